@@ -1,0 +1,31 @@
+"""Identifiers that sort by time of birth, and the rule that names must follow."""
+
+import re
+import secrets
+import time
+
+from bms.core.errors import InvalidArgument
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower case
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?")
+
+
+def new_id(prefix: str) -> str:
+    """A fresh identifier `prefix_` + 26 characters: 48 bits of milliseconds, 80 random bits (ULID's layout)."""
+    value = (time.time_ns() // 1_000_000 & (1 << 48) - 1) << 80 | secrets.randbits(80)
+    digits = [_ALPHABET[value >> shift & 31] for shift in range(125, -1, -5)]
+    return f"{prefix}_{''.join(digits)}"
+
+
+def check_name(what: str, name: str) -> str:
+    """`name` if it may name a `what`; it becomes part of URLs, paths and file names.
+
+    Raises InvalidArgument unless it is 1–63 lower-case letters, digits, '.', '_' or '-', and begins and
+    ends with a letter or digit.
+    """
+    if not _NAME.fullmatch(name):
+        raise InvalidArgument(
+            f"{what} name {name[:80]!r} is not valid: use 1 to 63 lower-case letters, digits, '.', '_' or '-', "
+            "beginning and ending with a letter or digit"
+        )
+    return name

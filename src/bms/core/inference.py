@@ -1,0 +1,38 @@
+"""The one request and the one answer that every protocol decodes to and encodes from."""
+
+from typing import Literal
+
+import msgspec
+
+from bms.core.tensor import Tensor
+
+
+class InferRequest(msgspec.Struct, kw_only=True):
+    """A call of one model, whatever wire it came by.
+
+    `version` and `alias` exclude each other; neither means: whatever the deployment routes to.
+    `inputs` are checked against the signature by whoever admits the request, not here.
+    """
+
+    model: str
+    inputs: list[Tensor]
+    version: int | None = None
+    alias: str | None = None
+    signature: str | None = None  # None: the one whose inputs match, the default first
+    outputs: tuple[str, ...] = ()  # empty: all
+    id: str | None = None
+    timeout_s: float | None = None
+    priority: int = 0
+
+
+class InferResponse(msgspec.Struct, kw_only=True):
+    """What a servable answered. A stream is many of these, the last with `final` True."""
+
+    model: str
+    version: int
+    outputs: list[Tensor]
+    id: str | None = None
+    final: bool = True
+
+
+Verb = Literal["predict", "classify", "regress"]

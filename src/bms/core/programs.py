@@ -1,0 +1,129 @@
+"""What control writes for the processes it starts, and what they write back: the contract of the slim part.
+
+Both ends share this file and nothing else. A config is the JSON file named by the program's one argument.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from bms.core.signature import Signature
+
+
+class Preprocess(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How an encoded image (JPEG or PNG) becomes the model's input; it adds a signature named "image".
+
+    The signature takes `image`, BYTES [-1], and feeds `input`: decoded to `mode` ("L" grey, "RGB"), resized
+    to (height, width), each channel (value * scale - mean) / std, then laid out as `layout`.
+    """
+
+    input: str
+    mode: Literal["L", "RGB"]
+    height: int
+    width: int
+    scale: float = 1 / 255
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    layout: Literal["flat", "HWC", "CHW", "HW"] = "flat"
+
+
+class Batching(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How waiting requests are put together; sizes in rows, waits in seconds. `max_rows` 1 switches it off."""
+
+    max_rows: int = 64
+    max_wait_s: float = 0.0
+
+
+class ServableConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """How to load one version: used by the model server, by verification and by evaluation."""
+
+    runtime: str  # name in the runtimes' list: "onnx", "sklearn"
+    directory: str  # the unpacked artifact
+    model: str
+    version: int
+    signatures: dict[str, Signature] = {}  # empty: infer (verification only)
+    preprocess: Preprocess | None = None
+    threads: int = 1
+    allow_pickle: bool = False
+
+
+class ModelServerConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Config of `bms.app.model_server`. It listens on `socket` and nowhere else, with frames (protocols/frames)."""
+
+    replica: str
+    socket: str
+    servable: ServableConfig
+    batching: Batching = Batching()
+    warmup_runs: int = 3
+    drain_s: float = 10.0
+
+
+class ServableStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model server says of itself when asked (frame STATUS)."""
+
+    replica: str
+    state: Literal["START", "LOADING", "AVAILABLE", "UNLOADING", "END"]
+    started_at: int  # Unix nanoseconds
+    error: str = ""
+    requests: int = 0
+    rows: int = 0
+    batches: int = 0
+    errors: int = 0
+    in_flight: int = 0
+    compute_ns: int = 0
+    memory: int = 0  # resident bytes
+    metrics: str = ""  # Prometheus text
+
+
+class JobInput(msgspec.Struct, frozen=True, kw_only=True):
+    """A read-only directory handed to a job."""
+
+    name: str
+    directory: str
+
+
+class JobConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Config of `bms.app.job`: run `entry` and write what it says and makes below `directory`.
+
+    `entry` is either "task:NAME", one of the platform's own tasks, or the path of a script below `code`.
+    Files written: `events.jsonl` (one JobEvent a line), `job.log` (its stdout and stderr), `output/` (what it
+    made), and, last of all, `result.json` (one JobResult, renamed into place).
+    """
+
+    job: str
+    attempt: int
+    directory: str
+    entry: str
+    code: str | None = None
+    inputs: tuple[JobInput, ...] = ()
+    parameters: dict[str, object] = {}
+    threads: int = 1
+
+
+class JobEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a job's progress. `progress` is 0 to 1; metrics may carry a step."""
+
+    at: int  # Unix nanoseconds
+    progress: float | None = None
+    message: str = ""
+    metrics: dict[str, float] = {}
+    step: int | None = None
+
+
+class JobResult(msgspec.Struct, frozen=True, kw_only=True):
+    """How an attempt ended, in its own words. `report` is the task's answer (e.g. a verification's findings)."""
+
+    state: Literal["succeeded", "failed"]
+    error: str = ""
+    metrics: dict[str, float] = {}
+    report: dict[str, object] = {}
+
+
+class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What "task:verify" found by loading a version and running an example."""
+
+    signatures: dict[str, Signature]
+    memory: int  # resident bytes after the run, above the empty process
+    load_ns: int
+    infer_ns: int  # median of single-row runs
+    format: str  # recognised by content, e.g. "onnx", "skops"

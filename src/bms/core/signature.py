@@ -1,0 +1,85 @@
+"""What a model takes and gives: named tensors with types and shapes, free dimensions as None."""
+
+from typing import Literal
+
+import msgspec
+
+from bms.core.errors import InvalidArgument
+from bms.core.tensor import DType, Tensor
+
+DEFAULT = "serving_default"
+
+
+class TensorSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One named tensor; `None` in `shape` is a free dimension. The first dimension of a batched one is free."""
+
+    name: str
+    dtype: DType
+    shape: tuple[int | None, ...]
+
+
+class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One way to call a model.
+
+    `method` says which TF Serving verbs apply; with "classify", `scores` names the output that holds one
+    probability per class, and `labels` (when known) names the classes in the order of its last dimension.
+    """
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    batched: bool = True
+    method: Literal["predict", "classify", "regress"] = "predict"
+    scores: str | None = None
+    labels: tuple[str, ...] = ()
+
+    def input(self, name: str) -> TensorSpec:
+        for spec in self.inputs:
+            if spec.name == name:
+                return spec
+        raise InvalidArgument(f"no input {name!r}: this model takes {_names(self.inputs)}")
+
+    def output(self, name: str) -> TensorSpec:
+        for spec in self.outputs:
+            if spec.name == name:
+                return spec
+        raise InvalidArgument(f"no output {name!r}: this model gives {_names(self.outputs)}")
+
+
+def check_inputs(signature: Signature, tensors: list[Tensor]) -> int:
+    """The number of rows if `tensors` fit the signature exactly; 1 where it is not batched.
+
+    Raises InvalidArgument naming the first tensor that is missing, extra, or of the wrong type or shape.
+    """
+    rows: int | None = None
+    given = {tensor.name: tensor for tensor in tensors}
+    if len(given) != len(tensors):
+        raise InvalidArgument("an input is given twice")
+    for spec in signature.inputs:
+        tensor = given.pop(spec.name, None)
+        if tensor is None:
+            raise InvalidArgument(f"input {spec.name!r} is missing: this model takes {_names(signature.inputs)}")
+        shape = tensor.array.shape
+        if tensor.dtype != spec.dtype:
+            raise InvalidArgument(f"input {spec.name!r} is {tensor.dtype}, expected {spec.dtype}")
+        if len(shape) != len(spec.shape) or any(
+            want is not None and want != have for want, have in zip(spec.shape, shape, strict=True)
+        ):
+            raise InvalidArgument(f"input {spec.name!r} has shape {list(shape)}, expected {shape_text(spec.shape)}")
+        if signature.batched:
+            if rows is not None and rows != shape[0]:
+                raise InvalidArgument(f"inputs disagree on the number of rows: {rows} and {shape[0]}")
+            rows = shape[0]
+    if given:
+        raise InvalidArgument(f"unknown input {next(iter(given))!r}: this model takes {_names(signature.inputs)}")
+    if rows == 0:
+        raise InvalidArgument("the request has no rows: send at least one")
+    return 1 if rows is None else rows
+
+
+def shape_text(shape: tuple[int | None, ...]) -> str:
+    """A shape for people, free dimensions as -1, e.g. `[-1, 64]`."""
+    return str([-1 if size is None else size for size in shape])
+
+
+def _names(specs: tuple[TensorSpec, ...]) -> str:
+    return ", ".join(repr(spec.name) for spec in specs)

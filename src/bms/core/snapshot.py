@@ -1,0 +1,80 @@
+"""What a gateway must know to answer without asking: entries pushed by control, one per key or deployment.
+
+Control sends puts and deletes by (kind, id); the gateway keeps the last good state on its disk. An entry is
+complete in itself, so one change costs one entry, however many there are.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from bms.core.principal import Role
+from bms.core.signature import Signature
+
+
+class KeyEntry(msgspec.Struct, frozen=True, kw_only=True, tag="key"):
+    """A live key that may invoke inference. Revoked and expired ones are simply absent (expiry: also checked)."""
+
+    id: str
+    tenant: str
+    user: str
+    role: Role
+    scopes: frozenset[str]
+    digest: bytes
+    expires_at: int | None = None  # Unix nanoseconds
+    rate_per_s: float | None = None
+    burst: int | None = None
+
+
+class ReplicaAddress(msgspec.Struct, frozen=True, kw_only=True):
+    """One ready replica: where the model server of one version listens."""
+
+    id: str
+    address: str  # "unix:/path"
+
+
+class ServedVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of a deployment that is loaded and ready, with all that is needed to decode for it."""
+
+    number: int
+    state: Literal["START", "LOADING", "AVAILABLE", "UNLOADING", "END"]
+    signatures: dict[str, Signature]
+    replicas: tuple[ReplicaAddress, ...]
+    aliases: tuple[str, ...] = ()
+    weight: int = 0  # share of requests that name no version; 0: only when named
+    platform: str = ""  # e.g. "onnx", shown by OIP metadata
+    error: str = ""
+
+
+class DeploymentEntry(msgspec.Struct, frozen=True, kw_only=True, tag="deployment"):
+    """A name that a tenant's clients call, and where its requests go."""
+
+    id: str
+    tenant: str
+    name: str
+    model: str
+    versions: tuple[ServedVersion, ...]
+    max_in_flight: int = 256  # queued and running requests per gateway; more are refused with 429
+    timeout_s: float = 30.0
+    known_aliases: tuple[str, ...] = ()  # of the model, served here or not: unknown label is 400, unserved 503
+
+
+Entry = KeyEntry | DeploymentEntry
+
+
+class SnapshotUpdate(msgspec.Struct, frozen=True, kw_only=True, tag="update"):
+    """A step of the gateway's state. `full` replaces everything; otherwise `puts` and `deletes` are applied."""
+
+    revision: int
+    full: bool
+    puts: tuple[Entry, ...] = ()
+    deletes: tuple[tuple[Literal["key", "deployment"], str], ...] = ()
+    pepper: bytes = b""  # to check key secrets; only in full updates
+
+
+class SnapshotState(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole of it, as kept on the gateway's disk."""
+
+    revision: int
+    pepper: bytes
+    entries: tuple[Entry, ...]

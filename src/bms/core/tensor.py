@@ -1,0 +1,119 @@
+"""Named arrays, and the data types both wires and models speak of.
+
+The names are those of the Open Inference Protocol v2; BYTES elements are Python `bytes` in an object array.
+"""
+
+import struct
+from math import prod
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from bms.core.errors import InvalidArgument
+
+DType = Literal[
+    "BOOL",
+    "UINT8",
+    "UINT16",
+    "UINT32",
+    "UINT64",
+    "INT8",
+    "INT16",
+    "INT32",
+    "INT64",
+    "FP16",
+    "FP32",
+    "FP64",
+    "BYTES",
+]
+Array = npt.NDArray[np.generic] | npt.NDArray[np.object_]
+
+NUMPY: dict[str, np.dtype[np.generic]] = {
+    "BOOL": np.dtype(np.bool_),
+    "UINT8": np.dtype("<u1"),
+    "UINT16": np.dtype("<u2"),
+    "UINT32": np.dtype("<u4"),
+    "UINT64": np.dtype("<u8"),
+    "INT8": np.dtype("<i1"),
+    "INT16": np.dtype("<i2"),
+    "INT32": np.dtype("<i4"),
+    "INT64": np.dtype("<i8"),
+    "FP16": np.dtype("<f2"),
+    "FP32": np.dtype("<f4"),
+    "FP64": np.dtype("<f8"),
+    "BYTES": np.dtype(object),
+}
+_NAMES: dict[np.dtype[np.generic], DType] = {kind: name for name, kind in NUMPY.items()}  # type: ignore[misc]
+
+
+class Tensor(NamedTuple):
+    """A named array. BYTES tensors hold `bytes` objects in an array of dtype object."""
+
+    name: str
+    array: Array
+
+    @property
+    def dtype(self) -> DType:
+        return dtype_of(self.array)
+
+
+def dtype_of(array: Array) -> DType:
+    """The wire's name of an array's type; text arrays count as BYTES. Raises InvalidArgument for others."""
+    if array.dtype.kind in "USO":
+        return "BYTES"
+    name = _NAMES.get(array.dtype.newbyteorder("<"))
+    if name is None:
+        raise InvalidArgument(f"arrays of type {array.dtype} cannot be sent: use one of {', '.join(NUMPY)}")
+    return name
+
+
+def to_raw(array: Array) -> bytes | memoryview:
+    """Row-major little-endian bytes; BYTES elements as 4-byte little-endian length and content (OIP v2)."""
+    if array.dtype.kind in "USO":
+        parts: list[bytes] = []
+        for item in array.ravel():
+            content = item if isinstance(item, bytes) else str(item).encode()
+            parts.append(struct.pack("<I", len(content)))
+            parts.append(content)
+        return b"".join(parts)
+    contiguous = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+    return contiguous.data.cast("B") if contiguous.size else b""
+
+
+def from_raw(dtype: str, shape: tuple[int, ...], raw: bytes | memoryview) -> Array:
+    """The array that `to_raw` wrote, sharing its memory where it can.
+
+    Raises InvalidArgument for an unknown type, a negative dimension, or bytes that do not fill the shape
+    exactly.
+    """
+    kind = NUMPY.get(dtype)
+    if kind is None:
+        raise InvalidArgument(f"unknown data type {dtype!r}: use one of {', '.join(NUMPY)}")
+    if any(size < 0 for size in shape):
+        raise InvalidArgument(f"shape {list(shape)} has a negative dimension")
+    count = prod(shape)
+    if dtype == "BYTES":
+        return _strings_from_raw(count, raw).reshape(shape)
+    if count * kind.itemsize != len(raw):
+        raise InvalidArgument(f"{dtype} {list(shape)} needs {count * kind.itemsize} bytes, {len(raw)} were delivered")
+    return np.frombuffer(raw, dtype=kind).reshape(shape)
+
+
+def _strings_from_raw(count: int, raw: bytes | memoryview) -> npt.NDArray[np.object_]:
+    if count * 4 > len(raw):
+        raise InvalidArgument(f"{count} BYTES elements need at least {count * 4} bytes, {len(raw)} were delivered")
+    out = np.empty(count, dtype=object)
+    at = 0
+    for index in range(count):
+        if at + 4 > len(raw):
+            raise InvalidArgument(f"BYTES data ends within element {index} of {count}")
+        (length,) = struct.unpack_from("<I", raw, at)
+        at += 4
+        if at + length > len(raw):
+            raise InvalidArgument(f"BYTES element {index} declares {length} bytes, {len(raw) - at} are left")
+        out[index] = bytes(raw[at : at + length])
+        at += length
+    if at != len(raw):
+        raise InvalidArgument(f"{len(raw) - at} bytes are left over after {count} BYTES elements")
+    return out

@@ -1,0 +1,52 @@
+"""Workloads: the processes a cluster runs for us, model servers and jobs alike."""
+
+from typing import Literal
+
+import msgspec
+
+from bms.core.resources import Resources
+
+WorkloadKind = Literal["model_server", "job"]
+
+
+class WorkloadSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """One process to run. `id` is unique for ever, so starting twice is noticed; `epoch` fences attempts.
+
+    `program` is a module of the slim part, e.g. "bms.app.model_server"; it runs with `python` (an
+    environment's interpreter), its one argument the path of a JSON file holding `config`, inside
+    `directory`, which the cluster creates and which outlives the process until `forget`.
+    """
+
+    id: str
+    kind: WorkloadKind
+    tenant: str
+    owner: str  # id of the replica or job it runs for
+    epoch: int
+    python: str
+    program: str
+    config: dict[str, object]
+    resources: Resources
+    env: dict[str, str] = {}
+    stop_grace_s: float = 10.0
+
+
+class WorkloadStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What a cluster sees of a workload now.
+
+    `ended` with `exit_code` None means: it is gone and nobody saw how (it ended while control was down);
+    the workload's own result file then decides. A negative exit code is minus the signal.
+    """
+
+    id: str
+    kind: WorkloadKind
+    tenant: str
+    owner: str
+    epoch: int
+    state: Literal["running", "ended"]
+    pid: int
+    directory: str
+    started_at: int  # Unix nanoseconds
+    exit_code: int | None = None
+    verdict: str = ""  # why the cluster ended it, e.g. "killed: used 2.1 GB of 2.0 GB"
+    memory: int = 0  # resident bytes of its process group
+    cpu_ns: int = 0

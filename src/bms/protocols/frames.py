@@ -1,0 +1,171 @@
+"""Frames between a gateway and a model server: a fixed header, a small msgpack part, then raw tensors.
+
+    offset 0   u64  body length: all that follows the header
+           8   u32  length of the msgpack part
+          12   u8   kind
+          13   u8×3 zero
+          16   u64  id, chosen by the asker, repeated in the answer
+          24        msgpack part, then each tensor's raw bytes in the order of its description
+
+All integers little-endian. Tensors are row-major little-endian, BYTES elements as in OIP v2
+(`bms.core.tensor.to_raw`). Many frames may be in flight either way and answers come in any order.
+"""
+
+import struct
+from collections.abc import Iterator
+from enum import IntEnum
+from typing import NamedTuple
+
+import msgspec
+
+from bms.core.errors import InvalidArgument
+from bms.core.tensor import Tensor, from_raw, to_raw
+
+HEADER = struct.Struct("<QIB3xQ")
+MAX_BODY = 1 << 31
+
+
+class Kind(IntEnum):
+    INFER = 1  # asker → server: run the model
+    ANSWER = 2  # server → asker: outputs; many for one INFER when `final` is false
+    ERROR = 3  # server → asker: a canonical code and a message
+    STATUS = 4  # asker → server: how are you (no body)
+    STATUS_ANSWER = 5  # server → asker: a ServableStatus
+    CANCEL = 6  # asker → server: the caller of INFER `id` is gone (no body)
+    GOING_AWAY = 7  # server → askers: finish what is in flight, send no more (id 0)
+
+
+class Frame(NamedTuple):
+    """One received frame. `body` is valid as long as it is referenced."""
+
+    kind: int
+    id: int
+    meta: memoryview
+    raw: memoryview
+
+
+class TensorMeta(msgspec.Struct, array_like=True, frozen=True):
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    size: int  # bytes in the raw part
+
+
+class InferMeta(msgspec.Struct, array_like=True, frozen=True):
+    signature: str
+    timeout_us: int  # what is left of the deadline when sent; 0: none
+    outputs: tuple[str, ...]  # wanted; empty: all
+    tensors: tuple[TensorMeta, ...]
+
+
+class AnswerMeta(msgspec.Struct, array_like=True, frozen=True):
+    final: bool
+    queue_ns: int  # waited in the model server
+    compute_ns: int  # this request's share of its batch's run
+    tensors: tuple[TensorMeta, ...]
+
+
+class ErrorMeta(msgspec.Struct, array_like=True, frozen=True):
+    code: str
+    message: str
+    retry: bool  # another replica may well succeed (e.g. this one is draining)
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_infer = msgspec.msgpack.Decoder(InferMeta)
+_answer = msgspec.msgpack.Decoder(AnswerMeta)
+_error = msgspec.msgpack.Decoder(ErrorMeta)
+
+
+def encode_infer(
+    id: int, signature: str, tensors: list[Tensor], timeout_us: int = 0, outputs: tuple[str, ...] = ()
+) -> list[bytes | memoryview]:
+    """An INFER frame as parts to write in order; array memory is referenced, not copied."""
+    metas, raws = _describe(tensors)
+    return _frame(Kind.INFER, id, _encode(InferMeta(signature, timeout_us, outputs, metas)), raws)
+
+
+def encode_answer(
+    id: int, tensors: list[Tensor], *, queue_ns: int, compute_ns: int, final: bool = True
+) -> list[bytes | memoryview]:
+    metas, raws = _describe(tensors)
+    return _frame(Kind.ANSWER, id, _encode(AnswerMeta(final, queue_ns, compute_ns, metas)), raws)
+
+
+def encode_error(id: int, code: str, message: str, *, retry: bool) -> bytes:
+    return b"".join(_frame(Kind.ERROR, id, _encode(ErrorMeta(code, message, retry)), []))
+
+
+def encode_plain(kind: Kind, id: int = 0, meta: bytes = b"") -> bytes:
+    """A frame without tensors: STATUS, CANCEL, GOING_AWAY, or STATUS_ANSWER with its encoded status."""
+    return b"".join(_frame(kind, id, meta, []))
+
+
+def decode_infer(frame: Frame) -> tuple[InferMeta, list[Tensor]]:
+    """Raises InvalidArgument (from_raw) or msgspec.DecodeError for a frame that contradicts itself."""
+    meta = _infer.decode(frame.meta)
+    return meta, _tensors(meta.tensors, frame.raw)
+
+
+def decode_answer(frame: Frame) -> tuple[AnswerMeta, list[Tensor]]:
+    meta = _answer.decode(frame.meta)
+    return meta, _tensors(meta.tensors, frame.raw)
+
+
+def decode_error(frame: Frame) -> ErrorMeta:
+    return _error.decode(frame.meta)
+
+
+class FrameReader:
+    """Cuts a byte stream into frames."""
+
+    def __init__(self, max_body: int = MAX_BODY) -> None:
+        self._buffer = bytearray()
+        self._max_body = max_body
+
+    def feed(self, data: bytes | memoryview) -> Iterator[Frame]:
+        """Every frame that `data` completes. Raises InvalidArgument for a header that cannot be true."""
+        self._buffer += data
+        view = memoryview(self._buffer)
+        at, frames = 0, []
+        while len(view) - at >= HEADER.size:
+            body, meta, kind, id = HEADER.unpack_from(view, at)
+            if body > self._max_body or meta > body:
+                raise InvalidArgument(
+                    f"frame declares {body} bytes with {meta} of them described; limit {self._max_body}"
+                )
+            if len(view) - at - HEADER.size < body:
+                break
+            start = at + HEADER.size
+            frames.append(Frame(kind, id, view[start : start + meta], view[start + meta : start + body]))
+            at = start + body
+        # Frames keep the old buffer alive; what is left moves to a new one, so nothing is overwritten under them.
+        if at:
+            self._buffer = bytearray(view[at:])
+        return iter(frames)
+
+
+def _describe(tensors: list[Tensor]) -> tuple[tuple[TensorMeta, ...], list[bytes | memoryview]]:
+    raws = [to_raw(tensor.array) for tensor in tensors]
+    metas = tuple(
+        TensorMeta(tensor.name, tensor.dtype, tensor.array.shape, len(raw))
+        for tensor, raw in zip(tensors, raws, strict=True)
+    )
+    return metas, raws
+
+
+def _tensors(metas: tuple[TensorMeta, ...], raw: memoryview) -> list[Tensor]:
+    tensors, at = [], 0
+    for meta in metas:
+        if not 0 <= meta.size <= len(raw) - at:
+            raise InvalidArgument(f"tensor {meta.name!r} declares {meta.size} bytes, {len(raw) - at} are left")
+        tensors.append(Tensor(meta.name, from_raw(meta.dtype, meta.shape, raw[at : at + meta.size])))
+        at += meta.size
+    if at != len(raw):
+        raise InvalidArgument(f"{len(raw) - at} bytes are left over after the last tensor")
+    return tensors
+
+
+def _frame(kind: Kind, id: int, meta: bytes, raws: list[bytes | memoryview]) -> list[bytes | memoryview]:
+    body = len(meta) + sum(len(raw) for raw in raws)
+    return [HEADER.pack(body, len(meta), kind, id) + meta, *raws]
