@@ -1,0 +1,4 @@
+"""Stores on SQL: SQLite for one machine, PostgreSQL for more; the same code on both.
+
+Read engine, columns, tables/, store, then one repository file per feature. Migrations are in migrations/.
+"""

@@ -1,0 +1,106 @@
+"""The event log, leases, and the audit's reading of the events."""
+
+import asyncio
+from datetime import timedelta
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from bms.adapters.sql.engine import Database
+from bms.adapters.sql.store import Repository, noun
+from bms.adapters.sql.tables.events import events, leases
+from bms.control.audit.service import AuditEntry
+from bms.core.clock import Clock
+from bms.core.errors import InvalidArgument
+from bms.core.events import Event
+from bms.core.pages import Page, PageRequest, page_of
+
+_POLL_S = 0.25  # how late an event of another process may be noticed
+
+
+class SqlEventLog:
+    """`EventLog` on SQL: woken by commits of this process, by polling for those of others."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def last(self) -> int:
+        async with self._database.reading() as connection:
+            return (await connection.execute(select(func.max(events.c.number)))).scalar() or 0
+
+    async def since(self, number: int, limit: int = 1000) -> list[tuple[int, Event]]:
+        query = select(events).where(events.c.number > number).order_by(events.c.number).limit(limit)
+        async with self._database.reading() as connection:
+            return [(row["number"], noun(Event, row)) for row in (await connection.execute(query)).mappings()]
+
+    async def wait(self, number: int, timeout_s: float) -> int:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_s
+        while (last := await self.last()) <= number and (left := deadline - loop.time()) > 0:
+            async with self._database.committed:
+                try:
+                    await asyncio.wait_for(self._database.committed.wait(), min(left, _POLL_S))
+                except TimeoutError:
+                    continue
+        return last
+
+
+class SqlLeases:
+    """`Leases` on SQL; expiry by the clock that is passed in, which must agree between holders to within a ttl."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def acquire(self, name: str, holder: str, ttl_s: float) -> int | None:
+        now = self._clock.now()
+        until = now + timedelta(seconds=ttl_s)
+        async with self._database.writing() as connection:
+            locked = select(leases).where(leases.c.name == name).with_for_update()
+            row = (await connection.execute(locked)).mappings().first()
+            if row is None:
+                try:
+                    async with connection.begin_nested():
+                        await connection.execute(
+                            insert(leases).values(name=name, holder=holder, token=1, expires_at=until)
+                        )
+                except IntegrityError:
+                    return None  # somebody else was the first in the same instant
+                return 1
+            if row["holder"] != holder and row["expires_at"] > now:
+                return None
+            token: int = row["token"] + (0 if row["holder"] == holder and row["expires_at"] > now else 1)
+            await connection.execute(
+                update(leases).where(leases.c.name == name).values(holder=holder, token=token, expires_at=until)
+            )
+            return token
+
+    async def release(self, name: str, holder: str) -> None:
+        """Lets the lease expire now; its token is kept, so that the next is larger."""
+        async with self._database.writing() as connection:
+            await connection.execute(
+                update(leases)
+                .where(leases.c.name == name, leases.c.holder == holder)
+                .values(expires_at=self._clock.now())
+            )
+
+
+class SqlAudit(Repository):
+    """`AuditTx` on SQL."""
+
+    async def entries(self, tenant: str, page: PageRequest, name: str | None, subject: str | None) -> Page[AuditEntry]:
+        query = select(events).where(events.c.tenant == tenant).order_by(events.c.number.desc()).limit(page.limit + 1)
+        if page.after is not None:
+            query = query.where(events.c.number < _number(page.after))
+        if name is not None:
+            query = query.where(events.c.name == name)
+        if subject is not None:
+            query = query.where(events.c.subject == subject)
+        rows = (await self._connection.execute(query)).mappings()
+        return page_of([(str(row["number"]), noun(AuditEntry, row)) for row in rows], page.limit)
+
+
+def _number(cursor: str) -> int:
+    if not cursor.isdecimal():
+        raise InvalidArgument("the cursor is not of this listing: repeat it from its start")
+    return int(cursor)

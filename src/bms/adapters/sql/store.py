@@ -1,0 +1,94 @@
+"""Transactions over one feature's repository, and what every repository does the same way."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from sqlalchemy import Select, Table, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql import ColumnElement
+
+from bms.adapters.sql.engine import Database
+from bms.adapters.sql.tables.events import events
+from bms.core.errors import Aborted, AlreadyExists
+from bms.core.events import Event
+from bms.core.pages import Page, PageRequest, page_of
+
+Tx = TypeVar("Tx")
+N = TypeVar("N", bound=msgspec.Struct)
+_EVENTS_LOCK = 0x626D73  # "bms"
+
+
+class SqlStore(Generic[Tx]):
+    """A `Store` whose transactions are made by `repository(connection)`."""
+
+    def __init__(self, database: Database, repository: Callable[[AsyncConnection], Tx]) -> None:
+        self._database = database
+        self._repository = repository
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Tx]:
+        async with self._database.reading() as connection:
+            yield self._repository(connection)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[Tx]:
+        async with self._database.writing() as connection:
+            yield self._repository(connection)
+
+
+class Repository:
+    """Rows to frozen nouns and back, on one connection."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def emit(self, event: Event) -> None:
+        if self._connection.dialect.name == "postgresql":
+            # Numbers are drawn before the commit: without this, a reader could see 6 and never look back at 5.
+            await self._connection.execute(select(func.pg_advisory_xact_lock(_EVENTS_LOCK)))
+        await self._connection.execute(insert(events).values(**msgspec.structs.asdict(event)))
+
+    async def _one(self, kind: type[N], query: Select[Any]) -> N | None:
+        row = (await self._connection.execute(query)).mappings().first()
+        return None if row is None else noun(kind, row)
+
+    async def _all(self, kind: type[N], query: Select[Any]) -> list[N]:
+        return [noun(kind, row) for row in (await self._connection.execute(query)).mappings()]
+
+    async def _page(
+        self, kind: type[N], table: Table, key: str, page: PageRequest, *where: ColumnElement[bool]
+    ) -> Page[N]:
+        """A page in rising order of the text column `key`."""
+        query = select(table).where(*where).order_by(table.c[key]).limit(page.limit + 1)
+        if page.after is not None:
+            query = query.where(table.c[key] > page.after)
+        rows = [(row[key], noun(kind, row)) for row in (await self._connection.execute(query)).mappings()]
+        return page_of(rows, page.limit)
+
+    async def _insert(self, table: Table, value: msgspec.Struct, taken: str, **more: object) -> None:
+        """Raises AlreadyExists with the message `taken` when a unique constraint says so."""
+        try:
+            async with self._connection.begin_nested():
+                await self._connection.execute(insert(table).values(**msgspec.structs.asdict(value), **more))
+        except IntegrityError as error:
+            raise AlreadyExists(taken) from error
+
+    async def _save(self, table: Table, value: N, *where: ColumnElement[bool]) -> N:
+        """Writes all fields if the stored revision is still `value.revision`; raises Aborted otherwise."""
+        fields = msgspec.structs.asdict(value)
+        revision = fields["revision"]
+        fields["revision"] = revision + 1
+        done = await self._connection.execute(
+            update(table).where(*where, table.c.revision == revision).values(**fields)
+        )
+        if done.rowcount != 1:
+            raise Aborted(f"it was changed by someone else since revision {revision}: read it again and repeat")
+        return msgspec.structs.replace(value, revision=revision + 1)
+
+
+def noun(kind: type[N], row: Any) -> N:
+    """The noun whose fields are columns of `row`; other columns are passed over."""
+    return kind(**{field: row[field] for field in kind.__struct_fields__})

@@ -1,0 +1,39 @@
+"""What crosses features: events, leases, and the answers kept for idempotency keys."""
+
+from sqlalchemy import Column, Index, LargeBinary, String, Table
+
+from bms.adapters.sql.columns import Number, Packed, UtcTime
+from bms.adapters.sql.tables.metadata import metadata
+
+events = Table(
+    "events",
+    metadata,
+    Column("number", Number, primary_key=True, autoincrement=True),
+    Column("name", String, nullable=False),
+    Column("tenant", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("details", Packed(dict[str, str | int | float | bool | None]), nullable=False),
+    Index(None, "tenant", "number"),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("holder", String, nullable=False),
+    Column("token", Number, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("tenant", String, primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("fingerprint", String, nullable=False),
+    Column("status", Number),
+    Column("answer", LargeBinary),
+    Column("created_at", UtcTime, nullable=False),
+)

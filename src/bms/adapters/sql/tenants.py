@@ -1,0 +1,65 @@
+"""Tenants, users and keys in SQL."""
+
+from typing import cast
+
+from sqlalchemy import select
+
+from bms.adapters.sql.store import Repository, noun
+from bms.adapters.sql.tables.tenants import keys, tenants, users
+from bms.control.tenants.nouns import Key, Tenant, User
+from bms.core.pages import Page, PageRequest
+
+
+class SqlTenants(Repository):
+    """`TenantsTx` on SQL."""
+
+    async def tenant(self, tenant: str) -> Tenant | None:
+        return await self._one(Tenant, select(tenants).where(tenants.c.id == tenant))
+
+    async def tenants(self, page: PageRequest) -> Page[Tenant]:
+        return await self._page(Tenant, tenants, "id", page)
+
+    async def add_tenant(self, tenant: Tenant) -> None:
+        await self._insert(tenants, tenant, f"a tenant named {tenant.id!r} exists already: choose another name")
+
+    async def user(self, tenant: str, id: str) -> User | None:
+        return await self._one(User, select(users).where(users.c.tenant == tenant, users.c.id == id))
+
+    async def user_by_name(self, tenant: str, name: str) -> User | None:
+        return await self._one(User, select(users).where(users.c.tenant == tenant, users.c.name == name))
+
+    async def users(self, tenant: str, page: PageRequest) -> Page[User]:
+        return await self._page(User, users, "id", page, users.c.tenant == tenant)
+
+    async def add_user(self, user: User) -> None:
+        await self._insert(users, user, f"a user named {user.name!r} exists already in this tenant")
+
+    async def save_user(self, user: User) -> User:
+        return await self._save(users, user, users.c.tenant == user.tenant, users.c.id == user.id)
+
+    async def key(self, tenant: str, id: str) -> Key | None:
+        return await self._one(Key, select(keys).where(keys.c.tenant == tenant, keys.c.id == id))
+
+    async def keys(self, tenant: str, page: PageRequest, user: str | None = None) -> Page[Key]:
+        mine = [keys.c.tenant == tenant] + ([keys.c.user == user] if user else [])
+        return await self._page(Key, keys, "id", page, *mine)
+
+    async def add_key(self, key: Key, digest: bytes) -> None:
+        await self._insert(keys, key, f"a key {key.id!r} exists already", digest=digest)
+
+    async def save_key(self, key: Key) -> Key:
+        return await self._save(keys, key, keys.c.tenant == key.tenant, keys.c.id == key.id)
+
+    async def key_for_authentication(self, id: str) -> tuple[Key, bytes, User] | None:
+        row = (await self._connection.execute(select(keys).where(keys.c.id == id))).mappings().first()
+        if row is None:
+            return None
+        key = noun(Key, row)
+        return key, row["digest"], cast(User, await self.user(key.tenant, key.user))
+
+    async def live_keys(self) -> list[tuple[Key, bytes, User]]:
+        rows = await self._connection.execute(select(keys).where(keys.c.revoked_at.is_(None)).order_by(keys.c.id))
+        active = {user.id: user for user in await self._all(User, select(users).where(users.c.disabled.is_(False)))}
+        return [
+            (noun(Key, row), row["digest"], active[row["user"]]) for row in rows.mappings() if row["user"] in active
+        ]

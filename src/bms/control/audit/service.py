@@ -1,0 +1,37 @@
+"""Listing of a tenant's events, newest first."""
+
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from bms.control.platform.transactions import Store
+from bms.core.pages import Page, PageRequest
+
+
+class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One event as the audit shows it; `number` orders all events of the platform."""
+
+    number: int
+    name: str
+    subject: str
+    actor: str
+    at: datetime
+    details: dict[str, str | int | float | bool | None]
+
+
+class AuditTx(Protocol):
+    async def entries(self, tenant: str, page: PageRequest, name: str | None, subject: str | None) -> Page[AuditEntry]:
+        """Newest first; filters match exactly."""
+        ...
+
+
+class AuditService:
+    def __init__(self, store: Store[AuditTx]) -> None:
+        self._store = store
+
+    async def entries(
+        self, tenant: str, page: PageRequest, name: str | None = None, subject: str | None = None
+    ) -> Page[AuditEntry]:
+        async with self._store.read() as tx:
+            return await tx.entries(tenant, page, name, subject)

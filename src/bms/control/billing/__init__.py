@@ -1,0 +1,1 @@
+"""Usage: the books. Events come in exactly once; sums are derived."""

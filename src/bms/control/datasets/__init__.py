@@ -1,0 +1,1 @@
+"""Data sets and their immutable versions. Reading order: nouns, ports, service."""

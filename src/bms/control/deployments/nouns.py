@@ -1,0 +1,91 @@
+"""Deployment (desired), Replica (observed)."""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from bms.core.errors import InvalidArgument
+from bms.core.programs import Batching
+from bms.core.resources import Resources
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One version to serve, fixed by `version` or followed by `alias`, with its share of unnamed requests."""
+
+    alias: str | None = None
+    version: int | None = None
+    weight: int = 100
+
+    def __post_init__(self) -> None:
+        if (self.alias is None) == (self.version is None):
+            raise InvalidArgument("a target names either an alias or a version, exactly one of them")
+        if not 0 <= self.weight <= 100:
+            raise InvalidArgument(f"weight is {self.weight}, expected 0 to 100")
+
+
+class DeploymentSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All that an owner decides. Every change of it is a new revision that can be returned to."""
+
+    model: str
+    targets: tuple[Target, ...]
+    replicas: int = 1
+    resources: Resources = Resources()
+    batching: Batching = Batching()
+    max_in_flight: int = 256
+    timeout_s: float = 30.0
+    drain_s: float = 10.0
+    keep_previous_s: float = 30.0  # how long a version that lost its traffic stays loaded, for instant rollback
+    start_timeout_s: float = 120.0
+
+    def __post_init__(self) -> None:
+        if not self.targets or sum(target.weight for target in self.targets) != 100:
+            raise InvalidArgument("the weights of a deployment's targets must add up to 100")
+        if not 1 <= self.replicas <= 1000:
+            raise InvalidArgument(f"replicas is {self.replicas}, expected 1 to 1000")
+
+
+class Deployment(msgspec.Struct, frozen=True, kw_only=True):
+    """A name that clients call. `revision` counts changes of `spec` and guards updates."""
+
+    id: str
+    tenant: str
+    name: str
+    spec: DeploymentSpec
+    created_at: datetime
+    created_by: str
+    deleted: bool = False
+    revision: int = 1
+
+
+class DeploymentRevision(msgspec.Struct, frozen=True, kw_only=True):
+    """What a deployment was told to serve at one time, and which versions that meant. Never changed."""
+
+    deployment: str
+    number: int
+    spec: DeploymentSpec
+    versions: tuple[int, ...]
+    cause: str  # e.g. "created", "alias production moved to 3", "rolled back to revision 2"
+    at: datetime
+    by: str
+
+
+ReplicaState = Literal["starting", "ready", "draining", "stopped", "failed"]
+
+
+class Replica(msgspec.Struct, frozen=True, kw_only=True):
+    """One model server of one version of a deployment. Its workload's id is its own id."""
+
+    id: str
+    tenant: str
+    deployment: str  # id
+    version: int
+    state: ReplicaState
+    address: str
+    created_at: datetime
+    ready_at: datetime | None = None
+    drain_at: datetime | None = None
+    ended_at: datetime | None = None
+    restarts: int = 0  # how many replicas of this version failed in a row before this one
+    reason: str = ""
+    revision: int = 1

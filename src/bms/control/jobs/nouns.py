@@ -1,0 +1,69 @@
+"""Job and what it is to run."""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from bms.control.platform.environments import EnvironmentSpec
+from bms.core.resources import Resources
+
+JobState = Literal["queued", "starting", "running", "succeeded", "failed", "cancelled", "lost"]
+TERMINAL: frozenset[JobState] = frozenset({"succeeded", "failed", "cancelled", "lost"})
+
+
+class TreeInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A tree (by digest) that the job finds as directory `name`; `reference` says to people what it is."""
+
+    name: str
+    tree: str
+    reference: str = ""
+
+
+class JobSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to run, complete and resolved: nothing in it changes meaning later.
+
+    `entry` is "task:NAME" for one of the platform's tasks, else a script's path in the tree `code`.
+    """
+
+    kind: str  # "train", "verify", "convert", "evaluate", "import", or a maker's own word
+    entry: str
+    code: str | None = None
+    inputs: tuple[TreeInput, ...] = ()
+    parameters: dict[str, object] = {}
+    environment: EnvironmentSpec = EnvironmentSpec()
+    resources: Resources = Resources()
+    timeout_s: float = 3600.0
+    max_attempts: int = 1
+    subject: str = ""  # what it is about, for whoever asked for it: e.g. a version's id
+    then: dict[str, object] = {}  # what whoever asked for it wants to do with the result
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """One job. `token` fences: it grows with every attempt, and only its holder may report for the job."""
+
+    id: str
+    tenant: str
+    name: str
+    spec: JobSpec
+    state: JobState
+    created_at: datetime
+    created_by: str
+    attempt: int = 0
+    token: int = 0
+    run_at: datetime | None = None  # not before; for retries
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    cancel_requested: bool = False
+    progress: float = 0.0
+    message: str = ""
+    metrics: dict[str, float] = {}
+    error: str = ""
+    report: dict[str, object] = {}
+    output: str | None = None  # digest of the tree of what it made
+    log: str | None = None  # digest of the kept log, once ended
+    revision: int = 1
+
+    @property
+    def ended(self) -> bool:
+        return self.state in TERMINAL

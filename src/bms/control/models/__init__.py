@@ -1,0 +1,1 @@
+"""The model repository. Reading order: nouns, states, ports, service, aliases."""

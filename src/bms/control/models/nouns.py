@@ -1,0 +1,120 @@
+"""Model, Version, Alias, Gate: what can be served, and under which name."""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from bms.control.platform.environments import EnvironmentSpec
+from bms.core.programs import Preprocess
+from bms.core.signature import Signature
+
+VersionState = Literal["uploading", "verifying", "ready", "rejected", "offline", "deleted"]
+
+
+class Gate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a version must reach before an alias may point at it: `metric` on a data set's split, at least `minimum`."""
+
+    metric: str  # "accuracy"
+    dataset: str  # "name" (its newest ready version) or "name@3"
+    minimum: float
+    split: str = "validation"
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of versions under one name, unique in its tenant."""
+
+    id: str
+    tenant: str
+    name: str
+    description: str
+    created_at: datetime
+    gates: tuple[Gate, ...] = ()
+    deleted: bool = False
+    revision: int = 1
+
+
+class GateResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The measured value of one gate; `dataset` names the exact version measured on ("name@3")."""
+
+    metric: str
+    dataset: str
+    split: str
+    minimum: float
+    value: float
+    passed: bool
+    job: str
+    at: datetime
+
+
+class Lineage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a version came from. `parent` is the number of the version of the same model it was made from."""
+
+    parent: int | None = None
+    relation: Literal["", "converted", "compressed", "fine-tuned"] = ""
+    job: str | None = None
+    datasets: tuple[str, ...] = ()  # "name@3"
+
+
+class Measurement(msgspec.Struct, frozen=True, kw_only=True):
+    """What verification measured: resident bytes, and nanoseconds to load and to answer one row."""
+
+    memory: int
+    load_ns: int
+    infer_ns: int
+
+
+class Version(msgspec.Struct, frozen=True, kw_only=True):
+    """One immutable version. `artifact` is the digest of its tree; content and signature never change once ready;
+    only state, gate results and metadata notes do.
+    """
+
+    id: str
+    tenant: str
+    model: str  # the model's name
+    number: int
+    state: VersionState
+    runtime: str  # "onnx", "sklearn"
+    artifact: str
+    size: int
+    created_at: datetime
+    created_by: str
+    signatures: dict[str, Signature] = {}
+    preprocess: Preprocess | None = None
+    labels: tuple[str, ...] = ()  # class names, in the order of the scores
+    environment: EnvironmentSpec = EnvironmentSpec()
+    allow_pickle: bool = False
+    metrics: dict[str, float] = {}
+    metadata: dict[str, str] = {}
+    lineage: Lineage = Lineage()
+    measurement: Measurement | None = None
+    gate_results: tuple[GateResult, ...] = ()
+    reason: str = ""  # why it was rejected, in words for its maker
+    revision: int = 1
+
+
+class Alias(msgspec.Struct, frozen=True, kw_only=True):
+    """A movable name of one version: what TF Serving calls a label."""
+
+    tenant: str
+    model: str
+    name: str
+    version: int
+    moved_at: datetime
+    moved_by: str
+    previous: int | None = None
+    revision: int = 1
+
+
+class NewVersion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a version is to be, beside its files. `runtime` empty: recognised from the files."""
+
+    runtime: str = ""
+    signatures: dict[str, Signature] = {}
+    preprocess: Preprocess | None = None
+    labels: tuple[str, ...] = ()
+    environment: EnvironmentSpec = EnvironmentSpec()
+    allow_pickle: bool = False
+    metrics: dict[str, float] = {}
+    metadata: dict[str, str] = {}
+    lineage: Lineage = Lineage()

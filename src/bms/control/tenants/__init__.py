@@ -1,0 +1,1 @@
+"""Tenants, their users and keys. Reading order: nouns, ports, service, authentication."""

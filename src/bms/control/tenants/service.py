@@ -1,0 +1,200 @@
+"""Use cases of tenants, users and keys. Nobody grants more than they hold."""
+
+from datetime import datetime
+
+import msgspec
+
+from bms.control.platform.transactions import Store
+from bms.control.tenants.nouns import DEFAULT_TENANT, Key, NewKey, NewTenant, Tenant, User
+from bms.control.tenants.ports import TenantsTx
+from bms.core.clock import Clock
+from bms.core.credentials import new_key, secret_digest
+from bms.core.errors import InvalidArgument, NotFound, PermissionDenied
+from bms.core.events import Event
+from bms.core.ids import check_name, new_id
+from bms.core.pages import Page, PageRequest
+from bms.core.principal import ROLES, Principal, Role, check_role, check_scopes
+
+
+class TenantService:
+    """Tenants and what belongs to them. `pepper` keys the digests of secrets."""
+
+    def __init__(self, store: Store[TenantsTx], clock: Clock, pepper: bytes) -> None:
+        self._store = store
+        self._clock = clock
+        self._pepper = pepper
+
+    async def bootstrap(self) -> NewTenant | None:
+        """Makes the default tenant with an owner `admin` on the first start; None on every later one."""
+        async with self._store.write() as tx:
+            if await tx.tenant(DEFAULT_TENANT):
+                return None
+            return await self._create_tenant(tx, DEFAULT_TENANT, "admin", actor="system")
+
+    async def create_tenant(self, by: Principal, id: str, owner: str) -> NewTenant:
+        """Raises AlreadyExists; PermissionDenied unless asked by the operator's tenant."""
+        self._require_operator(by)
+        check_name("tenant", id)
+        check_name("user", owner)
+        async with self._store.write() as tx:
+            return await self._create_tenant(tx, id, owner, actor=by.user)
+
+    async def tenants(self, by: Principal, page: PageRequest) -> Page[Tenant]:
+        """All tenants for the operator; for others, their own alone."""
+        async with self._store.read() as tx:
+            if by.tenant == DEFAULT_TENANT and by.may("tenants:write"):
+                return await tx.tenants(page)
+            own = await tx.tenant(by.tenant)
+            return Page(items=[own] if own else [])
+
+    async def create_user(self, by: Principal, name: str, role: str) -> User:
+        check_name("user", name)
+        granted = self._grantable(by, role)
+        user = User(id=new_id("user"), tenant=by.tenant, name=name, role=granted, created_at=self._clock.now())
+        async with self._store.write() as tx:
+            await tx.add_user(user)
+            await tx.emit(self._event("user.created", by.tenant, user.id, by.user, name=name, role=role))
+        return user
+
+    async def user(self, by: Principal, id_or_name: str) -> User:
+        async with self._store.read() as tx:
+            return await self._user(tx, by.tenant, id_or_name)
+
+    async def users(self, by: Principal, page: PageRequest) -> Page[User]:
+        async with self._store.read() as tx:
+            return await tx.users(by.tenant, page)
+
+    async def change_user(
+        self, by: Principal, id_or_name: str, *, role: str | None, disabled: bool | None, revision: int | None = None
+    ) -> User:
+        """Raises PermissionDenied for a role above one's own, or to change somebody who stands above."""
+        async with self._store.write() as tx:
+            user = await self._user(tx, by.tenant, id_or_name)
+            self._grantable(by, user.role)
+            changed = msgspec.structs.replace(
+                user,
+                role=user.role if role is None else self._grantable(by, role),
+                disabled=user.disabled if disabled is None else disabled,
+                revision=user.revision if revision is None else revision,
+            )
+            saved = await tx.save_user(changed)
+            await tx.emit(
+                self._event("user.changed", by.tenant, user.id, by.user, role=saved.role, disabled=saved.disabled)
+            )
+        return saved
+
+    async def create_key(
+        self,
+        by: Principal,
+        name: str,
+        *,
+        user: str | None = None,
+        scopes: frozenset[str] = frozenset(),
+        expires_at: datetime | None = None,
+        rate_per_s: float | None = None,
+        burst: int | None = None,
+    ) -> NewKey:
+        """A key for `user` (default: oneself). Raises PermissionDenied if it could do more than the asker may."""
+        check_name("key", name)
+        if expires_at is not None and expires_at <= self._clock.now():
+            raise InvalidArgument(f"expires_at {expires_at.isoformat()} is in the past: choose a later time")
+        if (rate_per_s is not None and rate_per_s <= 0) or (burst is not None and burst < 1):
+            raise InvalidArgument("rate_per_s must be over 0 and burst at least 1; leave them out for no limit")
+        async with self._store.write() as tx:
+            owner = await self._user(tx, by.tenant, user or by.user)
+            self._require_within(by, owner.role, check_scopes(scopes))
+            return await self._create_key(
+                tx, owner, name, scopes, by.user, expires_at=expires_at, rate_per_s=rate_per_s, burst=burst
+            )
+
+    async def key(self, by: Principal, id: str) -> Key:
+        async with self._store.read() as tx:
+            return await self._key(tx, by.tenant, id)
+
+    async def keys(self, by: Principal, page: PageRequest, user: str | None = None) -> Page[Key]:
+        async with self._store.read() as tx:
+            return await tx.keys(by.tenant, page, user)
+
+    async def revoke_key(self, by: Principal, id: str) -> Key:
+        """Ends a key for good; a second time changes nothing."""
+        async with self._store.write() as tx:
+            key = await self._key(tx, by.tenant, id)
+            if key.revoked_at is not None:
+                return key
+            saved = await tx.save_key(msgspec.structs.replace(key, revoked_at=self._clock.now()))
+            await tx.emit(self._event("key.revoked", by.tenant, id, by.user))
+        return saved
+
+    async def _create_tenant(self, tx: TenantsTx, id: str, owner: str, actor: str) -> NewTenant:
+        now = self._clock.now()
+        tenant = Tenant(id=id, created_at=now)
+        user = User(id=new_id("user"), tenant=id, name=owner, role="owner", created_at=now)
+        await tx.add_tenant(tenant)
+        await tx.add_user(user)
+        await tx.emit(self._event("tenant.created", id, id, actor))
+        await tx.emit(self._event("user.created", id, user.id, actor, name=owner, role="owner"))
+        return NewTenant(tenant=tenant, owner=user, key=await self._create_key(tx, user, owner, frozenset(), actor))
+
+    async def _create_key(
+        self,
+        tx: TenantsTx,
+        owner: User,
+        name: str,
+        scopes: frozenset[str],
+        actor: str,
+        *,
+        expires_at: datetime | None = None,
+        rate_per_s: float | None = None,
+        burst: int | None = None,
+    ) -> NewKey:
+        text = new_key()
+        key = Key(
+            id=text.key_id,
+            tenant=owner.tenant,
+            user=owner.id,
+            name=name,
+            scopes=scopes,
+            created_at=self._clock.now(),
+            expires_at=expires_at,
+            rate_per_s=rate_per_s,
+            burst=burst,
+        )
+        await tx.add_key(key, secret_digest(self._pepper, text.secret))
+        await tx.emit(self._event("key.created", owner.tenant, key.id, actor, name=name, user=owner.id))
+        return NewKey(key=key, text=str(text))
+
+    def _grantable(self, by: Principal, role: str) -> Role:
+        wanted = check_role(role)
+        if not ROLES[wanted] <= ROLES[by.role]:
+            raise PermissionDenied(f"a key of role {by.role!r} may not give or change the role {wanted!r}")
+        return wanted
+
+    def _require_within(self, by: Principal, role: Role, scopes: frozenset[str]) -> None:
+        wanted = ROLES[role] & scopes if scopes else ROLES[role]
+        if beyond := sorted(wanted - by.permissions):
+            raise PermissionDenied(
+                f"the new key could do {', '.join(beyond)}, which your own key may not: narrow it with scopes"
+            )
+
+    def _require_operator(self, by: Principal) -> None:
+        if by.tenant != DEFAULT_TENANT:
+            raise PermissionDenied(
+                f"only owners of the tenant {DEFAULT_TENANT!r}, who operate the platform, may do this"
+            )
+
+    async def _user(self, tx: TenantsTx, tenant: str, id_or_name: str) -> User:
+        user = await tx.user(tenant, id_or_name) or await tx.user_by_name(tenant, id_or_name)
+        if user is None:
+            raise NotFound(f"no user {id_or_name!r} in this tenant: list them with `bms user list`")
+        return user
+
+    async def _key(self, tx: TenantsTx, tenant: str, id: str) -> Key:
+        key = await tx.key(tenant, id)
+        if key is None:
+            raise NotFound(f"no key {id!r} in this tenant: list them with `bms key list`")
+        return key
+
+    def _event(self, name: str, tenant: str, subject: str, actor: str, /, **details: str | bool) -> Event:
+        return Event(
+            name=name, tenant=tenant, subject=subject, actor=actor, at=self._clock.now(), details=dict(details)
+        )

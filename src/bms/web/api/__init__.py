@@ -1,0 +1,4 @@
+"""The control API under /api/v1: one list of endpoints per feature, one dispatcher for all.
+
+Read endpoint, dispatch, problems, openapi, then any feature's file.
+"""

@@ -1,0 +1,49 @@
+"""The ASGI application of the control API: a route per endpoint, problem details for everything else."""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from bms.core.errors import InvalidArgument, NotFound, Unimplemented
+from bms.core.ids import new_id
+from bms.web.api.dispatch import Dispatcher
+from bms.web.api.endpoint import PUBLIC, Call, Endpoint
+from bms.web.api.openapi import PREFIX, describe
+from bms.web.api.problems import problem
+
+
+def application(endpoints: Sequence[Endpoint], dispatcher: Dispatcher, version: str) -> Starlette:
+    """The whole API. Its own description is the only path without a key."""
+    document = msgspec.json.encode(describe(endpoints, version))
+
+    async def description(_call: Call[None]) -> Response:
+        return Response(document, media_type="application/json")
+
+    shown = Endpoint("GET", "/openapi.json", PUBLIC, description, "This description", dict[str, object])
+    routes = [
+        Route(PREFIX + endpoint.path, _serve(endpoint, dispatcher), methods=[endpoint.method])
+        for endpoint in [*endpoints, shown]
+    ]
+    return Starlette(routes=routes, exception_handlers={HTTPException: _unrouted})
+
+
+def _serve(endpoint: Endpoint, dispatcher: Dispatcher) -> Callable[[Request], Awaitable[Response]]:
+    async def serve(request: Request) -> Response:
+        return await dispatcher(endpoint, request)
+
+    return serve
+
+
+async def _unrouted(request: Request, error: Exception) -> Response:
+    request_id = request.headers.get("x-request-id") or new_id("req")
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    if status == 405:
+        return problem(Unimplemented(f"{request.method} is not offered on {request.url.path}"), request_id)
+    if status == 404:
+        return problem(NotFound(f"nothing is served at {request.url.path}: see {PREFIX}/openapi.json"), request_id)
+    return problem(InvalidArgument(str(error)), request_id)

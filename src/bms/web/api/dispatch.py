@@ -1,0 +1,166 @@
+"""From an HTTP request to a handler and back: authenticate, authorise, decode, run once, encode."""
+
+import logging
+from collections.abc import AsyncIterator
+from typing import Any, Protocol
+
+import msgspec
+from starlette.datastructures import QueryParams
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from bms.core.digest import of_parts
+from bms.core.errors import BmsError, Cancelled, FailedPrecondition, Internal, InvalidArgument, PayloadTooLarge
+from bms.core.ids import new_id
+from bms.core.principal import Principal
+from bms.web.api.endpoint import PUBLIC, Call, Endpoint
+from bms.web.api.problems import problem
+
+log = logging.getLogger("bms.api")
+MAX_BODY = 8 << 20  # of JSON bodies; uploads stream and have limits of their own
+NOBODY = Principal(tenant="", user="", key="", role="viewer", scopes=frozenset())
+
+
+class Authenticates(Protocol):
+    async def principal(self, authorization: str | None) -> Principal: ...
+
+
+class Replies(Protocol):
+    """Answers kept by idempotency key, so that a repeated request has one effect."""
+
+    async def begin(self, tenant: str, key: str, fingerprint: str) -> tuple[int, bytes] | None:
+        """The finished answer of an equal request; None: it is ours to do now.
+
+        Raises Aborted while the first is still running, InvalidArgument when the key was used for another.
+        """
+        ...
+
+    async def finish(self, tenant: str, key: str, status: int, answer: bytes) -> None: ...
+
+    async def abandon(self, tenant: str, key: str) -> None:
+        """The request had no effect: the key is free again."""
+        ...
+
+
+class Dispatcher:
+    """Runs endpoints. One instance serves the whole API."""
+
+    def __init__(self, authenticator: Authenticates, replies: Replies) -> None:
+        self._authenticator = authenticator
+        self._replies = replies
+
+    async def __call__(self, endpoint: Endpoint, request: Request) -> Response:
+        request_id = request.headers.get("x-request-id") or new_id("req")
+        request.state.request_id = request_id
+        try:
+            return await self._answer(endpoint, request, request_id)
+        except BmsError as error:
+            if isinstance(error, Internal):
+                log.error("internal error: %s", error.message, extra={"request_id": request_id})
+            return problem(error, request_id)
+        except ClientDisconnect:
+            return problem(Cancelled("the client went away before its request was read"), request_id)
+        except Exception:
+            log.exception("unexpected error", extra={"request_id": request_id, "operation": endpoint.operation})
+            return problem(Internal(f"something went wrong here; quote request id {request_id}"), request_id)
+
+    async def _answer(self, endpoint: Endpoint, request: Request, request_id: str) -> Response:
+        principal = NOBODY
+        if endpoint.permission != PUBLIC:
+            principal = await self._authenticator.principal(_authorization(request))
+            principal.require(endpoint.permission)
+        query = _query(endpoint, request.query_params)
+        raw = b"" if endpoint.body is bytes else await _read(request)
+        body = _body(endpoint, raw)
+        call = Call(principal, dict(request.path_params), query, body, _if_match(request), request)
+        key = request.headers.get("idempotency-key")
+        if key is None or endpoint.method != "POST" or endpoint.body is bytes:
+            return self._encode(endpoint, await endpoint.handler(call), request_id)
+        return await self._once(endpoint, call, key, raw, request_id)
+
+    async def _once(self, endpoint: Endpoint, call: Call[Any], key: str, raw: bytes, request_id: str) -> Response:
+        if not 1 <= len(key) <= 200:
+            raise InvalidArgument("Idempotency-Key must have 1 to 200 characters")
+        tenant = call.principal.tenant
+        fingerprint = of_parts([endpoint.method, call.request.url.path, call.principal.user, raw.decode("latin-1")])
+        kept = await self._replies.begin(tenant, key, fingerprint)
+        if kept is not None:
+            status, answer = kept
+            headers = {"x-request-id": request_id, "idempotent-replayed": "true"}
+            return Response(answer, status, headers=headers, media_type="application/json")
+        try:
+            response = self._encode(endpoint, await endpoint.handler(call), request_id)
+        except BaseException:
+            await self._replies.abandon(tenant, key)
+            raise
+        await self._replies.finish(tenant, key, response.status_code, bytes(response.body))
+        return response
+
+    def _encode(self, endpoint: Endpoint, answer: Any, request_id: str) -> Response:
+        if isinstance(answer, Response):
+            answer.headers["x-request-id"] = request_id
+            return answer
+        headers = {"x-request-id": request_id, "cache-control": "no-store"}
+        revision = getattr(answer, "revision", None)
+        if isinstance(revision, int):
+            headers["etag"] = f'"{revision}"'
+        content = b"" if endpoint.status == 204 else msgspec.json.encode(answer)
+        return Response(content, endpoint.status, headers=headers, media_type="application/json")
+
+
+async def body_chunks(request: Request) -> AsyncIterator[bytes]:
+    """The body of a streaming endpoint, empty chunks left out."""
+    async for chunk in request.stream():
+        if chunk:
+            yield chunk
+
+
+def _authorization(request: Request) -> str | None:
+    given = request.headers.get("authorization")
+    if given is None and (key := request.headers.get("x-api-key")) is not None:
+        return f"Bearer {key}"
+    return given
+
+
+async def _read(request: Request) -> bytes:
+    parts, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > MAX_BODY:
+            raise PayloadTooLarge(f"the body is over {MAX_BODY} bytes, the limit of this path")
+        parts.append(chunk)
+    return b"".join(parts)
+
+
+def _body(endpoint: Endpoint, raw: bytes) -> Any:
+    if endpoint.body is bytes:
+        return None
+    if endpoint.body is None:
+        if raw.strip() not in (b"", b"{}"):
+            raise InvalidArgument("this path takes no body")
+        return None
+    try:
+        return msgspec.json.decode(raw or b"{}", type=endpoint.body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InvalidArgument(f"the body is not what this path takes: {error}") from None
+
+
+def _query(endpoint: Endpoint, params: QueryParams) -> msgspec.Struct:
+    given = dict(params)
+    if len(given) != len(params.multi_items()):
+        raise InvalidArgument("a query parameter is given twice")
+    try:
+        return msgspec.convert(given, type=endpoint.query, strict=False)
+    except msgspec.ValidationError as error:
+        names = ", ".join(endpoint.query.__struct_fields__) or "none"
+        raise InvalidArgument(f"query parameters are wrong: {error}; this path takes: {names}") from None
+
+
+def _if_match(request: Request) -> int | None:
+    text = request.headers.get("if-match")
+    if text is None or text == "*":
+        return None
+    bare = text.removeprefix("W/").strip('"')
+    if not bare.isdecimal():
+        raise FailedPrecondition(f"If-Match {text[:40]!r} is not an ETag of ours: send the one last read")
+    return int(bare)

@@ -1,0 +1,71 @@
+"""What an endpoint is: a row that says everything, so that nothing is served without a permission or a schema."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, cast
+
+import msgspec
+from starlette.requests import Request
+
+from bms.core.pages import PageRequest, decode_cursor
+from bms.core.principal import Permission, Principal
+
+B = TypeVar("B")
+PUBLIC: Permission = ""  # served without a key; used by the description of the API alone
+
+
+class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """No body, or no query parameters: sending any is an error."""
+
+
+class Listing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Query parameters of every listing; features add filters by inheriting."""
+
+    limit: int = 100
+    cursor: str | None = None
+
+    @property
+    def page(self) -> PageRequest:
+        """Raises InvalidArgument for a limit out of range or a cursor that is not ours."""
+        return PageRequest(limit=self.limit, after=None if self.cursor is None else decode_cursor(self.cursor))
+
+
+@dataclass(frozen=True)
+class Call(Generic[B]):
+    """One authenticated and decoded call. `if_match` is the revision the caller saw, None when not sent."""
+
+    principal: Principal
+    path: dict[str, str]
+    query: Any
+    body: B
+    if_match: int | None
+    request: Request
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One method on one path.
+
+    `permission` is checked before anything is read. `body` None: no body; `bytes`: the handler streams it from
+    the request. `answer` is the type returned, for the description; a handler may return a Starlette Response.
+    """
+
+    method: str
+    path: str
+    permission: Permission
+    handler: Callable[[Call[Any]], Awaitable[Any]]
+    summary: str
+    answer: Any
+    body: Any = None
+    query: type[msgspec.Struct] = Nothing
+    status: int = 200
+
+    @property
+    def operation(self) -> str:
+        """A unique name for generated clients, e.g. `post_keys_key_revoke`."""
+        words = self.path.replace("{", "").replace("}", "").replace(":", "_").strip("/").split("/")
+        return "_".join([self.method.lower(), *words])
+
+
+def listing(call: Call[Any]) -> PageRequest:
+    return cast(Listing, call.query).page

@@ -1,0 +1,28 @@
+"""Errors as problem details (RFC 9457): the same words for people, and `code` for programs."""
+
+import math
+
+import msgspec
+from starlette.responses import Response
+
+from bms.core.errors import BmsError
+
+
+def problem(error: BmsError, request_id: str) -> Response:
+    """An `application/problem+json` answer for an error of ours."""
+    body = {
+        "type": "about:blank",
+        "title": error.code.replace("_", " ").capitalize(),
+        "status": error.http_status,
+        "code": error.code,
+        "detail": error.message,
+        "request_id": request_id,
+    }
+    headers = {"x-request-id": request_id, "cache-control": "no-store"}
+    if error.retry_after_s is not None:
+        headers["retry-after"] = str(math.ceil(error.retry_after_s))
+    if error.http_status == 401:
+        headers["www-authenticate"] = "Bearer"
+    return Response(
+        msgspec.json.encode(body), error.http_status, headers=headers, media_type="application/problem+json"
+    )

@@ -1,0 +1,80 @@
+"""Events, leases and kept replies keep their contracts on both databases."""
+
+import asyncio
+
+import pytest
+
+from bms.adapters.sql.engine import Database
+from bms.adapters.sql.events import SqlEventLog, SqlLeases
+from bms.adapters.sql.replies import SqlReplies
+from bms.adapters.sql.store import SqlStore
+from bms.adapters.sql.tenants import SqlTenants
+from bms.core.clock import ManualClock
+from bms.core.errors import Aborted, InvalidArgument
+from bms.core.events import Event
+
+
+def _event(clock: ManualClock, name: str) -> Event:
+    return Event(name=name, tenant="t", subject="s", actor="a", at=clock.now(), details={"n": 1, "ok": True})
+
+
+async def test_events_are_kept_with_their_change_and_read_in_order(database: Database, clock: ManualClock) -> None:
+    store, log = SqlStore(database, SqlTenants), SqlEventLog(database)
+    async with store.write() as tx:
+        await tx.emit(_event(clock, "a.one"))
+        await tx.emit(_event(clock, "b.two"))
+    with pytest.raises(RuntimeError):
+        async with store.write() as tx:
+            await tx.emit(_event(clock, "c.lost"))
+            raise RuntimeError
+    found = await log.since(0)
+    assert [event for _, event in found] == [_event(clock, "a.one"), _event(clock, "b.two")]
+    assert await log.since(found[0][0]) == found[1:]
+    assert await log.last() == found[-1][0]
+
+
+async def test_waiting_ends_when_an_event_is_committed(database: Database, clock: ManualClock) -> None:
+    store, log = SqlStore(database, SqlTenants), SqlEventLog(database)
+    waiting = asyncio.create_task(log.wait(0, 30))
+    await asyncio.sleep(0)
+    async with store.write() as tx:
+        await tx.emit(_event(clock, "a.one"))
+    assert await asyncio.wait_for(waiting, 10) == 1
+    assert await log.wait(1, 0.01) == 1
+
+
+async def test_a_lease_has_one_holder_and_rising_tokens(database: Database, clock: ManualClock) -> None:
+    leases = SqlLeases(database, clock)
+    assert await leases.acquire("leader", "a", 10) == 1
+    assert await leases.acquire("leader", "b", 10) is None
+    clock.advance(9)
+    assert await leases.acquire("leader", "a", 10) == 1, "renewed in time: the same token"
+    clock.advance(11)
+    assert await leases.acquire("leader", "b", 10) == 2
+    assert await leases.acquire("leader", "a", 10) is None
+    await leases.release("leader", "a")
+    assert await leases.acquire("leader", "a", 10) is None, "only the holder can release"
+    await leases.release("leader", "b")
+    assert await leases.acquire("leader", "a", 10) == 3
+
+
+async def test_two_who_race_for_a_lease_never_both_get_it(database: Database, clock: ManualClock) -> None:
+    leases = SqlLeases(database, clock)
+    tokens = await asyncio.gather(*(leases.acquire("leader", f"h{index}", 10) for index in range(8)))
+    assert [token for token in tokens if token is not None] == [1]
+
+
+async def test_a_reply_is_kept_once_per_key(database: Database, clock: ManualClock) -> None:
+    replies = SqlReplies(database, clock)
+    assert await replies.begin("t", "k", "f") is None
+    with pytest.raises(Aborted):
+        await replies.begin("t", "k", "f")
+    await replies.finish("t", "k", 201, b"{}")
+    assert await replies.begin("t", "k", "f") == (201, b"{}")
+    with pytest.raises(InvalidArgument):
+        await replies.begin("t", "k", "other")
+    assert await replies.begin("t2", "k", "f") is None, "tenants do not share keys"
+    await replies.abandon("t2", "k")
+    assert await replies.begin("t2", "k", "f") is None
+    clock.advance(25 * 3600)
+    assert await replies.begin("t", "k", "f") is None, "kept for a day"
