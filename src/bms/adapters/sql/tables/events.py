@@ -37,3 +37,10 @@ idempotency = Table(
     Column("answer", LargeBinary),
     Column("created_at", UtcTime, nullable=False),
 )
+
+positions = Table(
+    "positions",
+    metadata,
+    Column("reader", String, primary_key=True),
+    Column("number", Number, nullable=False),
+)

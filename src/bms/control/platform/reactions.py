@@ -1,0 +1,62 @@
+"""What follows from what: handlers of events, run in order, at least once, by whoever leads.
+
+A handler must be idempotent: after a crash the events since the last kept position are handled again.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol
+
+from bms.control.platform.transactions import EventLog
+from bms.core.errors import Aborted, BmsError, DeadlineExceeded, ResourceExhausted, Unavailable
+from bms.core.events import Event
+
+log = logging.getLogger("bms.reactions")
+
+Handler = Callable[[Event], Awaitable[None]]
+TRANSIENT = (Unavailable, Aborted, ResourceExhausted, DeadlineExceeded)
+MAX_TRIES = 20
+
+
+class Positions(Protocol):
+    """How far a named reader of the event log has come; kept durably."""
+
+    async def position(self, reader: str) -> int: ...
+    async def keep(self, reader: str, number: int) -> None: ...
+
+
+class Reactions:
+    """Feeds events to handlers by event name."""
+
+    def __init__(
+        self, events: EventLog, positions: Positions, handlers: Mapping[str, Sequence[Handler]], reader: str
+    ) -> None:
+        self._events = events
+        self._positions = positions
+        self._handlers = handlers
+        self._reader = reader
+        self._tries = 0
+
+    async def step(self) -> int:
+        """Handles what is new; returns the number of the last event handled.
+
+        An error that may pass stops the step: the next one repeats from that event. Any other error, or too
+        many tries, is logged and the event is passed over, so that one bad event cannot stop the platform.
+        """
+        done = await self._positions.position(self._reader)
+        for number, event in await self._events.since(done):
+            for handler in self._handlers.get(event.name, ()):
+                try:
+                    await handler(event)
+                except TRANSIENT as error:
+                    self._tries += 1
+                    if self._tries < MAX_TRIES:
+                        log.warning("event %d (%s) will be handled again: %s", number, event.name, error.message)
+                        return done
+                    log.error("event %d (%s) given up after %d tries: %s", number, event.name, MAX_TRIES, error)
+                except BmsError as error:
+                    log.error("event %d (%s) could not be handled: %s", number, event.name, error.message)
+            self._tries = 0
+            await self._positions.keep(self._reader, number)
+            done = number
+        return done
