@@ -19,8 +19,6 @@ class SqlPositions:
 
     async def keep(self, reader: str, number: int) -> None:
         async with self._database.writing() as connection:
-            done = await connection.execute(
-                update(positions).where(positions.c.reader == reader).values(number=number)
-            )
+            done = await connection.execute(update(positions).where(positions.c.reader == reader).values(number=number))
             if done.rowcount == 0:
                 await connection.execute(insert(positions).values(reader=reader, number=number))

@@ -1,0 +1,1 @@
+"""Alembic's home: `versions/` holds the steps, applied in order by bms.adapters.sql.migrate."""

@@ -1,0 +1,65 @@
+"""Migrations make exactly the schema that the code describes, on both databases, once."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, text
+
+from bms.adapters.sql.engine import Database
+from bms.adapters.sql.migrate import NewerSchema, upgrade
+from bms.adapters.sql.tables import metadata
+from bms.core.errors import FailedPrecondition
+from tests.databases import database_url
+
+BOTH = pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+
+
+def _difference(connection: Connection) -> list[object]:
+    context = MigrationContext.configure(connection, opts={"compare_type": True})
+    return list(compare_metadata(context, metadata))
+
+
+@BOTH
+async def test_migrated_is_what_the_code_describes(kind: str, tmp_path: Path) -> None:
+    async with database_url(kind, tmp_path) as url:
+        database = Database(url)
+        await upgrade(database)
+        await upgrade(database)
+        async with database.engine.connect() as connection:
+            assert await connection.run_sync(_difference) == []
+        await database.close()
+
+
+@BOTH
+async def test_two_that_start_at_once_migrate_once(kind: str, tmp_path: Path) -> None:
+    async with database_url(kind, tmp_path) as url:
+        databases = [Database(url) for _ in range(3)]
+        await asyncio.gather(*map(upgrade, databases))
+        for database in databases:
+            await database.close()
+
+
+@BOTH
+async def test_a_newer_schema_is_refused_and_left_alone(kind: str, tmp_path: Path) -> None:
+    async with database_url(kind, tmp_path) as url:
+        database = Database(url)
+        await upgrade(database)
+        async with database.engine.begin() as connection:
+            await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        with pytest.raises(NewerSchema, match="newer BMS"):
+            await upgrade(database)
+        async with database.engine.connect() as connection:
+            assert (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar() == "9999"
+        await database.close()
+
+
+async def test_a_foreign_database_is_not_touched(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/x.db")
+    async with database.engine.begin() as connection:
+        await connection.execute(text("CREATE TABLE tenants (a int)"))
+    with pytest.raises(FailedPrecondition, match="not ours"):
+        await upgrade(database)
+    await database.close()
