@@ -18,11 +18,6 @@ MIB = 1 << 20
 Damage = Callable[[str, str, bytes], None]
 
 
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
 @pytest.fixture(params=["local", "memory"])
 def store(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock) -> ObjectStore:
     if request.param == "local":

@@ -1,0 +1,124 @@
+"""What a careful person would point at before training on a table."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from hashlib import blake2b
+from typing import Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from bms.adapters.datasets.examples import encode_rows
+from bms.adapters.datasets.schema import Feature, Schema
+from bms.adapters.datasets.table import Table
+
+_IMBALANCE = 10  # largest class / smallest class
+_FAR = 10.0  # standard deviations
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """`count` is of rows, values or classes, as `message` says; `feature` None means the whole row."""
+
+    kind: Literal[
+        "duplicates", "leak", "contradiction", "constant", "missing", "imbalance", "infinite", "outliers", "formula",
+        "identifier",
+    ]  # fmt: skip
+    message: str
+    count: int
+    feature: str | None = None
+
+
+def inspect(table: Table, label: str | None, splits: Mapping[str, NDArray[np.int64]]) -> list[Finding]:
+    """Findings in the order: the rows, then each feature."""
+    if table.rows == 0:
+        return []
+    found = list(_repeated(table, label, splits))
+    for feature in table.schema.features:
+        found.extend(_feature(feature, table, is_label=feature.name == label))
+    return found
+
+
+def _repeated(table: Table, label: str | None, splits: Mapping[str, NDArray[np.int64]]) -> Iterator[Finding]:
+    """Rows that are equal but for the label: within the table, across splits, with different labels."""
+    features = tuple(feature for feature in table.schema.features if feature.name != label)
+    if not features:
+        return
+    unlabelled = Table(Schema(features=features), table.columns, table.rows)
+    groups: dict[bytes, list[int]] = defaultdict(list)
+    for row, record in enumerate(encode_rows(unlabelled)):
+        groups[blake2b(record, digest_size=16).digest()].append(row)
+    repeated = [rows for rows in groups.values() if len(rows) > 1]
+    if not repeated:
+        return
+    extra = sum(len(rows) - 1 for rows in repeated)
+    yield Finding(
+        kind="duplicates", count=extra, message=f"{extra} rows repeat an earlier one (rows {repeated[0][:2]})"
+    )
+    where = np.full(table.rows, -1)
+    for number, indices in enumerate(splits.values()):
+        where[indices] = number
+    leaks = sum(len(set(where[rows].tolist())) > 1 for rows in repeated)
+    if leaks:
+        yield Finding(kind="leak", count=leaks, message=f"{leaks} different rows are in more than one split")
+    if label is not None:
+        targets = table.numbers(label)
+        torn = sum(len(set(targets[rows].tolist())) > 1 for rows in repeated)
+        if torn:
+            yield Finding(kind="contradiction", count=torn, message=f"{torn} different rows come with different labels")
+
+
+def _feature(feature: Feature, table: Table, is_label: bool) -> Iterator[Finding]:
+    if feature.kind == "label":
+        yield from _classes(feature, table)
+    elif feature.kind == "text":
+        yield from _texts(feature.name, [str(cell) for cell in table.columns[feature.name]])
+    elif feature.kind in ("float", "int"):
+        yield from _numbers(feature, table.numbers(feature.name), is_label)
+
+
+def _classes(feature: Feature, table: Table) -> Iterator[Finding]:
+    counts = np.bincount(table.numbers(feature.name), minlength=len(feature.labels))
+    empty = int((counts == 0).sum())
+    if empty or counts.max() > _IMBALANCE * counts.min():
+        small, large = feature.labels[int(counts.argmin())], feature.labels[int(counts.argmax())]
+        message = f"class {large!r} has {counts.max()} rows, class {small!r} {counts.min()}"
+        yield Finding(kind="imbalance", feature=feature.name, count=len(counts), message=message)
+
+
+def _texts(name: str, cells: list[str]) -> Iterator[Finding]:
+    present = [cell for cell in cells if cell]
+    if len(present) < len(cells):
+        gone = len(cells) - len(present)
+        yield Finding(kind="missing", feature=name, count=gone, message=f"{gone} of {len(cells)} texts are missing")
+    if len(set(present)) == 1 and len(present) == len(cells) > 1:
+        yield Finding(kind="constant", feature=name, count=len(cells), message="every row has the same text")
+    formulae = sum(cell.startswith(_FORMULA) for cell in present)
+    if formulae:
+        message = f"{formulae} texts begin like a spreadsheet's formula; do not open them in one unquoted"
+        yield Finding(kind="formula", feature=name, count=formulae, message=message)
+
+
+def _numbers(feature: Feature, column: NDArray[np.float32], is_label: bool) -> Iterator[Finding]:
+    values = column.reshape(-1).astype(np.float64)
+    name, finite = feature.name, values[np.isfinite(values)]
+    gone, infinite = int(np.isnan(values).sum()), int(np.isinf(values).sum())
+    if gone:
+        yield Finding(kind="missing", feature=name, count=gone, message=f"{gone} of {len(values)} values are missing")
+    if infinite:
+        yield Finding(kind="infinite", feature=name, count=infinite, message=f"{infinite} values are infinite")
+    if not finite.size:
+        return
+    if len(values) > 1 and finite.min() == finite.max():
+        yield Finding(kind="constant", feature=name, count=len(finite), message=f"every value is {finite[0]:g}")
+        return
+    far = int((np.abs(finite - finite.mean()) > _FAR * finite.std()).sum())
+    if far:
+        message = f"{far} values lie more than {_FAR:g} standard deviations from the mean"
+        yield Finding(kind="outliers", feature=name, count=far, message=message)
+    if feature.kind == "int" and not feature.shape and not is_label and len(finite) > 20:
+        steps = np.diff(finite)
+        if (steps == 1).all() or (steps == -1).all():
+            message = "it counts the rows: leave it out of training"
+            yield Finding(kind="identifier", feature=name, count=len(finite), message=message)

@@ -1,0 +1,56 @@
+"""What training recipes read an imported data set with."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from bms.adapters.datasets.examples import decode_rows
+from bms.adapters.datasets.images import decode_images
+from bms.adapters.datasets.manifest import Manifest, SplitFiles, read_manifest
+from bms.adapters.datasets.table import Column
+from bms.adapters.datasets.tfrecord import read_batches, read_records
+from bms.core.errors import DataLoss, NotFound
+
+__all__ = ["decode_images", "iterate_split", "load_split", "read_manifest"]
+
+
+def load_split(directory: Path, split: str) -> dict[str, Column]:
+    """All rows of a split, a column a key: int64 or float32 arrays [rows, *shape], lists of bytes (images) or str.
+
+    `directory` holds dataset.json. Raises NotFound for an unknown split, DataLoss for damaged or missing files.
+    """
+    manifest = read_manifest(directory)
+    files = _split(manifest, split)
+    records = (record for name in files.files for record in read_records(_present(directory / name)))
+    columns = decode_rows(manifest.schema, records)
+    _check_rows(split, files, len(next(iter(columns.values()))))
+    return columns
+
+
+def iterate_split(directory: Path, split: str, batch_rows: int = 1024) -> Iterator[dict[str, Column]]:
+    """The same in batches of at most `batch_rows`, for a split that does not fit in memory."""
+    manifest = read_manifest(directory)
+    files = _split(manifest, split)
+    rows = 0
+    for name in files.files:
+        for batch in read_batches(_present(directory / name), batch_rows):
+            yield decode_rows(manifest.schema, batch, rows)
+            rows += len(batch)
+    _check_rows(split, files, rows)
+
+
+def _split(manifest: Manifest, split: str) -> SplitFiles:
+    files = manifest.splits.get(split)
+    if files is None:
+        raise NotFound(f"the data set has no split {split!r}; it has: {', '.join(manifest.splits)}")
+    return files
+
+
+def _present(path: Path) -> Path:
+    if not path.is_file():
+        raise DataLoss(f"{path.name} is missing from the data set")
+    return path
+
+
+def _check_rows(split: str, files: SplitFiles, rows: int) -> None:
+    if rows != files.rows:
+        raise DataLoss(f"split {split!r} should have {files.rows} rows, but its files hold {rows}")

@@ -1,0 +1,62 @@
+"""What a data set's rows consist of: named features of five kinds."""
+
+from collections import Counter
+from typing import Literal
+
+import msgspec
+
+from bms.core.errors import InvalidArgument
+
+Kind = Literal["image", "label", "float", "int", "text"]
+_LONGEST_NAME = 128
+MOST_FEATURES = 10_000
+
+
+class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One column.
+
+    image: an encoded PNG or JPEG; `shape` is (height, width, channels) if all have it, else empty.
+    label: an index into `labels`, the classes' names. float: float32 of `shape`, NaN where missing.
+    int: int64 of `shape`. text: UTF-8, "" where missing.
+    """
+
+    name: str
+    kind: Kind
+    shape: tuple[int, ...] = ()
+    labels: tuple[str, ...] = ()
+
+
+class Schema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    features: tuple[Feature, ...]
+
+    def feature(self, name: str) -> Feature:
+        for feature in self.features:
+            if feature.name == name:
+                return feature
+        known = ", ".join(feature.name for feature in self.features)
+        raise InvalidArgument(f"the data set has no column {name!r}; it has: {known}")
+
+
+def check_schema(schema: Schema) -> Schema:
+    """`schema` if it makes sense. Raises InvalidArgument."""
+    names = [feature.name for feature in schema.features]
+    if not 0 < len(names) <= MOST_FEATURES:
+        raise InvalidArgument(f"a data set has 1 to {MOST_FEATURES} columns, not {len(names)}")
+    twice = sorted(name for name, times in Counter(names).items() if times > 1)
+    if twice:
+        raise InvalidArgument(f"columns are named twice: {', '.join(map(repr, twice))}; give each its own name")
+    for feature in schema.features:
+        _check_feature(feature)
+    return schema
+
+
+def _check_feature(feature: Feature) -> None:
+    name = feature.name
+    if not 0 < len(name) <= _LONGEST_NAME or not name.isprintable():
+        raise InvalidArgument(
+            f"a column is named {name[:80]!r}: use 1 to {_LONGEST_NAME} printable characters for each column's name"
+        )
+    if (feature.kind == "label") != bool(feature.labels) or len(set(feature.labels)) != len(feature.labels):
+        raise InvalidArgument(f"column {name!r}: a label, and only a label, has class names, all different")
+    if any(size < 0 for size in feature.shape) or (feature.shape and feature.kind in ("label", "text")):
+        raise InvalidArgument(f"column {name!r}: {feature.kind} cannot have shape {list(feature.shape)}")

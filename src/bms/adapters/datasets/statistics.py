@@ -1,0 +1,204 @@
+"""What is in a table: counts, ranges, distributions, classes, sizes of images, correlations."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from bms.adapters.datasets.images import look
+from bms.adapters.datasets.quality import Finding, inspect
+from bms.adapters.datasets.schema import Feature, Kind
+from bms.adapters.datasets.table import Table
+
+QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+_BINS = 20
+_MOST_CORRELATED = 64  # features; beyond, a matrix helps nobody
+_MOST_VALUES = 20  # of a text column, most frequent first
+
+
+class Histogram(msgspec.Struct, frozen=True, kw_only=True):
+    """`counts` of the bins between consecutive `edges`; the last bin includes its upper edge."""
+
+    edges: list[float]
+    counts: list[int]
+
+
+class NumberStatistics(msgspec.Struct, frozen=True, kw_only=True):
+    """Over all finite elements. `std` divides by n. `quantiles` are keyed "0.01" to "0.99"."""
+
+    infinite: int
+    min: float
+    max: float
+    mean: float
+    std: float
+    distinct: int
+    quantiles: dict[str, float]
+    histogram: Histogram
+
+
+class TextStatistics(msgspec.Struct, frozen=True, kw_only=True):
+    """Lengths in characters; `top` are the most frequent texts, cut at 80 characters, with their counts."""
+
+    shortest: int
+    longest: int
+    distinct: int
+    top: dict[str, int]
+
+
+class ImageStatistics(msgspec.Struct, frozen=True, kw_only=True):
+    """`sizes` counts "HEIGHTxWIDTHxCHANNELS", most frequent first; bytes are encoded ones."""
+
+    sizes: dict[str, int]
+    formats: dict[str, int]
+    total_bytes: int
+
+
+class FeatureStatistics(msgspec.Struct, frozen=True, kw_only=True):
+    """`missing` counts rows with NaN or "". One of the others is given, by kind; none if nothing is there."""
+
+    name: str
+    kind: Kind
+    shape: tuple[int, ...]
+    missing: int
+    numbers: NumberStatistics | None = None
+    text: TextStatistics | None = None
+    images: ImageStatistics | None = None
+    classes: dict[str, int] | None = None  # rows of each class
+
+
+class Correlations(msgspec.Struct, frozen=True, kw_only=True):
+    """Pearson's r between single-number features over rows without gaps; null where one is constant."""
+
+    names: list[str]
+    matrix: list[list[float | None]]
+
+
+class Statistics(msgspec.Struct, frozen=True, kw_only=True):
+    rows: int
+    features: list[FeatureStatistics]
+    correlations: Correlations | None
+    splits: dict[str, dict[str, int]]  # class balance of each split; {"rows": n} without classes
+    findings: list[Finding]
+
+
+def describe(table: Table, label: str | None, splits: Mapping[str, NDArray[np.int64]]) -> Statistics:
+    """Statistics of the whole `table`, whose target is column `label`, and of how `splits` divide its classes."""
+    return Statistics(
+        rows=table.rows,
+        features=[_describe(feature, table) for feature in table.schema.features],
+        correlations=_correlations(table),
+        splits={name: _balance(table, label, indices) for name, indices in splits.items()},
+        findings=inspect(table, label, splits),
+    )
+
+
+def _describe(feature: Feature, table: Table) -> FeatureStatistics:
+    column = table.columns[feature.name]
+    missing = 0
+    numbers: NumberStatistics | None = None
+    text: TextStatistics | None = None
+    images: ImageStatistics | None = None
+    classes: dict[str, int] | None = None
+    if feature.kind == "image":
+        images = _images(bytes(image) for image in column)  # type: ignore[arg-type]
+    elif feature.kind == "text":
+        texts = [str(cell) for cell in column]
+        missing = texts.count("")
+        text = _texts([cell for cell in texts if cell])
+    elif feature.kind == "label":
+        classes = class_counts(table.numbers(feature.name), feature.labels)
+    else:
+        values = table.numbers(feature.name)
+        missing = int(np.isnan(values.reshape(table.rows, -1)).any(axis=1).sum()) if table.rows else 0
+        numbers = _numbers(values.reshape(-1).astype(np.float64))
+    return FeatureStatistics(
+        name=feature.name,
+        kind=feature.kind,
+        shape=feature.shape,
+        missing=missing,
+        numbers=numbers,
+        text=text,
+        images=images,
+        classes=classes,
+    )
+
+
+def class_counts(labels: NDArray[np.int64], classes: tuple[str, ...]) -> dict[str, int]:
+    return dict(zip(classes, np.bincount(labels, minlength=len(classes)).tolist(), strict=True))
+
+
+def _numbers(values: NDArray[np.float64]) -> NumberStatistics | None:
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return None
+    return NumberStatistics(
+        infinite=int(np.isinf(values).sum()),
+        min=float(finite.min()),
+        max=float(finite.max()),
+        mean=float(finite.mean()),
+        std=float(finite.std()),
+        distinct=len(np.unique(finite)),
+        quantiles=dict(zip(map(str, QUANTILES), np.quantile(finite, QUANTILES).tolist(), strict=True)),
+        histogram=_histogram(finite),
+    )
+
+
+def _histogram(finite: NDArray[np.float64]) -> Histogram:
+    edges = np.linspace(finite.min(), finite.max(), _BINS + 1)
+    if not (np.diff(edges) > 0).all():  # all values alike, or nearer than float64 can divide
+        return Histogram(edges=[float(finite.min()), float(finite.max())], counts=[len(finite)])
+    return Histogram(edges=edges.tolist(), counts=np.histogram(finite, edges)[0].tolist())
+
+
+def _texts(present: list[str]) -> TextStatistics | None:
+    if not present:
+        return None
+    counts = Counter(present)
+    lengths = [len(text) for text in counts]
+    top: dict[str, int] = {}
+    for text, count in counts.most_common(_MOST_VALUES):
+        top.setdefault(text[:80], count)
+    return TextStatistics(shortest=min(lengths), longest=max(lengths), distinct=len(counts), top=top)
+
+
+def _images(images: Iterable[bytes]) -> ImageStatistics:
+    sizes: Counter[str] = Counter()
+    formats: Counter[str] = Counter()
+    total = 0
+    for image in images:
+        found = look(image)
+        sizes["x".join(map(str, found[1:]))] += 1
+        formats[found.format] += 1
+        total += len(image)
+    return ImageStatistics(sizes=dict(sizes.most_common(_MOST_VALUES)), formats=dict(formats), total_bytes=total)
+
+
+def _correlations(table: Table) -> Correlations | None:
+    names = [f.name for f in table.schema.features if f.kind in ("float", "int") and not f.shape]
+    if not 2 <= len(names) <= _MOST_CORRELATED:
+        return None
+    values = np.stack([table.numbers(name).astype(np.float64) for name in names])
+    values = values[:, np.isfinite(values).all(axis=0)]
+    if values.shape[1] < 2:
+        return None
+    centred = values - values.mean(axis=1, keepdims=True)
+    deviations = np.sqrt((centred**2).sum(axis=1))
+    constant = deviations <= 1e-12 * np.abs(values).max(axis=1) * np.sqrt(values.shape[1])
+    scaled = centred / np.where(constant, 1, deviations)[:, None]
+    matrix = np.clip(scaled @ scaled.T, -1, 1)
+    return Correlations(
+        names=names,
+        matrix=[
+            [None if constant[row] or constant[column] else float(matrix[row, column]) for column in range(len(names))]
+            for row in range(len(names))
+        ],
+    )
+
+
+def _balance(table: Table, label: str | None, indices: NDArray[np.int64]) -> dict[str, int]:
+    feature = None if label is None else table.schema.feature(label)
+    if feature is None or feature.kind != "label":
+        return {"rows": len(indices)}
+    return class_counts(table.numbers(feature.name)[indices], feature.labels)

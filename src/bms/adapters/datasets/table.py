@@ -1,0 +1,77 @@
+"""Rows in memory, column by column."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bms.adapters.datasets.schema import Schema, check_schema
+from bms.core.errors import InvalidArgument
+
+Column = NDArray[Any] | Sequence[bytes] | Sequence[str]
+"""label: int64 [rows]; float: float32 [rows, *shape]; int: int64 [rows, *shape]; image: bytes; text: str."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """`columns` holds one entry per feature of `schema`, all of `rows` rows."""
+
+    schema: Schema
+    columns: dict[str, Column]
+    rows: int
+
+    def numbers(self, name: str) -> NDArray[Any]:
+        column = self.columns[name]
+        if not isinstance(column, np.ndarray):
+            raise InvalidArgument(f"column {name!r} holds no numbers")
+        return column
+
+    def take(self, indices: NDArray[np.int64]) -> "Table":
+        """The rows at `indices`, in their order."""
+        columns = {name: _taken(column, indices) for name, column in self.columns.items()}
+        return Table(self.schema, columns, len(indices))
+
+
+def table_of(schema: Schema, columns: dict[str, Column]) -> Table:
+    """A checked table. Raises InvalidArgument unless every feature has a column and all are equally long."""
+    check_schema(schema)
+    if {feature.name for feature in schema.features} != set(columns):
+        raise InvalidArgument("the columns are not those of the schema")
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        shown = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        raise InvalidArgument(f"the columns have different numbers of rows: {shown}")
+    return Table(schema, columns, next(iter(lengths.values())))
+
+
+class Files(Sequence[bytes]):
+    """Contents of files, read each time they are asked for, so that a large set need not fit in memory."""
+
+    def __init__(self, paths: list[Path]) -> None:
+        self.paths = paths
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    @overload
+    def __getitem__(self, index: int) -> bytes: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Files": ...
+    def __getitem__(self, index: int | slice) -> "bytes | Files":
+        if isinstance(index, slice):
+            return Files(self.paths[index])
+        return self.paths[index].read_bytes()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return (path.read_bytes() for path in self.paths)
+
+
+def _taken(column: Column, indices: NDArray[np.int64]) -> Column:
+    if isinstance(column, np.ndarray):
+        return column[indices]
+    if isinstance(column, Files):
+        return Files([column.paths[index] for index in indices])
+    return [column[index] for index in indices]

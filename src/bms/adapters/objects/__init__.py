@@ -1,0 +1,5 @@
+"""Where blobs live, on a local disk or in memory; and archives, opened safely.
+
+Read in this order: memory (the contract in its shortest form), content, upload, local; then archives, members,
+zips, tars.
+"""

@@ -1,0 +1,172 @@
+"""Blobs on a local disk: ROOT/<tenant>/sha256/ab/<64 hex digits>, uploads in ROOT/<tenant>/tmp.
+
+Several processes may use one root at once. Files are touched in threads only, never on the event loop.
+"""
+
+import asyncio
+import fcntl
+import hashlib
+import os
+import re
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePath
+from typing import Self
+
+from bms.adapters.objects.content import CHUNK, checked_offset, differs, write_copy
+from bms.adapters.objects.upload import Upload, make_durable_directory, remove_stale, sync_directory
+from bms.control.platform.objects import Blob
+from bms.core.clock import Clock, SystemClock
+from bms.core.digest import check_digest
+from bms.core.errors import DataLoss, NotFound
+from bms.core.ids import check_name
+
+_HEX = re.compile(r"[0-9a-f]{64}")
+
+
+class LocalObjectStore:
+    """The ObjectStore of one machine."""
+
+    def __init__(self, root: Path, clock: Clock | None = None) -> None:
+        self._root = root
+        self._clock = clock or SystemClock()
+
+    @classmethod
+    def open(cls, root: Path, clock: Clock | None = None) -> Self:
+        """Creates `root` if it is missing and removes what killed uploads left. Blocking; call it at start-up."""
+        make_durable_directory(root.absolute())
+        for temporary in root.glob("*/tmp"):
+            remove_stale(temporary)
+        return cls(root, clock)
+
+    async def put(self, tenant: str, chunks: AsyncIterator[bytes], expected: str | None = None) -> Blob:
+        directory = self._directory(tenant)
+        expected = None if expected is None else check_digest(expected)
+        upload = Upload(directory / "tmp")
+        try:
+            async for data in _gathered(chunks):
+                await asyncio.to_thread(upload.write, data)
+            digest = upload.digest
+            if expected is not None and expected != digest:
+                raise differs(expected, digest, upload.size)
+            await asyncio.to_thread(self._publish, upload, directory, digest)
+        finally:
+            await asyncio.shield(asyncio.to_thread(upload.abort))
+        return Blob(digest=digest, size=upload.size)
+
+    async def stat(self, tenant: str, digest: str) -> Blob | None:
+        path = self._path(tenant, digest)
+        try:
+            size = (await asyncio.to_thread(path.stat)).st_size
+        except FileNotFoundError:
+            return None
+        return Blob(digest=digest, size=size)
+
+    async def read(self, tenant: str, digest: str, offset: int = 0) -> AsyncIterator[bytes]:
+        try:
+            file = await asyncio.to_thread(open, self._path(tenant, digest), "rb")
+        except FileNotFoundError as error:
+            raise NotFound(f"tenant {tenant} has no blob {digest}") from error
+        with file:  # a buffered file: closing waits for a read that a cancelled caller left running in its thread
+            file.seek(checked_offset(offset, os.fstat(file.fileno()).st_size, digest))
+            running = hashlib.sha256()
+
+            def step() -> bytes:
+                chunk = file.read(CHUNK)
+                if offset == 0:
+                    running.update(chunk)
+                return chunk
+
+            while chunk := await asyncio.to_thread(step):
+                yield chunk
+            if offset == 0 and digest != "sha256:" + running.hexdigest():
+                raise DataLoss(f"blob {digest} no longer matches its digest; restore it from a backup")
+
+    async def materialize(self, tenant: str, digest: str, target: PurePath) -> None:
+        path, stop = self._path(tenant, digest), threading.Event()
+        try:
+            await asyncio.to_thread(write_copy, _file_chunks(path), digest, Path(target), stop)
+        except FileNotFoundError as error:
+            raise NotFound(f"tenant {tenant} has no blob {digest}") from error
+        finally:
+            stop.set()
+
+    async def blobs(self, tenant: str) -> AsyncIterator[Blob]:
+        for path, status in await asyncio.to_thread(self._listed, tenant):
+            yield Blob(digest=f"sha256:{path.name}", size=status.st_size)
+
+    async def sweep(self, tenant: str, referenced: frozenset[str], older_than_s: float) -> list[Blob]:
+        before = self._clock.now().timestamp() - older_than_s
+        return await asyncio.to_thread(self._sweep, tenant, referenced, before)
+
+    def _directory(self, tenant: str) -> Path:
+        return self._root / check_name("tenant", tenant)
+
+    def _path(self, tenant: str, digest: str) -> Path:
+        name = check_digest(digest).removeprefix("sha256:")
+        return self._directory(tenant) / "sha256" / name[:2] / name
+
+    def _publish(self, upload: Upload, directory: Path, digest: str) -> None:
+        make_durable_directory(directory / "sha256")
+        name = digest.removeprefix("sha256:")
+        with _held(directory / "sha256", fcntl.LOCK_SH):
+            upload.publish(directory / "sha256" / name[:2] / name, self._clock.now().timestamp())
+
+    def _listed(self, tenant: str) -> list[tuple[Path, os.stat_result]]:
+        found = []
+        for path in sorted(self._directory(tenant).glob("sha256/??/*")):
+            if _HEX.fullmatch(path.name):
+                try:
+                    found.append((path, path.stat()))
+                except FileNotFoundError:
+                    continue  # swept by another process since it was listed
+        return found
+
+    def _sweep(self, tenant: str, referenced: frozenset[str], before: float) -> list[Blob]:
+        removed = []
+        for path, status in self._listed(tenant):
+            digest = f"sha256:{path.name}"
+            if digest in referenced or status.st_mtime >= before:
+                continue
+            with _held(path.parent.parent, fcntl.LOCK_EX):  # no upload may renew it between look and deed
+                try:
+                    if path.stat().st_mtime >= before:
+                        continue
+                    path.unlink()
+                except FileNotFoundError:
+                    continue
+            removed.append(Blob(digest=digest, size=status.st_size))
+        for changed in {self._path(tenant, blob.digest).parent for blob in removed}:
+            sync_directory(changed)
+        return removed
+
+
+@contextmanager
+def _held(directory: Path, how: int) -> Iterator[None]:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, how)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+async def _gathered(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same bytes in pieces of at least CHUNK, so that a network's small pieces cost few thread hops."""
+    waiting: list[bytes] = []
+    size = 0
+    async for chunk in chunks:
+        waiting.append(bytes(chunk))
+        size += len(chunk)
+        if size >= CHUNK:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    if waiting:
+        yield b"".join(waiting)
+
+
+def _file_chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            yield chunk

@@ -1,0 +1,50 @@
+"""Many processes' Prometheus texts as one, each sample labelled with where it came from.
+
+The format: https://prometheus.io/docs/instrumenting/exposition_formats/. Every family's lines stay together,
+which scrapers require.
+"""
+
+import re
+from collections.abc import Iterable
+
+_SAMPLE = re.compile(r"([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)(?: \S+)?")
+_SUFFIXES = ("_bucket", "_sum", "_count", "_created")
+
+
+def merge(sources: Iterable[tuple[dict[str, str], str]]) -> str:
+    """`sources` are (labels to add, text). Lines that are no samples or comments of the format are left out."""
+    heads: dict[str, dict[str, str]] = {}
+    samples: dict[str, list[str]] = {}
+    for labels, text in sources:
+        added = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
+        for line in text.splitlines():
+            if line.startswith("# "):
+                _head(line, heads)
+            elif found := _SAMPLE.fullmatch(line):
+                own = found[2] or ""
+                both = f"{added},{own}" if added and own else added or own
+                sample = f"{found[1]}{{{both}}} {found[3]}" if both else f"{found[1]} {found[3]}"
+                samples.setdefault(_family(found[1], heads), []).append(sample)
+    lines: list[str] = []
+    for family, found_samples in samples.items():
+        lines += [*heads.get(family, {}).values(), *found_samples]
+    return "\n".join(lines) + "\n" if lines else ""
+
+
+def _head(line: str, heads: dict[str, dict[str, str]]) -> None:
+    parts = line.split(" ", 3)
+    if len(parts) == 4 and parts[1] in ("HELP", "TYPE"):
+        heads.setdefault(parts[2], {}).setdefault(parts[1], line)
+
+
+def _family(name: str, heads: dict[str, dict[str, str]]) -> str:
+    if name in heads:
+        return name
+    for suffix in _SUFFIXES:
+        if name.endswith(suffix) and name.removesuffix(suffix) in heads:
+            return name.removesuffix(suffix)
+    return name
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -1,0 +1,78 @@
+"""Status and metrics, seen by a tenant or by the operator."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+
+from bms.control.monitoring.exposition import merge
+from bms.control.monitoring.nouns import GatewayView, SystemStatus, WorkloadView
+from bms.control.platform.clusters import Cluster
+from bms.core.clock import Clock
+from bms.core.errors import PermissionDenied
+from bms.core.principal import Principal
+from bms.core.workload import WorkloadStatus
+
+Texts = Callable[[], Iterable[tuple[dict[str, str], str]]]
+
+
+class MonitoringService:
+    """`operator` is the tenant that may see everything; `texts` give (labels, Prometheus text) of processes."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        clock: Clock,
+        *,
+        version: str,
+        operator: str,
+        database: str,
+        gateways: Callable[[], Sequence[GatewayView]],
+        snapshot: Callable[[], int],
+        leading: Callable[[], bool],
+        texts: Sequence[Texts],
+    ) -> None:
+        self._cluster = cluster
+        self._version = version
+        self._started_at = clock.now()
+        self._operator = operator
+        self._database = database
+        self._gateways = gateways
+        self._snapshot = snapshot
+        self._leading = leading
+        self._texts = texts
+
+    async def status(self, by: Principal) -> SystemStatus:
+        all_of_it = by.tenant == self._operator
+        workloads = [
+            _view(workload)
+            for workload in (await self._cluster.observe()).values()
+            if workload.state == "running" and (all_of_it or workload.tenant == by.tenant)
+        ]
+        return SystemStatus(
+            version=self._version,
+            started_at=self._started_at,
+            snapshot=self._snapshot(),
+            workloads=tuple(sorted(workloads, key=lambda view: (view.kind, view.id))),
+            gateways=tuple(self._gateways()) if all_of_it else (),
+            database=self._database if all_of_it else "",
+            leading=self._leading(),
+        )
+
+    def metrics(self, by: Principal) -> str:
+        """Raises PermissionDenied unless asked by the operator: metrics name all tenants' deployments."""
+        if by.tenant != self._operator:
+            raise PermissionDenied("only the operator's tenant may read the platform's metrics")
+        return merge(source for texts in self._texts for source in texts())
+
+
+def _view(workload: WorkloadStatus) -> WorkloadView:
+    return WorkloadView(
+        id=workload.id,
+        kind=workload.kind,
+        tenant=workload.tenant,
+        owner=workload.owner,
+        state=workload.state,
+        pid=workload.pid,
+        memory=workload.memory,
+        cpu_s=workload.cpu_ns / 1e9,
+        started_at=datetime.fromtimestamp(workload.started_at / 1e9, UTC),
+    )

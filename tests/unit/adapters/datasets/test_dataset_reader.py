@@ -1,0 +1,195 @@
+"""Written splits, read again: by the whole, in batches, damaged."""
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as numpy_strategies
+
+from bms.adapters.datasets.examples import decode_rows, encode_rows
+from bms.adapters.datasets.images import encode_png
+from bms.adapters.datasets.manifest import Manifest, read_manifest, write_manifest
+from bms.adapters.datasets.reader import decode_images, iterate_split, load_split
+from bms.adapters.datasets.schema import Feature, Schema
+from bms.adapters.datasets.table import Table, table_of
+from bms.adapters.datasets.writer import write_split
+from bms.core.errors import DataLoss, InvalidArgument, NotFound
+
+SCHEMA = Schema(
+    features=(
+        Feature(name="image", kind="image", shape=(4, 5, 1)),
+        Feature(name="matrix", kind="float", shape=(2, 3)),
+        Feature(name="price", kind="float"),
+        Feature(name="count", kind="int"),
+        Feature(name="note", kind="text"),
+        Feature(name="kind", kind="label", labels=("a", "b")),
+    )
+)
+
+
+def rows(number: int) -> Table:
+    generator = np.random.default_rng(number)
+    return table_of(
+        SCHEMA,
+        {
+            "image": [encode_png(generator.integers(0, 256, (4, 5), np.uint8)) for _ in range(number)],
+            "matrix": generator.standard_normal((number, 2, 3)).astype(np.float32),
+            "price": np.where(np.arange(number) % 3 == 0, np.nan, generator.random(number)).astype(np.float32),
+            "count": generator.integers(-(1 << 60), 1 << 60, number),
+            "note": [f"行 {row}" if row % 4 else "" for row in range(number)],
+            "kind": np.arange(number) % 2,
+        },
+    )
+
+
+def assert_same(read: dict[str, object], table: Table) -> None:
+    assert list(read) == [feature.name for feature in SCHEMA.features]
+    for name, column in table.columns.items():
+        if isinstance(column, np.ndarray):
+            np.testing.assert_array_equal(read[name], column, strict=True)  # type: ignore[arg-type]
+        else:
+            assert read[name] == list(column)
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    table = rows(25)
+    files = {"train": write_split(tmp_path, "train", table, np.arange(25), 10)}
+    files["test"] = write_split(tmp_path, "test", table, np.arange(0), 10)
+    write_manifest(tmp_path, Manifest(schema=SCHEMA, splits=files, label="kind", labels=("a", "b")))
+    return tmp_path
+
+
+def test_a_split_is_read_as_it_was_written(directory: Path) -> None:
+    assert read_manifest(directory).splits["train"].files == tuple(f"train-0000{n}-of-00003.tfrecord" for n in range(3))
+    assert_same(dict(load_split(directory, "train")), rows(25))
+
+
+def test_batches_together_are_the_split(directory: Path) -> None:
+    batches = list(iterate_split(directory, "train", 4))
+    assert [len(batch["kind"]) for batch in batches] == [4, 4, 2, 4, 4, 2, 4, 1]
+    joined = np.concatenate([batch["matrix"] for batch in batches])  # type: ignore[arg-type]
+    np.testing.assert_array_equal(joined, rows(25).columns["matrix"])  # type: ignore[arg-type]
+
+
+def test_an_empty_split_has_columns_of_no_rows(directory: Path) -> None:
+    read = load_split(directory, "test")
+    assert np.asarray(read["matrix"]).shape == (0, 2, 3)
+    assert (read["image"], read["note"]) == ([], [])
+    assert list(iterate_split(directory, "test")) == []
+
+
+def test_an_unknown_split_is_told_the_known_ones(directory: Path) -> None:
+    with pytest.raises(NotFound, match="no split 'validation'; it has: train, test"):
+        load_split(directory, "validation")
+
+
+def test_a_directory_without_a_manifest_is_no_data_set(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="it is not an imported data set"):
+        load_split(tmp_path, "train")
+
+
+def test_a_missing_file_is_noticed(directory: Path) -> None:
+    (directory / "train-00001-of-00003.tfrecord").unlink()
+    with pytest.raises(DataLoss, match=r"train-00001-of-00003\.tfrecord is missing"):
+        load_split(directory, "train")
+
+
+@pytest.mark.parametrize("read", [load_split, lambda *a: list(iterate_split(*a))], ids=["whole", "batches"])
+def test_a_file_that_ends_between_two_records_is_noticed_by_the_count(directory: Path, read) -> None:  # type: ignore[no-untyped-def]
+    (directory / "train-00002-of-00003.tfrecord").write_bytes(b"")
+    with pytest.raises(DataLoss, match="should have 25 rows, but its files hold 20"):
+        read(directory, "train")
+
+
+@pytest.mark.parametrize(
+    "name", ["../../etc/passwd", "/etc/passwd", "a/train-00000-of-00001.tfrecord", "train.tfrecord"]
+)
+def test_a_manifest_cannot_name_files_elsewhere(directory: Path, name: str) -> None:
+    manifest = read_manifest(directory)
+    split = msgspec.structs.replace(manifest.splits["train"], files=(name,))
+    write_manifest(directory, msgspec.structs.replace(manifest, splits={"train": split}))
+    with pytest.raises(InvalidArgument, match="names the file"):
+        load_split(directory, "train")
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"schema":{"features":[]},"splits":{}}', b'"\xff"'])
+def test_a_damaged_manifest_is_refused(directory: Path, content: bytes) -> None:
+    (directory / "dataset.json").write_bytes(content)
+    with pytest.raises(InvalidArgument):
+        load_split(directory, "train")
+
+
+def changed(feature: Feature) -> Schema:
+    return Schema(features=tuple(feature if held.name == feature.name else held for held in SCHEMA.features))
+
+
+@pytest.mark.parametrize(
+    ("feature", "match"),
+    [
+        (Feature(name="kind", kind="label", labels=("only",)), "row 1: column 'kind' has label 1; there are 1 classes"),
+        (Feature(name="matrix", kind="float", shape=(7,)), "row 0: column 'matrix' should hold 7 of float, but has 6"),
+        (Feature(name="count", kind="float"), "should hold 1 of float, but has 1 of int64"),
+        (Feature(name="image", kind="text"), "column 'image' is not UTF-8 text"),
+        (Feature(name="note", kind="int"), "should hold 1 of int, but has 1 of bytes"),
+    ],
+)
+def test_rows_that_do_not_fit_the_schema_are_named(feature: Feature, match: str) -> None:
+    with pytest.raises(InvalidArgument, match=match):
+        decode_rows(changed(feature), encode_rows(rows(3)))
+    absent = Schema(features=(*SCHEMA.features, Feature(name="absent", kind="int")))
+    with pytest.raises(InvalidArgument, match="column 'absent' should hold 1 of int, but has nothing"):
+        decode_rows(absent, encode_rows(rows(3)))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_any_table_survives_its_encoding(data: st.DataObject) -> None:
+    count = data.draw(st.integers(0, 6))
+    shape = data.draw(st.lists(st.integers(0, 3), max_size=2).map(tuple))
+    schema = Schema(
+        features=(
+            Feature(name="f", kind="float", shape=shape),
+            Feature(name="i", kind="int", shape=shape),
+            Feature(name="t", kind="text"),
+        )
+    )
+    table = table_of(
+        schema,
+        {
+            "f": data.draw(numpy_strategies.arrays(np.float32, (count, *shape))),
+            "i": data.draw(numpy_strategies.arrays(np.int64, (count, *shape))),
+            "t": data.draw(st.lists(st.text(), min_size=count, max_size=count)),
+        },
+    )
+    read = decode_rows(schema, encode_rows(table))
+    np.testing.assert_array_equal(read["f"], table.columns["f"], strict=True)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(read["i"], table.columns["i"], strict=True)  # type: ignore[arg-type]
+    assert read["t"] == table.columns["t"]
+
+
+class TestDecodeImages:
+    def test_pixels_come_back(self) -> None:
+        pixels = np.random.default_rng(1).integers(0, 256, (3, 8, 6), np.uint8)
+        encoded = [encode_png(image) for image in pixels]
+        np.testing.assert_array_equal(decode_images(encoded, "L"), pixels)
+        np.testing.assert_array_equal(decode_images(encoded, "RGB"), np.stack([pixels] * 3, axis=-1))
+        assert decode_images(encoded, "L", (4, 3)).shape == (3, 4, 3)
+        assert decode_images(encoded, "L", (8, 6)).tolist() == pixels.tolist()
+
+    def test_no_images_have_a_shape_too(self) -> None:
+        assert decode_images([], "RGB", (4, 3)).shape == (0, 4, 3, 3)
+        assert decode_images([], "L").shape == (0, 0, 0)
+
+    def test_different_sizes_need_a_size(self) -> None:
+        encoded = [encode_png(np.zeros(shape, np.uint8)) for shape in ((2, 2), (3, 3))]
+        with pytest.raises(InvalidArgument, match="give `size` to resize them"):
+            decode_images(encoded)
+        assert decode_images(encoded, size=(2, 2)).shape == (2, 2, 2)
+
+    def test_a_bad_image_is_named_by_its_index(self) -> None:
+        with pytest.raises(InvalidArgument, match="image 1: not a PNG or JPEG"):
+            decode_images([encode_png(np.zeros((2, 2), np.uint8)), b"hello"])
