@@ -16,8 +16,9 @@ READ: frozenset[Permission] = frozenset(
     f"{noun}:read" for noun in ("tenants", "datasets", "models", "jobs", "deployments", "usage", "system")
 )
 DEVELOP: frozenset[Permission] = frozenset(
-    {"datasets:write", "models:write", "jobs:write", "deployments:write", "inference:invoke"}
+    {"datasets:write", "models:write", "jobs:write", "deployments:write", "inference:invoke", "blobs:write"}
 )
+BRING: frozenset[Permission] = frozenset({"datasets:write", "models:write", "jobs:write"})  # each implies blobs:write
 ADMINISTER: frozenset[Permission] = frozenset({"users:read", "users:write", "keys:read", "keys:write", "audit:read"})
 OWN: frozenset[Permission] = frozenset({"tenants:write"})
 
@@ -56,7 +57,9 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def permissions(self) -> frozenset[Permission]:
         granted = ROLES[self.role]
-        return granted & self.scopes if self.scopes else granted
+        if self.scopes:
+            granted &= self.scopes
+        return granted | {"blobs:write"} if granted & BRING else granted
 
     def may(self, permission: Permission) -> bool:
         return permission in self.permissions

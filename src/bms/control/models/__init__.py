@@ -1,1 +1,4 @@
-"""The model repository. Reading order: nouns, states, ports, service, aliases."""
+"""The model repository.
+
+Reading order: nouns, states, ports, service, uploads, releases, aliases, gates, verdicts, downloads, collection.
+"""

@@ -1,16 +1,22 @@
 """Trees: directories as content: a sorted list of files by path and digest, itself a blob named by its digest."""
 
-from collections.abc import AsyncIterator
-from pathlib import PurePath, PurePosixPath
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Iterable
+from pathlib import PurePath
 
 import msgspec
 
-from bms.control.platform.objects import ObjectStore
+from bms.control.platform.objects import Blob, ObjectStore
 from bms.core.digest import check_digest, of_bytes
-from bms.core.errors import DataLoss, InvalidArgument, NotFound
+from bms.core.errors import InvalidArgument, NotFound
 
 MAX_FILES = 100_000
 MAX_PATH = 1024
+MAX_FILE = 1 << 50  # bytes of one file; a sum of MAX_FILES of them must be refused before it reaches a database
+MAX_TOTAL = 1 << 53
+MAX_TREE = 64 << 20  # bytes of the tree's own blob, which is read whole
+_AT_ONCE = 64  # blobs looked up at a time
 
 
 class FileEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -42,7 +48,7 @@ def tree_of(files: list[FileEntry]) -> Tree:
     """A tree that is safe to write below any directory.
 
     Raises InvalidArgument for paths that are absolute, contain '..', repeat, collide when case is ignored, or
-    use a file as a directory; and for malformed digests.
+    use a file as a directory; and for malformed digests and sizes no disk holds.
     """
     if not 1 <= len(files) <= MAX_FILES:
         raise InvalidArgument(f"an artifact has 1 to {MAX_FILES} files, this one has {len(files)}")
@@ -50,17 +56,17 @@ def tree_of(files: list[FileEntry]) -> Tree:
     for file in files:
         _check_path(file.path)
         check_digest(file.digest)
-        if file.size < 0:
-            raise InvalidArgument(f"file {file.path!r} has a negative size")
+        if not 0 <= file.size <= MAX_FILE:
+            raise InvalidArgument(f"file {file.path!r} has a size outside 0 to {MAX_FILE} bytes")
         folded = file.path.casefold()
         if folded in seen:
             raise InvalidArgument(f"two files are named {file.path!r} (upper and lower case count as equal)")
         seen.add(folded)
-    for path in seen:
-        for parent in PurePosixPath(path).parents:
-            if str(parent) in seen:
-                raise InvalidArgument(f"{str(parent)!r} is both a file and a directory")
-    return Tree(files=tuple(sorted(files, key=lambda file: file.path)))
+    _check_directories(seen)
+    tree = Tree(files=tuple(sorted(files, key=lambda file: file.path)))
+    if tree.size > MAX_TOTAL:
+        raise InvalidArgument(f"the files add up to {tree.size} bytes, expected at most {MAX_TOTAL}")
+    return tree
 
 
 def _check_path(path: str) -> None:
@@ -72,35 +78,89 @@ def _check_path(path: str) -> None:
         )
 
 
+def _check_directories(paths: set[str]) -> None:
+    # With the smallest letter for '/', what lies below a name sorts right after that name: neighbours tell all.
+    ordered = sorted(path.replace("/", "\0") for path in paths)
+    for path, following in itertools.pairwise(ordered):
+        if following.startswith(path + "\0"):
+            raise InvalidArgument(f"{path.replace(chr(0), '/')!r} is both a file and a directory")
+
+
+async def missing(objects: ObjectStore, tenant: str, tree: Tree) -> list[FileEntry]:
+    """The files whose content this tenant has not stored yet, one for each digest.
+
+    Raises InvalidArgument where the stored content has not the declared size, or one digest two sizes.
+    """
+    declared: dict[str, FileEntry] = {}
+    for file in tree.files:
+        first = declared.setdefault(file.digest, file)
+        if first.size != file.size:
+            raise InvalidArgument(f"{file.digest} is declared with {first.size} bytes and with {file.size}")
+    entries, absent = list(declared.values()), []
+    for start in range(0, len(entries), _AT_ONCE):
+        some = entries[start : start + _AT_ONCE]
+        found = await asyncio.gather(*(objects.stat(tenant, file.digest) for file in some))
+        absent += [file for file, blob in zip(some, found, strict=True) if not _has(file, blob)]
+    return absent
+
+
+def _has(file: FileEntry, blob: Blob | None) -> bool:
+    if blob is not None and blob.size != file.size:
+        raise InvalidArgument(f"file {file.path!r} was declared with {file.size} bytes, its content has {blob.size}")
+    return blob is not None
+
+
+async def put_manifest(objects: ObjectStore, tenant: str, tree: Tree) -> str:
+    """Stores the tree's own blob, whether or not its files' contents are there yet; returns its digest."""
+    encoded = tree.encode()
+    if len(encoded) > MAX_TREE:
+        raise InvalidArgument(f"the list of files takes {len(encoded)} bytes, expected at most {MAX_TREE}")
+    return (await objects.put(tenant, _once(encoded), of_bytes(encoded))).digest
+
+
 async def put_tree(objects: ObjectStore, tenant: str, tree: Tree) -> str:
     """Stores the tree's own blob; its digest names the tree from now on.
 
-    Raises FailedPrecondition-like NotFound naming the first file whose content is not there yet.
+    Raises NotFound naming the first file whose content is not there yet.
     """
-    for file in tree.files:
-        blob = await objects.stat(tenant, file.digest)
-        if blob is None:
-            raise NotFound(f"the content of {file.path!r} ({file.digest}) was not uploaded yet: upload it, then repeat")
-        if blob.size != file.size:
-            raise InvalidArgument(
-                f"file {file.path!r} was declared with {file.size} bytes, its content has {blob.size}"
-            )
-    return (await objects.put(tenant, _once(tree.encode()), tree.digest)).digest
+    for file in await missing(objects, tenant, tree):
+        raise NotFound(f"the content of {file.path!r} ({file.digest}) was not uploaded yet: upload it, then repeat")
+    return await put_manifest(objects, tenant, tree)
 
 
 async def get_tree(objects: ObjectStore, tenant: str, digest: str) -> Tree:
-    """Raises NotFound for an unknown digest, DataLoss when its blob is not a tree."""
+    """The tree of that digest, as safe as `tree_of` makes it, whoever wrote the blob.
+
+    Raises NotFound for an unknown digest, InvalidArgument when its blob is not a tree.
+    """
+    blob = await objects.stat(tenant, digest)
+    if blob is None:
+        raise NotFound(f"there is no tree {digest} in this tenant: store it first")
+    if blob.size > MAX_TREE:
+        raise InvalidArgument(f"{digest} has {blob.size} bytes: it is no tree, which has at most {MAX_TREE}")
     content = b"".join([chunk async for chunk in objects.read(tenant, digest)])
     try:
-        return msgspec.json.decode(content, type=Tree)
-    except msgspec.DecodeError as error:
-        raise DataLoss(f"{digest} is not a tree: {error}") from error
+        tree = tree_of(list(msgspec.json.decode(content, type=Tree).files))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidArgument(f"{digest} is not a tree: {error}") from error
+    if tree.encode() != content:
+        raise InvalidArgument(f"{digest} is not a tree: its files must be in order of path, written without spaces")
+    return tree
+
+
+async def digests_of(objects: ObjectStore, tenant: str, trees: Iterable[str]) -> frozenset[str]:
+    """The trees' own digests and those of all their files: what collection must spare for their sake."""
+    found: set[str] = set()
+    for digest in trees:
+        tree = await get_tree(objects, tenant, digest)
+        found |= {digest, *(file.digest for file in tree.files)}
+    return frozenset(found)
 
 
 async def materialize_tree(objects: ObjectStore, tenant: str, digest: str, directory: PurePath) -> Tree:
     """Writes verified copies of all files below `directory`."""
     tree = await get_tree(objects, tenant, digest)
-    for file in tree_of(list(tree.files)).files:
+    for file in tree.files:
         await objects.materialize(tenant, file.digest, directory / file.path)
     return tree
 

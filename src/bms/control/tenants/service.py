@@ -1,5 +1,6 @@
 """Use cases of tenants, users and keys. Nobody grants more than they hold."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 import msgspec
@@ -24,12 +25,18 @@ class TenantService:
         self._clock = clock
         self._pepper = pepper
 
-    async def bootstrap(self) -> NewTenant | None:
-        """Makes the default tenant with an owner `admin` on the first start; None on every later one."""
+    async def bootstrap(self, keep: Callable[[NewTenant], None] = lambda _: None) -> NewTenant | None:
+        """Makes the default tenant with an owner `admin` on the first start; None on every later one.
+
+        `keep` puts the key where its owner finds it, before the commit: a crash in between leaves a file that the
+        next start overwrites, never a tenant whose key nobody has.
+        """
         async with self._store.write() as tx:
             if await tx.tenant(DEFAULT_TENANT):
                 return None
-            return await self._create_tenant(tx, DEFAULT_TENANT, "admin", actor="system")
+            created = await self._create_tenant(tx, DEFAULT_TENANT, "admin", actor="system")
+            keep(created)
+            return created
 
     async def create_tenant(self, by: Principal, id: str, owner: str) -> NewTenant:
         """Raises AlreadyExists; PermissionDenied unless asked by the operator's tenant."""

@@ -1,7 +1,8 @@
 """From an HTTP request to a handler and back: authenticate, authorise, decode, run once, encode."""
 
 import logging
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Protocol
 
 import msgspec
@@ -19,6 +20,10 @@ from bms.web.api.problems import problem
 log = logging.getLogger("bms.api")
 MAX_BODY = 8 << 20  # of JSON bodies; uploads stream and have limits of their own
 NOBODY = Principal(tenant="", user="", key="", role="viewer", scopes=frozenset())
+
+
+Observe = Callable[[str, int, float], None]
+"""(operation, HTTP status, seconds) of every answered request."""
 
 
 class Authenticates(Protocol):
@@ -42,14 +47,25 @@ class Replies(Protocol):
         ...
 
 
+def _unobserved(_operation: str, _status: int, _seconds: float) -> None:
+    """Where nobody measures."""
+
+
 class Dispatcher:
     """Runs endpoints. One instance serves the whole API."""
 
-    def __init__(self, authenticator: Authenticates, replies: Replies) -> None:
+    def __init__(self, authenticator: Authenticates, replies: Replies, observe: Observe = _unobserved) -> None:
         self._authenticator = authenticator
         self._replies = replies
+        self._observe = observe
 
     async def __call__(self, endpoint: Endpoint, request: Request) -> Response:
+        began = time.perf_counter()
+        response = await self._respond(endpoint, request)
+        self._observe(endpoint.operation, response.status_code, time.perf_counter() - began)
+        return response
+
+    async def _respond(self, endpoint: Endpoint, request: Request) -> Response:
         request_id = request.headers.get("x-request-id") or new_id("req")
         request.state.request_id = request_id
         try:
@@ -141,7 +157,7 @@ def _body(endpoint: Endpoint, raw: bytes) -> Any:
         return None
     try:
         return msgspec.json.decode(raw or b"{}", type=endpoint.body)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidArgument(f"the body is not what this path takes: {error}") from None
 
 

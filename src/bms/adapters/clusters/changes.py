@@ -1,0 +1,40 @@
+"""A bell that rings when a workload ended, and whose ring is not lost on one who was busy."""
+
+import asyncio
+from weakref import WeakKeyDictionary
+
+
+class Changes:
+    """Counts endings. Whoever looked (`seen`) before the last ending does not wait: it is told at once.
+
+    What each task has seen is kept per task, because several loops look at one cluster; a task that never
+    looked (a wrapper around the wait, say) counts as having seen what the last looker saw.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._last_seen = 0
+        self._seen: WeakKeyDictionary[asyncio.Task[object], int] = WeakKeyDictionary()
+        self._bell = asyncio.Event()
+
+    def ring(self) -> None:
+        self._count += 1
+        self._bell.set()
+        self._bell = asyncio.Event()
+
+    def seen(self) -> None:
+        """The running task is looking now."""
+        self._last_seen = self._count
+        if task := asyncio.current_task():
+            self._seen[task] = self._count
+
+    async def wait(self, timeout_s: float) -> None:
+        """Returns when something ended since the running task last looked, or after the timeout."""
+        task = asyncio.current_task()
+        seen = self._seen.get(task, self._last_seen) if task else self._last_seen
+        if seen == self._count:
+            try:
+                await asyncio.wait_for(self._bell.wait(), timeout_s)
+            except TimeoutError:
+                return
+        self.seen()

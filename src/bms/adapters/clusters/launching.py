@@ -1,0 +1,116 @@
+"""How a workload's process is made: recorded, started up to its gate, limited, recorded again, let go."""
+
+import contextlib
+import errno
+import os
+import signal
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from bms.adapters.clusters import bootstrap, directories, limits, processes
+from bms.adapters.clusters.records import Record, Records
+from bms.adapters.clusters.surroundings import surroundings
+from bms.core.errors import FailedPrecondition, ResourceExhausted
+from bms.core.workload import WorkloadSpec
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
+
+
+class Launcher:
+    """Starts processes so that dying at any instant leaves neither a double start nor an unknown process.
+
+    The record says `starting` before there is a process, and `running`, with the process's identity, before the
+    process passes its gate. Whoever dies in between closes the gate's pipe, and the process ends by itself.
+    """
+
+    def __init__(self, records: Records, slim_path: str, home_mark: str) -> None:
+        self._records = records
+        self._slim_path = slim_path
+        self._home_mark = home_mark
+        self._boot = processes.boot_id()
+
+    def launch(self, record: Record, directory: Path) -> tuple[Record, int]:
+        """The record with its process, and the process's pidfd. Blocks for several fsyncs.
+
+        Raises FailedPrecondition when it can't be started, ResourceExhausted when disk, memory or processes
+        are used up; then nothing of it is left but its directory.
+        """
+        try:
+            directories.prepare(record.spec, directory)
+            self._records.save(record)
+            try:
+                return self._start(record, directory)
+            except BaseException:
+                self._records.remove(record.spec.id)
+                raise
+        except OSError as error:
+            if error.errno in _NO_ROOM:
+                raise ResourceExhausted(f"no room to start workload {record.spec.id}: {error.strerror}") from error
+            raise FailedPrecondition(f"workload {record.spec.id} can't be started: {error}") from error
+
+    def _start(self, record: Record, directory: Path) -> tuple[Record, int]:
+        pid, gate = _spawn(
+            record.spec, directory, self._slim_path, surroundings(record.spec, directory, self._home_mark)
+        )
+        try:
+            # Nobody waited for this child yet, so the pid is certainly its own, even if it ended already.
+            pidfd = os.pidfd_open(pid)
+            try:
+                return self._let_go(record, pid, gate), pidfd
+            except BaseException:
+                os.close(pidfd)
+                raise
+        except BaseException:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            raise
+        finally:
+            os.close(gate)
+
+    def _let_go(self, record: Record, pid: int, gate: int) -> Record:
+        ticks = processes.read_child(pid).identity.start_ticks
+        record = msgspec.structs.replace(record, state="running", pid=pid, start_ticks=ticks, boot=self._boot)
+        # One that failed at once is noticed through its pidfd, like any other end.
+        with contextlib.suppress(ProcessLookupError):
+            limits.apply(pid, record.spec.kind, record.cores)
+        self._records.save(record)
+        with contextlib.suppress(BrokenPipeError):
+            os.write(gate, b"\n")
+        return record
+
+
+def _spawn(spec: WorkloadSpec, directory: Path, slim_path: str, environment: Mapping[str, str]) -> tuple[int, int]:
+    """(pid, gate): one byte written to the gate lets the process run its program, closing it ends the process."""
+    log = os.open(directory / "workload.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+    try:
+        waits, gate = os.pipe()
+    except OSError:
+        os.close(log)
+        raise
+    config = str(directory / "config.json")
+    try:
+        process = subprocess.Popen(
+            [spec.python, "-I", bootstrap.__file__, str(waits), slim_path, spec.program, config],
+            cwd=directory,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=(waits,),
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        os.close(gate)
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            raise
+        raise FailedPrecondition(
+            f"{spec.program} can't be started with {spec.python}: {error}; expected an interpreter that can be run"
+        ) from error
+    finally:
+        os.close(waits)
+        os.close(log)
+    process.returncode = 0  # its end is noticed through a pidfd, so this object must neither wait nor warn
+    return process.pid, gate

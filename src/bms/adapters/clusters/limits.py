@@ -1,0 +1,85 @@
+"""How much of the machine a workload gets: cores, threads, priority, open files, and a log that can't fill the disk."""
+
+import contextlib
+import math
+import os
+import resource
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+from bms.core.resources import size_text
+from bms.core.workload import WorkloadKind
+
+JOB_NICE = 10
+OPEN_FILES = 65_536
+LOG_LIMIT = 16 * 2**20
+LOGS = ("workload.log", "job.log")
+OOM_SCORE: dict[WorkloadKind, int] = {"model_server": 200, "job": 500}
+
+
+def threads(cpu: float) -> int:
+    return max(1, math.ceil(cpu))
+
+
+def choose_cores(cpu: float, allowed: Iterable[int], taken: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
+    """The ceil(cpu) cores with the fewest workloads on them; all `allowed` when that is not fewer.
+
+    `taken` holds the cores of each workload that runs.
+    """
+    load = dict.fromkeys(sorted(allowed), 0)
+    for cores in taken:
+        for core in cores:
+            if core in load:
+                load[core] += 1
+    wanted = threads(cpu)
+    if wanted >= len(load):
+        return tuple(load)
+    return tuple(sorted(sorted(load, key=lambda core: (load[core], core))[:wanted]))
+
+
+def apply(pid: int, kind: WorkloadKind, cores: tuple[int, ...]) -> None:
+    """Limits a process that waits at its gate; whatever it starts later inherits them.
+
+    No limit on address space (CUDA and torch map far more than they use) and none on the number of processes
+    (the kernel counts it per user, so it would hit the neighbours). Memory is watched instead: see `watching`.
+    """
+    os.sched_setaffinity(pid, cores)
+    _, most = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    files = OPEN_FILES if most == resource.RLIM_INFINITY else min(OPEN_FILES, most)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (files, files))
+    resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
+    # When the kernel itself runs out of memory it shall take workloads before control and gateways, jobs first.
+    Path(f"/proc/{pid}/oom_score_adj").write_text(str(OOM_SCORE[kind]))
+    if kind == "job":
+        os.setpriority(os.PRIO_PROCESS, pid, JOB_NICE)
+        # With automatic groups the kernel weighs sessions, not processes, and each workload is a session.
+        # The file is absent without the feature and refuses a second change within a tenth of a second.
+        with contextlib.suppress(FileNotFoundError, PermissionError, BlockingIOError):
+            Path(f"/proc/{pid}/autogroup").write_text(str(JOB_NICE))
+
+
+def trim_log(path: Path, limit: int = LOG_LIMIT) -> bool:
+    """Cuts a log that grew over `limit` down to a note and its last half; says whether it did.
+
+    Writers append (O_APPEND), so they go on after the cut. The file may have been replaced by its untrusted
+    writer: anything but a plain file with one name is left alone.
+    """
+    try:
+        if os.lstat(path).st_size <= limit:
+            return False
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:  # absent, a link, or not ours to open: nothing that could be cut
+        return False
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1 or found.st_size <= limit:
+            return False
+        tail = os.pread(descriptor, limit // 2, found.st_size - limit // 2)
+        tail = tail[tail.find(b"\n") + 1 :]
+        note = f"[log over {size_text(limit)}: the first {size_text(found.st_size - len(tail))} were removed here]\n"
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, note.encode() + tail)
+        return True
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,254 @@
+"""This machine as a cluster: each workload is a process of its own session, remembered on disk, watched, limited."""
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import os
+import signal
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from bms.adapters.clusters import directories, limits, processes, recovery, watching
+from bms.adapters.clusters.changes import Changes
+from bms.adapters.clusters.launching import Launcher
+from bms.adapters.clusters.processes import Identity, Process
+from bms.adapters.clusters.records import Record, Records, check_id
+from bms.core.clock import Clock
+from bms.core.errors import FailedPrecondition, InvalidArgument, ResourceExhausted
+from bms.core.resources import size_text
+from bms.core.workload import WorkloadSpec, WorkloadStatus
+
+SOCKET_PATH_LIMIT = 107  # bytes of sun_path in unix(7), less its final zero
+_log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class _Tracked:
+    """A workload in memory. `record` is newer than its file in what the watch fills in."""
+
+    record: Record
+    pidfd: int | None
+    known: frozenset[Identity] = frozenset()
+    verdict: str = ""
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def leader(self) -> Identity:
+        return Identity(self.record.pid, self.record.start_ticks)
+
+
+class LocalCluster:
+    """The `Cluster` of one machine and one home; exactly one may be open on a home at a time.
+
+    Records and directories lie in HOME/run/workloads; sockets in `run_dir`, which is short and private.
+    `slim_path` is the directory put on each workload's path. `close` leaves workloads running.
+    """
+
+    def __init__(self, home: Path, run_dir: Path, slim_path: str, clock: Clock, watch_s: float = 0.25) -> None:
+        self._folder = home.resolve() / "run" / "workloads"
+        self._run_dir = run_dir.resolve()
+        self._clock = clock
+        self._watch_s = watch_s
+        self._home_mark = hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:16]
+        self._records = Records(self._folder)
+        self._allowed = frozenset(os.sched_getaffinity(0))
+        self._launcher = Launcher(self._records, slim_path, self._home_mark)
+        self._tracked: dict[str, _Tracked] = {}
+        self._starts: dict[str, asyncio.Task[WorkloadStatus]] = {}
+        self._cores: dict[str, tuple[int, ...]] = {}
+        self._background: set[asyncio.Task[None]] = set()
+        self._watch: asyncio.Task[None] | None = None
+        self._changes = Changes()
+        if len(os.fsencode(self.address("x"))) > SOCKET_PATH_LIMIT:
+            raise InvalidArgument(f"{run_dir} is too long for sockets: give a directory of at most 80 bytes")
+
+    async def open(self) -> None:
+        """Adopts workloads that run, notes those that ended meanwhile, ends processes that nobody knows."""
+        self._run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        found = await asyncio.to_thread(recovery.recover, self._records, self._home_mark, self._now_ns())
+        for each in found:
+            if each.pidfd is not None:
+                self._track(each.record, each.pidfd)
+            else:
+                self._tracked[each.record.spec.id] = ended = _Tracked(each.record, None)
+                ended.gone.set()
+        self._watch = asyncio.create_task(self._watch_all())
+
+    async def close(self) -> None:
+        """Stops watching; workloads run on."""
+        await asyncio.gather(*self._starts.values(), return_exceptions=True)
+        if self._watch:
+            self._watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watch
+        await asyncio.gather(*self._background, return_exceptions=True)
+        for tracked in self._tracked.values():
+            self._let_go(tracked)
+
+    async def start(self, spec: WorkloadSpec) -> WorkloadStatus:
+        """Raises FailedPrecondition when the program can't be started or a later epoch of its owner is known,
+        ResourceExhausted without room."""
+        check_id(spec.id)
+        if tracked := self._tracked.get(spec.id):
+            return self._status(tracked)
+        if spec.id not in self._starts:
+            self._refuse_impossible(spec)
+            task = self._starts[spec.id] = asyncio.create_task(self._start(spec))
+            task.add_done_callback(lambda _: self._starts.pop(spec.id))
+        # A caller that goes away must not leave a process half started.
+        return await asyncio.shield(self._starts[spec.id])
+
+    async def observe(self) -> dict[str, WorkloadStatus]:
+        self._changes.seen()
+        return {workload: self._status(tracked) for workload, tracked in self._tracked.items()}
+
+    async def stop(self, workload: str, grace_s: float | None = None) -> None:
+        if starting_now := self._starts.get(workload):
+            await asyncio.wait([starting_now])
+        tracked = self._tracked.get(workload)
+        if tracked is None or tracked.gone.is_set():
+            return
+        grace = tracked.record.spec.stop_grace_s if grace_s is None else grace_s
+        await asyncio.to_thread(self._ask_to_end, tracked)
+        try:
+            await asyncio.wait_for(tracked.gone.wait(), grace)
+        except TimeoutError:
+            await self._kill(tracked, f"killed: it did not end within {grace:g} s of being asked to")
+            await tracked.gone.wait()
+
+    async def stop_all(self, grace_s: float | None = None) -> None:
+        """Stops every workload at once; for the end of the platform."""
+        await asyncio.gather(*(self.stop(workload, grace_s) for workload in [*self._starts, *self._tracked]))
+
+    async def forget(self, workload: str) -> None:
+        tracked = self._tracked.get(check_id(workload))
+        if workload in self._starts or (tracked and not tracked.gone.is_set()):
+            raise FailedPrecondition(f"workload {workload} still runs: stop it before forgetting it")
+        # The directory goes first: while the record is there, a crash in between only means forgetting again.
+        await asyncio.to_thread(directories.remove, Path(self.directory(workload)))
+        await asyncio.to_thread(self._records.remove, workload)
+        self._tracked.pop(workload, None)
+
+    def address(self, workload: str) -> str:
+        return str(self._run_dir / f"{hashlib.sha256(workload.encode()).hexdigest()[:16]}.sock")
+
+    def directory(self, workload: str) -> str:
+        return str(self._folder / check_id(workload))
+
+    async def changed(self, timeout_s: float) -> None:
+        await self._changes.wait(timeout_s)
+
+    def _refuse_impossible(self, spec: WorkloadSpec) -> None:
+        if spec.resources.gpu:
+            raise ResourceExhausted(f"{spec.resources.gpu} GPUs are asked for and this machine's cluster offers none")
+        for tracked in self._tracked.values():
+            other = tracked.record.spec
+            if (other.kind, other.tenant, other.owner) == (spec.kind, spec.tenant, spec.owner) and (
+                other.epoch > spec.epoch
+            ):
+                raise FailedPrecondition(
+                    f"{spec.owner} is at epoch {other.epoch} already: a start for epoch {spec.epoch} comes too late"
+                )
+
+    async def _start(self, spec: WorkloadSpec) -> WorkloadStatus:
+        cores = limits.choose_cores(spec.resources.cpu, self._allowed, self._cores.values())
+        self._cores[spec.id] = cores
+        record = Record(spec=spec, state="starting", started_at=self._now_ns(), cores=cores)
+        try:
+            record, pidfd = await asyncio.to_thread(self._launcher.launch, record, Path(self.directory(spec.id)))
+        except BaseException:
+            del self._cores[spec.id]
+            raise
+        return self._status(self._track(record, pidfd))
+
+    def _track(self, record: Record, pidfd: int) -> _Tracked:
+        tracked = self._tracked[record.spec.id] = _Tracked(record, pidfd)
+        self._cores[record.spec.id] = record.cores
+        asyncio.get_running_loop().add_reader(pidfd, self._on_end, tracked)
+        return tracked
+
+    def _on_end(self, tracked: _Tracked) -> None:
+        self._let_go(tracked)
+        self._in_background(self._finish(tracked))
+
+    def _let_go(self, tracked: _Tracked) -> None:
+        if tracked.pidfd is not None:
+            asyncio.get_running_loop().remove_reader(tracked.pidfd)
+            os.close(tracked.pidfd)
+            tracked.pidfd = None
+
+    async def _finish(self, tracked: _Tracked) -> None:
+        record = msgspec.structs.replace(tracked.record, verdict=tracked.verdict)
+        try:
+            tracked.record = await asyncio.to_thread(self._conclude, record, tracked)
+        except OSError as error:
+            # It has ended whether or not the disk can hold that; a restart finds its process gone and says so again.
+            _log.error("the end of workload %s can't be written down: %s", record.spec.id, error)
+            tracked.record = msgspec.structs.replace(record, state="ended", ended_at=self._now_ns())
+        self._cores.pop(record.spec.id, None)
+        tracked.gone.set()
+        self._changes.ring()
+
+    def _conclude(self, record: Record, tracked: _Tracked) -> Record:
+        ended = recovery.conclude(self._records, record, self._home_mark, tracked.leader, tracked.known, self._now_ns())
+        for name in limits.LOGS:
+            limits.trim_log(Path(self.directory(record.spec.id)) / name)
+        Path(self.address(record.spec.id)).unlink(missing_ok=True)
+        return ended
+
+    async def _watch_all(self) -> None:
+        while True:
+            await asyncio.sleep(self._watch_s)
+            watched = [self._watched(tracked) for tracked in self._tracked.values() if tracked.pidfd is not None]
+            if not watched:
+                continue
+            try:
+                sights = await asyncio.to_thread(watching.look, watched)
+            except OSError as error:  # out of descriptors, say; the next look may do better
+                _log.error("running workloads can't be looked at: %s", error)
+                continue
+            for workload, sight in sights.items():
+                self._note(self._tracked[workload], sight)
+
+    def _watched(self, tracked: _Tracked) -> watching.Watched:
+        spec = tracked.record.spec
+        directory = Path(self.directory(spec.id))
+        return watching.Watched(spec.id, tracked.leader, tracked.known, spec.resources.memory, directory)
+
+    def _note(self, tracked: _Tracked, sight: watching.Sight) -> None:
+        if tracked.pidfd is None:  # it ended while it was looked at
+            return
+        tracked.known = sight.family
+        tracked.record = msgspec.structs.replace(tracked.record, memory=sight.memory, cpu_ns=sight.cpu_ns)
+        if sight.over and not tracked.verdict:
+            used, limit = size_text(sight.memory), size_text(tracked.record.spec.resources.memory)
+            self._in_background(self._kill(tracked, f"killed: used {used} of {limit}"))
+
+    async def _kill(self, tracked: _Tracked, verdict: str) -> None:
+        tracked.verdict = tracked.verdict or verdict
+        workload = tracked.record.spec.id
+        await asyncio.to_thread(
+            processes.end_all,
+            lambda: watching.belonging(self._home_mark, workload, tracked.leader, tracked.known),
+            recovery.KILL_PATIENCE_S,
+        )
+
+    def _ask_to_end(self, tracked: _Tracked) -> None:
+        group: list[Process] = [p for p in processes.table().values() if p.group == tracked.record.pid]
+        for process in group:
+            processes.send(process.identity, signal.SIGTERM)
+
+    def _status(self, tracked: _Tracked) -> WorkloadStatus:
+        return tracked.record.status(self.directory(tracked.record.spec.id))
+
+    def _in_background(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    def _now_ns(self) -> int:
+        return int(self._clock.now().timestamp() * 1e9)

@@ -1,0 +1,162 @@
+"""What Linux says of processes: /proc as data, and signals that can't hit a stranger."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+PAGE = os.sysconf("SC_PAGE_SIZE")
+TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+
+
+class Identity(NamedTuple):
+    """A process for ever: a pid is used again, a pid with its start time (clock ticks since boot) is not."""
+
+    pid: int
+    start_ticks: int
+
+
+class Process(NamedTuple):
+    """One line of the process table, from /proc/PID/stat (proc(5))."""
+
+    identity: Identity
+    parent: int
+    group: int
+    session: int
+    alive: bool  # false: a zombie, which only waits for its parent to look
+    resident: int  # bytes
+    cpu_ns: int  # its own and its waited-for children's, user and system
+
+
+def boot_id() -> str:
+    with open("/proc/sys/kernel/random/boot_id") as file:
+        return file.read().strip()
+
+
+def read(pid: int) -> Process | None:
+    """The process of this pid, None where there is none."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            text = file.read()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    fields = text[text.rindex(b")") + 2 :].split()  # the name before it may hold anything
+    return Process(
+        identity=Identity(pid, int(fields[19])),
+        parent=int(fields[1]),
+        group=int(fields[2]),
+        session=int(fields[3]),
+        alive=fields[0] not in (b"Z", b"X"),
+        resident=int(fields[21]) * PAGE,
+        cpu_ns=sum(map(int, fields[11:15])) * TICK_NS,
+    )
+
+
+def read_child(pid: int) -> Process:
+    """The process of a child that nobody has waited for, which stays in the table even when it has ended."""
+    if (found := read(pid)) is None:
+        raise ProcessLookupError(f"no process {pid}; it is not a child that nobody has waited for")
+    return found
+
+
+def table() -> dict[int, Process]:
+    """Every process that can be seen, by pid."""
+    found = (read(int(name)) for name in os.listdir("/proc") if name.isdigit())
+    return {process.identity.pid: process for process in found if process is not None}
+
+
+def environment(pid: int) -> dict[str, str]:
+    """The environment that the process was started with; empty for one that is gone or another user's."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            text = file.read()
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return {}
+    pairs = (part.partition("=") for part in text.decode(errors="replace").split("\0"))
+    return {name: value for name, _, value in pairs}
+
+
+def proportional(pid: int) -> int | None:
+    """Resident bytes, with pages that n processes share counted as 1/n (PSS). None where it can't be read."""
+    try:
+        with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
+            for line in file:
+                if line.startswith(b"Pss:"):
+                    return int(line.split()[1]) * 1024
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return None
+    return None
+
+
+def family(leader: Identity, processes: dict[int, Process], known: Iterable[Identity] = ()) -> list[Process]:
+    """The living processes that belong to `leader`: its session, its group, all their descendants, and those
+    of `known` that still live, whose parents may be gone."""
+    now = processes.get(leader.pid)
+    # The kernel gives a pid to no one while a group or session still has that number: a stranger means ours are gone.
+    ours = now is None or now.identity == leader
+    members = {identity.pid for identity in known if (p := processes.get(identity.pid)) and p.identity == identity}
+    if ours:
+        members.update(pid for pid, p in processes.items() if leader.pid in (pid, p.group, p.session))
+    children: dict[int, list[int]] = {}
+    for pid, process in processes.items():
+        children.setdefault(process.parent, []).append(pid)
+    waiting = list(members)
+    while waiting:
+        for child in children.get(waiting.pop(), ()):
+            if child not in members:
+                members.add(child)
+                waiting.append(child)
+    return [processes[pid] for pid in sorted(members) if processes[pid].alive]
+
+
+def open_pidfd(identity: Identity) -> int | None:
+    """A descriptor that becomes readable when exactly this process ends; None if it is gone."""
+    try:
+        descriptor = os.pidfd_open(identity.pid)
+    except ProcessLookupError:
+        return None
+    now = read(identity.pid)  # looked at after opening, so the descriptor is surely of the process that was seen
+    if now is None or now.identity != identity:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def send(identity: Identity, number: signal.Signals) -> None:
+    """Signals exactly this process; does nothing when it is gone."""
+    descriptor = open_pidfd(identity)
+    if descriptor is None:
+        return
+    try:
+        signal.pidfd_send_signal(descriptor, number)
+    except ProcessLookupError:
+        return
+    finally:
+        os.close(descriptor)
+
+
+def reap(pid: int) -> tuple[int, int] | None:
+    """(exit code, CPU nanoseconds) of an ended child of ours; None when it is not our child or still runs."""
+    try:
+        waited, status, usage = os.wait4(pid, os.WNOHANG)
+    except ChildProcessError:
+        return None
+    if waited == 0:
+        return None
+    return os.waitstatus_to_exitcode(status), int((usage.ru_utime + usage.ru_stime) * 1e9)
+
+
+def end_all(find: Callable[[], list[Process]], patience_s: float) -> int:
+    """Kills what `find` finds until it finds nothing; returns how many would not die within `patience_s`
+    (a process in an uninterruptible read of a dead disk, for example)."""
+    deadline = time.monotonic() + patience_s
+    pause = 0.002
+    while left := find():
+        if time.monotonic() > deadline:
+            return len(left)
+        for process in left:
+            send(process.identity, signal.SIGKILL)
+        time.sleep(pause)
+        pause = min(pause * 2, 0.05)
+    return 0

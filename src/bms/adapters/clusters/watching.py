@@ -1,0 +1,73 @@
+"""What a look at running workloads finds: memory, CPU time, and the processes that belong to each."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from bms.adapters.clusters import limits, processes, surroundings
+from bms.adapters.clusters.processes import Identity, Process
+
+
+class Watched(NamedTuple):
+    """A running workload, as far as looking at it goes."""
+
+    id: str
+    leader: Identity
+    known: frozenset[Identity]  # who belonged to it at the last look
+    memory_limit: int  # bytes
+    directory: Path
+
+
+class Sight(NamedTuple):
+    """`memory` is the family's resident bytes; `over` says that they are more than the limit."""
+
+    family: frozenset[Identity]
+    memory: int
+    cpu_ns: int
+    over: bool
+
+
+def look(watched: Iterable[Watched]) -> dict[str, Sight]:
+    """One look at all of them, by id; cuts their logs on the way. Reads /proc, so it belongs in a thread."""
+    table = processes.table()
+    sights = {}
+    for each in watched:
+        members = processes.family(each.leader, table, each.known)
+        memory = _memory(members, each.memory_limit)
+        sights[each.id] = Sight(
+            family=frozenset(member.identity for member in members),
+            memory=memory,
+            cpu_ns=sum(member.cpu_ns for member in members),
+            over=memory > each.memory_limit,
+        )
+        for name in limits.LOGS:
+            limits.trim_log(each.directory / name)
+    return sights
+
+
+def belonging(home_mark: str, workload: str, leader: Identity | None, known: Iterable[Identity]) -> list[Process]:
+    """Every living process of the workload: its leader's family, and whatever carries its mark."""
+    table = processes.table()
+    family = processes.family(leader, table, known) if leader else []
+    carriers = marked(home_mark, table).get(workload, [])
+    return list({process.identity: process for process in (*family, *carriers)}.values())
+
+
+def marked(home_mark: str, table: dict[int, Process]) -> dict[str, list[Process]]:
+    """Living processes that carry this home's mark, by the id of their workload."""
+    found: dict[str, list[Process]] = {}
+    for pid, process in table.items():
+        started_with = processes.environment(pid) if process.alive else {}
+        if started_with.get(surroundings.MARK_HOME) == home_mark:
+            found.setdefault(started_with.get(surroundings.MARK_WORKLOAD, ""), []).append(process)
+    return found
+
+
+def _memory(members: list[Process], limit: int) -> int:
+    """Resident bytes of all. The quick sum counts shared pages once per process; only when it is over the
+    limit are the pages weighed properly, which walks every page table."""
+    quick = sum(member.resident for member in members)
+    if quick <= limit:
+        return quick
+    weighed = (processes.proportional(member.identity.pid) for member in members)
+    return sum(member.resident if share is None else share for member, share in zip(members, weighed, strict=True))

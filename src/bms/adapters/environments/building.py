@@ -1,0 +1,127 @@
+"""How an environment comes into being: once, however many ask, and whole or not at all.
+
+It is built in a folder of its own and renamed when it is complete, so what has its final name is complete: one atomic
+fact, where a marker file would be a second one to check. `uv venv --relocatable` makes what it installs
+independent of its path, and the interpreter is a link out of the environment, so it survives the renaming.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import fcntl
+import os
+import shutil
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+
+from bms.adapters.environments.installer import run_uv
+from bms.adapters.environments.recipe import OWN_PYTHON, Recipe
+from bms.control.platform.environments import Environment
+
+LOCK_POLL_S = 0.05
+
+
+@asynccontextmanager
+async def locked(path: Path) -> AsyncIterator[int]:
+    """Holds the lock at `path` against everybody, other tasks of this process included; gives its descriptor.
+
+    It is free when every copy of the descriptor is closed: a uv that outlives its killed starter keeps it.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        while not try_lock(descriptor):  # noqa: ASYNC110 - the holder may be another process, which sets no event
+            await asyncio.sleep(LOCK_POLL_S)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+async def build(
+    recipe: Recipe,
+    target: Path,
+    environment: Mapping[str, str],
+    tell: Callable[[str], None],
+    lock: int,
+    *,
+    patience_s: float,
+) -> Environment:
+    """Builds at `target`, which must not exist; call with its lock held. Raises FailedPrecondition."""
+    started = time.monotonic()
+    remove_unfinished(target)
+    building = target.with_name(f"{target.name}.building-{os.getpid()}")
+    building.mkdir(mode=0o700)
+    try:
+        requirements, constraints = building / "requirements.txt", building / "constraints.txt"
+        requirements.write_text("".join(f"{line}\n" for line in recipe.requirements))
+        constraints.write_text("".join(f"{line}\n" for line in recipe.constraints))
+        interpreter = sys.executable if recipe.python == OWN_PYTHON else recipe.python
+        make = ["venv", "--relocatable", "--python", interpreter, str(building / "venv")]
+        await run_uv(make, environment, tell, lock, patience_s)
+        # Copies, because a hard link into the cache would let one environment's code change all others. Wheels only,
+        # because building from source runs the package's code with the platform's rights.
+        install = ["pip", "install", "--python", str(building / "venv"), "--link-mode", "copy", "--no-build"]
+        install += ["--constraints", str(constraints), "--requirements", str(requirements)]
+        await run_uv(install, environment, tell, lock, patience_s)
+        built = Environment(
+            digest=recipe.digest,
+            python=_python(target),
+            size=await asyncio.to_thread(_size, building),
+            built_s=round(time.monotonic() - started, 3),
+        )
+        (building / "environment.json").write_bytes(msgspec.json.encode(built))
+        await asyncio.to_thread(_publish, building, target)
+    except BaseException:
+        await asyncio.to_thread(shutil.rmtree, building)
+        raise
+    return built
+
+
+def remove_unfinished(target: Path) -> None:
+    """Removes what interrupted builds of `target` left; call with its lock held."""
+    for unfinished in target.parent.glob(f"{target.name}.building-*"):
+        shutil.rmtree(unfinished)
+
+
+def read(target: Path) -> Environment | None:
+    """The environment built at `target`, or None."""
+    with contextlib.suppress(FileNotFoundError):
+        found = msgspec.json.decode((target / "environment.json").read_bytes(), type=Environment)
+        return msgspec.structs.replace(found, python=_python(target))  # the home may have moved
+    return None
+
+
+def _python(target: Path) -> str:
+    return str(target / "venv" / "bin" / "python")
+
+
+def _publish(building: Path, target: Path) -> None:
+    """Makes it durable, then visible: a power cut must not leave a whole folder of empty files."""
+    folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        if ctypes.CDLL(None, use_errno=True).syncfs(folder):  # one call for thousands of files
+            raise OSError(ctypes.get_errno(), "syncfs failed", str(target.parent))
+        building.rename(target)
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _size(folder: Path) -> int:
+    """Bytes that the files below take on the disk."""
+    total = 0
+    for parent, _, files in os.walk(folder):
+        total += sum(os.lstat(os.path.join(parent, name)).st_blocks * 512 for name in files)
+    return total

@@ -1,0 +1,53 @@
+"""What a spec comes to on this machine: an interpreter, what to install, and the digest of it all."""
+
+import platform
+import re
+import sys
+import sysconfig
+
+import msgspec
+
+from bms.adapters.environments.requirements import names, normalise
+from bms.control.platform.environments import EnvironmentSpec
+from bms.core.digest import of_parts
+from bms.core.errors import InvalidArgument
+
+SLIM_REQUIREMENTS = ("google-crc32c>=1.5", "msgspec>=0.18", "numpy")
+# Unpinned torch, asked for or drawn in, brings gigabytes of CUDA; a spec that names its version has its way.
+CONSTRAINTS = {"torch": "torch==2.13.0"}
+OWN_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+_PYTHON = re.compile(r"3\.\d{1,2}")
+_FORMAT = "environment 1"
+
+
+class Recipe(msgspec.Struct, frozen=True, kw_only=True):
+    """`python` is a version such as "3.11"; `digest` names the environment for ever."""
+
+    python: str
+    requirements: tuple[str, ...]
+    constraints: tuple[str, ...]
+    digest: str
+
+
+def platform_digest() -> str:
+    """The digest of the platform's own environment."""
+    return of_parts([_FORMAT, "own", sys.version, *_machine()])
+
+
+def recipe(spec: EnvironmentSpec) -> Recipe | None:
+    """None: the platform's own interpreter and packages will do. Raises InvalidArgument."""
+    python = OWN_PYTHON if spec.python is None else spec.python
+    if not _PYTHON.fullmatch(python):
+        raise InvalidArgument(f"python {python[:40]!r} is not a version: write for example {OWN_PYTHON!r}")
+    asked = normalise(spec.requirements)
+    if not asked and python == OWN_PYTHON:
+        return None
+    requirements = (*asked, *SLIM_REQUIREMENTS)
+    named = names(asked)
+    constraints = tuple(line for name, line in sorted(CONSTRAINTS.items()) if name not in named)
+    digest = of_parts([_FORMAT, python, *_machine(), *requirements, "constraints", *constraints])
+    return Recipe(python=python, requirements=requirements, constraints=constraints, digest=digest)
+
+
+def _machine() -> tuple[str, ...]:
+    return sysconfig.get_platform(), *platform.libc_ver()

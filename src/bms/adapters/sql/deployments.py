@@ -1,0 +1,148 @@
+"""Deployments, revisions, routes and replicas in SQL."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, delete, func, insert, select, update
+
+from bms.adapters.sql.store import Repository
+from bms.adapters.sql.tables.deployments import counters, deployment_revisions, deployments, replicas, routes
+from bms.adapters.sql.tables.events import leases
+from bms.control.deployments.nouns import Deployment, DeploymentRevision, Replica, Route
+from bms.core.errors import Aborted, InvalidArgument
+from bms.core.pages import Page, PageRequest, page_of
+
+_ENDED = ("stopped", "failed")
+
+
+class SqlDeployments(Repository):
+    """`DeploymentsTx` on SQL."""
+
+    async def deployment(self, tenant: str, name: str) -> Deployment | None:
+        query = select(deployments).where(deployments.c.tenant == tenant, deployments.c.name == name, _live())
+        return await self._one(Deployment, query)
+
+    async def deployment_by_id(self, tenant: str, id: str) -> Deployment | None:
+        query = select(deployments).where(deployments.c.tenant == tenant, deployments.c.id == id)
+        return await self._one(Deployment, query)
+
+    async def deployments(self, tenant: str, page: PageRequest, model: str | None = None) -> Page[Deployment]:
+        where = [deployments.c.tenant == tenant, _live()] + ([deployments.c.model == model] if model else [])
+        return await self._page(Deployment, deployments, "name", page, *where)
+
+    async def of_model(self, tenant: str, model: str) -> list[Deployment]:
+        mine = (deployments.c.tenant == tenant, deployments.c.model == model, _live())
+        return await self._all(Deployment, select(deployments).where(*mine).order_by(deployments.c.name))
+
+    async def active(self) -> list[Deployment]:
+        query = select(deployments).where(deployments.c.id.in_(_active())).order_by(deployments.c.id)
+        return await self._all(Deployment, query)
+
+    async def add_deployment(self, deployment: Deployment) -> None:
+        taken = f"a deployment named {deployment.name!r} exists already: change it, or choose another name"
+        await self._insert(deployments, deployment, taken, model=deployment.spec.model)
+
+    async def save_deployment(self, deployment: Deployment) -> Deployment:
+        mine = (deployments.c.tenant == deployment.tenant, deployments.c.id == deployment.id)
+        saved = await self._save(deployments, deployment, *mine)
+        await self._connection.execute(update(deployments).where(*mine).values(model=deployment.spec.model))
+        return saved
+
+    async def add_revision(self, revision: DeploymentRevision) -> None:
+        taken = f"revision {revision.number} exists already"
+        await self._insert(deployment_revisions, revision, taken)
+
+    async def revision(self, deployment: str, number: int) -> DeploymentRevision | None:
+        table = deployment_revisions
+        query = select(table).where(table.c.deployment == deployment, table.c.number == number)
+        return await self._one(DeploymentRevision, query)
+
+    async def revisions(self, deployment: str, page: PageRequest) -> Page[DeploymentRevision]:
+        rows = await self._all(DeploymentRevision, _newest(deployment, page).limit(page.limit + 1))
+        return page_of([(str(row.number), row) for row in rows], page.limit)
+
+    async def latest_revisions(self) -> dict[str, DeploymentRevision]:
+        table = deployment_revisions
+        newest = (
+            select(table.c.deployment, func.max(table.c.number).label("number"))
+            .where(table.c.deployment.in_(_active()))
+            .group_by(table.c.deployment)
+            .subquery()
+        )
+        joined = (table.c.deployment == newest.c.deployment) & (table.c.number == newest.c.number)
+        rows = await self._all(DeploymentRevision, select(table).join(newest, joined))
+        return {row.deployment: row for row in rows}
+
+    async def previous_revision(self, deployment: str, versions: tuple[int, ...]) -> DeploymentRevision | None:
+        table = deployment_revisions
+        query = _newest(deployment, PageRequest()).where(table.c.versions != versions)
+        return await self._one(DeploymentRevision, query.limit(1))
+
+    async def route(self, deployment: str) -> Route | None:
+        return await self._one(Route, select(routes).where(routes.c.deployment == deployment))
+
+    async def routes(self) -> dict[str, Route]:
+        rows = await self._all(Route, select(routes).where(routes.c.deployment.in_(_active())))
+        return {row.deployment: row for row in rows}
+
+    async def add_route(self, route: Route) -> None:
+        await self._insert(routes, route, f"deployment {route.deployment} has a route already")
+
+    async def save_route(self, route: Route) -> Route:
+        return await self._save(routes, route, routes.c.tenant == route.tenant, routes.c.deployment == route.deployment)
+
+    async def replica(self, id: str) -> Replica | None:
+        return await self._one(Replica, select(replicas).where(replicas.c.id == id))
+
+    async def replicas(self, deployment: str) -> list[Replica]:
+        return await self._all(Replica, _by_birth().where(replicas.c.deployment == deployment))
+
+    async def all_replicas(self) -> list[Replica]:
+        return await self._all(Replica, _by_birth().where(replicas.c.deployment.in_(_active())))
+
+    async def add_replica(self, replica: Replica) -> None:
+        await self._insert(replicas, replica, f"a replica {replica.id!r} exists already")
+
+    async def save_replica(self, replica: Replica) -> Replica:
+        return await self._save(replicas, replica, replicas.c.tenant == replica.tenant, replicas.c.id == replica.id)
+
+    async def forget_replicas(self, ids: list[str]) -> None:
+        ended = replicas.c.state.in_(_ENDED)
+        await self._connection.execute(delete(replicas).where(replicas.c.id.in_(ids), ended))
+
+    async def fence(self, lease: str, token: int) -> None:
+        query = select(leases.c.token).where(leases.c.name == lease).with_for_update()
+        newest = (await self._connection.execute(query)).scalar()
+        if newest != token:
+            raise Aborted(f"lease {lease!r} has moved on from token {token} to {newest}: another process leads now")
+
+    async def raise_counter(self, name: str) -> int:
+        mine = counters.c.name == name
+        raised = update(counters).where(mine).values(number=counters.c.number + 1)
+        if (await self._connection.execute(raised)).rowcount == 0:
+            await self._connection.execute(insert(counters).values(name=name, number=1))
+        return int((await self._connection.execute(select(counters.c.number).where(mine))).scalar_one())
+
+
+def _live() -> ColumnElement[bool]:
+    return deployments.c.deleted.is_(False)
+
+
+def _active() -> Select[Any]:
+    """Ids of live deployments, and of deleted ones whose end is not complete."""
+    working = select(replicas.c.deployment).where(replicas.c.state.not_in(_ENDED))
+    routed = select(routes.c.deployment).where(routes.c.shares != ())
+    return select(deployments.c.id).where(_live() | deployments.c.id.in_(working) | deployments.c.id.in_(routed))
+
+
+def _newest(deployment: str, page: PageRequest) -> Select[Any]:
+    table = deployment_revisions
+    query = select(table).where(table.c.deployment == deployment).order_by(table.c.number.desc())
+    if page.after is None:
+        return query
+    if not page.after.isdecimal():
+        raise InvalidArgument("the cursor is not of this listing: repeat it from its start")
+    return query.where(table.c.number < int(page.after))
+
+
+def _by_birth() -> Select[Any]:
+    return select(replicas).order_by(replicas.c.id)

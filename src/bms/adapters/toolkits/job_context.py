@@ -1,0 +1,139 @@
+"""What a job's code is handed: its parameters, its inputs, where to write, and how to say how it goes.
+
+A script defines
+
+    from bms.adapters.toolkits.job_context import Job
+
+    def main(job: Job) -> dict[str, object] | None: ...
+
+and the returned dictionary becomes the job's report. A script without such a `main` runs as if started by
+hand, and may call `current_job()`. What is printed or logged goes to the job's log.
+"""
+
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from threading import Lock
+from typing import SupportsFloat, cast
+
+import msgspec
+
+from bms.core.clock import Clock
+from bms.core.errors import FailedPrecondition, InvalidArgument
+from bms.core.programs import JobConfig, JobEvent
+
+MAX_EVENTS = 4 * 2**20  # bytes of events.jsonl; the platform keeps no more
+MAX_MESSAGE = 4000  # characters; in JSON a character takes at most 12 bytes, and a line shall stay under 64 kB
+MAX_NAME = 200
+MAX_METRICS = 1000  # names
+_METRICS_PER_EVENT = 20
+_LAST_WORDS = "this job has said more than is kept: further events are left out"
+
+
+class JobCancelled(BaseException):
+    """Raised in the main thread when the job is to end; clean up and let it pass."""
+
+
+class Job:
+    """One attempt of one job, as its code sees it. Safe to use from several threads.
+
+    `inputs` maps names to read-only directories; what lies in `output` at the end is kept as the job's output;
+    `checkpoint` is a directory for whatever a later attempt could go on from; `threads` is how many to use.
+    """
+
+    def __init__(self, config: JobConfig, clock: Clock) -> None:
+        directory = Path(config.directory)
+        self.id = config.job
+        self.attempt = config.attempt
+        self.parameters = config.parameters
+        self.inputs = {given.name: Path(given.directory) for given in config.inputs}
+        self.output = directory / "output"
+        self.checkpoint = directory / "checkpoint"
+        self.threads = config.threads
+        self._clock = clock
+        self._metrics: dict[str, float] = {}
+        self._lock = Lock()
+        self._events = os.open(directory / "events.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._room = MAX_EVENTS - os.fstat(self._events).st_size
+
+    def progress(self, fraction: float, message: str = "") -> None:
+        """How much is done, 0 to 1, and what is being done. Raises InvalidArgument for what is not a number."""
+        done = float(fraction)
+        if math.isnan(done):
+            raise InvalidArgument("progress is not a number: expected a fraction from 0 to 1")
+        self._tell(JobEvent(at=self._now(), progress=min(1.0, max(0.0, done)), message=str(message)[:MAX_MESSAGE]))
+
+    def metric(self, name: str, value: SupportsFloat, step: int | None = None) -> None:
+        """One figure, with the step (epoch, batch) it belongs to. The last one of a name is the job's result.
+
+        JSON has no NaN or infinity: such a figure is told as a message, and the name has no result.
+        Raises InvalidArgument for what is not a figure.
+        """
+        self.metrics({name: value}, step)
+
+    def metrics(self, values: Mapping[str, SupportsFloat], step: int | None = None) -> None:
+        """Several figures of one step."""
+        figures = {_metric_name(name): _figure(name, value) for name, value in values.items()}
+        finite = {name: value for name, value in figures.items() if math.isfinite(value)}
+        at = self._now()
+        with self._lock:
+            if len(self._metrics.keys() | figures.keys()) > MAX_METRICS:
+                raise InvalidArgument(f"a job may have {MAX_METRICS} metrics: tell a series by its step, not its name")
+            for name in figures.keys() - finite.keys():
+                self._metrics.pop(name, None)
+            self._metrics.update(finite)
+        names = list(finite)
+        for first in range(0, len(names), _METRICS_PER_EVENT):
+            part = {name: finite[name] for name in names[first : first + _METRICS_PER_EVENT]}
+            self._tell(JobEvent(at=at, metrics=part, step=step))
+        for name in sorted(figures.keys() - finite.keys()):
+            self._tell(JobEvent(at=at, message=f"metric {name} is {figures[name]}", step=step))
+
+    def last_metrics(self) -> dict[str, float]:
+        """The last figure of each name."""
+        with self._lock:
+            return dict(self._metrics)
+
+    def _tell(self, event: JobEvent) -> None:
+        line = msgspec.json.encode(event) + b"\n"
+        with self._lock:
+            if self._room < 0:
+                return
+            self._room -= len(line)
+            if self._room < 0:
+                line = msgspec.json.encode(JobEvent(at=event.at, message=_LAST_WORDS)) + b"\n"
+            os.write(self._events, line)
+
+    def _now(self) -> int:
+        return int(self._clock.now().timestamp() * 1e9)
+
+
+_current: Job | None = None
+
+
+def current_job() -> Job:
+    """The job that this process runs. Raises FailedPrecondition outside a job."""
+    if _current is None:
+        raise FailedPrecondition("this process runs no job: start the script as a job, or pass it a stand-in")
+    return _current
+
+
+def enter(job: Job) -> None:
+    """Makes `job` the current one; for the harness."""
+    global _current
+    _current = job
+
+
+def _metric_name(name: object) -> str:
+    if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME:
+        raise InvalidArgument(f"metric name {str(name)[:80]!r} is not valid: expected 1 to {MAX_NAME} characters")
+    return name
+
+
+def _figure(name: str, value: SupportsFloat) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        kind = type(cast(object, value)).__name__
+        raise InvalidArgument(f"metric {name} is a {kind}: expected one number") from None

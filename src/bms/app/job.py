@@ -1,0 +1,160 @@
+"""A job's process, from its config to its result: `python -m bms.app.job CONFIG.json` (`core.programs.JobConfig`).
+
+The result is written last and whole: whoever finds one knows that the attempt came to its end, and how.
+"""
+
+import atexit
+import logging
+import os
+import signal
+import sys
+import threading
+import traceback
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import msgspec
+
+from bms.adapters.toolkits.job_context import Job, JobCancelled, enter
+from bms.app import job_entry, process
+from bms.core.clock import SystemClock
+from bms.core.errors import BmsError, InvalidArgument
+from bms.core.programs import JobConfig, JobResult
+
+CANCELLED = "cancelled"
+CANCEL_CHANCE_S = 5.0  # to clean up after SIGTERM, before the attempt is ended from another thread
+MAX_RESULT = 4 * 2**20
+MAX_ERROR = 1000
+EXIT_FAILED, EXIT_UNWRITTEN, EXIT_CANCELLED = 1, 74, 143
+
+
+class Ending:
+    """Writes the one result, whoever comes first: the main thread, or the one that waits for it after SIGTERM."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / "result.json"
+        self._path.unlink(missing_ok=True)
+        self._lock = threading.Lock()
+        self.job: Job | None = None
+        self.reached = False  # by the main thread: nothing is to be cancelled any more
+
+    def end(self, result: JobResult) -> NoReturn:
+        """Leaves at once afterwards: threads that still run, and libraries that crash when they are torn down,
+        must not change an end that is written."""
+        self._lock.acquire()  # and never released: the other one is too late
+        metrics = self.job.last_metrics() if self.job else {}
+        result, content = _encoded(msgspec.structs.replace(result, metrics=metrics))
+        sys.stdout.flush()
+        sys.stderr.flush()
+        try:
+            process.write_durably(self._path, content)
+        except OSError:
+            traceback.print_exc()
+            os._exit(EXIT_UNWRITTEN)
+        os._exit(0 if result.state == "succeeded" else EXIT_CANCELLED if result.error == CANCELLED else EXIT_FAILED)
+
+
+def main() -> NoReturn:
+    config = process.begin(JobConfig, sys.argv)
+    directory = Path(config.directory)
+    for name in ("output", "work", "checkpoint"):
+        (directory / name).mkdir(parents=True, exist_ok=True)
+    ending = Ending(directory)
+    process.redirect_output(directory / "job.log")
+    os.chdir(directory / "work")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    ending.job = Job(config, SystemClock())
+    enter(ending.job)
+    try:
+        _take_cancellation(ending)
+        result = attempt(config, ending.job)
+        atexit._run_exitfuncs()  # what the code wants done at its end belongs to the attempt
+        ending.reached = True
+    except JobCancelled:
+        result = JobResult(state="failed", error=CANCELLED)
+    ending.end(result)
+
+
+def attempt(config: JobConfig, job: Job) -> JobResult:
+    """Runs the entry and says how it ended; the traceback of a failure goes to the log."""
+    try:
+        return JobResult(state="succeeded", report=_report(job_entry.run(config.entry, config.code, job)))
+    except JobCancelled:
+        raise
+    except SystemExit as leaving:
+        if leaving.code in (None, 0):
+            return JobResult(state="succeeded")
+        said = leaving.code if isinstance(leaving.code, str) else f"it exited with status {leaving.code}"
+        return JobResult(state="failed", error=said[:MAX_ERROR])
+    except BaseException as error:  # noqa: BLE001 - whatever a tenant's code raises is how the attempt ended
+        traceback.print_exc()
+        return JobResult(state="failed", error=_one_line(error))
+
+
+def _take_cancellation(ending: Ending) -> None:
+    """On SIGTERM the main thread gets a JobCancelled. Deep inside a library it may not notice, so a second thread,
+    woken by the interpreter itself, ends the attempt when the main thread has not done so in time."""
+
+    def cancel(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if not ending.reached:
+            raise JobCancelled
+
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+
+    def end_in_time() -> None:
+        while os.read(woken, 1) != bytes([signal.SIGTERM]):
+            pass
+        threading.Event().wait(CANCEL_CHANCE_S)
+        ending.end(JobResult(state="failed", error=CANCELLED))
+
+    signal.signal(signal.SIGTERM, cancel)
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    threading.Thread(target=end_in_time, name="cancellation", daemon=True).start()
+
+
+def _report(answer: object) -> dict[str, object]:
+    """The report as JSON's own kinds. Raises InvalidArgument."""
+    if answer is None:
+        return {}
+    try:
+        plain = msgspec.to_builtins(answer, enc_hook=_plain, str_keys=True)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidArgument(f"main answered what JSON can't hold: {error}") from None
+    if not isinstance(plain, dict):
+        raise InvalidArgument(f"main answered a {type(answer).__name__}: expected a dictionary or None")
+    return plain
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if hasattr(value, "tolist"):  # NumPy's scalars and arrays, and what behaves like them
+        return value.tolist()
+    raise TypeError(f"a {type(value).__name__} is none of JSON's kinds")
+
+
+def _encoded(result: JobResult) -> tuple[JobResult, bytes]:
+    """The result and its bytes; a failure in its place when those are too many."""
+    content = msgspec.json.encode(result)
+    if len(content) > MAX_RESULT:
+        error = (
+            f"its report has {len(content)} bytes, more than {MAX_RESULT}: put large things into files of its output"
+        )
+        result = JobResult(state="failed", error=error, metrics=result.metrics)
+        content = msgspec.json.encode(result)
+    return result, content
+
+
+def _one_line(error: BaseException) -> str:
+    if isinstance(error, BmsError):
+        return error.message[:MAX_ERROR]
+    first = next(iter(str(error).splitlines()), "")
+    name = type(error).__name__
+    return (f"{name}: {first}" if first else name)[:MAX_ERROR]
+
+
+if __name__ == "__main__":
+    main()

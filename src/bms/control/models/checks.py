@@ -1,0 +1,76 @@
+"""What a maker may say: texts, gates and descriptions of versions that are checked before they are stored."""
+
+import math
+from collections.abc import Iterable
+
+import msgspec
+
+from bms.control.models.nouns import Gate, NewVersion
+from bms.core.errors import InvalidArgument
+from bms.core.ids import check_name
+
+MAX_TEXT = 10_000
+MAX_GATES = 20
+MAX_SAID = 256 << 10  # bytes of a version's description as JSON; listings show hundreds of them
+MAX_NUMBER = 2**31 - 1
+
+
+def check_text(what: str, text: str, limit: int = MAX_TEXT) -> str:
+    """Raises InvalidArgument for text that is too long or holds control characters other than line ends and tabs."""
+    if len(text) > limit:
+        raise InvalidArgument(f"{what} has {len(text)} characters, expected at most {limit}")
+    if any(ord(letter) < 32 and letter not in "\n\r\t" for letter in text):
+        raise InvalidArgument(f"{what} holds control characters: leave them out")
+    return text
+
+
+def check_model(name: str) -> str:
+    return check_name("model", name)
+
+
+def check_alias(name: str) -> str:
+    """Raises InvalidArgument for a bad name, and for digits alone, which would read as a version's number."""
+    check_name("alias", name)
+    if name.isdecimal():
+        raise InvalidArgument(f"alias {name!r} would be taken for a version's number: add a letter")
+    return name
+
+
+def check_gates(gates: Iterable[Gate]) -> tuple[Gate, ...]:
+    checked = tuple(gates)
+    if len(checked) > MAX_GATES:
+        raise InvalidArgument(f"a model has at most {MAX_GATES} gates, these are {len(checked)}")
+    for gate in checked:
+        name, at, number = gate.dataset.partition("@")
+        check_name("data set", name)
+        if at and not (number.isascii() and number.isdecimal() and len(number) < 10):
+            raise InvalidArgument(f"{gate.dataset!r} is not a data set's version: write it as name@3, or just name")
+        if not gate.metric or not gate.split or not math.isfinite(gate.minimum):
+            raise InvalidArgument("a gate needs a metric, a split and a finite minimum")
+        check_text("a gate's metric", gate.metric, 100)
+        check_text("a gate's split", gate.split, 100)
+    keys = [(gate.metric, gate.dataset, gate.split) for gate in checked]
+    if len(set(keys)) != len(keys):
+        raise InvalidArgument("two gates ask for the same metric on the same data: keep the stricter one")
+    return checked
+
+
+def check_new(new: NewVersion) -> NewVersion:
+    """Raises InvalidArgument for descriptions that are too large, contradict themselves or can't be stored."""
+    if wrong := [name for name, value in new.metrics.items() if not math.isfinite(value)]:
+        raise InvalidArgument(f"metric {wrong[0][:80]!r} is {new.metrics[wrong[0]]}, expected a finite number")
+    if (size := len(msgspec.json.encode(new))) > MAX_SAID:
+        raise InvalidArgument(f"the version's description takes {size} bytes, expected at most {MAX_SAID}")
+    if new.lineage.parent is not None and not 1 <= new.lineage.parent <= MAX_NUMBER:
+        raise InvalidArgument(f"parent {new.lineage.parent} is not a version's number")
+    if new.lineage.relation and new.lineage.parent is None:
+        raise InvalidArgument(f"a version that was {new.lineage.relation} needs a parent: say which version")
+    for name, signature in new.signatures.items():
+        if not signature.inputs or not signature.outputs:
+            raise InvalidArgument(f"signature {name[:80]!r} needs at least one input and one output")
+        for specs in (signature.inputs, signature.outputs):
+            if len({spec.name for spec in specs}) != len(specs):
+                raise InvalidArgument(f"signature {name[:80]!r} names a tensor twice")
+            if any(size is not None and size < 0 for spec in specs for size in spec.shape):
+                raise InvalidArgument(f"signature {name[:80]!r} has a negative dimension: use null for a free one")
+    return new

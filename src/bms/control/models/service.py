@@ -1,0 +1,217 @@
+"""Use cases of models and their versions: making, finding, registering, and what verification and gates found."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from bms.control.models.adding import add_model, add_version, ensure_model
+from bms.control.models.checks import check_alias, check_gates, check_model, check_new, check_text
+from bms.control.models.drafts import FORMATS, runtime_of
+from bms.control.models.gates import with_result
+from bms.control.models.lookup import Detail, expect, known_version, live_model, model_event, version_event
+from bms.control.models.nouns import Gate, GateResult, Model, NewVersion, Version, VersionState
+from bms.control.models.ports import ModelsTx
+from bms.control.models.states import HIDDEN, MOVES
+from bms.control.models.verdicts import rejected, verdict
+from bms.control.platform.objects import ObjectStore
+from bms.control.platform.transactions import Store
+from bms.control.platform.trees import get_tree, missing
+from bms.core.clock import Clock
+from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound
+from bms.core.pages import Page, PageRequest
+from bms.core.principal import Principal
+from bms.core.programs import VerifyReport
+
+
+class ModelService:
+    """Models and versions. Uploads, withdrawal, aliases and downloads have services of their own."""
+
+    def __init__(
+        self, store: Store[ModelsTx], objects: ObjectStore, clock: Clock, formats: Mapping[str, str] = FORMATS
+    ) -> None:
+        self._store = store
+        self._objects = objects
+        self._clock = clock
+        self._formats = formats
+
+    async def create(self, by: Principal, name: str, description: str = "", gates: tuple[Gate, ...] = ()) -> Model:
+        """Raises AlreadyExists. A deleted model's name may be used again; its numbers go on where they ended."""
+        check_model(name)
+        check_text("description", description)
+        check_gates(gates)
+        async with self._store.write() as tx:
+            return await add_model(tx, by.tenant, name, by.user, self._clock.now(), description, gates)
+
+    async def model(self, tenant: str, name: str) -> Model:
+        """Raises NotFound."""
+        async with self._store.read() as tx:
+            return await live_model(tx, tenant, name)
+
+    async def models(self, tenant: str, page: PageRequest, prefix: str = "", search: str = "") -> Page[Model]:
+        """By name; `search` is looked for in names and descriptions, upper and lower case alike."""
+        check_text("prefix", prefix, 100)
+        check_text("search", search, 200)
+        if page.after is not None:
+            check_text("the cursor", page.after, 100)
+        async with self._store.read() as tx:
+            return await tx.models(tenant, page, prefix, search)
+
+    async def change(
+        self,
+        by: Principal,
+        name: str,
+        *,
+        description: str | None = None,
+        gates: tuple[Gate, ...] | None = None,
+        revision: int | None = None,
+    ) -> Model:
+        """Raises Aborted when `revision` is not the present one. New gates count from the next move of an alias."""
+        if description is not None:
+            check_text("description", description)
+        if gates is not None:
+            check_gates(gates)
+        async with self._store.write() as tx:
+            model = await live_model(tx, by.tenant, name, hold=True)
+            expect(revision, model.revision)
+            changed = msgspec.structs.replace(
+                model,
+                description=model.description if description is None else description,
+                gates=model.gates if gates is None else gates,
+            )
+            saved = await tx.save_model(changed)
+            await tx.emit(model_event("model.changed", saved, by.user, self._clock.now(), gates=len(saved.gates)))
+        return saved
+
+    async def version(self, tenant: str, model: str, number: int) -> Version:
+        """In any state, deleted included. Raises NotFound."""
+        async with self._store.read() as tx:
+            return await known_version(tx, tenant, model, number)
+
+    async def version_by_id(self, tenant: str, id: str) -> Version:
+        async with self._store.read() as tx:
+            return await self._by_id(tx, tenant, id)
+
+    async def version_of_job(self, tenant: str, model: str, job: str) -> Version | None:
+        """The version that `register` made of a job's output, if it did."""
+        async with self._store.read() as tx:
+            return await tx.version_of_job(tenant, model, job)
+
+    async def versions(
+        self, tenant: str, model: str, page: PageRequest, state: VersionState | None = None, *, every: bool = False
+    ) -> Page[Version]:
+        """Newest first. Without `state`: all but unfinished uploads and deleted ones, unless `every` is asked for."""
+        states = frozenset({state}) if state else frozenset(MOVES) if every else frozenset(MOVES) - HIDDEN
+        if page.after is not None and not (page.after.isascii() and page.after.isdecimal() and len(page.after) < 10):
+            raise InvalidArgument("the cursor is not of this listing: repeat it from its start")
+        async with self._store.read() as tx:
+            await live_model(tx, tenant, model)
+            return await tx.versions(tenant, model, page, states)
+
+    async def resolve(self, tenant: str, model: str, reference: str | int) -> Version:
+        """The ready version that an alias or a number names.
+
+        Raises NotFound, FailedPrecondition when the version is not ready.
+        """
+        text = str(reference)
+        async with self._store.read() as tx:
+            await live_model(tx, tenant, model)
+            if text.isascii() and text.isdecimal():
+                version = await known_version(tx, tenant, model, int(text) if len(text) < 11 else 0)
+            else:
+                alias = await tx.alias(tenant, model, check_alias(text))
+                if alias is None:
+                    raise NotFound(f"model {model!r} has no alias {text!r}: set it with `bms model alias`")
+                version = await known_version(tx, tenant, model, alias.version)
+        if version.state != "ready":
+            raise FailedPrecondition(
+                f"version {version.number} of {model!r} is {version.state}: only a ready version can be used"
+            )
+        return version
+
+    async def register(
+        self, tenant: str, model: str, tree: str, new: NewVersion, created_by: str, *, create: bool = False
+    ) -> Version:
+        """A version in state verifying from a stored tree, such as a job's output; `create` makes the model if need be.
+
+        `new.lineage.job` makes it one effect: registering the same job's output again gives the same version.
+        Raises NotFound for an unknown model or tree, FailedPrecondition when contents of the tree are missing.
+        """
+        check_model(model)
+        check_new(new)
+        contents = await get_tree(self._objects, tenant, tree)
+        if absent := await missing(self._objects, tenant, contents):
+            raise FailedPrecondition(f"{len(absent)} files of tree {tree} are not stored, e.g. {absent[0].path!r}")
+        runtime = runtime_of(new.runtime, (file.path for file in contents.files), self._formats)
+        job = new.lineage.job
+        async with self._store.write() as tx:
+            at = self._clock.now()
+            if create:
+                await ensure_model(tx, tenant, model, created_by, at)
+            await live_model(tx, tenant, model, hold=True)
+            if job is not None and (before := await tx.version_of_job(tenant, model, job)) is not None:
+                return before
+            version = await add_version(
+                tx, tenant, model, contents, new, runtime=runtime, state="verifying", by=created_by, at=at, job=job
+            )
+            await tx.emit(version_event("version.uploaded", version, created_by, at))
+        return version
+
+    async def accept_version(self, tenant: str, id: str, report: VerifyReport) -> Version:
+        """Verification's findings: the version becomes ready, or rejected where they contradict its maker.
+
+        Raises FailedPrecondition unless it is verifying.
+        """
+        version = await self._verifying(tenant, id)
+        settled = verdict(version, report)
+        if settled.state == "ready" and (lost := await self._lost(version)):
+            settled = rejected(version, f"the content of {lost!r} is gone: upload the version again")
+        return await self._settle(settled)
+
+    async def reject_version(self, tenant: str, id: str, reason: str) -> Version:
+        """Verification failed: `reason` is for the version's maker. Raises FailedPrecondition unless verifying."""
+        return await self._settle(rejected(await self._verifying(tenant, id), reason))
+
+    async def record_gate_result(self, tenant: str, id: str, result: GateResult) -> Version:
+        """Keeps the newest measurement of each metric, data set and split. A repeated one changes nothing."""
+        async with self._store.write() as tx:
+            version = await self._by_id(tx, tenant, id)
+            if result in version.gate_results:
+                return version
+            if version.state not in ("ready", "offline"):
+                raise FailedPrecondition(f"version {version.number} is {version.state}: only ready ones are measured")
+            results = with_result(version.gate_results, result)
+            saved = await tx.save_version(msgspec.structs.replace(version, gate_results=results))
+            said: dict[str, Detail] = {
+                "metric": result.metric,
+                "dataset": result.dataset,
+                "value": result.value,
+                "passed": result.passed,
+            }
+            await tx.emit(version_event("gate.measured", saved, "system", self._clock.now(), **said))
+        return saved
+
+    async def _verifying(self, tenant: str, id: str) -> Version:
+        version = await self.version_by_id(tenant, id)
+        if version.state != "verifying":
+            raise FailedPrecondition(
+                f"version {version.number} of {version.model!r} is {version.state}: it is not being verified"
+            )
+        return version
+
+    async def _settle(self, settled: Version) -> Version:
+        async with self._store.write() as tx:
+            saved = await tx.save_version(settled)
+            said: dict[str, Detail] = {"reason": saved.reason[:500]} if saved.state == "rejected" else {}
+            await tx.emit(version_event(f"version.{saved.state}", saved, "system", self._clock.now(), **said))
+        return saved
+
+    async def _lost(self, version: Version) -> str | None:
+        contents = await get_tree(self._objects, version.tenant, version.artifact)
+        absent = await missing(self._objects, version.tenant, contents)
+        return absent[0].path if absent else None
+
+    async def _by_id(self, tx: ModelsTx, tenant: str, id: str) -> Version:
+        version = await tx.version_by_id(tenant, id)
+        if version is None:
+            raise NotFound(f"no version {id[:80]!r} in this tenant")
+        return version

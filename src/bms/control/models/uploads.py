@@ -1,0 +1,136 @@
+"""Uploads: a version is announced with its list of files, its bytes come blob by blob, then it is completed."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+import msgspec
+
+from bms.control.models.adding import add_version
+from bms.control.models.checks import check_new
+from bms.control.models.drafts import FORMATS, runtime_of
+from bms.control.models.lookup import known_version, live_model, version_event
+from bms.control.models.nouns import NewVersion, Version
+from bms.control.models.ports import Archives, ModelsTx
+from bms.control.models.states import moved
+from bms.control.platform.objects import ObjectStore
+from bms.control.platform.transactions import Store
+from bms.control.platform.trees import FileEntry, Tree, get_tree, missing, put_manifest, tree_of
+from bms.core.clock import Clock
+from bms.core.errors import FailedPrecondition
+from bms.core.principal import Principal
+
+ABANDONED_S = 24 * 3600.0
+
+
+class StartedUpload(msgspec.Struct, frozen=True, kw_only=True):
+    """A version and the digests whose contents are still to be sent before it can be completed."""
+
+    version: Version
+    missing: tuple[str, ...] = ()
+
+
+class Uploads:
+    """Brings versions in. Between `start` and `complete` anything may be repeated; nothing is visible before."""
+
+    def __init__(
+        self,
+        store: Store[ModelsTx],
+        objects: ObjectStore,
+        archives: Archives,
+        clock: Clock,
+        formats: Mapping[str, str] = FORMATS,
+    ) -> None:
+        self._store = store
+        self._objects = objects
+        self._archives = archives
+        self._clock = clock
+        self._formats = formats
+
+    async def start(self, by: Principal, model: str, files: list[FileEntry], new: NewVersion) -> StartedUpload:
+        """A version in state uploading. From now on collection spares its files' contents.
+
+        Raises NotFound for an unknown model, InvalidArgument for unsafe paths, wrong sizes, contradictions.
+        """
+        contents = tree_of(files)
+        runtime = self._checked(contents, new)
+        async with self._store.read() as tx:
+            await live_model(tx, by.tenant, model)
+        absent = await missing(self._objects, by.tenant, contents)
+        await put_manifest(self._objects, by.tenant, contents)
+        at = self._clock.now()
+        async with self._store.write() as tx:
+            await live_model(tx, by.tenant, model, hold=True)
+            version = await add_version(
+                tx, by.tenant, model, contents, new, runtime=runtime, state="uploading", by=by.user, at=at
+            )
+            await tx.emit(version_event("version.started", version, by.user, at))
+        return StartedUpload(version=version, missing=tuple(file.digest for file in absent))
+
+    async def complete(self, by: Principal, model: str, number: int) -> Version:
+        """All bytes are there: the version is verified next. Completing again changes nothing.
+
+        Raises FailedPrecondition naming what is missing, or when the upload was given up.
+        """
+        async with self._store.read() as tx:
+            version = await known_version(tx, by.tenant, model, number)
+        if version.state == "uploading":
+            contents = await get_tree(self._objects, by.tenant, version.artifact)
+            if absent := await missing(self._objects, by.tenant, contents):
+                named = ", ".join(f"{file.path!r} ({file.digest})" for file in absent[:3])
+                raise FailedPrecondition(
+                    f"{len(absent)} files were not uploaded yet: {named}{' …' if len(absent) > 3 else ''}; "
+                    "put their contents, then complete again"
+                )
+            version = await self._complete(by, model, number)
+        if version.state in ("rejected", "deleted"):
+            raise FailedPrecondition(f"version {number} of {model!r} is {version.state}: start a new upload")
+        return version
+
+    async def from_archive(self, by: Principal, model: str, archive: str, new: NewVersion) -> Version:
+        """A version in state verifying from an uploaded zip or tar, named by its digest. Raises as `start` does,
+        and what `Archives.unpack` raises."""
+        check_new(new)
+        async with self._store.read() as tx:
+            await live_model(tx, by.tenant, model)
+        started = await self.start(by, model, await self._archives.unpack(by.tenant, archive), new)
+        return await self.complete(by, model, started.version.number)
+
+    async def from_tree(self, by: Principal, model: str, tree: str, new: NewVersion) -> Version:
+        """A version in state verifying from a tree that the tenant has stored, such as a job's output."""
+        check_new(new)
+        contents = await get_tree(self._objects, by.tenant, tree)
+        if absent := await missing(self._objects, by.tenant, contents):
+            raise FailedPrecondition(f"{len(absent)} files of that tree are not stored, e.g. {absent[0].path!r}")
+        started = await self.start(by, model, list(contents.files), new)
+        return await self.complete(by, model, started.version.number)
+
+    async def expire(self, tenant: str, older_than_s: float = ABANDONED_S) -> list[Version]:
+        """Gives up uploads that were started longer ago than that, so that their bytes can be collected."""
+        before = self._clock.now() - timedelta(seconds=older_than_s)
+        async with self._store.read() as tx:
+            stale = await tx.uploads_before(tenant, before)
+        given_up = []
+        for found in stale:
+            async with self._store.write() as tx:
+                await tx.held_model(tenant, found.model)
+                version = await known_version(tx, tenant, found.model, found.number)
+                if version.state != "uploading":
+                    continue  # completed since
+                saved = await tx.save_version(moved(version, "rejected", "the upload was never completed"))
+                await tx.emit(version_event("version.rejected", saved, "system", self._clock.now()))
+            given_up.append(saved)
+        return given_up
+
+    async def _complete(self, by: Principal, model: str, number: int) -> Version:
+        async with self._store.write() as tx:
+            await live_model(tx, by.tenant, model, hold=True)
+            version = await known_version(tx, by.tenant, model, number)
+            if version.state != "uploading":
+                return version  # somebody else completed or gave it up in the meantime
+            saved = await tx.save_version(moved(version, "verifying"))
+            await tx.emit(version_event("version.uploaded", saved, by.user, self._clock.now()))
+        return saved
+
+    def _checked(self, contents: Tree, new: NewVersion) -> str:
+        check_new(new)
+        return runtime_of(new.runtime, (file.path for file in contents.files), self._formats)

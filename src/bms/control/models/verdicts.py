@@ -1,0 +1,108 @@
+"""What a verification's findings make of a version: ready with what was found, or rejected with the reason."""
+
+import msgspec
+
+from bms.control.models.nouns import Measurement, Version
+from bms.control.models.states import moved
+from bms.core.errors import FailedPrecondition
+from bms.core.programs import VerifyReport
+from bms.core.signature import DEFAULT, Signature, TensorSpec, shape_text
+
+MAX_FOUND = 1 << 20  # bytes of the found signatures as JSON; they come from the model's own process
+MAX_REASON = 4000
+
+
+def verdict(version: Version, report: VerifyReport) -> Version:
+    """`version` as ready, with signatures and measurements; as rejected when maker and model disagree."""
+    try:
+        signatures = agreed(version.signatures, report.signatures, version.labels)
+    except FailedPrecondition as error:
+        return rejected(version, error.message)
+    default = signatures.get(DEFAULT)
+    return msgspec.structs.replace(
+        moved(version, "ready"),
+        signatures=signatures,
+        labels=version.labels or (default.labels if default else ()),
+        measurement=Measurement(memory=report.memory, load_ns=report.load_ns, infer_ns=report.infer_ns),
+    )
+
+
+def rejected(version: Version, reason: str) -> Version:
+    """`version` as rejected. The reason may hold what the model's process printed: it is cut and made plain."""
+    plain = "".join(letter if letter >= " " or letter in "\n\t" else "\N{REPLACEMENT CHARACTER}" for letter in reason)
+    if len(plain) > MAX_REASON:
+        plain = plain[: MAX_REASON - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    return moved(version, "rejected", plain or "no reason was given")
+
+
+def agreed(given: dict[str, Signature], found: dict[str, Signature], labels: tuple[str, ...]) -> dict[str, Signature]:
+    """All found signatures, in the maker's words where given, with the class names where they apply.
+
+    Raises FailedPrecondition naming the first point in which the maker's words do not fit the model.
+    """
+    if not found:
+        raise FailedPrecondition("verification found no way to call the model")
+    if len(msgspec.json.encode(found)) > MAX_FOUND:
+        raise FailedPrecondition(f"the model's signatures take more than {MAX_FOUND} bytes")
+    for name, signature in given.items():
+        if name not in found:
+            known = ", ".join(repr(one) for one in sorted(found))
+            raise FailedPrecondition(f"signature {name!r} was declared, but the model has {known}")
+        _check_fit(name, signature, found[name])
+    return {name: _labelled(name, given.get(name, signature), labels) for name, signature in found.items()}
+
+
+def _check_fit(name: str, given: Signature, found: Signature) -> None:
+    if given.batched and not found.batched:
+        raise FailedPrecondition(f"signature {name!r} was declared batched, but the model takes one row at a time")
+    inputs = {spec.name: spec for spec in found.inputs}
+    for spec in given.inputs:
+        real = inputs.pop(spec.name, None)
+        where = f"input {spec.name!r} of signature {name!r}"
+        if real is None:
+            raise FailedPrecondition(f"{where} was declared, but the model takes {_names(found.inputs)}")
+        # What callers are promised must be within what the model takes: a fixed size may be declared for a free
+        # one, never a free one for a fixed.
+        _check_tensor(where, spec, real, narrower=True)
+    if inputs:
+        raise FailedPrecondition(f"the model also takes input {next(iter(inputs))!r}: declare it in {name!r}")
+    outputs = {spec.name: spec for spec in found.outputs}
+    for spec in given.outputs:
+        where = f"output {spec.name!r} of signature {name!r}"
+        if spec.name not in outputs:
+            raise FailedPrecondition(f"{where} was declared, but the model gives {_names(found.outputs)}")
+        _check_tensor(where, spec, outputs[spec.name], narrower=False)
+    if given.scores is not None and given.scores not in {spec.name for spec in given.outputs}:
+        raise FailedPrecondition(f"signature {name!r} takes its scores from {given.scores!r}, which is no output of it")
+
+
+def _check_tensor(where: str, given: TensorSpec, real: TensorSpec, *, narrower: bool) -> None:
+    if given.dtype != real.dtype:
+        raise FailedPrecondition(f"{where} was declared as {given.dtype}, the model has {real.dtype}")
+    fits = len(given.shape) == len(real.shape) and all(
+        have is None or want == have or (want is None and not narrower)
+        for want, have in zip(given.shape, real.shape, strict=True)
+    )
+    if not fits:
+        raise FailedPrecondition(
+            f"{where} was declared with shape {shape_text(given.shape)}, the model has {shape_text(real.shape)}"
+        )
+
+
+def _labelled(name: str, signature: Signature, labels: tuple[str, ...]) -> Signature:
+    if signature.scores is None:
+        return signature
+    if labels and not signature.labels:
+        signature = msgspec.structs.replace(signature, labels=labels)
+    shape = next((spec.shape for spec in signature.outputs if spec.name == signature.scores), ())
+    classes = shape[-1] if shape else None
+    if signature.labels and classes is not None and classes != len(signature.labels):
+        raise FailedPrecondition(
+            f"{len(signature.labels)} labels were declared, but {signature.scores!r} of signature {name!r} "
+            f"has {classes} classes"
+        )
+    return signature
+
+
+def _names(specs: tuple[TensorSpec, ...]) -> str:
+    return ", ".join(repr(spec.name) for spec in specs)

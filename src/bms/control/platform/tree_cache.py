@@ -1,0 +1,20 @@
+"""Trees on the local disk, shared read-only by whoever needs their files: jobs, model servers."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+
+class TreeCache(Protocol):
+    """Contract: a directory is complete from the moment it is there, and one digest is written once, also when
+    asked for twice at once or by two processes; tenants share nothing."""
+
+    async def path(self, tenant: str, digest: str) -> str:
+        """The directory that holds the tree's files, verified and read-only, written now unless it is there.
+
+        Raises NotFound, DataLoss, ResourceExhausted.
+        """
+        ...
+
+    async def prune(self, keep: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Removes the trees of all (tenant, digest) that are not in `keep`; returns them. Nothing may use them."""
+        ...

@@ -1,0 +1,20 @@
+"""The platform's own state and metrics over HTTP."""
+
+from starlette.responses import Response
+
+from bms.control.monitoring.nouns import SystemStatus
+from bms.control.monitoring.service import MonitoringService
+from bms.web.api.endpoint import Call, Endpoint
+
+
+def endpoints(service: MonitoringService) -> list[Endpoint]:
+    async def status(call: Call[None]) -> SystemStatus:
+        return await service.status(call.principal)
+
+    async def metrics(call: Call[None]) -> Response:
+        return Response(service.metrics(call.principal), media_type="text/plain; version=0.0.4")
+
+    return [
+        Endpoint("GET", "/system/status", "system:read", status, "What runs, and how it is", SystemStatus),
+        Endpoint("GET", "/system/metrics", "system:read", metrics, "All processes' metrics (Prometheus)", bytes),
+    ]

@@ -1,0 +1,70 @@
+"""A workload for tests: does what its config says. It stands where the slim part stands, and imports nothing of it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+
+def main() -> None:
+    config = json.loads(Path(sys.argv[1]).read_text())
+    with open("starts", "a") as file:
+        file.write(f"{os.getpid()}\n")
+    if config.get("ignore_term"):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if size := config.get("print_bytes"):
+        line = "x" * 1023 + "\n"
+        for _ in range(size // 1024):
+            sys.stdout.write(line)
+        sys.stdout.flush()
+    if config.get("facts"):
+        facts = {
+            "environ": dict(os.environ),
+            "path": sys.path,
+            "cwd": os.getcwd(),
+            "argv": sys.argv,
+            "session": os.getsid(0),
+            "cores": sorted(os.sched_getaffinity(0)),
+            "nice": os.nice(0),
+            "stdin": os.readlink("/proc/self/fd/0"),
+            "fds": sorted(int(fd) for fd in os.listdir("/proc/self/fd")),
+            "core_limit": __import__("resource").getrlimit(__import__("resource").RLIMIT_CORE)[0],
+        }
+        Path("facts.new").write_text(json.dumps(facts))
+        Path("facts.new").rename("facts.json")
+    if size := config.get("allocate"):
+        kept = bytearray(size)
+        kept[::4096] = b"x" * len(kept[::4096])
+    if config.get("share_with_children"):
+        kept = bytearray(config["share_with_children"])
+        kept[::4096] = b"x" * len(kept[::4096])
+        for _ in range(3):
+            if os.fork() == 0:
+                time.sleep(600)
+    if config.get("fork"):
+        forks(config["fork"])
+    Path("ready").touch()
+    if (seconds := config.get("seconds", 600)) >= 0:
+        time.sleep(seconds)
+    sys.exit(config.get("code", 0))
+
+
+def forks(kind: str) -> None:
+    """Children that do their best to be forgotten: `pids` holds the id of each."""
+    sleep = "import os, sys, time; open(sys.argv[1], 'a').write(f'{os.getpid()}\\n'); time.sleep(600)"
+    command = [sys.executable, "-c", sleep, os.path.abspath("pids")]
+    if kind == "plain":
+        subprocess.Popen(command)
+    elif kind == "escaped":  # a session of its own, no mark in its environment, and a parent that ended
+        again = f"import subprocess; subprocess.Popen({command!r}, env={{}}, start_new_session=True)"
+        subprocess.run([sys.executable, "-c", again], env={}, start_new_session=True, check=True)
+    deadline = time.monotonic() + 30
+    while not os.path.exists("pids") and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,254 @@
+"""Makes real models, good and bad, one folder each; run with an environment that has the frameworks.
+
+Good ones lie below `onnx/` and `sklearn/`, bad ones below `refused/`. Beside a scikit-learn model, `expected.npz` holds
+`x` and what the estimator itself answers.
+"""
+
+import os
+import pickle
+import shutil
+import sys
+import warnings
+import zipfile
+from pathlib import Path
+
+import joblib
+import numpy as np
+import onnx
+import skops.io
+from onnx import TensorProto, helper, numpy_helper
+from skl2onnx import to_onnx
+from sklearn.cluster import KMeans
+from sklearn.datasets import load_diabetes, load_digits
+from sklearn.decomposition import PCA
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
+
+warnings.simplefilter("ignore")
+FLOAT, INT64, STRING = TensorProto.FLOAT, TensorProto.INT64, TensorProto.STRING
+RANDOM = np.random.default_rng(7)
+
+
+class Unknown:
+    """A type that no skops reader should trust."""
+
+    def __init__(self):
+        self.value = 1
+
+
+class Bites:
+    """A pickle that acts when it is opened."""
+
+    def __reduce__(self):
+        return (os.mkdir, ("bitten",))
+
+
+def floats(*shape):
+    return (RANDOM.standard_normal(shape) * 0.2).astype(np.float32)
+
+
+def graph(nodes, inputs, outputs, weights=(), *, domains=()):
+    made = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info(*spec) for spec in inputs],
+        [spec if isinstance(spec, onnx.ValueInfoProto) else helper.make_tensor_value_info(*spec) for spec in outputs],
+        [numpy_helper.from_array(array, name) for name, array in weights],
+    )
+    opsets = [helper.make_opsetid("", 17), *[helper.make_opsetid(domain, 1) for domain in domains]]
+    model = helper.make_model(made, opset_imports=opsets)
+    model.ir_version = 9
+    return model
+
+
+def mlp():
+    node = helper.make_node
+    return graph(
+        [
+            node("Gemm", ["x", "w1", "b1"], ["a"]),
+            node("Relu", ["a"], ["r"]),
+            node("Gemm", ["r", "w2", "b2"], ["l"]),
+            node("Softmax", ["l"], ["probabilities"]),
+        ],
+        [("x", FLOAT, ["batch", 64])],
+        [("probabilities", FLOAT, ["batch", 10])],
+        [("w1", floats(64, 64)), ("b1", floats(64)), ("w2", floats(64, 10)), ("b2", floats(10))],
+    )
+
+
+def onnx_models(root):
+    node = helper.make_node
+    models = {
+        "mlp": mlp(),
+        "two_inputs": graph(
+            [node("Gather", ["table", "index"], ["row"]), node("Add", ["row", "shift"], ["sum"])],
+            [("index", INT64, ["n"]), ("shift", FLOAT, ["n", 4])],
+            [("sum", FLOAT, ["n", 4]), ("row", FLOAT, ["n", 4])],
+            [("table", floats(3, 4))],
+        ),
+        "text": graph([node("Identity", ["t"], ["same"])], [("t", STRING, ["n"])], [("same", STRING, ["n"])]),
+        "one_row": graph(
+            [node("Reshape", ["x", "shape"], ["y"])],
+            [("x", FLOAT, ["n", 4])],
+            [("y", FLOAT, None)],
+            [("shape", np.array([1, 2, 2]))],
+        ),
+        "whole_batch": graph(
+            [node("Softmax", ["x"], ["y"], axis=0)], [("x", FLOAT, ["n", 4])], [("y", FLOAT, ["n", 4])]
+        ),
+        "fixed": graph([node("Relu", ["x"], ["y"])], [("x", FLOAT, [2, 4])], [("y", FLOAT, [2, 4])]),
+        "flat_image": graph([node("Identity", ["x"], ["y"])], [("x", FLOAT, ["n", 64])], [("y", FLOAT, ["n", 64])]),
+    }
+    for name, model in models.items():
+        save_onnx(root / name, model)
+    folder = root / "external"
+    folder.mkdir()
+    onnx.save(mlp(), folder / "model.onnx", save_as_external_data=True, location="weights.bin", size_threshold=0)
+    x, y = load_digits(return_X_y=True)
+    fitted = LogisticRegression(max_iter=300).fit(x / 16, y)
+    for name, zipmap in (("digits", False), ("zipmap", True)):
+        model = to_onnx(fitted, x[:1].astype(np.float32), options={"zipmap": zipmap}, target_opset=17)
+        save_onnx(root / name, model)
+
+
+def save_onnx(folder, model):
+    folder.mkdir(parents=True)
+    (folder / "model.onnx").write_bytes(model.SerializeToString())
+
+
+def outside(location):
+    model = mlp()
+    tensor = model.graph.initializer[0]
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    for key, value in (("location", location), ("offset", "0"), ("length", str(64 * 64 * 4))):
+        entry = tensor.external_data.add()
+        entry.key, entry.value = key, value
+    return model
+
+
+def refused_onnx(root):
+    secret = root / "secret.bin"
+    secret.write_bytes(floats(64, 64).tobytes())
+    save_onnx(root / "external_parent", outside("../secret.bin"))
+    save_onnx(root / "external_absolute", outside(str(secret)))
+    save_onnx(root / "external_link", outside("link.bin"))
+    (root / "external_link" / "link.bin").symlink_to(secret)
+    save_onnx(root / "external_memory", outside("*/_ORT_MEM_ADDR_/*"))
+    save_onnx(root / "external_short", outside("short.bin"))
+    (root / "external_short" / "short.bin").write_bytes(b"\0" * 16)
+    node = helper.make_node
+    inner = helper.make_graph(
+        [node("Constant", [], ["c"], value=outside("../secret.bin").graph.initializer[0])],
+        "inner",
+        [],
+        [helper.make_tensor_value_info("c", FLOAT, [64, 64])],
+    )
+    save_onnx(
+        root / "external_in_subgraph",
+        graph(
+            [node("If", ["x"], ["y"], then_branch=inner, else_branch=inner)],
+            [("x", TensorProto.BOOL, [])],
+            [("y", FLOAT, [64, 64])],
+        ),
+    )
+    save_onnx(
+        root / "custom_operator",
+        graph(
+            [node("Shell", ["x"], ["y"], domain="com.example")],
+            [("x", FLOAT, ["n", 2])],
+            [("y", FLOAT, ["n", 2])],
+            domains=["com.example"],
+        ),
+    )
+    sequence = helper.make_tensor_sequence_value_info("y", FLOAT, None)
+    save_onnx(
+        root / "sequence_output",
+        graph([node("SplitToSequence", ["x"], ["y"])], [("x", FLOAT, ["n", 2])], [sequence]),
+    )
+    whole = mlp().SerializeToString()
+    for name, content in {
+        "truncated": whole[: len(whole) // 2],
+        "not_onnx": b"this is a text\n" * 100,
+        "empty": b"",
+        "pickle_inside": pickle.dumps(Bites()),
+    }.items():
+        (root / name).mkdir()
+        (root / name / "model.onnx").write_bytes(content)
+    (root / "nothing").mkdir()
+    (root / "several").mkdir()
+    for name in ("a.onnx", "b.onnx"):
+        (root / "several" / name).write_bytes(whole)
+
+
+def sklearn_models(root):
+    x, y = load_digits(return_X_y=True)
+    words = np.array([b"good fine", b"bad awful", b"fine good good", "\u574f bad".encode()], dtype=object)
+    texts = [word.decode() for word in words]
+    named = np.array([f"digit {value}" for value in y])
+    models = {
+        "digits": (LogisticRegression(max_iter=300).fit(x, y), x, ".skops"),
+        "forest": (RandomForestClassifier(5, random_state=0, n_jobs=-1).fit(x, named), x, ".skops"),
+        "ridge": (Ridge().fit(*load_diabetes(return_X_y=True)), load_diabetes().data, ".skops"),
+        "kmeans": (KMeans(3, n_init=1, random_state=0).fit(x), x, ".skops"),
+        "pca": (PCA(3, random_state=0).fit(x), x, ".skops"),
+        "texts": (make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, [1, 0, 1, 0]), texts, ".skops"),
+        "pickled": (LogisticRegression(max_iter=300).fit(x, y), x, ".pkl"),
+        "joblib": (LogisticRegression(max_iter=300).fit(x, y), x, ".joblib"),
+    }
+    for name, (model, rows, ending) in models.items():
+        folder = root / name
+        folder.mkdir(parents=True)
+        file = folder / f"model{ending}"
+        if ending == ".skops":
+            skops.io.dump(model, file)
+        elif ending == ".joblib":
+            joblib.dump(model, file, compress=3)
+        else:
+            file.write_bytes(pickle.dumps(model))
+        if name == "texts":
+            sample, sent = texts, words
+        else:
+            sample = np.asarray(rows[:7], dtype=np.float64 if name == "kmeans" else np.float32)
+            sent = sample
+        answers = {
+            method: getattr(model, method)(sample)
+            for method in ("predict_proba", "predict", "transform")
+            if hasattr(model, method)
+        }
+        np.savez(folder / "expected.npz", x=sent, **answers, allow_pickle=True)
+
+
+def refused_sklearn(root):
+    x, y = load_digits(return_X_y=True)
+    fitted = LogisticRegression(max_iter=50).fit(x, y)
+    holding = LogisticRegression(max_iter=50).fit(x, y)
+    holding.more_ = Unknown()
+    for name in ("untrusted", "unfitted", "no_estimator", "pickle_as_skops", "zip_as_skops", "torn_skops", "bites"):
+        (root / name).mkdir()
+    skops.io.dump(holding, root / "untrusted" / "model.skops")
+    skops.io.dump(LogisticRegression(), root / "unfitted" / "model.skops")
+    skops.io.dump({"a": 1}, root / "no_estimator" / "model.skops")
+    (root / "pickle_as_skops" / "model.skops").write_bytes(pickle.dumps(fitted))
+    with zipfile.ZipFile(root / "zip_as_skops" / "model.skops", "w") as archive:
+        archive.writestr("readme.txt", "no schema here")
+    with zipfile.ZipFile(root / "torn_skops" / "model.skops", "w") as archive:
+        archive.writestr("schema.json", "{" * 10)
+    (root / "bites" / "model.pkl").write_bytes(pickle.dumps(Bites()))
+    (root / "skops_as_pickle").mkdir()
+    shutil.copy(root / "untrusted" / "model.skops", root / "skops_as_pickle" / "model.pkl")
+
+
+def main(root):
+    (root / "refused").mkdir()
+    (root / "onnx").mkdir()
+    onnx_models(root / "onnx")
+    refused_onnx(root / "refused")
+    sklearn_models(root / "sklearn")
+    refused_sklearn(root / "refused")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

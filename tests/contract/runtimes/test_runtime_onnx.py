@@ -1,0 +1,140 @@
+"""ONNX's own: answers equal to ONNX Runtime's, signatures from the graph, and what is refused."""
+
+import contextlib
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.framework_env import SKLEARN, made_by
+
+from bms.adapters.runtimes.available import RUNTIMES, open_servable
+from bms.adapters.runtimes.onnx_file import NotOnnx, is_onnx, read
+from bms.core.errors import FailedPrecondition, InvalidArgument
+from bms.core.programs import ServableConfig
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+MAKER = Path(__file__).parent / "make_artifacts.py"
+
+
+def config(path: str) -> ServableConfig:
+    return ServableConfig(runtime="onnx", directory=str(made_by(MAKER, SKLEARN) / path), model="m", version=1)
+
+
+@pytest.mark.parametrize("name", ["mlp", "external", "digits"])
+def test_answers_are_onnx_runtimes_to_the_last_bit(name: str) -> None:
+    import onnxruntime
+
+    servable = open_servable(config(f"onnx/{name}"))
+    direct = onnxruntime.InferenceSession(str(made_by(MAKER, SKLEARN) / f"onnx/{name}/model.onnx"))
+    x = np.random.default_rng(3).standard_normal((9, 64)).astype(np.float32)
+    names = [output.name for output in direct.get_outputs()]
+    key = servable.signatures["serving_default"].inputs[0].name
+    answers = servable.infer("serving_default", {key: x})
+    for output, wanted in zip(names, direct.run(names, {key: x}), strict=True):
+        assert np.array_equal(answers[output], wanted)
+
+
+def test_the_graphs_signature_is_inferred() -> None:
+    mlp = open_servable(config("onnx/mlp")).signatures["serving_default"]
+    assert [(spec.name, spec.dtype, spec.shape) for spec in mlp.inputs] == [("x", "FP32", (None, 64))]
+    assert [(spec.name, spec.dtype, spec.shape) for spec in mlp.outputs] == [("probabilities", "FP32", (None, 10))]
+    assert (mlp.method, mlp.scores, mlp.batched) == ("classify", "probabilities", True)
+    two = open_servable(config("onnx/two_inputs")).signatures["serving_default"]
+    assert [spec.name for spec in two.inputs] == ["index", "shift"]
+    assert (two.method, two.scores) == ("predict", None)
+
+
+def test_a_model_that_runs_one_row_only_gets_a_fixed_first_dimension() -> None:
+    signature = open_servable(config("onnx/one_row")).signatures["serving_default"]
+    assert signature.inputs[0].shape == (1, 4)
+    assert signature.outputs[0].shape == (1, 2, 2)
+    assert not signature.batched
+
+
+def test_a_classifier_with_maps_answers_like_the_one_without() -> None:
+    plain, maps = (open_servable(config(f"onnx/{name}")) for name in ("digits", "zipmap"))
+    signature = maps.signatures["serving_default"]
+    assert signature.labels == tuple(map(str, range(10)))
+    assert signature.method == plain.signatures["serving_default"].method == "classify"
+    x = np.random.default_rng(4).random((5, 64)).astype(np.float32)
+    of_plain = plain.infer("serving_default", {plain.signatures["serving_default"].inputs[0].name: x})
+    of_maps = maps.infer("serving_default", {signature.inputs[0].name: x})
+    assert np.array_equal(of_maps[signature.scores or ""], of_plain["probabilities"])
+
+
+def test_texts_go_through_as_bytes() -> None:
+    servable = open_servable(config("onnx/text"))
+    sent = np.array(["héllo".encode(), b"", "中".encode()], dtype=object)
+    assert servable.infer("serving_default", {"t": sent})["same"].tolist() == sent.tolist()
+    with pytest.raises(InvalidArgument, match="not UTF-8"):
+        servable.infer("serving_default", {"t": np.array([b"\xff\xfe"], dtype=object)})
+
+
+def test_inputs_whose_content_is_at_fault_are_the_callers_fault() -> None:
+    servable = open_servable(config("onnx/two_inputs"))
+    with pytest.raises(InvalidArgument, match="out of data bounds") as raised:
+        servable.infer("serving_default", {"index": np.array([9]), "shift": np.zeros((1, 4), np.float32)})
+    assert "/onnxruntime" not in raised.value.message
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("external_parent", "leads out of its artifact"),
+        ("external_absolute", "leads out of its artifact"),
+        ("external_link", "leads out of its artifact"),
+        ("external_in_subgraph", "leads out of its artifact"),
+        ("external_memory", "no such file"),
+        ("external_short", "which holds 16"),
+        ("custom_operator", r"no runtime here has: com\.example\.Shell; export"),
+        ("sequence_output", "output 'y' is a seq"),
+        ("truncated", "its content is none"),
+        ("not_onnx", "its content is none"),
+        ("empty", "its content is none"),
+        ("pickle_inside", "its content is none"),
+        ("several", "several models .'a.onnx', 'b.onnx'.: name the one to serve model.onnx"),
+        ("nothing", "it holds nothing"),
+    ],
+)
+def test_what_is_refused_says_why(name: str, says: str) -> None:
+    with pytest.raises(FailedPrecondition, match=says):
+        open_servable(config(f"refused/{name}"))
+
+
+def test_a_linked_model_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").symlink_to(made_by(MAKER, SKLEARN) / "onnx/mlp/model.onnx")
+    with pytest.raises(FailedPrecondition, match="not an ordinary file"):
+        open_servable(ServableConfig(runtime="onnx", directory=str(tmp_path), model="m", version=1))
+
+
+def test_the_runtime_reads_what_would_escape_when_it_is_not_stopped(tmp_path: Path) -> None:
+    import onnxruntime
+
+    folder = made_by(MAKER, SKLEARN) / "onnx/external"
+    (tmp_path / "model.onnx").write_bytes((folder / "model.onnx").read_bytes())
+    (tmp_path / "weights.bin").write_bytes((folder / "weights.bin").read_bytes())
+    assert onnxruntime.InferenceSession(str(tmp_path / "model.onnx")).get_inputs()
+    found = read(memoryview((tmp_path / "model.onnx").read_bytes()))
+    assert {external.location for external in found.external} == {"weights.bin"}
+    assert len(found.external) == 4
+    assert found.operators == {("", "Gemm"), ("", "Relu"), ("", "Softmax")}
+
+
+def test_cut_or_garbled_files_are_never_taken_for_models() -> None:
+    whole = (made_by(MAKER, SKLEARN) / "onnx/digits/model.onnx").read_bytes()
+    random = np.random.default_rng(5)
+    for cut in random.integers(1, len(whole) - 1, 100):
+        assert not is_onnx(memoryview(whole[: int(cut)]))
+    for place in random.integers(0, len(whole), 300):
+        garbled = bytearray(whole)
+        garbled[place] ^= 0xFF
+        with contextlib.suppress(NotOnnx):  # any other error fails the test
+            assert read(memoryview(bytes(garbled))).ir_version >= 0
+
+
+def test_files_that_are_not_there_are_not_recognised(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    for runtime in RUNTIMES.values():
+        assert runtime.recognises(str(tmp_path / "empty")) is None
+        assert runtime.recognises(str(tmp_path / "absent")) is None

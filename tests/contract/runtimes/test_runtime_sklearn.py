@@ -1,0 +1,115 @@
+"""scikit-learn's own: answers equal to the estimator's, and what is refused. Run by `test_runtime_environments.py`."""
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn", reason="scikit-learn is in an environment of its own")
+
+from tests.framework_env import SKLEARN, made_by
+
+from bms.adapters.runtimes.available import open_servable
+from bms.core.errors import FailedPrecondition, InvalidArgument
+from bms.core.programs import ServableConfig
+
+MAKER = Path(__file__).parent / "make_artifacts.py"
+METHODS = {"probabilities": "predict_proba", "label": "predict", "prediction": "predict", "output": "transform"}
+
+
+def config(path: str, *, allow_pickle: bool = False) -> ServableConfig:
+    directory = str(made_by(MAKER, SKLEARN) / path)
+    return ServableConfig(runtime="sklearn", directory=directory, model="m", version=1, allow_pickle=allow_pickle)
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "outputs", "method"),
+    [
+        ("digits", "FP32", ["probabilities", "label"], "classify"),
+        ("forest", "FP32", ["probabilities", "label"], "classify"),
+        ("ridge", "FP32", ["prediction"], "regress"),
+        ("kmeans", "FP64", ["label"], "predict"),
+        ("pca", "FP32", ["output"], "predict"),
+        ("texts", "BYTES", ["probabilities", "label"], "classify"),
+        ("pickled", "FP32", ["probabilities", "label"], "classify"),
+        ("joblib", "FP32", ["probabilities", "label"], "classify"),
+    ],
+)
+def test_answers_are_the_estimators_to_the_last_bit(name: str, dtype: str, outputs: list[str], method: str) -> None:
+    servable = open_servable(config(f"sklearn/{name}", allow_pickle=True))
+    signature = servable.signatures["serving_default"]
+    assert [spec.name for spec in signature.outputs] == outputs
+    assert (signature.inputs[0].name, signature.inputs[0].dtype, signature.method) == ("x", dtype, method)
+    expected = np.load(made_by(MAKER, SKLEARN) / f"sklearn/{name}/expected.npz", allow_pickle=True)
+    answers = servable.infer("serving_default", {"x": expected["x"]})
+    for output in outputs:
+        wanted = expected[METHODS[output]]
+        if wanted.dtype.kind in "UO":
+            assert answers[output].tolist() == [str(item).encode() for item in wanted]
+        else:
+            assert answers[output].dtype == wanted.dtype
+            assert np.array_equal(answers[output], wanted)
+
+
+def test_labels_are_the_classes_in_the_order_of_the_probabilities() -> None:
+    forest = open_servable(config("sklearn/forest")).signatures["serving_default"]
+    assert forest.labels == tuple(f"digit {number}" for number in range(10))
+    assert forest.scores == "probabilities"
+    assert {spec.name: spec.dtype for spec in forest.outputs} == {"probabilities": "FP64", "label": "BYTES"}
+
+
+def test_formats_are_told_by_content() -> None:
+    formats = {
+        name: open_servable(config(f"sklearn/{name}", allow_pickle=True)).format
+        for name in ("digits", "pickled", "joblib")
+    }
+    assert formats == {"digits": "skops", "pickled": "pickle", "joblib": "joblib"}
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("untrusted", r"types that are not trusted: __main__\.Unknown"),
+        ("unfitted", "n_features_in_"),
+        ("no_estimator", "holds a dict"),
+        ("pickle_as_skops", "named as skops, but its content is pickle"),
+        ("zip_as_skops", "named as skops, but its content is neither"),
+        ("torn_skops", "can't be read"),
+        ("skops_as_pickle", "named as pickle, but its content is skops"),
+    ],
+)
+def test_what_is_not_what_it_says_is_refused_even_when_pickles_are_allowed(name: str, says: str) -> None:
+    for allow_pickle in (False, True):
+        with pytest.raises(FailedPrecondition, match=says):
+            open_servable(config(f"refused/{name}", allow_pickle=allow_pickle))
+
+
+def test_a_pickle_is_not_opened_unless_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("refused/bites", "sklearn/pickled", "sklearn/joblib"):
+        with pytest.raises(FailedPrecondition, match="allow pickles for this version"):
+            open_servable(config(name))
+    assert not (tmp_path / "bitten").exists()
+    pickle.loads((made_by(MAKER, SKLEARN) / "refused/bites/model.pkl").read_bytes())
+    assert (tmp_path / "bitten").exists()  # the payload does bite those who open it
+
+
+def test_inputs_that_the_estimator_refuses_are_the_callers_fault() -> None:
+    servable = open_servable(config("sklearn/digits"))
+    with pytest.raises(InvalidArgument, match="NaN"):
+        servable.infer("serving_default", {"x": np.full((1, 64), np.nan, dtype=np.float32)})
+    texts = open_servable(config("sklearn/texts"))
+    with pytest.raises(InvalidArgument, match="not UTF-8"):
+        texts.infer("serving_default", {"x": np.array([b"\xff"], dtype=object)})
+
+
+def test_threads_are_those_configured() -> None:
+    from bms.adapters.runtimes.sklearn_file import read_estimator
+
+    path = str(made_by(MAKER, SKLEARN) / "sklearn/forest/model.skops")
+    assert read_estimator(path, allow_pickle=False)[0].n_jobs == -1
+    servable = open_servable(config("sklearn/forest"))
+    assert servable._calls["label"].__closure__ is not None  # type: ignore[attr-defined]
+    bound = [cell.cell_contents for cell in servable._calls["label"].__closure__]  # type: ignore[attr-defined]
+    assert [item.__self__.n_jobs for item in bound if hasattr(item, "__self__")] == [1]

@@ -1,0 +1,48 @@
+"""The bell of endings: nobody who was busy misses a ring, nobody is woken for what he has seen."""
+
+import asyncio
+
+from bms.adapters.clusters.changes import Changes
+
+
+async def test_a_ring_after_looking_is_told_at_once() -> None:
+    changes = Changes()
+    changes.seen()
+    changes.ring()
+    await asyncio.wait_for(changes.wait(3600), 10)
+
+
+async def test_a_ring_is_told_once() -> None:
+    changes = Changes()
+    changes.ring()
+    await changes.wait(3600)
+    waiting = asyncio.create_task(changes.wait(3600))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    changes.ring()
+    await asyncio.wait_for(waiting, 10)
+
+
+async def test_one_loops_look_does_not_take_the_ring_from_another() -> None:
+    changes = Changes()
+    looked, go_on, told = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def busy_loop() -> None:
+        changes.seen()
+        looked.set()
+        await go_on.wait()
+        await changes.wait(3600)
+        told.set()
+
+    busy = asyncio.create_task(busy_loop())
+    await looked.wait()
+    changes.ring()
+    changes.seen()  # this task looks too
+    go_on.set()
+    await asyncio.wait_for(told.wait(), 10)
+    await busy
+
+
+async def test_waiting_ends_with_its_timeout() -> None:
+    await Changes().wait(0)

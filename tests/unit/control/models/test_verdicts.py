@@ -1,0 +1,110 @@
+"""What a maker declares must fit what verification finds."""
+
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from bms.control.models.nouns import Measurement, Version
+from bms.control.models.verdicts import MAX_REASON, rejected, verdict
+from bms.core.programs import VerifyReport
+from bms.core.signature import DEFAULT, Signature, TensorSpec
+
+X = TensorSpec(name="x", dtype="FP32", shape=(None, 64))
+LABEL = TensorSpec(name="label", dtype="INT64", shape=(None,))
+SCORES = TensorSpec(name="scores", dtype="FP32", shape=(None, 3))
+FOUND = Signature(inputs=(X,), outputs=(LABEL, SCORES))
+VERSION = Version(
+    id="version_1",
+    tenant="acme",
+    model="digits",
+    number=1,
+    state="verifying",
+    runtime="onnx",
+    artifact="sha256:" + "0" * 64,
+    size=1,
+    created_at=datetime(2026, 1, 1, tzinfo=UTC),
+    created_by="user_1",
+)
+
+
+def _report(**signatures: Signature) -> VerifyReport:
+    return VerifyReport(signatures=signatures, memory=5, load_ns=6, infer_ns=7, format="onnx")
+
+
+def _declared(signature: Signature, labels: tuple[str, ...] = ()) -> Version:
+    return msgspec.structs.replace(VERSION, signatures={DEFAULT: signature}, labels=labels)
+
+
+def _with(spec: TensorSpec, **changes: object) -> TensorSpec:
+    return msgspec.structs.replace(spec, **changes)
+
+
+def test_without_a_declaration_what_was_found_counts() -> None:
+    ready = verdict(VERSION, _report(serving_default=FOUND, image=FOUND))
+    assert (ready.state, ready.reason) == ("ready", "")
+    assert ready.signatures == {DEFAULT: FOUND, "image": FOUND}
+    assert ready.measurement == Measurement(memory=5, load_ns=6, infer_ns=7)
+
+
+def test_the_makers_words_are_kept_and_labels_put_where_scores_are() -> None:
+    classify = Signature(inputs=(X,), outputs=(SCORES,), method="classify", scores="scores")
+    ready = verdict(_declared(classify, ("a", "b", "c")), _report(serving_default=FOUND))
+    assert ready.state == "ready"
+    assert ready.signatures[DEFAULT] == msgspec.structs.replace(classify, labels=("a", "b", "c"))
+
+
+def test_class_names_that_were_found_become_the_versions() -> None:
+    found = msgspec.structs.replace(FOUND, method="classify", scores="scores", labels=("a", "b", "c"))
+    assert verdict(VERSION, _report(serving_default=found)).labels == ("a", "b", "c")
+
+
+@pytest.mark.parametrize(
+    "fits",
+    [
+        Signature(inputs=(_with(X, shape=(8, 64)),), outputs=(SCORES,), batched=False),
+        Signature(inputs=(X,), outputs=(_with(SCORES, shape=(None, None)),)),
+    ],
+    ids=["a fixed size for a free one", "an output promised less exactly"],
+)
+def test_narrower_inputs_and_looser_outputs_fit(fits: Signature) -> None:
+    assert verdict(_declared(fits), _report(serving_default=FOUND)).signatures[DEFAULT] == fits
+
+
+@pytest.mark.parametrize(
+    ("declared", "reason"),
+    [
+        (Signature(inputs=(_with(X, name="y"),), outputs=(SCORES,)), "input 'y'.* takes 'x'"),
+        (Signature(inputs=(_with(X, dtype="FP64"),), outputs=(SCORES,)), "as FP64, the model has FP32"),
+        (Signature(inputs=(_with(X, shape=(None, 32)),), outputs=(SCORES,)), r"\[-1, 32\].* has \[-1, 64\]"),
+        (Signature(inputs=(_with(X, shape=(None, None)),), outputs=(SCORES,)), "shape"),
+        (Signature(inputs=(_with(X, shape=(None, 8, 8)),), outputs=(SCORES,)), "shape"),
+        (Signature(inputs=(), outputs=(SCORES,)), "also takes input 'x'"),
+        (Signature(inputs=(X,), outputs=(_with(SCORES, name="p"),)), "output 'p'.* gives 'label', 'scores'"),
+        (Signature(inputs=(X,), outputs=(_with(SCORES, shape=(None, 10)),)), "shape"),
+        (Signature(inputs=(X,), outputs=(LABEL,), scores="scores"), "scores from 'scores'"),
+        (Signature(inputs=(X,), outputs=(SCORES,), scores="scores", labels=("a",)), "1 labels .* 3 classes"),
+    ],
+)
+def test_a_contradiction_rejects_with_its_first_point(declared: Signature, reason: str) -> None:
+    settled = verdict(_declared(declared), _report(serving_default=FOUND))
+    assert settled.state == "rejected"
+    assert settled.measurement is None
+    with pytest.raises(AssertionError, match=reason):
+        raise AssertionError(settled.reason)
+
+
+def test_other_contradictions_reject() -> None:
+    one_row = msgspec.structs.replace(FOUND, batched=False)
+    assert "one row" in verdict(_declared(FOUND), _report(serving_default=one_row)).reason
+    assert "declared, but the model has 'other'" in verdict(_declared(FOUND), _report(other=FOUND)).reason
+    assert "no way to call" in verdict(VERSION, _report()).reason
+    huge = msgspec.structs.replace(FOUND, labels=tuple(f"{number:0100}" for number in range(11_000)))
+    assert "bytes" in verdict(VERSION, _report(serving_default=huge)).reason
+
+
+def test_a_reason_is_cut_and_made_plain() -> None:
+    settled = rejected(VERSION, "bad\x00\x1b[31m\nline " + "x" * 10_000)
+    assert settled.reason.startswith("bad\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}[31m\nline x")
+    assert len(settled.reason) == MAX_REASON
+    assert rejected(VERSION, "").reason == "no reason was given"
