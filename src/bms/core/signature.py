@@ -61,9 +61,7 @@ def check_inputs(signature: Signature, tensors: list[Tensor]) -> int:
         shape = tensor.array.shape
         if tensor.dtype != spec.dtype:
             raise InvalidArgument(f"input {spec.name!r} is {tensor.dtype}, expected {spec.dtype}")
-        if len(shape) != len(spec.shape) or any(
-            want is not None and want != have for want, have in zip(spec.shape, shape, strict=True)
-        ):
+        if not _fits(shape, spec.shape):
             raise InvalidArgument(f"input {spec.name!r} has shape {list(shape)}, expected {shape_text(spec.shape)}")
         if signature.batched:
             if rows is not None and rows != shape[0]:
@@ -74,6 +72,15 @@ def check_inputs(signature: Signature, tensors: list[Tensor]) -> int:
     if rows == 0:
         raise InvalidArgument("the request has no rows: send at least one")
     return 1 if rows is None else rows
+
+
+def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+    if len(shape) != len(wanted):
+        return False
+    for have, want in zip(shape, wanted, strict=True):  # noqa: SIM110 - every request comes by here
+        if want is not None and want != have:
+            return False
+    return True
 
 
 def shape_text(shape: tuple[int | None, ...]) -> str:

@@ -45,7 +45,7 @@ NUMPY: dict[str, np.dtype[np.generic]] = {
     "BYTES": np.dtype(object),
 }
 _NAMES: dict[np.dtype[np.generic], DType] = {kind: name for name, kind in NUMPY.items()}  # type: ignore[misc]
-
+_SMALL = 1 << 14
 
 class Tensor(NamedTuple):
     """A named array. BYTES tensors hold `bytes` objects in an array of dtype object."""
@@ -60,9 +60,11 @@ class Tensor(NamedTuple):
 
 def dtype_of(array: Array) -> DType:
     """The wire's name of an array's type; text arrays count as BYTES. Raises InvalidArgument for others."""
-    if array.dtype.kind in "USO":
+    name = _NAMES.get(array.dtype)
+    if name is None and array.dtype.kind in "US":
         return "BYTES"
-    name = _NAMES.get(array.dtype.newbyteorder("<"))
+    if name is None:
+        name = _NAMES.get(array.dtype.newbyteorder("<"))
     if name is None:
         raise InvalidArgument(f"arrays of type {array.dtype} cannot be sent: use one of {', '.join(NUMPY)}")
     return name
@@ -70,15 +72,17 @@ def dtype_of(array: Array) -> DType:
 
 def to_raw(array: Array) -> bytes | memoryview:
     """Row-major little-endian bytes; BYTES elements as 4-byte little-endian length and content (OIP v2)."""
-    if array.dtype.kind in "USO":
-        parts: list[bytes] = []
-        for item in array.ravel():
-            content = item if isinstance(item, bytes) else str(item).encode()
-            parts.append(struct.pack("<I", len(content)))
-            parts.append(content)
-        return b"".join(parts)
-    contiguous = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-    return contiguous.data.cast("B") if contiguous.size else b""
+    if array.dtype.kind not in "USO":
+        if array.nbytes <= _SMALL and array.dtype in _NAMES:
+            return array.tobytes()  # cheaper than carrying a view of its own through every write
+        contiguous = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+        return contiguous.data.cast("B") if contiguous.size else b""
+    parts: list[bytes] = []
+    for item in array.ravel():
+        content = item if isinstance(item, bytes) else str(item).encode()
+        parts.append(struct.pack("<I", len(content)))
+        parts.append(content)
+    return b"".join(parts)
 
 
 def from_raw(dtype: str, shape: tuple[int, ...], raw: bytes | memoryview) -> Array:
@@ -90,7 +94,7 @@ def from_raw(dtype: str, shape: tuple[int, ...], raw: bytes | memoryview) -> Arr
     kind = NUMPY.get(dtype)
     if kind is None:
         raise InvalidArgument(f"unknown data type {dtype!r}: use one of {', '.join(NUMPY)}")
-    if any(size < 0 for size in shape):
+    if shape and min(shape) < 0:
         raise InvalidArgument(f"shape {list(shape)} has a negative dimension")
     count = prod(shape)
     if dtype == "BYTES":

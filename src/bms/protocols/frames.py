@@ -19,7 +19,7 @@ from typing import NamedTuple
 import msgspec
 
 from bms.core.errors import InvalidArgument
-from bms.core.tensor import Tensor, from_raw, to_raw
+from bms.core.tensor import Tensor, dtype_of, from_raw, to_raw
 
 HEADER = struct.Struct("<QIB3xQ")
 MAX_BODY = 1 << 31
@@ -80,25 +80,28 @@ _error = msgspec.msgpack.Decoder(ErrorMeta)
 def encode_infer(
     id: int, signature: str, tensors: list[Tensor], timeout_us: int = 0, outputs: tuple[str, ...] = ()
 ) -> list[bytes | memoryview]:
-    """An INFER frame as parts to write in order; array memory is referenced, not copied."""
-    metas, raws = _describe(tensors)
-    return _frame(Kind.INFER, id, _encode(InferMeta(signature, timeout_us, outputs, metas)), raws)
+    """An INFER frame as parts to write in order; the memory of large arrays is referenced, not copied."""
+    metas, raws, size = _describe(tensors)
+    meta = _encode((signature, timeout_us, outputs, metas))  # an InferMeta
+    return [HEADER.pack(len(meta) + size, len(meta), 1, id) + meta, *raws]
 
 
 def encode_answer(
     id: int, tensors: list[Tensor], *, queue_ns: int, compute_ns: int, final: bool = True
 ) -> list[bytes | memoryview]:
-    metas, raws = _describe(tensors)
-    return _frame(Kind.ANSWER, id, _encode(AnswerMeta(final, queue_ns, compute_ns, metas)), raws)
+    """An ANSWER frame as parts to write in order; the memory of large arrays is referenced, not copied."""
+    metas, raws, size = _describe(tensors)
+    meta = _encode((final, queue_ns, compute_ns, metas))  # an AnswerMeta
+    return [HEADER.pack(len(meta) + size, len(meta), 2, id) + meta, *raws]
 
 
 def encode_error(id: int, code: str, message: str, *, retry: bool) -> bytes:
-    return b"".join(_frame(Kind.ERROR, id, _encode(ErrorMeta(code, message, retry)), []))
+    return _frame(Kind.ERROR, id, _encode(ErrorMeta(code, message, retry)))
 
 
 def encode_plain(kind: Kind, id: int = 0, meta: bytes = b"") -> bytes:
     """A frame without tensors: STATUS, CANCEL, GOING_AWAY, or STATUS_ANSWER with its encoded status."""
-    return b"".join(_frame(kind, id, meta, []))
+    return _frame(kind, id, meta)
 
 
 def decode_infer(frame: Frame) -> tuple[InferMeta, list[Tensor]]:
@@ -145,13 +148,20 @@ class FrameReader:
         return iter(frames)
 
 
-def _describe(tensors: list[Tensor]) -> tuple[tuple[TensorMeta, ...], list[bytes | memoryview]]:
-    raws = [to_raw(tensor.array) for tensor in tensors]
-    metas = tuple(
-        TensorMeta(tensor.name, tensor.dtype, tensor.array.shape, len(raw))
-        for tensor, raw in zip(tensors, raws, strict=True)
-    )
-    return metas, raws
+def _describe(
+    tensors: list[Tensor],
+) -> tuple[list[tuple[str, str, tuple[int, ...], int]], list[bytes | memoryview], int]:
+    """A TensorMeta's fields for each, the raw parts, and their bytes together."""
+    metas: list[tuple[str, str, tuple[int, ...], int]] = []
+    raws: list[bytes | memoryview] = []
+    total = 0
+    for name, array in tensors:
+        raw = to_raw(array)
+        size = len(raw)
+        total += size
+        metas.append((name, dtype_of(array), array.shape, size))
+        raws.append(raw)
+    return metas, raws, total
 
 
 def _tensors(metas: tuple[TensorMeta, ...], raw: memoryview) -> list[Tensor]:
@@ -166,6 +176,5 @@ def _tensors(metas: tuple[TensorMeta, ...], raw: memoryview) -> list[Tensor]:
     return tensors
 
 
-def _frame(kind: Kind, id: int, meta: bytes, raws: list[bytes | memoryview]) -> list[bytes | memoryview]:
-    body = len(meta) + sum(len(raw) for raw in raws)
-    return [HEADER.pack(body, len(meta), kind, id) + meta, *raws]
+def _frame(kind: Kind, id: int, meta: bytes) -> bytes:
+    return HEADER.pack(len(meta), len(meta), kind, id) + meta

@@ -1,0 +1,1 @@
+"""Answer requests fast: `lifecycle` (what is loaded), `inference` (how it is computed), `traffic` (where it goes)."""

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from msgspec import structs
-from tests.framework_env import SKLEARN, made_by
 
 from bms.adapters.runtimes.available import RUNTIMES, open_servable
 from bms.core.errors import BmsError, FailedPrecondition, InvalidArgument
@@ -21,6 +20,7 @@ from bms.core.tensor import Tensor
 from bms.serving.lifecycle.examples import rows_of, varied
 from bms.serving.lifecycle.loader import check_outputs
 from bms.serving.lifecycle.servable import Servable
+from tests.framework_env import SKLEARN, made_by
 
 MAKER = Path(__file__).parent / "make_artifacts.py"
 ONNX = ["digits", "external", "fixed", "flat_image", "mlp", "one_row", "text", "two_inputs", "whole_batch", "zipmap"]

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.framework_env import SKLEARN, made_by
 
 from bms.adapters.runtimes.available import RUNTIMES, open_servable
 from bms.adapters.runtimes.onnx_file import NotOnnx, is_onnx, read
 from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.programs import ServableConfig
+from tests.framework_env import SKLEARN, made_by
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 MAKER = Path(__file__).parent / "make_artifacts.py"

@@ -8,11 +8,10 @@ import pytest
 
 pytest.importorskip("sklearn", reason="scikit-learn is in an environment of its own")
 
-from tests.framework_env import SKLEARN, made_by
-
 from bms.adapters.runtimes.available import open_servable
 from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.programs import ServableConfig
+from tests.framework_env import SKLEARN, made_by
 
 MAKER = Path(__file__).parent / "make_artifacts.py"
 METHODS = {"probabilities": "predict_proba", "label": "predict", "prediction": "predict", "output": "transform"}

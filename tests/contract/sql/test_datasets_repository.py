@@ -4,7 +4,6 @@ import asyncio
 
 import msgspec
 import pytest
-from tests.jobs import add_tenant
 
 from bms.adapters.sql.datasets import SqlDatasets
 from bms.adapters.sql.engine import Database
@@ -13,6 +12,7 @@ from bms.control.datasets.nouns import Dataset, DatasetVersion, ImportRequest, S
 from bms.core.clock import ManualClock
 from bms.core.errors import Aborted, AlreadyExists
 from bms.core.pages import PageRequest, decode_cursor
+from tests.jobs import add_tenant
 
 Datasets = SqlStore[SqlDatasets]
 REQUEST = ImportRequest(source=Source(tree="sha256:s", format="csv"), label="class", split={"train": 1.0}, seed=2**62)

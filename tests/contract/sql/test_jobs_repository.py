@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import msgspec
 import pytest
-from tests.jobs import add_tenant, job
 
 from bms.adapters.sql.engine import Database
 from bms.adapters.sql.jobs import SqlJobs
@@ -15,6 +14,7 @@ from bms.control.platform.environments import EnvironmentSpec
 from bms.core.clock import ManualClock
 from bms.core.errors import Aborted, AlreadyExists
 from bms.core.pages import PageRequest, decode_cursor
+from tests.jobs import add_tenant, job
 
 Jobs = SqlStore[SqlJobs]
 

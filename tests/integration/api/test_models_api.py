@@ -16,7 +16,6 @@ from pathlib import Path
 import httpx
 import pytest
 import uvicorn
-from tests.api import Api
 
 from bms.adapters.objects.local import LocalObjectStore
 from bms.adapters.objects.unpacking import Unpacker
@@ -38,6 +37,7 @@ from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound
 from bms.core.programs import VerifyReport
 from bms.core.signature import Signature, TensorSpec
 from bms.web.api import blobs, models
+from tests.api import Api
 
 ONNX = b"bytes of a model"
 MAX_BLOB = 4 << 20

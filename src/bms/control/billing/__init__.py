@@ -1,1 +1,1 @@
-"""Usage: the books. Events come in exactly once; sums are derived."""
+"""Usage: the books. Events come in exactly once; sums are derived. Reading order: nouns, ports, service, csv."""

@@ -1,9 +1,50 @@
-"""Dataset and DatasetVersion."""
+"""Dataset, DatasetVersion, and what one is imported from."""
 
 from datetime import datetime
 from typing import Literal
 
 import msgspec
+
+from bms.core.errors import InvalidArgument
+
+Format = Literal["images", "csv", "npz", "jsonl", "tfrecord"]
+SPLIT = {"train": 0.7, "validation": 0.15, "test": 0.15}
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where rows come from: a real data set that needs no download, by name, or uploaded files of one format."""
+
+    sample: str | None = None  # "digits"
+    tree: str | None = None  # digest of uploaded files
+    format: Format | None = None
+
+    def __post_init__(self) -> None:
+        if (self.sample is None) == (self.tree is None):
+            raise InvalidArgument("a source names either a sample or a tree of uploaded files: exactly one of them")
+        if (self.tree is None) != (self.format is None):
+            raise InvalidArgument("uploaded files need their format (images, csv, npz, jsonl, tfrecord); a sample none")
+
+
+class ImportRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a version is made from its source. `split` maps train, validation and test to their shares."""
+
+    source: Source
+    label: str | None = None  # the column that says the class; None: the format's own, if it has any
+    split: dict[str, float] = msgspec.field(default_factory=lambda: dict(SPLIT))
+    seed: int = 0
+    shard_rows: int = 10_000  # rows of one TFRecord file
+
+    def __post_init__(self) -> None:
+        if unknown := sorted(set(self.split) - set(SPLIT)):
+            raise InvalidArgument(f"unknown split {unknown[0][:40]!r}: use {', '.join(SPLIT)}")
+        if not all(0 <= share <= 1 for share in self.split.values()) or abs(sum(self.split.values()) - 1) > 1e-6:
+            raise InvalidArgument(f"the shares of split lie in 0 to 1 and add up to 1, these do not: {self.split}")
+        if not self.split.get("train"):
+            raise InvalidArgument("split leaves nothing to train on: give `train` a share over 0")
+        if not 0 <= self.seed < 2**63:
+            raise InvalidArgument(f"seed is {self.seed}, expected 0 to 2**63 - 1")
+        if not 1 <= self.shard_rows <= 10_000_000:
+            raise InvalidArgument(f"shard_rows is {self.shard_rows}, expected 1 to 10,000,000")
 
 
 class Dataset(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +75,7 @@ class DatasetVersion(msgspec.Struct, frozen=True, kw_only=True):
     state: Literal["importing", "ready", "failed"]
     created_at: datetime
     created_by: str
+    request: ImportRequest
     job: str | None = None
     tree: str | None = None
     size: int = 0

@@ -1,4 +1,4 @@
-"""Deployment (desired), Replica (observed)."""
+"""Deployment (desired), Replica (observed), Route (which versions have the traffic)."""
 
 from datetime import datetime
 from typing import Literal
@@ -24,6 +24,14 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise InvalidArgument(f"weight is {self.weight}, expected 0 to 100")
 
 
+_SECONDS = (
+    ("timeout_s", 0.001, 3600),
+    ("drain_s", 0, 3600),
+    ("keep_previous_s", 0, 86_400),
+    ("start_timeout_s", 1, 3600),
+)
+
+
 class DeploymentSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All that an owner decides. Every change of it is a new revision that can be returned to."""
 
@@ -43,6 +51,13 @@ class DeploymentSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             raise InvalidArgument("the weights of a deployment's targets must add up to 100")
         if not 1 <= self.replicas <= 1000:
             raise InvalidArgument(f"replicas is {self.replicas}, expected 1 to 1000")
+        if not 1 <= self.max_in_flight <= 100_000:
+            raise InvalidArgument(f"max_in_flight is {self.max_in_flight}, expected 1 to 100000 requests")
+        if not 1 <= self.batching.max_rows <= 65_536 or not 0 <= self.batching.max_wait_s <= 10:
+            raise InvalidArgument("batching is out of range: max_rows is 1 to 65536, max_wait_s 0 to 10 seconds")
+        for name, low, high in _SECONDS:
+            if not low <= (value := getattr(self, name)) <= high:
+                raise InvalidArgument(f"{name} is {value}, expected {low} to {high} seconds")
 
 
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +95,7 @@ class Replica(msgspec.Struct, frozen=True, kw_only=True):
     tenant: str
     deployment: str  # id
     version: int
+    build: str  # what beside the version its process was started with; another build of a version replaces it
     state: ReplicaState
     address: str
     created_at: datetime
@@ -89,3 +105,33 @@ class Replica(msgspec.Struct, frozen=True, kw_only=True):
     restarts: int = 0  # how many replicas of this version failed in a row before this one
     reason: str = ""
     revision: int = 1
+
+
+class Share(msgspec.Struct, frozen=True, kw_only=True):
+    """One version that has traffic: its share of unnamed requests, and the aliases that lead to it."""
+
+    version: int
+    weight: int
+    aliases: tuple[str, ...] = ()
+
+
+class Retired(msgspec.Struct, frozen=True, kw_only=True):
+    """A version that lost its traffic then; it stays loaded for a while, so that going back is instant."""
+
+    version: int
+    at: datetime
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a deployment's requests go. Kept, so that a restarted control continues it instead of guessing."""
+
+    deployment: str  # id
+    tenant: str
+    shares: tuple[Share, ...] = ()
+    retired: tuple[Retired, ...] = ()
+    since: datetime | None = None
+    revision: int = 1
+
+    @property
+    def versions(self) -> frozenset[int]:
+        return frozenset(share.version for share in self.shares)

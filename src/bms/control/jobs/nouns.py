@@ -61,9 +61,33 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     error: str = ""
     report: dict[str, object] = {}
     output: str | None = None  # digest of the tree of what it made
-    log: str | None = None  # digest of the kept log, once ended
+    stopping: str = ""  # why its workload is being stopped, once that was decided: it can't succeed any more
+    log: str | None = None  # digest of the kept log: of all attempts once ended, before that of the earlier ones
+    log_start: int = 0  # bytes at the log's beginning that were too many to be kept
+    events: str | None = None  # digest of the kept JobEvents, one JSON a line, of the same attempts as `log`
     revision: int = 1
 
     @property
     def ended(self) -> bool:
         return self.state in TERMINAL
+
+    @property
+    def workload(self) -> str:
+        """Id of the workload of the current attempt; the same after any restart, so that nothing starts twice."""
+        return f"{self.id}-a{self.attempt}"
+
+
+class Capacity(msgspec.Struct, frozen=True, kw_only=True):
+    """What all jobs together may use: how many at once, cores, bytes."""
+
+    jobs: int
+    cpu: float
+    memory: int
+
+
+class LogPart(msgspec.Struct, frozen=True, kw_only=True):
+    """A piece of a log. Offsets count bytes from the log's very beginning; `next` is where to read on."""
+
+    content: bytes
+    next: int
+    state: JobState

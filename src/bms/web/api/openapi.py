@@ -28,7 +28,9 @@ def describe(endpoints: Sequence[Endpoint], version: str) -> dict[str, Any]:
     kinds = [Problem]
     for endpoint in endpoints:
         kinds += [kind for kind in (endpoint.body, endpoint.answer) if kind not in (None, bytes)]
-    schemas, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
+    schemas, components = msgspec.json.schema_components(
+        kinds, ref_template="#/components/schemas/{name}", schema_hook=_anything
+    )
     schema_of = dict(zip(map(repr, kinds), schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
@@ -44,6 +46,13 @@ def describe(endpoints: Sequence[Endpoint], version: str) -> dict[str, Any]:
         },
         "security": [{"key": []}],
     }
+
+
+def _anything(kind: type) -> dict[str, Any]:
+    """The schema of `object`, which stands where any JSON value may."""
+    if kind is object:
+        return {"description": "any JSON value"}
+    raise NotImplementedError
 
 
 def _operation(endpoint: Endpoint, schema_of: dict[str, Any]) -> dict[str, Any]:

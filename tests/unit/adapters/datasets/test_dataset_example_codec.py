@@ -10,11 +10,11 @@ from google.protobuf.message import DecodeError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as numpy_strategies
-from tests.unit.adapters.datasets.tf_example import EntryLeftOut, parsed, same, serialized
 
 from bms.adapters.datasets.example_codec import decode_example, encode_example
 from bms.adapters.datasets.wire import pack_int64, unpack_int64
 from bms.core.errors import BmsError, InvalidArgument
+from tests.unit.adapters.datasets.tf_example import EntryLeftOut, parsed, same, serialized
 
 INT64 = st.one_of(
     st.integers(-(1 << 63), (1 << 63) - 1), st.integers(0, 127), st.sampled_from([-1, -(1 << 63), (1 << 63) - 1, 128])

@@ -1,0 +1,81 @@
+# Every target makes .venv by itself, from the lock files, with plain `python3 -m venv` and pip.
+
+PYTHON ?= python3
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+COVERED := src/bms/core/*,src/bms/control/*,src/bms/serving/*,src/bms/protocols/*
+FLOOR := 90
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check fmt docs bench fuzz lock clean
+
+help:
+	@echo "make demo    watch data become a served, metered model (about two minutes)"
+	@echo "make test    all tests; 'make test ARGS=tests/unit' some of them, without the coverage floor"
+	@echo "make check   lint, format, types, import contracts, documentation"
+	@echo "make fmt     format and mend what can be mended"
+	@echo "make docs    write docs/cli.md and check every link"
+	@echo "make bench   measure; needs a quiet machine"
+	@echo "make fuzz    throw broken bytes at every decoder for SECONDS (default 30)"
+	@echo "make lock    resolve the lock files again"
+
+demo: .venv/base.stamp
+	$(BIN)/bms demo $(ARGS)
+
+ifdef ARGS
+test: .venv/dev.stamp
+	$(BIN)/pytest $(ARGS)
+else
+test: .venv/dev.stamp
+	rm -f .coverage .coverage.*
+	$(BIN)/pytest -n 2 --cov --cov-report=
+	$(BIN)/coverage report --include='$(COVERED)' --fail-under=$(FLOOR) --skip-covered --show-missing --sort=cover
+endif
+
+check: .venv/dev.stamp
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python docs/check.py
+
+fmt: .venv/dev.stamp
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+docs: .venv/dev.stamp
+	$(BIN)/python docs/check.py --write
+
+bench: .venv/dev.stamp
+	@for file in bench/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+fuzz: .venv/dev.stamp
+	$(BIN)/python bench/fuzz.py $(or $(SECONDS),30)
+
+COMPILE = UV_FIND_LINKS="$$PIP_FIND_LINKS" $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet
+
+lock: .venv/base.stamp
+	$(COMPILE) pyproject.toml -o requirements.lock
+	$(COMPILE) pyproject.toml --extra postgres --group dev -o requirements-dev.lock
+	$(COMPILE) requirements-build.in -o requirements-build.lock
+
+clean:
+	rm -rf .venv build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache
+
+# --- the environment ---
+
+.venv/made.stamp:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$(PYTHON) is older than Python 3.11: name a newer one, like make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/base.stamp: .venv/made.stamp requirements.lock requirements-build.lock pyproject.toml
+	$(BIN)/pip install --quiet --require-hashes -r requirements.lock -r requirements-build.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/dev.stamp: .venv/base.stamp requirements-dev.lock
+	$(BIN)/pip install --quiet --require-hashes -r requirements-dev.lock
+	@touch $@

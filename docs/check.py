@@ -1,0 +1,52 @@
+"""Checks the documentation: every link leads somewhere, and the command reference is that of the commands.
+
+`--write` writes the reference first.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+from bms.cli.reference import markdown
+
+ROOT = Path(__file__).parent.parent
+REFERENCE = ROOT / "docs" / "cli.md"
+LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
+FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+
+
+def broken_links(page: Path) -> list[str]:
+    """Links of `page` to files or headings of this repository that are not there."""
+    broken = []
+    for found in LINK.finditer(FENCE.sub("", page.read_text())):
+        target = found[1] or found[2]
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, heading = target.partition("#")
+        path = (page.parent / name).resolve() if name else page
+        if not path.exists() or (heading and heading not in anchors(path)):
+            broken.append(f"{page.relative_to(ROOT)}: {target} leads nowhere")
+    return broken
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a Markdown page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def main() -> int:
+    if "--write" in sys.argv:
+        REFERENCE.write_text(markdown())
+    pages = [page for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")] if page.is_file()]
+    problems = [problem for page in pages for problem in broken_links(page)]
+    if not REFERENCE.exists() or REFERENCE.read_text() != markdown():
+        problems.append("docs/cli.md is not that of the commands: run `make docs`")
+    for problem in problems:
+        print(problem)
+    print(f"{len(pages)} pages, {len(problems)} problems")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The private line between control and its gateways: `client` is a gateway's end."""

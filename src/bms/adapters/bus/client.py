@@ -1,0 +1,114 @@
+"""A gateway's end of the bus: connects, says Hello, hands over what control sends, and connects again for ever."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from bms.core.errors import InvalidArgument
+from bms.core.snapshot import SnapshotUpdate
+from bms.protocols.bus import LENGTH, FromGateway, Hello, MessageReader, UsageAck, encode, to_gateway
+
+log = logging.getLogger(__name__)
+_FIRST_WAIT, _LONGEST_WAIT = 0.05, 1.0
+_READ = 1 << 18
+
+
+class BusListener(Protocol):
+    """Who uses the line."""
+
+    def hello(self) -> Hello:
+        """What to begin every connection with."""
+        ...
+
+    def bus_connected(self) -> None: ...
+
+    def bus_lost(self) -> None:
+        """A connection ended, or could not be made."""
+        ...
+
+    def on_update(self, update: SnapshotUpdate) -> None: ...
+
+    def on_ack(self, ack: UsageAck) -> None: ...
+
+
+class RawUsageBatch(msgspec.Struct, frozen=True, tag="usage"):
+    """`bms.protocols.bus.UsageBatch` with events that are encoded already."""
+
+    source: str
+    events: list[msgspec.Raw]
+
+
+_encode_raw: Callable[[RawUsageBatch], bytes] = msgspec.msgpack.Encoder().encode
+
+
+class BusClient:
+    """`path` is control's Unix socket."""
+
+    def __init__(self, path: str, listener: BusListener) -> None:
+        self._path = path
+        self._listener = listener
+        self._writer: asyncio.StreamWriter | None = None
+
+    @property
+    def connected(self) -> bool:
+        return self._writer is not None
+
+    def send(self, message: FromGateway) -> bool:
+        """False where there is no connection; the message is dropped then."""
+        return self._write(encode(message))
+
+    def send_usage(self, source: str, events: list[bytes]) -> bool:
+        """A UsageBatch of encoded events, in order of seq. False where there is no connection."""
+        body = _encode_raw(RawUsageBatch(source, [msgspec.Raw(event) for event in events]))
+        return self._write(LENGTH.pack(len(body)) + body)
+
+    async def run(self) -> None:
+        """Keeps the line up until cancelled."""
+        wait = _FIRST_WAIT
+        while True:
+            try:
+                reader, writer = await asyncio.open_unix_connection(self._path)
+            except OSError as error:
+                log.debug("control's bus at %s cannot be reached: %s", self._path, error)
+                self._listener.bus_lost()
+            else:
+                if await self._serve(reader, writer):
+                    wait = _FIRST_WAIT
+            await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
+            wait = min(wait * 2, _LONGEST_WAIT)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Until the connection ends; whether anything was received on it."""
+        self._writer = writer
+        messages, heard = MessageReader(), False
+        try:
+            self.send(self._listener.hello())
+            self._listener.bus_connected()
+            while data := await reader.read(_READ):
+                for body in messages.feed(data):
+                    heard = True
+                    self._hand_over(body)
+        except (OSError, InvalidArgument, msgspec.DecodeError) as error:
+            log.warning("control's bus: the connection broke: %s", error)
+        finally:
+            self._writer = None
+            writer.close()
+            self._listener.bus_lost()
+        return heard
+
+    def _hand_over(self, body: bytes) -> None:
+        message = to_gateway.decode(body)
+        if isinstance(message, UsageAck):
+            self._listener.on_ack(message)
+        else:
+            self._listener.on_update(message)
+
+    def _write(self, data: bytes) -> bool:
+        if self._writer is None or self._writer.is_closing():
+            return False
+        self._writer.write(data)
+        return True

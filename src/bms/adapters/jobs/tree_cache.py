@@ -1,0 +1,130 @@
+"""Trees on the local disk: ROOT/<tenant>/<64 hex digits>/…, written aside, then renamed into place, read-only."""
+
+import asyncio
+import errno
+import fcntl
+import os
+import secrets
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from bms.control.platform.objects import ObjectStore
+from bms.control.platform.trees import materialize_tree
+from bms.core.digest import check_digest
+from bms.core.ids import check_name
+
+_BUILDING = ".building"
+
+
+class LocalTreeCache:
+    """`TreeCache` of one machine. Several processes may share a root."""
+
+    def __init__(self, root: Path, objects: ObjectStore) -> None:
+        self._root = root
+        self._objects = objects
+        self._locks: dict[Path, asyncio.Lock] = {}
+
+    @classmethod
+    def open(cls, root: Path, objects: ObjectStore) -> "LocalTreeCache":
+        """Creates `root` and removes what killed processes left half written. Blocking; call it at start-up."""
+        building = root / _BUILDING
+        building.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for left in building.glob("*.lock"):
+            with left.open("rb") as lock:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    continue  # its process lives
+                _remove(left.with_suffix(""))
+                left.unlink(missing_ok=True)
+        return cls(root, objects)
+
+    async def path(self, tenant: str, digest: str) -> str:
+        target = self._path(tenant, digest)
+        if await asyncio.to_thread(target.is_dir):
+            return str(target)
+        try:
+            async with self._locks.setdefault(target, asyncio.Lock()):
+                if not await asyncio.to_thread(target.is_dir):
+                    await self._build(tenant, digest, target)
+        finally:
+            self._locks.pop(target, None)
+        return str(target)
+
+    async def prune(self, keep: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        kept = {self._path(tenant, digest) for tenant, digest in keep}
+        return await asyncio.to_thread(self._prune, kept)
+
+    def _path(self, tenant: str, digest: str) -> Path:
+        return self._root / check_name("tenant", tenant) / check_digest(digest).removeprefix("sha256:")
+
+    async def _build(self, tenant: str, digest: str, target: Path) -> None:
+        aside = self._root / _BUILDING / secrets.token_hex(16)
+        with await asyncio.to_thread(_Held, aside.with_suffix(".lock")):
+            try:
+                await asyncio.to_thread(aside.mkdir, mode=0o700)
+                await materialize_tree(self._objects, tenant, digest, aside)
+                await asyncio.to_thread(_publish, aside, target)
+            finally:
+                await asyncio.shield(asyncio.to_thread(_discard, aside))
+
+    def _prune(self, kept: set[Path]) -> list[tuple[str, str]]:
+        removed = []
+        for path in self._root.glob("*/*"):
+            if path.parent.name == _BUILDING or path in kept:
+                continue
+            aside = self._root / _BUILDING / secrets.token_hex(16)
+            with _Held(aside.with_suffix(".lock")):
+                path.chmod(0o700)
+                path.rename(aside)  # gone for readers at once, not file by file
+                _discard(aside)
+            removed.append((path.parent.name, f"sha256:{path.name}"))
+        return removed
+
+
+class _Held:
+    """A lock file that is held while its process lives."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb")
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+def _publish(aside: Path, target: Path) -> None:
+    """Makes the files durable and read-only, then visible all at once. Another process may have been first."""
+    for parent, _, files in os.walk(aside, topdown=False):
+        for name in files:
+            with open(Path(parent) / name, "rb") as file:
+                os.fchmod(file.fileno(), 0o400)
+                os.fsync(file.fileno())
+        if Path(parent) != aside:
+            os.chmod(parent, 0o500)
+    target.parent.mkdir(exist_ok=True, mode=0o700)
+    try:
+        aside.rename(target)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        return
+    os.chmod(target, 0o500)
+
+
+def _discard(aside: Path) -> None:
+    _remove(aside)
+    aside.with_suffix(".lock").unlink(missing_ok=True)
+
+
+def _remove(directory: Path) -> None:
+    """Removes a tree whose directories are read-only."""
+    if not directory.is_dir():
+        return
+    for parent, _, _ in os.walk(directory):
+        os.chmod(parent, 0o700)
+    shutil.rmtree(directory)

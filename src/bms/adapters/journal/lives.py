@@ -1,0 +1,67 @@
+"""What lies in a journal directory: the segments of this process life and of former ones."""
+
+import fcntl
+import os
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from bms.adapters.journal.records import HEADER, Scan, scan
+from bms.adapters.journal.writer import lock_path
+
+_SEGMENT = re.compile(r"(.+)\.(\d{8})\.seg")
+_READ = 1 << 20
+
+
+class Segment(NamedTuple):
+    """One file of one source."""
+
+    source: str
+    number: int
+    path: Path
+
+
+def segments(directory: Path) -> list[Segment]:
+    """All of them, oldest source first, in the order they were written (sources sort by time of birth)."""
+    found = []
+    for path in directory.iterdir():
+        match = _SEGMENT.fullmatch(path.name)
+        if match:
+            found.append(Segment(match[1], int(match[2]), path))
+    return sorted(found)
+
+
+def is_over(directory: Path, source: str) -> bool:
+    """Whether the process that wrote `source` is gone, so that its segments will not grow."""
+    try:
+        fd = os.open(lock_path(directory, source), os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return True
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(fd)
+    return True
+
+
+def read_records(path: Path, offset: int, limit: int) -> Scan:
+    """Up to `limit` records from byte `offset`; `end` counts from the file's start. A missing file has none."""
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            data = file.read(_READ)
+            found = scan(data, limit)
+            if not found.records and found.torn and len(data) == _READ:  # one record longer than what was read
+                (length, _) = HEADER.unpack_from(data)
+                found = scan(data + file.read(length), 1)
+    except FileNotFoundError:
+        return Scan([], offset, False)
+    torn = found.torn and len(data) < _READ
+    return Scan(found.records, offset + found.end, torn)
+
+
+def forget(directory: Path, source: str) -> None:
+    """Removes a source's lock once its last segment is gone."""
+    lock_path(directory, source).unlink(missing_ok=True)

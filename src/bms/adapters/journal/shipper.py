@@ -1,0 +1,164 @@
+"""Sends journalled usage to control until it acknowledges, then deletes it: at least once, in order per source.
+
+One batch is under way at a time. A batch that is not acknowledged in time, or whose connection breaks, is sent
+again; (source, seq) lets control count it once.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+import msgspec
+
+from bms.adapters.journal.lives import Segment, forget, is_over, read_records, segments
+from bms.adapters.journal.writer import Journal, segment_path
+from bms.core.usage import UsageEvent
+
+log = logging.getLogger(__name__)
+_event = msgspec.msgpack.Decoder(UsageEvent)
+Send = Callable[[str, list[bytes]], bool]
+
+
+class Shipper:
+    """Ships `own` and what former lives left beside it. `send` gives a batch of encoded events of one source to the
+    bus, and says whether there was a connection to take it."""
+
+    def __init__(
+        self, own: Journal, send: Send, *, batch: int = 2000, gather_s: float = 0.05, resend_s: float = 5.0
+    ) -> None:
+        self._own = own
+        self._send = send
+        self._batch = batch
+        self._gather_s = gather_s
+        self._resend_s = resend_s
+        self._segment = 0  # where in our own segments the first unacknowledged event is
+        self._offset = 0
+        self._acknowledged: dict[str, int] = {}
+        self._ack = asyncio.Event()
+        self._connected = asyncio.Event()
+        self._work = asyncio.Event()
+        self._look_back = True
+        own.on_written = self._written
+
+    def connected(self) -> None:
+        """The bus is there: what was not acknowledged may be sent (again)."""
+        self._connected.set()
+        self._work.set()
+        self._look_back = True
+
+    def lost(self) -> None:
+        self._connected.clear()
+        self._ack.set()
+
+    def acknowledged(self, source: str, seq: int) -> None:
+        if seq > self._acknowledged.get(source, 0):
+            self._acknowledged[source] = seq
+        self._ack.set()
+
+    @property
+    def unshipped(self) -> int:
+        """Our own events that are not acknowledged yet."""
+        return self._own.seq - self._acknowledged.get(self._own.source, 0)
+
+    async def run(self) -> None:
+        while True:
+            await self._connected.wait()
+            if self._look_back:
+                self._look_back = not await self._ship_former_lives()
+            if not await self._ship_own():
+                await self._work.wait()
+                self._work.clear()
+                await asyncio.sleep(self._gather_s)
+
+    async def drain(self, timeout_s: float) -> bool:
+        """Waits until all of our own events are acknowledged; False where time or connection run out first."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self.unshipped:
+                    if not self._connected.is_set():
+                        return False
+                    self._work.set()
+                    await asyncio.sleep(0.01)
+        except TimeoutError:
+            return False
+        return True
+
+    def remove_own(self) -> None:
+        """Deletes this life's files, all acknowledged, once the journal is closed."""
+        for number in range(self._segment, self._own.segment + 1):
+            segment_path(self._own.directory, self._own.source, number).unlink(missing_ok=True)
+        forget(self._own.directory, self._own.source)
+
+    def _written(self) -> None:
+        if not self._work.is_set():
+            self._work.set()
+
+    async def _ship_own(self) -> bool:
+        """Ships one batch of ours. False when there was nothing, or it was not acknowledged."""
+        path = segment_path(self._own.directory, self._own.source, self._segment)
+        closed = self._segment < self._own.segment
+        if not closed and self._offset >= self._own.size:
+            return False
+        found = await asyncio.to_thread(read_records, path, self._offset, self._batch)
+        if found.records:
+            if not await self._deliver(self._own.source, found.records):
+                return False
+            self._offset = found.end
+        elif closed:
+            path.unlink(missing_ok=True)
+            self._segment, self._offset = self._segment + 1, 0
+        return bool(found.records) or closed
+
+    async def _ship_former_lives(self) -> bool:
+        """True when nothing of them is left, or only what living processes still write."""
+        for segment in await asyncio.to_thread(self._left_behind):
+            if not await self._ship_segment(segment):
+                return False
+        return True
+
+    def _left_behind(self) -> list[Segment]:
+        found = [segment for segment in segments(self._own.directory) if segment.source != self._own.source]
+        over = {source: is_over(self._own.directory, source) for source in {segment.source for segment in found}}
+        return [segment for segment in found if over[segment.source]]
+
+    async def _ship_segment(self, segment: Segment) -> bool:
+        offset = 0
+        while True:
+            found = await asyncio.to_thread(read_records, segment.path, offset, self._batch)
+            if not found.records:
+                break
+            if not await self._deliver(segment.source, found.records):
+                return False
+            offset = found.end
+        if found.torn:
+            log.warning("usage journal: %s ends within a record that was never acknowledged", segment.path.name)
+        await asyncio.to_thread(self._forget_segment, segment)
+        return True
+
+    def _forget_segment(self, segment: Segment) -> None:
+        segment.path.unlink(missing_ok=True)
+        if not any(other.source == segment.source for other in segments(self._own.directory)):
+            forget(self._own.directory, segment.source)
+
+    async def _deliver(self, source: str, records: list[bytes]) -> bool:
+        """Sends until acknowledged. False when the connection is lost first."""
+        last = _event.decode(records[-1]).seq
+        while self._acknowledged.get(source, 0) < last:
+            if not self._connected.is_set():
+                return False
+            if not self._send(source, records):
+                self._connected.clear()
+                return False
+            if not await self._acknowledged_in_time(source, last):
+                log.warning("usage journal: %d events of %s not acknowledged in time; sent again", len(records), source)
+        return True
+
+    async def _acknowledged_in_time(self, source: str, last: int) -> bool:
+        try:
+            async with asyncio.timeout(self._resend_s):
+                while self._acknowledged.get(source, 0) < last and self._connected.is_set():
+                    self._ack.clear()
+                    await self._ack.wait()
+        except TimeoutError:
+            return False
+        return True

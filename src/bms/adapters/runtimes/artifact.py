@@ -1,0 +1,56 @@
+"""Which file of an artifact is the model, and whether it is what it is declared to be."""
+
+import os
+
+from bms.core.errors import FailedPrecondition
+from bms.serving.inference.runtime import Runtime
+
+
+def model_file(directory: str, suffixes: tuple[str, ...], runtime: Runtime) -> str:
+    """The path of the one file with one of the suffixes; `model.*` is preferred where there are several.
+
+    Raises FailedPrecondition when there is none, when it can't be said which, or when it is a link.
+    """
+    try:
+        names = sorted(entry.name for entry in os.scandir(directory))
+    except OSError as error:
+        raise FailedPrecondition(f"the artifact can't be read: {error.strerror}") from error
+    fitting = [name for name in names if name.lower().endswith(suffixes)]
+    preferred = [name for name in fitting if os.path.splitext(name)[0] == "model"] or fitting
+    if not preferred:
+        raise FailedPrecondition(
+            f"runtime {runtime.name!r} expects a file {' or '.join('*' + suffix for suffix in suffixes)} at the top of "
+            f"the artifact; it holds {', '.join(map(repr, names[:10])) or 'nothing'}"
+        )
+    if len(preferred) > 1:
+        raise FailedPrecondition(
+            f"the artifact holds several models ({', '.join(map(repr, preferred[:5]))}): name the one to serve model"
+            f"{suffixes[0]}"
+        )
+    path = os.path.join(directory, preferred[0])
+    if os.path.islink(path) or not os.path.isfile(path):
+        raise FailedPrecondition(f"{preferred[0]!r} is not an ordinary file: put the model itself into the artifact")
+    return path
+
+
+def contained(directory: str, location: str) -> str:
+    """The path of the ordinary file that `location`, written inside a model, names below `directory`.
+
+    Raises FailedPrecondition for absolute paths, '..', links and anything else that leads out.
+    """
+    parts = location.replace("\\", "/").split("/")
+    path = os.path.join(directory, *parts)
+    if (
+        not location
+        or "\0" in location
+        or location.startswith(("/", "\\"))
+        or any(part in ("", "..") for part in parts)
+        or os.path.realpath(path) != os.path.join(os.path.realpath(directory), *[part for part in parts if part != "."])
+    ):
+        raise FailedPrecondition(
+            f"the model keeps data in {location[:200]!r}, which leads out of its artifact: use a relative path to a "
+            "file beside the model, without '..' or links"
+        )
+    if not os.path.isfile(path):
+        raise FailedPrecondition(f"the model keeps data in {location[:200]!r}, but the artifact holds no such file")
+    return path

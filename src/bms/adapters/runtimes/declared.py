@@ -1,0 +1,42 @@
+"""Whether a declared signature fits what a model was found to take and give."""
+
+from bms.core.errors import BmsError, FailedPrecondition
+from bms.core.signature import Signature, TensorSpec, shape_text
+
+
+def check_declared(name: str, declared: Signature, found: Signature) -> None:
+    """Raises FailedPrecondition naming the first tensor of `declared` that the model can't serve."""
+    given = {spec.name for spec in declared.inputs}
+    missing = [spec.name for spec in found.inputs if spec.name not in given]
+    if missing:
+        raise FailedPrecondition(f"signature {name!r} lacks the model's input {missing[0]!r}")
+    try:
+        for spec in declared.inputs:
+            _fits(name, "input", spec, found.input(spec.name))
+        for spec in declared.outputs:
+            _fits(name, "output", spec, found.output(spec.name))
+        if declared.scores is not None:
+            declared.output(declared.scores)
+    except FailedPrecondition:
+        raise
+    except BmsError as error:
+        raise FailedPrecondition(f"signature {name!r} does not fit the model: {error.message}") from error
+    if not declared.outputs:
+        raise FailedPrecondition(f"signature {name!r} has no outputs")
+
+
+def _fits(name: str, what: str, declared: TensorSpec, found: TensorSpec) -> None:
+    if declared.dtype != found.dtype:
+        raise FailedPrecondition(
+            f"signature {name!r} says {what} {declared.name!r} is {declared.dtype}, the model has {found.dtype}"
+        )
+    if not found.shape:  # a rank the model does not tell
+        return
+    if len(declared.shape) != len(found.shape) or any(
+        have is not None and want != have and (want is not None or what == "input")
+        for want, have in zip(declared.shape, found.shape, strict=False)
+    ):
+        raise FailedPrecondition(
+            f"signature {name!r} says {what} {declared.name!r} has shape {shape_text(declared.shape)}, the model has "
+            f"{shape_text(found.shape)}"
+        )

@@ -1,0 +1,172 @@
+"""ONNX models, run by ONNX Runtime on the CPU."""
+
+import mmap
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from bms.adapters.runtimes.artifact import contained, model_file
+from bms.adapters.runtimes.declared import check_declared
+from bms.adapters.runtimes.onnx_file import NotOnnx, OnnxFile, is_onnx, read
+from bms.adapters.runtimes.onnx_signature import graph_signature, map_keys
+from bms.core.errors import FailedPrecondition, Internal, InvalidArgument
+from bms.core.programs import ServableConfig
+from bms.core.signature import DEFAULT, Signature
+from bms.core.tensor import Array
+from bms.serving.inference.probe import observed
+
+_DOMAINS = frozenset(
+    {
+        "",
+        "ai.onnx",
+        "ai.onnx.ml",
+        "ai.onnx.training",
+        "ai.onnx.preview.training",
+        "com.microsoft",
+        "com.ms.internal.nhwc",
+    }
+)
+_SOURCE = re.compile(r"\S*/onnxruntime/\S+:\d+ (?:\S+(?:\([^)]*\))?(?: const)? )?")
+
+
+class OnnxRuntime:
+    """Runs a `.onnx` file. Outputs that are sequences of maps (ZipMap) are given as FP32 [rows, classes]."""
+
+    name = "onnx"
+
+    def recognises(self, path: str) -> str | None:
+        try:
+            return "onnx" if is_onnx(_mapped(path)) else None
+        except (OSError, ValueError):  # unreadable or empty
+            return None
+
+    def load(self, config: ServableConfig) -> "OnnxServable":
+        path = model_file(config.directory, (".onnx",), self)
+        producers = _inspected(path, config.directory).producers
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when the package is imported
+        try:
+            import onnxruntime as ort
+            from onnxruntime.capi import onnxruntime_pybind11_state as native
+        except ImportError as error:
+            raise FailedPrecondition(
+                "runtime 'onnx' needs the package onnxruntime, which the model's environment lacks: add it to the "
+                "version's requirements"
+            ) from error
+        failures = tuple(
+            kind for kind in vars(native).values() if isinstance(kind, type) and issubclass(kind, Exception)
+        )
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = config.threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 4  # errors reach the caller as exceptions
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        except failures as error:
+            raise FailedPrecondition(f"ONNX Runtime can't load the model: {_plain(error)}") from error
+        keys = map_keys(session)
+        inferred = graph_signature(session, keys, producers)
+        servable = OnnxServable(session, {DEFAULT: inferred}, keys, failures, native.InvalidArgument)
+        if config.signatures:
+            for name, signature in config.signatures.items():
+                check_declared(name, signature, inferred)
+            servable.signatures = dict(config.signatures)
+        else:
+            servable.signatures = {DEFAULT: observed(servable, DEFAULT, inferred)}
+        return servable
+
+
+class OnnxServable:
+    """A session and the signatures it is called by."""
+
+    format = "onnx"
+
+    def __init__(
+        self,
+        session: Any,
+        signatures: dict[str, Signature],
+        keys: Mapping[str, tuple[Any, ...]],
+        failures: tuple[type[Exception], ...],
+        invalid: type[Exception],
+    ) -> None:
+        self.signatures = signatures
+        self._session = session
+        self._keys = keys
+        self._failures = failures
+        self._invalid = invalid
+
+    def infer(self, signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...] = ()) -> dict[str, Array]:
+        session = self._session
+        if session is None:
+            raise FailedPrecondition("this servable is closed")
+        names = outputs or tuple(spec.name for spec in self.signatures[signature].outputs)
+        feeds = {name: _texts(name, array) if array.dtype == object else array for name, array in inputs.items()}
+        try:
+            values = session.run(names, feeds)
+        except self._failures as error:
+            kind = InvalidArgument if isinstance(error, self._invalid) else Internal
+            raise kind(f"the model could not run on these inputs: {_plain(error)}") from error
+        return {name: self._array(name, value) for name, value in zip(names, values, strict=True)}
+
+    def close(self) -> None:
+        self._session = None
+
+    def _array(self, name: str, value: Any) -> Array:
+        if name in self._keys:
+            return np.array([[row[key] for key in self._keys[name]] for row in value], dtype=np.float32)
+        array: Array = np.asarray(value)
+        if array.dtype.kind in "OU":
+            flat = [text.encode() for text in array.ravel().tolist()]
+            encoded = np.empty(len(flat), dtype=object)
+            encoded[:] = flat
+            return encoded.reshape(array.shape)
+        return array
+
+
+def _inspected(path: str, directory: str) -> OnnxFile:
+    name = os.path.basename(path)
+    try:
+        found = read(_mapped(path))
+    except (NotOnnx, ValueError) as error:  # ValueError: an empty file can't be mapped
+        raise FailedPrecondition(f"{name!r} is named as an ONNX model, but its content is none: {error}") from error
+    known = _DOMAINS | found.functions
+    foreign = sorted(f"{domain}.{operator}" for domain, operator in found.operators if domain not in known)
+    if foreign:
+        raise FailedPrecondition(
+            f"{name!r} uses operators that no runtime here has: {', '.join(foreign[:10])}; export the model with "
+            "standard ONNX operators"
+        )
+    for external in found.external:
+        held = os.path.getsize(contained(directory, external.location))
+        if external.offset < 0 or external.offset + (external.length or 0) > held or (external.length or 0) < 0:
+            raise FailedPrecondition(
+                f"{name!r} expects bytes {external.offset} to {external.offset + (external.length or 0)} of "
+                f"{external.location!r}, which holds {held}"
+            )
+    return found
+
+
+def _mapped(path: str) -> memoryview:
+    """The file's bytes, unmapped when the last view of them is gone. Raises OSError; ValueError for an empty file."""
+    with open(path, "rb") as file:
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+
+def _texts(name: str, array: Array) -> Array:
+    try:
+        flat = [text.decode() for text in array.ravel().tolist()]
+    except UnicodeDecodeError as error:
+        raise InvalidArgument(f"input {name!r} holds bytes that are not UTF-8, which ONNX strings must be") from error
+    decoded = np.empty(len(flat), dtype=object)
+    decoded[:] = flat
+    return decoded.reshape(array.shape)
+
+
+def _plain(error: Exception) -> str:
+    """ONNX Runtime's words without its own file names and codes."""
+    text = str(error).split("Status Message: ")[-1]
+    text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text)
+    return " ".join(_SOURCE.sub("", text).split())[:500]

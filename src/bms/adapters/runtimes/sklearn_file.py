@@ -1,0 +1,115 @@
+"""What kind of file holds a scikit-learn model, told by its content, and reading it no less safely than declared."""
+
+import os
+import zipfile
+from typing import Any
+
+from bms.core.errors import FailedPrecondition
+
+SUFFIXES = (".skops", ".joblib", ".pkl", ".pickle")
+_COMPRESSED = (
+    b"\x78\x01",
+    b"\x78\x5e",
+    b"\x78\x9c",
+    b"\x78\xda",
+    b"\x1f\x8b",
+    b"BZh",
+    b"\xfd7zXZ",
+    b"]\x00\x00",
+    b"\x04\x22\x4d\x18",
+)
+
+# Beside what skops trusts of itself: parts of fitted estimators that hold numbers only. None of them runs code of
+# the file's choosing when built; a hostile tree could still misdirect native code, within this process.
+TRUSTED = frozenset(
+    {
+        "sklearn.tree._tree.Tree",
+        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+        "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+        "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
+        "sklearn.calibration._CalibratedClassifier",
+        "sklearn.calibration._SigmoidCalibration",
+    }
+)
+
+
+def format_of(path: str) -> str | None:
+    """ "skops", "pickle" or "joblib" (a compressed pickle), by content; None for anything else."""
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                return "skops" if "schema.json" in archive.namelist() else None
+        with open(path, "rb") as file:
+            head = file.read(6)
+    except (OSError, zipfile.BadZipFile):
+        return None
+    if len(head) > 1 and head[0] == 0x80 and 2 <= head[1] <= 5:
+        return "pickle"
+    return "joblib" if head.startswith(_COMPRESSED) else None
+
+
+def read_estimator(path: str, *, allow_pickle: bool) -> tuple[Any, str]:
+    """(object, format). Imports scikit-learn and, for skops files, skops.
+
+    Raises FailedPrecondition when name and content disagree, when a skops file holds types that are not trusted, when a
+    pickle is not allowed, and when the file is broken.
+    """
+    name = os.path.basename(path)
+    suffix = os.path.splitext(name)[1].lower()
+    found = format_of(path)
+    expected = {".skops": ("skops",), ".joblib": ("pickle", "joblib")}.get(suffix, ("pickle",))
+    if found not in expected:
+        raise FailedPrecondition(
+            f"{name!r} is named as {expected[0]}, but its content is {found or 'neither a skops file nor a pickle'}: "
+            "save the model again, or give the file the ending of what it is"
+        )
+    if found == "skops":
+        return _skops(path, name), "skops"
+    if not allow_pickle:
+        raise FailedPrecondition(
+            f"{name!r} is a pickle, which runs whatever code it holds when opened: save the model with skops.io.dump, "
+            "or, if you trust whoever made it, allow pickles for this version"
+        )
+    return _pickled(path, name, suffix), "joblib" if suffix == ".joblib" else "pickle"
+
+
+def _skops(path: str, name: str) -> Any:
+    try:
+        import skops.io
+    except ImportError as error:
+        raise _lacking("skops") from error
+    try:
+        unknown = set(skops.io.get_untrusted_types(file=path))
+        if refused := sorted(unknown - TRUSTED):
+            raise FailedPrecondition(
+                f"{name!r} holds types that are not trusted: {', '.join(refused[:10])}; only scikit-learn's own and "
+                "NumPy's types are loaded: convert the model to ONNX, or build it of those"
+            )
+        return skops.io.load(path, trusted=sorted(unknown))
+    except FailedPrecondition:
+        raise
+    except Exception as error:  # a hostile file may make any part of the reader fail
+        raise _broken(name, error) from error
+
+
+def _pickled(path: str, name: str, suffix: str) -> Any:
+    try:
+        import joblib  # type: ignore[import-not-found]
+    except ImportError as error:
+        raise _lacking("scikit-learn") from error
+    try:
+        return joblib.load(path)
+    except (Exception, SystemExit) as error:  # a pickle runs what it likes
+        raise _broken(name, error) from error
+
+
+def _broken(name: str, error: BaseException) -> FailedPrecondition:
+    lacks = f"; add {error.name} to the version's requirements" if isinstance(error, ModuleNotFoundError) else ""
+    return FailedPrecondition(f"{name!r} can't be read: {type(error).__name__}: {str(error)[:300]}{lacks}")
+
+
+def _lacking(package: str) -> FailedPrecondition:
+    return FailedPrecondition(
+        f"runtime 'sklearn' needs the package {package}, which the model's environment lacks: add it to the version's "
+        "requirements"
+    )

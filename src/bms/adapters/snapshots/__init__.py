@@ -1,0 +1,1 @@
+"""The last good snapshot on a gateway's disk."""

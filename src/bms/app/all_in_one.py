@@ -1,0 +1,141 @@
+"""The supervisor, `bms up`: holds the home's lock and the listening socket, keeps control and gateways alive.
+
+    python -m bms.app.all_in_one --home DIR [--host H] [--port P] [--gateways N]
+    python -m bms.app.all_in_one --home DIR --adopt FD      (started by control when its supervisor was killed)
+
+It imports little and does little, so that it is small and has few reasons to die. Read next: home, listening,
+services, restarts, supervisor, endings, adoption.
+"""
+
+import argparse
+import asyncio
+import os
+import socket
+import sys
+from pathlib import Path
+
+import msgspec
+
+from bms.adapters.clusters import processes
+from bms.app.endings import end_leftovers, end_services
+from bms.app.exit_codes import ExitCode, exit_code_of
+from bms.app.home import Holder, Home, disk_refusal, write_private
+from bms.app.listening import is_loopback, listen
+from bms.app.log_files import open_log
+from bms.app.settings import UpSettings, database_url
+from bms.app.supervisor import Ready, Supervisor, recorded_services
+from bms.core.errors import BmsError
+
+STOP_GRACE_S = 10.0
+
+
+def up(settings: UpSettings, ready_fd: int | None = None) -> None:
+    """Runs the platform on a home until it is told to stop. Raises Refusal when it can't start."""
+    home = Home(Path(settings.home))
+    home.prepare()
+    lock = home.lock()
+    _hold(home, lock)
+    # Left over when supervisor and control were both killed: they hold the port, and nobody heals them.
+    end_services(home, STOP_GRACE_S, {_own_identity()})
+    with listen(settings.host, settings.port) as listening:
+        if not is_loopback(settings.host):
+            print(
+                f"warning: {settings.host} can be reached by other machines, without encryption: put a proxy with "
+                "TLS in front, or leave --host out",
+                file=sys.stderr,
+                flush=True,
+            )
+        _supervise(home, settings, listening, ready_fd, adopting=False)
+
+
+def adopt(home: Home, listen_fd: int) -> None:
+    """Takes over from a supervisor that was killed: its lock, its listening socket, its living children."""
+    os.set_inheritable(listen_fd, False)
+    lock = home.lock()
+    _hold(home, lock)
+    settings = msgspec.json.decode((home.run / "supervisor.json").read_bytes(), type=UpSettings)
+    log = open_log(home.logs / "supervisor.log")
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
+    known = {processes.Identity(each.pid, each.start_ticks) for each in recorded_services(home)}
+    # One that was started in the last moment before the end, so that nobody wrote it down.
+    end_services(home, STOP_GRACE_S, {_own_identity(), *known})
+    with socket.socket(fileno=listen_fd) as listening:
+        _supervise(home, settings, listening, None, adopting=True)
+
+
+def _supervise(
+    home: Home, settings: UpSettings, listening: socket.socket, ready_fd: int | None, *, adopting: bool
+) -> None:
+    try:
+        write_private(home.run / "supervisor.json", msgspec.json.encode(settings))
+        supervisor = Supervisor(home, settings, listening, recorded_services(home) if adopting else ())
+        asyncio.run(supervisor.run(lambda ready: _tell(home, ready, ready_fd)))
+    except OSError as error:
+        raise disk_refusal(home.root, error) from error
+    finally:
+        end_leftovers(home, STOP_GRACE_S, {_own_identity()})
+
+
+def _hold(home: Home, lock: int) -> None:
+    pid, ticks = _own_identity()
+    home.hold(lock, Holder(pid=pid, start_ticks=ticks))
+
+
+def _own_identity() -> processes.Identity:
+    own = processes.read(os.getpid())
+    assert own is not None
+    return own.identity
+
+
+def _tell(home: Home, ready: Ready, ready_fd: int | None) -> None:
+    """What a person wants to know next; and, where somebody waits in another process, that it is ready."""
+    where = f"--home {home.root}"
+    print(
+        f"BMS is ready at {ready.url} ({ready.seconds:.1f} s)\n"
+        f"  admin key  {home.admin_key}\n"
+        f"  look       bms status {where}\n"
+        f"  serve      bms model push model.onnx --name NAME {where} && bms deploy NAME {where}\n"
+        f"  stop       {'Ctrl-C, or ' if ready_fd is None else ''}bms down {where}",
+        flush=True,
+    )
+    if ready_fd is not None:
+        os.write(ready_fd, b"ready\n")
+        os.close(ready_fd)
+
+
+def _arguments(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bms.app.all_in_one", description="Runs the platform on one machine.")
+    parser.add_argument("--home", required=True)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--gateways", type=int, default=1)
+    parser.add_argument("--ready-fd", type=int, help="a pipe that is told when the platform is ready")
+    parser.add_argument("--adopt", type=int, metavar="FD", help="take over what runs, with this listening socket")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str]) -> int:
+    given = _arguments(argv)
+    try:
+        if given.adopt is not None:
+            adopt(Home(Path(given.home)), given.adopt)
+        else:
+            home = str(Path(given.home).resolve())
+            settings = UpSettings(
+                home=home,
+                host=given.host,
+                port=given.port,
+                gateways=given.gateways,
+                database_url=database_url(),
+            )
+            up(settings, given.ready_fd)
+    except BmsError as error:
+        print(f"bms: {error.message}", file=sys.stderr)
+        return int(exit_code_of(error))
+    return int(ExitCode.OK)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,110 @@
+"""Control: the API, the bus to the gateways, and the loops that make what should run, run.
+
+`python -m bms.app.control CONFIG.json`. Reading order: ControlConfig, `run`, then `bms.app.parts` (what is made
+of what) and `bms.app.loops` (who drives it).
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import msgspec
+import uvicorn
+import uvloop
+
+from bms.adapters.sql.engine import Database
+from bms.adapters.sql.migrate import NewerSchema, upgrade
+from bms.app.adoption import watch_supervisor
+from bms.app.logs import log_to_stderr
+from bms.app.loops import run_loops
+from bms.app.parts import Parts, make_parts
+from bms.core.errors import BmsError
+
+EXIT_NEWER_SCHEMA = 8  # the same number that `bms` exits with
+
+
+class ControlConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """All that control must be told. Paths are absolute; sockets are in a short directory of the owner's alone."""
+
+    home: str
+    run_dir: str
+    database_url: str  # "sqlite:////…/bms.db" or "postgresql://…"
+    control_socket: str
+    bus_socket: str
+    listen_fd: int | None = None  # the gateways' listening socket, kept to hand on to a new supervisor
+    supervisor_pid: int | None = None
+    supervisor_command: tuple[str, ...] = ()  # starts a new supervisor that adopts what lives
+    max_jobs: int = 2
+    log_level: str = "INFO"
+
+
+async def run(config: ControlConfig) -> None:
+    """Serves until SIGTERM. Raises BmsError when it can't start."""
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    database = Database(config.database_url)
+    async with contextlib.AsyncExitStack() as cleanup:
+        cleanup.push_async_callback(database.close)
+        await upgrade(database)
+        parts = await make_parts(database, Path(config.home), Path(config.run_dir), config.bus_socket, config.max_jobs)
+        cleanup.push_async_callback(parts.close)
+        async with asyncio.TaskGroup() as tasks:
+            server = _server(parts, config.control_socket)
+            running = [
+                tasks.create_task(server.serve(sockets=[_listen(config.control_socket)]), name="api"),
+                tasks.create_task(run_loops(parts), name="loops"),
+            ]
+            if config.supervisor_pid is not None:
+                fds = () if config.listen_fd is None else (config.listen_fd,)
+                watching = watch_supervisor(config.supervisor_pid, config.supervisor_command, fds)
+                running.append(tasks.create_task(watching, name="supervisor"))
+            await stopping.wait()
+            server.should_exit = True
+            for task in running[1:]:
+                task.cancel()
+
+
+def _server(parts: Parts, path: str) -> uvicorn.Server:
+    config = uvicorn.Config(
+        parts.api, uds=path, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=5
+    )
+    server = uvicorn.Server(config)
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    return server
+
+
+def _listen(path: str) -> socket.socket:
+    """The private socket: only the owner of the home may connect."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    old = os.umask(0o177)
+    try:
+        listening.bind(path)
+    finally:
+        os.umask(old)
+    listening.listen(256)
+    return listening
+
+
+def main(argv: list[str]) -> int:
+    config = msgspec.json.decode(Path(argv[1]).read_bytes(), type=ControlConfig)
+    log_to_stderr("control", config.log_level)
+    try:
+        uvloop.run(run(config))
+    except NewerSchema as error:
+        print(f"bms control: {error.message}", file=sys.stderr)
+        return EXIT_NEWER_SCHEMA
+    except BmsError as error:
+        print(f"bms control: {error.message}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))

@@ -1,0 +1,159 @@
+"""The use cases of all features, put together over the ground they stand on."""
+
+from dataclasses import dataclass
+
+from bms.adapters.jobs.attempt_files import LocalAttemptFiles
+from bms.adapters.objects.unpacking import Unpacker
+from bms.adapters.recipes import PackagedRecipes
+from bms.adapters.sql.datasets import SqlDatasets
+from bms.adapters.sql.deployments import SqlDeployments
+from bms.adapters.sql.events import SqlAudit
+from bms.adapters.sql.jobs import SqlJobs
+from bms.adapters.sql.models import SqlModels
+from bms.adapters.sql.positions import SqlPositions
+from bms.adapters.sql.store import SqlStore
+from bms.adapters.sql.tenants import SqlTenants
+from bms.adapters.sql.usage import SqlUsage
+from bms.app.ground import Ground
+from bms.control.audit.service import AuditService
+from bms.control.billing.service import UsageService
+from bms.control.datasets.service import DatasetService
+from bms.control.deployments.catalog import ModelCatalog, RememberingCatalog
+from bms.control.deployments.in_use import InUse
+from bms.control.deployments.service import DeploymentService
+from bms.control.evaluation.gates import Gates
+from bms.control.evaluation.verification import Verification
+from bms.control.jobs.history import History
+from bms.control.jobs.service import JobService
+from bms.control.models.aliases import AliasService
+from bms.control.models.collection import Collector, VersionReferences
+from bms.control.models.downloads import Downloads
+from bms.control.models.releases import Releases
+from bms.control.models.service import ModelService
+from bms.control.models.uploads import Uploads
+from bms.control.optimization.conversion import TARGETS, ConversionService
+from bms.control.platform.reactions import Reactions
+from bms.control.platform.trees import digests_of
+from bms.control.tenants.authentication import Authenticator
+from bms.control.tenants.service import TenantService
+from bms.control.training.imports import Imports
+from bms.control.training.registration import Registration
+from bms.control.training.service import TrainingService
+
+
+@dataclass(frozen=True)
+class Stores:
+    """One per feature, over the same database."""
+
+    tenants: SqlStore[SqlTenants]
+    models: SqlStore[SqlModels]
+    datasets: SqlStore[SqlDatasets]
+    jobs: SqlStore[SqlJobs]
+    deployments: SqlStore[SqlDeployments]
+
+
+@dataclass(frozen=True)
+class Features:
+    """What the API offers and the loops call."""
+
+    stores: Stores
+    files: LocalAttemptFiles
+    history: History
+    catalog: RememberingCatalog
+    tenants: TenantService
+    authenticator: Authenticator
+    models: ModelService
+    uploads: Uploads
+    releases: Releases
+    aliases: AliasService
+    downloads: Downloads
+    datasets: DatasetService
+    jobs: JobService
+    training: TrainingService
+    conversion: ConversionService
+    gates: Gates
+    deployments: DeploymentService
+    usage: UsageService
+    audit: AuditService
+    reactions: Reactions
+    collector: Collector
+
+
+def make_features(ground: Ground) -> Features:
+    """Nothing is started here."""
+    database, clock, objects = ground.database, ground.clock, ground.objects
+    stores = Stores(
+        tenants=SqlStore(database, SqlTenants),
+        models=SqlStore(database, SqlModels),
+        datasets=SqlStore(database, SqlDatasets),
+        jobs=SqlStore(database, SqlJobs),
+        deployments=SqlStore(database, SqlDeployments),
+    )
+    files = LocalAttemptFiles.open(ground.home / "run" / "notes", ground.cluster.directory, objects)
+    history = History(objects, files)
+    models = ModelService(stores.models, objects, clock)
+    datasets = DatasetService(stores.datasets, objects, clock)
+    jobs = JobService(stores.jobs, objects, history, clock)
+    conversion = ConversionService(jobs, models, datasets)
+    gates = Gates(jobs, models, datasets, clock)
+    catalog = ModelCatalog(stores.models)
+    in_use = InUse(stores.deployments, catalog)
+    return Features(
+        stores=stores,
+        files=files,
+        history=history,
+        catalog=RememberingCatalog(catalog, ground.events),
+        tenants=TenantService(stores.tenants, clock, ground.pepper),
+        authenticator=Authenticator(stores.tenants, clock, ground.pepper),
+        models=models,
+        uploads=Uploads(stores.models, objects, Unpacker.open(objects, ground.home / "cache" / "unpacking"), clock),
+        releases=Releases(stores.models, clock, in_use.version),
+        aliases=AliasService(stores.models, clock, in_use.alias),
+        downloads=Downloads(stores.models, objects),
+        datasets=datasets,
+        jobs=jobs,
+        training=TrainingService(jobs, datasets, objects, PackagedRecipes(), TARGETS),
+        conversion=conversion,
+        gates=gates,
+        deployments=DeploymentService(stores.deployments, catalog, clock),
+        usage=UsageService(SqlStore(database, SqlUsage)),
+        audit=AuditService(SqlStore(database, SqlAudit)),
+        reactions=_reactions(ground, jobs, models, datasets, conversion, gates),
+        collector=_collector(ground, stores, datasets, jobs),
+    )
+
+
+def _reactions(
+    ground: Ground,
+    jobs: JobService,
+    models: ModelService,
+    datasets: DatasetService,
+    conversion: ConversionService,
+    gates: Gates,
+) -> Reactions:
+    """What follows from what, across features."""
+    imports = Imports(jobs, datasets)
+    registration = Registration(jobs, models, ground.objects)
+    verification = Verification(jobs, models)
+    handlers = {
+        "dataset.import_requested": [imports.on_import_requested],
+        "version.uploaded": [verification.on_version_uploaded],
+        "version.ready": [conversion.on_version_ready, gates.on_version_ready],
+        "job.ended": [
+            imports.on_job_ended,
+            registration.on_job_ended,
+            verification.on_job_ended,
+            gates.on_job_ended,
+        ],
+    }
+    return Reactions(ground.events, SqlPositions(ground.database), handlers, "reactions")
+
+
+def _collector(ground: Ground, stores: Stores, datasets: DatasetService, jobs: JobService) -> Collector:
+    """Blobs that none of these features speaks of are swept."""
+    objects = ground.objects
+
+    async def of_datasets(tenant: str) -> frozenset[str]:
+        return await digests_of(objects, tenant, await datasets.references(tenant))
+
+    return Collector(objects, [VersionReferences(stores.models, objects), of_datasets, jobs.references])

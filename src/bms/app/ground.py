@@ -1,0 +1,83 @@
+"""What every feature stands on: database, objects, environments, the cluster, and the secrets of the home."""
+
+import asyncio
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from bms.adapters.clusters.local import LocalCluster
+from bms.adapters.environments.uv import UvEnvironments
+from bms.adapters.jobs.tree_cache import LocalTreeCache
+from bms.adapters.objects.local import LocalObjectStore
+from bms.adapters.sql.engine import Database
+from bms.adapters.sql.events import SqlEventLog, SqlLeases
+from bms.app.home import Home
+from bms.core.clock import Clock, SystemClock
+from bms.core.resources import size_text
+
+LAST_WORDS = 4096  # bytes of a workload's log that are looked at for the reason of its end
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Opened parts. `holder` names this process among those that may lead; a restart has the same name."""
+
+    home: Path
+    database: Database
+    clock: Clock
+    events: SqlEventLog
+    leases: SqlLeases
+    objects: LocalObjectStore
+    environments: UvEnvironments
+    cluster: LocalCluster
+    trees: LocalTreeCache
+    pepper: bytes
+    holder: str
+
+    async def last_words(self, workload: str) -> str:
+        """The last line that a workload's process wrote."""
+        return await asyncio.to_thread(_last_line, Path(self.cluster.directory(workload)) / "workload.log")
+
+
+async def open_ground(database: Database, home: Path, run_dir: Path) -> Ground:
+    """Opens everything, adopting the workloads that run. Raises BmsError."""
+    clock = SystemClock()
+    objects = LocalObjectStore.open(home / "objects", clock)
+    environments = UvEnvironments(home, os.environ)
+    cluster = LocalCluster(home, run_dir, environments.slim_path(), clock)
+    await cluster.open()
+    return Ground(
+        home=home,
+        database=database,
+        clock=clock,
+        events=SqlEventLog(database),
+        leases=SqlLeases(database, clock),
+        objects=objects,
+        environments=environments,
+        cluster=cluster,
+        trees=LocalTreeCache.open(home / "cache" / "trees", objects),
+        pepper=Home(home).pepper(),
+        holder=f"{socket.gethostname()}:{home}",
+    )
+
+
+def machine() -> tuple[float, int]:
+    """Cores and bytes of memory that this process may use."""
+    return float(len(os.sched_getaffinity(0))), os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def describe(database: Database) -> str:
+    """The kind of database and the machine's size, for people."""
+    cores, memory = machine()
+    return f"{database.dialect}, {cores:.0f} cores, {size_text(memory)}"
+
+
+def _last_line(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - LAST_WORDS))
+            lines = file.read().decode(errors="replace").strip().splitlines()
+    except FileNotFoundError:
+        return ""
+    return lines[-1] if lines else ""

@@ -1,0 +1,92 @@
+"""Who drives what in control: one task per loop, all ended together."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+
+from bms.app.parts import Parts
+from bms.control.tenants.nouns import Tenant
+from bms.core.errors import BmsError
+from bms.core.pages import PageRequest, decode_cursor
+
+log = logging.getLogger("bms.loops")
+LEASE, LEASE_S = "leader", 10.0
+RETRY_S = 0.5
+COLLECT_S = 3600.0
+
+
+async def run_loops(parts: Parts) -> None:
+    """Runs until cancelled."""
+    await parts.bus.start()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(parts.publisher.run(), name="publisher")
+        tasks.create_task(parts.reconciling.run(), name="deployments")
+        tasks.create_task(parts.scheduler.run(parts.ground.events), name="jobs")
+        tasks.create_task(_lead(parts), name="leader")
+        tasks.create_task(_react(parts), name="reactions")
+        tasks.create_task(_repeat("collection", COLLECT_S, parts, _collect), name="collection")
+
+
+async def _lead(parts: Parts) -> None:
+    """Holds the lease while it can; who has it reacts to events and collects."""
+    leases, holder = parts.ground.leases, parts.ground.holder
+    try:
+        while True:
+            try:
+                parts.leading = await leases.acquire(LEASE, holder, LEASE_S) is not None
+            except BmsError as error:
+                parts.leading = False
+                log.warning("the leader's lease can't be renewed: %s", error.message)
+            await asyncio.sleep(LEASE_S / 3)
+    finally:
+        with contextlib.suppress(BmsError):
+            await leases.release(LEASE, holder)
+
+
+async def _react(parts: Parts) -> None:
+    """Handles events as they come; what could not be handled yet is tried again after a pause."""
+    while True:
+        try:
+            if not parts.leading:
+                await asyncio.sleep(RETRY_S)
+                continue
+            done = await parts.features.reactions.step()
+            if await parts.ground.events.last() > done:
+                await asyncio.sleep(RETRY_S)
+            else:
+                await parts.ground.events.wait(done, LEASE_S)
+        except BmsError as error:
+            log.warning("events can't be handled now: %s", error.message)
+            await asyncio.sleep(RETRY_S)
+
+
+async def _repeat(name: str, every_s: float, parts: Parts, chore: Callable[[Parts], Awaitable[None]]) -> None:
+    while True:
+        await asyncio.sleep(every_s)
+        if parts.leading:
+            try:
+                await chore(parts)
+            except BmsError as error:
+                log.warning("%s is put off to the next time: %s", name, error.message)
+
+
+async def _collect(parts: Parts) -> None:
+    """Gives up abandoned uploads, then sweeps what no feature of a tenant speaks of any more."""
+    for tenant in await _all_tenants(parts):
+        await parts.features.uploads.expire(tenant.id)
+        swept = await parts.features.collector.collect(tenant.id)
+        if swept:
+            log.info("swept %d blobs of tenant %s", len(swept), tenant.id)
+
+
+async def _all_tenants(parts: Parts) -> list[Tenant]:
+    found: list[Tenant] = []
+    after: str | None = None
+    while True:
+        async with parts.features.stores.tenants.read() as tx:
+            page = await tx.tenants(PageRequest(limit=500, after=after))
+        found += page.items
+        if page.next is None:
+            return found
+        after = decode_cursor(page.next)

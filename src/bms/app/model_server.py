@@ -1,0 +1,261 @@
+"""The model server: `python -m bms.app.model_server CONFIG.json` loads one version and answers frames on its socket.
+
+It starts in any environment that has NumPy and msgspec beside the model's own requirements. Exit status: 0 after a
+drain, 1 when the model can't be loaded, 2 for a config or socket that can't be used; the reason goes to stderr.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import json
+import logging
+import os
+import signal
+import socket
+import stat
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import msgspec
+
+from bms.adapters.images.plan import image_plan
+from bms.adapters.runtimes.available import open_servable
+from bms.core.clock import SystemClock
+from bms.core.errors import BmsError, FailedPrecondition, InvalidArgument, Unavailable
+from bms.core.programs import ModelServerConfig, ServableStatus
+from bms.serving.inference.connection import Connection
+from bms.serving.inference.imaging import for_runtime
+from bms.serving.inference.preprocess import ImagePlan
+from bms.serving.inference.service import ModelService
+from bms.serving.inference.worker import Worker
+from bms.serving.lifecycle.loader import load
+from bms.serving.lifecycle.servable import Servable
+from bms.serving.lifecycle.states import Lifecycle
+
+FLUSH_S = 1.0
+LINGER_S = 2.0  # after a failed load: long enough for whoever waits for this replica to read why
+_PR_SET_NO_NEW_PRIVS = 38
+_log = logging.getLogger("bms.model_server")
+
+
+def main(arguments: list[str]) -> int:
+    """Runs until the drain is over; returns the exit status."""
+    _write_logs()
+    ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    try:
+        config = read_config(arguments)
+        listener = listen(config.socket)
+    except BmsError as error:
+        _log.error("can't start", extra={"fields": {"reason": error.message}})
+        return 2
+    try:
+        status, abandoned = asyncio.run(_serve(config, listener))
+    finally:
+        listener.close()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(config.socket)
+    if abandoned:  # no way to end a thread: end without it
+        logging.shutdown()
+        os._exit(status)
+    return status
+
+
+async def _serve(config: ModelServerConfig, listener: socket.socket) -> tuple[int, bool]:
+    server = ModelServer(config, asyncio.get_running_loop())
+    status = await server.run(listener)
+    return status, server.abandoned()
+
+
+def read_config(arguments: list[str]) -> ModelServerConfig:
+    """Raises InvalidArgument saying what is wrong with the arguments or with the file they name."""
+    if len(arguments) != 1:
+        raise InvalidArgument("expected one argument, the path of the config's JSON file")
+    try:
+        with open(arguments[0], "rb") as file:
+            return msgspec.json.decode(file.read(), type=ModelServerConfig)
+    except OSError as error:
+        raise InvalidArgument(f"the config {arguments[0]} can't be read: {error.strerror}") from error
+    except msgspec.MsgspecError as error:
+        raise InvalidArgument(f"the config {arguments[0]} is not valid: {error}") from error
+
+
+def listen(path: str) -> socket.socket:
+    """A listening socket at `path`, for its owner only. What a dead process left there is replaced.
+
+    Raises FailedPrecondition when somebody listens there, or when the path can't be used.
+    """
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    mask = os.umask(0o177)
+    try:
+        if os.path.exists(path) and stat.S_ISSOCK(os.stat(path).st_mode):
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as trial:
+                if trial.connect_ex(path) == 0:
+                    raise FailedPrecondition(f"another process listens on {path}: stop it, or use another path")
+            os.unlink(path)
+        listener.bind(path)
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise FailedPrecondition(f"can't listen on {path}: {error.strerror or error}") from error
+    except BmsError:
+        listener.close()
+        raise
+    finally:
+        os.umask(mask)
+    return listener
+
+
+def resident_bytes() -> int:
+    """Resident memory of this process."""
+    with open("/proc/self/statm", "rb") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+class ModelServer:
+    """One process's life: load, serve, drain. `status` answers all the while."""
+
+    def __init__(self, config: ModelServerConfig, loop: asyncio.AbstractEventLoop) -> None:
+        self._config = config
+        self._loop = loop
+        self._started_at = time.time_ns()
+        self._lifecycle = Lifecycle()
+        self._connections: set[Connection] = set()
+        self._signals: asyncio.Queue[int] = asyncio.Queue()
+        self._worker = Worker(loop)
+        self._preparing = ThreadPoolExecutor(max(1, config.servable.threads), "images")
+        self._service = ModelService(
+            loop=loop,
+            clock=SystemClock(),
+            worker=self._worker,
+            preparing=self._preparing,
+            lifecycle=self._lifecycle,
+            batching=config.batching,
+        )
+
+    async def run(self, listener: socket.socket) -> int:
+        """Serves on `listener` until SIGTERM or SIGINT, or until loading fails; returns the exit status."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self._signals.put_nowait, number)
+        server = await self._loop.create_unix_server(self._connection, sock=listener)
+        self._lifecycle.move("LOADING")
+        self._worker.submit("loading the model", self._load, self._told)
+        await self._signals.get()
+        failed = self._lifecycle.state == "END"
+        if failed:
+            await self._signalled(LINGER_S)
+        else:
+            await self._drain()
+        server.close()
+        closing = [connection.closed for connection in self._connections]
+        for connection in list(self._connections):
+            connection.close()
+        if closing:  # what was written last may still have to go out
+            await asyncio.wait(closing, timeout=FLUSH_S)
+        self._service.close()
+        self._preparing.shutdown(wait=False, cancel_futures=True)
+        return 1 if failed else 0
+
+    def abandoned(self) -> bool:
+        """Whether, at the end, the model's thread still runs something that does not come back."""
+        return not self._worker.stop(0.2)
+
+    def status(self) -> ServableStatus:
+        """What the server says of itself when asked."""
+        metrics, config, memory = self._service.metrics, self._config, resident_bytes()
+        in_flight = self._service.ledger.in_flight
+        return ServableStatus(
+            replica=config.replica,
+            state=self._lifecycle.state,
+            started_at=self._started_at,
+            error=self._lifecycle.error,
+            requests=metrics.requests,
+            rows=metrics.rows,
+            batches=metrics.batches,
+            errors=sum(metrics.errors.values()),
+            in_flight=in_flight,
+            compute_ns=metrics.compute_ns,
+            memory=memory,
+            metrics=metrics.text(
+                replica=config.replica,
+                model=config.servable.model,
+                version=config.servable.version,
+                in_flight=in_flight,
+                memory=memory,
+            ),
+        )
+
+    def _connection(self) -> Connection:
+        leaving = ("UNLOADING", "END")
+        return Connection(self._service, self.status, self._connections, lambda: self._lifecycle.state in leaving)
+
+    def _load(self) -> tuple[Servable, ImagePlan | None]:
+        config = self._config
+        servable = load(
+            lambda: open_servable(for_runtime(config.servable)),
+            warmup_runs=config.warmup_runs,
+            max_rows=config.batching.max_rows,
+        )
+        return servable, image_plan(config.servable.preprocess, servable.signatures)
+
+    def _told(self, loaded: tuple[Servable, ImagePlan | None] | None, error: BmsError | None) -> None:
+        if self._lifecycle.state != "LOADING":  # told to stop while it loaded
+            return
+        if loaded is None:
+            self._lifecycle.fail(error.message if error else "the model could not be loaded")
+            _log.error("could not load", extra={"fields": {"reason": self._lifecycle.error}})
+            self._signals.put_nowait(0)
+            return
+        servable, images = loaded
+        self._service.serve(servable, images)
+        self._lifecycle.move("AVAILABLE")
+        took = (time.time_ns() - self._started_at) / 1e9
+        _log.info("available", extra={"fields": {"format": servable.format, "seconds": round(took, 3)}})
+
+    async def _drain(self) -> None:
+        self._lifecycle.move("UNLOADING")
+        in_flight = self._service.ledger.in_flight
+        _log.info("draining", extra={"fields": {"in_flight": in_flight}})
+        for connection in self._connections:
+            connection.go_away()
+        idle = asyncio.ensure_future(self._service.ledger.idle())
+        hurry = asyncio.ensure_future(self._signals.get())
+        await asyncio.wait((idle, hurry), timeout=self._config.drain_s, return_when=asyncio.FIRST_COMPLETED)
+        idle.cancel()
+        hurry.cancel()
+        for connection in self._connections:
+            for call in list(connection.open.values()):
+                self._service.refuse(call, Unavailable("this model server is gone before the model had answered"))
+        self._lifecycle.move("END")
+
+    async def _signalled(self, timeout_s: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._signals.get(), timeout_s)
+
+
+class _JsonLines(logging.Formatter):
+    """One JSON object a line. What a record carries under `fields` becomes part of it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info:
+            line["trace"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+def _write_logs() -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(_JsonLines())
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.captureWarnings(True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

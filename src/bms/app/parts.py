@@ -1,0 +1,170 @@
+"""What control runs, put together: the API, the bus, the publisher, and the loops' parts.
+
+Reading order: ground (what everything stands on), features (use cases and reactions), then here.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.applications import Starlette
+
+from bms import __version__
+from bms.adapters.bus.server import BusServer
+from bms.adapters.replicas.probe import LinkProbe
+from bms.adapters.sql.engine import Database
+from bms.adapters.sql.replies import SqlReplies
+from bms.adapters.telemetry.control_metrics import ControlMetrics
+from bms.app.features import Features, make_features
+from bms.app.ground import Ground, describe, machine, open_ground
+from bms.app.home import write_private
+from bms.control.deployments.health import Health
+from bms.control.deployments.launching import Launcher
+from bms.control.deployments.loop import ReconcilerLoop
+from bms.control.deployments.publisher import Publisher
+from bms.control.deployments.reconciler import Reconciler
+from bms.control.deployments.views import DeploymentViews
+from bms.control.jobs.attempts import Attempts
+from bms.control.jobs.nouns import Capacity
+from bms.control.jobs.scheduler import Scheduler
+from bms.control.monitoring.nouns import GatewayView
+from bms.control.monitoring.service import MonitoringService
+from bms.control.tenants.nouns import DEFAULT_TENANT, NewTenant
+from bms.web.api import audit, blobs, datasets, deployments, jobs, models, system, tenants, training, usage
+from bms.web.api.application import application
+from bms.web.api.dispatch import Dispatcher
+from bms.web.api.endpoint import Endpoint
+
+
+@dataclass
+class Parts:
+    """Made and opened; `loops` drives them, `close` ends them. Workloads run on."""
+
+    ground: Ground
+    features: Features
+    publisher: Publisher
+    scheduler: Scheduler
+    reconciling: ReconcilerLoop
+    bus: BusServer
+    api: Starlette
+    leading: bool = False
+
+    async def close(self) -> None:
+        await self.bus.close()
+        await self.ground.cluster.close()
+
+
+async def make_parts(database: Database, home: Path, run_dir: Path, bus_socket: str, max_jobs: int) -> Parts:
+    """Everything control runs; the first start also makes the default tenant and HOME/admin.key."""
+    ground = await open_ground(database, home, run_dir)
+    features = make_features(ground)
+    await features.tenants.bootstrap(lambda created: _keep_admin_key(home, created))
+    publisher = Publisher(
+        features.stores.tenants,
+        features.stores.deployments,
+        features.catalog,
+        ground.events,
+        ground.clock,
+        ground.pepper,
+    )
+    await publisher.start()
+    reconciler = _reconciler(ground, features, publisher)
+    reconciling = ReconcilerLoop(reconciler, ground.cluster, ground.events)
+    bus = BusServer(bus_socket, publisher.connect, features.usage.ingest, reconciling.suspect, ground.clock)
+    metrics = ControlMetrics()
+    parts = Parts(
+        ground=ground,
+        features=features,
+        publisher=publisher,
+        scheduler=_scheduler(ground, features, max_jobs),
+        reconciling=reconciling,
+        bus=bus,
+        api=Starlette(),
+    )
+    monitoring = MonitoringService(
+        ground.cluster,
+        ground.clock,
+        version=__version__,
+        operator=DEFAULT_TENANT,
+        database=describe(database),
+        gateways=lambda: _gateways(bus),
+        snapshot=lambda: publisher.revision,
+        leading=lambda: parts.leading,
+        texts=[metrics.texts, lambda: _gateway_texts(bus), lambda: _replica_texts(reconciler.health)],
+    )
+    views = DeploymentViews(features.stores.deployments, features.catalog, ground.clock, lambda: reconciler.health.said)
+    dispatcher = Dispatcher(features.authenticator, SqlReplies(database, ground.clock), observe=metrics.observe_request)
+    parts.api = application(_endpoints(ground, features, views, monitoring), dispatcher, __version__)
+    return parts
+
+
+def _reconciler(ground: Ground, features: Features, publisher: Publisher) -> Reconciler:
+    return Reconciler(
+        features.stores.deployments,
+        features.catalog,
+        ground.cluster,
+        Launcher(ground.cluster, ground.environments, ground.trees, features.catalog),
+        Health(LinkProbe(), ground.clock),
+        ground.leases,
+        ground.clock,
+        holder=ground.holder,
+        released=publisher.released,
+        last_words=ground.last_words,
+    )
+
+
+def _scheduler(ground: Ground, features: Features, max_jobs: int) -> Scheduler:
+    store = features.stores.jobs
+    attempts = Attempts(
+        store, ground.cluster, ground.environments, ground.trees, features.files, features.history, ground.clock
+    )
+    cores, memory = machine()
+    capacity = Capacity(jobs=max_jobs, cpu=max(cores, float(max_jobs)), memory=memory)
+    return Scheduler(store, ground.cluster, attempts, features.files, ground.clock, capacity, ground.holder)
+
+
+def _endpoints(
+    ground: Ground, features: Features, views: DeploymentViews, monitoring: MonitoringService
+) -> list[Endpoint]:
+    f, objects = features, ground.objects
+    return [
+        *tenants.endpoints(f.tenants),
+        *models.endpoints(f.models, f.uploads, f.releases, f.aliases, f.downloads, objects),
+        *blobs.endpoints(objects),
+        *datasets.endpoints(f.datasets, objects),
+        *jobs.endpoints(f.jobs, objects),
+        *training.endpoints(f.training, f.conversion, f.gates),
+        *deployments.endpoints(f.deployments, views),
+        *usage.endpoints(f.usage),
+        *audit.endpoints(f.audit),
+        *system.endpoints(monitoring),
+    ]
+
+
+def _keep_admin_key(home: Path, created: NewTenant) -> None:
+    write_private(home / "admin.key", f"{created.key.text}\n".encode())
+
+
+def _gateways(bus: BusServer) -> list[GatewayView]:
+    return [
+        GatewayView(
+            slot=view.slot,
+            pid=view.pid,
+            revision=view.revision,
+            connections=view.stats.connections if view.stats else 0,
+            in_flight=view.stats.in_flight if view.stats else 0,
+            requests=view.stats.requests if view.stats else 0,
+        )
+        for view in bus.gateways
+    ]
+
+
+def _gateway_texts(bus: BusServer) -> Iterable[tuple[dict[str, str], str]]:
+    for view in bus.gateways:
+        if view.stats is not None:
+            yield {"gateway": str(view.slot)}, view.stats.metrics
+
+
+def _replica_texts(health: Health) -> Iterable[tuple[dict[str, str], str]]:
+    for replica, status in health.said.items():
+        yield {"replica": replica}, status.metrics

@@ -1,0 +1,34 @@
+"""Whether the platform answers: one plain HTTP request, without an HTTP library in the supervisor's memory."""
+
+import asyncio
+from pathlib import Path
+
+TIMEOUT_S = 2.0
+REQUEST = b"GET /v2/health/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what is listened on, not listening
+
+
+async def answers_ready(host: str, port: int) -> bool:
+    """Whether `GET /v2/health/ready` answers 200 now."""
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            reader, writer = await asyncio.open_connection(ANYWHERE.get(host, host), port)
+            try:
+                writer.write(REQUEST)
+                line = await reader.readline()
+            finally:
+                writer.close()
+    except (OSError, TimeoutError, ValueError):
+        return False
+    return line.startswith(b"HTTP/1.1 200 ")
+
+
+async def listens(path: Path) -> bool:
+    """Whether somebody accepts connections on the Unix socket at `path`."""
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            _, writer = await asyncio.open_unix_connection(path)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True

@@ -1,0 +1,81 @@
+"""Every setting that comes from outside: the one place that reads the environment."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from bms.core.errors import InvalidArgument
+
+HOME_VARIABLE = "BMS_HOME_SERVICE"  # marks the platform's own processes; workloads carry a mark of their own
+MAX_GATEWAYS = 64
+
+QUIET = {  # libraries that report home unless told not to
+    "ORT_DISABLE_TELEMETRY": "1",
+    "DO_NOT_TRACK": "1",
+}
+MALLOC = {  # glibc maps and unmaps every large buffer by default, which costs image tensors a factor of three
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),  # the most that glibc accepts
+    "MALLOC_TRIM_THRESHOLD_": str(128 << 20),
+    "MALLOC_TOP_PAD_": str(16 << 20),
+}
+_KEPT = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "PYTHONPATH", "VIRTUAL_ENV")
+_KEPT_FAMILIES = ("LC_", "PIP_", "UV_", "COVERAGE_")
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+
+
+class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What `bms up` was told. `port` 0: any free one. `control` and `gateway` are what the interpreter runs."""
+
+    home: str
+    host: str = "127.0.0.1"
+    port: int = 8000
+    gateways: int = 1
+    database_url: str = ""  # empty: SQLite in the home
+    max_jobs: int = 2
+    log_level: str = "INFO"
+    drain_s: float = 30.0
+    control: tuple[str, ...] = ("-m", "bms.app.control")
+    gateway: tuple[str, ...] = ("-m", "bms.app.gateway")
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise InvalidArgument(f"port is {self.port}, expected 0 to 65535")
+        if not 1 <= self.gateways <= MAX_GATEWAYS:
+            raise InvalidArgument(f"gateways is {self.gateways}, expected 1 to {MAX_GATEWAYS}")
+        if not Path(self.home).is_absolute():
+            raise InvalidArgument(f"home {self.home!r} is not an absolute path")
+
+
+class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where commands find their server unless told otherwise. None: not said."""
+
+    url: str | None = None
+    key: str | None = None
+    profile: Path
+
+
+def client_settings(environment: Mapping[str, str] = os.environ) -> ClientSettings:
+    """From BMS_URL, BMS_KEY, and where the profile file is: $XDG_CONFIG_HOME/bms/profile.toml or ~/.config/…"""
+    folder = environment.get("XDG_CONFIG_HOME") or f"{environment.get('HOME', '/')}/.config"
+    return ClientSettings(
+        url=environment.get("BMS_URL") or None,
+        key=environment.get("BMS_KEY") or None,
+        profile=Path(folder) / "bms" / "profile.toml",
+    )
+
+
+def database_url(environment: Mapping[str, str] = os.environ) -> str:
+    """BMS_DATABASE_URL; empty means SQLite in the home. It is no option, since everybody can read a command line."""
+    return environment.get("BMS_DATABASE_URL", "")
+
+
+def service_environment(home_mark: str, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The whole environment of control and gateways: what finds programs, packages and certificates, no secrets."""
+    kept = {
+        name: value
+        for name, value in environment.items()
+        if name in _KEPT or name.startswith(_KEPT_FAMILIES) or name.upper() in _PROXIES
+    }
+    return {"LANG": "C.UTF-8", **kept, **MALLOC, **QUIET, HOME_VARIABLE: home_mark}

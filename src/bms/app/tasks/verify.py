@@ -1,0 +1,109 @@
+"""Task: whether an artifact is a model that runs, and how it is called.
+
+Input: `artifact` (the version's files). Parameter: `servable` (a ServableConfig; its directory is filled in here).
+It runs in a process of its own, which a hostile file may crash.
+"""
+
+import os
+import statistics
+import time
+from collections.abc import Mapping
+from typing import Protocol
+
+import msgspec
+
+from bms.adapters.images.plan import image_plan
+from bms.adapters.runtimes.available import open_servable
+from bms.core.errors import InvalidArgument
+from bms.core.programs import ServableConfig, VerifyReport
+from bms.core.signature import Signature
+from bms.serving.inference.foreign import call_foreign
+from bms.serving.inference.imaging import for_runtime
+from bms.serving.inference.preprocess import IMAGE
+from bms.serving.lifecycle.examples import varied
+from bms.serving.lifecycle.loader import check_outputs, load
+from bms.serving.lifecycle.servable import Servable
+
+ROWS = 4  # of the runs that prove a batched signature
+RUNS = 21
+PATIENCE_S = 5.0  # for the runs that measure
+
+
+class Job(Protocol):
+    """What this task needs of the job that it is."""
+
+    @property
+    def parameters(self) -> Mapping[str, object]: ...
+
+    @property
+    def inputs(self) -> Mapping[str, object]:
+        """Directories by name, as text or paths."""
+        ...
+
+    def progress(self, fraction: float, message: str, /) -> None: ...
+
+    def metric(self, name: str, value: float, /) -> None: ...
+
+
+def main(job: Job) -> dict[str, object]:
+    """A VerifyReport as builtins. Raises a BmsError that says why the artifact is refused."""
+    config = servable_config(job)
+    empty = _resident()
+    job.progress(0.1, "loading")
+    began = time.perf_counter_ns()
+    servable = call_foreign(
+        "loading the model", lambda: load(lambda: open_servable(for_runtime(config)), warmup_runs=2, max_rows=ROWS)
+    )
+    load_ns = time.perf_counter_ns() - began
+    images = image_plan(config.preprocess, servable.signatures)
+    job.progress(0.6, "running examples")
+    signatures = dict(servable.signatures)
+    infer_ns = call_foreign("running the model", lambda: [_median_ns(servable, name) for name in signatures])
+    if images is not None:
+        signatures[IMAGE] = images.signature
+    report = VerifyReport(
+        signatures=signatures,
+        memory=max(0, _resident() - empty),
+        load_ns=load_ns,
+        infer_ns=infer_ns[0],
+        format=servable.format,
+    )
+    servable.close()
+    job.metric("memory_bytes", report.memory)
+    job.metric("load_seconds", report.load_ns / 1e9)
+    job.metric("infer_seconds", report.infer_ns / 1e9)
+    job.progress(1.0, f"{report.format}, {len(signatures)} signatures")
+    built: dict[str, object] = msgspec.to_builtins(report)
+    return built
+
+
+def servable_config(job: Job) -> ServableConfig:
+    """The config in the job's parameters, with the artifact's directory. Raises InvalidArgument for a wrong one."""
+    if "artifact" not in job.inputs:
+        raise InvalidArgument("verification needs the input 'artifact'")
+    given = job.parameters.get("servable")
+    if not isinstance(given, dict):
+        raise InvalidArgument("verification needs the parameter 'servable', a ServableConfig")
+    try:
+        return msgspec.convert({**given, "directory": str(job.inputs["artifact"])}, ServableConfig)
+    except msgspec.ValidationError as error:
+        raise InvalidArgument(f"the parameter 'servable' is not valid: {error}") from error
+
+
+def _median_ns(servable: Servable, name: str) -> int:
+    """The median time of single-row runs on made-up rows, whose answers must be as the signature says."""
+    signature: Signature = servable.signatures[name]
+    inputs = varied(signature, 1)
+    times: list[int] = []
+    give_up = time.monotonic() + PATIENCE_S
+    while len(times) < RUNS and (not times or time.monotonic() < give_up):
+        began = time.perf_counter_ns()
+        outputs = servable.infer(name, inputs)
+        times.append(time.perf_counter_ns() - began)
+        check_outputs(signature, outputs, 1)
+    return int(statistics.median(times))
+
+
+def _resident() -> int:
+    with open("/proc/self/statm", "rb") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

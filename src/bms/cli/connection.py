@@ -1,0 +1,88 @@
+"""Which server a command talks to, and with which key: options, then environment, then profile, then a home."""
+
+import tomllib
+from pathlib import Path
+
+import msgspec
+
+from bms.app.settings import ClientSettings
+from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound, Unavailable
+from bms.sdk import Client
+
+DEFAULT_HOME = Path("~/.bms")
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The profile file, TOML."""
+
+    url: str
+    key: str | None = None
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """HOME/run/endpoint.json."""
+
+    url: str
+    pid: int
+
+
+class Connection(msgspec.Struct, frozen=True, kw_only=True):
+    """Where to and as whom; `home` where the server is a platform of this machine."""
+
+    url: str
+    key: str | None
+    home: Path | None = None
+
+    def client(self) -> Client:
+        return Client(self.url, self.key)
+
+
+def find(url: str | None, key: str | None, home: Path | None, settings: ClientSettings) -> Connection:
+    """Raises Unavailable when a home's platform is not running, FailedPrecondition when nothing says where to.
+
+    The profile's key goes to the profile's server alone, a home's key to that home's platform alone.
+    """
+    key = key or settings.key
+    if home is not None:
+        if url is not None:
+            raise InvalidArgument("give --url or --home, not both")
+        return of_home(home, key)
+    if url or settings.url:
+        return Connection(url=str(url or settings.url), key=key)
+    profile = read_profile(settings.profile)
+    if profile is not None:
+        return Connection(url=profile.url, key=key or profile.key)
+    if (default := DEFAULT_HOME.expanduser()).is_dir():
+        return of_home(default, key)
+    raise FailedPrecondition(
+        "no server is named: give --url and --key, or --home DIR, set BMS_URL and BMS_KEY, or start one with `bms up`"
+    )
+
+
+def of_home(home: Path, key: str | None = None) -> Connection:
+    """The running platform of a home, by its admin key unless `key` is given."""
+    home = home.expanduser().resolve()
+    if not home.is_dir():
+        raise NotFound(f"there is no home {home}: start a platform with `bms up --home {home}`")
+    try:
+        endpoint = msgspec.json.decode((home / "run" / "endpoint.json").read_bytes(), type=Endpoint)
+    except FileNotFoundError:
+        raise Unavailable(f"nothing runs on {home}: start it with `bms up --home {home}`") from None
+    if key is None:
+        try:
+            key = (home / "admin.key").read_text().strip()
+        except FileNotFoundError:
+            raise NotFound(f"{home / 'admin.key'} is gone: give a key with --key or BMS_KEY") from None
+    return Connection(url=endpoint.url, key=key, home=home)
+
+
+def read_profile(path: Path) -> Profile | None:
+    """None without a file. Raises InvalidArgument for one that is not as it should be."""
+    try:
+        text = path.read_text()
+    except FileNotFoundError:
+        return None
+    try:
+        return msgspec.convert(tomllib.loads(text), Profile)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise InvalidArgument(f'{path} is no profile: {error}; expected lines like url = "http://…"') from None

@@ -1,0 +1,116 @@
+"""`bms dataset`: data sets and their versions."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bms.cli.commands import Session, command, noun
+from bms.cli.making import parse_pairs
+from bms.core.errors import InvalidArgument
+from bms.core.resources import size_text
+from bms.sdk.datasets import DatasetVersion
+
+app = noun("Data sets and their versions.")
+Name = Annotated[str, typer.Argument(help="The data set's name.")]
+
+
+@command(app, "import")
+def import_(
+    session: Session,
+    name: Name,
+    path: Annotated[Path | None, typer.Argument(help="A file or directory; or give --sample.")] = None,
+    sample: Annotated[str | None, typer.Option(help="A real data set that comes along, like digits.")] = None,
+    format: Annotated[str | None, typer.Option(help="images, csv, npz, jsonl or tfrecord.")] = None,
+    label: Annotated[str | None, typer.Option(help="The column that says the class.")] = None,
+    split: Annotated[str | None, typer.Option(help="Shares like train=0.8,validation=0.1,test=0.1.")] = None,
+    seed: Annotated[int, typer.Option(help="Decides who is in which part.")] = 0,
+    description: Annotated[str, typer.Option(help="What it is.")] = "",
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it is imported.")] = True,
+) -> None:
+    """Import the next version of a data set."""
+    datasets = session.client.datasets
+    shares = None if split is None else {part: float(share) for part, share in parse_pairs(split.split(","))}
+    if (path is None) == (sample is None):
+        raise InvalidArgument("give a path or --sample, exactly one of them")
+    if sample is not None:
+        version = datasets.import_sample(name, sample, split=shares, seed=seed, description=description)
+    else:
+        assert path is not None
+        if format is None:
+            raise InvalidArgument("give --format: images, csv, npz, jsonl or tfrecord")
+        with session.out.progress("uploading") as bar:
+            version = datasets.import_files(
+                name,
+                path,
+                format,
+                label=label,
+                split=shares,
+                seed=seed,
+                description=description,
+                on_progress=lambda done, total: bar(done / total if total else None, size_text(done)),
+            )
+    if wait:
+        with session.out.progress("importing") as bar:
+            version = datasets.wait(name, version.number, lambda seen: bar(None, seen.state))
+    _show(session, version)
+
+
+@command(app, "list")
+def list_(session: Session) -> None:
+    """List data sets."""
+    session.out.many(
+        session.client.datasets.list(),
+        {
+            "NAME": lambda each: each.name,
+            "DESCRIPTION": lambda each: each.description,
+            "MADE": lambda each: each.created_at,
+        },
+        "no data sets: `bms dataset import NAME --sample digits`",
+    )
+
+
+@command(app)
+def versions(session: Session, name: Name) -> None:
+    """List a data set's versions, newest first."""
+    session.out.many(
+        session.client.datasets.versions(name),
+        {
+            "VERSION": lambda each: each.number,
+            "STATE": lambda each: each.state,
+            "ROWS": lambda each: {part: split.rows for part, split in each.splits.items()},
+            "SIZE": lambda each: size_text(each.size),
+            "MADE": lambda each: each.created_at,
+            "": lambda each: each.reason,
+        },
+        "no versions",
+    )
+
+
+@command(app)
+def show(session: Session, name: Name, version: Annotated[int, typer.Argument(help="The version's number.")]) -> None:
+    """One version."""
+    _show(session, session.client.datasets.version(name, version))
+
+
+@command(app)
+def statistics(
+    session: Session, name: Name, version: Annotated[int, typer.Argument(help="The version's number.")]
+) -> None:
+    """Counts and measures of a version, as JSON."""
+    session.out.raw(session.client.datasets.statistics(name, version))
+
+
+def _show(session: Session, version: DatasetVersion) -> None:
+    session.out.one(
+        version,
+        {
+            "data set": version.reference,
+            "state": version.state,
+            "why": version.reason,
+            "rows": {part: split.rows for part, split in version.splits.items()},
+            "classes": version.labels,
+            "size": size_text(version.size),
+            "job": version.job,
+        },
+    )

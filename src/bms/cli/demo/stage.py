@@ -1,0 +1,52 @@
+"""The platform that the demo plays on: started on a given or temporary home, stopped at the end unless kept."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from bms.core.errors import Unavailable
+
+STOP_S = 60
+
+
+class Stage(NamedTuple):
+    """Where the platform answers, and how to be its admin."""
+
+    home: Path
+    url: str
+    key: str
+
+
+class _Endpoint(msgspec.Struct):
+    url: str
+
+
+@contextmanager
+def platform(home: Path | None, port: int, keep: bool) -> Iterator[Stage]:
+    """A running platform. A temporary home is removed at the end; with `keep`, home and platform stay."""
+    place = home or Path(tempfile.mkdtemp(prefix="bms-demo-"))
+    started = _bms("up", "--home", str(place), "--port", str(port), "--detach")
+    if started.returncode != 0:
+        raise Unavailable(f"the platform did not start: {started.stderr.strip() or started.stdout.strip()}")
+    try:
+        endpoint = msgspec.json.decode((place / "run" / "endpoint.json").read_bytes(), type=_Endpoint)
+        yield Stage(place, endpoint.url, (place / "admin.key").read_text().strip())
+    finally:
+        if not keep:
+            _bms("down", "--home", str(place))
+            if home is None:
+                shutil.rmtree(place)
+
+
+def _bms(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs a command of ours, as a person would."""
+    return subprocess.run(
+        [sys.executable, "-m", "bms.cli.main", *arguments], capture_output=True, text=True, timeout=STOP_S, check=False
+    )

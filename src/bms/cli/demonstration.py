@@ -1,0 +1,20 @@
+"""`bms demo`: the main job on real data, through the public API."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bms.cli.demo.command import run
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def demo(
+    home: Annotated[Path | None, typer.Option(help="A home to play on; by default a temporary one.")] = None,
+    port: Annotated[int, typer.Option(help="The port to listen on; 0: any free one.")] = 0,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the platform running afterwards.")] = False,
+) -> None:
+    """Watch data become a trained, converted, served, metered model, in a few minutes."""
+    run(home, port, keep)

@@ -1,0 +1,52 @@
+"""`bms deploy`: the shortest way from a model, or a file, to a served name."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bms.cli.commands import Session, command
+from bms.cli.making import push
+from bms.cli.serving import SpecOptions, apply, show_status
+from bms.core.errors import FailedPrecondition, InvalidArgument
+from bms.sdk.deployments import Target
+from bms.sdk.models import NewVersion
+
+app = typer.Typer(add_completion=False)
+
+
+@command(app)
+def deploy(
+    session: Session,
+    what: Annotated[str, typer.Argument(metavar="NAME|PATH", help="A model's name, or a file or directory to push.")],
+    name: Annotated[str | None, typer.Option(help="The name clients call; by default the model's.")] = None,
+    version: Annotated[int | None, typer.Option(help="Serve this version; by default the newest ready one.")] = None,
+    alias: Annotated[str | None, typer.Option(help="Serve, and from then on follow, what this alias names.")] = None,
+    replicas: Annotated[int | None, typer.Option(help="Model servers per version.")] = None,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it answers.")] = True,
+) -> None:
+    """Serve a model, or a file, under a name; once more: serve its newest version, without a failed request.
+
+    What has a "/" in it, or is a file, is a path; it is pushed first, as a version of the model --name (by default
+    the file's name).
+    """
+    if version is not None and alias is not None:
+        raise InvalidArgument("give --version or --alias, not both")
+    model = what
+    if os.sep in what or Path(what).is_file():
+        path = Path(what)
+        model = name or path.name.partition(".")[0].lower()
+        version = push(session, path, model, NewVersion()).number
+    if alias is not None:
+        target = Target(alias=alias)
+    else:
+        target = Target(version=version if version is not None else _newest(session, model))
+    status = apply(session, name or model, model, (target,), SpecOptions(replicas=replicas), wait=wait)
+    show_status(session, status)
+
+
+def _newest(session: Session, model: str) -> int:
+    for version in session.client.models.versions(model, state="ready"):
+        return version.number
+    raise FailedPrecondition(f"model {model!r} has no ready version: `bms model versions {model}` says why")

@@ -1,0 +1,90 @@
+"""`bms deployment`: what is served under which name."""
+
+from typing import Annotated
+
+import typer
+
+from bms.cli.commands import Session, command, noun
+from bms.cli.serving import SpecOptions, apply, parse_targets, settled, show_status
+
+app = noun("What is served under which name.")
+Name = Annotated[str, typer.Argument(help="The deployment's name.")]
+Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it serves all that is wanted.")]
+
+
+@command(app, "set")
+def set_(
+    session: Session,
+    name: Name,
+    model: Annotated[str, typer.Option(help="The model to serve.")],
+    target: Annotated[
+        list[str], typer.Option(help="Version or alias, or several with shares: 3=90, 4=10; repeatable.")
+    ],
+    replicas: Annotated[int | None, typer.Option(help="Model servers per version.")] = None,
+    cpu: Annotated[float | None, typer.Option(help="Cores per model server.")] = None,
+    memory: Annotated[str | None, typer.Option(help="Memory per model server, like 512Mi.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Rows put together at most; 1: off.")] = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds a request may take.")] = None,
+    wait: Wait = True,
+) -> None:
+    """Make a deployment, or change what is given of it."""
+    options = SpecOptions(replicas=replicas, cpu=cpu, memory=memory, batch=batch, timeout_s=timeout)
+    show_status(session, apply(session, name, model, parse_targets(target), options, wait=wait))
+
+
+@command(app, "list")
+def list_(session: Session) -> None:
+    """List deployments."""
+    session.out.many(
+        session.client.deployments.list(),
+        {
+            "NAME": lambda each: each.name,
+            "MODEL": lambda each: each.spec.model,
+            "TARGETS": lambda each: [f"{one.alias or one.version} ({one.weight} %)" for one in each.spec.targets],
+            "REPLICAS": lambda each: each.spec.replicas,
+            "REVISION": lambda each: each.revision,
+            "MADE": lambda each: each.created_at,
+        },
+        "no deployments: `bms deploy NAME`",
+    )
+
+
+@command(app)
+def status(session: Session, name: Name) -> None:
+    """What a deployment serves now, and what is on its way."""
+    show_status(session, session.client.deployments.status(name))
+
+
+@command(app)
+def revisions(session: Session, name: Name) -> None:
+    """What a deployment was told to serve, newest first."""
+    session.out.many(
+        session.client.deployments.revisions(name),
+        {
+            "REVISION": lambda each: each.number,
+            "VERSIONS": lambda each: each.versions,
+            "CAUSE": lambda each: each.cause,
+            "WHEN": lambda each: each.at,
+            "BY": lambda each: each.by,
+        },
+        "no revisions",
+    )
+
+
+@command(app)
+def rollback(
+    session: Session,
+    name: Name,
+    to: Annotated[int | None, typer.Option(help="The revision; by default the one before.")] = None,
+    wait: Wait = True,
+) -> None:
+    """Serve again what an earlier revision meant."""
+    session.client.deployments.rollback(name, to=to)
+    show_status(session, settled(session, name) if wait else session.client.deployments.status(name))
+
+
+@command(app)
+def delete(session: Session, name: Name) -> None:
+    """Stop serving a name."""
+    session.client.deployments.delete(name)
+    session.out.say(f"deleted {name}", {})

@@ -1,0 +1,16 @@
+"""Lengths of time as people write them."""
+
+import re
+
+from bms.core.errors import InvalidArgument
+
+_UNITS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|m|h|d|w)")
+
+
+def parse_duration(text: str) -> float:
+    """Seconds from `90s`, `15m`, `12h`, `30d`, `2w`. Raises InvalidArgument."""
+    found = _DURATION.fullmatch(text.strip())
+    if not found:
+        raise InvalidArgument(f"{text!r} is not a length of time: write for example 90s, 15m, 12h, 30d or 2w")
+    return float(found[1]) * _UNITS[found[2]]

@@ -1,0 +1,156 @@
+"""`bms job`: training and other programs that run to their end."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from bms.cli.commands import Session, command, noun
+from bms.cli.making import parse_pairs
+from bms.core.errors import InvalidArgument
+from bms.sdk.jobs import Job
+
+app = noun("Training and other programs that run to their end.")
+Id = Annotated[str, typer.Argument(help="The job's id.")]
+
+
+@command(app)
+def train(
+    session: Session,
+    recipe: Annotated[str | None, typer.Option(help="A ready-made program: `bms job recipes`.")] = None,
+    code: Annotated[Path | None, typer.Option(help="A directory of your own code; with --entry.")] = None,
+    entry: Annotated[str | None, typer.Option(help="The script in --code to run.")] = None,
+    dataset: Annotated[
+        list[str] | None, typer.Option(help="A data set, like digits or digits@3, or INPUT=digits; repeatable.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Register the result as a version of this model.")] = None,
+    parameter: Annotated[list[str] | None, typer.Option("--parameter", "-p", help="NAME=JSON; repeatable.")] = None,
+    requirement: Annotated[list[str] | None, typer.Option(help="A package the code needs; repeatable.")] = None,
+    name: Annotated[str, typer.Option(help="What to call the job.")] = "",
+    attempts: Annotated[int, typer.Option(help="How often it may be tried.")] = 1,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Show progress until it ends.")] = True,
+) -> None:
+    """Train by a recipe, or by code of your own."""
+    job = session.client.jobs.train(
+        recipe=recipe,
+        code=code,
+        entry=entry,
+        datasets=dict(_dataset(text) for text in dataset or ()),
+        model=model,
+        parameters={key: _value(text) for key, text in parse_pairs(parameter or ())},
+        requirements=None if requirement is None else tuple(requirement),
+        name=name,
+        max_attempts=attempts,
+    )
+    if wait:
+        job = _wait(session, job.id)
+    _show(session, job)
+
+
+@command(app)
+def recipes(session: Session) -> None:
+    """The ready-made training programs."""
+    session.out.many(
+        session.client.jobs.recipes(),
+        {"NAME": lambda one: one.name, "": lambda one: one.title, "PARAMETERS": lambda one: one.parameters},
+        "no recipes",
+    )
+
+
+@command(app, "list")
+def list_(
+    session: Session,
+    state: Annotated[str | None, typer.Option(help="Only those queued, running, succeeded, failed …")] = None,
+    kind: Annotated[str | None, typer.Option(help="Only train, verify, convert, evaluate, import …")] = None,
+) -> None:
+    """List jobs, newest first."""
+    session.out.many(
+        session.client.jobs.list(state=state, kind=kind),
+        {
+            "ID": lambda job: job.id,
+            "NAME": lambda job: job.name,
+            "STATE": lambda job: job.state,
+            "DONE": lambda job: f"{job.progress:.0%}",
+            "MADE": lambda job: job.created_at,
+            "": lambda job: job.error or job.message,
+        },
+        "no jobs",
+    )
+
+
+@command(app)
+def show(session: Session, id: Id) -> None:
+    """One job."""
+    _show(session, session.client.jobs.get(id))
+
+
+@command(app)
+def wait(session: Session, id: Id) -> None:
+    """Show progress until a job ends. Exit status 5 unless it succeeded."""
+    _show(session, _wait(session, id))
+
+
+@command(app)
+def log(
+    session: Session, id: Id, follow: Annotated[bool, typer.Option("--follow", "-f", help="Until it ends.")] = False
+) -> None:
+    """A job's output."""
+    for piece in session.client.jobs.log(id, follow=follow):
+        sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
+
+
+@command(app)
+def cancel(session: Session, id: Id) -> None:
+    """Stop a job for good."""
+    job = session.client.jobs.cancel(id)
+    session.out.say(f"job {job.id} is being cancelled" if not job.ended else f"job {job.id} is {job.state}", job)
+
+
+@command(app)
+def retry(session: Session, id: Id) -> None:
+    """Run an ended job again, as a new one."""
+    job = session.client.jobs.retry(id)
+    session.out.say(f"job {job.id} repeats it", job)
+
+
+def _wait(session: Session, id: str) -> Job:
+    with session.out.progress(f"job {id}") as bar:
+        return session.client.jobs.wait(id, lambda seen: bar(seen.progress, f"{seen.state}: {seen.message}"))
+
+
+def _show(session: Session, job: Job) -> None:
+    session.out.one(
+        job,
+        {
+            "job": job.id,
+            "name": job.name,
+            "state": job.state,
+            "done": f"{job.progress:.0%}",
+            "": job.message,
+            "error": job.error,
+            "metrics": job.metrics,
+            "attempt": job.attempt,
+            "made": job.created_at,
+            "ended": job.ended_at,
+            "log": f"bms job log {job.id}",
+        },
+    )
+
+
+def _dataset(text: str) -> tuple[str, str]:
+    """The name of the job's input and the data set's reference; the input is called "data" unless said."""
+    name, sign, reference = text.partition("=")
+    return (name, reference) if sign else ("data", text)
+
+
+def _value(text: str) -> object:
+    """A parameter's value: JSON, or, where it is none, the text itself."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        if text[:1] in ("[", "{", '"'):
+            raise InvalidArgument(f"{text!r} is not JSON") from None
+        return text

@@ -1,0 +1,91 @@
+"""`bms`: which commands there are, and what an error becomes on a terminal."""
+
+import importlib
+import os
+import sys
+from typing import NamedTuple
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from bms.app.exit_codes import MEANING, ExitCode, exit_code_of
+from bms.core.errors import BmsError
+
+
+class Entry(NamedTuple):
+    """A command that is imported only when it runs, so that `bms --help` is quick."""
+
+    module: str
+    help: str
+
+
+COMMANDS: dict[str, Entry] = {
+    "up": Entry("up", "Run the platform on this machine."),
+    "down": Entry("down", "Stop the platform of a home, and all it runs."),
+    "status": Entry("status", "How the platform is doing."),
+    "demo": Entry("demonstration", "Watch data become a served, metered model."),
+    "model": Entry("model", "Models, their versions and aliases."),
+    "deploy": Entry("deploy", "Serve a model, or a file: the shortest way."),
+    "deployment": Entry("deployment", "What is served under which name."),
+    "predict": Entry("predict", "Ask a served model."),
+    "dataset": Entry("dataset", "Data sets and their versions."),
+    "job": Entry("job", "Training and other programs that run to their end."),
+    "tenant": Entry("tenant", "Isolated customers of the platform."),
+    "user": Entry("user", "People and programs of a tenant."),
+    "key": Entry("key", "What programs show to act as a user."),
+    "usage": Entry("usage", "What was used, from the books."),
+    "audit": Entry("audit", "Who did what."),
+    "profile": Entry("profile", "The server and key that commands use unless told otherwise."),
+}
+_EPILOG = "Exit status: " + "; ".join(f"{code.value} {meaning}" for code, meaning in MEANING.items()) + "."
+
+
+class LazyGroup(TyperGroup):
+    """Knows its commands by name and help; imports the one that is called."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        return list(COMMANDS)
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> TyperCommand | None:  # type: ignore[override]
+        entry = COMMANDS.get(cmd_name)
+        return TyperCommand(name=cmd_name, help=entry.help, callback=lambda: None) if entry else None
+
+    def resolve_command(self, ctx: typer.Context, args: list[str]):  # type: ignore[no-untyped-def, override]
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, load(str(name)), rest
+
+
+def load(name: str) -> TyperCommand | TyperGroup:
+    """The command `name` with all its options."""
+    module = importlib.import_module(f"bms.cli.{COMMANDS[name].module}")
+    command = typer.main.get_command(module.app)
+    command.name = name
+    assert isinstance(command, TyperCommand | TyperGroup)
+    return command
+
+
+app = typer.Typer(
+    cls=LazyGroup, no_args_is_help=True, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]}
+)
+
+
+@app.callback()
+def root() -> None:
+    """BMS: from data to a trained model to a fast, governed, metered REST service."""
+
+
+def run() -> None:
+    """The console script. Ends the process with a status of `exit_codes`."""
+    try:
+        app()
+    except BmsError as error:
+        typer.echo(f"bms: {error.message}", err=True)
+        sys.exit(int(exit_code_of(error)))
+    except BrokenPipeError:
+        # Whoever read our output has seen enough (`bms job log … | head`); Python must not complain at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(int(ExitCode.OK))
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,241 @@
+"""`bms model`: models, their versions and aliases."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bms.cli.commands import Session, command, noun
+from bms.cli.making import parse_image, parse_pairs, push
+from bms.core.resources import size_text
+from bms.core.signature import shape_text
+from bms.sdk.models import Gate, NewVersion, Version
+from bms.sdk.signatures import EnvironmentSpec, Signature
+
+app = noun("Models, their versions and aliases.")
+Name = Annotated[str, typer.Argument(help="The model's name.")]
+Number = Annotated[int, typer.Argument(help="The version's number.")]
+GateOption = Annotated[
+    list[str] | None, typer.Option("--gate", help="METRIC:DATASET[:SPLIT]>=MINIMUM an alias demands; repeatable.")
+]
+
+
+@command(app, "push")
+def push_(
+    session: Session,
+    path: Annotated[Path, typer.Argument(help="A file, a directory, or an archive (zip, tar).")],
+    name: Annotated[str, typer.Option(help="The model; made if there is none.")],
+    runtime: Annotated[str, typer.Option(help="onnx, sklearn …; found out if left out.")] = "",
+    requirement: Annotated[list[str] | None, typer.Option(help="A package it needs to run; repeatable.")] = None,
+    image: Annotated[
+        str | None, typer.Option(help="Takes images: input=x,mode=L,height=8,width=8[,scale=0.0625,layout=flat].")
+    ] = None,
+    label: Annotated[
+        list[str] | None, typer.Option(help="Name of a class, in the order of scores; repeatable.")
+    ] = None,
+    metric: Annotated[list[str] | None, typer.Option(help="NAME=NUMBER to keep with it; repeatable.")] = None,
+    note: Annotated[list[str] | None, typer.Option(help="NAME=TEXT to keep with it; repeatable.")] = None,
+    allow_pickle: Annotated[bool, typer.Option(help="It holds a pickle, which runs code in its own process.")] = False,
+    alias: Annotated[str | None, typer.Option(help="Then point this alias at it.")] = None,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it is verified.")] = True,
+) -> None:
+    """Upload the next version of a model and have it verified."""
+    new = NewVersion(
+        runtime=runtime,
+        environment=EnvironmentSpec(requirements=tuple(requirement or ())),
+        preprocess=None if image is None else parse_image(image),
+        labels=tuple(label or ()),
+        metrics={key: float(value) for key, value in parse_pairs(metric or [])},
+        metadata=dict(parse_pairs(note or [])),
+        allow_pickle=allow_pickle,
+    )
+    version = push(session, path, name, new, wait=wait or alias is not None)
+    if alias is not None:
+        session.client.models.move_alias(name, alias, version.number)
+    _show(session, version)
+
+
+@command(app)
+def create(
+    session: Session,
+    name: Name,
+    description: Annotated[str, typer.Option(help="What it is for.")] = "",
+    gate: GateOption = None,
+) -> None:
+    """Make a model without versions."""
+    model = session.client.models.create(name, description=description, gates=[_gate(text) for text in gate or ()])
+    session.out.say(f"made model {model.name}", model)
+
+
+@command(app, "list")
+def list_(
+    session: Session, search: Annotated[str | None, typer.Option(help="In names and descriptions.")] = None
+) -> None:
+    """List models."""
+    session.out.many(
+        session.client.models.list(search=search),
+        {
+            "NAME": lambda model: model.name,
+            "DESCRIPTION": lambda model: model.description,
+            "GATES": lambda model: [f"{gate.metric} ≥ {gate.minimum:g}" for gate in model.gates],
+            "MADE": lambda model: model.created_at,
+        },
+        "no models: `bms model push PATH --name NAME`",
+    )
+
+
+@command(app)
+def versions(session: Session, name: Name) -> None:
+    """List a model's versions, newest first."""
+    aliases: dict[int, list[str]] = {}
+    for alias in session.client.models.aliases(name):
+        aliases.setdefault(alias.version, []).append(alias.name)
+    session.out.many(
+        session.client.models.versions(name),
+        {
+            "VERSION": lambda version: version.number,
+            "STATE": lambda version: version.state,
+            "ALIASES": lambda version: aliases.get(version.number, ()),
+            "RUNTIME": lambda version: version.runtime,
+            "SIZE": lambda version: size_text(version.size),
+            "METRICS": lambda version: version.metrics,
+            "GATES": lambda version: [f"{gate.metric} {gate.value:.4g}" for gate in version.gate_results],
+            "MADE": lambda version: version.created_at,
+            "": lambda version: version.reason,
+        },
+        "no versions",
+    )
+
+
+@command(app)
+def show(session: Session, name: Name, version: Number) -> None:
+    """Everything about a version."""
+    _show(session, session.client.models.version(name, version))
+
+
+@command(app)
+def alias(
+    session: Session,
+    name: Name,
+    alias: Annotated[str, typer.Argument(help="The alias.")],
+    version: Annotated[int | None, typer.Argument(help="Where it is to point; left out: show it.")] = None,
+    force: Annotated[bool, typer.Option(help="Pass over gates; admins only.")] = False,
+    delete: Annotated[bool, typer.Option(help="Delete the alias.")] = False,
+) -> None:
+    """Show, move or delete an alias: what deployments that follow it serve."""
+    models = session.client.models
+    if delete:
+        models.delete_alias(name, alias)
+        session.out.say(f"deleted alias {alias} of {name}", {})
+        return
+    found = models.alias(name, alias) if version is None else models.move_alias(name, alias, version, force=force)
+    fields = {"alias": found.name, "version": found.version, "before": found.previous, "moved": found.moved_at}
+    session.out.one(found, fields)
+
+
+@command(app)
+def convert(
+    session: Session,
+    name: Name,
+    version: Number,
+    to: Annotated[str, typer.Option(help="The format.")] = "onnx",
+    tolerance: Annotated[float | None, typer.Option(help="Largest difference allowed between outputs.")] = None,
+) -> None:
+    """Start a job that makes a child version in another format, proved equal to its parent."""
+    job = session.client.models.convert(name, version, to, tolerance=tolerance)
+    session.out.say(f"job {job.id} converts it: `bms job wait {job.id}`", job)
+
+
+@command(app)
+def evaluate(session: Session, name: Name, version: Number) -> None:
+    """Start the jobs that measure a model's gates on a version."""
+    jobs = list(session.client.models.evaluate(name, version))
+    session.out.many(jobs, {"JOB": lambda job: job.id, "STATE": lambda job: job.state}, "the model has no gates")
+
+
+@command(app)
+def offline(session: Session, name: Name, version: Number) -> None:
+    """Withdraw a version; it may be published again."""
+    session.out.say(f"version {version} of {name} is offline", session.client.models.take_offline(name, version))
+
+
+@command(app)
+def publish(session: Session, name: Name, version: Number) -> None:
+    """Offer an offline version again."""
+    session.out.say(f"version {version} of {name} is ready", session.client.models.publish(name, version))
+
+
+@command(app)
+def download(
+    session: Session,
+    name: Name,
+    version: Number,
+    to: Annotated[Path, typer.Option(help="The directory to write to.")] = Path(),
+) -> None:
+    """Write a version's files to a directory."""
+    files = session.client.models.files(name, version)
+    with session.out.progress("downloading") as bar:
+        for index, file in enumerate(files):
+            bar(index / len(files), file.path)
+            target = to / file.path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("wb") as writing:
+                for piece in session.client.models.download(name, version, file.path):
+                    writing.write(piece)
+    session.out.say(f"{len(files)} files in {to}", files)
+
+
+@command(app)
+def delete(
+    session: Session,
+    name: Name,
+    version: Annotated[int | None, typer.Argument(help="Only this version.")] = None,
+) -> None:
+    """Delete a model, or one version of it."""
+    if version is None:
+        session.client.models.delete(name)
+        session.out.say(f"deleted {name}", {})
+    else:
+        session.client.models.delete_version(name, version)
+        session.out.say(f"deleted version {version} of {name}", {})
+
+
+def _show(session: Session, version: Version) -> None:
+    measured = version.measurement
+    session.out.one(
+        version,
+        {
+            "model": version.model,
+            "version": version.number,
+            "state": version.state,
+            "why": version.reason,
+            "runtime": version.runtime,
+            "size": size_text(version.size),
+            **{f"signature {name}": _signature_text(each) for name, each in version.signatures.items()},
+            "labels": version.labels,
+            "requirements": version.environment.requirements,
+            "metrics": version.metrics,
+            "gates": [f"{gate.metric} {gate.value:.4g} on {gate.dataset}" for gate in version.gate_results],
+            "loads in": f"{measured.load_ns / 1e6:.0f} ms" if measured else "",
+            "one row takes": f"{measured.infer_ns / 1e6:.3f} ms" if measured else "",
+            "memory": size_text(measured.memory) if measured else "",
+            "parent": version.lineage.parent,
+            "data": version.lineage.datasets,
+            "notes": version.metadata,
+            "artifact": version.artifact,
+        },
+    )
+
+
+def _signature_text(signature: Signature) -> str:
+    sides = (signature.inputs, signature.outputs)
+    return " → ".join(", ".join(f"{one.name} {one.dtype} {shape_text(one.shape)}" for one in side) for side in sides)
+
+
+def _gate(text: str) -> Gate:
+    place, sign, minimum = text.partition(">=")
+    metric, _, where = place.partition(":")
+    dataset, _, split = where.partition(":")
+    if not (sign and dataset):
+        raise typer.BadParameter(f"{text!r} is no gate: write for example accuracy:digits:validation>=0.95")
+    return Gate(metric=metric, dataset=dataset, split=split or "validation", minimum=float(minimum))

@@ -1,0 +1,128 @@
+"""What commands print: tables for people, JSON for programs, progress to stderr where somebody looks at it."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import msgspec
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from bms.core.errors import BmsError
+
+Cell = object
+WIDE = 240  # columns where no terminal says how many there are: nothing is cut off in a pipe
+
+
+class Advance(Protocol):
+    """Hears how far something is: `share` 0 to 1, None where nobody knows."""
+
+    def __call__(self, share: float | None, message: str = "") -> None: ...
+
+
+class Output:
+    """Where one command's answer goes."""
+
+    def __init__(self, json: bool) -> None:
+        self.json = json
+        self._console = Console(width=None if sys.stdout.isatty() else WIDE, highlight=False, soft_wrap=True)
+
+    def one(self, thing: object, fields: Mapping[str, Cell]) -> None:
+        """One thing: as JSON whole, for people the named fields, empty ones left out."""
+        if self.json:
+            return self.raw(thing)
+        grid = Table.grid(padding=(0, 2))
+        for name, value in fields.items():
+            if (text := cell(value)) != "":
+                grid.add_row(f"[dim]{name}[/dim]", text)
+        self._console.print(grid)
+        return None
+
+    def many(self, things: Iterable[object], columns: Mapping[str, Callable[[Any], Cell]], empty: str) -> None:
+        """A list: as JSON array, for people a table, or the sentence `empty`."""
+        if self.json:
+            return self.raw(list(things))
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for title in columns:
+            table.add_column(title, no_wrap=True)
+        for thing in things:
+            table.add_row(*(cell(read(thing)) for read in columns.values()))
+        if table.row_count:
+            self._console.print(table)
+        else:
+            self._console.print(empty)
+        return None
+
+    def say(self, text: str, thing: object = None) -> None:
+        """A sentence for people, or `thing` for programs."""
+        if not self.json:
+            self._console.print(text, markup=False)
+        elif thing is not None:
+            self.raw(thing)
+
+    def raw(self, thing: object) -> None:
+        """JSON, indented on a terminal; float32 in their shortest form, which reads back as the same bits."""
+        options = orjson.OPT_SERIALIZE_NUMPY | (orjson.OPT_INDENT_2 if sys.stdout.isatty() else 0)
+        print(orjson.dumps(thing, default=_plain, option=options).decode())
+
+    def error(self, error: BmsError) -> None:
+        print(orjson.dumps({"code": error.code, "error": error.message}).decode(), file=sys.stderr)
+
+    @contextmanager
+    def progress(self, what: str) -> Iterator[Advance]:
+        """A bar on stderr for long work; nothing where no person looks at it."""
+        console = Console(stderr=True)
+        if self.json or not console.is_terminal:
+            yield lambda share, message="": None
+            return
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            TimeElapsedColumn(),
+            TextColumn("[dim]{task.fields[message]}"),
+        )
+        with Progress(*columns, console=console, transient=True) as bars:
+            bar = bars.add_task(what, total=None, message="")
+
+            def advance(share: float | None, message: str = "") -> None:
+                total = None if share is None else 1.0
+                bars.update(bar, total=total, completed=share or 0.0, message=message[:60])
+
+            yield advance
+
+
+def cell(value: Cell) -> str:
+    """A value as a person reads it."""
+    if value is None or value == () or value == {} or value == frozenset():
+        return ""
+    if isinstance(value, datetime):
+        return ago(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {cell(each)}" for name, each in value.items())
+    if isinstance(value, Sequence | frozenset | set) and not isinstance(value, str):
+        return ", ".join(map(cell, value))
+    return str(value)
+
+
+def ago(then: datetime, now: datetime | None = None) -> str:
+    """`3 min ago`; `in 2 h` for what is to come."""
+    seconds = ((now or datetime.now(UTC)) - then).total_seconds()
+    size = abs(seconds)
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        if size >= length or unit == "s":
+            text = f"{size / length:.0f} {unit}"
+            break
+    return f"in {text}" if seconds < -1 else f"{text} ago"
+
+
+def _plain(thing: object) -> object:
+    return msgspec.to_builtins(thing)

@@ -1,0 +1,90 @@
+"""What several commands do to a deployment: change part of its spec, wait until it serves, show it."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from bms.cli.commands import Session
+from bms.core.errors import InvalidArgument, NotFound
+from bms.core.resources import parse_size, size_text
+from bms.sdk.deployments import DeploymentSpec, DeploymentStatus, Target
+
+
+class SpecOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Parts of a spec as options give them; None: as it was, or the server's default."""
+
+    replicas: int | None = None
+    cpu: float | None = None
+    memory: str | None = None
+    batch: int | None = None
+    timeout_s: float | None = None
+
+    def of(self, spec: DeploymentSpec) -> DeploymentSpec:
+        """`spec` with what is given here."""
+        given: dict[str, object] = {}
+        if self.replicas is not None:
+            given["replicas"] = self.replicas
+        if self.timeout_s is not None:
+            given["timeout_s"] = self.timeout_s
+        if self.batch is not None:
+            given["batching"] = {**(spec.batching or {}), "max_rows": self.batch}
+        resources: dict[str, int | float] = dict(spec.resources or {})
+        if self.cpu is not None:
+            resources["cpu"] = self.cpu
+        if self.memory is not None:
+            resources["memory"] = parse_size(self.memory)
+        if resources:
+            given["resources"] = resources
+        return msgspec.structs.replace(spec, **given)
+
+
+def apply(
+    session: Session, name: str, model: str, targets: Sequence[Target], options: SpecOptions, *, wait: bool
+) -> DeploymentStatus:
+    """Makes deployment `name`, or changes what is given of it; its status, with `wait` once it serves."""
+    deployments = session.client.deployments
+    try:
+        before = deployments.get(name)
+    except NotFound:
+        deployments.put(name, options.of(DeploymentSpec(model=model, targets=targets)))
+    else:
+        spec = msgspec.structs.replace(before.spec, model=model, targets=targets)
+        deployments.put(name, options.of(spec), revision=before.revision)
+    return settled(session, name) if wait else deployments.status(name)
+
+
+def settled(session: Session, name: str) -> DeploymentStatus:
+    """The status once the deployment serves all that is wanted, with a bar meanwhile."""
+    with session.out.progress(f"deploying {name}") as bar:
+        return session.client.deployments.wait_ready(name, lambda seen: bar(None, seen.message))
+
+
+def show_status(session: Session, status: DeploymentStatus) -> None:
+    session.out.one(
+        status,
+        {
+            "deployment": status.name,
+            "model": status.model,
+            "state": status.state,
+            "": status.message,
+            "serves": [f"version {part.version} ({part.weight} %)" for part in status.traffic],
+            "replicas": [f"{one.state} (version {one.version}, {size_text(one.memory)})" for one in status.replicas],
+            "call": f"{session.connection.url}{status.path}",
+            "try": f"bms predict {status.name} --data '…'",
+        },
+    )
+
+
+def parse_targets(texts: Sequence[str]) -> tuple[Target, ...]:
+    """`3`, `production`, or with shares `3=90 4=10`. Raises InvalidArgument."""
+    targets = []
+    for text in texts:
+        what, sign, share = text.partition("=")
+        weight = share if sign else str(100 if len(texts) == 1 else -1)
+        if not weight.isdecimal():
+            raise InvalidArgument(f"target {text!r} needs its share in percent when there are several: {what}=50")
+        if what.isdecimal():
+            targets.append(Target(version=int(what), weight=int(weight)))
+        else:
+            targets.append(Target(alias=what, weight=int(weight)))
+    return tuple(targets)

@@ -1,0 +1,61 @@
+"""`bms up`: the platform on this machine."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bms.app.exit_codes import ExitCode
+from bms.app.home import Home
+from bms.app.log_files import open_log, tail
+from bms.cli.connection import DEFAULT_HOME
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def up(
+    home: Annotated[Path, typer.Option(help="Where everything is kept; made if missing.")] = DEFAULT_HOME,
+    host: Annotated[str, typer.Option(help="The address to listen on; others than this machine's own need care.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(help="The port to listen on; 0: any free one.")] = 8000,
+    gateways: Annotated[int, typer.Option(help="Processes that answer requests.")] = 1,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when ready and go on in background.")] = False,
+) -> None:
+    """Run the platform on this machine until Ctrl-C or `bms down`.
+
+    BMS_DATABASE_URL names another database than SQLite in the home.
+    """
+    root = home.expanduser().resolve()
+    command = [sys.executable, "-P", "-m", "bms.app.all_in_one", "--home", str(root), "--host", host]
+    command += ["--port", str(port), "--gateways", str(gateways)]
+    if not detach:
+        sys.stdout.flush()
+        os.execv(sys.executable, command)  # noqa: S606 - in our place, so that the supervisor is small and has our terminal
+    _detached(Home(root), command)
+
+
+def _detached(home: Home, command: list[str]) -> None:
+    home.prepare()
+    log = home.logs / "supervisor.log"
+    start = log.stat().st_size if log.exists() else 0
+    reading, writing = os.pipe()
+    with os.fdopen(open_log(log), "wb") as output:
+        process = subprocess.Popen(
+            [*command, "--ready-fd", str(writing)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            pass_fds=(writing,),
+            start_new_session=True,
+        )
+    os.close(writing)
+    with os.fdopen(reading, "rb") as ready:
+        came_up = ready.read() != b""
+    typer.echo(tail(log, start), err=not came_up)
+    if not came_up:
+        sys.exit(process.wait() or int(ExitCode.ERROR))

@@ -1,0 +1,52 @@
+"""`bms usage`: what was used, from the books."""
+
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+
+from bms.cli.commands import Session, command
+from bms.cli.durations import parse_duration
+from bms.core.resources import size_text
+
+app = typer.Typer(add_completion=False)
+SUMS: dict[str, Callable[[Any], object]] = {
+    "REQUESTS": lambda row: row.requests,
+    "ERRORS": lambda row: row.errors,
+    "ROWS": lambda row: row.rows,
+    "IN": lambda row: size_text(row.bytes_in),
+    "OUT": lambda row: size_text(row.bytes_out),
+    "COMPUTE": lambda row: f"{row.compute_ns / 1e9:.3f} s",
+}
+_GROUPS: dict[str, Callable[[Any], object]] = {
+    "key": lambda row: row.key,
+    "deployment": lambda row: row.deployment,
+    "model": lambda row: row.model,
+    "version": lambda row: row.version,
+    "day": lambda row: row.day.date().isoformat() if row.day else "",
+    "hour": lambda row: row.hour.isoformat(timespec="minutes") if row.hour else "",
+}
+
+
+@command(app)
+def usage(
+    session: Session,
+    by: Annotated[str, typer.Option(help="Some of key, deployment, model, version, day, hour.")] = "deployment,version",
+    of_key: Annotated[str | None, typer.Option("--of-key", help="Only this key's, by its id.")] = None,
+    deployment: Annotated[str | None, typer.Option(help="Only of this deployment.")] = None,
+    model: Annotated[str | None, typer.Option(help="Only of this model.")] = None,
+    since: Annotated[str | None, typer.Option(help="Only of the last 1h, 7d …")] = None,
+    csv: Annotated[bool, typer.Option("--csv", help="Single events as CSV, for spreadsheets.")] = False,
+) -> None:
+    """What was used, summed up from the books."""
+    start = None if since is None else datetime.now(UTC) - timedelta(seconds=parse_duration(since))
+    if csv:
+        for piece in session.client.usage.export(key=of_key, deployment=deployment, model=model, start=start):
+            sys.stdout.buffer.write(piece)
+        return
+    groups = [name.strip() for name in by.split(",") if name.strip()]
+    sums = session.client.usage.summary(group_by=groups, key=of_key, deployment=deployment, model=model, start=start)
+    columns = {name.upper(): read for name, read in _GROUPS.items() if name in groups}
+    session.out.many(sums, {**columns, **SUMS}, "nothing was used yet")

@@ -1,0 +1,45 @@
+"""`bms user`: people and programs of a tenant."""
+
+from typing import Annotated
+
+import typer
+
+from bms.cli.commands import Session, command, noun
+
+app = noun("People and programs of a tenant.")
+Role = Annotated[str, typer.Option(help="owner, admin, developer or viewer.")]
+
+
+@command(app)
+def create(session: Session, name: str, role: Role = "developer") -> None:
+    """Make a user. It can do nothing before it has a key: `bms key create --user NAME`."""
+    user = session.client.users.create(name, role=role)
+    session.out.one(user, {"user": user.name, "role": user.role, "id": user.id})
+
+
+@command(app, "list")
+def list_(session: Session) -> None:
+    """List users."""
+    session.out.many(
+        session.client.users.list(),
+        {
+            "NAME": lambda user: user.name,
+            "ROLE": lambda user: user.role,
+            "STATE": lambda user: "disabled" if user.disabled else "active",
+            "MADE": lambda user: user.created_at,
+            "ID": lambda user: user.id,
+        },
+        "no users",
+    )
+
+
+@command(app)
+def change(
+    session: Session,
+    user: Annotated[str, typer.Argument(help="Name or id.")],
+    role: Annotated[str | None, typer.Option(help="owner, admin, developer or viewer.")] = None,
+    disabled: Annotated[bool | None, typer.Option("--disable/--enable", help="Whether its keys work.")] = None,
+) -> None:
+    """Change a role, disable or enable."""
+    changed = session.client.users.change(user, role=role, disabled=disabled)
+    session.out.one(changed, {"user": changed.name, "role": changed.role, "disabled": changed.disabled})

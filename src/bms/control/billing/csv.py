@@ -1,0 +1,27 @@
+"""Usage events as CSV (RFC 4180) that no spreadsheet takes for formulae."""
+
+from collections.abc import AsyncIterator, Iterable
+
+from bms.core.usage import UsageEvent
+
+COLUMNS = UsageEvent.__struct_fields__
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def line(cells: Iterable[str | int]) -> str:
+    return ",".join(map(_cell, cells)) + "\r\n"
+
+
+async def lines(batches: AsyncIterator[list[UsageEvent]]) -> AsyncIterator[bytes]:
+    """A head line, then one line per event."""
+    yield line(COLUMNS).encode()
+    async for events in batches:
+        yield "".join(line(getattr(event, name) for name in COLUMNS) for event in events).encode()
+
+
+def _cell(value: str | int) -> str:
+    """Request ids come from clients: a text that begins like a formula gets an apostrophe before it."""
+    text = str(value)
+    if isinstance(value, str) and text.startswith(_FORMULA):
+        text = "'" + text
+    return f'"{text.replace(chr(34), chr(34) * 2)}"' if any(mark in text for mark in ',"\r\n') else text

@@ -1,0 +1,57 @@
+"""What people ask of the books: filters, sums, single events."""
+
+from datetime import datetime
+from typing import Literal, get_args
+
+import msgspec
+
+from bms.core.errors import InvalidArgument
+
+Dimension = Literal["key", "deployment", "model", "version", "day", "hour"]
+
+
+class UsageFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which events: all that match every given one. `start` is included, `end` is not."""
+
+    key: str | None = None
+    deployment: str | None = None
+    model: str | None = None
+    version: int | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if self.start is not None and self.end is not None and self.end < self.start:
+            raise InvalidArgument(
+                f"the time from {self.start.isoformat()} to {self.end.isoformat()} is negative: exchange them"
+            )
+        for time in (self.start, self.end):
+            if time is not None and time.tzinfo is None:
+                raise InvalidArgument(f"time {time.isoformat()} has no zone: write for example 2026-01-31T00:00:00Z")
+
+
+class UsageSum(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Sums over some events; the fields that were grouped by say which. `hour` and `day` are when each begins."""
+
+    key: str | None = None
+    deployment: str | None = None
+    model: str | None = None
+    version: int | None = None
+    day: datetime | None = None
+    hour: datetime | None = None
+    requests: int
+    ok: int
+    errors: int
+    rows: int
+    bytes_in: int
+    bytes_out: int
+    compute_ns: int
+
+
+def dimensions(text: str) -> tuple[Dimension, ...]:
+    """From `key,model`. Raises InvalidArgument naming what can't be grouped by."""
+    names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    known: tuple[Dimension, ...] = get_args(Dimension)
+    if unknown := [name for name in names if name not in known]:
+        raise InvalidArgument(f"usage can't be grouped by {', '.join(unknown)}: use some of {', '.join(known)}")
+    return tuple(name for name in known if name in names)

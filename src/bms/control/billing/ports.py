@@ -1,0 +1,28 @@
+"""What billing needs stored."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from bms.control.billing.nouns import Dimension, UsageFilter, UsageSum
+from bms.core.pages import Page, PageRequest
+from bms.core.usage import UsageEvent
+
+
+class UsageTx(Protocol):
+    """The books inside one transaction: events are added and read, never changed."""
+
+    async def high_water(self, source: str) -> int:
+        """The highest seq of `source` that is in the books, 0 for none; nobody else adds to it until the end."""
+        ...
+
+    async def add_events(self, source: str, events: Sequence[UsageEvent]) -> None:
+        """Adds events that follow the high-water mark without gaps, and moves the mark."""
+        ...
+
+    async def sums(self, tenant: str, wanted: UsageFilter, by: Sequence[Dimension]) -> list[UsageSum]:
+        """One row per group that has events, in the order of what is grouped by; without groups, one row."""
+        ...
+
+    async def events(self, tenant: str, wanted: UsageFilter, page: PageRequest) -> Page[UsageEvent]:
+        """Newest first."""
+        ...

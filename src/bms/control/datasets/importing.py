@@ -1,0 +1,48 @@
+"""What a version's import is to run, for whoever submits it as a job. Pure."""
+
+import msgspec
+
+from bms.control.datasets.nouns import DatasetVersion
+
+ENTRY = "task:import_dataset"
+INPUT = "source"  # the directory of uploaded files, as the task knows it
+SAMPLE_REQUIREMENTS = ("scikit-learn>=1.5,<2", "pillow>=11")  # what the platform itself does without
+
+
+class ImportJob(msgspec.Struct, frozen=True, kw_only=True):
+    """The parts of a job's spec that follow from an import request. `subject` comes back with the job's end."""
+
+    name: str
+    entry: str
+    inputs: dict[str, str]  # directory name: digest of the tree
+    parameters: dict[str, object]
+    requirements: tuple[str, ...]
+    subject: str
+
+
+class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What the task answers; other fields of it are passed over."""
+
+    splits: dict[str, dict[str, object]]
+    labels: tuple[str, ...] = ()
+
+
+def import_job(version: DatasetVersion) -> ImportJob:
+    """The job that makes `version`. Without requirements it runs in the platform's own environment."""
+    request, source = version.request, version.request.source
+    parameters: dict[str, object] = {
+        "format": source.format or "sample",
+        "sample": source.sample,
+        "label": request.label,
+        "split": request.split,
+        "seed": request.seed,
+        "shard_rows": request.shard_rows,
+    }
+    return ImportJob(
+        name=f"import-{version.dataset}-{version.number}",
+        entry=ENTRY,
+        inputs={} if source.tree is None else {INPUT: source.tree},
+        parameters={name: value for name, value in parameters.items() if value is not None},
+        requirements=() if source.sample is None else SAMPLE_REQUIREMENTS,
+        subject=version.id,
+    )

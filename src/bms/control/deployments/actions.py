@@ -1,0 +1,65 @@
+"""What `plan` may decide. Each is safe to repeat, and says all that is needed to carry it out."""
+
+import msgspec
+
+from bms.control.deployments.nouns import Route
+
+
+class StartReplica(msgspec.Struct, frozen=True):
+    """Record a new replica; its process is launched in a later step."""
+
+    version: int
+    restarts: int = 0
+
+
+class Launch(msgspec.Struct, frozen=True):
+    """Make ready what the replica's process needs, and start it: slow work, outside transactions."""
+
+    replica: str
+
+
+class MarkReady(msgspec.Struct, frozen=True):
+    replica: str
+
+
+class MarkFailed(msgspec.Struct, frozen=True):
+    replica: str
+    reason: str
+
+
+class SetRoute(msgspec.Struct, frozen=True):
+    """Move the traffic; gateways hear of it in the snapshot."""
+
+    route: Route
+
+
+class Drain(msgspec.Struct, frozen=True):
+    """Take a ready replica out of the snapshot; it goes on answering until it is stopped."""
+
+    replica: str
+    reason: str
+
+
+class Stop(msgspec.Struct, frozen=True):
+    """Record the end of a replica that nobody sends to; its process is ended by a later step."""
+
+    replica: str
+    reason: str = ""
+
+
+class EndWorkload(msgspec.Struct, frozen=True):
+    """Ask the process of an ended replica to finish what is in flight, and kill it after the grace."""
+
+    workload: str
+    grace_s: float
+
+
+class ForgetWorkload(msgspec.Struct, frozen=True):
+    """Remove what an ended process left behind."""
+
+    workload: str
+
+
+RecordAction = StartReplica | MarkReady | MarkFailed | SetRoute | Drain | Stop
+WorkloadAction = Launch | EndWorkload | ForgetWorkload
+Action = RecordAction | WorkloadAction

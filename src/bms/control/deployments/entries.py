@@ -1,0 +1,99 @@
+"""What gateways are told: one entry per live key and per deployment, and the difference of two states."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from bms.control.deployments.nouns import Deployment, Replica, Route
+from bms.control.deployments.observation import Desired
+from bms.control.deployments.signatures import served
+from bms.control.models.nouns import Version
+from bms.control.tenants.nouns import Key, User
+from bms.core.principal import Principal
+from bms.core.snapshot import DeploymentEntry, Entry, KeyEntry, ReplicaAddress, ServedVersion
+
+EntryKey = tuple[Literal["key", "deployment"], str]
+Entries = Mapping[EntryKey, Entry]
+
+
+def key_of(entry: Entry) -> EntryKey:
+    return ("key" if isinstance(entry, KeyEntry) else "deployment", entry.id)
+
+
+def difference(before: Entries, after: Entries) -> tuple[tuple[Entry, ...], tuple[EntryKey, ...]]:
+    """What to put and what to delete to get from one to the other."""
+    puts = tuple(entry for key, entry in after.items() if (old := before.get(key)) is not entry and old != entry)
+    return puts, tuple(key for key in before if key not in after)
+
+
+def key_entry(key: Key, digest: bytes, user: User, now: datetime) -> KeyEntry | None:
+    """None for a key that may not invoke inference, or not any more."""
+    who = Principal(tenant=key.tenant, user=user.id, key=key.id, role=user.role, scopes=key.scopes)
+    if not who.may("inference:invoke") or (key.expires_at is not None and key.expires_at <= now):
+        return None
+    return KeyEntry(
+        id=key.id,
+        tenant=key.tenant,
+        user=user.id,
+        role=user.role,
+        scopes=key.scopes,
+        digest=digest,
+        expires_at=None if key.expires_at is None else round(key.expires_at.timestamp() * 1e9),
+        rate_per_s=key.rate_per_s,
+        burst=key.burst,
+    )
+
+
+def shown_versions(desired: Desired, route: Route) -> list[int]:
+    """Numbers of the versions that an entry speaks of."""
+    return sorted(desired.versions | route.versions | {retired.version for retired in route.retired})
+
+
+def deployment_entry(
+    deployment: Deployment,
+    desired: Desired,
+    route: Route,
+    replicas: Sequence[Replica],
+    versions: Mapping[int, Version],
+) -> DeploymentEntry | None:
+    """None for a deleted deployment. A version that lost its traffic is shown as long as it is loaded."""
+    if deployment.deleted:
+        return None
+    shown: list[ServedVersion] = []
+    for number in shown_versions(desired, route):
+        version = versions.get(number)
+        if version is None:
+            continue
+        one = _served(version, route, [replica for replica in replicas if replica.version == number])
+        if one.replicas or number in desired.versions or number in route.versions:
+            shown.append(one)
+    return DeploymentEntry(
+        id=deployment.id,
+        tenant=deployment.tenant,
+        name=deployment.name,
+        model=deployment.spec.model,
+        versions=tuple(shown),
+        max_in_flight=deployment.spec.max_in_flight,
+        timeout_s=deployment.spec.timeout_s,
+        known_aliases=tuple(sorted(desired.aliases)),
+    )
+
+
+def _served(version: Version, route: Route, replicas: Sequence[Replica]) -> ServedVersion:
+    share = next((share for share in route.shares if share.version == version.number), None)
+    ready = [replica for replica in replicas if replica.state == "ready"]
+    starting = any(replica.state == "starting" for replica in replicas)
+    failed = [replica for replica in replicas if replica.state == "failed"]
+    plain = ServedVersion(
+        number=version.number,
+        state="AVAILABLE" if ready else "LOADING" if starting else "END" if failed else "START",
+        signatures=served(version),
+        replicas=tuple(ReplicaAddress(id=replica.id, address=replica.address) for replica in ready),
+        platform=version.runtime,
+        error=failed[-1].reason if failed and not ready else "",
+    )
+    if share is None:
+        return plain
+    return msgspec.structs.replace(plain, weight=share.weight, aliases=share.aliases)

@@ -1,0 +1,84 @@
+"""Starting a replica's process: the slow part, done outside transactions and safe to repeat."""
+
+import math
+
+import msgspec
+
+from bms.control.deployments.nouns import DeploymentSpec, Replica
+from bms.control.deployments.plan import MARGIN_S
+from bms.control.deployments.ports import Catalog
+from bms.control.deployments.signatures import loaded
+from bms.control.models.nouns import Version
+from bms.control.platform.clusters import Cluster
+from bms.control.platform.environments import Environments
+from bms.control.platform.tree_cache import TreeCache
+from bms.core.errors import FailedPrecondition
+from bms.core.programs import ModelServerConfig, ServableConfig
+from bms.core.workload import WorkloadSpec
+
+PROGRAM = "bms.app.model_server"
+SCHEME = "unix:"
+
+
+def workload_spec(
+    replica: Replica, spec: DeploymentSpec, version: Version, *, python: str, directory: str, epoch: int
+) -> WorkloadSpec:
+    """The process of `replica`; `directory` holds the artifact, `epoch` is the leader's fencing token."""
+    config = ModelServerConfig(
+        replica=replica.id,
+        socket=replica.address.removeprefix(SCHEME),
+        servable=ServableConfig(
+            runtime=version.runtime,
+            directory=directory,
+            model=version.model,
+            version=version.number,
+            signatures=loaded(version),
+            preprocess=version.preprocess,
+            threads=math.ceil(spec.resources.cpu),
+            allow_pickle=version.allow_pickle,
+        ),
+        batching=spec.batching,
+        drain_s=spec.drain_s,
+    )
+    return WorkloadSpec(
+        id=replica.id,
+        kind="model_server",
+        tenant=replica.tenant,
+        owner=replica.id,
+        epoch=epoch,
+        python=python,
+        program=PROGRAM,
+        config=msgspec.to_builtins(config),
+        resources=spec.resources,
+        stop_grace_s=spec.drain_s + MARGIN_S,
+    )
+
+
+class Launcher:
+    """From a recorded replica to a running process."""
+
+    def __init__(self, cluster: Cluster, environments: Environments, trees: TreeCache, catalog: Catalog) -> None:
+        self._cluster = cluster
+        self._environments = environments
+        self._trees = trees
+        self._catalog = catalog
+
+    def address(self, replica: str) -> str:
+        """Where the replica of this id will listen."""
+        return SCHEME + self._cluster.address(replica)
+
+    async def prepare(self, replica: Replica, spec: DeploymentSpec, epoch: int) -> WorkloadSpec:
+        """The process to start, once its environment and files are there.
+
+        Raises what environments and trees raise, and FailedPrecondition for a version that may not run.
+        """
+        version = await self._catalog.version(replica.tenant, spec.model, replica.version)
+        if version.state != "ready":
+            raise FailedPrecondition(f"version {version.number} is {version.state}: only ready versions are started")
+        environment = await self._environments.ensure(version.environment)
+        directory = await self._trees.path(replica.tenant, version.artifact)
+        return workload_spec(replica, spec, version, python=environment.python, directory=directory, epoch=epoch)
+
+    async def start(self, spec: WorkloadSpec) -> None:
+        """Raises what clusters raise."""
+        await self._cluster.start(spec)

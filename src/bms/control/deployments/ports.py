@@ -1,0 +1,111 @@
+"""What deployments need: their rows, the models they serve, and the word of a model server."""
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from bms.control.deployments.nouns import Deployment, DeploymentRevision, Replica, Route
+from bms.control.models.nouns import Version
+from bms.core.events import EventSink
+from bms.core.pages import Page, PageRequest
+from bms.core.programs import ServableStatus
+
+
+class DeploymentsTx(EventSink, Protocol):
+    """Repository of deployments, their revisions, routes and replicas inside one transaction.
+
+    `add_*` raises AlreadyExists for a name in use; `save_*` writes the noun with its revision raised by one and
+    raises Aborted when the stored revision is not the noun's.
+    """
+
+    async def deployment(self, tenant: str, name: str) -> Deployment | None:
+        """The live one of that name; deleted ones are not found."""
+        ...
+
+    async def deployment_by_id(self, tenant: str, id: str) -> Deployment | None: ...
+
+    async def deployments(self, tenant: str, page: PageRequest, model: str | None = None) -> Page[Deployment]:
+        """Live ones by name."""
+        ...
+
+    async def of_model(self, tenant: str, model: str) -> list[Deployment]:
+        """Live ones that serve this model."""
+        ...
+
+    async def active(self) -> list[Deployment]:
+        """Of all tenants: every live one, and deleted ones that still have a route or a replica that has not ended."""
+        ...
+
+    async def add_deployment(self, deployment: Deployment) -> None: ...
+    async def save_deployment(self, deployment: Deployment) -> Deployment: ...
+
+    async def add_revision(self, revision: DeploymentRevision) -> None: ...
+    async def revision(self, deployment: str, number: int) -> DeploymentRevision | None: ...
+    async def revisions(self, deployment: str, page: PageRequest) -> Page[DeploymentRevision]:
+        """Newest first."""
+        ...
+
+    async def latest_revisions(self) -> dict[str, DeploymentRevision]:
+        """The newest of every active deployment, by its id."""
+        ...
+
+    async def previous_revision(self, deployment: str, versions: tuple[int, ...]) -> DeploymentRevision | None:
+        """The newest that meant other versions than `versions`."""
+        ...
+
+    async def route(self, deployment: str) -> Route | None: ...
+    async def routes(self) -> dict[str, Route]:
+        """Of every active deployment, by its id."""
+        ...
+
+    async def add_route(self, route: Route) -> None: ...
+    async def save_route(self, route: Route) -> Route: ...
+
+    async def replica(self, id: str) -> Replica | None: ...
+    async def replicas(self, deployment: str) -> list[Replica]:
+        """In order of birth, ended ones as far as they are remembered."""
+        ...
+
+    async def all_replicas(self) -> list[Replica]:
+        """Of all active deployments, in order of birth."""
+        ...
+
+    async def add_replica(self, replica: Replica) -> None: ...
+    async def save_replica(self, replica: Replica) -> Replica: ...
+    async def forget_replicas(self, ids: list[str]) -> None:
+        """Deletes ended ones."""
+        ...
+
+    async def fence(self, lease: str, token: int) -> None:
+        """Raises Aborted unless `token` is the lease's newest one; holds the lease's row until the end."""
+        ...
+
+    async def raise_counter(self, name: str) -> int:
+        """One more than ever before under this name."""
+        ...
+
+
+class Catalog(Protocol):
+    """What may be served: the models feature, as far as deployments look at it."""
+
+    async def aliases(self, tenant: str, model: str) -> dict[str, int]:
+        """Version number by alias. Raises NotFound for an unknown or deleted model."""
+        ...
+
+    async def version(self, tenant: str, model: str, number: int) -> Version:
+        """In any state, deleted ones too. Raises NotFound for one that never was."""
+        ...
+
+
+class ReplicaProbe(Protocol):
+    async def status(self, address: str) -> ServableStatus | None:
+        """What the model server at `address` says of itself; None when it does not answer."""
+        ...
+
+
+LastWords = Callable[[str], Awaitable[str]]
+"""(workload) -> the last line its process wrote, empty when there is none: the reason of an unexplained end."""
+
+
+async def no_words(_workload: str) -> str:
+    """Where nothing is kept of what processes write."""
+    return ""

@@ -1,0 +1,240 @@
+"""The loop of deployments: observe, plan, record, act. Its memory is only tasks and last words; any restart recovers.
+
+One leads at a time, by a lease; every write is fenced by the lease's token. Slow work (environments, files, starting
+and stopping processes) goes on beside the loop, outside transactions.
+"""
+
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
+
+import msgspec
+
+from bms.control.deployments.actions import Action, EndWorkload, ForgetWorkload, Launch
+from bms.control.deployments.applying import Recorder
+from bms.control.deployments.catalog import RememberingCatalog
+from bms.control.deployments.following import follow
+from bms.control.deployments.health import Health
+from bms.control.deployments.launching import Launcher
+from bms.control.deployments.nouns import Deployment, DeploymentRevision, Replica, Route
+from bms.control.deployments.observation import Observed
+from bms.control.deployments.plan import plan
+from bms.control.deployments.ports import DeploymentsTx, LastWords, no_words
+from bms.control.deployments.records import ENDED, forgettable
+from bms.control.deployments.resolving import resolve
+from bms.control.jobs.chores import Chores
+from bms.control.platform.clusters import Cluster
+from bms.control.platform.transactions import Leases, Store
+from bms.core.clock import Clock
+from bms.core.errors import Aborted, BmsError
+from bms.core.workload import WorkloadStatus
+
+log = logging.getLogger("bms.deployments")
+LEASE, LEASE_S = "deployments", 10.0
+_LAUNCH, _END, _FORGET = "launch ", "end ", "forget "
+Workloads = Mapping[str, WorkloadStatus]
+Released = Callable[[Collection[str]], frozenset[str]]
+"""(draining replicas) -> those that no live gateway sends to any more."""
+
+
+class Rows(msgspec.Struct, frozen=True, kw_only=True):
+    """One deployment as it is written down."""
+
+    deployment: Deployment
+    revision: DeploymentRevision
+    route: Route
+    replicas: tuple[Replica, ...]
+
+
+class Reconciler:
+    """`holder` names this process in the lease; a restart under the same name goes on at once."""
+
+    def __init__(
+        self,
+        store: Store[DeploymentsTx],
+        catalog: RememberingCatalog,
+        cluster: Cluster,
+        launcher: Launcher,
+        health: Health,
+        leases: Leases,
+        clock: Clock,
+        *,
+        holder: str,
+        released: Released,
+        last_words: LastWords = no_words,
+    ) -> None:
+        self._store = store
+        self._catalog = catalog
+        self._cluster = cluster
+        self._launcher = launcher
+        self.health = health
+        self._leases = leases
+        self._clock = clock
+        self._holder = holder
+        self._released = released
+        self._last_words = last_words
+        self.chores = Chores()
+        self._launch_errors: dict[str, str] = {}
+        self._token: int | None = None
+        self._renewed = 0.0
+
+    async def step(self) -> bool:
+        """One round; whether anything is under way that the next round should look at soon."""
+        token = await self._lead()
+        if token is None:
+            return False
+        workloads = await self._observe()  # before the rows are read: every process has its record first
+        rows = await self._read()
+        await self._catalog.refresh()  # after the rows: an alias older than a row must not look like a move back
+        self.health.watch(_probed(rows, workloads))
+        active = False
+        for each in rows:
+            try:
+                active |= await self._one(each, workloads, token)
+            except BmsError as error:
+                log.warning("deployment %s is left for the next round: %s", each.deployment.name, error.message)
+                self._token = None if isinstance(error, Aborted) else self._token
+                active = True
+        if workloads is not None:
+            self._end_orphans({replica.id for each in rows for replica in each.replicas}, workloads)
+        return active
+
+    async def settled(self) -> None:
+        """Returns when no slow work and no question is under way."""
+        await self.chores.settled()
+        await self.health.settled()
+
+    async def close(self) -> None:
+        """Gives up slow work and the lease; processes run on."""
+        await self.chores.close()
+        await self.health.close()
+        await self._leases.release(LEASE, self._holder)
+
+    async def _lead(self) -> int | None:
+        """The fencing token while this process leads."""
+        now = self._clock.monotonic()
+        if self._token is None or now - self._renewed >= LEASE_S / 3:
+            self._token = await self._leases.acquire(LEASE, self._holder, LEASE_S)
+            self._renewed = now
+        return self._token
+
+    async def _observe(self) -> Workloads | None:
+        try:
+            seen = await self._cluster.observe()
+        except BmsError as error:
+            log.warning("the cluster can't be observed, so nothing is stopped: %s", error.message)
+            return None
+        return {id: status for id, status in seen.items() if status.kind == "model_server"}
+
+    async def _read(self) -> list[Rows]:
+        async with self._store.read() as tx:
+            deployments, revisions, routes = await tx.active(), await tx.latest_revisions(), await tx.routes()
+            replicas: dict[str, list[Replica]] = {}
+            for replica in await tx.all_replicas():
+                replicas.setdefault(replica.deployment, []).append(replica)
+        return [
+            Rows(
+                deployment=deployment,
+                revision=revisions[deployment.id],
+                route=routes[deployment.id],
+                replicas=tuple(replicas.get(deployment.id, ())),
+            )
+            for deployment in deployments
+        ]
+
+    async def _one(self, rows: Rows, workloads: Workloads | None, token: int) -> bool:
+        desired = await resolve(rows.deployment, rows.revision, self._catalog)
+        followed = follow(rows.deployment, rows.revision, desired, self._clock.now())
+        if followed is not None:
+            async with self._store.write() as tx:
+                await tx.fence(LEASE, token)
+                await followed.record(tx)
+            desired = msgspec.structs.replace(desired, since=followed.revision.at)
+        observed = await self._observed(rows, workloads)
+        now = self._clock.now()
+        actions = plan(desired, observed, now)
+        recorder = Recorder(rows.deployment, desired, rows.route, rows.replicas, self._launcher.address, now)
+        if any(not isinstance(action, Launch | EndWorkload | ForgetWorkload) for action in actions):
+            async with self._store.write() as tx:
+                await tx.fence(LEASE, token)
+                await recorder.record(tx, actions)
+        await self._forget(rows, workloads)
+        self._act(rows, actions, token)
+        return bool(actions) or any(replica.state in ("starting", "draining") for replica in rows.replicas)
+
+    async def _observed(self, rows: Rows, workloads: Workloads | None) -> Observed:
+        live = [replica for replica in rows.replicas if replica.state not in ENDED]
+        words = {
+            replica.id: await self._last_words(replica.id)
+            for replica in live
+            if workloads and replica.id in workloads and workloads[replica.id].state == "ended"
+        }
+        starting = {replica.id for replica in rows.replicas if replica.state == "starting"}
+        for replica in rows.replicas:
+            if replica.id not in starting:
+                self._launch_errors.pop(replica.id, None)
+        draining = [replica.id for replica in rows.replicas if replica.state == "draining"]
+        return Observed(
+            replicas=rows.replicas,
+            route=rows.route,
+            workloads=workloads,
+            statuses=self.health.said,
+            launching=frozenset(key.removeprefix(_LAUNCH) for key in self.chores.busy if key.startswith(_LAUNCH)),
+            launch_errors=dict(self._launch_errors),
+            last_words=words,
+            silent=self.health.silent(),
+            released=self._released(draining) if draining else frozenset(),
+        )
+
+    async def _forget(self, rows: Rows, workloads: Workloads | None) -> None:
+        if workloads is None or not (ids := forgettable(rows.replicas, frozenset(workloads))):
+            return
+        async with self._store.write() as tx:
+            await tx.forget_replicas(ids)
+
+    def _act(self, rows: Rows, actions: Sequence[Action], token: int) -> None:
+        replicas = {replica.id: replica for replica in rows.replicas}
+        for action in actions:
+            match action:
+                case Launch(id):
+                    self.chores.start(_LAUNCH + id, partial(self._launch, replicas[id], rows.deployment, token))
+                case EndWorkload(id, grace_s):
+                    self.chores.start(_END + id, partial(self._cluster.stop, id, grace_s))
+                case ForgetWorkload(id):
+                    self.chores.start(_FORGET + id, partial(self._cluster.forget, id))
+        for replica in rows.replicas:
+            if replica.state in ENDED:
+                self.chores.interrupt(_LAUNCH + replica.id)
+
+    def _end_orphans(self, known: set[str], workloads: Workloads) -> None:
+        """Processes without a record: nobody will ever ask for them again."""
+        for id, status in workloads.items():
+            if id in known:
+                continue
+            if status.state == "running":
+                self.chores.start(_END + id, partial(self._cluster.stop, id))
+            else:
+                self.chores.start(_FORGET + id, partial(self._cluster.forget, id))
+
+    async def _launch(self, replica: Replica, deployment: Deployment, token: int) -> None:
+        try:
+            spec = await self._launcher.prepare(replica, deployment.spec, token)
+            async with self._store.write() as tx:
+                await tx.fence(LEASE, token)
+                found = await tx.replica(replica.id)
+            if found is not None and found.state == "starting":
+                await self._launcher.start(spec)
+        except Aborted as error:
+            log.info("replica %s is not launched by us: %s", replica.id, error.message)
+        except BmsError as error:
+            self._launch_errors[replica.id] = error.message
+
+
+def _probed(rows: Sequence[Rows], workloads: Workloads | None) -> list[Replica]:
+    return [
+        replica
+        for each in rows
+        for replica in each.replicas
+        if replica.state in ("starting", "ready")
+        and (workloads is None or (replica.id in workloads and workloads[replica.id].state == "running"))
+    ]

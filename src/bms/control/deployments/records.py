@@ -1,0 +1,50 @@
+"""What an action makes of a replica's record."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from bms.control.deployments.actions import Drain, MarkFailed, MarkReady, StartReplica, Stop
+from bms.control.deployments.nouns import Replica
+from bms.control.deployments.observation import Desired
+
+ReplicaAction = MarkReady | MarkFailed | Drain | Stop
+ENDED = frozenset({"stopped", "failed"})
+REMEMBERED = 10  # ended replicas of one deployment
+
+
+def born(action: StartReplica, desired: Desired, id: str, address: str, now: datetime) -> Replica:
+    return Replica(
+        id=id,
+        tenant=desired.tenant,
+        deployment=desired.deployment,
+        version=action.version,
+        build=desired.build,
+        state="starting",
+        address=address,
+        created_at=now,
+        restarts=action.restarts,
+    )
+
+
+def changed(replica: Replica, action: ReplicaAction, now: datetime) -> Replica:
+    match action:
+        case MarkReady():
+            return msgspec.structs.replace(replica, state="ready", ready_at=now)
+        case MarkFailed(_, reason):
+            return msgspec.structs.replace(replica, state="failed", ended_at=now, reason=reason)
+        case Drain(_, reason):
+            return msgspec.structs.replace(replica, state="draining", drain_at=now, reason=reason)
+        case Stop(_, reason):
+            return msgspec.structs.replace(replica, state="stopped", ended_at=now, reason=reason or replica.reason)
+
+
+def forgettable(replicas: Sequence[Replica], workloads: frozenset[str]) -> list[str]:
+    """Ended replicas beyond the newest few whose processes have left nothing behind; of those that failed, the
+    last one is always kept, because it says when to try again."""
+    ended = [replica for replica in replicas if replica.state in ENDED]
+    ended.sort(key=lambda replica: (replica.ended_at or replica.created_at, replica.id))
+    last = {(replica.version, replica.build): replica.id for replica in ended if replica.state == "failed"}
+    spare = set(last.values()) if len(last) <= REMEMBERED else set(list(last.values())[-REMEMBERED:])
+    return [replica.id for replica in ended[:-REMEMBERED] if replica.id not in workloads and replica.id not in spare]

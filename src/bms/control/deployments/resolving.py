@@ -1,0 +1,80 @@
+"""From a deployment's spec to exactly what should run: aliases looked up, versions checked."""
+
+import msgspec
+
+from bms.control.deployments.nouns import Deployment, DeploymentRevision, DeploymentSpec
+from bms.control.deployments.observation import Desired, Wanted
+from bms.control.deployments.ports import Catalog
+from bms.core.digest import of_parts
+from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound
+
+
+def build_of(spec: DeploymentSpec) -> str:
+    """Names all that a replica's process is started with, beside its version."""
+    parts = (spec.model, spec.resources, spec.batching, spec.drain_s)
+    return of_parts([msgspec.json.encode(parts).decode()]).removeprefix("sha256:")[:16]
+
+
+async def resolve(deployment: Deployment, revision: DeploymentRevision, catalog: Catalog) -> Desired:
+    """What `deployment` means now. A model or version that is gone becomes a target's problem, not an error."""
+    spec = deployment.spec
+    problems: dict[int, str] = {}
+    try:
+        aliases = await catalog.aliases(deployment.tenant, spec.model)
+    except NotFound:
+        aliases = {}
+    targets = tuple(
+        Wanted(
+            version=aliases.get(target.alias) if target.alias is not None else target.version,
+            weight=target.weight,
+            alias=target.alias,
+        )
+        for target in spec.targets
+    )
+    for target in targets:
+        if target.version is not None and (why := await _problem(deployment, target.version, catalog)):
+            problems[target.version] = why
+    return Desired(
+        deployment=deployment.id,
+        tenant=deployment.tenant,
+        since=revision.at,
+        targets=targets,
+        aliases=aliases,
+        problems=problems,
+        replicas=spec.replicas,
+        build=build_of(spec),
+        deleted=deployment.deleted,
+        drain_s=spec.drain_s,
+        keep_previous_s=spec.keep_previous_s,
+        start_timeout_s=spec.start_timeout_s,
+    )
+
+
+async def check_targets(tenant: str, spec: DeploymentSpec, catalog: Catalog) -> tuple[int, ...]:
+    """The version of each target now. Raises NotFound, or FailedPrecondition for a version that is not ready."""
+    aliases = await catalog.aliases(tenant, spec.model)
+    numbers = []
+    for target in spec.targets:
+        number = target.version if target.alias is None else aliases.get(target.alias)
+        if number is None:
+            known = ", ".join(sorted(aliases)) or "none yet"
+            raise NotFound(f"model {spec.model!r} has no alias {target.alias!r}; its aliases: {known}")
+        version = await catalog.version(tenant, spec.model, number)
+        if version.state != "ready":
+            raise FailedPrecondition(
+                f"version {number} of {spec.model!r} is {version.state}"
+                f"{f' ({version.reason})' if version.reason else ''}: only ready versions can be deployed"
+            )
+        numbers.append(number)
+    named = [(target.alias, target.version) for target in spec.targets]
+    if len(set(named)) != len(named):
+        raise InvalidArgument("two targets name the same alias or version: join them and add their weights")
+    return tuple(numbers)
+
+
+async def _problem(deployment: Deployment, number: int, catalog: Catalog) -> str:
+    try:
+        version = await catalog.version(deployment.tenant, deployment.spec.model, number)
+    except NotFound as error:
+        return error.message
+    return "" if version.state == "ready" else f"version {number} is {version.state}"

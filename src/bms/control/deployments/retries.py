@@ -1,0 +1,22 @@
+"""When a failed replica is tried again: at once if it was serving, ever later if it keeps failing."""
+
+from datetime import datetime, timedelta
+
+from bms.control.deployments.nouns import Replica
+
+STABLE = timedelta(seconds=60)  # a replica that was ready this long owes nothing to its past
+CAP_S = 300.0
+
+
+def streak(last: Replica) -> int:
+    """How many failures in a row, with that of `last`; 0 if it had been stable."""
+    if last.ready_at is not None and last.ended_at is not None and last.ended_at - last.ready_at >= STABLE:
+        return 0
+    return last.restarts + 1
+
+
+def retry_at(last: Replica) -> datetime:
+    """When to try again after `last` failed: at once if it was serving, else after 1, 2, 4 … at most 300 seconds."""
+    assert last.ended_at is not None, "a failed replica has ended"
+    tries = streak(last) - (1 if last.ready_at is not None else 0)
+    return last.ended_at + timedelta(seconds=0 if tries <= 0 else min(CAP_S, 2.0 ** (min(tries, 20) - 1)))

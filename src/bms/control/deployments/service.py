@@ -1,0 +1,183 @@
+"""Use cases of deployments: say what should be served, change it, go back, end it. The loop does the rest."""
+
+import msgspec
+
+from bms.control.deployments.nouns import Deployment, DeploymentRevision, DeploymentSpec, Route
+from bms.control.deployments.ports import Catalog, DeploymentsTx
+from bms.control.deployments.resolving import check_targets
+from bms.control.deployments.rollback import pinned
+from bms.control.platform.transactions import Store
+from bms.core.clock import Clock
+from bms.core.errors import Aborted, AlreadyExists, FailedPrecondition, NotFound
+from bms.core.events import Event
+from bms.core.ids import check_name, new_id
+from bms.core.pages import Page, PageRequest
+from bms.core.principal import Principal
+
+
+class DeploymentService:
+    """Desired state alone: nothing here starts or stops a process."""
+
+    def __init__(self, store: Store[DeploymentsTx], catalog: Catalog, clock: Clock) -> None:
+        self._store = store
+        self._catalog = catalog
+        self._clock = clock
+
+    async def create(self, by: Principal, name: str, spec: DeploymentSpec) -> Deployment:
+        """Raises AlreadyExists for a name in use, NotFound for an unknown model, version or alias, and
+        FailedPrecondition for a version that is not ready."""
+        check_name("deployment", name)
+        versions = await check_targets(by.tenant, spec, self._catalog)
+        async with self._store.write() as tx:
+            return await self._create(tx, by, name, spec, versions)
+
+    async def deploy(self, by: Principal, name: str, spec: DeploymentSpec, revision: int | None = None) -> Deployment:
+        """Makes the deployment, or changes the one of that name to `spec`; asking for what is there changes nothing.
+
+        `revision` is the one the caller saw: raises Aborted where it is not the current one.
+        """
+        check_name("deployment", name)
+        versions = await check_targets(by.tenant, spec, self._catalog)
+        async with self._store.write() as tx:
+            found = await tx.deployment(by.tenant, name)
+            if found is None and revision is None:
+                return await self._create(tx, by, name, spec, versions)
+            if found is None:
+                raise NotFound(_unknown(name))
+            return await self._change(tx, by, found, spec, versions, "changed", revision)
+
+    async def rollback(
+        self, by: Principal, name: str, to: int | None = None, revision: int | None = None
+    ) -> Deployment:
+        """Serves again what revision `to` meant (by default: the newest that meant other versions than now).
+
+        Targets come back pinned to the versions they meant then, so a later move of an alias does not undo it.
+        Raises NotFound for an unknown revision, FailedPrecondition when there is nothing to return to or one of
+        its versions may not be served any more.
+        """
+        target = await self._target(by, name, to)
+        spec = pinned(target)
+        versions = await check_targets(by.tenant, spec, self._catalog)
+        async with self._store.write() as tx:
+            found = await self._found(tx, by.tenant, name)
+            cause = f"rolled back to revision {target.number}"
+            return await self._change(tx, by, found, spec, versions, cause, revision)
+
+    async def delete(self, by: Principal, name: str, revision: int | None = None) -> Deployment:
+        """Ends it: gateways forget the name at once, replicas drain and stop."""
+        async with self._store.write() as tx:
+            found = await self._found(tx, by.tenant, name)
+            _expect(found, revision)
+            saved = await tx.save_deployment(msgspec.structs.replace(found, deleted=True))
+            await tx.emit(self._event("deployment.deleted", by, saved))
+        return saved
+
+    async def get(self, tenant: str, name: str) -> Deployment:
+        async with self._store.read() as tx:
+            return await self._found(tx, tenant, name)
+
+    async def list(self, tenant: str, page: PageRequest, model: str | None = None) -> Page[Deployment]:
+        async with self._store.read() as tx:
+            return await tx.deployments(tenant, page, model)
+
+    async def revisions(self, tenant: str, name: str, page: PageRequest) -> Page[DeploymentRevision]:
+        async with self._store.read() as tx:
+            return await tx.revisions((await self._found(tx, tenant, name)).id, page)
+
+    async def _target(self, by: Principal, name: str, to: int | None) -> DeploymentRevision:
+        async with self._store.read() as tx:
+            found = await self._found(tx, by.tenant, name)
+            if to is not None:
+                target = await tx.revision(found.id, to)
+                if target is None:
+                    raise NotFound(f"deployment {name!r} has no revision {to}: list them with its revisions")
+                return target
+            now = await tx.revision(found.id, found.revision)
+            assert now is not None, "every revision is kept"
+            target = await tx.previous_revision(found.id, now.versions)
+        if target is None:
+            raise FailedPrecondition(
+                f"deployment {name!r} never served other versions than {_numbers(now.versions)}: "
+                "there is nothing to return to; name a revision to return to other settings"
+            )
+        return target
+
+    async def _create(
+        self, tx: DeploymentsTx, by: Principal, name: str, spec: DeploymentSpec, versions: tuple[int, ...]
+    ) -> Deployment:
+        if await tx.deployment(by.tenant, name) is not None:
+            raise AlreadyExists(f"a deployment named {name!r} exists already: change it, or choose another name")
+        made = Deployment(
+            id=new_id("dep"),
+            tenant=by.tenant,
+            name=name,
+            spec=spec,
+            created_at=self._clock.now(),
+            created_by=by.user,
+        )
+        await tx.add_deployment(made)
+        await tx.add_route(Route(deployment=made.id, tenant=by.tenant))
+        await tx.add_revision(self._revision(made, versions, "created", by.user))
+        await tx.emit(self._event("deployment.created", by, made, versions=_numbers(versions)))
+        return made
+
+    async def _change(
+        self,
+        tx: DeploymentsTx,
+        by: Principal,
+        found: Deployment,
+        spec: DeploymentSpec,
+        versions: tuple[int, ...],
+        cause: str,
+        revision: int | None,
+    ) -> Deployment:
+        _expect(found, revision)
+        if spec == found.spec:
+            return found
+        saved = await tx.save_deployment(msgspec.structs.replace(found, spec=spec))
+        await tx.add_revision(self._revision(saved, versions, cause, by.user))
+        await tx.emit(self._event("deployment.changed", by, saved, versions=_numbers(versions), cause=cause))
+        return saved
+
+    def _revision(self, deployment: Deployment, versions: tuple[int, ...], cause: str, by: str) -> DeploymentRevision:
+        return DeploymentRevision(
+            deployment=deployment.id,
+            number=deployment.revision,
+            spec=deployment.spec,
+            versions=versions,
+            cause=cause,
+            at=self._clock.now(),
+            by=by,
+        )
+
+    async def _found(self, tx: DeploymentsTx, tenant: str, name: str) -> Deployment:
+        found = await tx.deployment(tenant, name)
+        if found is None:
+            raise NotFound(_unknown(name))
+        return found
+
+    def _event(self, name: str, by: Principal, deployment: Deployment, **details: str | int) -> Event:
+        return Event(
+            name=name,
+            tenant=deployment.tenant,
+            subject=deployment.name,
+            actor=by.user,
+            at=self._clock.now(),
+            details={"id": deployment.id, "model": deployment.spec.model, **details},
+        )
+
+
+def _expect(found: Deployment, revision: int | None) -> None:
+    if revision is not None and revision != found.revision:
+        raise Aborted(
+            f"deployment {found.name!r} was changed since revision {revision}, it is at {found.revision}: "
+            "read it again and repeat"
+        )
+
+
+def _unknown(name: str) -> str:
+    return f"no deployment {name!r} in this tenant: list them with `bms deployment list`"
+
+
+def _numbers(versions: tuple[int, ...]) -> str:
+    return ", ".join(map(str, versions))

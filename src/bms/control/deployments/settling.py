@@ -1,0 +1,80 @@
+"""What became of each replica, from its record, its workload and its own word."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+
+from bms.control.deployments.nouns import Replica
+from bms.control.deployments.observation import Desired, Observed
+from bms.core.workload import WorkloadStatus
+
+
+class Settled(msgspec.Struct, frozen=True, kw_only=True):
+    """Replicas as they are after what was seen; `ready` and `failed` are the ones that became so just now."""
+
+    replicas: tuple[Replica, ...]
+    ready: tuple[str, ...] = ()
+    failed: Mapping[str, str] = {}
+    gone: tuple[str, ...] = ()  # were draining, and ended by themselves
+
+    def of(self, version: int, *states: str) -> list[Replica]:
+        return [replica for replica in self.replicas if replica.version == version and replica.state in states]
+
+
+def settle(desired: Desired, observed: Observed, now: datetime) -> Settled:
+    """Compares each replica with its workload and its own word."""
+    replicas: list[Replica] = []
+    ready: list[str] = []
+    failed: dict[str, str] = {}
+    gone: list[str] = []
+    for replica in observed.replicas:
+        reason = _failure(replica, desired, observed, now)
+        if replica.state == "draining" and reason:
+            gone.append(replica.id)
+            replica = msgspec.structs.replace(replica, state="stopped", ended_at=now)
+        elif reason:
+            failed[replica.id] = reason
+            replica = msgspec.structs.replace(replica, state="failed", ended_at=now, reason=reason)
+        elif replica.state == "starting" and _answers(replica, observed):
+            ready.append(replica.id)
+            replica = msgspec.structs.replace(replica, state="ready", ready_at=now)
+        replicas.append(replica)
+    return Settled(replicas=tuple(replicas), ready=tuple(ready), failed=failed, gone=tuple(gone))
+
+
+def _answers(replica: Replica, observed: Observed) -> bool:
+    status = observed.statuses.get(replica.id)
+    return status is not None and status.state == "AVAILABLE"
+
+
+def _failure(replica: Replica, desired: Desired, observed: Observed, now: datetime) -> str:
+    """Why a live replica counts as failed, empty while it does not."""
+    if replica.state in ("stopped", "failed"):
+        return ""
+    if replica.state == "starting" and (error := observed.launch_errors.get(replica.id)):
+        return error
+    status = observed.statuses.get(replica.id)
+    if replica.state in ("starting", "ready") and status is not None and status.state == "END":
+        return status.error or "the model server ended by itself"
+    if observed.workloads is None:
+        return ""
+    workload = observed.workloads.get(replica.id)
+    if workload is None:
+        return "" if replica.state == "starting" else "its process is gone"
+    if workload.state == "ended":
+        words = observed.last_words.get(replica.id, "")
+        return f"{_end_of(workload)}: {words}" if words and not workload.verdict else _end_of(workload)
+    waited = now.timestamp() - workload.started_at / 1e9
+    if replica.state == "starting" and waited >= desired.start_timeout_s and not _answers(replica, observed):
+        return f"it was not ready {desired.start_timeout_s:g} s after its start"
+    return ""
+
+
+def _end_of(workload: WorkloadStatus) -> str:
+    if workload.verdict:
+        return workload.verdict
+    code = workload.exit_code
+    if code is None:
+        return "its process is gone, and nobody saw how it ended"
+    return f"its process was killed by signal {-code}" if code < 0 else f"its process ended with exit code {code}"

@@ -1,0 +1,36 @@
+"""Reads what is known of a deployment and puts it into words; see `status` for the words."""
+
+from collections.abc import Callable, Mapping
+
+from bms.control.deployments.ports import Catalog, DeploymentsTx
+from bms.control.deployments.resolving import resolve
+from bms.control.deployments.status import DeploymentStatus, view
+from bms.control.platform.transactions import Store
+from bms.core.clock import Clock
+from bms.core.errors import NotFound
+from bms.core.programs import ServableStatus
+
+Said = Callable[[], Mapping[str, ServableStatus]]
+"""What model servers last said of themselves, by replica."""
+
+
+class DeploymentViews:
+    def __init__(self, store: Store[DeploymentsTx], catalog: Catalog, clock: Clock, said: Said) -> None:
+        self._store = store
+        self._catalog = catalog
+        self._clock = clock
+        self._said = said
+
+    async def status(self, tenant: str, name: str) -> DeploymentStatus:
+        """Raises NotFound."""
+        async with self._store.read() as tx:
+            deployment = await tx.deployment(tenant, name)
+            if deployment is None:
+                raise NotFound(f"no deployment {name!r} in this tenant: list them with `bms deployment list`")
+            revision = await tx.revision(deployment.id, deployment.revision)
+            route = await tx.route(deployment.id)
+            replicas = await tx.replicas(deployment.id)
+        assert revision is not None, "made with the deployment"
+        assert route is not None, "made with the deployment"
+        desired = await resolve(deployment, revision, self._catalog)
+        return view(deployment, desired, route, replicas, self._said(), self._clock.now())

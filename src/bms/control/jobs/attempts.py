@@ -1,0 +1,207 @@
+"""The slow parts of an attempt: get ready and start, stop, collect and end. None holds a transaction meanwhile.
+
+Every effect on the row is made under the token the attempt was claimed with; once somebody else has taken it
+over, nothing of ours is written any more.
+"""
+
+import asyncio
+import logging
+import math
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from bms.control.jobs.endings import Ending, ending, settled
+from bms.control.jobs.history import History
+from bms.control.jobs.nouns import Job
+from bms.control.jobs.ports import AttemptFiles, JobsTx
+from bms.control.jobs.progress import clean, clean_result, shown
+from bms.control.jobs.service import job_event
+from bms.control.jobs.states import moved
+from bms.control.platform.clusters import Cluster
+from bms.control.platform.environments import Environments
+from bms.control.platform.transactions import Store
+from bms.control.platform.tree_cache import TreeCache
+from bms.core.clock import Clock
+from bms.core.errors import BmsError, DataLoss, ResourceExhausted, Unavailable
+from bms.core.programs import JobConfig, JobEvent, JobInput, JobResult
+from bms.core.workload import WorkloadSpec, WorkloadStatus
+
+log = logging.getLogger("bms.jobs")
+PREPARATION_S = 1800.0  # how long building an environment and fetching inputs may take
+NO_ROOM_S = 5.0  # pause after the cluster had no room
+PROGRAM = "bms.app.job"
+
+
+class Attempts:
+    def __init__(
+        self,
+        store: Store[JobsTx],
+        cluster: Cluster,
+        environments: Environments,
+        trees: TreeCache,
+        files: AttemptFiles,
+        history: History,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._cluster = cluster
+        self._environments = environments
+        self._trees = trees
+        self._files = files
+        self._history = history
+        self._clock = clock
+
+    async def prepare(self, job: Job) -> None:
+        """From "starting" to a workload that runs; a failed attempt where that can't be done."""
+        try:
+            async with asyncio.timeout(PREPARATION_S):
+                workload = await self._workload(job)
+        except Unavailable:
+            raise
+        except TimeoutError:
+            await self.conclude(
+                job, Ending(state="failed", error=f"it could not be got ready in {PREPARATION_S:.0f} s")
+            )
+            return
+        except (BmsError, OSError) as error:
+            await self.conclude(job, Ending(state="failed", error=f"it could not be got ready: {error}"))
+            return
+        if not await self._still_wanted(job):
+            return
+        try:
+            await self._cluster.start(workload)
+        except ResourceExhausted as error:
+            await self._release(job, str(error))
+        except BmsError as error:
+            await self.conclude(job, Ending(state="failed", error=f"it could not be started: {error}"))
+        else:
+            await self.note_started(job)
+
+    async def note_started(self, job: Job) -> None:
+        async with self._store.write() as tx:
+            current = await tx.held(job.id, job.token)
+            if current is None or current.state != "starting":
+                return
+            saved = await tx.save_job(moved(current, "running", self._clock.now()))
+            await tx.emit(job_event("job.started", saved, "system", self._clock, attempt=saved.attempt))
+
+    async def stop(self, job: Job, reason: str) -> None:
+        """The reason is durable before the deed, so that whoever collects knows it."""
+        if reason and not job.stopping:
+            async with self._store.write() as tx:
+                current = await tx.held(job.id, job.token)
+                if current is None:
+                    return
+                await tx.save_job(msgspec.structs.replace(current, stopping=reason))
+        await self._cluster.stop(job.workload)
+
+    async def collect(self, job: Job, status: WorkloadStatus | None) -> None:
+        """Ends the attempt by what it left. One that is not to be seen is looked for once more."""
+        if status is None:
+            status = (await self._cluster.observe()).get(job.workload)
+            if status is not None and status.state == "running":
+                return
+        result: JobResult | None = None
+        unreadable = ""
+        try:
+            found = await self._files.result(job.workload)
+            result = None if found is None else clean_result(found)
+        except DataLoss as error:
+            unreadable = str(error)
+        end = ending(job, status, result, unreadable)
+        if end.state == "succeeded" and not job.cancel_requested:
+            try:
+                output = await self._files.store_output(job.tenant, job.workload)
+                end = msgspec.structs.replace(end, output=output)
+            except Unavailable:
+                raise
+            except (BmsError, OSError) as error:
+                end = Ending(state="failed", error=f"its output could not be kept: {error}", metrics=end.metrics)
+        await self.conclude(job, end, b"" if result else await self._files.last_words(job.workload))
+
+    async def conclude(self, job: Job, end: Ending, unsaid: bytes = b"") -> None:
+        """Keeps the records, then commits the attempt's end, with its event, in one transaction."""
+        end = msgspec.structs.replace(end, error=clean(end.error))
+        kept: dict[str, Any] = {}
+        told: list[JobEvent] = []
+        if job.state != "queued":
+            told = await self._history.told(job)
+            kept = await self._kept(job, end, unsaid)
+        async with self._store.write() as tx:
+            current = await tx.held(job.id, job.token)
+            if current is None or current.state != job.state:
+                log.info("job %s was taken over: its end is not ours to tell", job.id)
+                return
+            ended = settled(shown(current, told), end, self._clock.now())
+            saved = await tx.save_job(msgspec.structs.replace(ended, **kept))
+            if saved.ended:
+                await tx.emit(job_event("job.ended", saved, "system", self._clock, state=saved.state))
+        await self._files.remove(job.workload)
+
+    async def _kept(self, job: Job, end: Ending, unsaid: bytes) -> dict[str, Any]:
+        last = f"{end.state}: {end.error}\n".encode() if end.error else b""
+        try:
+            return msgspec.structs.asdict(await self._history.keep(job, unsaid + last))
+        except Unavailable:
+            raise
+        except (BmsError, OSError):
+            # A full disk must not keep a job from ending: the end counts more than its log.
+            log.exception("the log of job %s could not be kept", job.id)
+            return {}
+
+    async def _workload(self, job: Job) -> WorkloadSpec:
+        spec, id = job.spec, job.workload
+        if spec.max_attempts > 1:
+            self._files.note(id, f"attempt {job.attempt} of {spec.max_attempts}")
+        environment = await self._environments.ensure(spec.environment, lambda line: self._files.note(id, line))
+        code = None if spec.code is None else await self._trees.path(job.tenant, spec.code)
+        inputs = tuple(
+            [
+                JobInput(name=given.name, directory=await self._trees.path(job.tenant, given.tree))
+                for given in spec.inputs
+            ]
+        )
+        config = JobConfig(
+            job=job.id,
+            attempt=job.attempt,
+            directory=self._cluster.directory(id),
+            entry=spec.entry,
+            code=code,
+            inputs=inputs,
+            parameters=spec.parameters,
+            threads=max(1, math.ceil(spec.resources.cpu)),
+        )
+        return WorkloadSpec(
+            id=id,
+            kind="job",
+            tenant=job.tenant,
+            owner=job.id,
+            epoch=job.token,
+            python=environment.python,
+            program=PROGRAM,
+            config=msgspec.to_builtins(config),
+            resources=spec.resources,
+        )
+
+    async def _still_wanted(self, job: Job) -> bool:
+        async with self._store.read() as tx:
+            current = await tx.job(job.tenant, job.id)
+        return (
+            current is not None
+            and current.token == job.token
+            and current.state == "starting"
+            and not current.cancel_requested
+        )
+
+    async def _release(self, job: Job, why: str) -> None:
+        """Back to the queue, the attempt uncounted, for nothing of it ran."""
+        async with self._store.write() as tx:
+            current = await tx.held(job.id, job.token)
+            if current is None or current.state != "starting":
+                return
+            later = self._clock.now() + timedelta(seconds=NO_ROOM_S)
+            back = moved(current, "queued", self._clock.now(), run_at=later)
+            words = clean(f"waits for room: {why}")
+            await tx.save_job(msgspec.structs.replace(back, attempt=current.attempt - 1, message=words))

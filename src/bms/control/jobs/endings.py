@@ -1,0 +1,82 @@
+"""How an attempt ended, and what that makes of its job. Pure."""
+
+import signal
+from datetime import datetime, timedelta
+
+import msgspec
+
+from bms.control.jobs.nouns import Job, JobState
+from bms.control.jobs.states import moved
+from bms.core.programs import JobResult
+from bms.core.workload import WorkloadStatus
+
+FIRST_PAUSE_S = 2.0
+LONGEST_PAUSE_S = 300.0
+STOPPED = "cancelled"  # what the harness says of a process that got SIGTERM, e.g. because the platform went down
+
+
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
+    """What one attempt came to. `output` is the digest of what it made, only of one that succeeded."""
+
+    state: JobState
+    error: str = ""
+    metrics: dict[str, float] = {}
+    report: dict[str, object] = {}
+    output: str | None = None
+
+
+def ending(job: Job, status: WorkloadStatus | None, result: JobResult | None, unreadable: str = "") -> Ending:
+    """What the end of a workload means. `status` None: the cluster knows nothing of it (any more);
+    `result` None: it left none, or, with `unreadable`, none that can be read."""
+
+    def ended(state: JobState, error: str = "") -> Ending:
+        if result is None:
+            return Ending(state=state, error=error)
+        return Ending(state=state, error=error, metrics=result.metrics, report=result.report)
+
+    if job.stopping:
+        return ended("failed", job.stopping)
+    if result is not None and result.state == "succeeded":
+        return ended("succeeded")
+    if status is not None and status.verdict:
+        return ended("failed", status.verdict)
+    if result is not None and result.error == STOPPED and not job.cancel_requested:
+        return ended("lost", "its process was stopped from outside before it was done")
+    if result is not None:
+        return ended("failed", result.error or "it failed and did not say why")
+    if unreadable:
+        return ended("failed", unreadable)
+    if status is None or status.exit_code is None:
+        return ended("lost", "its process vanished without a result")
+    return ended("failed", f"its process ended {exit_text(status.exit_code)} and left no result")
+
+
+def settled(job: Job, end: Ending, now: datetime) -> Job:
+    """The job after an attempt's end: cancelled if that was asked for, queued again while attempts are left,
+    else in the ending's own terminal state."""
+    job = msgspec.structs.replace(job, metrics={**job.metrics, **end.metrics})
+    if job.cancel_requested:
+        return moved(job, "cancelled", now, error="cancelled on request")
+    if end.state in ("failed", "lost") and job.attempt < job.spec.max_attempts:
+        pause = pause_s(job.attempt)
+        again = moved(job, "queued", now, error=end.error, run_at=now + timedelta(seconds=pause))
+        words = f"attempt {job.attempt} of {job.spec.max_attempts} {end.state}; the next in {pause:.0f} s"
+        return msgspec.structs.replace(again, message=words, progress=0.0, metrics={})
+    done = moved(job, end.state, now, error=end.error)
+    progress = 1.0 if end.state == "succeeded" else job.progress
+    return msgspec.structs.replace(done, report=end.report, output=end.output, progress=progress)
+
+
+def pause_s(attempt: int) -> float:
+    """Seconds between the end of `attempt` (counted from 1) and the next: doubled each time."""
+    return min(LONGEST_PAUSE_S, FIRST_PAUSE_S * float(1 << max(0, min(attempt, 32) - 1)))
+
+
+def exit_text(code: int) -> str:
+    """An exit code for people; negative codes are signals."""
+    if code >= 0:
+        return f"with exit code {code}"
+    try:
+        return f"by signal {-code} ({signal.Signals(-code).name})"
+    except ValueError:
+        return f"by signal {-code}"

@@ -1,0 +1,111 @@
+"""A job's log and events from its first attempt to now: kept blobs, then what the present attempt is writing."""
+
+from collections.abc import AsyncIterator
+
+import msgspec
+
+from bms.control.jobs.nouns import Job, LogPart
+from bms.control.jobs.ports import AttemptFiles, Record
+from bms.control.jobs.progress import parse_lines, whole_lines
+from bms.control.platform.objects import ObjectStore
+from bms.core.programs import JobEvent
+
+LOG_KEPT = 4 << 20  # bytes of a log that outlive its job: the last ones
+EVENTS_KEPT = 4 << 20  # bytes of events, the first ones, so that their numbers stay
+_PIECE = 1 << 20
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be noted in the row beside an attempt's end."""
+
+    log: str | None
+    log_start: int
+    events: str | None
+
+
+class History:
+    def __init__(self, objects: ObjectStore, files: AttemptFiles) -> None:
+        self._objects = objects
+        self._files = files
+
+    async def log(self, job: Job, offset: int, limit: int) -> LogPart:
+        """Up to `limit` bytes from `offset` on, or from where the kept log begins if that is later."""
+        offset = max(offset, job.log_start)
+        kept = await self._size(job, job.log)
+        at = offset - job.log_start
+        content = b""
+        if job.log is not None and at < kept:
+            content = await self._blob(job, job.log, at, limit)
+        elif _writing(job):
+            live = await self._files.size(job.workload, "log")
+            at = min(at, kept + live)  # a log may have been cut since it was read up to `offset`
+            content = await self._files.read(job.workload, "log", at - kept, limit)
+        else:
+            at = kept
+        return LogPart(content=content, next=job.log_start + at + len(content), state=job.state)
+
+    async def events(self, job: Job, after: int, limit: int) -> list[JobEvent]:
+        """Up to `limit` events, the first `after` left out."""
+        earlier = b"" if job.events is None else await self._blob(job, job.events, 0, EVENTS_KEPT)
+        present = await self.told(job) if _writing(job) else []
+        return (parse_lines(earlier) + present)[after : after + limit]
+
+    async def told(self, job: Job) -> list[JobEvent]:
+        """The events of the present attempt alone."""
+        content = await self._files.read(job.workload, "events", 0, EVENTS_KEPT)
+        return parse_lines(content[: whole_lines(content, EVENTS_KEPT)])
+
+    async def keep(self, job: Job, last_words: bytes = b"") -> Kept:
+        """Makes blobs of both, the present attempt included; it must not be writing any more."""
+        log, log_start = await self._keep_log(job, last_words)
+        return Kept(log=log, log_start=log_start, events=await self._keep_events(job))
+
+    async def _keep_log(self, job: Job, last_words: bytes) -> tuple[str | None, int]:
+        kept = await self._size(job, job.log)
+        live = await self._files.size(job.workload, "log")
+        skipped = max(0, kept + live - LOG_KEPT)
+
+        async def chunks() -> AsyncIterator[bytes]:
+            if job.log is not None and skipped < kept:
+                yield await self._blob(job, job.log, skipped, LOG_KEPT)
+            at = max(0, skipped - kept)
+            while at < live and (piece := await self._read(job, "log", at, min(_PIECE, live - at))):
+                at += len(piece)
+                yield piece
+            yield last_words
+
+        if kept + live + len(last_words) == 0:
+            return None, job.log_start
+        return (await self._objects.put(job.tenant, chunks())).digest, job.log_start + skipped
+
+    async def _keep_events(self, job: Job) -> str | None:
+        earlier = b"" if job.events is None else await self._blob(job, job.events, 0, EVENTS_KEPT)
+        live = await self._read(job, "events", 0, EVENTS_KEPT)
+        content = (earlier + live)[:EVENTS_KEPT]
+        content = content[: whole_lines(content, EVENTS_KEPT)]
+        if not content:
+            return None
+        return (await self._objects.put(job.tenant, _once(content))).digest
+
+    async def _read(self, job: Job, record: Record, offset: int, limit: int) -> bytes:
+        return await self._files.read(job.workload, record, offset, limit)
+
+    async def _size(self, job: Job, digest: str | None) -> int:
+        blob = None if digest is None else await self._objects.stat(job.tenant, digest)
+        return 0 if blob is None else blob.size
+
+    async def _blob(self, job: Job, digest: str, offset: int, limit: int) -> bytes:
+        content = bytearray()
+        async for chunk in self._objects.read(job.tenant, digest, offset):
+            content += chunk
+            if len(content) >= limit:
+                break
+        return bytes(content[:limit])
+
+
+def _writing(job: Job) -> bool:
+    return job.state in ("starting", "running")
+
+
+async def _once(content: bytes) -> AsyncIterator[bytes]:
+    yield content

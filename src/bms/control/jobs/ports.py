@@ -1,0 +1,123 @@
+"""What the jobs feature needs: rows, and the files its processes leave behind."""
+
+from datetime import datetime
+from typing import Literal, Protocol
+
+import msgspec
+
+from bms.control.jobs.nouns import Job, JobState
+from bms.core.events import EventSink
+from bms.core.pages import Page, PageRequest
+from bms.core.programs import JobResult
+
+Record = Literal["log", "events"]
+
+
+class LiveJob(msgspec.Struct, frozen=True, kw_only=True):
+    """A job that has not ended, with the scheduler that last claimed it and until when that counts."""
+
+    job: Job
+    holder: str | None
+    leased_until: datetime | None
+
+
+class References(msgspec.Struct, frozen=True, kw_only=True):
+    """Digests a tenant's jobs still need: of trees, and of single blobs. Inputs count only until a job has ended;
+    they belong to data sets and models, which may go."""
+
+    trees: frozenset[str]
+    blobs: frozenset[str]
+
+
+class JobsTx(EventSink, Protocol):
+    """Repository of jobs inside one transaction.
+
+    Fencing: `claim` and `adopt` raise the row's token in one statement, and only if the row is still as `job`
+    says and no other holder's lease is live; whoever holds an older token can change nothing any more.
+    """
+
+    async def job(self, tenant: str, id: str) -> Job | None: ...
+
+    async def jobs(
+        self,
+        tenant: str,
+        page: PageRequest,
+        *,
+        state: JobState | None = None,
+        kind: str | None = None,
+        subject: str | None = None,
+    ) -> Page[Job]:
+        """Newest first; filters match exactly."""
+        ...
+
+    async def add_job(self, job: Job) -> None:
+        """Raises AlreadyExists for an id in use."""
+        ...
+
+    async def locked(self, tenant: str, id: str) -> Job | None:
+        """The job, which nobody else changes until this transaction ends."""
+        ...
+
+    async def held(self, id: str, token: int) -> Job | None:
+        """The job, locked, if it has not ended and `token` is still its token."""
+        ...
+
+    async def save_job(self, job: Job) -> Job:
+        """Raises Aborted unless revision and token are still the stored ones."""
+        ...
+
+    async def live(self, now: datetime, queued_per_tenant: int) -> list[LiveJob]:
+        """Of all tenants: every job starting or running, and of each tenant the oldest queued ones that are due."""
+        ...
+
+    async def claim(self, job: Job, holder: str, until: datetime) -> Job | None:
+        """The queued job in its next attempt, "starting"; None where somebody else was first."""
+        ...
+
+    async def adopt(self, job: Job, holder: str, until: datetime, now: datetime) -> Job | None:
+        """The same attempt with a token of ours; None unless the lease on it has expired or is `holder`'s own."""
+        ...
+
+    async def renew(self, holder: str, until: datetime) -> None:
+        """Moves the end of the leases on all live jobs of `holder`."""
+        ...
+
+    async def references(self, tenant: str) -> References: ...
+
+
+class AttemptFiles(Protocol):
+    """What an attempt writes, by its workload's id. A job's process writes what it likes there: nothing is
+    trusted, no link is followed, sizes are bounded."""
+
+    def note(self, workload: str, line: str) -> None:
+        """Adds a line of ours to the log, before what the workload itself writes there. From any thread."""
+        ...
+
+    async def size(self, workload: str, record: Record) -> int:
+        """Bytes so far; 0 when there is nothing."""
+        ...
+
+    async def read(self, workload: str, record: Record, offset: int, limit: int) -> bytes: ...
+
+    async def last_words(self, workload: str) -> bytes:
+        """What the process said outside of its log, if it ended before it could open that: at most 16 KiB."""
+        ...
+
+    async def result(self, workload: str) -> JobResult | None:
+        """None when there is none. Raises DataLoss for one that can't be read."""
+        ...
+
+    async def store_output(self, tenant: str, workload: str) -> str | None:
+        """Makes the files below the output directory a tree of the tenant; its digest, None without files.
+
+        Raises InvalidArgument for links, devices and names no tree may have, ResourceExhausted without room.
+        """
+        ...
+
+    async def remove(self, workload: str) -> None:
+        """Removes the lines noted for it."""
+        ...
+
+    async def noted(self) -> frozenset[str]:
+        """Workloads that lines are kept for."""
+        ...

@@ -1,0 +1,48 @@
+"""Which queued jobs start next: fair between tenants, oldest first within one, within the capacity. Pure."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from bms.control.jobs.nouns import Capacity, Job
+from bms.core.resources import size_text
+
+
+def too_large(job: Job, capacity: Capacity) -> str:
+    """Why `job` can never run here; empty if it can. CPU is shared, so too many cores only mean running alone."""
+    memory = job.spec.resources.memory
+    if memory > capacity.memory:
+        return f"it asks for {size_text(memory)} of memory, jobs have {size_text(capacity.memory)}: ask for less"
+    return ""
+
+
+def next_to_start(queued: Sequence[Job], active: Sequence[Job], capacity: Capacity) -> list[Job]:
+    """The jobs of `queued` (all due) to start beside the `active` ones, in order.
+
+    The tenant with the fewest active jobs comes first, the one whose oldest job waits longest on a tie. Where
+    that job finds no room, nothing smaller overtakes it: else a large one might wait for ever.
+    """
+    waiting: dict[str, list[Job]] = {}
+    for job in sorted(queued, key=_age, reverse=True):
+        waiting.setdefault(job.tenant, []).append(job)
+    running = Counter(job.tenant for job in active)
+    cpu = sum(job.spec.resources.cpu for job in active)
+    memory = sum(job.spec.resources.memory for job in active)
+    chosen: list[Job] = []
+    while waiting and len(active) + len(chosen) < capacity.jobs:
+        tenant = min(waiting, key=lambda name: (running[name], _age(waiting[name][-1])))
+        job = waiting[tenant][-1]
+        cpu += job.spec.resources.cpu
+        memory += job.spec.resources.memory
+        alone = not active and not chosen
+        if not alone and (cpu > capacity.cpu or memory > capacity.memory):
+            break
+        chosen.append(job)
+        running[tenant] += 1
+        waiting[tenant].pop()
+        if not waiting[tenant]:
+            del waiting[tenant]
+    return chosen
+
+
+def _age(job: Job) -> tuple[float, str]:
+    return (job.created_at.timestamp(), job.id)

@@ -1,0 +1,128 @@
+"""Conversion of a version to another format by a job that proves the outputs equal within a tolerance."""
+
+import msgspec
+
+from bms.control.datasets.service import DatasetService
+from bms.control.jobs.nouns import Job, JobSpec, TreeInput
+from bms.control.jobs.service import JobService
+from bms.control.models.nouns import Lineage, Version
+from bms.control.models.service import ModelService
+from bms.control.platform.environments import EnvironmentSpec
+from bms.control.training.nouns import Register
+from bms.core.errors import AlreadyExists, FailedPrecondition, InvalidArgument
+from bms.core.events import Event
+from bms.core.programs import ServableConfig
+from bms.core.resources import Resources
+
+
+class Converter(msgspec.Struct, frozen=True, kw_only=True):
+    """One way from a runtime's format to another, and what it needs installed beside the parent's requirements."""
+
+    source: str
+    target: str
+    requirements: tuple[str, ...]
+
+
+CONVERTERS = (
+    Converter(
+        source="sklearn",
+        target="onnx",
+        requirements=("skl2onnx>=1.20,<2", "onnx>=1.20,<2", "onnxruntime>=1.20,<2", "pillow>=11"),
+    ),
+)
+TARGETS = {converter.target for converter in CONVERTERS}
+TOLERANCE = 1e-5  # largest absolute difference of any output on real rows; skl2onnx's models stay under 7e-7
+
+
+class ConversionService:
+    """Submits conversions, by hand or as a training asked for them."""
+
+    def __init__(self, jobs: JobService, models: ModelService, datasets: DatasetService) -> None:
+        self._jobs = jobs
+        self._models = models
+        self._datasets = datasets
+
+    async def convert(
+        self, tenant: str, by: str, model: str, number: int, target: str, *, tolerance: float = TOLERANCE, id: str = ""
+    ) -> Job:
+        """A job that makes a child of a ready version; asked twice with one `id`, it is the same job.
+
+        Raises InvalidArgument where there is no way to `target`, FailedPrecondition when the version is not
+        ready or names no data set to prove the equality on.
+        """
+        version = await self._models.version(tenant, model, number)
+        if version.state != "ready":
+            raise FailedPrecondition(f"version {number} of {model!r} is {version.state}, only ready ones are converted")
+        if not 0 < tolerance <= 0.1:
+            raise InvalidArgument(f"tolerance is {tolerance}, expected more than 0 and at most 0.1")
+        converter = _converter(version, target)
+        if not version.lineage.datasets:
+            raise FailedPrecondition(
+                f"version {number} of {model!r} names no data set: its child can't be proved equal"
+            )
+        data = await self._datasets.resolve(tenant, version.lineage.datasets[0])
+        assert data.tree is not None
+        spec = JobSpec(
+            kind="convert",
+            entry="task:convert",
+            inputs=(
+                TreeInput(name="artifact", tree=version.artifact, reference=f"{model}@{number}"),
+                TreeInput(name="data", tree=data.tree, reference=data.reference),
+            ),
+            parameters={
+                "servable": msgspec.to_builtins(servable_config(version)),
+                "target": target,
+                "tolerance": tolerance,
+            },
+            environment=EnvironmentSpec(
+                requirements=(*version.environment.requirements, *converter.requirements),
+                python=version.environment.python,
+            ),
+            resources=Resources(cpu=1, memory=4 * 2**30),
+            timeout_s=900,
+            subject=version.id,
+            then={
+                "register": Register(
+                    model=model,
+                    lineage=Lineage(parent=number, relation="converted", datasets=version.lineage.datasets),
+                )
+            },
+        )
+        try:
+            return await self._jobs.submit(tenant, by, f"convert-{target}", spec, id=id or None)
+        except AlreadyExists:
+            return await self._jobs.get(tenant, id)
+
+    async def on_version_ready(self, event: Event) -> None:
+        """Handles `version.ready`: what the training that made it asked to be converted, is."""
+        version = await self._models.version_by_id(event.tenant, event.subject)
+        if version.lineage.job is None:
+            return
+        job = await self._jobs.get(event.tenant, version.lineage.job)
+        register = job.spec.then.get("register")
+        if register is None:
+            return
+        for target in msgspec.convert(register, Register).convert:
+            id = f"job_{target}_{version.id}"  # the same again if this event is handled twice
+            await self.convert(event.tenant, version.created_by, version.model, version.number, target, id=id)
+
+
+def servable_config(version: Version) -> ServableConfig:
+    """How a job's program loads the version; the directory is the job's input `artifact`."""
+    return ServableConfig(
+        runtime=version.runtime,
+        directory="",
+        model=version.model,
+        version=version.number,
+        signatures=version.signatures,
+        preprocess=version.preprocess,
+        allow_pickle=version.allow_pickle,
+    )
+
+
+def _converter(version: Version, target: str) -> Converter:
+    for converter in CONVERTERS:
+        if (converter.source, converter.target) == (version.runtime, target):
+            return converter
+    ways = ", ".join(f"{known.source} to {known.target}" for known in CONVERTERS)
+    raise InvalidArgument(f"no way from {version.runtime!r} to {target!r}: there is {ways}")

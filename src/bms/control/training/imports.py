@@ -1,0 +1,61 @@
+"""Imports of data sets as jobs: from `dataset.import_requested` to a version that is ready or failed."""
+
+from bms.control.datasets.importing import import_job
+from bms.control.datasets.nouns import DatasetVersion
+from bms.control.datasets.service import DatasetService
+from bms.control.jobs.nouns import JobSpec, TreeInput
+from bms.control.jobs.service import JobService
+from bms.control.platform.environments import EnvironmentSpec
+from bms.core.errors import AlreadyExists, BmsError
+from bms.core.events import Event
+from bms.core.resources import Resources
+
+KIND = "import"
+
+
+class Imports:
+    """Handles `dataset.import_requested` and `job.ended`."""
+
+    def __init__(self, jobs: JobService, datasets: DatasetService) -> None:
+        self._jobs = jobs
+        self._datasets = datasets
+
+    async def on_import_requested(self, event: Event) -> None:
+        version = await self._datasets.version_by_id(event.tenant, event.subject)
+        if version.state != "importing":
+            return
+        id = f"job_import_{version.id}"
+        try:
+            await self._jobs.submit(version.tenant, version.created_by, import_job(version).name, _spec(version), id=id)
+        except AlreadyExists:
+            pass  # submitted before a crash
+        except BmsError as error:
+            await self._datasets.finish_import(version.tenant, version.id, tree=None, report={}, reason=error.message)
+            return
+        await self._datasets.note_job(version.tenant, version.id, id)
+
+    async def on_job_ended(self, event: Event) -> None:
+        job = await self._jobs.get(event.tenant, event.subject)
+        if job.spec.kind != KIND:
+            return
+        reason = "" if job.state == "succeeded" else job.error or f"its import ended as {job.state}"
+        await self._datasets.finish_import(
+            job.tenant, job.spec.subject, tree=job.output, report=job.report, reason=reason
+        )
+
+
+def _spec(version: DatasetVersion) -> JobSpec:
+    wanted = import_job(version)
+    return JobSpec(
+        kind=KIND,
+        entry=wanted.entry,
+        inputs=tuple(
+            TreeInput(name=name, tree=tree, reference=version.reference) for name, tree in wanted.inputs.items()
+        ),
+        parameters=wanted.parameters,
+        environment=EnvironmentSpec(requirements=wanted.requirements),
+        resources=Resources(cpu=1, memory=4 * 2**30),
+        timeout_s=3600,
+        max_attempts=2,
+        subject=wanted.subject,
+    )

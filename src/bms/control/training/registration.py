@@ -1,0 +1,67 @@
+"""When a job that was to make a version succeeded, its output becomes one."""
+
+import msgspec
+
+from bms.control.jobs.nouns import Job
+from bms.control.jobs.service import JobService
+from bms.control.models.nouns import NewVersion
+from bms.control.models.service import ModelService
+from bms.control.platform.objects import ObjectStore
+from bms.control.platform.trees import FileEntry, Tree, get_tree, put_tree, tree_of
+from bms.control.training.nouns import MadeVersion, Register
+from bms.core.errors import InvalidArgument
+from bms.core.events import Event
+
+MODEL = "model/"
+CARD = "version.json"
+MAX_CARD = 1 << 20
+
+
+class Registration:
+    """Handles `job.ended`: output/model and output/version.json → a version in state verifying."""
+
+    def __init__(self, jobs: JobService, models: ModelService, objects: ObjectStore) -> None:
+        self._jobs = jobs
+        self._models = models
+        self._objects = objects
+
+    async def on_job_ended(self, event: Event) -> None:
+        job = await self._jobs.get(event.tenant, event.subject)
+        if job.state != "succeeded" or "register" not in job.spec.then:
+            return
+        register = msgspec.convert(job.spec.then["register"], Register)
+        if await self._models.version_of_job(job.tenant, register.model, job.id) is not None:
+            return  # handled before a crash
+        if job.output is None:
+            raise InvalidArgument(f"job {job.id} was to make a version but left no output")
+        output = await get_tree(self._objects, job.tenant, job.output)
+        made = await self._card(job, output)
+        files = [
+            FileEntry(path=file.path.removeprefix(MODEL), digest=file.digest, size=file.size)
+            for file in output.files
+            if file.path.startswith(MODEL)
+        ]
+        if not files:
+            raise InvalidArgument(f"job {job.id} left nothing in output/model: save the model's files there")
+        tree = await put_tree(self._objects, job.tenant, tree_of(files))
+        new = NewVersion(
+            runtime=made.runtime,
+            labels=made.labels,
+            preprocess=made.preprocess,
+            signatures=made.signatures,
+            environment=made.environment,
+            metadata=made.metadata,
+            metrics=job.metrics,
+            lineage=msgspec.structs.replace(register.lineage, job=job.id),
+        )
+        await self._models.register(job.tenant, register.model, tree, new, job.created_by, create=True)
+
+    async def _card(self, job: Job, output: Tree) -> MadeVersion:
+        for file in output.files:
+            if file.path == CARD and file.size <= MAX_CARD:
+                chunks = [chunk async for chunk in self._objects.read(job.tenant, file.digest)]
+                try:
+                    return msgspec.json.decode(b"".join(chunks), type=MadeVersion)
+                except msgspec.DecodeError as error:
+                    raise InvalidArgument(f"output/{CARD} of job {job.id} is not a version's card: {error}") from error
+        raise InvalidArgument(f"job {job.id} left no output/{CARD}: write at least {{'runtime': ...}} there")

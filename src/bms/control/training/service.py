@@ -1,0 +1,113 @@
+"""Use cases of training: from a request to a resolved job."""
+
+from collections.abc import AsyncIterator
+
+from bms.control.datasets.service import DatasetService
+from bms.control.jobs.nouns import Job, JobSpec, TreeInput
+from bms.control.jobs.service import JobService
+from bms.control.models.nouns import Lineage
+from bms.control.platform.environments import EnvironmentSpec
+from bms.control.platform.objects import ObjectStore
+from bms.control.platform.trees import FileEntry, get_tree, put_tree, tree_of
+from bms.control.training.nouns import Recipe, Register, Training
+from bms.control.training.ports import Recipes
+from bms.core.digest import of_bytes
+from bms.core.errors import InvalidArgument, NotFound
+from bms.core.ids import check_name
+from bms.core.principal import Principal
+from bms.core.resources import Resources
+
+
+class TrainingService:
+    """Turns what people ask for into jobs that name every byte they will read."""
+
+    def __init__(
+        self, jobs: JobService, datasets: DatasetService, objects: ObjectStore, recipes: Recipes, conversions: set[str]
+    ) -> None:
+        self._jobs = jobs
+        self._datasets = datasets
+        self._objects = objects
+        self._recipes = recipes
+        self._conversions = conversions
+
+    def recipes(self) -> list[Recipe]:
+        return self._recipes.all()
+
+    async def submit(self, by: Principal, wanted: Training) -> Job:
+        """Raises InvalidArgument for a contradictory request, NotFound for an unknown recipe, data set or tree."""
+        inputs, references = await self._inputs(by.tenant, wanted.datasets)
+        recipe = self._recipe(wanted)
+        if recipe is None:
+            code, entry = await self._own_code(by.tenant, wanted)
+        else:
+            code, entry = await self._recipe_code(by.tenant, recipe), recipe.entry
+        defaults = recipe.parameters if recipe else {}
+        if recipe and (unknown := sorted(set(wanted.parameters) - set(defaults))):
+            raise InvalidArgument(
+                f"recipe {recipe.name!r} has no parameter {', '.join(unknown)}: it takes {', '.join(sorted(defaults))}"
+            )
+        spec = JobSpec(
+            kind="train",
+            entry=entry,
+            code=code,
+            inputs=inputs,
+            parameters={**defaults, **wanted.parameters},
+            environment=wanted.environment or (recipe.environment if recipe else EnvironmentSpec()),
+            resources=wanted.resources or (recipe.resources if recipe else Resources()),
+            timeout_s=wanted.timeout_s,
+            max_attempts=wanted.max_attempts,
+            then=self._then(wanted, recipe, references),
+        )
+        name = wanted.name or (f"train-{recipe.name}" if recipe else "train")
+        return await self._jobs.submit(by.tenant, by.user, check_name("job", name), spec)
+
+    def _recipe(self, wanted: Training) -> Recipe | None:
+        if (wanted.recipe is None) == (wanted.code is None):
+            raise InvalidArgument("say either `recipe`, or `code` with `entry`: exactly one of them")
+        if wanted.recipe is None:
+            return None
+        recipe = self._recipes.find(wanted.recipe)
+        if recipe is None:
+            known = ", ".join(known.name for known in self._recipes.all())
+            raise NotFound(f"no recipe {wanted.recipe!r}: there are {known}")
+        return recipe
+
+    async def _inputs(self, tenant: str, datasets: dict[str, str]) -> tuple[tuple[TreeInput, ...], tuple[str, ...]]:
+        inputs = []
+        for name, reference in sorted(datasets.items()):
+            version = await self._datasets.resolve(tenant, reference)
+            assert version.tree is not None, "a ready version has a tree"
+            inputs.append(TreeInput(name=check_name("input", name), tree=version.tree, reference=version.reference))
+        return tuple(inputs), tuple(entry.reference for entry in inputs)
+
+    async def _own_code(self, tenant: str, wanted: Training) -> tuple[str, str]:
+        assert wanted.code is not None
+        if not wanted.entry:
+            raise InvalidArgument("`entry` is missing: name the script to run, a path in the uploaded code")
+        tree = await get_tree(self._objects, tenant, wanted.code)
+        if wanted.entry not in {file.path for file in tree.files}:
+            raise InvalidArgument(f"entry {wanted.entry[:80]!r} is not a file of the uploaded code")
+        return wanted.code, wanted.entry
+
+    async def _recipe_code(self, tenant: str, recipe: Recipe) -> str:
+        """A recipe's code becomes a tree of the tenant like any other, so that the job can always be repeated."""
+        entries = []
+        for path, content in self._recipes.files(recipe.name).items():
+            await self._objects.put(tenant, _once(content), of_bytes(content))
+            entries.append(FileEntry(path=path, digest=of_bytes(content), size=len(content)))
+        return await put_tree(self._objects, tenant, tree_of(entries))
+
+    def _then(self, wanted: Training, recipe: Recipe | None, references: tuple[str, ...]) -> dict[str, object]:
+        if wanted.model is None:
+            return {}
+        convert = wanted.convert if wanted.convert is not None else (recipe.convert if recipe else ())
+        if unknown := sorted(set(convert) - self._conversions):
+            raise InvalidArgument(f"cannot convert to {', '.join(unknown)}: use {', '.join(sorted(self._conversions))}")
+        register = Register(
+            model=check_name("model", wanted.model), convert=convert, lineage=Lineage(datasets=references)
+        )
+        return {"register": register}
+
+
+async def _once(content: bytes) -> AsyncIterator[bytes]:
+    yield content

@@ -1,0 +1,141 @@
+"""JSON values to arrays of a declared type and back, refusing what does not fit instead of guessing."""
+
+import base64
+import binascii
+import json
+import types
+from collections.abc import Callable
+from functools import lru_cache
+from typing import cast
+
+import msgspec
+import numpy as np
+import orjson
+
+from bms.core.errors import InvalidArgument
+from bms.core.tensor import NUMPY, Array
+from bms.protocols.json_values import JsonValue, ValueDecoder
+
+MAX_RANK = 16
+_NARROW = frozenset({"FP16", "FP32"})
+
+
+class Base64(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Bytes as TF Serving's JSON writes them."""
+
+    b64: str
+
+
+def array_of(value: JsonValue, dtype: str, rank: int, what: str) -> Array:
+    """The array of `dtype` with `rank` dimensions that `value` writes as nested lists.
+
+    BYTES elements are strings (their UTF-8) or `{"b64": …}`. Raises InvalidArgument, naming the tensor by `what`,
+    for another depth, another type, numbers out of range, or rows of different lengths.
+    """
+    try:
+        nested = _decoder(dtype, rank)(value)
+    except RecursionError:
+        raise InvalidArgument(f"{what!r} is nested too deeply: it must be {dtype}, {rank} lists deep") from None
+    except msgspec.DecodeError as error:
+        raise InvalidArgument(f"{what!r} must be {dtype}, nested {rank} lists deep: {error}") from None
+    try:
+        if dtype in _NARROW:
+            with np.errstate(over="raise"):
+                array: Array = np.array(nested, dtype=NUMPY[dtype])
+        else:
+            array = np.array(nested, dtype=NUMPY[dtype])
+    except (OverflowError, FloatingPointError):
+        raise InvalidArgument(f"{what!r} holds a number that {dtype} cannot hold") from None
+    except ValueError:
+        raise _ragged(what) from None
+    if array.ndim != rank:
+        if array.size == 0:
+            raise InvalidArgument(f"{what!r} is empty: send at least one element")
+        raise _ragged(what)
+    return _contents(array, what) if dtype == "BYTES" else array
+
+
+def text_values(array: Array, as_base64: bool) -> object:
+    """A BYTES array as nested lists of strings; `{"b64": …}` where asked for, and for elements that are not UTF-8."""
+    flat = np.empty(array.size, dtype=object)
+    for index, item in enumerate(array.ravel()):
+        flat[index] = _text(item if isinstance(item, bytes) else str(item).encode(), as_base64)
+    return flat.reshape(array.shape).tolist()
+
+
+def dump(value: object) -> bytes:
+    """JSON of dicts, lists, text and arrays; float32 in its own shortest digits, NaN and Infinity bare."""
+    encoded = orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY, default=_default)
+    if b"null" in encoded and not _finite(value):  # orjson writes null where JSON has no word for a number
+        return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":")).encode()
+    return encoded
+
+
+def _ragged(what: str) -> InvalidArgument:
+    return InvalidArgument(f"{what!r} has rows of different lengths: lists of one level must be equally long")
+
+
+@lru_cache(maxsize=256)
+def _decoder(dtype: str, rank: int) -> ValueDecoder[object]:
+    if dtype not in NUMPY:
+        raise InvalidArgument(f"unknown data type {dtype!r}: use one of {', '.join(NUMPY)}")
+    if rank > MAX_RANK:
+        raise InvalidArgument(f"a tensor has {rank} dimensions; at most {MAX_RANK} can be written as JSON")
+    kind: object = str | Base64 if dtype == "BYTES" else bool if dtype == "BOOL" else int
+    if dtype.startswith("FP"):
+        kind = float
+    for _ in range(rank):
+        kind = types.GenericAlias(list, (kind,))
+    return ValueDecoder(kind, kind)
+
+
+def _contents(array: Array, what: str) -> Array:
+    out = np.empty(array.size, dtype=object)
+    for index, item in enumerate(array.ravel()):
+        if isinstance(item, str):
+            out[index] = item.encode()
+            continue
+        try:
+            out[index] = base64.b64decode(cast(Base64, item).b64, validate=True)
+        except (binascii.Error, ValueError):
+            raise InvalidArgument(f"{what!r} holds a b64 value that is not base64") from None
+    return out.reshape(array.shape)
+
+
+def _text(content: bytes, as_base64: bool) -> object:
+    if not as_base64:
+        try:
+            return content.decode()
+        except UnicodeDecodeError:
+            pass  # no string could carry it back: base64 can
+    return {"b64": base64.b64encode(content).decode()}
+
+
+def _default(value: object) -> object:
+    if isinstance(value, np.ndarray):  # of no dimensions, or not contiguous
+        return value[()] if value.ndim == 0 else np.ascontiguousarray(value)
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")
+
+
+def _walk(value: object, visit: Callable[[Array | np.generic], object]) -> object:
+    if isinstance(value, dict):
+        return {key: _walk(item, visit) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_walk(item, visit) for item in value]
+    return visit(value) if isinstance(value, np.ndarray | np.generic) else value
+
+
+def _finite(value: object) -> bool:
+    found: list[bool] = []
+    _walk(value, lambda item: found.append(item.dtype.kind != "f" or bool(np.isfinite(item).all())))
+    return all(found)
+
+
+def _plain(value: object) -> object:
+    def plain(item: Array | np.generic) -> object:
+        if item.dtype.kind != "f" or item.dtype.itemsize == 8:
+            return item.tolist()
+        shortest = [float(str(number)) for number in np.ravel(item)]
+        return np.array(shortest, dtype=np.float64).reshape(item.shape).tolist()
+
+    return _walk(value, plain)

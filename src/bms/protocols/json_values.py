@@ -1,0 +1,107 @@
+"""Parts of a JSON body that are not decoded yet, because how depends on what else the body says.
+
+A `JsonValue` is `msgspec.Raw` from the fast parser, or a plain Python object where the body held bare NaN or
+Infinity, which only the slow parser reads. A body's struct is generic in it: `Body[msgspec.Raw]`, `Body[Any]`.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+import msgspec
+
+from bms.core.errors import InvalidArgument
+
+JsonValue = object
+T = TypeVar("T")
+_FIRST = re.compile(rb"\s*(\S)")
+_SECOND = re.compile(rb"\s*\[\s*(\S)")
+_NOT_FINITE = (b"NaN", b"Infinity")
+
+
+class BodyDecoder(Generic[T]):
+    """Decodes whole bodies into one struct: `fast` names it with Raw fields, `slow` with any."""
+
+    def __init__(self, fast: type[T], slow: type[T]) -> None:
+        self._decode: Callable[[bytes | memoryview], T] = msgspec.json.Decoder(fast).decode
+        self._slow = slow
+
+    def __call__(self, body: bytes | memoryview) -> T:
+        """Raises InvalidArgument with the parser's reason."""
+        try:
+            return self._decode(body)
+        except RecursionError:
+            raise InvalidArgument("the body is nested too deeply: tensors nest at most 16 lists") from None
+        except msgspec.ValidationError as error:
+            raise InvalidArgument(f"the body is not what was expected: {error}") from None
+        except msgspec.DecodeError as error:
+            data = bytes(body)
+            if any(word in data for word in _NOT_FINITE):
+                return self._decode_slowly(data)
+            raise InvalidArgument(f"the body is not JSON: {error}") from None
+
+    def _decode_slowly(self, data: bytes) -> T:
+        try:
+            return msgspec.convert(json.loads(data), type=self._slow)
+        except (ValueError, RecursionError) as error:
+            raise InvalidArgument(f"the body is not what was expected: {error}") from None
+
+
+class ValueDecoder(Generic[T]):
+    """Decodes one undecoded value, whichever parser it came from."""
+
+    def __init__(self, fast: object, slow: object) -> None:
+        self.raw: Callable[[msgspec.Raw], T] = msgspec.json.Decoder(fast).decode  # type: ignore[arg-type]
+        self._slow = slow
+
+    def __call__(self, value: JsonValue) -> T:
+        """Raises msgspec.DecodeError or RecursionError."""
+        if isinstance(value, msgspec.Raw):
+            return self.raw(value)
+        return msgspec.convert(value, type=self._slow)  # type: ignore[no-any-return]
+
+
+_OBJECT: ValueDecoder[dict[str, JsonValue]] = ValueDecoder(dict[str, msgspec.Raw], dict[str, object])
+_OBJECTS: ValueDecoder[list[dict[str, JsonValue]]] = ValueDecoder(list[dict[str, msgspec.Raw]], list[dict[str, object]])
+
+
+def first_character(value: JsonValue) -> str:
+    """The character a value begins with: '[', '{' or another; '' where there is none."""
+    if isinstance(value, msgspec.Raw):
+        found = _FIRST.match(value)
+        return found[1].decode("latin-1") if found else ""
+    return "[" if isinstance(value, list) else "{" if isinstance(value, dict) else ""
+
+
+def first_element(value: JsonValue) -> str:
+    """What a list's first element begins with; ']' where it is empty, '' where the value is no list."""
+    if isinstance(value, msgspec.Raw):
+        found = _SECOND.match(value)
+        return found[1].decode("latin-1") if found else ""
+    if not isinstance(value, list):
+        return ""
+    return first_character(value[0]) if value else "]"
+
+
+def members(value: JsonValue, what: str) -> dict[str, JsonValue]:
+    """An object's members, undecoded. Raises InvalidArgument where `value` is not an object."""
+    try:
+        return _OBJECT(value)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InvalidArgument(f"{what} must be an object of named values: {error}") from None
+
+
+def objects(value: JsonValue, what: str) -> list[dict[str, JsonValue]]:
+    """A list of objects, their members undecoded. Raises InvalidArgument for any other element."""
+    try:
+        return _OBJECTS(value)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InvalidArgument(f"{what} must be a list of which all elements are objects, or none: {error}") from None
+
+
+def joined(values: list[JsonValue]) -> JsonValue:
+    """One list of several undecoded values."""
+    if all(isinstance(value, msgspec.Raw) for value in values):
+        return msgspec.Raw(b"[" + b",".join(values) + b"]")  # type: ignore[arg-type]
+    return values

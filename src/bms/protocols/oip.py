@@ -1,0 +1,143 @@
+"""The Open Inference Protocol v2 over REST: infer bodies to requests and answers to bodies.
+
+Source: https://github.com/kserve/open-inference-protocol and Triton's binary tensor extension: a header says how
+long the JSON part is, raw little-endian tensors follow it in the order of their descriptions.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import msgspec
+
+from bms.core.errors import InvalidArgument
+from bms.core.inference import InferRequest, InferResponse
+from bms.core.signature import Signature, check_inputs
+from bms.core.tensor import dtype_of, to_raw
+from bms.protocols.json_tensors import dump
+from bms.protocols.json_values import BodyDecoder, JsonValue
+from bms.protocols.oip_tensors import InputBody, json_data, raw_input, read_input, whole
+from bms.protocols.signature_choice import choose_signature
+
+V = TypeVar("V")
+MAX_TENSORS = 256
+_NONE: Mapping[str, Any] = {}
+_NO_CHOICE: Mapping[str, bool] = {}
+
+
+class OutputBody(msgspec.Struct, forbid_unknown_fields=True):
+    """One tensor a client wants."""
+
+    name: str
+    parameters: dict[str, Any] | None = None
+
+
+class InferBody(msgspec.Struct, Generic[V], forbid_unknown_fields=True):
+    """What a client sends to `…/infer`."""
+
+    inputs: list[InputBody[V]]
+    id: str | None = None
+    outputs: list[OutputBody] | None = None
+    parameters: dict[str, Any] | None = None
+
+
+class Decoded(NamedTuple):
+    """A decoded request, its number of rows, and which outputs to answer as raw tensors: all by default, or some."""
+
+    request: InferRequest
+    rows: int
+    all_binary: bool = False
+    binary: Mapping[str, bool] = {}
+
+
+_body: BodyDecoder[InferBody[JsonValue]] = BodyDecoder(InferBody[msgspec.Raw], InferBody[Any])  # type: ignore[arg-type]
+
+
+def decode_infer(body: bytes, json_length: int | None, model: str, signatures: Mapping[str, Signature]) -> Decoded:
+    """`json_length` is the header Inference-Header-Content-Length, None where it was not sent; 0: one raw input.
+
+    Raises InvalidArgument for what does not fit the signature it means.
+    """
+    if json_length == 0:
+        chosen = choose_signature(signatures, None, None)
+        tensors = [raw_input(signatures[chosen], body)]
+        rows = check_inputs(signatures[chosen], tensors)
+        return Decoded(InferRequest(model=model, inputs=tensors, signature=chosen), rows, True)
+    if json_length is not None and not 0 < json_length <= len(body):
+        raise InvalidArgument(f"Inference-Header-Content-Length is {json_length}, the body has {len(body)} bytes")
+    view = memoryview(body)
+    at = len(body) if json_length is None else json_length
+    parsed = _body(body if json_length is None else view[:at])
+    if not 1 <= len(parsed.inputs) <= MAX_TENSORS:
+        raise InvalidArgument(f"the request has {len(parsed.inputs)} inputs, expected 1 to {MAX_TENSORS}")
+    tensors, names = [], []
+    for given in parsed.inputs:
+        tensor, size = read_input(given, view[at:])
+        tensors.append(tensor)
+        names.append(given.name)
+        at += size
+    if at != len(body):
+        raise InvalidArgument(f"{len(body) - at} bytes are left over after the last binary tensor")
+    parameters = parsed.parameters or _NONE
+    chosen = choose_signature(signatures, _signature_name(parameters) if parameters else None, names)
+    signature = signatures[chosen]
+    rows = check_inputs(signature, tensors)
+    request = InferRequest(model=model, inputs=tensors, signature=chosen, id=parsed.id)
+    if parameters:
+        _set_parameters(request, parameters)
+    if not parsed.outputs:
+        return Decoded(request, rows, bool(parameters.get("binary_data_output", False)), _NO_CHOICE)
+    for output in parsed.outputs:
+        signature.output(output.name)
+    request.outputs = tuple(output.name for output in parsed.outputs)
+    binary = {output.name: _binary(output) for output in parsed.outputs}
+    return Decoded(request, rows, bool(parameters.get("binary_data_output", False)), binary)
+
+
+def encode_infer(response: InferResponse, decoded: Decoded) -> tuple[bytes, int | None]:
+    """The body and the length of its JSON part, None where it is all JSON.
+
+    Raises InvalidArgument for outputs that JSON cannot carry.
+    """
+    described: list[dict[str, object]] = []
+    raws: list[bytes | memoryview] = []
+    for tensor in response.outputs:
+        name, array = tensor
+        dtype = dtype_of(array)
+        item: dict[str, object] = {"name": name, "datatype": dtype, "shape": array.shape}
+        if decoded.binary.get(name, decoded.all_binary):
+            raw = to_raw(array)
+            raws.append(raw)
+            item["parameters"] = {"binary_data_size": len(raw)}
+        else:
+            item["data"] = json_data(tensor, dtype)
+        described.append(item)
+    head: dict[str, object] = {"model_name": response.model, "model_version": str(response.version)}
+    if response.id is not None:
+        head["id"] = response.id
+    head["outputs"] = described
+    json_part = dump(head)
+    if not raws:
+        return json_part, None
+    return b"".join((json_part, *raws)), len(json_part)
+
+
+def _binary(output: OutputBody) -> bool:
+    parameters = output.parameters or {}
+    if parameters.get("classification"):
+        raise InvalidArgument("the classification extension is not served: read the scores and sort them")
+    return bool(parameters.get("binary_data", False))
+
+
+def _set_parameters(request: InferRequest, parameters: Mapping[str, Any]) -> None:
+    if parameters.get("sequence_id"):
+        raise InvalidArgument("sequences are not served: every request stands alone; send no sequence_id")
+    timeout = whole(parameters.get("timeout", 0), "timeout")
+    request.timeout_s = timeout / 1e6 if timeout else None
+    request.priority = whole(parameters.get("priority", 0), "priority")
+
+
+def _signature_name(parameters: Mapping[str, Any]) -> str | None:
+    value = parameters.get("signature_name")
+    if value is not None and not isinstance(value, str):
+        raise InvalidArgument("parameter 'signature_name' must be a string")
+    return value

@@ -1,0 +1,107 @@
+"""Tensors of the Open Inference Protocol v2 over REST: in JSON, or raw behind it."""
+
+from math import prod
+from typing import Any, Generic, TypeVar
+
+import msgspec
+import numpy as np
+
+from bms.core.errors import InvalidArgument
+from bms.core.signature import Signature, shape_text
+from bms.core.tensor import NUMPY, Array, Tensor, from_raw
+from bms.protocols.json_tensors import array_of
+from bms.protocols.json_values import JsonValue, first_element
+
+V = TypeVar("V")
+_BINARY_ONLY = frozenset({"FP16", "BF16"})
+
+
+class InputBody(msgspec.Struct, Generic[V], forbid_unknown_fields=True):
+    """One tensor a client sends: `data` in JSON, or `parameters.binary_data_size` bytes after it."""
+
+    name: str
+    shape: tuple[int, ...]
+    datatype: str
+    data: V | msgspec.UnsetType = msgspec.UNSET
+    parameters: dict[str, Any] | None = None
+
+
+def read_input(given: InputBody[JsonValue], rest: memoryview) -> tuple[Tensor, int]:
+    """The tensor described by `given` and how many bytes of `rest` (what follows the JSON) it took.
+
+    Raises InvalidArgument for elements that are not those declared.
+    """
+    name, shape = given.name, given.shape
+    if shape and min(shape) < 0:
+        raise InvalidArgument(f"input {name[:80]!r} has shape {list(shape)}: dimensions must not be negative")
+    size = given.parameters.get("binary_data_size") if given.parameters else None
+    if size is None:
+        if given.data is msgspec.UNSET:
+            raise InvalidArgument(f"input {name[:80]!r} has neither 'data' nor 'parameters.binary_data_size'")
+        if given.datatype in _BINARY_ONLY:
+            raise InvalidArgument(f"input {name[:80]!r} is {given.datatype}: JSON cannot carry it, send it as binary")
+        return Tensor(name, _from_json(given)), 0
+    if given.data is not msgspec.UNSET:
+        raise InvalidArgument(f"input {name[:80]!r} has both 'data' and 'binary_data_size': give one")
+    size = whole(size, "binary_data_size")
+    if size > len(rest):
+        raise InvalidArgument(f"input {name[:80]!r} declares {size} bytes, {len(rest)} were delivered")
+    return Tensor(name, from_raw(given.datatype, shape, rest[:size])), size
+
+
+def _from_json(given: InputBody[JsonValue]) -> Array:
+    """`data` may be nested as the shape says, or flat in row-major order."""
+    shape = given.shape
+    rank = len(shape)
+    if rank > 1 and first_element(given.data) == "[":
+        array = array_of(given.data, given.datatype, rank, given.name)
+        if array.shape != shape:
+            raise InvalidArgument(
+                f"input {given.name[:80]!r} declares shape {list(shape)}, its data have {list(array.shape)}"
+            )
+        return array
+    array = array_of(given.data, given.datatype, 1, given.name)
+    if array.size != prod(shape):
+        raise InvalidArgument(
+            f"input {given.name[:80]!r} declares shape {list(shape)}, {prod(shape)} elements; "
+            f"{array.size} were delivered"
+        )
+    return array.reshape(shape)
+
+
+def json_data(tensor: Tensor, dtype: str) -> object:
+    """What to write as `data`, flat. Raises InvalidArgument for what JSON cannot carry."""
+    if dtype in _BINARY_ONLY:
+        raise InvalidArgument(f"output {tensor.name!r} is {dtype}, which JSON cannot carry: ask for binary data")
+    if dtype != "BYTES":
+        return tensor.array.reshape(-1)
+    try:
+        return [item.decode() if isinstance(item, bytes) else str(item) for item in tensor.array.ravel()]
+    except UnicodeDecodeError:
+        raise InvalidArgument(f"output {tensor.name!r} is not text: ask for binary data") from None
+
+
+def raw_input(signature: Signature, body: bytes) -> Tensor:
+    """The one input of a model as a body without JSON: an element of BYTES, or numbers filling the free dimension."""
+    if len(signature.inputs) != 1:
+        raise InvalidArgument(
+            f"a body of one raw tensor needs a model of one input; this takes {len(signature.inputs)}"
+        )
+    spec = signature.inputs[0]
+    if spec.dtype == "BYTES":
+        array: Array = np.empty(1, dtype=object)
+        array[0] = body
+        return Tensor(spec.name, array.reshape((1,) * len(spec.shape)))
+    free = sum(size is None for size in spec.shape)
+    if free > 1:
+        raise InvalidArgument(f"a raw body cannot say how {shape_text(spec.shape)} is filled: send JSON with a shape")
+    known = NUMPY[spec.dtype].itemsize * prod(size for size in spec.shape if size is not None)
+    shape = tuple(len(body) // max(known, 1) if size is None else size for size in spec.shape)
+    return Tensor(spec.name, from_raw(spec.dtype, shape, body))
+
+
+def whole(value: Any, name: str) -> int:
+    """A parameter that must be a whole number, not negative."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise InvalidArgument(f"parameter {name!r} must be a whole number, not negative")
+    return value

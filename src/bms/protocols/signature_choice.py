@@ -1,0 +1,68 @@
+"""Which of a version's signatures a request means."""
+
+from collections.abc import Collection, Mapping
+
+from bms.core.errors import InvalidArgument
+from bms.core.inference import Verb
+from bms.core.signature import DEFAULT, Signature
+
+IMAGE = "image"  # the input's name in the signature that takes encoded images
+
+
+def choose_signature(
+    signatures: Mapping[str, Signature],
+    named: str | None,
+    inputs: Collection[str] | None,
+    verb: Verb = "predict",
+) -> str:
+    """The name of the signature meant: the one `named`, else the default one unless the given `inputs` (names;
+    None where the wire names none) are exactly those of another.
+
+    For "classify" and "regress" only signatures with that method count. Raises InvalidArgument where none fits.
+    """
+    default = signatures.get(DEFAULT)
+    if named is None and default is not None and (verb == "predict" or default.method == verb):
+        if inputs is None or _takes(default, inputs):
+            return DEFAULT
+    if named is not None:
+        if named not in signatures:
+            raise InvalidArgument(f"no signature {named[:80]!r}: this model has {_names(signatures)}")
+        if verb != "predict" and signatures[named].method != verb:
+            raise InvalidArgument(f"signature {named!r} is for {signatures[named].method!r}, not for {verb!r}")
+        return named
+    fitting = [name for name in signatures if verb == "predict" or signatures[name].method == verb]
+    if not fitting:
+        raise InvalidArgument(f"this model has no signature for {verb!r}: use predict")
+    matching = [name for name in fitting if inputs is None or _takes(signatures[name], inputs)]
+    if len(matching) == 1:
+        return matching[0]
+    if not matching and (DEFAULT in fitting or len(fitting) == 1):
+        return DEFAULT if DEFAULT in fitting else fitting[0]  # whose check will say what is wrong with the inputs
+    raise InvalidArgument(f"say which signature is meant: this model has {_names(signatures)}")
+
+
+def image_signature(signatures: Mapping[str, Signature], verb: Verb = "predict") -> str:
+    """The signature whose one input is BYTES and named "image". Raises InvalidArgument where there is none."""
+    for name, signature in signatures.items():
+        if (
+            len(signature.inputs) == 1
+            and signature.inputs[0].name == IMAGE
+            and signature.inputs[0].dtype == "BYTES"
+            and (verb == "predict" or signature.method == verb)
+        ):
+            return name
+    raise InvalidArgument(f"this model takes no encoded image for {verb!r}: send its inputs as JSON")
+
+
+def _takes(signature: Signature, inputs: Collection[str]) -> bool:
+    specs = signature.inputs
+    if len(inputs) != len(specs):
+        return False
+    for spec in specs:  # noqa: SIM110 - every request comes by here
+        if spec.name not in inputs:
+            return False
+    return True
+
+
+def _names(signatures: Mapping[str, Signature]) -> str:
+    return ", ".join(repr(name) for name in signatures)

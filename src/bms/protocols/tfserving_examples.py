@@ -1,0 +1,100 @@
+"""TensorFlow Serving's REST classify and regress: `examples` of named features → `results`."""
+
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
+
+import msgspec
+import numpy as np
+
+from bms.core.errors import Internal, InvalidArgument
+from bms.core.inference import InferRequest, InferResponse, Verb
+from bms.core.signature import Signature, TensorSpec, check_inputs
+from bms.core.tensor import Array, Tensor
+from bms.protocols.json_tensors import array_of, dump
+from bms.protocols.json_values import BodyDecoder, JsonValue, first_character, first_element, joined, members, objects
+from bms.protocols.signature_choice import choose_signature
+from bms.protocols.tfserving import Decoded
+
+V = TypeVar("V")
+
+
+class ExamplesBody(msgspec.Struct, Generic[V], forbid_unknown_fields=True):
+    """What a client sends to `:classify` and `:regress`; `context` holds features that all examples share."""
+
+    examples: V
+    context: V | msgspec.UnsetType = msgspec.UNSET
+    signature_name: str | None = None
+
+
+_body: BodyDecoder[ExamplesBody[JsonValue]] = BodyDecoder(ExamplesBody[msgspec.Raw], ExamplesBody[Any])  # type: ignore[arg-type]
+
+
+def decode_examples(body: bytes, model: str, signatures: Mapping[str, Signature], verb: Verb) -> Decoded:
+    """A feature is a value or a list of values, as in `tf.train.Example`; matrices may also be nested.
+
+    Raises InvalidArgument for features that are missing, unknown, or do not fill the input's shape.
+    """
+    parsed = _body(body)
+    if first_element(parsed.examples) != "{":
+        raise InvalidArgument("'examples' must be a list of at least one object of named features")
+    examples = objects(parsed.examples, "'examples'")
+    if parsed.context is not msgspec.UNSET:
+        shared = members(parsed.context, "'context'")
+        examples = [{**shared, **example} for example in examples]
+    given = examples[0].keys()
+    for index, example in enumerate(examples):
+        if example.keys() != given:
+            raise InvalidArgument(f"example {index} has features {sorted(example)}, the first one {sorted(given)}")
+    chosen = choose_signature(signatures, parsed.signature_name or None, given, verb)
+    signature = signatures[chosen]
+    tensors = []
+    for name in given:
+        spec = signature.input(name)
+        tensors.append(Tensor(name, _column(spec, [example[name] for example in examples])))
+    rows = check_inputs(signature, tensors)
+    return Decoded(InferRequest(model=model, inputs=tensors, signature=chosen), rows, True)
+
+
+def encode_classify(response: InferResponse, signature: Signature) -> bytes:
+    """`[[label, score], …]` for every example, in the order of the classes; unnamed classes by their number."""
+    scores = _output(response, signature.scores)
+    if scores.ndim != 2:
+        raise Internal(f"the scores have {scores.ndim} dimensions, expected examples × classes")
+    labels = signature.labels or tuple(str(index) for index in range(scores.shape[1]))
+    if len(labels) != scores.shape[1]:
+        raise Internal(f"the model gives {scores.shape[1]} scores for {len(labels)} labels")
+    return dump({"results": [[[label, score] for label, score in zip(labels, row, strict=True)] for row in scores]})
+
+
+def encode_regress(response: InferResponse) -> bytes:
+    """One number for every example."""
+    values = _output(response, None)
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = np.ascontiguousarray(values[:, 0])
+    if values.ndim != 1:
+        raise Internal(f"the model gives an array of {values.ndim} dimensions, expected one number for every example")
+    return dump({"results": values})
+
+
+def _column(spec: TensorSpec, values: list[JsonValue]) -> Array:
+    what, rank, inner = spec.name, len(spec.shape), spec.shape[1:]
+    if first_character(values[0]) != "[":
+        column = array_of(joined(values), spec.dtype, 1, what)
+        return column.reshape((len(values), *(1 for _ in inner)))
+    nested = joined(values)
+    if rank > 2 and first_element(values[0]) == "[":
+        return array_of(nested, spec.dtype, rank, what)
+    flat = array_of(nested, spec.dtype, 2, what)
+    if rank == 2:
+        return flat
+    known = tuple(size for size in inner if size is not None)
+    if len(known) != len(inner) or flat.shape[1] != int(np.prod(known, dtype=np.int64)):
+        raise InvalidArgument(f"{what!r} has {flat.shape[1]} values, expected shape {list(inner)}")
+    return flat.reshape((len(values), *known))
+
+
+def _output(response: InferResponse, name: str | None) -> Array:
+    for tensor in response.outputs:
+        if name is None or tensor.name == name:
+            return tensor.array
+    raise Internal(f"the model did not give the output {name!r} that holds its scores")

@@ -1,0 +1,159 @@
+"""Resources: groups of flows, bound to a driver when they are called, so that each is written once.
+
+`@operation` makes of a flow a method that returns its result (on a `SyncDriver`) or an awaitable of it (on an
+`AsyncDriver`); `@stream` makes an iterator or an async iterator. Type checkers see which by the resource's driver.
+"""
+
+import functools
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from datetime import datetime
+from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
+from urllib.parse import quote
+
+import msgspec
+
+from bms.core.errors import Internal
+from bms.core.ids import new_id
+from bms.sdk.drivers import AsyncDriver, SyncDriver
+from bms.sdk.flow import FileContent, Flow, Item, Piece, Reply, Request, Stream
+from bms.sdk.retries import Retrying
+
+D = TypeVar("D", bound=SyncDriver | AsyncDriver)
+P = ParamSpec("P")
+T = TypeVar("T")
+API = "/api/v1"
+PAGE = 100
+
+
+class Page(msgspec.Struct, Generic[T]):
+    """One page of a listing, as the API sends it."""
+
+    items: list[T]
+    next: str | None = None
+
+
+class Resource(Generic[D]):
+    """Some of the API's paths. Subclasses hold flows only; what they share is how to call and decode."""
+
+    def __init__(self, driver: D, retrying: Retrying) -> None:
+        self._driver: D = driver
+        self._retrying = retrying
+
+    def _get(self, path: str, answer: type[T], query: Mapping[str, object] | None = None) -> Flow[T]:
+        reply = yield from self._retrying(Request("GET", API + path, query=query_of(query or {})))
+        return decode(reply, answer)
+
+    def _post(self, path: str, answer: type[T], body: object = None) -> Flow[T]:
+        reply = yield from self._send("POST", path, body, {"idempotency-key": new_id("once")})
+        return decode(reply, answer)
+
+    def _change(
+        self, method: str, path: str, answer: type[T], body: object = None, revision: int | None = None
+    ) -> Flow[T]:
+        headers = {} if revision is None else {"if-match": f'"{revision}"'}
+        reply = yield from self._send(method, path, body, headers)
+        return decode(reply, answer)
+
+    def _send(self, method: str, path: str, body: object, headers: dict[str, str]) -> Flow[Reply]:
+        content: bytes | FileContent | None = None
+        if body is not None:
+            content = msgspec.json.encode(body)
+            headers = {**headers, "content-type": "application/json"}
+        return (yield from self._retrying(Request(method, API + path, headers=headers, content=content)))
+
+    def _download(self, path: str, query: Mapping[str, str] | None = None) -> Stream[bytes]:
+        reply = yield from self._retrying(Request("GET", API + path, query=query or {}, streamed=True))
+        while piece := (yield Piece(reply)):
+            yield Item(piece)
+
+    def _pages(self, path: str, item: type[T], query: Mapping[str, object] | None = None) -> Stream[T]:
+        cursor: str | None = None
+        while True:
+            page: Page[T] = yield from self._get(
+                path,
+                Page[item],  # type: ignore[valid-type]
+                {"limit": PAGE, **(query or {}), "cursor": cursor},
+            )
+            for value in page.items:
+                yield Item(value)
+            if page.next is None:
+                return
+            cursor = page.next
+
+
+class operation(Generic[P, T]):
+    """A method of a resource that calls the server and returns."""
+
+    def __init__(self, flow: Callable[Concatenate[Any, P], Flow[T]]) -> None:
+        self.flow = flow
+        self.__doc__ = flow.__doc__
+
+    @overload
+    def __get__(self, instance: None, owner: type[Any]) -> Self: ...
+    @overload
+    def __get__(self, instance: Resource[SyncDriver], owner: type[Any]) -> Callable[P, T]: ...
+    @overload
+    def __get__(self, instance: Resource[AsyncDriver], owner: type[Any]) -> Callable[P, Coroutine[Any, Any, T]]: ...
+    def __get__(self, instance: Any, owner: type[Any]) -> Any:
+        if instance is None:
+            return self
+        flow = self.flow
+
+        @functools.wraps(flow)
+        def bound(*args: P.args, **kwargs: P.kwargs) -> Any:
+            return instance._driver.run(flow(instance, *args, **kwargs))
+
+        return bound
+
+
+class stream(Generic[P, T]):
+    """A method of a resource that gives one thing after another, asking the server as it goes."""
+
+    def __init__(self, flow: Callable[Concatenate[Any, P], Stream[T]]) -> None:
+        self.flow = flow
+        self.__doc__ = flow.__doc__
+
+    @overload
+    def __get__(self, instance: None, owner: type[Any]) -> Self: ...
+    @overload
+    def __get__(self, instance: Resource[SyncDriver], owner: type[Any]) -> Callable[P, Iterator[T]]: ...
+    @overload
+    def __get__(self, instance: Resource[AsyncDriver], owner: type[Any]) -> Callable[P, AsyncIterator[T]]: ...
+    def __get__(self, instance: Any, owner: type[Any]) -> Any:
+        if instance is None:
+            return self
+        flow = self.flow
+
+        @functools.wraps(flow)
+        def bound(*args: P.args, **kwargs: P.kwargs) -> Any:
+            return instance._driver.stream(flow(instance, *args, **kwargs))
+
+        return bound
+
+
+def decode(reply: Reply, answer: type[T]) -> T:
+    """The reply's body; None where nothing is expected. Raises Internal when it is not what the API promises."""
+    if answer is type(None):
+        return None
+    try:
+        return msgspec.json.decode(reply.content, type=answer)
+    except msgspec.DecodeError as error:
+        raise Internal(
+            f"the server's answer is not what this client knows ({error}): is it of another version?"
+        ) from error
+
+
+def query_of(values: Mapping[str, object]) -> dict[str, str]:
+    """Query parameters as text, those that are None left out."""
+    return {name: _text(value) for name, value in values.items() if value is not None}
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def path_part(text: str | int) -> str:
+    """`text` as one segment of a path."""
+    return quote(str(text), safe="")

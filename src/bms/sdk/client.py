@@ -1,0 +1,98 @@
+"""The client: every resource, one connection pool, once blocking and once for asyncio.
+
+with Client("http://127.0.0.1:8000", key) as client:
+    client.keys.create("ci")
+    client.predict("digits", rows).array
+
+async with AsyncClient(url, key) as client:
+    await client.keys.create("ci")
+"""
+
+from types import TracebackType
+from typing import Self
+
+from bms.sdk.audit import Audit
+from bms.sdk.binding import D
+from bms.sdk.blobs import Blobs
+from bms.sdk.datasets import Datasets
+from bms.sdk.deployments import Deployments
+from bms.sdk.drivers import AsyncDriver, SyncDriver, check_url
+from bms.sdk.inference import Inference
+from bms.sdk.jobs import Jobs
+from bms.sdk.latency import Latencies, LatencySummary
+from bms.sdk.models import Models
+from bms.sdk.retries import Retrying, RetryPolicy
+from bms.sdk.system import System
+from bms.sdk.tenants import Keys, Tenants, Users
+from bms.sdk.usage import Usage
+
+TIMEOUT_S = 60.0
+
+
+class Connected(Inference[D]):
+    """What both clients are: predictions directly, everything else by resource."""
+
+    def __init__(self, driver: D, latencies: Latencies, policy: RetryPolicy) -> None:
+        retrying = Retrying(policy)
+        super().__init__(driver, retrying)
+        self._latencies = latencies
+        self.inference: Inference[D] = self
+        self.tenants: Tenants[D] = Tenants(driver, retrying)
+        self.users: Users[D] = Users(driver, retrying)
+        self.keys: Keys[D] = Keys(driver, retrying)
+        self.blobs: Blobs[D] = Blobs(driver, retrying)
+        self.datasets: Datasets[D] = Datasets(driver, retrying)
+        self.jobs: Jobs[D] = Jobs(driver, retrying)
+        self.models: Models[D] = Models(driver, retrying)
+        self.deployments: Deployments[D] = Deployments(driver, retrying)
+        self.usage: Usage[D] = Usage(driver, retrying)
+        self.audit: Audit[D] = Audit(driver, retrying)
+        self.system: System[D] = System(driver, retrying)
+
+    def latency(self, kind: str = "infer") -> LatencySummary | None:
+        """How long this client's calls took: "infer" for predictions, "api", "upload". None before the first."""
+        return self._latencies.summary(kind)
+
+
+class Client(Connected[SyncDriver]):
+    """The blocking client; threads may share it. `key` None: only what is open to all."""
+
+    def __init__(
+        self, url: str, key: str | None = None, *, timeout_s: float = TIMEOUT_S, retries: RetryPolicy | None = None
+    ) -> None:
+        """Raises InvalidArgument for what is no URL."""
+        latencies = Latencies()
+        super().__init__(SyncDriver(check_url(url), key, timeout_s, latencies), latencies, retries or RetryPolicy())
+
+    def close(self) -> None:
+        self._driver.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class AsyncClient(Connected[AsyncDriver]):
+    """The client for asyncio. `key` None: only what is open to all."""
+
+    def __init__(
+        self, url: str, key: str | None = None, *, timeout_s: float = TIMEOUT_S, retries: RetryPolicy | None = None
+    ) -> None:
+        """Raises InvalidArgument for what is no URL."""
+        latencies = Latencies()
+        super().__init__(AsyncDriver(check_url(url), key, timeout_s, latencies), latencies, retries or RetryPolicy())
+
+    async def close(self) -> None:
+        await self._driver.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()

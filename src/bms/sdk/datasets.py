@@ -1,0 +1,165 @@
+"""Data sets: named lines of immutable versions, kept as TFRecord."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from urllib.parse import quote
+
+import msgspec
+
+from bms.core.clock import Clock, SystemClock
+from bms.core.errors import FailedPrecondition
+from bms.sdk.binding import D, operation, path_part, stream
+from bms.sdk.blobs import Uploading, UploadProgress
+from bms.sdk.files import FileEntry, FileTree
+from bms.sdk.flow import Flow, Stream
+from bms.sdk.waiting import until
+
+
+class Dataset(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+    description: str
+    created_at: datetime
+    revision: int = 1
+
+
+class Split(msgspec.Struct, frozen=True, kw_only=True):
+    rows: int
+    files: tuple[str, ...]
+
+
+class DatasetVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """`state` is importing, ready or failed; `size` in bytes."""
+
+    id: str
+    dataset: str
+    number: int
+    state: str
+    created_at: datetime
+    created_by: str
+    job: str | None = None
+    tree: str | None = None
+    size: int = 0
+    splits: dict[str, Split] = {}
+    labels: tuple[str, ...] = ()
+    reason: str = ""
+    revision: int = 1
+
+    @property
+    def reference(self) -> str:
+        return f"{self.dataset}@{self.number}"
+
+
+class Datasets(Uploading[D]):
+    """/api/v1/datasets"""
+
+    _clock: Clock = SystemClock()
+
+    @operation
+    def import_sample(
+        self,
+        name: str,
+        sample: str,
+        *,
+        split: Mapping[str, float] | None = None,
+        seed: int = 0,
+        description: str = "",
+    ) -> Flow[DatasetVersion]:
+        """Starts importing a real data set that comes with the platform, such as "digits", as the next version."""
+        return self._import(name, {"sample": sample}, None, split, seed, description)
+
+    @operation
+    def import_files(
+        self,
+        name: str,
+        path: Path,
+        format: str,
+        *,
+        label: str | None = None,
+        split: Mapping[str, float] | None = None,
+        seed: int = 0,
+        description: str = "",
+        on_progress: UploadProgress | None = None,
+    ) -> Flow[DatasetVersion]:
+        """Uploads files (images in a folder per class, csv, npz, jsonl or tfrecord) and starts importing them.
+
+        `label` names the column that says the class; `split` maps parts to shares that add up to 1.
+        """
+        tree = yield from self._send_tree(path, on_progress)
+        return (yield from self._import(name, {"tree": tree, "format": format}, label, split, seed, description))
+
+    @operation
+    def get(self, name: str) -> Flow[Dataset]:
+        return self._get(f"/datasets/{path_part(name)}", Dataset)
+
+    @stream
+    def list(self) -> Stream[Dataset]:
+        return self._pages("/datasets", Dataset)
+
+    @operation
+    def version(self, name: str, number: int) -> Flow[DatasetVersion]:
+        return self._version(name, number)
+
+    @stream
+    def versions(self, name: str) -> Stream[DatasetVersion]:
+        """Newest first."""
+        return self._pages(f"/datasets/{path_part(name)}/versions", DatasetVersion)
+
+    @operation
+    def statistics(self, name: str, number: int) -> Flow[dict[str, object]]:
+        return self._get(f"{_numbered(name, number)}/statistics", dict[str, object])
+
+    @operation
+    def files(self, name: str, number: int) -> Flow[tuple[FileEntry, ...]]:
+        """The files of a version: TFRecord, `dataset.json` and `statistics.json`."""
+        tree = yield from self._get(f"{_numbered(name, number)}/files", FileTree)
+        return tree.files
+
+    @stream
+    def download(self, name: str, number: int, path: str) -> Stream[bytes]:
+        """The content of one file of a version, in pieces."""
+        return self._download(f"{_numbered(name, number)}/files/{quote(path)}")
+
+    @operation
+    def wait(
+        self,
+        name: str,
+        number: int,
+        on_progress: Callable[[DatasetVersion], None] | None = None,
+        *,
+        timeout_s: float | None = None,
+    ) -> Flow[DatasetVersion]:
+        """The version once it is imported. Raises FailedPrecondition with the reason when that failed."""
+        version = yield from until(
+            partial(self._version, name, number),
+            lambda version: version.state != "importing",
+            what=f"the import of {name}@{number}",
+            clock=self._clock,
+            timeout_s=timeout_s,
+            on_progress=on_progress,
+        )
+        if version.state != "ready":
+            raise FailedPrecondition(f"the import of {name}@{number} failed: {version.reason}")
+        return version
+
+    def _version(self, name: str, number: int) -> Flow[DatasetVersion]:
+        return self._get(_numbered(name, number), DatasetVersion)
+
+    def _import(
+        self,
+        name: str,
+        source: Mapping[str, str],
+        label: str | None,
+        split: Mapping[str, float] | None,
+        seed: int,
+        description: str,
+    ) -> Flow[DatasetVersion]:
+        body: dict[str, object] = {"source": source, "seed": seed, "description": description}
+        body.update({key: value for key, value in (("label", label), ("split", split)) if value is not None})
+        return self._post(f"/datasets/{path_part(name)}/versions", DatasetVersion, body)
+
+
+def _numbered(name: str, number: int) -> str:
+    return f"/datasets/{path_part(name)}/versions/{number}"

@@ -1,0 +1,63 @@
+"""Local files and directories as content: their relative paths, digests and sizes."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from bms.core.errors import InvalidArgument, NotFound
+
+PIECE = 1 << 20
+
+
+class FileEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One file of a tree: path below its root with '/' between names, digest of the content, bytes."""
+
+    path: str
+    digest: str
+    size: int
+
+
+class FileTree(msgspec.Struct, frozen=True, kw_only=True):
+    """A directory as content: its files, in order of path."""
+
+    files: tuple[FileEntry, ...]
+
+
+@dataclass(frozen=True)
+class LocalFile:
+    """An entry and where its bytes are on this machine."""
+
+    entry: FileEntry
+    source: Path
+
+
+def scan(path: Path) -> list[LocalFile]:
+    """The file at `path`, or all files below it, hashed, in order of their paths.
+
+    Raises NotFound when there is nothing, InvalidArgument for an empty directory and for what is neither a
+    regular file nor a directory (links too: what they point at may change or lie outside).
+    """
+    if not path.exists():
+        raise NotFound(f"there is no file or directory {str(path)!r}")
+    if path.is_file():
+        return [_local(path, path.name)]
+    found = []
+    for source in sorted(path.rglob("*"), key=lambda one: one.relative_to(path).as_posix()):
+        if source.is_symlink() or not (source.is_file() or source.is_dir()):
+            raise InvalidArgument(f"{str(source)!r} is not a regular file: replace it by a copy of what it stands for")
+        if source.is_file() and "__pycache__" not in source.parts:
+            found.append(_local(source, source.relative_to(path).as_posix()))
+    if not found:
+        raise InvalidArgument(f"the directory {str(path)!r} holds no files")
+    return found
+
+
+def _local(source: Path, path: str) -> LocalFile:
+    digest, size = hashlib.sha256(), 0
+    with source.open("rb") as file:
+        while piece := file.read(PIECE):
+            digest.update(piece)
+            size += len(piece)
+    return LocalFile(FileEntry(path=path, digest=f"sha256:{digest.hexdigest()}", size=size), source)

@@ -1,0 +1,195 @@
+"""Jobs: programs that run to their end, such as training."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from urllib.parse import quote
+
+import msgspec
+
+from bms.core.clock import Clock, SystemClock
+from bms.core.errors import FailedPrecondition
+from bms.sdk.binding import API, D, Page, operation, path_part, stream
+from bms.sdk.blobs import Uploading, UploadProgress
+from bms.sdk.files import FileEntry, FileTree
+from bms.sdk.flow import Flow, Item, Request, Stream, pause
+from bms.sdk.signatures import EnvironmentSpec
+from bms.sdk.waiting import FIRST_S, GROWTH, LONGEST_S, until
+
+ENDED = frozenset({"succeeded", "failed", "cancelled", "lost"})
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """One job as the API tells it. `progress` is 0 to 1."""
+
+    id: str
+    name: str
+    state: str
+    created_at: datetime
+    created_by: str
+    spec: dict[str, object] = {}
+    attempt: int = 0
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    cancel_requested: bool = False
+    progress: float = 0.0
+    message: str = ""
+    metrics: dict[str, float] = {}
+    error: str = ""
+    report: dict[str, object] = {}
+    output: str | None = None
+    revision: int = 1
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ENDED
+
+
+class JobEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """A step of a job's progress; `at` is Unix time in nanoseconds."""
+
+    at: int
+    progress: float | None = None
+    message: str = ""
+    metrics: dict[str, float] = {}
+    step: int | None = None
+
+
+class Recipe(msgspec.Struct, frozen=True, kw_only=True):
+    """A ready-made training program and the defaults of its parameters."""
+
+    name: str
+    title: str
+    description: str
+    environment: EnvironmentSpec = EnvironmentSpec()
+    parameters: dict[str, object] = {}
+    convert: tuple[str, ...] = ()
+
+
+class Jobs(Uploading[D]):
+    """/api/v1/jobs and /api/v1/recipes"""
+
+    _clock: Clock = SystemClock()
+
+    @operation
+    def train(
+        self,
+        *,
+        recipe: str | None = None,
+        code: str | Path | None = None,
+        entry: str | None = None,
+        datasets: Mapping[str, str] | None = None,
+        model: str | None = None,
+        name: str = "",
+        parameters: Mapping[str, object] | None = None,
+        requirements: tuple[str, ...] | None = None,
+        convert: tuple[str, ...] | None = None,
+        resources: Mapping[str, object] | None = None,
+        timeout_s: float = 3600.0,
+        max_attempts: int = 1,
+        on_progress: UploadProgress | None = None,
+    ) -> Flow[Job]:
+        """Submits a training by `recipe`, or by `code` (a directory, or an uploaded tree's digest) and `entry`.
+
+        `datasets` maps the names of the job's input directories to data sets ("digits", "digits@3"); `model`
+        registers the result as its next version.
+        """
+        if isinstance(code, Path):
+            code = yield from self._send_tree(code, on_progress)
+        body: dict[str, object] = {"name": name, "timeout_s": timeout_s, "max_attempts": max_attempts}
+        options: dict[str, object] = {
+            "recipe": recipe,
+            "code": code,
+            "entry": entry,
+            "datasets": datasets,
+            "model": model,
+            "parameters": parameters,
+            "environment": None if requirements is None else {"requirements": requirements},
+            "convert": convert,
+            "resources": resources,
+        }
+        body.update({option: value for option, value in options.items() if value is not None})
+        return (yield from self._post("/jobs", Job, body))
+
+    @operation
+    def recipes(self) -> Flow[tuple[Recipe, ...]]:
+        """The ready-made training programs."""
+        return tuple((yield from self._get("/recipes", Page[Recipe])).items)
+
+    @operation
+    def get(self, id: str) -> Flow[Job]:
+        return self._job(id)
+
+    @stream
+    def list(self, *, state: str | None = None, kind: str | None = None, subject: str | None = None) -> Stream[Job]:
+        """Newest first."""
+        return self._pages("/jobs", Job, {"state": state, "kind": kind, "subject": subject})
+
+    @operation
+    def cancel(self, id: str) -> Flow[Job]:
+        return self._post(f"/jobs/{path_part(id)}/cancel", Job)
+
+    @operation
+    def retry(self, id: str) -> Flow[Job]:
+        """A new job that repeats an ended one."""
+        return self._post(f"/jobs/{path_part(id)}/retry", Job)
+
+    @operation
+    def wait(
+        self,
+        id: str,
+        on_progress: Callable[[Job], None] | None = None,
+        *,
+        timeout_s: float | None = None,
+        check: bool = True,
+    ) -> Flow[Job]:
+        """The job once it has ended. Raises FailedPrecondition with its error unless it succeeded (or not `check`)."""
+        job = yield from until(
+            partial(self._job, id),
+            lambda job: job.ended,
+            what=f"the end of job {id}",
+            clock=self._clock,
+            timeout_s=timeout_s,
+            on_progress=on_progress,
+        )
+        if check and job.state != "succeeded":
+            reason = job.error or job.message or "see its log"
+            raise FailedPrecondition(f"job {job.name or job.id} {job.state}: {reason} (`bms job log {job.id}`)")
+        return job
+
+    @operation
+    def events(self, id: str, *, after: int = 0) -> Flow[tuple[JobEvent, ...]]:
+        """Progress, oldest first; `after` is how many were read before."""
+        return self._get(f"/jobs/{path_part(id)}/events", tuple[JobEvent, ...], {"after": after})
+
+    @stream
+    def log(self, id: str, *, follow: bool = False) -> Stream[bytes]:
+        """The job's output in pieces; with `follow`, until it has ended."""
+        offset, wait = 0, FIRST_S
+        while True:
+            path = f"{API}/jobs/{path_part(id)}/log"
+            reply = yield from self._retrying(Request("GET", path, query={"offset": str(offset)}))
+            offset = int(reply.headers.get("x-next-offset", offset + len(reply.content)))
+            if reply.content:
+                wait = FIRST_S
+                yield Item(reply.content)
+            elif not follow or reply.headers.get("x-job-state") in ENDED:
+                return
+            else:
+                yield from pause(wait)
+                wait = min(LONGEST_S, wait * GROWTH)
+
+    @operation
+    def output(self, id: str) -> Flow[tuple[FileEntry, ...]]:
+        """The files that an ended job made."""
+        tree = yield from self._get(f"/jobs/{path_part(id)}/output", FileTree)
+        return tree.files
+
+    @stream
+    def download(self, id: str, path: str) -> Stream[bytes]:
+        """The content of one file that a job made, in pieces."""
+        return self._download(f"/jobs/{path_part(id)}/output/{quote(path)}")
+
+    def _job(self, id: str) -> Flow[Job]:
+        return self._get(f"/jobs/{path_part(id)}", Job)

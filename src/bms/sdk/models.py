@@ -1,0 +1,294 @@
+"""Models, their immutable versions, and the aliases that name them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from urllib.parse import quote
+
+import msgspec
+
+from bms.core.clock import Clock, SystemClock
+from bms.core.errors import AlreadyExists, FailedPrecondition
+from bms.sdk.binding import D, operation, path_part, stream
+from bms.sdk.blobs import Uploading, UploadProgress
+from bms.sdk.files import FileEntry, FileTree, scan
+from bms.sdk.flow import Flow, Item, Stream, locally
+from bms.sdk.jobs import Job
+from bms.sdk.signatures import EnvironmentSpec, Preprocess, Signature
+from bms.sdk.waiting import until
+
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
+SETTLED = frozenset({"ready", "rejected", "offline", "deleted"})
+
+
+class Gate(msgspec.Struct, frozen=True, kw_only=True):
+    """A version must reach `minimum` of `metric` on a data set's split before an alias may point at it."""
+
+    metric: str
+    dataset: str
+    minimum: float
+    split: str = "validation"
+
+
+class GateResult(msgspec.Struct, frozen=True, kw_only=True):
+    metric: str
+    dataset: str
+    split: str
+    minimum: float
+    value: float
+    passed: bool
+    at: datetime
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+    description: str
+    created_at: datetime
+    gates: tuple[Gate, ...] = ()
+    revision: int = 1
+
+
+class Lineage(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a version came from; `parent` is a version of the same model, `datasets` are "name@3"."""
+
+    parent: int | None = None
+    relation: str = ""
+    job: str | None = None
+    datasets: tuple[str, ...] = ()
+
+
+class Measurement(msgspec.Struct, frozen=True, kw_only=True):
+    """Resident bytes, and nanoseconds to load and to answer one row."""
+
+    memory: int
+    load_ns: int
+    infer_ns: int
+
+
+class Version(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    model: str
+    number: int
+    state: str
+    runtime: str
+    artifact: str
+    size: int
+    created_at: datetime
+    created_by: str
+    signatures: dict[str, Signature] = {}
+    preprocess: Preprocess | None = None
+    labels: tuple[str, ...] = ()
+    environment: EnvironmentSpec = EnvironmentSpec()
+    metrics: dict[str, float] = {}
+    metadata: dict[str, str] = {}
+    lineage: Lineage = Lineage()
+    measurement: Measurement | None = None
+    gate_results: tuple[GateResult, ...] = ()
+    reason: str = ""
+    revision: int = 1
+
+
+class Alias(msgspec.Struct, frozen=True, kw_only=True):
+    model: str
+    name: str
+    version: int
+    moved_at: datetime
+    moved_by: str
+    previous: int | None = None
+    revision: int = 1
+
+
+class NewVersion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a version is to be beside its files; what is left out is found out by verification."""
+
+    runtime: str = ""
+    preprocess: Preprocess | None = None
+    labels: tuple[str, ...] = ()
+    environment: EnvironmentSpec = EnvironmentSpec()
+    allow_pickle: bool = False
+    metrics: Mapping[str, float] = {}
+    metadata: Mapping[str, str] = {}
+    lineage: Lineage = Lineage()
+
+
+class Models(Uploading[D]):
+    """/api/v1/models"""
+
+    _clock: Clock = SystemClock()
+
+    @operation
+    def create(self, name: str, *, description: str = "", gates: Sequence[Gate] = ()) -> Flow[Model]:
+        return self._post("/models", Model, {"name": name, "description": description, "gates": gates})
+
+    @operation
+    def get(self, name: str) -> Flow[Model]:
+        return self._get(_model(name), Model)
+
+    @stream
+    def list(self, *, prefix: str | None = None, search: str | None = None) -> Stream[Model]:
+        return self._pages("/models", Model, {"prefix": prefix, "search": search})
+
+    @operation
+    def change(
+        self,
+        name: str,
+        *,
+        description: str | None = None,
+        gates: Sequence[Gate] | None = None,
+        revision: int | None = None,
+    ) -> Flow[Model]:
+        given: dict[str, object] = {"description": description, "gates": gates}
+        body = {key: value for key, value in given.items() if value is not None}
+        return self._change("PATCH", _model(name), Model, body, revision)
+
+    @operation
+    def delete(self, name: str) -> Flow[None]:
+        """With all versions. Raises FailedPrecondition while one is used."""
+        return self._change("DELETE", _model(name), type(None))
+
+    @operation
+    def version(self, name: str, number: int) -> Flow[Version]:
+        return self._version(name, number)
+
+    @stream
+    def versions(self, name: str, *, state: str | None = None) -> Stream[Version]:
+        """Newest first."""
+        return self._pages(f"{_model(name)}/versions", Version, {"state": state})
+
+    @operation
+    def upload(
+        self,
+        name: str,
+        path: Path,
+        new: NewVersion | None = None,
+        *,
+        create: bool = True,
+        on_progress: UploadProgress | None = None,
+    ) -> Flow[Version]:
+        """Uploads a file, directory or archive (zip, tar) as the next version; with `create` the model is made, too.
+
+        Only what the server has not yet is sent, so a broken upload is repeated cheaply. The version that comes
+        back is being verified: see `wait_version`.
+        """
+        files = yield from locally(partial(scan, path))
+        archive = files[0].entry.digest if path.is_file() and path.name.endswith(ARCHIVES) else None
+        if create:
+            try:
+                yield from self._post("/models", Model, {"name": name})
+            except AlreadyExists:
+                pass
+        body: dict[str, object] = msgspec.to_builtins(new or NewVersion())
+        if archive is not None:
+            yield from self._send_files(files, on_progress)
+            return (yield from self._post(f"{_model(name)}/versions", _Started, {**body, "archive": archive})).version
+        body["files"] = [file.entry for file in files]
+        started = yield from self._post(f"{_model(name)}/versions", _Started, body)
+        missing = frozenset(started.missing)
+        yield from self._send_files([file for file in files if file.entry.digest in missing], on_progress)
+        return (yield from self._post(f"{_numbered(name, started.version.number)}/complete", Version))
+
+    @operation
+    def files(self, name: str, number: int) -> Flow[tuple[FileEntry, ...]]:
+        """The files of a version."""
+        tree = yield from self._get(f"{_numbered(name, number)}/files", FileTree)
+        return tree.files
+
+    @stream
+    def download(self, name: str, number: int, path: str) -> Stream[bytes]:
+        """The content of one file of a version, in pieces."""
+        return self._download(f"{_numbered(name, number)}/files/{quote(path)}")
+
+    @operation
+    def wait_version(
+        self,
+        name: str,
+        number: int,
+        on_progress: Callable[[Version], None] | None = None,
+        *,
+        timeout_s: float | None = 600.0,
+    ) -> Flow[Version]:
+        """The version once it is verified. Raises FailedPrecondition with the reason when it was rejected."""
+        version = yield from until(
+            partial(self._version, name, number),
+            lambda version: version.state in SETTLED,
+            what=f"the verification of version {number} of {name}",
+            clock=self._clock,
+            timeout_s=timeout_s,
+            on_progress=on_progress,
+        )
+        if version.state == "rejected":
+            raise FailedPrecondition(f"version {number} of {name!r} was rejected: {version.reason}")
+        return version
+
+    @operation
+    def publish(self, name: str, number: int) -> Flow[Version]:
+        """An offline version becomes ready again."""
+        return self._post(f"{_numbered(name, number)}/publish", Version)
+
+    @operation
+    def take_offline(self, name: str, number: int) -> Flow[Version]:
+        """A ready version can't be used any more, but may be published again."""
+        return self._post(f"{_numbered(name, number)}/offline", Version)
+
+    @operation
+    def delete_version(self, name: str, number: int) -> Flow[None]:
+        return self._change("DELETE", _numbered(name, number), type(None))
+
+    @operation
+    def convert(self, name: str, number: int, to: str = "onnx", *, tolerance: float | None = None) -> Flow[Job]:
+        """Starts a job that makes a child version in another format, refused unless its outputs are its parent's."""
+        body: dict[str, object] = {"to": to} if tolerance is None else {"to": to, "tolerance": tolerance}
+        return self._post(f"{_numbered(name, number)}/convert", Job, body)
+
+    @stream
+    def evaluate(self, name: str, number: int) -> Stream[Job]:
+        """Starts a job per gate of the model, and gives those jobs."""
+        started = yield from self._post(f"{_numbered(name, number)}/evaluate", _Jobs)
+        for job in started.items:
+            yield Item(job)
+
+    @stream
+    def aliases(self, name: str) -> Stream[Alias]:
+        return self._pages(f"{_model(name)}/aliases", Alias)
+
+    @operation
+    def alias(self, name: str, alias: str) -> Flow[Alias]:
+        return self._get(_alias(name, alias), Alias)
+
+    @operation
+    def move_alias(
+        self, name: str, alias: str, version: int, *, force: bool = False, revision: int | None = None
+    ) -> Flow[Alias]:
+        """Points an alias at a version. FailedPrecondition unless it passed its gates (admins may `force`)."""
+        body: dict[str, object] = {"version": version, "force": True} if force else {"version": version}
+        return self._change("PUT", _alias(name, alias), Alias, body, revision)
+
+    @operation
+    def delete_alias(self, name: str, alias: str) -> Flow[None]:
+        return self._change("DELETE", _alias(name, alias), type(None))
+
+    def _version(self, name: str, number: int) -> Flow[Version]:
+        return self._get(_numbered(name, number), Version)
+
+
+class _Started(msgspec.Struct):
+    version: Version
+    missing: tuple[str, ...] = ()
+
+
+class _Jobs(msgspec.Struct):
+    items: tuple[Job, ...]
+
+
+def _model(name: str) -> str:
+    return f"/models/{path_part(name)}"
+
+
+def _numbered(name: str, number: int) -> str:
+    return f"{_model(name)}/versions/{number}"
+
+
+def _alias(name: str, alias: str) -> str:
+    return f"{_model(name)}/aliases/{path_part(alias)}"

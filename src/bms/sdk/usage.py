@@ -1,0 +1,109 @@
+"""Usage: what was used, by whom, from the books."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from bms.sdk.binding import D, Resource, operation, query_of, stream
+from bms.sdk.flow import Flow, Stream
+
+
+class UsageSum(msgspec.Struct, frozen=True, kw_only=True):
+    """Sums over some answered attempts; what was grouped by says which, the rest of those is None."""
+
+    requests: int
+    ok: int
+    errors: int
+    rows: int
+    bytes_in: int
+    bytes_out: int
+    compute_ns: int
+    key: str | None = None
+    deployment: str | None = None
+    model: str | None = None
+    version: int | None = None
+    day: datetime | None = None
+    hour: datetime | None = None
+
+
+class UsageEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One answered attempt of one request. `at` is Unix time in nanoseconds; `status` the HTTP status."""
+
+    source: str
+    seq: int
+    at: int
+    key: str
+    deployment: str
+    model: str
+    version: int
+    request_id: str
+    status: int
+    rows: int
+    bytes_in: int
+    bytes_out: int
+    compute_ns: int
+
+
+class _Sums(msgspec.Struct):
+    items: tuple[UsageSum, ...]
+
+
+class Usage(Resource[D]):
+    """/api/v1/usage. Filters narrow together; of times, `start` is included and `end` is not."""
+
+    @operation
+    def summary(
+        self,
+        *,
+        group_by: Sequence[str] = (),
+        key: str | None = None,
+        deployment: str | None = None,
+        model: str | None = None,
+        version: int | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> Flow[tuple[UsageSum, ...]]:
+        """Sums, grouped by some of key, deployment, model, version, day and hour."""
+        query = _filters(key, deployment, model, version, start, end)
+        sums = yield from self._get("/usage", _Sums, {**query, "group_by": ",".join(group_by)})
+        return sums.items
+
+    @stream
+    def events(
+        self,
+        *,
+        key: str | None = None,
+        deployment: str | None = None,
+        model: str | None = None,
+        version: int | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> Stream[UsageEntry]:
+        """Single events."""
+        return self._pages("/usage/events", UsageEntry, _filters(key, deployment, model, version, start, end))
+
+    @stream
+    def export(
+        self,
+        *,
+        key: str | None = None,
+        deployment: str | None = None,
+        model: str | None = None,
+        version: int | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> Stream[bytes]:
+        """All events as CSV, in pieces."""
+        return self._download("/usage/export", query_of(_filters(key, deployment, model, version, start, end)))
+
+
+def _filters(
+    key: str | None,
+    deployment: str | None,
+    model: str | None,
+    version: int | None,
+    start: datetime | None,
+    end: datetime | None,
+) -> dict[str, object]:
+    return {"key": key, "deployment": deployment, "model": model, "version": version, "start": start, "end": end}

@@ -1,0 +1,116 @@
+"""One connection of an asker: bytes to frames, frames to the service, and answers back."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import cast
+
+import msgspec
+
+from bms.core.errors import InvalidArgument
+from bms.core.programs import ServableStatus
+from bms.core.tensor import Tensor
+from bms.protocols.frames import Frame, FrameReader, InferMeta, Kind, decode_infer, encode_plain
+from bms.serving.inference.call import Call
+from bms.serving.inference.service import ModelService
+
+_log = logging.getLogger(__name__)
+_encode_status = msgspec.msgpack.Encoder().encode
+
+
+class Connection(asyncio.Protocol):
+    """Speaks `protocols.frames`. Whatever is not a frame, or contradicts itself, closes this connection alone.
+
+    An asker that does not read its answers is not read from either.
+    """
+
+    def __init__(
+        self,
+        service: ModelService,
+        status: Callable[[], ServableStatus],
+        connections: "set[Connection]",
+        going_away: Callable[[], bool],
+    ) -> None:
+        self.open: dict[int, Call] = {}
+        self._service = service
+        self._status = status
+        self._connections = connections
+        self._going_away = going_away
+        self._reader = FrameReader()
+        self._transport: asyncio.Transport | None = None
+        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._connections.add(self)
+        if self._going_away():
+            self.go_away()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self._connections.discard(self)
+        for call in list(self.open.values()):
+            self._service.cancel(call)
+        if not self.closed.done():
+            self.closed.set_result(None)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            for frame in self._reader.feed(data):
+                self._received(frame)
+        except InvalidArgument as error:
+            _log.warning(
+                "closed a connection that broke the protocol", extra={"fields": {"reason": error.message[:300]}}
+            )
+            self.close(abort=True)
+
+    def pause_writing(self) -> None:
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        if self._transport is not None:
+            self._transport.resume_reading()
+
+    def send(self, data: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def go_away(self) -> None:
+        """Tells the asker to send no more; what is in flight is still answered."""
+        self.send(encode_plain(Kind.GOING_AWAY))
+
+    def close(self, *, abort: bool = False) -> None:
+        """Closes after what was written has gone out; at once with `abort`."""
+        if self._transport is not None:
+            if abort:
+                self._transport.abort()
+            else:
+                self._transport.close()
+
+    def _received(self, frame: Frame) -> None:
+        if self._transport is None or self._transport.is_closing():
+            return
+        if frame.kind == Kind.INFER:
+            meta, tensors = _decoded(frame)
+            if frame.id in self.open:
+                raise InvalidArgument(f"request id {frame.id} is in flight already")
+            self._service.infer(self, frame.id, meta, tensors)
+        elif frame.kind == Kind.CANCEL:
+            call = self.open.get(frame.id)
+            if call is not None:
+                self._service.cancel(call)
+        elif frame.kind == Kind.STATUS:
+            self.send(encode_plain(Kind.STATUS_ANSWER, frame.id, _encode_status(self._status())))
+        else:
+            raise InvalidArgument(f"frame kind {frame.kind} is not one that an asker sends")
+
+
+def _decoded(frame: Frame) -> tuple[InferMeta, list[Tensor]]:
+    try:
+        meta, tensors = decode_infer(frame)
+    except (msgspec.MsgspecError, ValueError, OverflowError) as error:  # NumPy's, for shapes beyond its limits
+        raise InvalidArgument(f"an INFER frame contradicts itself: {error}") from error
+    if not 0 <= meta.timeout_us < 1 << 53:
+        raise InvalidArgument(f"timeout_us is {meta.timeout_us}, expected 0 (none) or a number of microseconds")
+    return meta, tensors

@@ -1,0 +1,24 @@
+"""Calling a model's code, which may raise anything at all: here it becomes one of our errors, once for everybody."""
+
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+from bms.core.errors import BmsError, Internal, ResourceExhausted
+
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+
+
+def call_foreign(doing: str, function: Callable[[], T]) -> T:
+    """What `function` returns. Raises its BmsErrors as they are, ResourceExhausted when memory ran out, and
+    Internal naming the class of anything else; `doing` says what failed, e.g. "running the model"."""
+    try:
+        return function()
+    except BmsError:
+        raise
+    except MemoryError as error:
+        raise ResourceExhausted(f"{doing} needed more memory than there is: send fewer rows or allow more") from error
+    except (Exception, SystemExit) as defect:  # models run foreign code; whatever it raises, its caller is told
+        _log.exception("%s raised an unexpected error", doing)
+        raise Internal(f"{doing} failed with {type(defect).__name__}: {str(defect)[:300]}") from defect

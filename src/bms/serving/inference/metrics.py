@@ -1,0 +1,98 @@
+"""What a model server counts, and its Prometheus text.
+
+The exposition format is that of https://prometheus.io/docs/instrumenting/exposition_formats/; it is written by hand
+because a model's environment may hold nothing but NumPy and msgspec.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable
+
+_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+
+
+class Histogram:
+    """Observations counted by upper bound."""
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self._bounds = bounds
+        self._counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def observe(self, value: float) -> None:
+        self._counts[bisect_left(self._bounds, value)] += 1
+        self.total += value
+
+    @property
+    def count(self) -> int:
+        return sum(self._counts)
+
+    def lines(self, name: str, labels: str) -> Iterable[str]:
+        running = 0
+        for bound, count in zip((*self._bounds, float("inf")), self._counts, strict=True):
+            running += count
+            at = "+Inf" if bound == float("inf") else f"{bound:g}"
+            yield f'{name}_bucket{{{labels},le="{at}"}} {running}'
+        yield f"{name}_sum{{{labels}}} {self.total:.9g}"
+        yield f"{name}_count{{{labels}}} {running}"
+
+
+class Metrics:
+    """Counters of one model server's life. `errors` counts by canonical code; cancelled calls count as such."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.rows = 0
+        self.batches = 0
+        self.compute_ns = 0
+        self.errors: dict[str, int] = {}
+        self.queue_seconds = Histogram(_SECONDS)
+        self.compute_seconds = Histogram(_SECONDS)
+        self.batch_rows = Histogram(_ROWS)
+
+    def answered(self, rows: int, queue_ns: int) -> None:
+        self.requests += 1
+        self.rows += rows
+        self.queue_seconds.observe(queue_ns / 1e9)
+
+    def ran(self, rows: int, compute_ns: int) -> None:
+        self.batches += 1
+        self.compute_ns += compute_ns
+        self.compute_seconds.observe(compute_ns / 1e9)
+        self.batch_rows.observe(rows)
+
+    def failed(self, code: str) -> None:
+        self.requests += 1
+        self.errors[code] = self.errors.get(code, 0) + 1
+
+    def text(self, *, replica: str, model: str, version: int, in_flight: int, memory: int) -> str:
+        """The exposition of all of it, every series labelled with whose it is."""
+        labels = f'replica="{_escaped(replica)}",model="{_escaped(model)}",version="{version}"'
+        lines: list[str] = []
+        for name, kind, about, value in (
+            ("requests_total", "counter", "Requests ended, errors included.", self.requests),
+            ("rows_total", "counter", "Rows answered.", self.rows),
+            ("in_flight", "gauge", "Requests accepted and not yet ended.", in_flight),
+            ("resident_bytes", "gauge", "Resident memory of the process.", memory),
+        ):
+            lines += [*_head(name, kind, about), f"bms_model_server_{name}{{{labels}}} {value}"]
+        lines += _head("errors_total", "counter", "Requests ended by an error, by canonical code.")
+        lines += [
+            f'bms_model_server_errors_total{{{labels},code="{code}"}} {count}'
+            for code, count in sorted(self.errors.items())
+        ]
+        for name, about, histogram in (
+            ("queue_seconds", "Time a request waited before its run began.", self.queue_seconds),
+            ("compute_seconds", "Time of one run of the model.", self.compute_seconds),
+            ("batch_rows", "Rows in one run of the model.", self.batch_rows),
+        ):
+            lines += [*_head(name, "histogram", about), *histogram.lines(f"bms_model_server_{name}", labels)]
+        return "\n".join(lines) + "\n"
+
+
+def _head(name: str, kind: str, about: str) -> list[str]:
+    return [f"# HELP bms_model_server_{name} {about}", f"# TYPE bms_model_server_{name} {kind}"]
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -1,0 +1,124 @@
+"""From decoded pixels to a model's input: the arithmetic of `Preprocess`, and the signature it adds."""
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from bms.core.errors import FailedPrecondition, InvalidArgument
+from bms.core.programs import Preprocess
+from bms.core.signature import DEFAULT, Signature, TensorSpec, shape_text
+from bms.core.tensor import NUMPY, Array
+
+IMAGE = "image"
+Pixels = npt.NDArray[np.uint8]
+
+
+class ImageDecoder(Protocol):
+    """Contract: uint8 [height, width, channels] of the size and mode that `options` ask for, from an encoded JPEG
+    or PNG. Raises InvalidArgument, saying what is wrong, for anything else; never more than a bounded memory."""
+
+    def __call__(self, data: bytes, options: Preprocess) -> Pixels: ...
+
+
+class ImagePlan:
+    """The signature "image" of one model: encoded images in, the outputs of signature `target` out."""
+
+    def __init__(self, options: Preprocess, signatures: dict[str, Signature], decode: ImageDecoder) -> None:
+        """Raises FailedPrecondition when no signature takes what `options` make."""
+        self._options = options
+        self._decode = decode
+        self.target = _target(options, signatures)
+        wrapped = signatures[self.target]
+        spec = wrapped.input(options.input)
+        _check_fit(options, spec, wrapped)
+        self._table = _table(options, spec)
+        self.signature = Signature(
+            inputs=(TensorSpec(name=IMAGE, dtype="BYTES", shape=(None,)),),
+            outputs=wrapped.outputs,
+            method=wrapped.method,
+            scores=wrapped.scores,
+            labels=wrapped.labels,
+        )
+
+    def prepare(self, inputs: dict[str, Array]) -> dict[str, Array]:
+        """The target's inputs, one row per image. Raises InvalidArgument naming the first bad image, from 1."""
+        rows = []
+        images = inputs[IMAGE]
+        for number, data in enumerate(images.tolist(), start=1):
+            try:
+                rows.append(self.decoded(data))
+            except InvalidArgument as error:
+                raise InvalidArgument(f"image {number} of {len(images)}: {error.message}") from error
+        return {self._options.input: np.stack(rows)}
+
+    def decoded(self, data: bytes) -> Array:
+        """One row of the target's input from one encoded image. Raises InvalidArgument for a bad one."""
+        return arranged(self._decode(data, self._options), self._table, self._options)
+
+
+def arranged(pixels: Pixels, table: Array, options: Preprocess) -> Array:
+    """One row of the model's input from uint8 [height, width, channels]; `table` is [channels, 256] of the input's
+    type and holds what each pixel value becomes."""
+    planes: list[Array] = [table[channel][pixels[:, :, channel]] for channel in range(pixels.shape[2])]
+    if options.layout == "CHW":
+        return np.stack(planes)
+    if options.layout == "HW":
+        return planes[0]
+    row: Array = np.stack(planes, axis=-1)
+    return row.reshape(row.size) if options.layout == "flat" else row
+
+
+def _table(options: Preprocess, spec: TensorSpec) -> Array:
+    # Computed in float64 and rounded once, so that it equals what a training script gets by dividing pixels.
+    channels = _channels(options)
+    mean = _per_channel("mean", options.mean, channels, 0.0)
+    std = _per_channel("std", options.std, channels, 1.0)
+    if not np.all(std):
+        raise FailedPrecondition("preprocess.std holds a zero: pixels can't be divided by it")
+    values = (np.arange(256, dtype=np.float64) * options.scale - mean[:, None]) / std[:, None]
+    if not spec.dtype.startswith("FP") and not np.array_equal(values, np.tile(np.arange(256.0), (channels, 1))):
+        raise FailedPrecondition(
+            f"preprocess makes fractions, but input {spec.name!r} is {spec.dtype}: set scale 1 without mean and std"
+        )
+    return values.astype(NUMPY[spec.dtype])
+
+
+def _per_channel(what: str, given: tuple[float, ...], channels: int, absent: float) -> npt.NDArray[np.float64]:
+    if len(given) not in (0, 1, channels):
+        raise FailedPrecondition(f"preprocess.{what} has {len(given)} numbers: give none, 1 or {channels}")
+    return np.resize(np.array(given or (absent,), dtype=np.float64), channels)
+
+
+def _channels(options: Preprocess) -> int:
+    return 3 if options.mode == "RGB" else 1
+
+
+def _target(options: Preprocess, signatures: dict[str, Signature]) -> str:
+    for name in (DEFAULT, *signatures):
+        if name in signatures and [spec.name for spec in signatures[name].inputs] == [options.input]:
+            return name
+    raise FailedPrecondition(f"preprocess.input is {options.input!r}, but no signature takes just that input")
+
+
+def _check_fit(options: Preprocess, spec: TensorSpec, signature: Signature) -> None:
+    height, width, channels = options.height, options.width, _channels(options)
+    if min(height, width) < 1 or height * width > 1 << 26:
+        raise FailedPrecondition(f"preprocess makes images of {height} × {width} pixels, which can't be")
+    if options.layout == "HW" and channels != 1:
+        raise FailedPrecondition('preprocess.layout "HW" holds one channel: set mode "L" or another layout')
+    row = {
+        "flat": (height * width * channels,),
+        "HWC": (height, width, channels),
+        "CHW": (channels, height, width),
+        "HW": (height, width),
+    }[options.layout]
+    takes = spec.shape[1:]
+    if (
+        not signature.batched
+        or len(takes) != len(row)
+        or any(want not in (None, have) for want, have in zip(takes, row, strict=True))
+    ):
+        raise FailedPrecondition(
+            f"preprocess makes rows of shape {list(row)}, but input {spec.name!r} takes {shape_text(spec.shape)}"
+        )

@@ -1,0 +1,1 @@
+"""What is loaded. Read in this order: servable (a loaded version), states, examples, loader."""

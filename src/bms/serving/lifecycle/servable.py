@@ -1,0 +1,50 @@
+"""A servable: one version that a runtime has loaded and that can be run."""
+
+from collections.abc import Iterator, Mapping
+from typing import Protocol, runtime_checkable
+
+from bms.core.signature import Signature
+from bms.core.tensor import Array
+
+Arrays = Mapping[str, Array]
+
+
+class Servable(Protocol):
+    """Contract, checked by one suite against every runtime:
+
+    1. `signatures` never changes after loading and names at least one way to call the model.
+    2. `infer` takes inputs that `check_inputs` accepted, all of them, and gives exactly the wanted outputs (empty:
+       all of the signature's), with the signature's types and shapes; BYTES are object arrays of `bytes`.
+    3. The rows of a batched signature are independent: row i of the answer depends on row i of the inputs alone.
+    4. The same inputs give the same outputs; inputs are neither changed nor kept.
+    5. `infer` may be called from several threads at once. A failed call leaves the servable usable.
+    6. It raises InvalidArgument when the inputs' content is at fault, Internal when the model failed.
+    7. `close` frees what was loaded; closing twice is one effect. After it, `infer` raises FailedPrecondition.
+    """
+
+    @property
+    def format(self) -> str:
+        """What the artifact was recognised as, by content, e.g. "onnx"."""
+        ...
+
+    @property
+    def signatures(self) -> dict[str, Signature]: ...
+
+    def infer(self, signature: str, inputs: Arrays, outputs: tuple[str, ...] = ()) -> dict[str, Array]: ...
+
+    def close(self) -> None: ...
+
+
+@runtime_checkable
+class StreamingServable(Protocol):
+    """A servable of which some signatures answer with many sets of outputs, e.g. text as it is generated.
+
+    `stream` is stepped from one thread; closing the iterator stops the work at its next step.
+    """
+
+    @property
+    def streaming(self) -> frozenset[str]:
+        """The names of the signatures to be called by `stream`; they are never batched."""
+        ...
+
+    def stream(self, signature: str, inputs: Arrays, outputs: tuple[str, ...] = ()) -> Iterator[dict[str, Array]]: ...

@@ -1,0 +1,181 @@
+"""The road of an admitted call: to a replica, once more if that one fails, and to exactly one end."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from bms.core.errors import BmsError, DeadlineExceeded, Unavailable, from_code
+from bms.core.inference import InferRequest
+from bms.core.snapshot import ServedVersion
+from bms.core.tensor import Tensor
+from bms.protocols.frames import AnswerMeta, ErrorMeta
+from bms.serving.traffic.balancer import choose_replica
+from bms.serving.traffic.replicas import Replica, ReplicaTable
+from bms.serving.traffic.retry import RetryBudget, may_retry
+from bms.serving.traffic.snapshot_index import Route, SnapshotIndex
+from bms.serving.traffic.split import choose_version
+
+
+class Listener(Protocol):
+    """Who waits for a call: any number of answers, the last one final, or one failure. Nothing after `cancel`."""
+
+    def answered(self, call: "Call", meta: AnswerMeta, tensors: list[Tensor]) -> None: ...
+
+    def failed(self, call: "Call", error: BmsError) -> None: ...
+
+
+class Call:
+    """One request on its way; `pinned` where the caller named the version. Times are monotonic seconds."""
+
+    __slots__ = (
+        "attempts",
+        "begun",
+        "deadline",
+        "dispatcher",
+        "frame",
+        "listener",
+        "pinned",
+        "replica",
+        "request",
+        "route",
+        "tried",
+        "version",
+    )
+
+    def __init__(
+        self,
+        dispatcher: "Dispatcher",
+        listener: Listener,
+        request: InferRequest,
+        route: Route,
+        version: ServedVersion,
+        deadline: float,
+    ) -> None:
+        self.dispatcher = dispatcher
+        self.listener = listener
+        self.request = request
+        self.route = route
+        self.version = version
+        self.deadline = deadline
+        self.pinned = request.version is not None or request.alias is not None
+        self.attempts = 0
+        self.begun = False
+        self.replica: Replica | None = None  # None: not with any replica, now or any more
+        self.frame = 0
+        self.tried: tuple[str, ...] = ()
+
+    def on_answer(self, meta: AnswerMeta, tensors: list[Tensor]) -> None:
+        if self.replica is None:
+            return
+        self.begun = True
+        if meta.final:
+            self.dispatcher.release(self)
+        self.listener.answered(self, meta, tensors)
+
+    def on_error(self, meta: ErrorMeta) -> None:
+        if self.replica is not None:
+            self.tried = (*self.tried, self.replica.id)
+            self.dispatcher.release(self)
+            self.dispatcher.on_error(self, meta)
+
+
+class Dispatcher:
+    """Sends calls and watches their deadlines. `index` gives what is known now, `random` is uniform in [0, 1),
+    `watch` is called when the first call becomes active: `expire` must then be called until none is."""
+
+    def __init__(
+        self,
+        table: ReplicaTable,
+        index: Callable[[], SnapshotIndex],
+        monotonic: Callable[[], float],
+        random: Callable[[], float],
+        watch: Callable[[], None],
+    ) -> None:
+        self._table = table
+        self._watch = watch
+        self._index = index
+        self._monotonic = monotonic
+        self._random = random
+        self._budget = RetryBudget()
+        self.active: set[Call] = set()
+
+    def send(self, call: Call) -> None:
+        """Raises Unavailable where no replica of the version can be reached; then the call was never sent."""
+        replica = choose_replica(self._table, call.version, call.tried, self._random)
+        if replica is None:
+            raise Unavailable(
+                f"no replica of version {call.version.number} of {call.route.entry.name!r} can be reached: come again",
+                retry_after_s=1.0,
+            )
+        if not call.attempts:
+            self._budget.earn()
+        call.attempts += 1
+        call.replica = replica
+        replica.in_flight += 1
+        if not self.active:
+            self._watch()
+        self.active.add(call)
+        request = call.request
+        left = call.deadline - self._monotonic()
+        call.frame = replica.link.infer(
+            call, request.signature or "", request.inputs, max(1, int(left * 1e6)), request.outputs
+        )
+
+    def cancel(self, call: Call) -> None:
+        """The caller is gone, or got its answer otherwise: the replica may stop, and nothing more is reported."""
+        replica = call.replica
+        if replica is not None:
+            self.release(call)
+            replica.link.cancel(call.frame)
+
+    def expire(self) -> None:
+        """Ends every call whose deadline has passed; to be called every few milliseconds while any is active."""
+        now = self._monotonic()
+        for call in [call for call in self.active if call.deadline <= now]:
+            self.cancel(call)
+            call.listener.failed(
+                call, DeadlineExceeded("the model did not answer in time: allow more, or send fewer rows")
+            )
+
+    def release(self, call: Call) -> None:
+        if call.replica is not None:
+            call.replica.in_flight -= 1
+            call.replica = None
+            self.active.discard(call)
+
+    def on_error(self, call: Call, meta: ErrorMeta) -> None:
+        """A replica failed this call: send it elsewhere, or say so."""
+        repeat = may_retry(
+            retryable=meta.retry,
+            attempts=call.attempts,
+            begun=call.begun,
+            now=self._monotonic(),
+            deadline=call.deadline,
+        )
+        if not (repeat and self._budget.spend() and self._sent_again(call)):
+            call.listener.failed(call, from_code(meta.code, meta.message, 1.0 if meta.retry else None))
+
+    def _sent_again(self, call: Call) -> bool:
+        """False where there is nowhere else to go; the first failure is then the one to tell."""
+        try:
+            self._reroute(call)
+            self.send(call)
+        except BmsError:
+            return False
+        return True
+
+    def _reroute(self, call: Call) -> None:
+        """Takes the version's replicas as they are known now; where it is served no more and was not asked for by
+        name, another version of the same signature."""
+        route = self._index().by_id.get(call.route.entry.id)
+        if route is None:
+            return
+        version = route.versions.get(call.version.number)
+        if version is None or choose_replica(self._table, version, call.tried, self._random) is None:
+            if call.pinned:
+                return
+            other = choose_version(route, None, None, self._random())
+            name = call.request.signature or ""
+            if other.signatures.get(name) != call.version.signatures.get(name):
+                return
+            version = other
+        call.route, call.version = route, version

@@ -1,0 +1,60 @@
+"""Which version answers: the one named by number or alias, else one drawn by weight."""
+
+from bisect import bisect_right
+
+from bms.core.errors import InvalidArgument, NotFound, Unavailable
+from bms.core.snapshot import ServedVersion
+from bms.serving.traffic.snapshot_index import Route, SnapshotIndex, served
+
+
+def find_route(index: SnapshotIndex, tenant: str, name: str) -> Route:
+    """Raises NotFound where this tenant has no deployment of that name."""
+    route = index.routes.get((tenant, name))
+    if route is None:
+        raise NotFound(f"no deployment {name[:80]!r}: list yours at /v1/models")
+    return route
+
+
+def choose_version(route: Route, number: int | None, alias: str | None, draw: float) -> ServedVersion:
+    """`draw` is uniform in [0, 1).
+
+    Raises NotFound for an unknown number, InvalidArgument for an unknown alias, Unavailable for a version that is
+    not served now.
+    """
+    if number is None and alias is None:
+        shares = route.shares
+        if len(shares) == 1:
+            return shares[0]
+        if not shares:
+            raise Unavailable(f"no version of {route.entry.name!r} takes traffic yet: come again", retry_after_s=1.0)
+        return shares[bisect_right(route.bounds, draw * route.total)]
+    version = named_version(route, number, alias)
+    if not served(version):
+        raise Unavailable(
+            f"version {version.number} of {route.entry.name!r} is {version.state}, not AVAILABLE: come again",
+            retry_after_s=1.0,
+        )
+    return version
+
+
+def named_version(route: Route, number: int | None, alias: str | None) -> ServedVersion:
+    """The version of that number or alias, whatever its state. Errors as in `choose_version`."""
+    if alias is None:
+        version = route.versions.get(number) if number is not None else None
+        if version is None:
+            raise NotFound(f"no version {number} of {route.entry.name!r}: it serves {_numbers(route)}")
+        return version
+    version = route.aliases.get(alias)
+    if version is not None:
+        return version
+    if alias in route.entry.known_aliases:
+        raise Unavailable(f"the version that {alias!r} names is not served yet: come again", retry_after_s=1.0)
+    raise InvalidArgument(f"no label {alias[:80]!r} of {route.entry.name!r}: it has {_labels(route)}")
+
+
+def _numbers(route: Route) -> str:
+    return ", ".join(str(number) for number in sorted(route.versions)) or "none"
+
+
+def _labels(route: Route) -> str:
+    return ", ".join(repr(label) for label in sorted({*route.aliases, *route.entry.known_aliases})) or "none"

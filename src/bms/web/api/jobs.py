@@ -1,0 +1,89 @@
+"""Jobs over HTTP: look, cancel, repeat, follow the log, fetch what was made. What starts them is elsewhere."""
+
+import msgspec
+from starlette.responses import Response
+
+from bms.control.jobs.nouns import Job, JobState
+from bms.control.jobs.service import JobService
+from bms.control.platform.objects import ObjectStore
+from bms.control.platform.trees import Tree
+from bms.core.errors import InvalidArgument
+from bms.core.pages import Page
+from bms.core.programs import JobEvent
+from bms.web.api.downloads import download, file_of
+from bms.web.api.endpoint import Call, Endpoint, Listing, listing
+
+
+class JobListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    state: JobState | None = None
+    kind: str | None = None
+    subject: str | None = None
+
+
+class LogPlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`offset` counts bytes from the log's beginning: the `x-next-offset` of the last answer."""
+
+    offset: int = 0
+
+
+class EventsPlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`after` is the number of events read so far."""
+
+    after: int = 0
+
+
+def endpoints(service: JobService, objects: ObjectStore) -> list[Endpoint]:
+    async def jobs(call: Call[None]) -> Page[Job]:
+        query: JobListing = call.query
+        return await service.jobs(
+            call.principal.tenant, listing(call), state=query.state, kind=query.kind, subject=query.subject
+        )
+
+    async def job(call: Call[None]) -> Job:
+        return await service.get(call.principal.tenant, call.path["job"])
+
+    async def cancel(call: Call[None]) -> Job:
+        return await service.cancel(call.principal.tenant, call.principal.user, call.path["job"])
+
+    async def retry(call: Call[None]) -> Job:
+        return await service.retry(call.principal.tenant, call.principal.user, call.path["job"])
+
+    async def log(call: Call[None]) -> Response:
+        part = await service.log(call.principal.tenant, call.path["job"], _not_negative("offset", call.query.offset))
+        headers = {
+            "x-next-offset": str(part.next),
+            "x-job-state": part.state,
+            "x-content-type-options": "nosniff",
+            "cache-control": "no-store",
+        }
+        return Response(part.content, headers=headers, media_type="text/plain; charset=utf-8")
+
+    async def events(call: Call[None]) -> list[JobEvent]:
+        after = _not_negative("after", call.query.after)
+        return await service.events(call.principal.tenant, call.path["job"], after)
+
+    async def files(call: Call[None]) -> Tree:
+        return await service.output(call.principal.tenant, call.path["job"])
+
+    async def file(call: Call[None]) -> Response:
+        tenant = call.principal.tenant
+        tree = await service.output(tenant, call.path["job"])
+        return await download(objects, tenant, file_of(tree, call.path["path"]))
+
+    one = "/jobs/{job}"
+    return [
+        Endpoint("GET", "/jobs", "jobs:read", jobs, "List jobs, newest first", Page[Job], query=JobListing),
+        Endpoint("GET", one, "jobs:read", job, "One job", Job),
+        Endpoint("POST", one + "/cancel", "jobs:write", cancel, "Stop a job for good", Job),
+        Endpoint("POST", one + "/retry", "jobs:write", retry, "A new job of the same spec", Job, status=201),
+        Endpoint("GET", one + "/log", "jobs:read", log, "A piece of the log", bytes, query=LogPlace),
+        Endpoint("GET", one + "/events", "jobs:read", events, "Progress", list[JobEvent], query=EventsPlace),
+        Endpoint("GET", one + "/output", "jobs:read", files, "The files it made", Tree),
+        Endpoint("GET", one + "/output/{path:path}", "jobs:read", file, "A file it made", bytes),
+    ]
+
+
+def _not_negative(name: str, value: int) -> int:
+    if value < 0:
+        raise InvalidArgument(f"{name} is {value}, expected 0 or more")
+    return value

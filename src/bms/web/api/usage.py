@@ -1,0 +1,98 @@
+"""Usage over HTTP: sums, single events, and an export."""
+
+from datetime import datetime
+
+import msgspec
+from starlette.responses import StreamingResponse
+
+from bms.control.billing import csv
+from bms.control.billing.nouns import UsageFilter, UsageSum, dimensions
+from bms.control.billing.service import UsageService
+from bms.core.pages import Page
+from bms.core.usage import UsageEvent
+from bms.web.api.endpoint import Call, Endpoint, Listing, listing
+
+
+class Matching(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which events. Times as RFC 3339 with a zone: `start` is included, `end` is not."""
+
+    key: str | None = None
+    deployment: str | None = None
+    model: str | None = None
+    version: int | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+class SumsQuery(Matching, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`group_by` is some of key, deployment, model, version, day and hour, e.g. `key,model`."""
+
+    group_by: str = ""
+
+
+class EventsQuery(Matching, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A listing too: msgspec's types have one base, so what makes it one stands here again."""
+
+    limit: int = 100
+    cursor: str | None = None
+    page = Listing.page
+
+
+class UsageEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt of one request. `at` is Unix nanoseconds."""
+
+    source: str
+    seq: int
+    at: int
+    key: str
+    deployment: str
+    model: str
+    version: int
+    request_id: str
+    status: int
+    rows: int
+    bytes_in: int
+    bytes_out: int
+    compute_ns: int
+
+
+class UsageSums(msgspec.Struct, frozen=True, kw_only=True):
+    items: list[UsageSum]
+
+
+def endpoints(service: UsageService) -> list[Endpoint]:
+    async def sums(call: Call[None]) -> UsageSums:
+        by = dimensions(call.query.group_by)
+        return UsageSums(items=await service.sums(call.principal.tenant, _filter(call.query), by))
+
+    async def events(call: Call[None]) -> Page[UsageEntry]:
+        page = await service.events(call.principal.tenant, _filter(call.query), listing(call))
+        return Page(items=[_entry(event) for event in page.items], next=page.next)
+
+    async def export(call: Call[None]) -> StreamingResponse:
+        batches = service.all_events(call.principal.tenant, _filter(call.query))
+        headers = {"content-disposition": 'attachment; filename="usage.csv"', "cache-control": "no-store"}
+        return StreamingResponse(csv.lines(batches), media_type="text/csv; charset=utf-8", headers=headers)
+
+    return [
+        Endpoint("GET", "/usage", "usage:read", sums, "Sums of usage, grouped", UsageSums, query=SumsQuery),
+        Endpoint(
+            "GET", "/usage/events", "usage:read", events, "Single usage events", Page[UsageEntry], query=EventsQuery
+        ),
+        Endpoint("GET", "/usage/export", "usage:read", export, "All events as CSV", bytes, query=Matching),
+    ]
+
+
+def _filter(query: Matching) -> UsageFilter:
+    return UsageFilter(
+        key=query.key,
+        deployment=query.deployment,
+        model=query.model,
+        version=query.version,
+        start=query.start,
+        end=query.end,
+    )
+
+
+def _entry(event: UsageEvent) -> UsageEntry:
+    return UsageEntry(**{name: getattr(event, name) for name in UsageEntry.__struct_fields__})

@@ -1,0 +1,53 @@
+"""The bytes of an HTTP answer's head, and bodies for errors."""
+
+from http import HTTPStatus
+from math import ceil
+
+import orjson
+
+from bms.core.errors import BmsError, ResourceExhausted, Unauthenticated, Unavailable
+
+JSON = b"application/json"
+PROBLEM = b"application/problem+json"
+_REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
+
+
+def status_line(status: int) -> bytes:
+    line = _LINES.get(status)
+    return line if line is not None else _line(status)
+
+
+def _line(status: int) -> bytes:
+    return b"HTTP/1.1 %d %b\r\n" % (status, _REASONS.get(status, b"Unknown"))
+
+
+_LINES = {status: _line(status) for status in _REASONS}
+
+
+def error_headers(error: BmsError) -> bytes:
+    """Retry-After in whole seconds, never too early; how to authenticate."""
+    if isinstance(error, Unauthenticated):
+        return b'www-authenticate: Bearer realm="bms"\r\n'
+    wait = error.retry_after_s
+    if wait is None and isinstance(error, Unavailable | ResourceExhausted):
+        wait = 1.0
+    return b"" if wait is None else b"retry-after: %d\r\n" % max(1, ceil(wait))
+
+
+def plain_error(error: BmsError) -> bytes:
+    """As TF Serving, KServe and Triton write errors."""
+    return orjson.dumps({"error": error.message})
+
+
+def problem(error: BmsError, request_id: str) -> bytes:
+    """RFC 9457, as control's API writes errors."""
+    return orjson.dumps(
+        {
+            "type": "about:blank",
+            "title": error.code.replace("_", " ").capitalize(),
+            "status": error.http_status,
+            "code": error.code,
+            "detail": error.message,
+            "request_id": request_id,
+        }
+    )

@@ -1,0 +1,94 @@
+"""What a gateway counts, written as Prometheus text.
+
+Counting is plain arithmetic on lists: prometheus_client's children cost about 1.5 µs an observation, six of which
+would be a third of a request.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable
+from typing import Literal
+
+Stage = Literal["parse", "queue", "compute", "dispatch", "encode", "total"]
+STAGES: tuple[Stage, ...] = ("parse", "queue", "compute", "dispatch", "encode", "total")
+BOUNDS = (
+    0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005,
+    0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+)  # fmt: skip
+
+
+class Histogram:
+    """Seconds in buckets."""
+
+    __slots__ = ("counts", "sum")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(BOUNDS) + 1)
+        self.sum = 0.0
+
+    def observe(self, seconds: float) -> None:
+        self.counts[bisect_left(BOUNDS, seconds)] += 1
+        self.sum += seconds
+
+
+class Metrics:
+    """All of one gateway. `gauges` are read when the text is written."""
+
+    def __init__(self, slot: int) -> None:
+        self._slot = slot
+        self.stages: dict[Stage, Histogram] = {stage: Histogram() for stage in STAGES}
+        self.requests = 0
+        self.gauges: dict[str, tuple[str, Callable[[], float]]] = {}
+        self._answers: dict[tuple[str, int, int], int] = {}
+        self._refusals: dict[int, int] = {}
+        self._passed: dict[int, int] = {}
+
+    def answered(self, deployment: str, version: int, status: int) -> None:
+        """One dispatched request got its answer. `deployment` is an id: names would tell tenants of one another."""
+        self.requests += 1
+        key = (deployment, version, status)
+        self._answers[key] = self._answers.get(key, 0) + 1
+
+    def refused(self, status: int) -> None:
+        """One request was answered without asking a model or control."""
+        self._refusals[status] = self._refusals.get(status, 0) + 1
+
+    def passed(self, status: int) -> None:
+        """One request was answered by control, or should have been."""
+        self._passed[status] = self._passed.get(status, 0) + 1
+
+    def text(self) -> str:
+        """Prometheus text format 0.0.4."""
+        gateway = f'gateway="{self._slot}"'
+        lines = _head("bms_gateway_requests_total", "counter", "Requests answered after asking a model server.")
+        for (deployment, version, status), count in self._answers.items():
+            labels = f'{gateway},deployment="{_escaped(deployment)}",version="{version}",code="{status}"'
+            lines.append(f"bms_gateway_requests_total{{{labels}}} {count}")
+        lines += _head("bms_gateway_refused_total", "counter", "Requests answered without asking anyone.")
+        lines += [f'bms_gateway_refused_total{{{gateway},code="{code}"}} {n}' for code, n in self._refusals.items()]
+        lines += _head("bms_gateway_passed_total", "counter", "Requests passed on to control.")
+        lines += [f'bms_gateway_passed_total{{{gateway},code="{code}"}} {n}' for code, n in self._passed.items()]
+        lines += _head("bms_gateway_stage_seconds", "histogram", "Where the time of answered requests went.")
+        for stage, histogram in self.stages.items():
+            lines += _histogram(f'{gateway},stage="{stage}"', histogram)
+        for name, (explanation, read) in self.gauges.items():
+            lines += _head(name, "gauge", explanation)
+            lines.append(f"{name}{{{gateway}}} {read():g}")
+        return "\n".join(lines) + "\n"
+
+
+def _head(name: str, kind: str, explanation: str) -> list[str]:
+    return [f"# HELP {name} {explanation}", f"# TYPE {name} {kind}"]
+
+
+def _histogram(labels: str, histogram: Histogram) -> list[str]:
+    lines, running = [], 0
+    for bound, count in zip((*BOUNDS, "+Inf"), histogram.counts, strict=True):
+        running += count
+        lines.append(f'bms_gateway_stage_seconds_bucket{{{labels},le="{bound}"}} {running}')
+    lines.append(f"bms_gateway_stage_seconds_sum{{{labels}}} {histogram.sum:.9f}")
+    lines.append(f"bms_gateway_stage_seconds_count{{{labels}}} {running}")
+    return lines
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

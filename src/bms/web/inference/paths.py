@@ -1,0 +1,101 @@
+"""What a request's target asks of the gateway: paths of TF Serving, KServe and the Open Inference Protocol."""
+
+import re
+from typing import Literal, NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from bms.core.errors import InvalidArgument
+
+Action = Literal[
+    "predict", "classify", "regress", "infer",  # what a model answers
+    "list", "model", "metadata", "oip_model", "oip_model_ready", "oip_server",  # what is served
+    "alive", "oip_live", "oip_ready", "metrics",  # open to all
+]  # fmt: skip
+PUBLIC: frozenset[str] = frozenset({"alive", "oip_live", "oip_ready", "metrics"})
+VERBS: frozenset[str] = frozenset({"predict", "classify", "regress", "infer"})
+
+_NAMED = r"/v1/models/(?P<model>[^/:]+)(?:/versions/(?P<version>\d{1,18})|/labels/(?P<label>[^/:]+))?"
+_TFS_VERB = re.compile(_NAMED + r":(?P<verb>predict|classify|regress)", re.IGNORECASE)
+_TFS_GET = re.compile(_NAMED + r"(?P<metadata>/metadata)?/?", re.IGNORECASE)
+_OIP = re.compile(r"/v2/models/(?P<model>[^/:]+)(?:/versions/(?P<version>\d{1,18}))?(?:/(?P<verb>ready|infer))?/?")
+_FIXED: dict[str, Action] = {
+    "/": "alive",
+    "/metrics": "metrics",
+    "/monitoring/prometheus/metrics": "metrics",
+    "/v1/models": "list",
+    "/v1/models/": "list",
+    "/v2": "oip_server",
+    "/v2/": "oip_server",
+    "/v2/health/live": "oip_live",
+    "/v2/health/live/": "oip_live",
+    "/v2/health/ready": "oip_ready",
+    "/v2/health/ready/": "oip_ready",
+}
+
+
+class Operation(NamedTuple):
+    """What is asked. `action` None: the path is ours, and nothing is there (`missing` says in whose words)."""
+
+    action: Action | None
+    model: str = ""
+    version: int | None = None
+    alias: str | None = None
+    missing: Literal["", "tfserving", "oip"] = ""
+    allowed: str = "GET"
+
+
+def read_path(method: bytes, target: bytes) -> Operation | None:
+    """None for a path that is control's. Raises InvalidArgument for a target that is no path."""
+    path = _path(target)
+    fixed = _FIXED.get(path)
+    if fixed is not None:
+        return Operation(fixed)
+    lowered = path[:11].lower()
+    if lowered.startswith("/v1/models/"):
+        return _tfserving(method, path)
+    if path.startswith("/v2/"):
+        return _oip(path)
+    return None
+
+
+def _tfserving(method: bytes, path: str) -> Operation:
+    found = _TFS_VERB.fullmatch(path)
+    if found and method == b"POST":
+        verb = found["verb"].lower()
+        return _named(verb, found, "POST")  # type: ignore[arg-type]
+    found = _TFS_GET.fullmatch(path)
+    if found and method in (b"GET", b"HEAD"):
+        return _named("metadata" if found["metadata"] else "model", found, "GET")
+    return Operation(None, missing="tfserving")
+
+
+def _oip(path: str) -> Operation:
+    found = _OIP.fullmatch(path)
+    if not found:
+        return Operation(None, missing="oip")
+    version = int(found["version"]) if found["version"] else None
+    if found["verb"] == "infer":
+        return Operation("infer", found["model"], version, allowed="POST")
+    return Operation("oip_model_ready" if found["verb"] else "oip_model", found["model"], version)
+
+
+def _named(action: Action, found: re.Match[str], allowed: str) -> Operation:
+    version = int(found["version"]) if found["version"] else None
+    return Operation(action, found["model"], version, found["label"], allowed=allowed)
+
+
+def _path(target: bytes) -> str:
+    path = target.partition(b"?")[0]
+    if not path.startswith(b"/"):
+        scheme, _, rest = path.partition(b"://")
+        if scheme.lower() not in (b"http", b"https"):
+            if path == b"*":
+                return "*"
+            raise InvalidArgument("the request's target must be a path")
+        path = b"/" + rest.partition(b"/")[2]
+    if b"%" in path:
+        path = unquote_to_bytes(path)
+    try:
+        return path.decode()
+    except UnicodeDecodeError:
+        raise InvalidArgument("the path is not UTF-8") from None

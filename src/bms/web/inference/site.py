@@ -1,0 +1,107 @@
+"""One gateway's site: what connections share, and which handler a request goes to."""
+
+from collections.abc import Callable
+from email.utils import formatdate
+from itertools import count
+
+from bms.core.errors import BmsError
+from bms.web.inference.answers import JSON, PROBLEM, plain_error, problem
+from bms.web.inference.connection import HttpConnection
+from bms.web.inference.describe import Describer
+from bms.web.inference.door import InferenceDoor
+from bms.web.inference.limits import HttpLimits
+from bms.web.inference.metrics import Metrics
+from bms.web.inference.pass_on import PassOn
+from bms.web.inference.paths import PUBLIC, VERBS, Operation, read_path
+from bms.web.inference.request import Request
+
+_REMEMBERED = 4096
+_PLAIN = (b"/v1", b"/v2")
+
+
+class Site:
+    """The host of all connections. `name` begins the ids of requests that bring none."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        limits: HttpLimits,
+        door: InferenceDoor,
+        describer: Describer,
+        pass_on: PassOn,
+        metrics: Metrics,
+        now: Callable[[], float],
+        unix_ns: Callable[[], int],
+    ) -> None:
+        self.limits = limits
+        self.connections: set[HttpConnection] = set()
+        self.draining = False
+        self.now = now
+        self.metrics = metrics
+        self._name = name.encode()
+        self._ids = count(1)
+        self._door = door
+        self._describer = describer
+        self._pass_on = pass_on
+        self._unix_ns = unix_ns
+        self._paths: dict[tuple[bytes, bytes], Operation] = {}
+        self.date = b""
+        self._tell_date()
+
+    def connection(self) -> HttpConnection:
+        """A protocol for one accepted socket."""
+        return HttpConnection(self)
+
+    def fresh_id(self) -> bytes:
+        return b"%b-%d" % (self._name, next(self._ids))
+
+    def open(self, request: Request) -> None:
+        known = (request.method, request.target)
+        operation = self._paths.get(known) or read_path(request.method, request.target)
+        if operation is None:
+            request.handler = self._pass_on
+            return
+        request.operation = operation
+        action = operation.action
+        if action in VERBS and request.method == b"POST":
+            if len(self._paths) >= _REMEMBERED:
+                self._paths.clear()
+            self._paths[known] = operation
+            request.handler = self._door
+            self._door.open(request)
+            return
+        request.handler = self._describer
+        if action not in PUBLIC:
+            request.caller = self._door.authenticate(request)
+
+    def error_body(self, request: Request, error: BmsError) -> tuple[bytes, bytes]:
+        if not request.target or request.target.startswith(_PLAIN):
+            return JSON, plain_error(error)
+        return PROBLEM, problem(error, request.id.decode("ascii"))
+
+    def refused(self, request: Request, error: BmsError) -> None:
+        self.metrics.refused(error.http_status)
+
+    def check_time(self) -> None:
+        """Once a second: slow clients, slow control, old rate limits, the date."""
+        now = self.now()
+        self._tell_date()
+        for connection in list(self.connections):
+            connection.check_time(now)
+        self._pass_on.check_time(now)
+        self._door.rates.prune(now)
+
+    @property
+    def busy(self) -> int:
+        """Requests that are not answered yet."""
+        return sum(not connection.idle for connection in self.connections)
+
+    def drain(self) -> None:
+        """From now on answers end their connections, and idle connections end at once."""
+        self.draining = True
+        for connection in [each for each in self.connections if each.idle]:
+            connection.close()
+
+    def _tell_date(self) -> None:
+        self.date = b"date: %b\r\n" % formatdate(self._unix_ns() / 1e9, usegmt=True).encode()

@@ -1,0 +1,139 @@
+"""The books keep their contract on both databases."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from bms.adapters.sql.engine import Database
+from bms.adapters.sql.store import SqlStore
+from bms.adapters.sql.usage import SqlUsage
+from bms.control.billing.nouns import UsageFilter, UsageSum
+from bms.control.billing.service import UsageService
+from bms.core.errors import InvalidArgument
+from bms.core.pages import PageRequest, decode_cursor
+from bms.core.usage import UsageEvent
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def event(seq: int, source: str = "g0", **more: object) -> UsageEvent:
+    plain = UsageEvent(
+        source=source,
+        seq=seq,
+        at=int(START.timestamp()) * 10**9 + seq,
+        tenant="acme",
+        key="k",
+        deployment="digits",
+        model="m",
+        version=1,
+        request_id=f"r{seq}",
+        status=200,
+        rows=2,
+        bytes_in=10,
+        bytes_out=20,
+        compute_ns=5 * 10**9,
+    )
+    return msgspec.structs.replace(plain, **more)
+
+
+@pytest.fixture
+def usage(database: Database) -> UsageService:
+    return UsageService(SqlStore(database, SqlUsage))
+
+
+async def _count(usage: UsageService, tenant: str = "acme") -> int:
+    return (await usage.sums(tenant, UsageFilter()))[0].requests
+
+
+async def test_events_come_back_as_they_were_and_in_order_newest_first(usage: UsageService) -> None:
+    events = [event(seq) for seq in (1, 2, 3)]
+    assert await usage.ingest("g0", events) == 3
+    assert (await usage.events("acme", UsageFilter(), PageRequest())).items == events[::-1]
+
+
+async def test_repeats_and_overlaps_count_once(usage: UsageService) -> None:
+    assert await usage.ingest("g0", [event(1), event(2)]) == 2
+    assert await usage.ingest("g0", [event(1), event(2)]) == 2
+    assert await usage.ingest("g0", [event(2), event(3)]) == 3
+    assert await usage.ingest("g1", [event(1, "g1")]) == 1
+    assert await _count(usage) == 4
+
+
+async def test_nothing_is_acknowledged_past_a_gap(usage: UsageService) -> None:
+    assert await usage.ingest("g0", [event(2)]) == 0
+    assert await usage.ingest("g0", [event(1), event(3)]) == 1
+    assert await _count(usage) == 1
+    assert await usage.ingest("g0", [event(2), event(3)]) == 3
+
+
+async def test_an_empty_batch_tells_where_the_books_are(usage: UsageService) -> None:
+    await usage.ingest("g0", [event(1)])
+    assert await usage.ingest("g0", []) == 1
+
+
+@pytest.mark.parametrize("events", [[event(1, "other")], [event(2), event(1)], [event(1), event(1)], [event(0)]])
+async def test_a_batch_that_contradicts_itself_is_refused_whole(usage: UsageService, events: list[UsageEvent]) -> None:
+    with pytest.raises(InvalidArgument):
+        await usage.ingest("g0", events)
+    assert await _count(usage) == 0
+
+
+async def test_two_who_ship_the_same_at_once_count_once(usage: UsageService) -> None:
+    batch = [event(seq) for seq in range(1, 51)]
+    done = await asyncio.gather(*(usage.ingest("g0", batch[: 10 * size]) for size in (5, 3, 5, 4)))
+    assert max(done) == 50
+    assert await _count(usage) == 50
+
+
+async def test_sums_are_of_all_that_match(usage: UsageService) -> None:
+    events = [
+        event(1, status=200),
+        event(2, status=503, rows=0),
+        event(3, key="k2", version=2),
+        event(4, key="k2", version=2, at=event(1).at + 86_400 * 10**9),
+    ]
+    await usage.ingest("g0", events)
+    (total,) = await usage.sums("acme", UsageFilter())
+    assert total == UsageSum(requests=4, ok=3, errors=1, rows=6, bytes_in=40, bytes_out=80, compute_ns=20 * 10**9)
+    by_key = await usage.sums("acme", UsageFilter(), ("key", "version"))
+    assert [(row.key, row.version, row.requests, row.errors) for row in by_key] == [("k", 1, 2, 1), ("k2", 2, 2, 0)]
+    by_day = await usage.sums("acme", UsageFilter(), ("day",))
+    assert [(row.day, row.requests) for row in by_day] == [(START, 3), (START + timedelta(days=1), 1)]
+    by_hour = await usage.sums("acme", UsageFilter(version=2, end=START + timedelta(hours=1)), ("hour",))
+    assert [(row.hour, row.requests) for row in by_hour] == [(START, 1)]
+    assert (await usage.sums("acme", UsageFilter(key="k2", start=START + timedelta(hours=1))))[0].requests == 1
+    assert (await usage.sums("acme", UsageFilter(deployment="other")))[0].requests == 0
+    assert await usage.sums("acme", UsageFilter(model="other"), ("model",)) == []
+
+
+async def test_large_sums_are_exact(usage: UsageService) -> None:
+    large = 2**61
+    await usage.ingest("g0", [event(seq, compute_ns=large) for seq in (1, 2, 3)])
+    assert (await usage.sums("acme", UsageFilter()))[0].compute_ns == 3 * large
+
+
+async def test_another_tenant_sees_nothing(usage: UsageService) -> None:
+    await usage.ingest("g0", [event(1), event(2, tenant="other")])
+    assert await _count(usage) == 1
+    assert [one.tenant for one in (await usage.events("other", UsageFilter(), PageRequest())).items] == ["other"]
+
+
+async def test_pages_join_without_gap_or_double_even_at_equal_times(usage: UsageService) -> None:
+    events = [event(seq, source, at=10**18) for source in ("g0", "g1:x") for seq in (1, 2, 3)]
+    await usage.ingest("g0", events[:3])
+    await usage.ingest("g1:x", events[3:])
+    seen: list[UsageEvent] = []
+    after = None
+    while True:
+        page = await usage.events("acme", UsageFilter(), PageRequest(limit=2, after=after))
+        seen += page.items
+        if page.next is None:
+            break
+        after = decode_cursor(page.next)
+    assert sorted(seen, key=lambda one: (one.source, one.seq)) == events
+    everything = [one async for batch in usage.all_events("acme", UsageFilter()) for one in batch]
+    assert everything == seen
+    with pytest.raises(InvalidArgument):
+        await usage.events("acme", UsageFilter(), PageRequest(after="nonsense"))

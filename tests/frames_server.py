@@ -1,0 +1,165 @@
+"""A model server of known functions, for tests of whoever talks frames.
+
+As a program: `python -m tests.frames_server SOCKET [delay seconds]`. Signatures: see `SIGNATURES`.
+"""
+
+import asyncio
+import os
+import sys
+import time
+
+import msgspec
+import numpy as np
+
+from bms.core.programs import ServableStatus
+from bms.core.signature import Signature, TensorSpec
+from bms.core.tensor import Tensor
+from bms.protocols.frames import (
+    Frame,
+    FrameReader,
+    InferMeta,
+    Kind,
+    decode_infer,
+    encode_answer,
+    encode_error,
+    encode_plain,
+)
+
+
+def _spec(name: str, dtype: str, *shape: int | None) -> TensorSpec:
+    return TensorSpec(name=name, dtype=dtype, shape=shape)  # type: ignore[arg-type]
+
+
+SIGNATURES: dict[str, Signature] = {
+    "serving_default": Signature(inputs=(_spec("x", "FP32", None, 4),), outputs=(_spec("y", "FP32", None, 4),)),
+    "classes": Signature(
+        inputs=(_spec("features", "FP32", None, 2),),
+        outputs=(_spec("scores", "FP32", None, 2),),
+        method="classify",
+        scores="scores",
+        labels=("no", "yes"),
+    ),
+    "number": Signature(
+        inputs=(_spec("features", "FP32", None, 2),), outputs=(_spec("value", "FP32", None, 1),), method="regress"
+    ),
+    "image": Signature(
+        inputs=(_spec("image", "BYTES", None),),
+        outputs=(_spec("scores", "FP32", None, 2),),
+        method="classify",
+        scores="scores",
+        labels=("odd", "even"),
+    ),
+    "two": Signature(
+        inputs=(_spec("number", "INT64", None), _spec("text", "BYTES", None)),
+        outputs=(_spec("number", "INT64", None), _spec("text", "BYTES", None), _spec("text_bytes", "BYTES", None)),
+    ),
+}
+
+
+def compute(signature: str, tensors: list[Tensor]) -> list[Tensor]:
+    """y = 2x + 1; scores = (a, 1 - a); value = a + b; an image's scores by the parity of its size; two = itself."""
+    given = {tensor.name: tensor.array for tensor in tensors}
+    if signature == "serving_default":
+        return [Tensor("y", (given["x"] * np.float32(2) + np.float32(1)).astype("<f4"))]
+    if signature == "classes":
+        first = given["features"][:, 0]
+        return [Tensor("scores", np.stack([first, 1 - first], axis=1).astype("<f4"))]
+    if signature == "number":
+        return [Tensor("value", given["features"].sum(axis=1, keepdims=True).astype("<f4"))]
+    if signature == "image":
+        even = np.array([len(item) % 2 == 0 for item in given["image"]])
+        return [Tensor("scores", np.stack([~even, even], axis=1).astype("<f4"))]
+    return [
+        Tensor("number", given["number"]),
+        Tensor("text", given["text"]),
+        Tensor("text_bytes", given["text"]),
+    ]
+
+
+class FramesServer(asyncio.Protocol):
+    """One connection. `mode`: "answer", "hold" (never answers), "leave" (ERROR, retry), "die" (exits on INFER)."""
+
+    connections: "list[FramesServer]"
+
+    def __init__(self, delay_s: float, mode: str, seen: list[tuple[int, int]], connections: "list[FramesServer]"):
+        self.delay_s = delay_s
+        self.mode = mode
+        self.seen = seen
+        self.connections = connections
+        self.reader = FrameReader()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+        self.connections.append(self)
+
+    def data_received(self, data: bytes) -> None:
+        for frame in self.reader.feed(data):
+            self.seen.append((frame.kind, frame.id))
+            if frame.kind == Kind.INFER:
+                self.infer(frame)
+            elif frame.kind == Kind.STATUS:
+                status = ServableStatus(replica="r", state="AVAILABLE", started_at=time.time_ns(), requests=len(self.seen))
+                self.write(encode_plain(Kind.STATUS_ANSWER, frame.id, msgspec.msgpack.encode(status)))
+
+    def infer(self, frame: Frame) -> None:
+        if self.mode == "die":
+            os._exit(9)
+        if self.mode == "hold":
+            return
+        if self.mode == "leave":
+            self.write(encode_error(frame.id, "UNAVAILABLE", "draining", retry=True))
+            return
+        meta, tensors = decode_infer(frame)
+        if self.delay_s:
+            asyncio.get_running_loop().call_later(self.delay_s, self.answer, frame.id, meta, tensors)
+        else:
+            self.answer(frame.id, meta, tensors)
+
+    def answer(self, id: int, meta: InferMeta, tensors: list[Tensor]) -> None:
+        outputs = compute(meta.signature, tensors)
+        if meta.outputs:
+            outputs = [tensor for tensor in outputs if tensor.name in meta.outputs]
+        self.write(b"".join(encode_answer(id, outputs, queue_ns=1000, compute_ns=2000)))
+
+    def write(self, data: bytes) -> None:
+        self.transport.write(data)  # type: ignore[attr-defined]
+
+
+class RunningServer:
+    """One that listens inside this process."""
+
+    def __init__(self, path: str, delay_s: float = 0.0, mode: str = "answer") -> None:
+        self.path = path
+        self.delay_s = delay_s
+        self.mode = mode
+        self.seen: list[tuple[int, int]] = []
+        self.connections: list[FramesServer] = []
+
+    async def __aenter__(self) -> "RunningServer":
+        loop = asyncio.get_running_loop()
+        self.server = await loop.create_unix_server(
+            lambda: FramesServer(self.delay_s, self.mode, self.seen, self.connections), self.path
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.server.close()
+        self.drop()
+
+    def drop(self) -> None:
+        """Breaks all connections."""
+        for connection in self.connections:
+            connection.transport.abort()  # type: ignore[attr-defined]
+        self.connections.clear()
+
+
+async def _main(path: str, delay_s: float, mode: str) -> None:
+    async with RunningServer(path, delay_s, mode):
+        print("ready", flush=True)
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    import uvloop
+
+    uvloop.run(_main(sys.argv[1], float(sys.argv[2]) if len(sys.argv) > 2 else 0.0, (*sys.argv, "answer", "answer")[3]))

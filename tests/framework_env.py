@@ -1,0 +1,68 @@
+"""Environments with frameworks, and what scripts make in them: built once per machine and shared by all tests.
+
+They live below BMS_TEST_CACHE, or ~/.cache/bms-tests, and are told apart by the digest of what they are made of.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+SKLEARN = ("scikit-learn", "skops", "skl2onnx", "onnx", "onnxruntime", "msgspec", "pillow", "pytest")
+SLIM = ("numpy", "msgspec", "onnxruntime")
+SOURCE = Path(__file__).resolve().parent.parent / "src"
+_BUILD_S = 600
+
+
+def framework_python(requirements: tuple[str, ...]) -> Path:
+    """The interpreter of an environment that holds just `requirements`."""
+
+    def build(folder: Path) -> None:
+        uv = str(Path(sys.executable).parent / "uv")
+        _run([uv, "venv", "--quiet", "--python", sys.executable, str(folder)])
+        python = str(folder / "bin" / "python")
+        _run([uv, "pip", "install", "--quiet", "--link-mode", "copy", "--python", python, *requirements])
+
+    name = f"env-{_digest(sys.version, *sorted(requirements))}"
+    return _once(name, build) / "bin" / "python"
+
+
+def made_by(script: Path, requirements: tuple[str, ...]) -> Path:
+    """The folder that `script`, run with the folder as its one argument, has filled. Treat it as read-only."""
+
+    def build(folder: Path) -> None:
+        folder.mkdir()
+        _run([str(framework_python(requirements)), str(script), str(folder)])
+
+    return _once(f"made-{_digest(sys.version, script.read_text(), *sorted(requirements))}", build)
+
+
+def _once(name: str, build: Callable[[Path], None]) -> Path:
+    cache = Path(os.environ.get("BMS_TEST_CACHE") or Path.home() / ".cache" / "bms-tests")
+    cache.mkdir(parents=True, exist_ok=True)
+    folder, done = cache / name, cache / f"{name}.done"
+    with (cache / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # parallel workers wait for the one that builds
+        if not (done.exists() and folder.is_dir()):
+            done.unlink(missing_ok=True)
+            shutil.rmtree(folder, ignore_errors=True)
+            build(folder)
+            done.touch()
+    return folder
+
+
+def _run(command: list[str]) -> None:
+    environment = {**os.environ, "ORT_DISABLE_TELEMETRY": "1"}
+    if "PIP_FIND_LINKS" in os.environ:  # uv does not read pip's settings
+        environment.setdefault("UV_FIND_LINKS", os.environ["PIP_FIND_LINKS"])
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_BUILD_S)
+    if ended.returncode:
+        raise RuntimeError(f"{' '.join(command)} ended with {ended.returncode}:\n{ended.stdout}\n{ended.stderr}")
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]

@@ -1,0 +1,102 @@
+"""Usage through the API."""
+
+import csv
+import io
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from bms.adapters.sql.engine import Database
+from bms.adapters.sql.store import SqlStore
+from bms.adapters.sql.usage import SqlUsage
+from bms.control.billing.service import UsageService
+from bms.core.clock import ManualClock
+from bms.core.usage import UsageEvent
+from bms.web.api import usage
+from tests.api import Api
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+HOUR = 3600 * 10**9
+
+
+def event(seq: int, **more: object) -> UsageEvent:
+    at = int(START.timestamp()) * 10**9 + seq * HOUR
+    plain = UsageEvent("g", seq, at, "default", "k1", "digits", "m", 1, f"r{seq}", 200, 2, 10, 20, 5)
+    return msgspec.structs.replace(plain, **more)
+
+
+@pytest.fixture
+async def api(sqlite: Database, clock: ManualClock) -> Api:
+    service = UsageService(SqlStore(sqlite, SqlUsage))
+    api = await Api(sqlite, clock, usage.endpoints(service)).start()
+    events = [event(1), event(2, key="k2", status=500), event(3, version=2), event(4, tenant="acme")]
+    assert await service.ingest("g", events) == 4
+    return api
+
+
+async def test_sums_of_all_and_by_group(api: Api) -> None:
+    (total,) = (await api.as_admin.get("/usage")).json()["items"]
+    assert total == {
+        "requests": 3,
+        "ok": 2,
+        "errors": 1,
+        "rows": 6,
+        "bytes_in": 30,
+        "bytes_out": 60,
+        "compute_ns": 15,
+    }
+    grouped = (await api.as_admin.get("/usage", params={"group_by": "key,version"})).json()["items"]
+    assert [(row["key"], row["version"], row["requests"]) for row in grouped] == [
+        ("k1", 1, 1),
+        ("k1", 2, 1),
+        ("k2", 1, 1),
+    ]
+
+
+async def test_filters_narrow(api: Api) -> None:
+    params = {"key": "k1", "start": "2026-03-01T02:00:00Z", "end": "2026-03-01T05:00:00+01:00"}
+    (row,) = (await api.as_admin.get("/usage", params=params)).json()["items"]
+    assert row["requests"] == 1
+    (row,) = (await api.as_admin.get("/usage", params={"version": "2"})).json()["items"]
+    assert row["requests"] == 1
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"group_by": "colour"}, "colour"),
+        ({"start": "2026-03-01T00:00:00"}, "zone"),
+        ({"start": "yesterday"}, "start"),
+        ({"start": "2026-03-02T00:00:00Z", "end": "2026-03-01T00:00:00Z"}, "negative"),
+        ({"version": "two"}, "version"),
+        ({"tenant": "acme"}, "tenant"),
+    ],
+)
+async def test_wrong_questions_are_named(api: Api, params: dict[str, str], words: str) -> None:
+    answer = await api.as_admin.get("/usage", params=params)
+    assert answer.status_code == 400
+    assert words in answer.json()["detail"]
+
+
+async def test_single_events_are_paged_newest_first(api: Api) -> None:
+    first = (await api.as_admin.get("/usage/events", params={"limit": 2})).json()
+    assert [row["seq"] for row in first["items"]] == [3, 2]
+    rest = (await api.as_admin.get("/usage/events", params={"cursor": first["next"]})).json()
+    assert [row["seq"] for row in rest["items"]] == [1]
+    assert rest["next"] is None
+    assert rest["items"][0]["request_id"] == "r1"
+
+
+async def test_the_export_is_a_csv_file_of_this_tenant_alone(api: Api) -> None:
+    answer = await api.as_admin.get("/usage/export", params={"key": "k1"})
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert "usage.csv" in answer.headers["content-disposition"]
+    rows = list(csv.DictReader(io.StringIO(answer.text, newline="")))
+    assert [(row["seq"], row["tenant"], row["rows"]) for row in rows] == [("3", "default", "2"), ("1", "default", "2")]
+
+
+async def test_a_key_without_the_scope_sees_nothing(api: Api) -> None:
+    narrow = api.client(await api.key_of(api.as_admin, scopes=["models:read"]))
+    for path in ("/usage", "/usage/events", "/usage/export"):
+        assert (await narrow.get(path)).status_code == 403

@@ -1,0 +1,287 @@
+"""The loop of deployments over a real database, with a cluster that obeys the test."""
+
+import asyncio
+
+import msgspec
+import pytest
+
+from bms.adapters.sql.engine import Database
+from bms.control.deployments.loop import ReconcilerLoop
+from bms.control.deployments.nouns import DeploymentSpec, Target
+from bms.control.deployments.views import DeploymentViews
+from bms.core.clock import ManualClock, SystemClock
+from bms.core.snapshot import DeploymentEntry
+from tests.deployments import Deployed, ObedientCluster, follow, principal
+
+BY = principal()
+
+
+@pytest.fixture
+async def deployed(sqlite: Database, clock: ManualClock) -> Deployed:
+    return await Deployed(sqlite, clock, ObedientCluster(clock)).start()
+
+
+async def _serving(deployed: Deployed, **spec: object) -> None:
+    await deployed.service.create(BY, "digits", follow(**spec))
+    await deployed.settle()
+    assert await deployed.traffic() == {1: 100}
+
+
+def _entry(deployed: Deployed) -> DeploymentEntry:
+    (entry,) = [entry for entry in deployed.publisher.entries.values() if isinstance(entry, DeploymentEntry)]
+    return entry
+
+
+async def _views(deployed: Deployed) -> tuple[str, str]:
+    views = DeploymentViews(deployed.store, deployed.catalog, deployed.clock, lambda: deployed.health.said)
+    status = await views.status("default", "digits")
+    return status.state, status.message
+
+
+async def test_a_deployment_is_started_probed_and_published(deployed: Deployed) -> None:
+    await deployed.service.create(BY, "digits", follow(replicas=2))
+    assert (await _views(deployed))[0] == "starting"
+    await deployed.settle()
+    ready = [replica for replica in await deployed.replicas() if replica.state == "ready"]
+    assert len(ready) == 2
+    assert set(deployed.cluster.workloads) == {replica.id for replica in ready}
+    (version,) = _entry(deployed).versions
+    assert (version.number, version.state, version.weight, version.aliases) == (1, "AVAILABLE", 100, ("production",))
+    assert {replica.address for replica in version.replicas} == {f"unix:/run/{replica.id}.sock" for replica in ready}
+    assert await _views(deployed) == ("serving", "version 1 answers")
+
+
+async def test_a_model_server_is_configured_from_version_and_spec(deployed: Deployed) -> None:
+    await _serving(deployed)
+    (spec,) = deployed.cluster.specs.values()
+    assert (spec.kind, spec.program, spec.tenant, spec.python) == (
+        "model_server",
+        "bms.app.model_server",
+        "default",
+        "/usr/bin/python3",
+    )
+    assert spec.config["socket"] == f"/run/{spec.id}.sock"
+    assert spec.config["servable"]["directory"] == "/trees/default/0001"
+    assert spec.config["servable"]["threads"] == 1
+    assert spec.epoch == 1
+
+
+async def test_an_alias_that_moves_switches_traffic_and_is_a_revision(deployed: Deployed) -> None:
+    await _serving(deployed)
+    await deployed.registry.point("production", 2)
+    deployed.cluster.slow = {2}
+    for _ in range(5):
+        await deployed.step()
+    assert await deployed.traffic() == {1: 100}
+    assert await _views(deployed) == (
+        "rolling",
+        "version 1 answers; version 2 is starting (0 of 1 replicas ready)",
+    )
+    deployed.cluster.slow = set()
+    for _ in range(3):
+        deployed.clock.advance(1)
+        await deployed.step()
+    assert await deployed.traffic() == {2: 100}
+    deployment = await deployed.service.get("default", "digits")
+    assert deployment.revision == 2
+    async with deployed.store.read() as tx:
+        revision = await tx.revision(deployment.id, 2)
+    assert revision is not None
+    assert (revision.cause, revision.versions, revision.by) == ("alias production moved to 2", (2,), "system")
+
+
+async def test_the_old_version_answers_while_the_new_one_fails_and_the_reason_is_visible(deployed: Deployed) -> None:
+    await _serving(deployed)
+    deployed.cluster.broken = {2}
+    await deployed.registry.point("production", 2)
+    for _ in range(30):
+        deployed.clock.advance(2)
+        await deployed.step()
+        assert await deployed.traffic() == {1: 100}
+    state, message = await _views(deployed)
+    assert state == "degraded"
+    assert "version 1 answers; version 2 failed: its process ended with exit code 1" in message
+    assert 2 < len(deployed.cluster.starts) < 10, "it is tried again, and not without pause"
+    assert len(await deployed.replicas()) <= 12, "old failures are forgotten"
+
+
+async def test_a_dead_replica_is_replaced_and_never_listed_again(deployed: Deployed) -> None:
+    await _serving(deployed, replicas=2)
+    dead = deployed.cluster.running(1)[0]
+    deployed.cluster.end(dead, -9)
+    await deployed.step()
+    assert dead not in {replica.id for version in _entry(deployed).versions for replica in version.replicas}
+    await deployed.settle()
+    assert len(deployed.cluster.running(1)) == 2
+    assert dead not in deployed.cluster.workloads
+
+
+async def test_a_drained_replica_is_stopped_only_when_gateways_let_go(deployed: Deployed) -> None:
+    await _serving(deployed, keep_previous_s=0.0)
+    deployed.clock.advance(10)
+    feed = deployed.publisher.connect()
+    feed.applied((await feed.next()).revision)
+    (old,) = deployed.cluster.running(1)
+    await deployed.registry.point("production", 2)
+    for _ in range(6):
+        await deployed.step()
+        deployed.clock.advance(0.2)
+    assert await deployed.traffic() == {2: 100}
+    assert deployed.cluster.running(1) == [old], "a gateway may still send to it"
+    update = await feed.next()
+    assert old not in {
+        replica.id
+        for entry in update.puts
+        if isinstance(entry, DeploymentEntry)
+        for version in entry.versions
+        for replica in version.replicas
+    }
+    feed.applied(update.revision)
+    await deployed.settle()
+    assert deployed.cluster.stops == [old]
+    assert list(deployed.cluster.workloads) == deployed.cluster.running(2)
+
+
+async def test_a_gateway_that_never_applies_holds_a_replica_for_five_seconds_only(deployed: Deployed) -> None:
+    await _serving(deployed, keep_previous_s=0.0)
+    deployed.publisher.connect()
+    (old,) = deployed.cluster.running(1)
+    await deployed.registry.point("production", 2)
+    for _ in range(4):
+        await deployed.step()
+        deployed.clock.advance(0.2)
+    assert deployed.cluster.stops == []
+    deployed.clock.advance(5)
+    await deployed.settle()
+    assert deployed.cluster.stops == [old]
+
+
+async def test_a_restarted_control_goes_on_without_touching_what_runs(deployed: Deployed) -> None:
+    await _serving(deployed, replicas=2)
+    again = deployed.again()
+    await again.publisher.start()
+    await again.settle()
+    assert again.cluster.stops == []
+    assert len(again.cluster.starts) == 2
+    assert await again.traffic() == {1: 100}
+    assert again.publisher.revision > deployed.publisher.revision
+
+
+async def test_a_restarted_control_launches_what_was_recorded_but_not_started(deployed: Deployed) -> None:
+    await deployed.service.create(BY, "digits", follow())
+    await deployed.reconciler.step()
+    assert deployed.cluster.starts == []
+    again = deployed.again()
+    await again.settle()
+    assert len(again.cluster.starts) == 1
+
+
+async def test_two_controls_never_act_both(deployed: Deployed) -> None:
+    other = deployed.again(holder="other")
+    await deployed.service.create(BY, "digits", follow())
+    await deployed.step()
+    assert not await other.step()
+    deployed.clock.advance(11)
+    assert await other.step()
+    await deployed.reconciler.step()
+    await other.settle()
+    assert len(await other.replicas()) == 1
+    assert len(other.cluster.starts) == 1
+
+
+async def test_nothing_is_stopped_while_the_cluster_is_not_to_be_seen(deployed: Deployed) -> None:
+    await _serving(deployed)
+    deployed.cluster.blind = True
+    for _ in range(5):
+        deployed.clock.advance(60)
+        await deployed.step()
+    deployed.cluster.blind = False
+    await deployed.settle()
+    assert deployed.cluster.stops == []
+    assert len(deployed.cluster.starts) == 1
+
+
+async def test_a_hung_replica_is_replaced_before_it_is_stopped(deployed: Deployed) -> None:
+    await _serving(deployed)
+    (hung,) = deployed.cluster.running(1)
+    deployed.cluster.hung = {hung}
+    for _ in range(20):
+        deployed.clock.advance(3)
+        await deployed.step()
+    await deployed.settle()
+    assert hung in deployed.cluster.stops
+    assert len(deployed.cluster.running(1)) == 1
+
+
+async def test_a_start_without_room_is_tried_again_and_says_why(deployed: Deployed) -> None:
+    deployed.cluster.full = True
+    await deployed.service.create(BY, "digits", follow())
+    for _ in range(6):
+        await deployed.step()
+    state, message = await _views(deployed)
+    assert (state, "no room for it" in message) == ("failing", True)
+    deployed.cluster.full = False
+    deployed.clock.advance(300)
+    await deployed.settle()
+    assert await deployed.traffic() == {1: 100}
+
+
+async def test_processes_without_a_record_are_ended(deployed: Deployed) -> None:
+    await _serving(deployed)
+    (spec,) = deployed.cluster.specs.values()
+    await deployed.cluster.start(msgspec.structs.replace(spec, id="stray", owner="stray"))
+    await deployed.step()
+    await deployed.step()
+    assert deployed.cluster.stops == ["stray"]
+    assert "stray" not in deployed.cluster.workloads
+
+
+async def test_a_deleted_deployment_leaves_nothing(deployed: Deployed) -> None:
+    await _serving(deployed, replicas=2)
+    await deployed.service.delete(BY, "digits")
+    for _ in range(8):
+        deployed.clock.advance(1)
+        await deployed.step()
+    assert deployed.cluster.workloads == {}
+    assert not any(isinstance(entry, DeploymentEntry) for entry in deployed.publisher.entries.values())
+    async with deployed.store.read() as tx:
+        assert await tx.active() == []
+
+
+async def test_a_version_withdrawn_behind_our_back_goes_on_answering(deployed: Deployed) -> None:
+    version = await deployed.registry.add_version(3)
+    await deployed.service.create(BY, "digits", DeploymentSpec(model="m", targets=(Target(version=3),)))
+    await deployed.settle()
+    await deployed.registry.withdraw(version)
+    await deployed.settle()
+    assert await deployed.traffic() == {3: 100}
+    deployed.cluster.end(deployed.cluster.running(3)[0], -9)
+    await deployed.settle()
+    state, message = await _views(deployed)
+    assert state == "failing"
+
+
+async def test_the_loop_wakes_for_events_and_dead_workloads(sqlite: Database) -> None:
+    clock = SystemClock()
+    deployed = await Deployed(sqlite, clock, ObedientCluster(clock)).start()
+    loop = ReconcilerLoop(deployed.reconciler, deployed.cluster, deployed.events)
+    running = [asyncio.create_task(loop.run()), asyncio.create_task(deployed.publisher.run())]
+    try:
+        await deployed.service.create(BY, "digits", follow())
+        feed = deployed.publisher.connect()
+
+        async def served() -> str:
+            while True:
+                for entry in (await feed.next()).puts:
+                    if isinstance(entry, DeploymentEntry) and entry.versions and entry.versions[0].replicas:
+                        return entry.versions[0].replicas[0].id
+
+        first = await asyncio.wait_for(served(), 20)
+        deployed.cluster.end(first, -9)
+        while (second := await asyncio.wait_for(served(), 20)) == first:
+            pass
+        assert second != first
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)

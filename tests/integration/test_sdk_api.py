@@ -1,0 +1,131 @@
+"""The SDK against the real API over real HTTP: the blocking and the asyncio client do the same."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bms.adapters.sql.engine import Database
+from bms.core.clock import ManualClock
+from bms.core.errors import Aborted, AlreadyExists, InvalidArgument, NotFound, PermissionDenied, Unauthenticated
+from bms.sdk import AsyncClient, Client
+from tests.api import Api
+from tests.server import served
+
+
+class Caller:
+    """Calls either client in the same words: `call` for an operation, `items` for a stream."""
+
+    def __init__(self, kind: str, url: str, key: str | None) -> None:
+        self.client: Any = Client(url, key) if kind == "blocking" else AsyncClient(url, key)
+        self._blocking = kind == "blocking"
+
+    async def call(self, deed: Callable[[Any], Any]) -> Any:
+        if self._blocking:
+            return await asyncio.to_thread(deed, self.client)
+        return await deed(self.client)
+
+    async def items(self, deed: Callable[[Any], Any]) -> list[Any]:
+        if self._blocking:
+            return await asyncio.to_thread(lambda: list(deed(self.client)))
+        return [item async for item in deed(self.client)]
+
+    async def close(self) -> None:
+        await self.call(lambda client: client.close())
+
+
+@pytest.fixture
+async def api(sqlite: Database, clock: ManualClock) -> Api:
+    return await Api(sqlite, clock).start()
+
+
+@pytest.fixture
+async def url(api: Api) -> AsyncIterator[str]:
+    async with served(api.app) as url:
+        yield url
+
+
+@pytest.fixture(params=["blocking", "asyncio"])
+async def admin(request: pytest.FixtureRequest, api: Api, url: str) -> AsyncIterator[Caller]:
+    caller = Caller(request.param, url, api.admin.key.text)
+    yield caller
+    await caller.close()
+
+
+async def test_a_key_is_made_listed_and_revoked(admin: Caller, clock: ManualClock) -> None:
+    expires = clock.now() + timedelta(hours=1)
+    made = await admin.call(
+        lambda c: c.keys.create("ci", scopes=frozenset({"models:read"}), expires_at=expires, rate_per_s=5.0)
+    )
+    assert made.text.startswith(made.key.id + ".")
+    assert (made.key.expires_at, made.key.rate_per_s, made.key.scopes) == (expires, 5.0, {"models:read"})
+    assert made.key in await admin.items(lambda c: c.keys.list())
+    revoked = await admin.call(lambda c: c.keys.revoke(made.key.id))
+    assert revoked.revoked_at == clock.now()
+    assert await admin.call(lambda c: c.keys.get(made.key.id)) == revoked
+
+
+async def test_listings_run_over_all_pages(admin: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bms.sdk.binding.PAGE", 2)
+    for index in range(5):
+        await admin.call(lambda c, name=f"user{index}": c.users.create(name, role="viewer"))
+    names = [user.name for user in await admin.items(lambda c: c.users.list())]
+    assert sorted(names) == ["admin", *(f"user{index}" for index in range(5))]
+
+
+async def test_errors_of_the_api_arrive_as_what_they_are(admin: Caller, url: str) -> None:
+    await admin.call(lambda c: c.users.create("dev"))
+    with pytest.raises(AlreadyExists, match="dev"):
+        await admin.call(lambda c: c.users.create("dev"))
+    with pytest.raises(NotFound, match="no user 'nobody'"):
+        await admin.call(lambda c: c.users.get("nobody"))
+    with pytest.raises(InvalidArgument, match="lower-case"):
+        await admin.call(lambda c: c.users.create("Not A Name"))
+    with pytest.raises(NotFound):
+        await admin.call(lambda c: c.users.get("../tenants"))
+
+
+async def test_a_revision_guards_an_update(admin: Caller) -> None:
+    user = await admin.call(lambda c: c.users.create("dev"))
+    changed = await admin.call(lambda c: c.users.change("dev", role="viewer", revision=user.revision))
+    assert (changed.role, changed.revision) == ("viewer", 2)
+    with pytest.raises(Aborted):
+        await admin.call(lambda c: c.users.change("dev", disabled=True, revision=user.revision))
+
+
+async def test_who_am_i(admin: Caller, api: Api) -> None:
+    me = await admin.call(lambda c: c.tenants.whoami())
+    assert (me.tenant, me.user, me.key) == ("default", api.admin.owner.id, api.admin.key.key.id)
+
+
+async def test_another_tenant_is_another_world(admin: Caller, url: str) -> None:
+    acme = await admin.call(lambda c: c.tenants.create("acme", owner="boss"))
+    assert {tenant.id for tenant in await admin.items(lambda c: c.tenants.list())} == {"default", "acme"}
+    async with AsyncClient(url, acme.key.text) as client:
+        assert [user.name async for user in client.users.list()] == ["boss"]
+        with pytest.raises(PermissionDenied):
+            await client.tenants.create("mine")
+
+
+async def test_without_a_good_key_nothing_is_told(url: str) -> None:
+    for key in (None, "bmsk_x.y"):
+        async with AsyncClient(url, key) as client:
+            with pytest.raises(Unauthenticated):
+                await client.tenants.whoami()
+
+
+async def test_the_latencies_of_calls_are_kept(admin: Caller) -> None:
+    assert admin.client.latency("api") is None
+    for _ in range(3):
+        await admin.call(lambda c: c.tenants.whoami())
+    told = admin.client.latency("api")
+    assert told.count == 3
+    assert 0 < told.p50 <= told.p99 <= told.max
+
+
+async def test_many_calls_at_once_share_one_client(admin: Caller) -> None:
+    names = [f"key{index}" for index in range(20)]
+    made = await asyncio.gather(*(admin.call(lambda c, name=name: c.keys.create(name)) for name in names))
+    assert len({each.key.id for each in made}) == 20

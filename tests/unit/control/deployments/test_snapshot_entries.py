@@ -1,0 +1,180 @@
+"""What gateways are told about keys and deployments, and as how little."""
+
+from datetime import timedelta
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bms.control.deployments.entries import deployment_entry, difference, key_entry, key_of
+from bms.control.deployments.nouns import Deployment, DeploymentSpec, Replica, Retired, Route, Share, Target
+from bms.control.deployments.observation import Desired, Wanted
+from bms.control.deployments.signatures import loaded, served
+from bms.control.models.nouns import Version
+from bms.control.tenants.nouns import Key, User
+from bms.core.clock import ManualClock
+from bms.core.programs import Preprocess
+from bms.core.signature import Signature, TensorSpec
+from bms.core.snapshot import KeyEntry
+
+NOW = ManualClock().now()
+CLASSIFY = Signature(
+    inputs=(TensorSpec(name="x", dtype="FP32", shape=(None, 64)),),
+    outputs=(TensorSpec(name="p", dtype="FP32", shape=(None, 10)),),
+    method="classify",
+    scores="p",
+)
+
+
+def version(number: int, **more: object) -> Version:
+    plain = Version(
+        id=f"v{number}",
+        tenant="t",
+        model="m",
+        number=number,
+        state="ready",
+        runtime="onnx",
+        artifact="sha256:0",
+        size=1,
+        created_at=NOW,
+        created_by="ann",
+        signatures={"serving_default": CLASSIFY},
+    )
+    return msgspec.structs.replace(plain, **more)
+
+
+def replica(id: str, number: int, state: str, reason: str = "") -> Replica:
+    return Replica(
+        id=id,
+        tenant="t",
+        deployment="d",
+        version=number,
+        build="b",
+        state=state,  # type: ignore[arg-type]
+        address=f"unix:/{id}",
+        created_at=NOW,
+        reason=reason,
+    )
+
+
+DEPLOYMENT = Deployment(
+    id="d",
+    tenant="t",
+    name="digits",
+    spec=DeploymentSpec(model="m", targets=(Target(alias="production"),), max_in_flight=9, timeout_s=3.0),
+    created_at=NOW,
+    created_by="ann",
+)
+DESIRED = Desired(
+    deployment="d",
+    tenant="t",
+    since=NOW,
+    targets=(Wanted(version=2, weight=100, alias="production"),),
+    aliases={"production": 2, "old": 1, "other": 9},
+    replicas=1,
+    build="b",
+)
+ROUTE = Route(deployment="d", tenant="t", shares=(Share(version=1, weight=100, aliases=("old", "production")),))
+VERSIONS = {number: version(number) for number in (1, 2, 3)}
+
+
+def test_traffic_stays_with_the_routed_version_while_the_next_one_loads() -> None:
+    replicas = [replica("a", 1, "ready"), replica("b", 1, "draining"), replica("c", 2, "starting")]
+    entry = deployment_entry(DEPLOYMENT, DESIRED, ROUTE, replicas, VERSIONS)
+    assert entry is not None
+    assert (entry.name, entry.model, entry.max_in_flight, entry.timeout_s) == ("digits", "m", 9, 3.0)
+    assert entry.known_aliases == ("old", "other", "production")
+    one, two = entry.versions
+    assert (one.number, one.state, one.weight, one.aliases) == (1, "AVAILABLE", 100, ("old", "production"))
+    assert [address.id for address in one.replicas] == ["a"], "a draining replica is not for gateways"
+    assert (two.number, two.state, two.weight, two.replicas) == (2, "LOADING", 0, ())
+
+
+def test_a_version_that_failed_ends_with_its_reason() -> None:
+    entry = deployment_entry(DEPLOYMENT, DESIRED, ROUTE, [replica("c", 2, "failed", "too big")], VERSIONS)
+    assert entry is not None
+    assert (entry.versions[1].state, entry.versions[1].error) == ("END", "too big")
+
+
+def test_a_retired_version_is_shown_while_it_is_loaded() -> None:
+    route = Route(
+        deployment="d", tenant="t", shares=(Share(version=2, weight=100),), retired=(Retired(version=1, at=NOW),)
+    )
+    entry = deployment_entry(DEPLOYMENT, DESIRED, route, [replica("a", 1, "ready")], VERSIONS)
+    assert entry is not None
+    assert [(one.number, one.weight) for one in entry.versions] == [(1, 0), (2, 100)]
+    entry = deployment_entry(DEPLOYMENT, DESIRED, route, [replica("a", 1, "draining")], VERSIONS)
+    assert entry is not None
+    assert [one.number for one in entry.versions] == [2]
+
+
+def test_a_deleted_deployment_has_no_entry() -> None:
+    gone = msgspec.structs.replace(DEPLOYMENT, deleted=True)
+    assert deployment_entry(gone, DESIRED, ROUTE, [replica("a", 1, "ready")], VERSIONS) is None
+
+
+def test_class_names_reach_the_signature_and_images_add_one() -> None:
+    preprocess = Preprocess(input="x", mode="L", height=8, width=8)
+    made = version(1, labels=("zero", "one"), preprocess=preprocess)
+    assert loaded(made)["serving_default"].labels == ("zero", "one")
+    assert set(loaded(made)) == {"serving_default"}
+    image = served(made)["image"]
+    assert image.inputs == (TensorSpec(name="image", dtype="BYTES", shape=(None,)),)
+    assert (image.outputs, image.labels, image.method) == (CLASSIFY.outputs, ("zero", "one"), "classify")
+    verified = version(1, preprocess=preprocess, signatures=served(made))
+    assert set(loaded(verified)) == {"serving_default"}, "the runtime does not know the one for images"
+    assert set(served(version(1))) == {"serving_default"}
+
+
+def _key(**more: object) -> Key:
+    plain = Key(id="bmsk_1", tenant="t", user="u", name="k", scopes=frozenset(), created_at=NOW)
+    return msgspec.structs.replace(plain, **more)
+
+
+@pytest.mark.parametrize(
+    ("role", "key", "told"),
+    [
+        ("developer", _key(), True),
+        ("developer", _key(scopes=frozenset({"inference:invoke"})), True),
+        ("developer", _key(scopes=frozenset({"models:read"})), False),
+        ("viewer", _key(), False),
+        ("viewer", _key(scopes=frozenset({"inference:invoke"})), False),
+        ("owner", _key(expires_at=NOW), False),
+        ("owner", _key(expires_at=NOW + timedelta(seconds=1)), True),
+    ],
+)
+def test_only_live_keys_that_may_invoke_are_told(role: str, key: Key, told: bool) -> None:
+    user = User(id="u", tenant="t", name="ann", role=role, created_at=NOW)  # type: ignore[arg-type]
+    assert (key_entry(key, b"d", user, NOW) is not None) is told
+
+
+def test_expiry_is_told_in_unix_nanoseconds() -> None:
+    user = User(id="u", tenant="t", name="ann", role="owner", created_at=NOW)
+    entry = key_entry(_key(expires_at=NOW + timedelta(seconds=2)), b"d", user, NOW)
+    assert entry is not None
+    assert entry.expires_at == (int(NOW.timestamp()) + 2) * 10**9
+
+
+def _state(values: dict[int, int]) -> dict[object, KeyEntry]:
+    entries = [
+        KeyEntry(id=f"k{id}", tenant="t", user=f"u{value}", role="owner", scopes=frozenset(), digest=b"")
+        for id, value in values.items()
+    ]
+    return {key_of(entry): entry for entry in entries}
+
+
+STATES = st.dictionaries(st.integers(0, 8), st.integers(0, 2))
+
+
+@given(STATES, STATES)
+def test_a_difference_leads_from_one_state_to_the_other_and_holds_nothing_more(
+    first: dict[int, int], second: dict[int, int]
+) -> None:
+    before, after = _state(first), _state(second)
+    puts, deletes = difference(before, after)  # type: ignore[arg-type]
+    patched = {key: entry for key, entry in before.items() if key not in deletes}
+    patched |= {key_of(entry): entry for entry in puts}  # type: ignore[misc]
+    assert patched == after
+    assert len(puts) == sum(before.get(key) != entry for key, entry in after.items())
+    assert set(deletes) == before.keys() - after.keys()
