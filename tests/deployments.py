@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
@@ -225,7 +226,17 @@ class PlainTrees:
 class Deployed:
     """Everything of deployments that control holds, over one database; `again` is what a restart would make."""
 
-    def __init__(self, database: Database, clock: Clock, cluster: ObedientCluster, holder: str = "control") -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        cluster: Any,
+        holder: str = "control",
+        *,
+        environments: Any = None,
+        trees: Any = None,
+        probe: Any = None,
+    ) -> None:
         self.database = database
         self.clock = clock
         self.cluster = cluster
@@ -240,12 +251,12 @@ class Deployed:
         self.publisher = Publisher(
             self.tenant_store, self.store, RememberingCatalog(catalog, self.events), self.events, clock, PEPPER
         )
-        self.health = Health(cluster, clock)
+        self.health = Health(probe or cluster, clock)
         self.reconciler = Reconciler(
             self.store,
             RememberingCatalog(catalog, self.events),
             cluster,
-            Launcher(cluster, PlainEnvironments(), PlainTrees(), catalog),
+            Launcher(cluster, environments or PlainEnvironments(), trees or PlainTrees(), catalog),
             self.health,
             SqlLeases(database, clock),
             clock,

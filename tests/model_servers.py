@@ -39,6 +39,11 @@ def mlp_config(tmp_path: Path, **options: object) -> ModelServerConfig:
     return server_config(tmp_path, servable, **options)
 
 
+def slow_config(tmp_path: Path, **options: object) -> ModelServerConfig:
+    servable = ServableConfig(runtime="onnx", directory=model("onnx/slow"), model="slow", version=1)
+    return server_config(tmp_path, servable, **options)
+
+
 class Server:
     """A started process and where it listens."""
 
@@ -165,6 +170,11 @@ class Client:
 
     def close(self) -> None:
         self.socket.close()
+
+
+def turns(count: int) -> dict[str, Array]:
+    """One row for the made "slow", which counts so far before it answers; a million takes a second or so."""
+    return {"x": np.array([count], dtype=np.int64)}
 
 
 def rows(count: int, seed: int = 0) -> dict[str, Array]:

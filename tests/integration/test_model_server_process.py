@@ -19,7 +19,7 @@ from bms.core.programs import Batching, ServableConfig
 from bms.protocols import frames
 from bms.protocols.frames import Kind
 from tests.framework_env import SOURCE
-from tests.model_servers import Client, mlp_config, model, rows, server_config, started
+from tests.model_servers import Client, mlp_config, model, rows, server_config, slow_config, started, turns
 
 
 def direct(inputs: dict[str, np.ndarray]) -> np.ndarray:
@@ -91,34 +91,50 @@ def test_bad_requests_get_errors_that_say_why_and_spoil_nobody_elses(tmp_path: P
                 answered.append(frame.id)
         assert sorted(answered) == sorted(good)
         assert client.error({"x": np.zeros((1, 64), np.float64)}).message == "input 'x' is FP64, expected FP32"
-        assert "'y'" in client.error({"y": np.zeros((1, 64), np.float32)}).message
+        assert client.error({"y": rows(1)["x"]}).message == "input 'x' is missing: this model takes 'x'"
+        assert client.error({**rows(1), "y": rows(1)["x"]}).message == "unknown input 'y': this model takes 'x'"
         assert "no rows" in client.error({"x": np.zeros((0, 64), np.float32)}).message
         assert isinstance(client.error(rows(1), signature="absent"), NotFound)
         assert isinstance(client.error(rows(1), outputs=("absent",)), InvalidArgument)
         assert client.infer(rows(2), signature="serving_default", outputs=("probabilities",))
-        assert client.status().errors == 6
+        assert client.status().errors == 7
 
 
-def test_time_used_up_while_waiting_is_told(tmp_path: Path) -> None:
-    with started(mlp_config(tmp_path)) as server:
+def test_time_used_up_while_waiting_is_told_at_once(tmp_path: Path) -> None:
+    with started(slow_config(tmp_path)) as server:
         client = server.ready()
-        slow = client.ask(rows(200_000))
-        late = client.ask(rows(1), timeout_us=1)
+        running = client.ask(turns(1_500_000))
+        client.ask(turns(1), timeout_us=1)
         with pytest.raises(DeadlineExceeded, match="time was used up"):
             client.answer()
-        assert client.answer()[0] == slow != late
+        assert client.answer()[0] == running
 
 
 def test_cancelled_requests_are_not_answered(tmp_path: Path) -> None:
-    with started(mlp_config(tmp_path)) as server:
+    with started(slow_config(tmp_path)) as server:
         client = server.ready()
-        running = client.ask(rows(200_000))
-        given_up = client.ask(rows(1))
+        running = client.ask(turns(1_000_000))
+        given_up = client.ask(turns(2))
         client.send(frames.encode_plain(Kind.CANCEL, given_up))
         client.send(frames.encode_plain(Kind.CANCEL, 99))  # unknown: it may just have been answered
-        kept = client.ask(rows(2))
+        kept = client.ask(turns(3))
         assert [client.answer()[0], client.answer()[0]] == [running, kept]
-        assert 'code="CANCELLED"} 1' in client.status().metrics
+        status = client.status()
+        assert (status.in_flight, status.requests, status.errors) == (0, 3, 1)
+        assert 'code="CANCELLED"} 1' in status.metrics
+
+
+def test_a_connection_that_breaks_takes_its_requests_with_it(tmp_path: Path) -> None:
+    with started(slow_config(tmp_path)) as server:
+        client, other = server.ready(), server.ready()
+        client.ask(turns(1_000_000))
+        for _ in range(5):
+            client.ask(turns(1))
+        while other.status().in_flight < 6:
+            pass
+        client.close()
+        assert other.infer(turns(4))["y"].tolist() == [4]
+        assert other.status().in_flight == 0
 
 
 def torn(client: Client, data: bytes) -> bool:
@@ -194,7 +210,7 @@ def test_status_and_metrics_count_what_happened(tmp_path: Path) -> None:
             "version": "3",
         }
         counts = {sample.labels["le"]: sample.value for sample in families["bms_model_server_batch_rows"].samples[:-2]}
-        assert (counts["4.0"], counts["8.0"], counts["+Inf"]) == (0, 1, 1)
+        assert (counts["4"], counts["8"], counts["+Inf"]) == (0, 1, 1)
 
 
 def test_the_socket_is_the_owners_alone_and_gone_after_the_end(tmp_path: Path) -> None:
@@ -209,11 +225,11 @@ def test_the_socket_is_the_owners_alone_and_gone_after_the_end(tmp_path: Path) -
 
 
 def test_sigterm_finishes_what_is_in_flight_and_says_goodbye(tmp_path: Path) -> None:
-    with started(mlp_config(tmp_path)) as server:
+    held = Batching(max_rows=64, max_wait_s=60.0)
+    with started(mlp_config(tmp_path, batching=held)) as server:
         client, idle = server.ready(), server.ready()
-        asked = [client.ask(rows(100_000, seed=index)) for index in range(3)]
-        while client.status().in_flight < 3:
-            pass
+        asked = [client.ask(rows(2, seed=index)) for index in range(3)]
+        assert client.status().in_flight == 3
         server.process.send_signal(signal.SIGTERM)
         kinds = {}
         for _ in range(4):
@@ -229,36 +245,50 @@ def test_sigterm_finishes_what_is_in_flight_and_says_goodbye(tmp_path: Path) -> 
 
 
 def test_a_draining_server_sends_new_requests_elsewhere(tmp_path: Path) -> None:
-    with started(mlp_config(tmp_path, batching=Batching(max_rows=1))) as server:
+    with started(slow_config(tmp_path)) as server:
         client = server.ready()
-        first = client.ask(rows(400_000))
-        while client.status().in_flight < 1:
-            pass
+        first = client.ask(turns(2_000_000))
+        assert client.status().in_flight == 1
         server.process.send_signal(signal.SIGTERM)
         goodbye = client.receive()
         assert goodbye is not None
         assert goodbye.kind == Kind.GOING_AWAY
-        error = client.error(rows(1))
+        error = client.error(turns(1))
         assert (error.code, error.retry_after_s is not None) == ("UNAVAILABLE", True)
         assert "UNLOADING" in error.message
+        newcomer = server.connect()
+        told = newcomer.receive()
+        assert told is not None
+        assert told.kind == Kind.GOING_AWAY
+        assert newcomer.status().state == "UNLOADING"
         assert client.answer()[0] == first
         assert server.process.wait(30) == 0
 
 
 def test_a_run_longer_than_the_drain_is_given_up_and_told(tmp_path: Path) -> None:
-    with started(mlp_config(tmp_path, drain_s=0.05)) as server:
+    with started(slow_config(tmp_path, drain_s=0.05)) as server:
         client = server.ready()
-        client.ask(rows(3_000_000))
-        while client.status().in_flight < 1:
-            pass
+        client.ask(turns(200_000_000))
+        assert client.status().in_flight == 1
         server.process.send_signal(signal.SIGTERM)
-        frame = client.receive()
-        while frame is not None and frame.kind != Kind.ERROR:
-            frame = client.receive()
-        assert frame is not None
-        error = frames.decode_error(frame)
+        goodbye, last = client.receive(), client.receive()
+        assert goodbye is not None
+        assert last is not None
+        assert goodbye.kind == Kind.GOING_AWAY
+        error = frames.decode_error(last)
         assert (error.code, error.retry) == ("UNAVAILABLE", True)
         assert server.process.wait(30) == 0
+        assert not os.path.exists(server.path)
+
+
+def test_a_second_signal_ends_the_drain(tmp_path: Path) -> None:
+    with started(slow_config(tmp_path, drain_s=3600.0)) as server:
+        client = server.ready()
+        client.ask(turns(200_000_000))
+        assert client.status().in_flight == 1
+        server.process.send_signal(signal.SIGTERM)
+        assert client.receive() is not None
+        assert server.end(signal.SIGINT) == 0
 
 
 def test_kill_breaks_the_connection_and_a_new_one_takes_the_socket_over(tmp_path: Path) -> None:

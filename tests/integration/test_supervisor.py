@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -119,7 +120,7 @@ def platform(tmp_path: Path) -> Iterator[Callable[..., Platform]]:
             processes.send(processes.Identity(holder.pid, holder.start_ticks), signal.SIGKILL)
         if hasattr(each, "process"):
             each.process.communicate()
-        each.home.run_dir().rmdir() if not list(each.home.run_dir().iterdir()) else None
+        shutil.rmtree(each.home.run_dir())
 
 
 def test_it_answers_tells_where_and_leaves_nothing_behind(platform: Callable[..., Platform]) -> None:

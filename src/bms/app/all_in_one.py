@@ -71,7 +71,7 @@ def _supervise(
     try:
         write_private(home.run / "supervisor.json", msgspec.json.encode(settings))
         supervisor = Supervisor(home, settings, listening, recorded_services(home) if adopting else ())
-        asyncio.run(supervisor.run(lambda ready: _tell(home, ready, ready_fd)))
+        asyncio.run(supervisor.run(lambda ready: _tell(home, ready, ready_fd, adopting)))
     except OSError as error:
         raise disk_refusal(home.root, error) from error
     finally:
@@ -89,8 +89,11 @@ def _own_identity() -> processes.Identity:
     return own.identity
 
 
-def _tell(home: Home, ready: Ready, ready_fd: int | None) -> None:
+def _tell(home: Home, ready: Ready, ready_fd: int | None, adopting: bool) -> None:
     """What a person wants to know next; and, where somebody waits in another process, that it is ready."""
+    if adopting:
+        print(f"took over {ready.url} from a supervisor that was killed", flush=True)
+        return
     where = f"--home {home.root}"
     print(
         f"BMS is ready at {ready.url} ({ready.seconds:.1f} s)\n"

@@ -32,7 +32,8 @@ from bms.control.models.releases import Releases
 from bms.control.models.service import ModelService
 from bms.control.models.uploads import Uploads
 from bms.control.optimization.conversion import TARGETS, ConversionService
-from bms.control.platform.reactions import Reactions
+from bms.control.platform.objects import ObjectStore
+from bms.control.platform.reactions import Handler, Reactions
 from bms.control.platform.trees import digests_of
 from bms.control.tenants.authentication import Authenticator
 from bms.control.tenants.service import TenantService
@@ -118,24 +119,29 @@ def make_features(ground: Ground) -> Features:
         deployments=DeploymentService(stores.deployments, catalog, clock),
         usage=UsageService(SqlStore(database, SqlUsage)),
         audit=AuditService(SqlStore(database, SqlAudit)),
-        reactions=_reactions(ground, jobs, models, datasets, conversion, gates),
+        reactions=Reactions(
+            ground.events,
+            SqlPositions(database),
+            reaction_handlers(jobs, models, datasets, conversion, gates, objects),
+            "reactions",
+        ),
         collector=_collector(ground, stores, datasets, jobs),
     )
 
 
-def _reactions(
-    ground: Ground,
+def reaction_handlers(
     jobs: JobService,
     models: ModelService,
     datasets: DatasetService,
     conversion: ConversionService,
     gates: Gates,
-) -> Reactions:
+    objects: ObjectStore,
+) -> dict[str, list[Handler]]:
     """What follows from what, across features."""
     imports = Imports(jobs, datasets)
-    registration = Registration(jobs, models, ground.objects)
+    registration = Registration(jobs, models, objects)
     verification = Verification(jobs, models)
-    handlers = {
+    return {
         "dataset.import_requested": [imports.on_import_requested],
         "version.uploaded": [verification.on_version_uploaded],
         "version.ready": [conversion.on_version_ready, gates.on_version_ready],
@@ -146,7 +152,6 @@ def _reactions(
             gates.on_job_ended,
         ],
     }
-    return Reactions(ground.events, SqlPositions(ground.database), handlers, "reactions")
 
 
 def _collector(ground: Ground, stores: Stores, datasets: DatasetService, jobs: JobService) -> Collector:

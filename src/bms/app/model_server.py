@@ -219,7 +219,7 @@ class ModelServer:
         _log.info("draining", extra={"fields": {"in_flight": in_flight}})
         for connection in self._connections:
             connection.go_away()
-        idle = asyncio.ensure_future(self._service.ledger.idle())
+        idle = asyncio.ensure_future(self._service.drained())
         hurry = asyncio.ensure_future(self._signals.get())
         await asyncio.wait((idle, hurry), timeout=self._config.drain_s, return_when=asyncio.FIRST_COMPLETED)
         idle.cancel()

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from bms.app.settings import ClientSettings
-from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound, Unavailable
+from bms.core.errors import InvalidArgument, NotFound, Unavailable
 from bms.sdk import Client
 
 DEFAULT_HOME = Path("~/.bms")
@@ -38,7 +38,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find(url: str | None, key: str | None, home: Path | None, settings: ClientSettings) -> Connection:
-    """Raises Unavailable when a home's platform is not running, FailedPrecondition when nothing says where to.
+    """Raises Unavailable when a home's platform is not running, InvalidArgument when nothing says where to.
 
     The profile's key goes to the profile's server alone, a home's key to that home's platform alone.
     """
@@ -54,7 +54,7 @@ def find(url: str | None, key: str | None, home: Path | None, settings: ClientSe
         return Connection(url=profile.url, key=key or profile.key)
     if (default := DEFAULT_HOME.expanduser()).is_dir():
         return of_home(default, key)
-    raise FailedPrecondition(
+    raise InvalidArgument(
         "no server is named: give --url and --key, or --home DIR, set BMS_URL and BMS_KEY, or start one with `bms up`"
     )
 

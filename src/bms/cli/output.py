@@ -39,8 +39,7 @@ class Output:
         for name, value in fields.items():
             if (text := cell(value)) != "":
                 grid.add_row(f"[dim]{name}[/dim]", text)
-        self._console.print(grid)
-        return None
+        return self._print(grid)
 
     def many(self, things: Iterable[object], columns: Mapping[str, Callable[[Any], Cell]], empty: str) -> None:
         """A list: as JSON array, for people a table, or the sentence `empty`."""
@@ -51,11 +50,13 @@ class Output:
             table.add_column(title, no_wrap=True)
         for thing in things:
             table.add_row(*(cell(read(thing)) for read in columns.values()))
-        if table.row_count:
+        return self._print(table) if table.row_count else self.say(empty)
+
+    def _print(self, table: Table) -> None:
+        """Without the blanks that fill the last column, which copy badly."""
+        with self._console.capture() as drawn:
             self._console.print(table)
-        else:
-            self._console.print(empty)
-        return None
+        print("\n".join(line.rstrip() for line in drawn.get().rstrip("\n").split("\n")))
 
     def say(self, text: str, thing: object = None) -> None:
         """A sentence for people, or `thing` for programs."""

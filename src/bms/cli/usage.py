@@ -22,7 +22,7 @@ SUMS: dict[str, Callable[[Any], object]] = {
 }
 _GROUPS: dict[str, Callable[[Any], object]] = {
     "key": lambda row: row.key,
-    "deployment": lambda row: row.deployment,
+    "deployment": lambda row: row.deployment,  # its id: a name may pass to another one
     "model": lambda row: row.model,
     "version": lambda row: row.version,
     "day": lambda row: row.day.date().isoformat() if row.day else "",
@@ -42,6 +42,9 @@ def usage(
 ) -> None:
     """What was used, summed up from the books."""
     start = None if since is None else datetime.now(UTC) - timedelta(seconds=parse_duration(since))
+    names = _deployment_names(session)
+    if deployment is not None:
+        deployment = next((id for id, name in names.items() if name == deployment), deployment)
     if csv:
         for piece in session.client.usage.export(key=of_key, deployment=deployment, model=model, start=start):
             sys.stdout.buffer.write(piece)
@@ -49,4 +52,11 @@ def usage(
     groups = [name.strip() for name in by.split(",") if name.strip()]
     sums = session.client.usage.summary(group_by=groups, key=of_key, deployment=deployment, model=model, start=start)
     columns = {name.upper(): read for name, read in _GROUPS.items() if name in groups}
+    if "deployment" in groups:
+        columns["DEPLOYMENT"] = lambda row: names.get(row.deployment, row.deployment)
     session.out.many(sums, {**columns, **SUMS}, "nothing was used yet")
+
+
+def _deployment_names(session: Session) -> dict[str, str]:
+    """Names of the deployments that there are, by id."""
+    return {each.id: each.name for each in session.client.deployments.list()}

@@ -52,7 +52,7 @@ class ValueDecoder(Generic[T]):
     """Decodes one undecoded value, whichever parser it came from."""
 
     def __init__(self, fast: object, slow: object) -> None:
-        self.raw: Callable[[msgspec.Raw], T] = msgspec.json.Decoder(fast).decode  # type: ignore[arg-type]
+        self.raw: Callable[[msgspec.Raw], T] = msgspec.json.Decoder(fast).decode
         self._slow = slow
 
     def __call__(self, value: JsonValue) -> T:

@@ -21,9 +21,9 @@ def choose_signature(
     For "classify" and "regress" only signatures with that method count. Raises InvalidArgument where none fits.
     """
     default = signatures.get(DEFAULT)
-    if named is None and default is not None and (verb == "predict" or default.method == verb):
-        if inputs is None or _takes(default, inputs):
-            return DEFAULT
+    usual = named is None and default is not None and (verb == "predict" or default.method == verb)
+    if usual and default is not None and (inputs is None or _takes(default, inputs)):
+        return DEFAULT
     if named is not None:
         if named not in signatures:
             raise InvalidArgument(f"no signature {named[:80]!r}: this model has {_names(signatures)}")

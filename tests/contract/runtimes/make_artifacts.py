@@ -78,6 +78,33 @@ def mlp():
     )
 
 
+def slow():
+    """INT64 [n] → the same; it counts to the largest of them first, so the caller chooses how long it takes."""
+    node = helper.make_node
+    boolean = TensorProto.BOOL
+    body = helper.make_graph(
+        [node("Identity", ["go"], ["on"]), node("Add", ["count", "one"], ["more"])],
+        "body",
+        [
+            helper.make_tensor_value_info("turn", INT64, []),
+            helper.make_tensor_value_info("go", boolean, []),
+            helper.make_tensor_value_info("count", INT64, []),
+        ],
+        [helper.make_tensor_value_info("on", boolean, []), helper.make_tensor_value_info("more", INT64, [])],
+    )
+    return graph(
+        [
+            node("ReduceMax", ["x"], ["turns"], keepdims=0),
+            node("Loop", ["turns", "yes", "nought"], ["counted"], body=body),
+            node("Mul", ["counted", "nought"], ["nothing"]),
+            node("Add", ["x", "nothing"], ["y"]),
+        ],
+        [("x", INT64, ["n"])],
+        [("y", INT64, ["n"])],
+        [("yes", np.array(True)), ("nought", np.array(0)), ("one", np.array(1))],
+    )
+
+
 def onnx_models(root):
     node = helper.make_node
     models = {
@@ -98,6 +125,7 @@ def onnx_models(root):
         "whole_batch": graph(
             [node("Softmax", ["x"], ["y"], axis=0)], [("x", FLOAT, ["n", 4])], [("y", FLOAT, ["n", 4])]
         ),
+        "slow": slow(),
         "fixed": graph([node("Relu", ["x"], ["y"])], [("x", FLOAT, [2, 4])], [("y", FLOAT, [2, 4])]),
         "flat_image": graph([node("Identity", ["x"], ["y"])], [("x", FLOAT, ["n", 64])], [("y", FLOAT, ["n", 64])]),
     }

@@ -23,7 +23,19 @@ from bms.serving.lifecycle.servable import Servable
 from tests.framework_env import SKLEARN, made_by
 
 MAKER = Path(__file__).parent / "make_artifacts.py"
-ONNX = ["digits", "external", "fixed", "flat_image", "mlp", "one_row", "text", "two_inputs", "whole_batch", "zipmap"]
+ONNX = [
+    "digits",
+    "external",
+    "fixed",
+    "flat_image",
+    "mlp",
+    "one_row",
+    "slow",
+    "text",
+    "two_inputs",
+    "whole_batch",
+    "zipmap",
+]
 ESTIMATORS = ["digits", "forest", "joblib", "kmeans", "pca", "pickled", "ridge", "texts"]
 CASES = [("onnx", name) for name in ONNX] + [("sklearn", name) for name in ESTIMATORS]
 BATCHED = {"one_row": False, "whole_batch": False, "fixed": False}

@@ -15,7 +15,6 @@ import msgspec
 
 from bms.adapters.journal.records import HEADER
 from bms.core.errors import Unavailable
-from bms.core.usage import UsageEvent
 from bms.serving.traffic.metering import Usage
 
 log = logging.getLogger(__name__)
@@ -56,7 +55,7 @@ class Journal:
         seq, parts = self.seq, []
         for usage in usages:
             seq += 1
-            record = _encode(UsageEvent(self.source, seq, *usage))
+            record = _encode((self.source, seq, *usage))  # a UsageEvent
             parts.append(HEADER.pack(len(record), zlib.crc32(record)))
             parts.append(record)
         data = b"".join(parts)

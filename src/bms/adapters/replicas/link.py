@@ -25,6 +25,7 @@ from bms.protocols.frames import (
 log = logging.getLogger(__name__)
 _status = msgspec.msgpack.Decoder(ServableStatus)
 _FIRST_WAIT, _LONGEST_WAIT = 0.02, 1.0
+_JOINED = 1 << 18  # one buffer of this size is written faster than many small ones
 
 
 class AnswerSink(Protocol):
@@ -55,15 +56,11 @@ class ReplicaLink(asyncio.Protocol):
         self._pending: dict[int, AnswerSink] = {}
         self._statuses: dict[int, asyncio.Future[ServableStatus]] = {}
         self._last_id = 0
+        self.usable = True  # not broken, not going away, not retired
         self._broken = False
-        self._leaving = False
         self._retired = False
         self._lost = asyncio.Event()
         self._task: asyncio.Task[None] | None = self._loop.create_task(self._keep_connected())
-
-    @property
-    def usable(self) -> bool:
-        return not (self._broken or self._leaving or self._retired)
 
     @property
     def connected(self) -> bool:
@@ -102,12 +99,12 @@ class ReplicaLink(asyncio.Protocol):
 
     def retire(self) -> None:
         """Sends no more, closes once nothing is in flight."""
-        self._retired = True
+        self._retired, self.usable = True, False
         self._close_if_done()
 
     def close(self) -> None:
         """Closes now; what is pending fails."""
-        self._retired = True
+        self._retired, self.usable = True, False
         if self._task is not None:
             self._task.cancel()
             self._task = None
@@ -119,7 +116,8 @@ class ReplicaLink(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's are no subclass
         self._reader = FrameReader()
-        self._broken = self._leaving = False
+        self._broken = False
+        self.usable = not self._retired
         if self._out:
             self._flush()
 
@@ -134,7 +132,7 @@ class ReplicaLink(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
-        self._broken = True
+        self._broken, self.usable = True, False
         self._out.clear()
         self._lost.set()
         self._fail_pending()
@@ -159,7 +157,7 @@ class ReplicaLink(asyncio.Protocol):
             if answer is not None and not answer.done():
                 answer.set_result(_status.decode(frame.meta))
         elif frame.kind == Kind.GOING_AWAY:
-            self._leaving = True
+            self.usable = False
         else:
             raise InvalidArgument(f"frame of kind {frame.kind}, which a model server never sends")
         if self._retired:
@@ -171,8 +169,12 @@ class ReplicaLink(asyncio.Protocol):
         self._out += parts
 
     def _flush(self) -> None:
-        if self._transport is not None and self._out:
-            out, self._out = self._out, []
+        if self._transport is None or not self._out:
+            return
+        out, self._out = self._out, []
+        if sum(map(len, out)) <= _JOINED:
+            self._transport.write(b"".join(out))
+        else:
             self._transport.writelines(out)
 
     async def _keep_connected(self) -> None:
@@ -192,7 +194,7 @@ class ReplicaLink(asyncio.Protocol):
 
     def _refused(self, error: OSError) -> None:
         first = not self._broken
-        self._broken = True
+        self._broken, self.usable = True, False
         self._out.clear()
         self._fail_pending()
         if first:

@@ -99,6 +99,12 @@ class JobService:
             raise FailedPrecondition(f"job {id} is still {old.state}: cancel it or wait for its end, then retry")
         return await self.submit(tenant, by, old.name, old.spec)
 
+    async def remark(self, tenant: str, id: str, message: str) -> Job:
+        """Says something of an ended job to whoever looks at it: what became of its result, for example."""
+        async with self._store.write() as tx:
+            job = _found(await tx.locked(tenant, id), id)
+            return await tx.save_job(msgspec.structs.replace(job, message=message))
+
     async def log(self, tenant: str, id: str, offset: int = 0) -> LogPart:
         """The next piece of the log, of a job that lives as of one that has ended; empty at its present end."""
         return await self._history.log(await self.get(tenant, id), offset, LOG_PIECE)

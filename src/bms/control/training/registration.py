@@ -9,7 +9,7 @@ from bms.control.models.service import ModelService
 from bms.control.platform.objects import ObjectStore
 from bms.control.platform.trees import FileEntry, Tree, get_tree, put_tree, tree_of
 from bms.control.training.nouns import MadeVersion, Register
-from bms.core.errors import InvalidArgument
+from bms.core.errors import DataLoss, FailedPrecondition, InvalidArgument, NotFound
 from bms.core.events import Event
 
 MODEL = "model/"
@@ -18,7 +18,10 @@ MAX_CARD = 1 << 20
 
 
 class Registration:
-    """Handles `job.ended`: output/model and output/version.json → a version in state verifying."""
+    """Handles `job.ended`: output/model and output/version.json → a version in state verifying.
+
+    Where that can't be done, the job's message says why.
+    """
 
     def __init__(self, jobs: JobService, models: ModelService, objects: ObjectStore) -> None:
         self._jobs = jobs
@@ -32,8 +35,14 @@ class Registration:
         register = msgspec.convert(job.spec.then["register"], Register)
         if await self._models.version_of_job(job.tenant, register.model, job.id) is not None:
             return  # handled before a crash
+        try:
+            await self._register(job, register)
+        except (InvalidArgument, FailedPrecondition, NotFound, DataLoss) as error:
+            await self._jobs.remark(job.tenant, job.id, f"no version was made of it: {error.message}")
+
+    async def _register(self, job: Job, register: Register) -> None:
         if job.output is None:
-            raise InvalidArgument(f"job {job.id} was to make a version but left no output")
+            raise InvalidArgument("it left no output: save the model's files in output/model")
         output = await get_tree(self._objects, job.tenant, job.output)
         made = await self._card(job, output)
         files = [
@@ -42,7 +51,7 @@ class Registration:
             if file.path.startswith(MODEL)
         ]
         if not files:
-            raise InvalidArgument(f"job {job.id} left nothing in output/model: save the model's files there")
+            raise InvalidArgument("it left nothing in output/model: save the model's files there")
         tree = await put_tree(self._objects, job.tenant, tree_of(files))
         new = NewVersion(
             runtime=made.runtime,
@@ -63,5 +72,5 @@ class Registration:
                 try:
                     return msgspec.json.decode(b"".join(chunks), type=MadeVersion)
                 except msgspec.DecodeError as error:
-                    raise InvalidArgument(f"output/{CARD} of job {job.id} is not a version's card: {error}") from error
-        raise InvalidArgument(f"job {job.id} left no output/{CARD}: write at least {{'runtime': ...}} there")
+                    raise InvalidArgument(f"output/{CARD} is not a version's card: {error}") from error
+        raise InvalidArgument(f"it left no output/{CARD}: write at least {{'runtime': ...}} there")

@@ -14,6 +14,7 @@ from bms.protocols.frames import Frame, FrameReader, InferMeta, Kind, decode_inf
 from bms.serving.inference.call import Call
 from bms.serving.inference.service import ModelService
 
+MAX_UNREAD = 64 << 20  # bytes
 _log = logging.getLogger(__name__)
 _encode_status = msgspec.msgpack.Encoder().encode
 
@@ -21,7 +22,8 @@ _encode_status = msgspec.msgpack.Encoder().encode
 class Connection(asyncio.Protocol):
     """Speaks `protocols.frames`. Whatever is not a frame, or contradicts itself, closes this connection alone.
 
-    An asker that does not read its answers is not read from either.
+    An asker that leaves many answers unread is not read from either. Askers read while they write; the limit is high,
+    so that one which does not for a while meets no deadlock.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=MAX_UNREAD)
         self._connections.add(self)
         if self._going_away():
             self.go_away()

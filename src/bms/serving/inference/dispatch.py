@@ -52,6 +52,11 @@ class Dispatch:
     def cancel(self, call: Call) -> None:
         self._batcher.cancel(call)
 
+    def hurry(self) -> None:
+        """Runs what waits as soon as the worker is free."""
+        self._batcher.hurry()
+        self._ask_turn()
+
     def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()

@@ -94,6 +94,11 @@ class ModelService:
         self.ledger.cancel(call)
         self._dispatch.cancel(call)
 
+    async def drained(self) -> None:
+        """Returns when every accepted call is answered; none is held for company any more."""
+        self._dispatch.hurry()
+        await self.ledger.idle()
+
     def refuse(self, call: Call, error: BmsError) -> None:
         """Ends a call that can't be waited for any longer."""
         self.ledger.fail(call, error)

@@ -1,7 +1,7 @@
 """The road of an admitted call: to a replica, once more if that one fails, and to exactly one end."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Protocol
 
 from bms.core.errors import BmsError, DeadlineExceeded, Unavailable, from_code
 from bms.core.inference import InferRequest
@@ -15,53 +15,35 @@ from bms.serving.traffic.snapshot_index import Route, SnapshotIndex
 from bms.serving.traffic.split import choose_version
 
 
-class Listener(Protocol):
-    """Who waits for a call: any number of answers, the last one final, or one failure. Nothing after `cancel`."""
+class Call(ABC):
+    """One request on its way, and whoever waits for it: any number of answers, the last one final, or one failure,
+    and nothing after `Dispatcher.cancel`. Times are monotonic seconds."""
 
-    def answered(self, call: "Call", meta: AnswerMeta, tensors: list[Tensor]) -> None: ...
-
-    def failed(self, call: "Call", error: BmsError) -> None: ...
-
-
-class Call:
-    """One request on its way; `pinned` where the caller named the version. Times are monotonic seconds."""
-
-    __slots__ = (
-        "attempts",
-        "begun",
-        "deadline",
-        "dispatcher",
-        "frame",
-        "listener",
-        "pinned",
-        "replica",
-        "request",
-        "route",
-        "tried",
-        "version",
-    )
+    attempts = 0
+    begun = False
+    replica: Replica | None = None  # None: not with any replica, now or any more
+    frame = 0
+    tried: tuple[str, ...] = ()
 
     def __init__(
-        self,
-        dispatcher: "Dispatcher",
-        listener: Listener,
-        request: InferRequest,
-        route: Route,
-        version: ServedVersion,
-        deadline: float,
+        self, dispatcher: "Dispatcher", request: InferRequest, route: Route, version: ServedVersion, deadline: float
     ) -> None:
         self.dispatcher = dispatcher
-        self.listener = listener
         self.request = request
         self.route = route
         self.version = version
         self.deadline = deadline
-        self.pinned = request.version is not None or request.alias is not None
-        self.attempts = 0
-        self.begun = False
-        self.replica: Replica | None = None  # None: not with any replica, now or any more
-        self.frame = 0
-        self.tried: tuple[str, ...] = ()
+
+    @abstractmethod
+    def answered(self, meta: AnswerMeta, tensors: list[Tensor]) -> None: ...
+
+    @abstractmethod
+    def failed(self, error: BmsError) -> None: ...
+
+    @property
+    def pinned(self) -> bool:
+        """Whether the caller named the version."""
+        return self.request.version is not None or self.request.alias is not None
 
     def on_answer(self, meta: AnswerMeta, tensors: list[Tensor]) -> None:
         if self.replica is None:
@@ -69,7 +51,7 @@ class Call:
         self.begun = True
         if meta.final:
             self.dispatcher.release(self)
-        self.listener.answered(self, meta, tensors)
+        self.answered(meta, tensors)
 
     def on_error(self, meta: ErrorMeta) -> None:
         if self.replica is not None:
@@ -132,9 +114,7 @@ class Dispatcher:
         now = self._monotonic()
         for call in [call for call in self.active if call.deadline <= now]:
             self.cancel(call)
-            call.listener.failed(
-                call, DeadlineExceeded("the model did not answer in time: allow more, or send fewer rows")
-            )
+            call.failed(DeadlineExceeded("the model did not answer in time: allow more, or send fewer rows"))
 
     def release(self, call: Call) -> None:
         if call.replica is not None:
@@ -152,7 +132,7 @@ class Dispatcher:
             deadline=call.deadline,
         )
         if not (repeat and self._budget.spend() and self._sent_again(call)):
-            call.listener.failed(call, from_code(meta.code, meta.message, 1.0 if meta.retry else None))
+            call.failed(from_code(meta.code, meta.message, 1.0 if meta.retry else None))
 
     def _sent_again(self, call: Call) -> bool:
         """False where there is nowhere else to go; the first failure is then the one to tell."""

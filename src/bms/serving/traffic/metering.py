@@ -1,24 +1,11 @@
 """What one dispatched request is billed by, before the books give it a number."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-
-class Usage(NamedTuple):
-    """The fields of `bms.core.usage.UsageEvent` after source and seq, in its order and units."""
-
-    at: int
-    tenant: str
-    key: str
-    deployment: str
-    model: str
-    version: int
-    request_id: str
-    status: int
-    rows: int
-    bytes_in: int
-    bytes_out: int
-    compute_ns: int
+# The fields of `bms.core.usage.UsageEvent` after source and seq, in its order and units: at, tenant, key, deployment,
+# model, version, request_id, status, rows, bytes_in, bytes_out, compute_ns.
+Usage = tuple[int, str, str, str, str, int, str, int, int, int, int, int]
 
 
 class Books(Protocol):

@@ -8,7 +8,7 @@ import httptools
 
 from bms.core.errors import BmsError, DeadlineExceeded, InvalidArgument
 from bms.web.inference.answers import error_headers, status_line
-from bms.web.inference.framing import Header, HeaderTooLarge, check_body_size, read_frame
+from bms.web.inference.framing import Header, HeaderTooLarge, check_body_size, frame
 from bms.web.inference.limits import HttpLimits
 from bms.web.inference.request import Request, request_id
 
@@ -66,8 +66,8 @@ class HttpConnection(asyncio.Protocol):
         self._reading: Request | None = None  # whose body comes in now
         self._url = b""
         self._headers: list[Header] = []
-        self._header_bytes = 0
         self._head_fed = 0  # bytes fed while a head is incomplete
+        self._fed = 0  # bytes being fed now
         self._body_fed = 0  # bytes fed while a chunked body is incomplete
         self.phase: Phase = "idle"
         self.since = host.now()
@@ -92,6 +92,7 @@ class HttpConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._deaf:
             return
+        self._fed = len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -133,48 +134,36 @@ class HttpConnection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         self._url = b""
         self._headers = []
-        self._header_bytes = self._head_fed = 0
-        if self.phase != "head":
-            self.phase, self.since = "head", self._host.now()
+        self._head_fed = 0
+        self.phase, self.since = "head", self._host.now()
 
     def on_url(self, url: bytes) -> None:
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._header_bytes += len(name) + len(value) + 4
-        if self._header_bytes > self._limits.header_bytes:
-            self._headers.clear()  # refused when the head is complete; until then no more is kept
-            return
-        if self.phase == "head":
-            self._headers.append((name.lower(), value))
+        self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        parser = self._parser
-        request = Request(self, parser.get_method(), self._url, parser.get_http_version())
-        request.headers = headers = self._headers
-        request.fields = fields = dict(headers)
-        self._reading = request
-        self.phase, self.since, self._body_fed = "body", self._host.now(), 0
+        parser, host = self._parser, self._host
+        headers, self._headers = self._headers, []  # trailers go to the new list, and nowhere from there
+        self._reading = request = Request(self, parser.get_method(), self._url, parser.get_http_version(), headers)
+        self.phase, self.since, self._body_fed = "body", host.now(), 0
         if self._deaf:
             return
-        request.id = request_id(fields.get(b"x-request-id"), self._host.fresh_id())
-        request.keep_alive = parser.should_keep_alive() and not self._host.draining
+        request.id = request_id(request.fields.get(b"x-request-id"), host.fresh_id())
+        if not parser.should_keep_alive():
+            request.keep_alive = False
         try:
-            if self._header_bytes > self._limits.header_bytes or len(self._url) > self._limits.target_bytes:
-                raise HeaderTooLarge(
-                    f"the head is too large: {self._limits.target_bytes} bytes of target and "
-                    f"{self._limits.header_bytes} bytes of headers are taken"
-                )
-            frame = read_frame(request.method, request.version, headers, fields, self._limits)
+            self._check_head(request)
+            frame(request, self._limits)
         except BmsError as error:
             self._refuse(request, error, for_good=True)
             return
-        request.length, request.expects = frame.length, frame.expects
         self._queue.append(request)
         try:
-            self._host.open(request)
-            if request.handler is not None and request.handler.whole_body and frame.length:
-                check_body_size(frame.length, self._limits)
+            host.open(request)
+            if request.length and request.handler is not None and request.handler.whole_body:
+                check_body_size(request.length, self._limits)
         except BmsError as error:
             request.refusal, request.discard = error, True
 
@@ -218,16 +207,19 @@ class HttpConnection(asyncio.Protocol):
         transport = self._transport
         if transport is None or request.answering:
             return
-        head = b"%bcontent-type: %b\r\ncontent-length: %d\r\nx-request-id: %b\r\n%b%b%b\r\n" % (
-            status_line(status),
-            content_type,
-            len(body),
-            request.id,
-            self._host.date,
-            headers,
-            self._connection_line(request),
+        transport.write(
+            b"%bcontent-type: %b\r\ncontent-length: %d\r\nx-request-id: %b\r\n%b%b%b\r\n%b"
+            % (
+                status_line(status),
+                content_type,
+                len(body),
+                request.id,
+                self._host.date,
+                headers,
+                self._connection_line(request),
+                b"" if request.method == b"HEAD" else body,
+            )
         )
-        transport.write(head if request.method == b"HEAD" else head + body)
         request.answering = True
         self._finish(request)
 
@@ -323,6 +315,17 @@ class HttpConnection(asyncio.Protocol):
     def idle(self) -> bool:
         return not self._queue and self.phase == "idle"
 
+    def _check_head(self, request: Request) -> None:
+        limits = self._limits
+        if self._head_fed + self._fed <= limits.target_bytes:
+            return  # what was fed in all is less than any limit
+        size = sum(len(name) + len(value) + 4 for name, value in request.headers)
+        if size > limits.header_bytes or len(request.target) > limits.target_bytes:
+            raise HeaderTooLarge(
+                f"the head is too large: {limits.target_bytes} bytes of target and {limits.header_bytes} bytes of "
+                "headers are taken"
+            )
+
     def _check_body_time(self, now: float) -> None:
         request = self._reading
         if request is None or self._paused:
@@ -352,7 +355,7 @@ class HttpConnection(asyncio.Protocol):
                 return
             request.started = False
         if request is None or request not in self._queue:
-            request = Request(self, b"", b"", "1.1")
+            request = Request(self, b"", b"", "1.1", [])
             request.id = self._host.fresh_id()
         self._refuse(request, error, for_good=True)
 

@@ -11,7 +11,7 @@ from bms.protocols.oip import decode_infer
 from bms.protocols.tfserving import decode_image, decode_predict
 from bms.protocols.tfserving_examples import decode_examples
 from bms.serving.traffic.admission import Admission
-from bms.serving.traffic.dispatcher import Call, Dispatcher
+from bms.serving.traffic.dispatcher import Dispatcher
 from bms.serving.traffic.keys import KeyCheck
 from bms.serving.traffic.rate import RateLimits
 from bms.serving.traffic.snapshot_index import SnapshotIndex
@@ -95,20 +95,20 @@ class InferenceDoor:
         route = find_route(self._index(), key.tenant, operation.model)
         version = choose_version(route, operation.version, operation.alias, self._random())
         decoded = self._decode(request, operation, version)
-        infer = decoded.request
+        infer, entry = decoded.request, route.entry
         infer.version, infer.alias = operation.version, operation.alias
-        entry = route.entry
-        timeout = self._timeout(request, infer.timeout_s, entry.timeout_s)
-        assert operation.action is not None
-        exchange = Exchange(self, request, key, operation.action, decoded, request.size, began)
-        call = Call(self.dispatcher, exchange, infer, route, version, self._monotonic() + timeout)
+        timeout = entry.timeout_s
+        if infer.timeout_s is not None or b"x-request-timeout" in request.fields:
+            timeout = self._timeout(request, infer.timeout_s, timeout)
+        exchange = Exchange(
+            self, request, key, operation.action, decoded, route, version, self._monotonic() + timeout, began
+        )
         self.admission.enter(entry)
         try:
-            self.dispatcher.send(call)
+            self.dispatcher.send(exchange)
         except BmsError:
             self.admission.leave(entry)
             raise
-        exchange.call = call
         request.state = exchange
         request.chunks.clear()
 

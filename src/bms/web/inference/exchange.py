@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bms.core.errors import BmsError, Cancelled, Internal, Unimplemented
 from bms.core.inference import InferResponse
-from bms.core.snapshot import KeyEntry
+from bms.core.snapshot import KeyEntry, ServedVersion
 from bms.core.tensor import Tensor
 from bms.protocols import oip, tfserving
 from bms.protocols.frames import AnswerMeta
@@ -14,7 +14,7 @@ from bms.protocols.oip import encode_infer
 from bms.protocols.tfserving import encode_predict
 from bms.protocols.tfserving_examples import encode_classify, encode_regress
 from bms.serving.traffic.dispatcher import Call
-from bms.serving.traffic.metering import Usage
+from bms.serving.traffic.snapshot_index import Route
 from bms.web.inference.answers import JSON, error_headers, plain_error
 from bms.web.inference.paths import Action
 from bms.web.inference.request import Request
@@ -26,90 +26,85 @@ log = logging.getLogger(__name__)
 _BINARY = b"application/octet-stream"
 
 
-class Exchange:
-    """Listens to one call and ends in exactly one answer and one usage event."""
+class Exchange(Call):
+    """A call from HTTP. It ends in exactly one answer and one usage event."""
 
-    __slots__ = ("_began", "_decoded", "_done", "_door", "_key", "_parsed", "_request", "_size", "action", "call")
+    _done = False
 
     def __init__(
         self,
         door: "InferenceDoor",
-        request: Request,
+        http: Request,
         key: KeyEntry,
-        action: Action,
+        action: Action | None,
         decoded: tfserving.Decoded | oip.Decoded,
-        size: int,
+        route: Route,
+        version: ServedVersion,
+        deadline: float,
         began: float,
     ) -> None:
+        super().__init__(door.dispatcher, decoded.request, route, version, deadline)
         self._door = door
-        self._request = request
+        self._http = http
         self._key = key
-        self.action = action
+        self._action = action
         self._decoded = decoded
-        self._size = size
         self._began = began
         self._parsed = perf_counter()
-        self._done = False
-        self.call: Call | None = None
 
-    def answered(self, call: Call, meta: AnswerMeta, tensors: list[Tensor]) -> None:
+    def answered(self, meta: AnswerMeta, tensors: list[Tensor]) -> None:
         if not meta.final:
-            self._door.dispatcher.cancel(call)
-            self.failed(call, Unimplemented("this model answers in a stream, which this protocol has no form for"))
+            self.dispatcher.cancel(self)
+            self.failed(Unimplemented("this model answers in a stream, which this protocol has no form for"))
             return
         came = perf_counter()
         try:
-            body, content_type, headers = self._encode(call, tensors)
+            body, content_type, headers = self._encode(tensors)
         except BmsError as error:
-            self._end(call, error.http_status, plain_error(error), error_headers(error), meta.compute_ns)
+            self._end(error.http_status, plain_error(error), error_headers(error), meta.compute_ns)
             return
         except (TypeError, ValueError, KeyError, IndexError):
-            log.exception("the answer of version %d of %s cannot be encoded", call.version.number, call.route.entry.id)
+            log.exception("the answer of version %d of %s cannot be encoded", self.version.number, self.route.entry.id)
             unfit = Internal("the model's answer does not fit its signature: tell whoever deployed it")
-            self._end(call, unfit.http_status, plain_error(unfit), b"", meta.compute_ns)
+            self._end(unfit.http_status, plain_error(unfit), b"", meta.compute_ns)
             return
-        stages = self._door.metrics.stages
         now = perf_counter()
         queue, compute = meta.queue_ns * 1e-9, meta.compute_ns * 1e-9
-        stages["parse"].observe(self._parsed - self._began)
-        stages["queue"].observe(queue)
-        stages["compute"].observe(compute)
-        stages["dispatch"].observe(came - self._parsed - queue - compute)
-        stages["encode"].observe(now - came)
-        stages["total"].observe(now - self._began)
-        self._end(call, 200, body, headers, meta.compute_ns, content_type)
+        parsed, began = self._parsed, self._began
+        self._door.metrics.stages.observe(
+            (parsed - began, queue, compute, came - parsed - queue - compute, now - came, now - began)
+        )
+        self._end(200, body, headers, meta.compute_ns, content_type)
 
-    def failed(self, call: Call, error: BmsError) -> None:
-        self._end(call, error.http_status, plain_error(error), error_headers(error), 0)
+    def failed(self, error: BmsError) -> None:
+        self._end(error.http_status, plain_error(error), error_headers(error), 0)
 
     def cancel(self) -> None:
         """The client is gone: what it began is billed as it stands, and nobody is answered."""
-        if self._done or self.call is None:
+        if self._done:
             return
-        self._door.dispatcher.cancel(self.call)
-        self._end(self.call, Cancelled.http_status, b"", b"", 0, gone=True)
+        self.dispatcher.cancel(self)
+        self._end(Cancelled.http_status, b"", b"", 0, gone=True)
 
-    def _encode(self, call: Call, tensors: list[Tensor]) -> tuple[bytes, bytes, bytes]:
+    def _encode(self, tensors: list[Tensor]) -> tuple[bytes, bytes, bytes]:
         """Body, content type and header lines."""
-        decoded = self._decoded
+        decoded, request = self._decoded, self.request
         response = InferResponse(
-            model=call.route.entry.name, version=call.version.number, outputs=tensors, id=call.request.id
+            model=self.route.entry.name, version=self.version.number, outputs=tensors, id=request.id
         )
         if isinstance(decoded, oip.Decoded):
             body, length = encode_infer(response, decoded)
             if length is None:
                 return body, JSON, b""
             return body, _BINARY, b"inference-header-content-length: %d\r\n" % length
-        if self.action == "predict":
+        if self._action == "predict":
             return encode_predict(response, decoded.row_form), JSON, b""
-        if self.action == "classify":
-            signature = call.version.signatures[call.request.signature or ""]
-            return encode_classify(response, signature), JSON, b""
+        if self._action == "classify":
+            return encode_classify(response, self.version.signatures[request.signature or ""]), JSON, b""
         return encode_regress(response), JSON, b""
 
     def _end(
         self,
-        call: Call,
         status: int,
         body: bytes,
         headers: bytes,
@@ -121,22 +116,22 @@ class Exchange:
         if self._done:
             return
         self._done = True
-        door, entry, number = self._door, call.route.entry, call.version.number
+        door, http, entry, number = self._door, self._http, self.route.entry, self.version.number
+        http.state = None  # no cycle is left for the collector
         door.admission.leave(entry)
         door.metrics.answered(entry.id, number, status)
-        usage = Usage(
+        usage = (
             door.unix_ns(),
             entry.tenant,
             self._key.id,
             entry.id,
             entry.model,
             number,
-            self._request.id.decode("ascii"),
+            http.id.decode("ascii"),
             status,
             self._decoded.rows,
-            self._size,
+            http.size,
             len(body),
             compute_ns,
         )
-        self._request.state = self.call = None  # no cycle is left for the collector
-        door.turn.add(usage, None if gone else self._request, status, body, headers, content_type)
+        door.turn.add(usage, None if gone else http, status, body, headers, content_type)

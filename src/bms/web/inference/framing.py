@@ -1,6 +1,6 @@
 """What the head of an HTTP/1 request must be before anything acts on it: one meaning, or refused (RFC 9112)."""
 
-from typing import NamedTuple
+from typing import Protocol
 
 from bms.core.errors import BmsError, InvalidArgument, PayloadTooLarge, Unimplemented
 from bms.web.inference.limits import HttpLimits
@@ -26,47 +26,51 @@ class HeaderTooLarge(BmsError):
     code, http_status, grpc_status = "RESOURCE_EXHAUSTED", 431, 8
 
 
-class Frame(NamedTuple):
-    """How the body is delimited: by `length`, by chunks, or (0 and not chunked) there is none."""
+class Framed(Protocol):
+    """What of a request its framing is read from, and written to: `length` None means chunks, `expects` that the
+    client waits to be asked for the body."""
 
+    method: bytes
+    version: str
+    headers: list[Header]  # with lower-case names, as they came
+    fields: dict[bytes, bytes]  # the last of each name
     length: int | None
-    chunked: bool
     expects: bool
 
 
-def read_frame(
-    method: bytes, version: str, headers: list[Header], fields: dict[bytes, bytes], limits: HttpLimits
-) -> Frame:
-    """`headers` with lower-case names as they came, `fields` the last of each. Raises for what is ambiguous."""
-    if len(headers) > limits.header_count:
-        raise HeaderTooLarge(f"{len(headers)} headers; at most {limits.header_count} are taken")
-    if len(fields) != len(headers):
-        names = [name for name, _ in headers]
-        for name in _SINGLE:
-            if names.count(name) > 1:
-                raise InvalidArgument(f"the header {name.decode()!r} is given more than once")
-    if version == "1.1" and b"host" not in fields:
+def frame(request: Framed, limits: HttpLimits) -> None:
+    """Sets how the body is delimited. Raises for what is ambiguous."""
+    fields = request.fields
+    if len(fields) != len(request.headers):
+        _refuse_repeated(request.headers)
+    if len(fields) > limits.header_count or len(request.headers) > limits.header_count:
+        raise HeaderTooLarge(f"{len(request.headers)} headers; at most {limits.header_count} are taken")
+    if b"host" not in fields and request.version == "1.1":
         raise InvalidArgument("an HTTP/1.1 request needs a Host header")
-    if method == b"CONNECT":
+    if request.method == b"CONNECT":
         raise Unimplemented("this is no proxy: CONNECT is not served")
-    encoding, length = fields.get(b"transfer-encoding"), fields.get(b"content-length")
-    expects = False
-    expect = fields.get(b"expect")
-    if expect is not None:
-        if expect.lower() != b"100-continue":
-            raise InvalidArgument("the only expectation understood is 100-continue")
-        expects = version == "1.1"
-    if encoding is not None:
-        if length is not None:
+    if b"transfer-encoding" in fields:
+        if b"content-length" in fields:
             raise InvalidArgument("Content-Length and Transfer-Encoding exclude each other")
-        if version != "1.1" or encoding.strip().lower() != b"chunked":
+        if request.version != "1.1" or fields[b"transfer-encoding"].strip().lower() != b"chunked":
             raise InvalidArgument("the only transfer encoding understood is 'chunked', in HTTP/1.1")
-        return Frame(None, True, expects)
-    if length is None:
-        return Frame(0, False, False)
-    if not length.isdigit() or len(length) > 18:
-        raise InvalidArgument("Content-Length must be a number of bytes")
-    return Frame(int(length), False, expects)
+        request.length = None
+    elif b"content-length" in fields:
+        length = fields[b"content-length"]
+        if not length.isdigit() or len(length) > 18:
+            raise InvalidArgument("Content-Length must be a number of bytes")
+        request.length = int(length)
+    if b"expect" in fields:
+        if fields[b"expect"].lower() != b"100-continue":
+            raise InvalidArgument("the only expectation understood is 100-continue")
+        request.expects = request.version == "1.1" and request.length != 0
+
+
+def _refuse_repeated(headers: list[Header]) -> None:
+    names = [name for name, _ in headers]
+    for name in _SINGLE:
+        if names.count(name) > 1:
+            raise InvalidArgument(f"the header {name.decode()!r} is given more than once")
 
 
 def check_body_size(size: int, limits: HttpLimits) -> None:

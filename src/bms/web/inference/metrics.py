@@ -1,12 +1,12 @@
 """What a gateway counts, written as Prometheus text.
 
-Counting is plain arithmetic on lists: prometheus_client's children cost about 1.5 µs an observation, six of which
-would be a third of a request.
+prometheus_client's children cost about 1.5 µs an observation; six for every request would be a third of its time.
 """
 
-from bisect import bisect_left
 from collections.abc import Callable
 from typing import Literal
+
+import numpy as np
 
 Stage = Literal["parse", "queue", "compute", "dispatch", "encode", "total"]
 STAGES: tuple[Stage, ...] = ("parse", "queue", "compute", "dispatch", "encode", "total")
@@ -16,18 +16,37 @@ BOUNDS = (
 )  # fmt: skip
 
 
-class Histogram:
-    """Seconds in buckets."""
+Stages = tuple[float, float, float, float, float, float]  # seconds, in the order of STAGES
 
-    __slots__ = ("counts", "sum")
+
+class StageHistograms:
+    """Seconds by stage, in buckets. Requests are put aside and counted a thousand at a time, which is the cheapest."""
 
     def __init__(self) -> None:
-        self.counts = [0] * (len(BOUNDS) + 1)
-        self.sum = 0.0
+        self._bounds = np.array(BOUNDS)
+        self._counts = np.zeros((len(STAGES), len(BOUNDS) + 1), dtype=np.int64)
+        self._sums = np.zeros(len(STAGES))
+        self._aside: list[Stages] = []
 
-    def observe(self, seconds: float) -> None:
-        self.counts[bisect_left(BOUNDS, seconds)] += 1
-        self.sum += seconds
+    def observe(self, stages: Stages) -> None:
+        self._aside.append(stages)
+        if len(self._aside) >= 1000:
+            self._count()
+
+    def read(self) -> list[tuple[Stage, list[int], float]]:
+        """Every stage with the requests in each bucket (not cumulated) and its seconds in all."""
+        self._count()
+        return [(stage, self._counts[index].tolist(), float(self._sums[index])) for index, stage in enumerate(STAGES)]
+
+    def _count(self) -> None:
+        if not self._aside:
+            return
+        seconds = np.array(self._aside)
+        self._aside.clear()
+        self._sums += seconds.sum(axis=0)
+        for index in range(len(STAGES)):
+            buckets = np.searchsorted(self._bounds, seconds[:, index])
+            self._counts[index] += np.bincount(buckets, minlength=len(BOUNDS) + 1)
 
 
 class Metrics:
@@ -35,7 +54,7 @@ class Metrics:
 
     def __init__(self, slot: int) -> None:
         self._slot = slot
-        self.stages: dict[Stage, Histogram] = {stage: Histogram() for stage in STAGES}
+        self.stages = StageHistograms()
         self.requests = 0
         self.gauges: dict[str, tuple[str, Callable[[], float]]] = {}
         self._answers: dict[tuple[str, int, int], int] = {}
@@ -68,8 +87,8 @@ class Metrics:
         lines += _head("bms_gateway_passed_total", "counter", "Requests passed on to control.")
         lines += [f'bms_gateway_passed_total{{{gateway},code="{code}"}} {n}' for code, n in self._passed.items()]
         lines += _head("bms_gateway_stage_seconds", "histogram", "Where the time of answered requests went.")
-        for stage, histogram in self.stages.items():
-            lines += _histogram(f'{gateway},stage="{stage}"', histogram)
+        for stage, counts, seconds in self.stages.read():
+            lines += _histogram(f'{gateway},stage="{stage}"', counts, seconds)
         for name, (explanation, read) in self.gauges.items():
             lines += _head(name, "gauge", explanation)
             lines.append(f"{name}{{{gateway}}} {read():g}")
@@ -80,12 +99,12 @@ def _head(name: str, kind: str, explanation: str) -> list[str]:
     return [f"# HELP {name} {explanation}", f"# TYPE {name} {kind}"]
 
 
-def _histogram(labels: str, histogram: Histogram) -> list[str]:
+def _histogram(labels: str, counts: list[int], seconds: float) -> list[str]:
     lines, running = [], 0
-    for bound, count in zip((*BOUNDS, "+Inf"), histogram.counts, strict=True):
+    for bound, count in zip((*BOUNDS, "+Inf"), counts, strict=True):
         running += count
         lines.append(f'bms_gateway_stage_seconds_bucket{{{labels},le="{bound}"}} {running}')
-    lines.append(f"bms_gateway_stage_seconds_sum{{{labels}}} {histogram.sum:.9f}")
+    lines.append(f"bms_gateway_stage_seconds_sum{{{labels}}} {seconds:.9f}")
     lines.append(f"bms_gateway_stage_seconds_count{{{labels}}} {running}")
     return lines
 

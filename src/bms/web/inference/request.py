@@ -41,54 +41,32 @@ class Handler(Protocol):
 class Request:
     """Mutable, without ceremony: it is made once per request on the hot path."""
 
-    __slots__ = (
-        "answering",
-        "caller",
-        "chunked_answer",
-        "chunks",
-        "complete",
-        "connection",
-        "discard",
-        "expects",
-        "fields",
-        "handler",
-        "headers",
-        "id",
-        "keep_alive",
-        "length",
-        "method",
-        "operation",
-        "refusal",
-        "size",
-        "started",
-        "state",
-        "target",
-        "version",
-    )
+    length: int | None = 0  # of the body; None: chunked
+    size = 0  # of the body so far
+    complete = False
+    expects = False
+    keep_alive = True
+    started = False  # its turn has come
+    answering = False  # the head of the answer is written
+    chunked_answer = False
+    discard = False  # what comes of the body is of no interest
+    refusal: BmsError | None = None
+    handler: Handler | None = None
+    id = b""
+    operation: object = None  # what the handler understood
+    caller: object = None
+    state: object = None  # the handler's own
 
-    def __init__(self, connection: "HttpConnection", method: bytes, target: bytes, version: str) -> None:
+    def __init__(
+        self, connection: "HttpConnection", method: bytes, target: bytes, version: str, headers: list[Header]
+    ) -> None:
         self.connection = connection
         self.method = method
         self.target = target
         self.version = version
-        self.headers: list[Header] = []
-        self.fields: dict[bytes, bytes] = {}
-        self.length: int | None = 0  # None: chunked
+        self.headers = headers
+        self.fields = dict(headers)
         self.chunks: list[bytes] = []
-        self.size = 0  # of the body so far
-        self.complete = False
-        self.expects = False
-        self.keep_alive = True
-        self.started = False  # its turn has come
-        self.answering = False  # the head of the answer is written
-        self.chunked_answer = False
-        self.discard = False  # what comes of the body is of no interest
-        self.refusal: BmsError | None = None
-        self.handler: Handler | None = None
-        self.id = b""
-        self.operation: object = None  # what the handler understood
-        self.caller: object = None
-        self.state: object = None  # the handler's own
 
     def body(self) -> bytes:
         chunks = self.chunks

@@ -1,0 +1,167 @@
+"""Commands against a real platform: what a person types, prints and gets as exit status."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.platforms import RealPlatform, bms, real_platform
+
+DATA = Path(__file__).parents[1] / "data"
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealPlatform]:
+    with real_platform(tmp_path_factory.mktemp("cli") / "home") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def digits(platform: RealPlatform) -> RealPlatform:
+    """The platform with a deployment `digits` that answers."""
+    pushed = platform.good("model", "push", str(DATA / "digits.onnx"), "--name", "digits", "--alias", "production")
+    assert "ready" in pushed.out
+    assert "serving" in platform.good("deploy", "digits", "--alias", "production").out
+    return platform
+
+
+def rows() -> np.ndarray:
+    with np.load(DATA / "digits.npz") as arrays:
+        return np.asarray(next(arrays[name] for name in arrays.files if arrays[name].ndim == 2))
+
+
+def test_status_says_what_runs(digits: RealPlatform) -> None:
+    shown = digits.good("status").out
+    assert digits.url in shown
+    assert "digits" in shown
+    told = json.loads(digits.good("status", "--json").out)
+    assert told["ready"] is True
+    assert {process["name"] for process in told["processes"]} >= {"supervisor", "control", "gateway-0"}
+    assert all(process["memory"] > 2**20 for process in told["processes"])
+    assert [each["state"] for each in told["deployments"]] == ["serving"]
+
+
+def test_sdk_and_cli_predict_the_same_on_every_wire(digits: RealPlatform, tmp_path: Path) -> None:
+    batch = rows()[:5].astype(np.float32)
+    np.save(tmp_path / "rows.npy", batch)
+    (tmp_path / "rows.json").write_text(json.dumps(batch.tolist()))
+    with digits.client() as client:
+        info = client.metadata("digits")
+        inputs = {info.inputs[0].name: batch}
+        raw = client.predict("digits", inputs)
+        as_json = client.predict("digits", inputs, wire="json")
+        columns = client.predict("digits", inputs, wire="tfserving")
+        by_alias = client.predict("digits", inputs, alias="production")
+        by_version = client.predict("digits", batch.tolist(), version=1)
+        assert client.latency().count == 5
+    assert raw.version == by_alias.version == by_version.version == 1
+    for name, array in raw.outputs.items():
+        for other in (as_json, by_alias, by_version):
+            assert other.outputs[name].dtype == array.dtype
+            np.testing.assert_array_equal(other.outputs[name], array)
+        np.testing.assert_array_equal(
+            np.asarray(columns.outputs.get(name, columns.outputs.get("output")), array.dtype), array
+        )
+    for data in ("rows.npy", "rows.json"):
+        told = json.loads(digits.good("predict", "digits", "--data", str(tmp_path / data), "--json").out)
+        assert told["version"] == 1
+        for name, array in raw.outputs.items():
+            np.testing.assert_array_equal(np.asarray(told["outputs"][name], array.dtype), array)
+
+
+def test_deploying_once_more_serves_the_newest_version(platform: RealPlatform) -> None:
+    deployed = platform.good("deploy", str(DATA / "digits.onnx"), "--name", "twice")
+    assert "version 1 answers" in deployed.out
+    platform.good("model", "push", str(DATA / "digits.onnx"), "--name", "twice")
+    assert "version 2 answers" in platform.good("deploy", "twice").out
+    assert "version 1 answers" in platform.good("deployment", "rollback", "twice").out
+    revisions = json.loads(platform.good("deployment", "revisions", "twice", "--json").out)
+    assert [each["versions"] for each in revisions] == [[1], [2], [1]]
+    platform.good("deployment", "delete", "twice")
+    assert platform.bms("deployment", "status", "twice").status == 3
+
+
+def test_a_broken_model_is_rejected_with_the_reason(platform: RealPlatform, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"this is no model")
+    pushed = platform.bms("model", "push", str(broken), "--name", "broken")
+    assert pushed.status == 5
+    assert "was rejected" in pushed.errors
+    versions = json.loads(platform.good("model", "versions", "broken", "--json").out)
+    assert versions[0]["state"] == "rejected"
+
+
+def test_a_version_is_downloaded_as_it_was_uploaded(digits: RealPlatform, tmp_path: Path) -> None:
+    digits.good("model", "download", "digits", "1", "--to", str(tmp_path))
+    assert (tmp_path / "digits.onnx").read_bytes() == (DATA / "digits.onnx").read_bytes()
+
+
+def test_keys_are_made_used_and_revoked(digits: RealPlatform) -> None:
+    made = digits.good("key", "create", "app", "--scope", "inference:invoke", "--expires", "1h", "--quiet")
+    key = made.out.strip()
+    row = json.dumps([rows()[0].tolist()])
+    asked = ("predict", "digits", "--data", row, "--url", digits.url)
+    assert bms(*asked, "--key", key).status == 0
+    assert bms(*asked, BMS_KEY=key).status == 0
+    refused = bms("model", "list", "--url", digits.url, BMS_KEY=key)
+    assert refused.status == 4
+    assert "models:read" in refused.errors
+    digits.good("key", "revoke", key.partition(".")[0])
+    assert bms("tenant", "whoami", "--url", digits.url, "--key", key).status == 4
+
+
+def test_usage_sums_up_what_was_asked(digits: RealPlatform) -> None:
+    key = json.loads(digits.good("key", "create", "counted", "--json").out)
+    for _ in range(3):
+        ran = bms(
+            "predict", "digits", "--data", json.dumps([rows()[0].tolist()]), "--url", digits.url, BMS_KEY=key["text"]
+        )
+        assert ran.status == 0, ran.errors
+    sums: list[dict[str, object]] = []
+    for _ in range(100):  # gateways ship their books in batches
+        told = digits.good("usage", "--of-key", key["key"]["id"], "--by", "deployment,version", "--json")
+        sums = json.loads(told.out)
+        if sums and sums[0]["requests"] == 3:
+            break
+    assert [(each["version"], each["requests"], each["rows"]) for each in sums] == [(1, 3, 3)]
+    assert "digits" in digits.good("usage", "--of-key", key["key"]["id"]).out
+    assert len(digits.good("usage", "--of-key", key["key"]["id"], "--csv").out.splitlines()) == 4
+
+
+def test_a_profile_says_where_to_go(platform: RealPlatform, tmp_path: Path) -> None:
+    config = {"XDG_CONFIG_HOME": str(tmp_path)}
+    assert bms("profile", "set", "--home", str(platform.home), **config).status == 0
+    assert (tmp_path / "bms" / "profile.toml").stat().st_mode & 0o777 == 0o600
+    me = bms("tenant", "whoami", "--json", **config)
+    assert json.loads(me.out)["tenant"] == "default"
+    shown = bms("profile", "show", **config).out
+    assert platform.url in shown
+    assert platform.key not in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (("model", "show", "nothing", "1"), 3, "nothing"),
+        (("user", "create", "Not A Name"), 2, "lower-case"),
+        (("user", "create", "admin"), 5, "exists already"),
+        (("key", "create", "--expires", "soon"), 2, "length of time"),
+        (("model", "push", "/no/such/file", "--name", "m"), 3, "no file or directory"),
+        (("deploy", "no-such-model"), 3, "no-such-model"),
+        (("predict", "digits"), 2, "--data or --image"),
+        (("job", "show", "job_nothing"), 3, "job_nothing"),
+        (("dataset", "import", "d", "--sample", "nothing"), 2, "nothing"),
+    ],
+)
+def test_what_goes_wrong_is_said_with_its_status(
+    platform: RealPlatform, arguments: tuple[str, ...], status: int, words: str
+) -> None:
+    ran = platform.bms(*arguments)
+    assert (ran.status, ran.out) == (status, "")
+    assert words in ran.errors
+    assert "Traceback" not in ran.errors
+    in_json = platform.bms(*arguments, "--json")
+    assert in_json.status == status
+    assert words in json.loads(in_json.errors)["error"]

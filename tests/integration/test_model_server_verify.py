@@ -1,0 +1,81 @@
+"""Verification finds out how an artifact is called, or says why it is refused."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from bms.app.tasks.verify import main
+from bms.core.errors import FailedPrecondition, InvalidArgument
+from bms.core.programs import VerifyReport
+from tests.model_servers import model
+
+
+class Job:
+    """What the harness hands a task."""
+
+    def __init__(self, artifact: str | Path | None, **servable: object) -> None:
+        self.inputs = {} if artifact is None else {"artifact": artifact}
+        given = {"runtime": "onnx", "directory": "", "model": "m", "version": 1, **servable}
+        self.parameters: dict[str, object] = {"servable": given}
+        self.progressed: list[float] = []
+        self.metrics: dict[str, float] = {}
+
+    def progress(self, fraction: float, message: str, /) -> None:
+        assert message
+        self.progressed.append(fraction)
+
+    def metric(self, name: str, value: float, /) -> None:
+        self.metrics[name] = value
+
+
+def test_it_reports_signatures_memory_and_latency() -> None:
+    job = Job(Path(model("onnx/mlp")))
+    report = msgspec.convert(main(job), VerifyReport)
+    assert report.format == "onnx"
+    assert report.signatures["serving_default"].inputs[0].shape == (None, 64)
+    assert report.load_ns > 0
+    assert report.infer_ns > 0
+    assert job.metrics["infer_seconds"] == report.infer_ns / 1e9
+    assert job.progressed == sorted(job.progressed)
+    assert job.progressed[-1] == 1.0
+
+
+def test_it_adds_the_image_signature_where_images_are_decoded() -> None:
+    preprocess = {"input": "x", "mode": "L", "height": 8, "width": 8}
+    report = msgspec.convert(main(Job(model("onnx/mlp"), preprocess=preprocess)), VerifyReport)
+    assert report.signatures["image"].inputs[0].dtype == "BYTES"
+    assert report.signatures["image"].outputs == report.signatures["serving_default"].outputs
+    again = msgspec.to_builtins(report.signatures)
+    assert main(Job(model("onnx/mlp"), preprocess=preprocess, signatures=again))["signatures"] == again
+
+
+@pytest.mark.parametrize("name", ["truncated", "external_parent", "custom_operator", "several"])
+def test_broken_artifacts_are_refused_with_the_reason(name: str) -> None:
+    with pytest.raises(FailedPrecondition) as raised:
+        main(Job(model(f"refused/{name}")))
+    assert len(raised.value.message) > 30
+
+
+def test_a_declared_signature_is_proved_by_running_it() -> None:
+    declared = {
+        "serving_default": {
+            "inputs": [{"name": "x", "dtype": "FP32", "shape": [None, 4]}],
+            "outputs": [{"name": "y", "dtype": "FP32", "shape": [None, 2, 2]}],
+        }
+    }
+    with pytest.raises(FailedPrecondition, match="with 4 rows failed"):
+        main(Job(model("onnx/one_row"), signatures=declared))
+
+
+def test_wrong_parameters_are_the_callers_fault() -> None:
+    with pytest.raises(InvalidArgument, match="input 'artifact'"):
+        main(Job(None))
+    with pytest.raises(InvalidArgument, match="is not valid"):
+        main(Job(model("onnx/mlp"), version="seven"))
+    with pytest.raises(InvalidArgument, match="unknown runtime"):
+        main(Job(model("onnx/mlp"), runtime="tarot"))
+    job = Job(model("onnx/mlp"))
+    job.parameters = {}
+    with pytest.raises(InvalidArgument, match="parameter 'servable'"):
+        main(job)

@@ -1,0 +1,198 @@
+"""From data to a gated version, step by step: each end of a job has its one consequence."""
+
+import pytest
+
+from bms.adapters.sql.engine import Database
+from bms.control.models.nouns import Gate, Version
+from bms.control.platform.trees import get_tree
+from bms.control.training.nouns import Training
+from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound
+from bms.core.pages import PageRequest
+from tests.features import ANN, CARD, REPORT, Played
+from tests.jobs import put_files
+
+TRAINING = Training(recipe="image-mlp", datasets={"data": "digits"}, model="digits", parameters={"epochs": 2})
+GATE = Gate(metric="accuracy", dataset="digits", minimum=0.9)
+
+
+@pytest.fixture
+async def played(sqlite: Database) -> Played:
+    return await Played(sqlite).start()
+
+
+async def _versions(played: Played) -> list[Version]:
+    page = await played.models.versions("acme", "digits", PageRequest())
+    return sorted(page.items, key=lambda version: version.number)
+
+
+async def _trained(played: Played, card: object = CARD) -> Version:
+    """Version 1, ready."""
+    await played.digits()
+    job = await played.training.submit(ANN, TRAINING)
+    await played.end(job, output=played.made(card), metrics={"loss": 0.1})
+    (verify,) = await played.of_kind("verify")
+    await played.end(verify, report=REPORT)
+    return (await _versions(played))[0]
+
+
+async def test_an_import_makes_a_ready_version_with_the_environment_it_needs(played: Played) -> None:
+    version = await played.digits()
+    (job,) = await played.of_kind("import")
+    assert any(requirement.startswith("scikit-learn") for requirement in job.spec.environment.requirements)
+    assert (version.state, version.number, version.job) == ("ready", 1, job.id)
+    assert version.splits["train"].files == ("train-00000-of-00001.tfrecord",)
+
+
+async def test_a_failed_import_says_why(played: Played) -> None:
+    await played.digits()
+    request = (await played.datasets.version("acme", "digits", 1)).request
+    second = await played.datasets.start_import("acme", "ann", "digits", request)
+    await played.react()
+    (job,) = [job for job in await played.of_kind("import") if job.spec.subject == second.id]
+    await played.end(job, "failed", error="the source has no rows")
+    failed = await played.datasets.version_by_id("acme", second.id)
+    assert (failed.state, failed.reason) == ("failed", "the source has no rows")
+    assert (await played.datasets.resolve("acme", "digits")).number == 1
+
+
+async def test_a_training_names_every_byte_it_will_read(played: Played) -> None:
+    data = await played.digits()
+    job = await played.training.submit(ANN, TRAINING)
+    assert job.spec.code is not None
+    code = await get_tree(played.objects, "acme", job.spec.code)
+    assert [file.path for file in code.files] == ["train.py"]
+    assert [(entry.name, entry.tree, entry.reference) for entry in job.spec.inputs] == [("data", data.tree, "digits@1")]
+    assert (job.spec.parameters["epochs"], job.spec.parameters["height"]) == (2, 8), "given over the recipe's own"
+
+
+@pytest.mark.parametrize(
+    ("training", "error", "words"),
+    [
+        (Training(), InvalidArgument, "exactly one"),
+        (Training(recipe="image-mlp", code="sha256:" + "0" * 64), InvalidArgument, "exactly one"),
+        (Training(recipe="nothing"), NotFound, "image-mlp"),
+        (Training(recipe="image-mlp", parameters={"epoch": 1}), InvalidArgument, "no parameter epoch"),
+        (Training(recipe="image-mlp", datasets={"data": "nothing"}), NotFound, "nothing"),
+        (Training(recipe="image-mlp", model="Not A Name"), InvalidArgument, "lower-case"),
+        (Training(recipe="image-mlp", model="m", convert=("tflite",)), InvalidArgument, "tflite"),
+        (Training(code="sha256:" + "0" * 64), InvalidArgument, "entry"),
+        (Training(code="sha256:" + "0" * 64, entry="a.py"), NotFound, "sha256"),
+    ],
+)
+async def test_what_cannot_be_trained_is_refused(
+    played: Played, training: Training, error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        await played.training.submit(ANN, training)
+    assert await played.of_kind("train") == []
+
+
+async def test_code_of_ones_own_needs_its_entry_among_its_files(played: Played) -> None:
+    code = await put_files(played.objects, "acme", {"main.py": b"pass"})
+    with pytest.raises(InvalidArgument, match=r"'other\.py' is not a file"):
+        await played.training.submit(ANN, Training(code=code, entry="other.py"))
+    job = await played.training.submit(ANN, Training(code=code, entry="main.py"))
+    assert (job.spec.then, job.name) == ({}, "train")
+
+
+async def test_a_trained_model_becomes_a_verified_version_with_its_lineage(played: Played) -> None:
+    version = await _trained(played)
+    (job,) = await played.of_kind("train")
+    assert (version.state, version.number, version.runtime) == ("ready", 1, "sklearn")
+    assert (version.lineage.job, version.lineage.datasets) == (job.id, ("digits@1",))
+    assert version.metrics == {"loss": 0.1}
+    assert version.signatures["serving_default"].labels == tuple(str(digit) for digit in range(10))
+    tree = await get_tree(played.objects, "acme", version.artifact)
+    assert [file.path for file in tree.files] == ["model.skops"], "only what lay in output/model"
+
+
+async def test_a_version_whose_verification_fails_is_rejected_with_the_reason(played: Played) -> None:
+    await played.digits()
+    job = await played.training.submit(ANN, TRAINING)
+    await played.end(job, output=played.made())
+    (verify,) = await played.of_kind("verify")
+    await played.end(verify, "failed", error="model.skops is not a skops file")
+    (version,) = await _versions(played)
+    assert (version.state, version.reason) == ("rejected", "model.skops is not a skops file")
+    assert await played.of_kind("convert") == []
+
+
+@pytest.mark.parametrize(
+    "output", [None, {"model/m.skops": b"x"}, {"version.json": b"{"}, {"version.json": b'{"runtime":"sklearn"}'}]
+)
+async def test_a_training_that_left_no_model_or_card_registers_nothing(
+    played: Played, output: dict[str, bytes] | None
+) -> None:
+    await played.digits()
+    job = await played.training.submit(ANN, TRAINING)
+    await played.end(job, output=output)
+    told = (await played.jobs.get("acme", job.id)).message
+    assert told.startswith("no version was made of it: ")
+    assert "output" in told
+    with pytest.raises(NotFound):
+        await played.models.model("acme", "digits")
+
+
+async def test_a_ready_version_is_converted_as_its_training_asked_and_the_child_knows_its_parent(
+    played: Played,
+) -> None:
+    parent = await _trained(played)
+    (convert,) = await played.of_kind("convert")
+    assert convert.spec.subject == parent.id
+    assert {"skops", "skl2onnx>=1.20,<2"} <= set(convert.spec.environment.requirements)
+    assert [entry.reference for entry in convert.spec.inputs] == ["digits@1", "digits@1"]
+    made = {"model/model.onnx": b"o", "version.json": b'{"runtime":"onnx"}'}
+    await played.end(convert, output=made)
+    _, child = await _versions(played)
+    assert (child.number, child.runtime, child.lineage.parent, child.lineage.relation) == (2, "onnx", 1, "converted")
+
+
+async def test_every_gate_is_measured_and_kept(played: Played) -> None:
+    await played.models.create(ANN, "digits", gates=(GATE,))
+    version = await _trained(played)
+    (evaluate,) = await played.of_kind("evaluate")
+    assert evaluate.spec.parameters["split"] == "validation"
+    assert any(name.startswith("pillow") for name in evaluate.spec.environment.requirements)
+    await played.end(evaluate, metrics={"accuracy": 0.95, "log_loss": 1.0})
+    (result,) = (await played.models.version("acme", "digits", 1)).gate_results
+    assert (result.value, result.passed, result.dataset, result.job) == (0.95, True, "digits@1", evaluate.id)
+    (again,) = await played.gates.evaluate("acme", "ann", "digits", version.number)
+    await played.end(again, metrics={"accuracy": 0.5})
+    (result,) = (await played.models.version("acme", "digits", 1)).gate_results
+    assert (result.value, result.passed) == (0.5, False)
+
+
+async def test_everything_handled_twice_has_one_effect(played: Played) -> None:
+    await played.models.create(ANN, "digits", gates=(GATE,))
+    await _trained(played)
+    (evaluate,) = await played.of_kind("evaluate")
+    await played.end(evaluate, metrics={"accuracy": 0.95})
+    before = await _versions(played)
+    jobs = [len(await played.of_kind(kind)) for kind in ("import", "train", "verify", "convert", "evaluate")]
+    await played.react_again()
+    assert jobs == [1, 1, 1, 1, 1]
+    assert [len(await played.of_kind(kind)) for kind in ("import", "train", "verify", "convert", "evaluate")] == jobs
+    assert [(version.state, len(version.gate_results)) for version in await _versions(played)] == [
+        (version.state, len(version.gate_results)) for version in before
+    ]
+
+
+async def test_conversion_by_hand_says_what_is_missing(played: Played) -> None:
+    await _trained(played)
+    with pytest.raises(InvalidArgument, match="'tflite'"):
+        await played.conversion.convert("acme", "ann", "digits", 1, "tflite")
+    with pytest.raises(InvalidArgument, match="tolerance"):
+        await played.conversion.convert("acme", "ann", "digits", 1, "onnx", tolerance=5.0)
+    with pytest.raises(FailedPrecondition, match="no gates"):
+        await played.gates.evaluate("acme", "ann", "digits", 1)
+    job = await played.conversion.convert("acme", "ann", "digits", 1, "onnx", tolerance=1e-3)
+    assert job.spec.parameters["tolerance"] == 1e-3
+    assert len(await played.of_kind("convert")) == 2
+
+
+async def test_a_measurement_without_the_gates_metric_is_not_recorded(played: Played) -> None:
+    await played.models.create(ANN, "digits", gates=(GATE,))
+    await _trained(played)
+    (evaluate,) = await played.of_kind("evaluate")
+    await played.end(evaluate, metrics={"rmse": 1.0})
+    assert (await played.models.version("acme", "digits", 1)).gate_results == ()

@@ -1,0 +1,80 @@
+"""A real platform for tests: `bms up --detach` on a home of its own, any free port, ended with all it runs."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from bms.sdk import Client
+
+PATIENCE_S = 100.0
+
+
+class Ran:
+    """What a command said."""
+
+    def __init__(self, done: subprocess.CompletedProcess[str]) -> None:
+        self.status = done.returncode
+        self.out = done.stdout
+        self.errors = done.stderr
+
+    @property
+    def json(self) -> object:
+        return json.loads(self.out)
+
+
+class RealPlatform:
+    """Its home, and commands against it."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+
+    @property
+    def url(self) -> str:
+        return str(json.loads((self.home / "run" / "endpoint.json").read_bytes())["url"])
+
+    @property
+    def key(self) -> str:
+        return (self.home / "admin.key").read_text().strip()
+
+    def client(self) -> Client:
+        return Client(self.url, self.key)
+
+    def bms(self, *arguments: str, at: bool = True, **environment: str) -> Ran:
+        """Runs a command as a person would; `at` adds --home."""
+        return bms(*arguments, *(("--home", str(self.home)) if at else ()), **environment)
+
+    def good(self, *arguments: str) -> Ran:
+        """The same, and it must succeed."""
+        ran = self.bms(*arguments)
+        assert ran.status == 0, ran.errors
+        return ran
+
+
+def bms(*arguments: str, **environment: str) -> Ran:
+    """The console command in a process of its own, with nothing of this one's settings for it."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("BMS_", "XDG_"))}
+    done = subprocess.run(
+        [sys.executable, "-m", "bms.cli.main", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+        env={**kept, "COLUMNS": "200", **environment},
+    )
+    return Ran(done)
+
+
+@contextlib.contextmanager
+def real_platform(home: Path, *options: str) -> Iterator[RealPlatform]:
+    """A platform that is ready; `options` are more of `bms up`'s."""
+    started = bms("up", "--home", str(home), "--port", "0", "--detach", *options)
+    assert started.status == 0, started.errors
+    try:
+        yield RealPlatform(home)
+    finally:
+        ended = bms("down", "--home", str(home))
+        assert ended.status == 0, ended.errors
