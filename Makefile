@@ -72,10 +72,10 @@ clean:
 	@touch $@
 
 .venv/base.stamp: .venv/made.stamp requirements.lock requirements-build.lock pyproject.toml
-	$(BIN)/pip install --quiet --require-hashes -r requirements.lock -r requirements-build.lock
-	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/pip install -qq --require-hashes -r requirements.lock -r requirements-build.lock
+	$(BIN)/pip install -qq --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/dev.stamp: .venv/base.stamp requirements-dev.lock
-	$(BIN)/pip install --quiet --require-hashes -r requirements-dev.lock
+	$(BIN)/pip install -qq --require-hashes -r requirements-dev.lock
 	@touch $@

@@ -98,7 +98,9 @@ class FramesServer(asyncio.Protocol):
             if frame.kind == Kind.INFER:
                 self.infer(frame)
             elif frame.kind == Kind.STATUS:
-                status = ServableStatus(replica="r", state="AVAILABLE", started_at=time.time_ns(), requests=len(self.seen))
+                status = ServableStatus(
+                    replica="r", state="AVAILABLE", started_at=time.time_ns(), requests=len(self.seen)
+                )
                 self.write(encode_plain(Kind.STATUS_ANSWER, frame.id, msgspec.msgpack.encode(status)))
 
     def infer(self, frame: Frame) -> None:

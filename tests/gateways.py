@@ -134,9 +134,7 @@ class FakeBus:
     def _take(self, message: FromGateway, writer: asyncio.StreamWriter) -> None:
         if isinstance(message, Hello):
             self.hellos.append(message)
-            update = SnapshotUpdate(
-                revision=self.revision, full=True, puts=tuple(self.entries.values()), pepper=PEPPER
-            )
+            update = SnapshotUpdate(revision=self.revision, full=True, puts=tuple(self.entries.values()), pepper=PEPPER)
             writer.write(encode(update))
         elif isinstance(message, Applied):
             self.applied.append(message.revision)

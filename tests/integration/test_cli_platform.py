@@ -152,7 +152,7 @@ def test_a_profile_says_where_to_go(platform: RealPlatform, tmp_path: Path) -> N
         (("deploy", "no-such-model"), 3, "no-such-model"),
         (("predict", "digits"), 2, "--data or --image"),
         (("job", "show", "job_nothing"), 3, "job_nothing"),
-        (("dataset", "import", "d", "--sample", "nothing"), 2, "nothing"),
+        (("dataset", "import", "d", "--sample", "nothing"), 5, "nothing"),
     ],
 )
 def test_what_goes_wrong_is_said_with_its_status(

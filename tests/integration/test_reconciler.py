@@ -226,6 +226,26 @@ async def test_a_start_without_room_is_tried_again_and_says_why(deployed: Deploy
     assert await deployed.traffic() == {1: 100}
 
 
+async def test_a_tenant_with_many_slow_models_leaves_room_for_others(deployed: Deployed) -> None:
+    deployed.cluster.slow = {1}
+    for number in range(12):
+        await deployed.service.create(BY, f"slow{number}", follow())
+    await deployed.tenants.create_tenant(principal(), "acme", "bob")
+    await deployed.registry.add_model(tenant="acme")
+    await deployed.registry.add_version(2, tenant="acme")
+    await deployed.registry.point("production", 2, tenant="acme")
+    await deployed.service.create(principal("acme"), "quick", follow())
+    for _ in range(5):
+        await deployed.step()
+    assert len(deployed.cluster.running(1)) == 4
+    assert len(deployed.cluster.running(2)) == 1
+    deployed.cluster.slow = set()
+    for _ in range(12):
+        deployed.clock.advance(1)
+        await deployed.step()
+    assert len(deployed.cluster.running(1)) == 12
+
+
 async def test_processes_without_a_record_are_ended(deployed: Deployed) -> None:
     await _serving(deployed)
     (spec,) = deployed.cluster.specs.values()

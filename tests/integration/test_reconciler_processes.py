@@ -130,6 +130,7 @@ class Platform:
             self.deployed.store, self.deployed.catalog, clock, lambda: self.deployed.health.said
         )
         self._tasks: list[asyncio.Task[None]] = []
+        self.closed = False
 
     async def run(self) -> None:
         await self.cluster.open()
@@ -156,12 +157,15 @@ class Platform:
                 await asyncio.sleep(0.05)
         return status
 
-    async def close(self) -> None:
-        """Control ends; workloads run on."""
+    async def close(self, *, stop: bool = False) -> None:
+        """Control ends; workloads run on unless they are to stop, which must not look like a failure to the loop."""
+        self.closed = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.caller.close()
+        if stop:
+            await self.cluster.stop_all(1.0)
         await self.cluster.close()
 
 
@@ -177,8 +181,8 @@ async def platform(sqlite: Database, tmp_path: Path) -> AsyncIterator[Platform]:
     await platform.deployed.registry.point("production", 1)
     await platform.run()
     yield platform
-    await platform.cluster.stop_all(1.0)
-    await platform.close()
+    if not platform.closed:
+        await platform.close(stop=True)
 
 
 def expected() -> Array:
@@ -270,6 +274,4 @@ async def test_a_restarted_control_finds_its_model_servers_and_leaves_them_alone
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
     finally:
-        await again.cluster.stop_all(1.0)
-        await again.close()
-        await platform.cluster.open()
+        await again.close(stop=True)

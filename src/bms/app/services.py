@@ -85,6 +85,7 @@ def start(service: Service, environment: dict[str, str], directory: Path) -> Chi
             stderr=log,
             pass_fds=service.fds,
             start_new_session=True,
+            umask=0o077,  # SQLite and libraries make files with what this leaves
         )
     finally:
         os.close(log)

@@ -10,6 +10,7 @@ from bms.core.errors import InvalidArgument
 
 HOME_VARIABLE = "BMS_HOME_SERVICE"  # marks the platform's own processes; workloads carry a mark of their own
 MAX_GATEWAYS = 64
+DEFAULT_HOME = Path("~/.bms")
 
 QUIET = {  # libraries that report home unless told not to
     "ORT_DISABLE_TELEMETRY": "1",

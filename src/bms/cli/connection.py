@@ -5,11 +5,9 @@ from pathlib import Path
 
 import msgspec
 
-from bms.app.settings import ClientSettings
+from bms.app.settings import DEFAULT_HOME, ClientSettings
 from bms.core.errors import InvalidArgument, NotFound, Unavailable
 from bms.sdk import Client
-
-DEFAULT_HOME = Path("~/.bms")
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from bms.app.home import Home
+from bms.app.settings import DEFAULT_HOME
 from bms.app.stopping import stop
-from bms.cli.connection import DEFAULT_HOME
 from bms.core.errors import NotFound
 
 app = typer.Typer(add_completion=False)

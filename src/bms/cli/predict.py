@@ -1,6 +1,7 @@
 """`bms predict`: asks a served model."""
 
 import sys
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -52,12 +53,17 @@ def read_data(text: str) -> Any:
     if text.lstrip()[:1] in ("[", "{") or _is_number(text):
         return _from_json(text.encode(), "--data")
     path = Path(text)
-    if path.suffix == ".npy":
-        return np.load(_existing(path), allow_pickle=False)
-    if path.suffix == ".npz":
-        with np.load(_existing(path), allow_pickle=False) as arrays:
-            return dict(arrays)
+    if path.suffix in (".npy", ".npz"):
+        return _arrays(_existing(path))
     return _from_json(_read(path), text)
+
+
+def _arrays(path: Path) -> Any:
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        return loaded if isinstance(loaded, np.ndarray) else dict(loaded)
+    except (ValueError, OSError, zipfile.BadZipFile) as error:
+        raise InvalidArgument(f"{path} holds no arrays that can be read: {error}") from None
 
 
 def _from_json(content: bytes, where: str) -> Any:

@@ -11,7 +11,7 @@ import typer
 from bms.app.exit_codes import ExitCode
 from bms.app.home import Home
 from bms.app.log_files import open_log, tail
-from bms.cli.connection import DEFAULT_HOME
+from bms.app.settings import DEFAULT_HOME
 
 app = typer.Typer(add_completion=False)
 

@@ -90,12 +90,12 @@ async def test_wrong_bodies_are_named(api: Api, body: dict[str, object], words: 
 
 async def test_a_repeated_request_with_one_idempotency_key_has_one_effect(api: Api) -> None:
     headers = {"idempotency-key": "once"}
-    first = await api.as_admin.post("/keys", json={"name": "k"}, headers=headers)
-    again = await api.as_admin.post("/keys", json={"name": "k"}, headers=headers)
+    first = await api.as_admin.post("/users", json={"name": "k"}, headers=headers)
+    again = await api.as_admin.post("/users", json={"name": "k"}, headers=headers)
     assert again.json() == first.json()
     assert again.headers["idempotent-replayed"] == "true"
-    assert len((await api.as_admin.get("/keys")).json()["items"]) == 2
-    other = await api.as_admin.post("/keys", json={"name": "other"}, headers=headers)
+    assert len((await api.as_admin.get("/users")).json()["items"]) == 2
+    other = await api.as_admin.post("/users", json={"name": "other"}, headers=headers)
     assert (other.status_code, other.json()["code"]) == (400, "INVALID_ARGUMENT")
 
 

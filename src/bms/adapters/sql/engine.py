@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from sqlalchemy import event
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, OperationalError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
@@ -58,7 +58,8 @@ class Database:
 
 
 class _translated:
-    """Turns a database that is away or full into our errors; everything else passes unchanged."""
+    """Turns a database that is away or full, and values that no column holds, into our errors; everything else passes
+    unchanged."""
 
     def __enter__(self) -> None:
         return None
@@ -69,6 +70,9 @@ class _translated:
             raise ResourceExhausted("the database's disk is full: free some space, then repeat") from error
         if isinstance(error, OperationalError) and "database is locked" in text:
             raise Unavailable("the database is busy: repeat in a moment", retry_after_s=1) from error
+        unfit = error.orig if isinstance(error, StatementError) else error
+        if isinstance(error, DataError) or isinstance(unfit, OverflowError):
+            raise InvalidArgument("a number, a time or a text is beyond what can be stored or compared") from error
         if isinstance(error, OSError) or (isinstance(error, DBAPIError) and error.connection_invalidated):
             raise Unavailable("the database does not answer: repeat in a moment", retry_after_s=1) from error
 

@@ -15,8 +15,8 @@ from bms.control.deployments.entries import (
     key_of,
     shown_versions,
 )
-from bms.control.deployments.nouns import Replica
 from bms.control.deployments.ports import DeploymentsTx
+from bms.control.deployments.reading import read_active
 from bms.control.deployments.resolving import resolve
 from bms.control.models.nouns import Version
 from bms.control.platform.transactions import EventLog, Store
@@ -135,21 +135,18 @@ class Publisher:
 
     async def _read_deployments(self) -> dict[EntryKey, Entry]:
         async with self._deployments.read() as tx:
-            deployments, revisions, routes = await tx.active(), await tx.latest_revisions(), await tx.routes()
-            replicas: dict[str, list[Replica]] = {}
-            for replica in await tx.all_replicas():
-                replicas.setdefault(replica.deployment, []).append(replica)
+            active = await read_active(tx)
         await self._catalog.refresh()
         entries: dict[EntryKey, Entry] = {}
-        for deployment in deployments:
-            desired = await resolve(deployment, revisions[deployment.id], self._catalog)
-            route = routes[deployment.id]
+        for rows in active:
+            deployment, route = rows.deployment, rows.route
+            desired = await resolve(deployment, rows.revision, self._catalog)
             versions = {
                 number: version
                 for number in shown_versions(desired, route)
                 if (version := await self._version(deployment.tenant, deployment.spec.model, number)) is not None
             }
-            entry = deployment_entry(deployment, desired, route, replicas.get(deployment.id, ()), versions)
+            entry = deployment_entry(deployment, desired, route, rows.replicas, versions)
             if entry is not None:
                 entries[key_of(entry)] = entry
         return entries

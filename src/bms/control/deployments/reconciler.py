@@ -16,10 +16,12 @@ from bms.control.deployments.catalog import RememberingCatalog
 from bms.control.deployments.following import follow
 from bms.control.deployments.health import Health
 from bms.control.deployments.launching import Launcher
-from bms.control.deployments.nouns import Deployment, DeploymentRevision, Replica, Route
+from bms.control.deployments.loading import Loading
+from bms.control.deployments.nouns import Deployment, Replica
 from bms.control.deployments.observation import Observed
 from bms.control.deployments.plan import plan
 from bms.control.deployments.ports import DeploymentsTx, LastWords, no_words
+from bms.control.deployments.reading import Rows, read_active
 from bms.control.deployments.records import ENDED, forgettable
 from bms.control.deployments.resolving import resolve
 from bms.control.jobs.chores import Chores
@@ -35,15 +37,6 @@ _LAUNCH, _END, _FORGET = "launch ", "end ", "forget "
 Workloads = Mapping[str, WorkloadStatus]
 Released = Callable[[Collection[str]], frozenset[str]]
 """(draining replicas) -> those that no live gateway sends to any more."""
-
-
-class Rows(msgspec.Struct, frozen=True, kw_only=True):
-    """One deployment as it is written down."""
-
-    deployment: Deployment
-    revision: DeploymentRevision
-    route: Route
-    replicas: tuple[Replica, ...]
 
 
 class Reconciler:
@@ -75,6 +68,7 @@ class Reconciler:
         self._last_words = last_words
         self.chores = Chores()
         self._launch_errors: dict[str, str] = {}
+        self._loading = Loading((), {}, ())
         self._token: int | None = None
         self._renewed = 0.0
 
@@ -84,9 +78,12 @@ class Reconciler:
         if token is None:
             return False
         workloads = await self._observe()  # before the rows are read: every process has its record first
-        rows = await self._read()
+        async with self._store.read() as tx:
+            rows = await read_active(tx)
         await self._catalog.refresh()  # after the rows: an alias older than a row must not look like a move back
         self.health.watch(_probed(rows, workloads))
+        replicas = [replica for each in rows for replica in each.replicas]
+        self._loading = Loading(replicas, workloads or {}, self._launching)
         active = False
         for each in rows:
             try:
@@ -96,7 +93,7 @@ class Reconciler:
                 self._token = None if isinstance(error, Aborted) else self._token
                 active = True
         if workloads is not None:
-            self._end_orphans({replica.id for each in rows for replica in each.replicas}, workloads)
+            self._end_orphans({replica.id for replica in replicas}, workloads)
         return active
 
     async def settled(self) -> None:
@@ -108,7 +105,14 @@ class Reconciler:
         """Gives up slow work and the lease; processes run on."""
         await self.chores.close()
         await self.health.close()
-        await self._leases.release(LEASE, self._holder)
+        try:
+            await self._leases.release(LEASE, self._holder)
+        except BmsError as error:
+            log.warning("the lease could not be given back and will run out: %s", error.message)
+
+    @property
+    def _launching(self) -> frozenset[str]:
+        return frozenset(key.removeprefix(_LAUNCH) for key in self.chores.busy if key.startswith(_LAUNCH))
 
     async def _lead(self) -> int | None:
         """The fencing token while this process leads."""
@@ -125,22 +129,6 @@ class Reconciler:
             log.warning("the cluster can't be observed, so nothing is stopped: %s", error.message)
             return None
         return {id: status for id, status in seen.items() if status.kind == "model_server"}
-
-    async def _read(self) -> list[Rows]:
-        async with self._store.read() as tx:
-            deployments, revisions, routes = await tx.active(), await tx.latest_revisions(), await tx.routes()
-            replicas: dict[str, list[Replica]] = {}
-            for replica in await tx.all_replicas():
-                replicas.setdefault(replica.deployment, []).append(replica)
-        return [
-            Rows(
-                deployment=deployment,
-                revision=revisions[deployment.id],
-                route=routes[deployment.id],
-                replicas=tuple(replicas.get(deployment.id, ())),
-            )
-            for deployment in deployments
-        ]
 
     async def _one(self, rows: Rows, workloads: Workloads | None, token: int) -> bool:
         desired = await resolve(rows.deployment, rows.revision, self._catalog)
@@ -179,7 +167,7 @@ class Reconciler:
             route=rows.route,
             workloads=workloads,
             statuses=self.health.said,
-            launching=frozenset(key.removeprefix(_LAUNCH) for key in self.chores.busy if key.startswith(_LAUNCH)),
+            launching=self._launching,
             launch_errors=dict(self._launch_errors),
             last_words=words,
             silent=self.health.silent(),
@@ -196,7 +184,8 @@ class Reconciler:
         replicas = {replica.id: replica for replica in rows.replicas}
         for action in actions:
             match action:
-                case Launch(id):
+                case Launch(id) if self._loading.may_begin(rows.deployment.tenant):
+                    self._loading.begin(rows.deployment.tenant)
                     self.chores.start(_LAUNCH + id, partial(self._launch, replicas[id], rows.deployment, token))
                 case EndWorkload(id, grace_s):
                     self.chores.start(_END + id, partial(self._cluster.stop, id, grace_s))

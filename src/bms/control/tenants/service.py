@@ -103,10 +103,16 @@ class TenantService:
     ) -> NewKey:
         """A key for `user` (default: oneself). Raises PermissionDenied if it could do more than the asker may."""
         check_name("key", name)
+        if expires_at is not None and expires_at.tzinfo is None:
+            raise InvalidArgument("expires_at has no zone: write for example 2030-01-31T00:00:00Z")
         if expires_at is not None and expires_at <= self._clock.now():
             raise InvalidArgument(f"expires_at {expires_at.isoformat()} is in the past: choose a later time")
-        if (rate_per_s is not None and rate_per_s <= 0) or (burst is not None and burst < 1):
-            raise InvalidArgument("rate_per_s must be over 0 and burst at least 1; leave them out for no limit")
+        if (rate_per_s is not None and not 1e-6 <= rate_per_s <= 1e9) or (
+            burst is not None and not 1 <= burst <= 10**9
+        ):
+            raise InvalidArgument(
+                "rate_per_s must be over 0 (0.000001 to 1e9) and burst at least 1 (to 1e9); leave them out for no limit"
+            )
         async with self._store.write() as tx:
             owner = await self._user(tx, by.tenant, user or by.user)
             self._require_within(by, owner.role, check_scopes(scopes))

@@ -11,7 +11,15 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from bms.core.digest import of_parts
-from bms.core.errors import BmsError, Cancelled, FailedPrecondition, Internal, InvalidArgument, PayloadTooLarge
+from bms.core.errors import (
+    AlreadyExists,
+    BmsError,
+    Cancelled,
+    FailedPrecondition,
+    Internal,
+    InvalidArgument,
+    PayloadTooLarge,
+)
 from bms.core.ids import new_id
 from bms.core.principal import Principal
 from bms.web.api.endpoint import PUBLIC, Call, Endpoint
@@ -100,6 +108,11 @@ class Dispatcher:
         tenant = call.principal.tenant
         fingerprint = of_parts([endpoint.method, call.request.url.path, call.principal.user, raw.decode("latin-1")])
         kept = await self._replies.begin(tenant, key, fingerprint)
+        if kept is not None and endpoint.shown_once:
+            raise AlreadyExists(
+                "this was done already, and the secret in its answer was shown that once: revoke the key that was made "
+                "(list the keys), then make another with a fresh Idempotency-Key"
+            )
         if kept is not None:
             status, answer = kept
             headers = {"x-request-id": request_id, "idempotent-replayed": "true"}
@@ -109,7 +122,8 @@ class Dispatcher:
         except BaseException:
             await self._replies.abandon(tenant, key)
             raise
-        await self._replies.finish(tenant, key, response.status_code, bytes(response.body))
+        kept_answer = b"" if endpoint.shown_once else bytes(response.body)
+        await self._replies.finish(tenant, key, response.status_code, kept_answer)
         return response
 
     def _encode(self, endpoint: Endpoint, answer: Any, request_id: str) -> Response:
@@ -177,6 +191,6 @@ def _if_match(request: Request) -> int | None:
     if text is None or text == "*":
         return None
     bare = text.removeprefix("W/").strip('"')
-    if not bare.isdecimal():
+    if not (bare.isascii() and bare.isdecimal() and len(bare) <= 18):
         raise FailedPrecondition(f"If-Match {text[:40]!r} is not an ETag of ours: send the one last read")
     return int(bare)

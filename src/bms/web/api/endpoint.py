@@ -48,6 +48,7 @@ class Endpoint:
 
     `permission` is checked before anything is read. `body` None: no body; `bytes`: the handler streams it from
     the request. `answer` is the type returned, for the description; a handler may return a Starlette Response.
+    `shown_once`: the answer holds a secret, which is kept nowhere, so a repeated request can't be answered again.
     """
 
     method: str
@@ -59,6 +60,7 @@ class Endpoint:
     body: Any = None
     query: type[msgspec.Struct] = Nothing
     status: int = 200
+    shown_once: bool = False
 
     @property
     def operation(self) -> str:

@@ -48,6 +48,6 @@ def endpoints(training: TrainingService, conversion: ConversionService, gates: G
 
 
 def _number(text: str) -> int:
-    if not text.isdecimal():
+    if not (text.isascii() and text.isdecimal() and len(text) <= 18):
         raise InvalidArgument(f"version {text[:40]!r} is not a number")
     return int(text)

@@ -1,0 +1,67 @@
+"""The README's commands do what it says, as a new user would run them."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BLOCK = re.compile(r"<!-- test: (\w+) -->\n```(?:sh|python)\n(.*?)```", re.DOTALL)
+
+
+def _blocks(readme: str, kind: str) -> str:
+    found = [text for named, text in BLOCK.findall((ROOT / readme).read_text()) if named == kind]
+    assert found, f"{readme} has no blocks to run: was their mark changed?"
+    return "\n".join(found)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+def test_first_steps_and_the_python_example_run_as_written(tmp_path: Path, readme: str) -> None:
+    port = str(_free_port())
+    python = tmp_path / "example.py"
+    code = _blocks(readme, "python").replace("8000", port)
+    python.write_text(re.sub(r'"…[^"]*…"', "open('bms-home/admin.key').read().strip()", code))
+    steps = (
+        _blocks(readme, "run").replace("8000", port).replace("bms status", f"{sys.executable} {python}\nbms status", 1)
+    )
+    (tmp_path / "tests").symlink_to(ROOT / "tests")
+    kept = ("HOME", "LANG", "TMPDIR")
+    environment = {
+        name: value for name, value in os.environ.items() if name in kept or name.startswith(("PIP_", "UV_"))
+    }
+    environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", steps],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    subprocess.run(["bms", "down", "--home", "bms-home"], cwd=tmp_path, env=environment, timeout=60, check=False)
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    assert '"predictions"' in done.stdout
+    assert "digit-images" in done.stdout
+    assert "serving" in done.stdout
+    assert "stopped" in done.stdout
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+def test_every_command_named_exists(readme: str) -> None:
+    """Also those that the test above cannot run."""
+    text = (ROOT / readme).read_text()
+    targets = set(re.findall(r"make (\w+)", text)) - {"sure"}
+    makefile = (ROOT / "Makefile").read_text()
+    assert targets
+    assert [target for target in targets if not re.search(rf"^{target}:", makefile, re.MULTILINE)] == []

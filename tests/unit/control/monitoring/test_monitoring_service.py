@@ -1,0 +1,72 @@
+"""Everybody sees their own processes; the operator sees the platform."""
+
+import pytest
+
+from bms.control.monitoring.nouns import GatewayView
+from bms.control.monitoring.service import MonitoringService
+from bms.core.clock import ManualClock
+from bms.core.errors import PermissionDenied
+from bms.core.principal import Principal
+from bms.core.workload import WorkloadStatus
+
+GATEWAY = GatewayView(slot=0, pid=9, revision=7, connections=1, in_flight=0, requests=3)
+
+
+def _workload(id: str, tenant: str, state: str = "running") -> WorkloadStatus:
+    return WorkloadStatus(
+        id=id,
+        kind="job",
+        tenant=tenant,
+        owner=id,
+        epoch=1,
+        state=state,  # type: ignore[arg-type]
+        pid=1,
+        directory="/x",
+        started_at=1_700_000_000_000_000_000,
+        memory=5,
+        cpu_ns=1_500_000_000,
+    )
+
+
+class Cluster:
+    async def observe(self) -> dict[str, WorkloadStatus]:
+        seen = [_workload("b", "acme"), _workload("a", "default"), _workload("c", "acme", "ended")]
+        return {workload.id: workload for workload in seen}
+
+
+@pytest.fixture
+def service() -> MonitoringService:
+    return MonitoringService(
+        Cluster(),  # type: ignore[arg-type]
+        ManualClock(),
+        version="1",
+        operator="default",
+        database="sqlite",
+        gateways=lambda: [GATEWAY],
+        snapshot=lambda: 7,
+        leading=lambda: True,
+        texts=[lambda: [({"gateway": "0"}, "up 1\n")], lambda: [({}, "down 0\n")]],
+    )
+
+
+def _by(tenant: str) -> Principal:
+    return Principal(tenant=tenant, user="u", key="k", role="owner", scopes=frozenset())
+
+
+async def test_the_operator_sees_all_that_runs(service: MonitoringService) -> None:
+    status = await service.status(_by("default"))
+    assert [workload.id for workload in status.workloads] == ["a", "b"], "ended ones are left out"
+    assert (status.gateways, status.database, status.snapshot) == ((GATEWAY,), "sqlite", 7)
+    assert status.workloads[0].cpu_s == 1.5
+
+
+async def test_a_tenant_sees_its_own(service: MonitoringService) -> None:
+    status = await service.status(_by("acme"))
+    assert [workload.id for workload in status.workloads] == ["b"]
+    assert (status.gateways, status.database) == ((), "")
+
+
+def test_metrics_are_the_operators_alone(service: MonitoringService) -> None:
+    assert service.metrics(_by("default")) == 'up{gateway="0"} 1\ndown 0\n'
+    with pytest.raises(PermissionDenied, match="operator"):
+        service.metrics(_by("acme"))

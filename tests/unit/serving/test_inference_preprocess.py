@@ -1,0 +1,104 @@
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bms.core.errors import FailedPrecondition, InvalidArgument
+from bms.core.programs import Preprocess
+from bms.core.signature import DEFAULT, Signature, TensorSpec
+from bms.serving.inference.preprocess import ImagePlan, Pixels
+
+PIXELS = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3) * 14
+
+
+def decode(data: bytes, options: Preprocess) -> Pixels:
+    """The picture that the tests mean, whatever the bytes."""
+    if data == b"bad":
+        raise InvalidArgument("not a picture")
+    return PIXELS if options.mode == "RGB" else PIXELS[:, :, :1]
+
+
+def takes(shape: tuple[int | None, ...], dtype: Any = "FP32", **more: Any) -> dict[str, Signature]:
+    spec = TensorSpec(name="x", dtype=dtype, shape=(None, *shape))
+    outputs = (TensorSpec(name="y", dtype="FP32", shape=(None, 10)),)
+    return {DEFAULT: Signature(inputs=(spec,), outputs=outputs, **more)}
+
+
+def options(**given: Any) -> Preprocess:
+    return Preprocess(**{"input": "x", "mode": "RGB", "height": 2, "width": 3, **given})
+
+
+def encoded(*data: bytes) -> dict[str, Any]:
+    return {"image": np.array(data, dtype=object)}
+
+
+@pytest.mark.parametrize(
+    ("given", "shape", "expected"),
+    [
+        ({"layout": "HWC"}, (2, 3, 3), PIXELS),
+        ({"layout": "CHW"}, (3, 2, 3), PIXELS.transpose(2, 0, 1)),
+        ({"layout": "flat"}, (18,), PIXELS.reshape(18)),
+        ({"layout": "HW", "mode": "L"}, (2, 3), PIXELS[:, :, 0]),
+        ({"layout": "HWC", "mode": "L"}, (2, 3, 1), PIXELS[:, :, :1]),
+        ({"layout": "HWC"}, (None, None, 3), PIXELS),
+    ],
+)
+def test_pixels_are_laid_out_as_the_model_takes_them(given: Any, shape: Any, expected: Any) -> None:
+    plan = ImagePlan(options(scale=1.0, **given), takes(shape), decode)
+    made = plan.prepare(encoded(b"1", b"2"))["x"]
+    assert made.dtype == np.float32
+    assert np.array_equal(made, np.stack([expected, expected]))
+
+
+def test_values_are_scaled_centred_and_divided_by_channel() -> None:
+    given = options(layout="HWC", mean=(0.1, 0.2, 0.3), std=(0.5, 0.25, 2.0))
+    made = ImagePlan(given, takes((2, 3, 3)), decode).prepare(encoded(b"1"))["x"][0]
+    expected = (PIXELS / 255 - np.array([0.1, 0.2, 0.3])) / np.array([0.5, 0.25, 2.0])
+    np.testing.assert_allclose(made, expected, rtol=1e-6)
+
+
+def test_scaled_pixels_are_those_of_a_division_to_the_last_bit() -> None:
+    made = ImagePlan(options(layout="HWC"), takes((2, 3, 3)), decode).prepare(encoded(b"1"))["x"][0]
+    assert np.array_equal(made, (PIXELS / 255).astype(np.float32))
+
+
+def test_one_mean_serves_all_channels_and_bytes_stay_bytes() -> None:
+    one = ImagePlan(options(layout="HWC", mean=(0.5,)), takes((2, 3, 3), "FP64"), decode).prepare(encoded(b"1"))["x"]
+    np.testing.assert_allclose(one[0], PIXELS / 255 - 0.5)
+    raw = ImagePlan(options(layout="HWC", scale=1), takes((2, 3, 3), "UINT8"), decode).prepare(encoded(b"1"))["x"]
+    assert raw.dtype == np.uint8
+    assert np.array_equal(raw[0], PIXELS)
+
+
+def test_the_signature_takes_images_and_gives_what_its_target_gives() -> None:
+    signatures = takes((18,), method="classify", scores="y", labels=("a",))
+    plan = ImagePlan(options(), signatures, decode)
+    assert plan.target == DEFAULT
+    assert plan.signature.inputs == (TensorSpec(name="image", dtype="BYTES", shape=(None,)),)
+    assert plan.signature.outputs == signatures[DEFAULT].outputs
+    assert (plan.signature.method, plan.signature.scores, plan.signature.labels) == ("classify", "y", ("a",))
+
+
+def test_a_bad_image_is_named_by_its_place() -> None:
+    plan = ImagePlan(options(), takes((18,)), decode)
+    with pytest.raises(InvalidArgument, match="image 2 of 3: not a picture"):
+        plan.prepare(encoded(b"1", b"bad", b"3"))
+
+
+@pytest.mark.parametrize(
+    ("given", "signatures", "says"),
+    [
+        ({"input": "z"}, takes((18,)), "input is 'z', but no signature"),
+        ({}, takes((17,)), r"rows of shape \[18\], but input 'x' takes \[-1, 17\]"),
+        ({"layout": "CHW"}, takes((2, 3, 3)), r"rows of shape \[3, 2, 3\]"),
+        ({}, takes((18,), batched=False), r"rows of shape \[18\]"),
+        ({"layout": "HW"}, takes((2, 3)), "holds one channel"),
+        ({"mean": (0.1, 0.2)}, takes((18,)), "mean has 2 numbers: give none, 1 or 3"),
+        ({"std": (1.0, 0.0, 1.0)}, takes((18,)), "std holds a zero"),
+        ({}, takes((18,), "UINT8"), "makes fractions, but input 'x' is UINT8"),
+        ({"height": 0}, takes((0,)), "which can't be"),
+    ],
+)
+def test_what_does_not_fit_the_model_is_refused(given: Any, signatures: Any, says: str) -> None:
+    with pytest.raises(FailedPrecondition, match=says):
+        ImagePlan(options(**given), signatures, decode)
