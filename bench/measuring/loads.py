@@ -21,7 +21,7 @@ wrk.body = "%s"
 done = function(summary, latency, requests)
   local e = summary.errors
   io.write(string.format('RESULT {"requests":%%d,"seconds":%%.6f,"errors":%%d,"p50_us":%%d,"p99_us":%%d,"max_us":%%d}\\n',
-    summary.requests, summary.duration / 1e6, e.connect + e.read + e.write + e.status + e.timeout,
+    summary.requests - e.status, summary.duration / 1e6, e.connect + e.read + e.write + e.status + e.timeout,
     latency:percentile(50), latency:percentile(99), latency.max))
 end
 """
@@ -67,8 +67,7 @@ def closed_loop(target: Target, connections: int, seconds: float, warmup_s: floa
     found = _RESULT.search(said)
     if found is None:
         raise RuntimeError(f"wrk said what cannot be read: {said}")
-    load = Load(**json.loads(found[1]))
-    return load._replace(requests=load.requests - _bad_answers(said))
+    return Load(**json.loads(found[1]))
 
 
 def open_loop(target: Target, rate: float, seconds: float, connections: int = 32) -> Load:
@@ -145,7 +144,3 @@ def _order(
     )
     return order
 
-
-def _bad_answers(said: str) -> int:
-    found = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
-    return int(found[1]) if found else 0

@@ -14,7 +14,6 @@ from typing import Self
 
 from bms.app.home import Home
 from bms.app.memory import Resident, resident
-from bms.cli.connection import of_home
 from bms.sdk import Client
 from bms.sdk.deployments import DeploymentSpec, Target
 
@@ -101,7 +100,7 @@ class Platform:
         return (self.home / "admin.key").read_text().strip()
 
     def client(self) -> Client:
-        return of_home(self.home).client()
+        return Client(f"http://127.0.0.1:{self.port}", self.key)
 
     def push(self, name: str = "digits") -> int:
         """One more verified version of the digits model; its number."""

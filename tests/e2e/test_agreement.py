@@ -1,9 +1,9 @@
 """Every way to ask gives the same numbers, to the last digit, as the model run directly on the same rows."""
 
-import asyncio
 import base64
 import io
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -78,14 +78,12 @@ def same(told: dict[str, object], direct: Outputs) -> None:
 
 def curl(platform: WholePlatform, path: str, body: bytes, content_type: str = "application/json") -> dict[str, object]:
     """What a person sees who pastes a curl line."""
-    done = subprocess.run(
-        ["curl", "--silent", "--show-error", "--fail-with-body", "--noproxy", "*", "--max-time", "30"]
-        + ["-H", f"Authorization: Bearer {platform.key}", "-H", f"Content-Type: {content_type}"]
-        + ["--data-binary", "@-", f"{platform.url}{path}"],
-        input=body,
-        capture_output=True,
-        check=False,
-    )
+    if shutil.which("curl") is None:
+        pytest.skip("this machine has no curl")
+    command = ["curl", "--silent", "--show-error", "--fail-with-body", "--noproxy", "*", "--max-time", "30"]
+    command += ["-H", f"Authorization: Bearer {platform.key}", "-H", f"Content-Type: {content_type}"]
+    command += ["--data-binary", "@-", f"{platform.url}{path}"]
+    done = subprocess.run(command, input=body, capture_output=True, check=False)
     assert done.returncode == 0, (done.stdout, done.stderr)
     answer: dict[str, object] = json.loads(done.stdout)
     return answer
@@ -159,8 +157,8 @@ def test_the_blocking_sdk(platform: WholePlatform, rows: Rows, direct: Outputs, 
 @pytest.mark.parametrize("wire", WIRES)
 async def test_the_sdk_for_asyncio(platform: WholePlatform, rows: Rows, direct: Outputs, wire: Wire) -> None:
     async with AsyncClient(platform.url, platform.key) as client:
-        for prediction in await asyncio.gather(*(client.predict(NAME, rows, wire=wire) for _ in range(3))):
-            agrees(prediction, direct, wire)
+        agrees(await client.predict(NAME, rows, wire=wire), direct, wire)
+        agrees(await client.predict(NAME, {"x": rows.tolist()}, wire=wire), direct, wire)
 
 
 def agrees(prediction: Prediction, direct: Outputs, wire: Wire) -> None:

@@ -1,0 +1,374 @@
+"""The service behind real Unix sockets, with servables made of functions: streams, defects, overload, images."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from bms.core.clock import SystemClock
+from bms.core.errors import BmsError, Internal, Unavailable, from_code
+from bms.core.programs import Batching, Preprocess, ServableConfig, ServableStatus
+from bms.core.signature import DEFAULT, Signature, TensorSpec
+from bms.core.tensor import Array, Tensor
+from bms.protocols import frames
+from bms.protocols.frames import Frame, FrameReader, Kind
+from bms.serving.inference import connection as connections
+from bms.serving.inference import service as services
+from bms.serving.inference.connection import Connection
+from bms.serving.inference.imaging import WithImages, for_runtime
+from bms.serving.inference.preprocess import ImagePlan
+from bms.serving.inference.service import ModelService
+from bms.serving.inference.worker import Worker
+from bms.serving.lifecycle.servable import Servable
+from bms.serving.lifecycle.states import Lifecycle
+from tests.servables import ROW, CountingServable, FunctionServable, doubled
+
+
+class Asker:
+    """An asyncio client of one connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.writer = writer
+        self._stream = reader
+        self._reader = FrameReader()
+        self._frames: list[Frame] = []
+
+    def ask(self, id: int, inputs: dict[str, Array], signature: str = "", timeout_us: int = 0) -> None:
+        tensors = [Tensor(name, array) for name, array in inputs.items()]
+        self.writer.write(b"".join(frames.encode_infer(id, signature, tensors, timeout_us)))
+
+    async def frame(self) -> Frame:
+        while not self._frames:
+            data = await asyncio.wait_for(self._stream.read(1 << 20), 20)
+            assert data, "the server closed the connection"
+            self._frames.extend(self._reader.feed(data))
+        return self._frames.pop(0)
+
+    async def answer(self) -> tuple[int, bool, dict[str, list[object]]]:
+        """Id, whether it is final, outputs as lists. Raises what came as an error."""
+        frame = await self.frame()
+        if frame.kind == Kind.ERROR:
+            error = frames.decode_error(frame)
+            raise from_code(error.code, error.message)
+        meta, tensors = frames.decode_answer(frame)
+        return frame.id, meta.final, {tensor.name: tensor.array.tolist() for tensor in tensors}
+
+    async def closed(self) -> bool:
+        return await asyncio.wait_for(self._stream.read(1), 20) == b""
+
+
+class House:
+    """A service, its lifecycle, and a way to connect."""
+
+    def __init__(self, service: ModelService, lifecycle: Lifecycle, path: str) -> None:
+        self.service = service
+        self.lifecycle = lifecycle
+        self._path = path
+
+    async def asker(self) -> Asker:
+        return Asker(*await asyncio.open_unix_connection(self._path, limit=1 << 24))
+
+    def load(self, servable: Servable, images: ImagePlan | None = None) -> None:
+        self.service.serve(servable, images)
+        self.lifecycle.move("AVAILABLE")
+
+
+@asynccontextmanager
+async def house(path: Path, batching: Batching = Batching()) -> AsyncIterator[House]:
+    loop = asyncio.get_running_loop()
+    lifecycle, worker, preparing = Lifecycle(), Worker(loop), ThreadPoolExecutor(1)
+    service = ModelService(
+        loop=loop, clock=SystemClock(), worker=worker, preparing=preparing, lifecycle=lifecycle, batching=batching
+    )
+    lifecycle.move("LOADING")
+    status = ServableStatus(replica="r", state="AVAILABLE", started_at=0)
+    held: set[Connection] = set()
+    server = await loop.create_unix_server(
+        lambda: Connection(service, lambda: status, held, lambda: False), str(path / "s")
+    )
+    try:
+        yield House(service, lifecycle, str(path / "s"))
+    finally:
+        server.close()
+        for connection in list(held):
+            connection.close(abort=True)
+        service.close()
+        assert worker.stop(20)
+        preparing.shutdown()
+
+
+def x(*values: float) -> dict[str, Array]:
+    return {"x": np.array([[value, value] for value in values], dtype=np.float32)}
+
+
+async def test_what_is_not_loaded_yet_refuses_and_says_to_ask_elsewhere(tmp_path: Path) -> None:
+    async with house(tmp_path) as it:
+        asker = await it.asker()
+        asker.ask(1, x(1))
+        error = frames.decode_error(await asker.frame())
+        assert (error.code, error.retry) == ("UNAVAILABLE", True)
+        assert "LOADING" in error.message
+
+
+async def test_all_that_arrives_together_runs_together_across_connections(tmp_path: Path) -> None:
+    gate = threading.Event()
+
+    def gated(inputs: dict[str, Array]) -> dict[str, Array]:
+        assert gate.wait(20)
+        return doubled(inputs)
+
+    servable = FunctionServable(gated)
+    async with house(tmp_path) as it:
+        it.load(servable)
+        one, two = await it.asker(), await it.asker()
+        one.ask(1, x(1))
+        await until(lambda: servable.runs == [1])
+        one.ask(2, x(2))
+        two.ask(1, x(3, 4))
+        one.ask(3, x(5))
+        await until(lambda: it.service.ledger.in_flight == 4)
+        gate.set()
+        assert [await one.answer() for _ in range(3)] == [
+            (1, True, {"y": [[2, 2]]}),
+            (2, True, {"y": [[4, 4]]}),
+            (3, True, {"y": [[10, 10]]}),
+        ]
+        assert await two.answer() == (1, True, {"y": [[6, 6], [8, 8]]})
+        assert servable.runs == [1, 4]
+
+
+async def test_a_stream_is_sent_step_by_step_and_ends_with_an_empty_final_answer(tmp_path: Path) -> None:
+    async with house(tmp_path) as it:
+        it.load(CountingServable())
+        asker = await it.asker()
+        asker.ask(5, {"to": np.array([3])}, "count")
+        assert [await asker.answer() for _ in range(4)] == [
+            (5, False, {"n": [0]}),
+            (5, False, {"n": [1]}),
+            (5, False, {"n": [2]}),
+            (5, True, {}),
+        ]
+        await asyncio.wait_for(it.service.drained(), 20)
+        assert it.service.metrics.batches == 1
+
+
+async def test_streams_and_batches_share_the_worker(tmp_path: Path) -> None:
+    servable = CountingServable()
+    async with house(tmp_path) as it:
+        it.load(servable)
+        asker = await it.asker()
+        for id in (1, 2):
+            asker.ask(id, {"to": np.array([10])}, "count")
+        asker.ask(3, x(4))
+        order = [(await asker.answer())[0] for _ in range(23)]
+        assert order.index(3) < 10  # it did not wait for the streams to end
+        assert order.count(1) == order.count(2) == 11
+        assert servable.ended == 2
+
+
+async def test_a_stream_that_fails_ends_with_the_error(tmp_path: Path) -> None:
+    async with house(tmp_path) as it:
+        it.load(CountingServable())
+        asker = await it.asker()
+        asker.ask(1, {"to": np.array([20])}, "count")
+        for number in range(13):
+            assert (await asker.answer())[2] == {"n": [number]}
+        with pytest.raises(BmsError, match="nobody counts beyond 13"):
+            await asker.answer()
+        assert it.service.ledger.in_flight == 0
+
+
+async def test_a_cancelled_or_late_stream_is_closed(tmp_path: Path) -> None:
+    class Endless(CountingServable):
+        def stream(self, signature, inputs, outputs=()):  # type: ignore[no-untyped-def]
+            try:
+                while True:
+                    yield {"n": np.array([7])}
+            finally:
+                self.ended += 1
+
+    servable = Endless()
+    async with house(tmp_path) as it:
+        it.load(servable)
+        asker = await it.asker()
+        asker.ask(1, {"to": np.array([1])}, "count")
+        await asker.answer()
+        asker.writer.write(frames.encode_plain(Kind.CANCEL, 1))
+        await until(lambda: servable.ended == 1)
+        asker.ask(2, {"to": np.array([1])}, "count", timeout_us=20_000)
+        while (frame := await asker.frame()).kind == Kind.ANSWER:
+            pass
+        assert frames.decode_error(frame).code == "DEADLINE_EXCEEDED"
+        await until(lambda: servable.ended == 2)
+        asker.ask(3, {"to": np.array([1])}, "count")
+        await asker.answer()
+        asker.writer.close()
+        await until(lambda: servable.ended == 3)
+        assert it.service.ledger.in_flight == 0
+
+
+async def test_a_defect_of_the_model_is_an_internal_error_of_its_own_call(tmp_path: Path) -> None:
+    def wild(inputs: dict[str, Array]) -> dict[str, Array]:
+        if np.any(inputs["x"] == 13):
+            raise ZeroDivisionError("inside")
+        return doubled(inputs)
+
+    async with house(tmp_path, Batching(max_wait_s=0.01)) as it:
+        it.load(FunctionServable(wild))
+        asker = await it.asker()
+        asker.ask(1, x(1))
+        asker.ask(2, x(13))
+        asker.ask(3, x(3))
+        assert await asker.answer() == (1, True, {"y": [[2, 2]]})
+        with pytest.raises(Internal, match="ZeroDivisionError"):
+            await asker.answer()
+        assert await asker.answer() == (3, True, {"y": [[6, 6]]})
+
+
+async def test_a_full_house_sends_askers_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "MAX_IN_FLIGHT", 2)
+    async with house(tmp_path, Batching(max_wait_s=60.0)) as it:
+        it.load(FunctionServable(doubled))
+        asker = await it.asker()
+        for id in (1, 2, 3):
+            asker.ask(id, x(id))
+        with pytest.raises(Unavailable, match="2 requests are in flight already"):
+            await asker.answer()
+        await asyncio.wait_for(it.service.drained(), 20)
+        assert sorted([(await asker.answer())[0], (await asker.answer())[0]]) == [1, 2]
+
+
+async def test_waiting_ends_with_the_deadline_even_when_nothing_else_happens(tmp_path: Path) -> None:
+    gate = threading.Event()
+
+    def gated(inputs: dict[str, Array]) -> dict[str, Array]:
+        assert gate.wait(20)
+        return doubled(inputs)
+
+    async with house(tmp_path) as it:
+        it.load(FunctionServable(gated))
+        asker = await it.asker()
+        asker.ask(1, x(1))
+        await until(lambda: it.service.ledger.in_flight == 1)
+        asker.ask(2, x(2), timeout_us=30_000)
+        with pytest.raises(BmsError, match="time was used up"):
+            await asker.answer()
+        gate.set()
+        assert (await asker.answer())[0] == 1
+
+
+async def test_the_only_signature_is_the_default_whatever_its_name(tmp_path: Path) -> None:
+    async with house(tmp_path) as it:
+        it.load(FunctionServable(doubled, {"mine": ROW}))
+        asker = await it.asker()
+        for id, name in ((1, ""), (2, "mine"), (3, DEFAULT)):
+            asker.ask(id, x(1), name)
+            assert (await asker.answer())[0] == id
+        asker.ask(4, x(1), "yours")
+        with pytest.raises(BmsError, match="no signature 'yours'"):
+            await asker.answer()
+
+
+async def test_an_asker_that_reads_nothing_is_not_read_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "MAX_UNREAD", 1 << 16)
+    wide = Signature(
+        inputs=(TensorSpec(name="x", dtype="FP32", shape=(None, 2)),),
+        outputs=(TensorSpec(name="y", dtype="FP32", shape=(None, 100_000)),),
+    )
+    servable = FunctionServable(
+        lambda inputs: {"y": np.repeat(np.asarray(inputs["x"], np.float32)[:, :1], 100_000, axis=1)}, {DEFAULT: wide}
+    )
+    async with house(tmp_path, Batching(max_rows=1)) as it:
+        it.load(servable)
+        asker, other = await it.asker(), await it.asker()
+        transport = asker.writer.transport
+        transport.pause_reading()  # type: ignore[attr-defined]
+        for id in range(50):
+            asker.ask(id, x(id))
+            await asyncio.sleep(0)
+        for id in range(3):
+            other.ask(id, x(id))
+            assert (await other.answer())[0] == id
+        answered = it.service.metrics.requests
+        assert answered < 53
+        transport.resume_reading()  # type: ignore[attr-defined]
+        for id in range(50):
+            got, _, outputs = await asker.answer()
+            assert (got, outputs["y"][0][0]) == (id, id)  # type: ignore[index]
+
+
+DIGIT = Preprocess(input="x", mode="L", height=1, width=2, scale=1.0)
+
+
+def decode(data: bytes, options: Preprocess) -> np.ndarray:
+    return np.frombuffer(data, dtype=np.uint8).reshape(1, 2, 1)
+
+
+async def test_images_join_the_batches_of_tensors(tmp_path: Path) -> None:
+    servable = FunctionServable(doubled)
+    images = np.array([b"\x01\x02", b"\x03\x04"], dtype=object)
+    async with house(tmp_path, Batching(max_rows=3, max_wait_s=60.0)) as it:
+        it.load(servable, ImagePlan(DIGIT, servable.signatures, decode))
+        asker = await it.asker()
+        asker.ask(1, {"image": images}, "image")
+        asker.ask(2, x(9))
+        answers = dict([(await asker.answer())[::2], (await asker.answer())[::2]])
+        assert answers == {1: {"y": [[2, 4], [6, 8]]}, 2: {"y": [[18, 18]]}}
+        assert servable.runs == [3]
+
+
+async def test_images_given_up_while_they_are_decoded_are_forgotten(tmp_path: Path) -> None:
+    gate, began = threading.Event(), threading.Event()
+
+    def slow(data: bytes, options: Preprocess) -> np.ndarray:
+        began.set()
+        assert gate.wait(20)
+        return decode(data, options)
+
+    servable = FunctionServable(doubled)
+    async with house(tmp_path) as it:
+        it.load(servable, ImagePlan(DIGIT, servable.signatures, slow))
+        asker = await it.asker()
+        asker.ask(1, {"image": np.array([b"\x01\x02"], dtype=object)}, "image")
+        asker.ask(2, {"image": np.array([b"\x05\x06"], dtype=object)}, "image")
+        await until(began.is_set)
+        for id in (1, 2):
+            asker.writer.write(frames.encode_plain(Kind.CANCEL, id))
+        await until(lambda: it.service.ledger.in_flight == 0)
+        gate.set()
+        asker.ask(3, x(3))
+        assert (await asker.answer())[0] == 3
+        assert servable.runs == [1]
+
+
+def test_jobs_see_images_as_one_more_signature() -> None:
+    inner = FunctionServable(doubled)
+    servable = WithImages(inner, ImagePlan(DIGIT, inner.signatures, decode))
+    assert list(servable.signatures) == [DEFAULT, "image"]
+    outputs = servable.infer("image", {"image": np.array([b"\x01\x02"], dtype=object)}, ("y",))
+    assert outputs["y"].tolist() == [[2, 4]]
+    assert servable.infer(DEFAULT, x(2))["y"].tolist() == [[4, 4]]
+    assert servable.format == "function"
+    servable.close()
+    assert inner.closed == 1
+
+
+def test_the_runtime_is_not_told_of_the_signature_that_images_add() -> None:
+    config = ServableConfig(
+        runtime="onnx", directory="/", model="m", version=1, signatures={DEFAULT: ROW, "image": ROW}, preprocess=DIGIT
+    )
+    assert list(for_runtime(config).signatures) == [DEFAULT]
+    without = msgspec.structs.replace(config, preprocess=None)
+    assert list(for_runtime(without).signatures) == [DEFAULT, "image"]
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not true():
+            await asyncio.sleep(0.001)

@@ -1,0 +1,132 @@
+"""Compressed bodies, metrics text, the end of a turn."""
+
+import gzip
+import zlib
+from collections.abc import Sequence
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from bms.core.errors import BmsError, InvalidArgument, PayloadTooLarge, Unavailable
+from bms.serving.traffic.metering import Usage
+from bms.web.inference.compression import inflate
+from bms.web.inference.metrics import STAGES, Metrics
+from bms.web.inference.turn import Turn
+
+BODY = b"hello" * 100
+
+
+@pytest.mark.parametrize(
+    ("encoding", "data"),
+    [
+        (b"gzip", gzip.compress(BODY)),
+        (b" GZIP", gzip.compress(BODY)),
+        (b"deflate", zlib.compress(BODY)),
+        (b"identity", BODY),
+    ],
+)
+def test_gzip_and_deflate_are_inflated(encoding: bytes, data: bytes) -> None:
+    assert inflate(data, encoding, 500) == BODY
+
+
+@pytest.mark.parametrize(
+    ("encoding", "data", "error"),
+    [
+        (b"br", b"", InvalidArgument),
+        (b"gzip", b"nonsense", InvalidArgument),
+        (b"gzip", gzip.compress(BODY)[:-9], InvalidArgument),
+        (b"gzip", gzip.compress(BODY) + b"more", InvalidArgument),
+        (b"gzip", gzip.compress(bytes(1 << 20)), PayloadTooLarge),
+        (b"gzip", b"", InvalidArgument),
+    ],
+)
+def test_what_cannot_be_inflated_or_is_a_bomb_is_refused(encoding: bytes, data: bytes, error: type[BmsError]) -> None:
+    with pytest.raises(error):
+        inflate(data, encoding, 1000)
+
+
+def test_metrics_are_read_by_prometheus() -> None:
+    metrics = Metrics(3)
+    metrics.gauges["bms_gateway_connections"] = ("Open.", lambda: 7)
+    metrics.answered('d"1', 2, 200)
+    metrics.answered('d"1', 2, 200)
+    metrics.refused(401)
+    metrics.passed(503)
+    for seconds in (0.0, 0.00002, 99.0):
+        metrics.stages.observe((seconds,) * 6)
+    families = {family.name: family for family in text_string_to_metric_families(metrics.text())}
+    (answered,) = families["bms_gateway_requests"].samples
+    assert answered.value == 2
+    assert answered.labels == {"gateway": "3", "deployment": 'd"1', "version": "2", "code": "200"}
+    assert families["bms_gateway_refused"].samples[0].labels["code"] == "401"
+    assert families["bms_gateway_passed"].samples[0].labels["code"] == "503"
+    assert families["bms_gateway_connections"].samples[0].value == 7
+    buckets = {
+        sample.labels["le"]: sample.value
+        for sample in families["bms_gateway_stage_seconds"].samples
+        if sample.name.endswith("_bucket") and sample.labels["stage"] == "total"
+    }
+    assert (buckets["1e-05"], buckets["2.5e-05"], buckets["30.0"], buckets["+Inf"]) == (1, 2, 2, 3)
+
+
+def test_stages_put_aside_are_all_counted() -> None:
+    metrics = Metrics(0)
+    for _ in range(2500):
+        metrics.stages.observe((0.001,) * len(STAGES))
+    read = metrics.stages.read()
+    assert [stage for stage, _, _ in read] == list(STAGES)
+    assert all(sum(counts) == 2500 and seconds == pytest.approx(2.5) for _, counts, seconds in read)
+
+
+class Connection:
+    def __init__(self, log: list[object]) -> None:
+        self.log = log
+
+    def respond(self, request: object, status: int, content_type: bytes, body: bytes, headers: bytes) -> None:
+        self.log.append((status, body))
+
+    def respond_error(self, request: object, error: BmsError) -> None:
+        self.log.append((error.http_status, error.code))
+
+
+class Asked:
+    def __init__(self, log: list[object]) -> None:
+        self.connection = Connection(log)
+
+
+class Books:
+    def __init__(self, log: list[object], full: bool = False) -> None:
+        self.log = log
+        self.full = full
+
+    def write(self, usages: Sequence[Usage]) -> None:
+        if self.full:
+            raise Unavailable("the disk is full")
+        self.log.append(("books", len(usages)))
+
+
+def usage(status: int) -> Usage:
+    return (0, "t", "k", "d", "m", 1, "r", status, 1, 0, 0, 0)
+
+
+def test_the_books_are_written_once_and_before_any_answer() -> None:
+    log: list[object] = []
+    scheduled: list[object] = []
+    turn = Turn(Books(log), scheduled.append)
+    turn.add(usage(200), Asked(log), 200, b"one")  # type: ignore[arg-type]
+    turn.add(usage(499), None, 499, b"")
+    turn.add(usage(200), Asked(log), 200, b"two")  # type: ignore[arg-type]
+    assert log == []
+    assert scheduled == [turn.close]
+    turn.close()
+    turn.close()
+    assert log == [("books", 3), (200, b"one"), (200, b"two")]
+
+
+def test_no_answer_is_given_where_the_books_cannot_be_written() -> None:
+    log: list[object] = []
+    turn = Turn(Books(log, full=True), lambda close: None)
+    turn.add(usage(200), Asked(log), 200, b"one")  # type: ignore[arg-type]
+    turn.add(usage(499), None, 499, b"")
+    turn.close()
+    assert log == [(503, "UNAVAILABLE")]

@@ -1,0 +1,48 @@
+import pytest
+
+from bms.core.errors import InvalidArgument
+from bms.web.inference.paths import Operation, read_path
+
+
+@pytest.mark.parametrize(
+    ("request_line", "operation"),
+    [
+        ("POST /v1/models/m:predict", Operation("predict", "m", allowed="POST")),
+        ("POST /V1/Models/m:PREDICT", Operation("predict", "m", allowed="POST")),
+        ("POST /v1/models/m/versions/12:classify", Operation("classify", "m", 12, allowed="POST")),
+        ("POST /v1/models/m/labels/stable:regress", Operation("regress", "m", None, "stable", allowed="POST")),
+        ("POST /v1/models/m%2e1:predict?a=b", Operation("predict", "m.1", allowed="POST")),
+        ("POST http://host/v1/models/m:predict", Operation("predict", "m", allowed="POST")),
+        ("GET /v1/models/m:predict", Operation(None, missing="tfserving")),
+        ("POST /v1/models/m", Operation(None, missing="tfserving")),
+        ("POST /v1/models/m/versions/1/labels/x:predict", Operation(None, missing="tfserving")),
+        ("POST /v1/models/m/versions/one:predict", Operation(None, missing="tfserving")),
+        ("GET /v1/models", Operation("list")),
+        ("GET /v1/models/", Operation("list")),
+        ("GET /v1/models/m", Operation("model", "m")),
+        ("HEAD /v1/models/m/versions/3", Operation("model", "m", 3)),
+        ("GET /v1/models/m/labels/a/metadata", Operation("metadata", "m", None, "a")),
+        ("POST /v2/models/m/infer", Operation("infer", "m", allowed="POST")),
+        ("POST /v2/models/m/versions/2/infer/", Operation("infer", "m", 2, allowed="POST")),
+        ("GET /v2/models/m", Operation("oip_model", "m")),
+        ("GET /v2/models/m/ready/", Operation("oip_model_ready", "m")),
+        ("GET /v2/models/m/config", Operation(None, missing="oip")),
+        ("GET /v2", Operation("oip_server")),
+        ("GET /v2/health/live/", Operation("oip_live")),
+        ("GET /", Operation("alive")),
+        ("GET /metrics", Operation("metrics")),
+        ("GET /monitoring/prometheus/metrics", Operation("metrics")),
+        ("GET /api/v1/models", None),
+        ("GET /v1/chat/completions", None),
+        ("OPTIONS *", None),
+    ],
+)
+def test_a_path_asks(request_line: str, operation: Operation | None) -> None:
+    method, _, target = request_line.encode().partition(b" ")
+    assert read_path(method, target) == operation
+
+
+@pytest.mark.parametrize("target", [b"models", b"/%ff", b"ftp://x/y"])
+def test_what_is_no_path_is_refused(target: bytes) -> None:
+    with pytest.raises(InvalidArgument):
+        read_path(b"GET", target)
