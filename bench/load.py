@@ -70,7 +70,7 @@ class Client(asyncio.Protocol):
         self._tally = tally
         self._sender = sender
         self._buffer = b""
-        self._due = 0.0
+        self._due = 0.0  # 0: nothing under way
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -104,7 +104,7 @@ class Client(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._due:
             self._tally.answer(self._due, time.monotonic(), 0, 0)
-        self._sender.lost()
+        self._sender.lost(self)
 
     def close(self) -> None:
         self._due = 0.0
@@ -153,8 +153,10 @@ class Sender:
         else:
             client.send(time.monotonic())
 
-    def lost(self) -> None:
+    def lost(self, client: Client) -> None:
         self.clients -= 1
+        if client in self._idle:
+            self._idle.remove(client)
         if not self.stopped:
             self._tasks = self._loop.create_task(self.connect())
 
@@ -168,7 +170,7 @@ class Sender:
             await self.connect()
         draw, rate = random.Random(1), self._order["rate"]
         due = time.monotonic()
-        while due < until:
+        while due < until and not self.stopped:
             now = time.monotonic()
             while due <= now:
                 self._begin(due, now)
@@ -197,11 +199,11 @@ async def run(order: Order) -> dict[str, object]:
     tally.counting, began = True, time.monotonic()
     while (left := until - time.monotonic()) > 0 and not (order["stop"] and os.path.exists(order["stop"])):
         await asyncio.sleep(min(left, 0.1))
-    await sending
     if not order["rate"]:
         tally.counting = False
     took = time.monotonic() - began
     sender.stopped = True
+    await sending
     await asyncio.sleep(0.3)  # what is under way comes back; in an open loop it counts
     latencies = sorted(tally.latencies)
     if tally.log is not None:

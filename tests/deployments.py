@@ -124,6 +124,7 @@ class ObedientCluster:
         self.full = False
         self.blind = False
         self.hung: set[str] = set()
+        self.asked = 0
         self._changed = asyncio.Event()
 
     async def start(self, spec: WorkloadSpec) -> WorkloadStatus:
@@ -173,6 +174,7 @@ class ObedientCluster:
 
     async def status(self, address: str) -> ServableStatus | None:
         """`ReplicaProbe`."""
+        self.asked += 1
         replica = address.removeprefix("unix:/run/").removesuffix(".sock")
         workload = self.workloads.get(replica)
         if workload is None or workload.state == "ended" or replica in self.hung:

@@ -66,3 +66,9 @@ def _run(command: list[str]) -> None:
 
 def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
+
+
+if __name__ == "__main__":  # before many tests run at once and wait for it: python -m tests.framework_env
+    for requirements in (SLIM, SKLEARN):
+        print(framework_python(requirements))
+    print(made_by(Path(__file__).parent / "contract" / "runtimes" / "make_artifacts.py", SKLEARN))

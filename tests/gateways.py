@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx
+
 from bms.core.credentials import KeyText, new_key, secret_digest
 from bms.core.snapshot import DeploymentEntry, Entry, KeyEntry, ReplicaAddress, ServedVersion, SnapshotUpdate
 from bms.core.usage import UsageEvent
@@ -26,7 +28,7 @@ from bms.protocols.bus import (
     encode,
     from_gateway,
 )
-from tests.frames_server import SIGNATURES
+from tests.frames_server import SIGNATURES, RunningServer
 
 PEPPER = b"p" * 32
 
@@ -217,3 +219,26 @@ async def gateway(directory: Path, bus: FakeBus | None = None, **config: object)
             raise
         finally:
             listening.close()
+
+
+class Scene:
+    """A gateway with one key, one deployment "m" of version 1, and one model server in this process."""
+
+    def __init__(self, process: GatewayProcess, bus: FakeBus, server: RunningServer, text: KeyText) -> None:
+        self.process = process
+        self.bus = bus
+        self.server = server
+        self.key = text
+        self.headers = {"authorization": f"Bearer {text}"}
+
+    def client(self, **options: object) -> httpx.AsyncClient:
+        return httpx.AsyncClient(base_url=self.process.url, **{"headers": self.headers, **options})  # type: ignore[arg-type]
+
+
+@asynccontextmanager
+async def scene(directory: Path, delay_s: float = 0.0, **config: object) -> AsyncIterator[Scene]:
+    text, entry = key()
+    async with RunningServer(str(directory / "r.sock"), delay_s) as server:
+        entries = (entry, deployment(version(1, server.path)))
+        async with FakeBus(str(directory / "bus.sock"), entries) as bus, gateway(directory, bus, **config) as process:
+            yield Scene(process, bus, server, text)

@@ -19,7 +19,7 @@ def describe() -> dict[str, str]:
     """What a reader must know to judge figures: processor, cores, memory, system, Python, date. No names of hosts."""
     return {
         "processor": _first("/proc/cpuinfo", "model name"),
-        "cores": str(len(os.sched_getaffinity(0))),
+        "cores": str(os.cpu_count()),
         "memory": f"{int(_first('/proc/meminfo', 'MemTotal').split()[0]) / 2**20:.0f} GiB",
         "system": f"{platform.system()} {platform.release().partition('-')[0]}",
         "python": platform.python_version(),

@@ -1,4 +1,4 @@
-"""A peer that needs no introduction: FastAPI on uvicorn, see fastapi_app.py."""
+"""A peer that needs no introduction: FastAPI on uvicorn, see apps/fastapi_app.py."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ class FastApi:
         self._python = environment("fastapi", REQUIREMENTS)
         port = free_port()
         os.environ["MODEL"] = str(DIGITS)
-        command = [str(self._python), "-m", "uvicorn", "fastapi_app:app", "--app-dir", str(Path(__file__).parent)]
+        command = [str(self._python), "-m", "uvicorn", "fastapi_app:app", "--app-dir", str(Path(__file__).parent / "apps")]
         command += ["--port", str(port), "--log-level", "error", "--no-access-log", "--loop", "uvloop"]
         self._server = Server([*command, "--http", "httptools"], port, self.name)
 

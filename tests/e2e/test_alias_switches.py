@@ -14,7 +14,7 @@ from bms.sdk import Client
 from bms.sdk.deployments import Target
 from bms.sdk.tenants import NewKey
 from tests.load import Answer, Load
-from tests.whole_platform import DATA, WholePlatform, deploy, mirrored, push, until, whole_platform
+from tests.whole_platform import DATA, WholePlatform, deploy, mirrored, new_key, push, until, whole_platform
 
 MODEL, ALIAS = "digits", "production"
 WARM_S = 3600.0
@@ -47,8 +47,8 @@ def client(platform: WholePlatform) -> Iterator[Client]:
 
 
 @pytest.fixture
-def key(client: Client) -> NewKey:
-    return client.keys.create("load", scopes=frozenset({"inference:invoke"}))
+def key(platform: WholePlatform) -> NewKey:
+    return new_key(platform, "load", scopes=frozenset({"inference:invoke"}))
 
 
 def _body() -> tuple[bytes, int]:

@@ -18,7 +18,7 @@ from bms.sdk.deployments import Target
 from bms.sdk.retries import RetryPolicy
 from bms.sdk.tenants import NewKey
 from tests.load import Load
-from tests.whole_platform import DATA, WholePlatform, deploy, push, until, whole_platform
+from tests.whole_platform import DATA, WholePlatform, deploy, new_key, push, until, whole_platform
 
 NAME = "digits"
 HEALED_S = 15.0
@@ -48,8 +48,8 @@ def served(client: Client) -> str:
 
 
 @pytest.fixture
-def key(client: Client) -> NewKey:
-    return client.keys.create("load", scopes=frozenset({"inference:invoke"}))
+def key(platform: WholePlatform, client: Client) -> NewKey:
+    return new_key(platform, "load")
 
 
 def body() -> bytes:
@@ -231,7 +231,7 @@ def test_a_killed_supervisor_is_replaced_and_nobody_feels_it(tmp_path: Path) -> 
     with whole_platform(tmp_path) as platform, platform.client() as client:
         push(client, NAME)
         deploy(client, NAME, NAME, Target(version=1))
-        key = client.keys.create("load")
+        key = new_key(platform)
         before = {name: platform.pid(name) for name in ("supervisor", "control", "gateway-0")}
         model_server = platform.workload_pid(next(iter(replicas(client))))
         with load(platform, key) as felt:
@@ -258,7 +258,7 @@ def test_after_everything_was_killed_at_once_the_next_start_serves_and_knows_eve
         with platform.client() as client:
             push(client, NAME)
             deploy(client, NAME, NAME, Target(version=1))
-            key = client.keys.create("load")
+            key = new_key(platform)
         acknowledged = [ask(platform, key) for _ in range(30)].count(200)
         frozen = [platform.pid("supervisor"), platform.pid("control")]
         for pid in frozen:  # neither may bring the other back

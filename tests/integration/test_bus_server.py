@@ -201,6 +201,15 @@ async def test_usage_waits_while_the_books_are_away(line: Line) -> None:
     assert gateway.acks == [1]
 
 
+async def test_usage_that_contradicts_itself_ends_the_connection_and_changes_nothing(line: Line) -> None:
+    gateway = line.gateway()
+    await gateway.until(lambda: gateway.updates)
+    gateway.client.send_usage("g0", [encode_event(event(1, "another"))])
+    await gateway.until(lambda: len(gateway.updates) == 2 and gateway.updates[1].full)
+    assert gateway.acks == []
+    assert (await line.books.service.sums("default", UsageFilter()))[0].requests == 0
+
+
 async def test_what_a_gateway_reports_is_kept(line: Line) -> None:
     gateway = line.gateway(3)
     await gateway.until(lambda: gateway.updates)

@@ -14,6 +14,7 @@ import onnxruntime
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from bms.app import process
 from bms.core.errors import DeadlineExceeded, InvalidArgument, NotFound
 from bms.core.programs import Batching, ServableConfig
 from bms.protocols import frames
@@ -337,7 +338,7 @@ def test_a_declared_signature_that_warm_up_disproves_fails_the_load(tmp_path: Pa
         assert server.process.wait(30) == 1
 
 
-def test_what_cannot_start_says_why_and_ends_with_2(tmp_path: Path) -> None:
+def test_what_cannot_start_says_why(tmp_path: Path) -> None:
     config = mlp_config(tmp_path)
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCE)}
 
@@ -351,17 +352,17 @@ def test_what_cannot_start_says_why_and_ends_with_2(tmp_path: Path) -> None:
         )
         return ended.returncode, ended.stderr
 
-    assert run()[0] == 2
+    assert run()[0] == process.USAGE
     assert "can't be read" in run(str(tmp_path / "absent.json"))[1]
     (tmp_path / "bad.json").write_text('{"replica": 5}')
     status, said = run(str(tmp_path / "bad.json"))
-    assert (status, "is not valid" in said) == (2, True)
+    assert (status, "is not a ModelServerConfig" in said) == (process.CONFIG, True)
     with started(config) as server:
         server.ready()
         status, said = run(str(tmp_path / "config.json"))
-        assert (status, "another process listens" in said) == (2, True)
+        assert (status, "another process listens" in said) == (process.CONFIG, True)
         assert server.connect().infer(rows(1))
     long = mlp_config(tmp_path / ("d" * 120))
     Path(long.socket).parent.mkdir()
     with started(long) as server:
-        assert server.process.wait(30) == 2
+        assert server.process.wait(30) == process.CONFIG

@@ -10,6 +10,7 @@ from bms.control.deployments.loop import ReconcilerLoop
 from bms.control.deployments.nouns import DeploymentSpec, Target
 from bms.control.deployments.views import DeploymentViews
 from bms.core.clock import ManualClock, SystemClock
+from bms.core.errors import Unavailable
 from bms.core.snapshot import DeploymentEntry
 from tests.deployments import Deployed, ObedientCluster, follow, principal
 
@@ -278,6 +279,62 @@ async def test_a_version_withdrawn_behind_our_back_goes_on_answering(deployed: D
     deployed.cluster.end(deployed.cluster.running(3)[0], -9)
     await deployed.settle()
     assert (await _views(deployed))[0] == "failing"
+
+
+async def test_a_deployment_that_cannot_be_looked_at_holds_up_no_other(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await deployed.registry.add_model("n")
+    await deployed.registry.add_version(7, "n")
+    await deployed.service.create(BY, "a", DeploymentSpec(model="n", targets=(Target(version=7),)))
+    await deployed.service.create(BY, "digits", follow())
+    aliases = deployed.catalog.aliases
+
+    async def away(tenant: str, model: str) -> dict[str, int]:
+        if model == "n":
+            raise Unavailable("away")
+        return await aliases(tenant, model)
+
+    monkeypatch.setattr(deployed.catalog, "aliases", away)
+    for _ in range(6):
+        await deployed.reconciler.step()
+        await deployed.reconciler.settled()
+    assert await deployed.traffic("digits") == {1: 100}
+    monkeypatch.undo()
+    await deployed.settle()
+    assert await deployed.traffic("a") == {7: 100}
+
+
+async def test_a_suspected_replica_is_asked_at_once(deployed: Deployed) -> None:
+    await _serving(deployed)
+    (replica,) = deployed.cluster.running(1)
+    asked = deployed.cluster.asked
+    await deployed.step()
+    assert deployed.cluster.asked == asked, "it was asked just now"
+    ReconcilerLoop(deployed.reconciler, deployed.cluster, deployed.events).suspect(replica)
+    await deployed.step()
+    assert deployed.cluster.asked == asked + 1
+
+
+async def test_the_loop_survives_a_round_that_fails(
+    sqlite: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed = await Deployed(sqlite, clock, ObedientCluster(clock)).start()
+    again, step = asyncio.Event(), deployed.reconciler.step
+    errors: list[Exception] = [Unavailable("the database is away"), RuntimeError("a defect")]
+
+    async def failing() -> bool:
+        if errors:
+            raise errors.pop(0)
+        again.set()
+        return await step()
+
+    monkeypatch.setattr(deployed.reconciler, "step", failing)
+    running = asyncio.create_task(ReconcilerLoop(deployed.reconciler, deployed.cluster, deployed.events).run())
+    await asyncio.wait_for(again.wait(), 20)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert errors == []
 
 
 async def test_the_loop_wakes_for_events_and_dead_workloads(sqlite: Database) -> None:

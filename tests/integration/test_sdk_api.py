@@ -1,39 +1,18 @@
 """The SDK against the real API over real HTTP: the blocking and the asyncio client do the same."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from bms.adapters.sql.engine import Database
 from bms.core.clock import ManualClock
 from bms.core.errors import Aborted, AlreadyExists, InvalidArgument, NotFound, PermissionDenied, Unauthenticated
-from bms.sdk import AsyncClient, Client
+from bms.sdk import AsyncClient
 from tests.api import Api
+from tests.callers import KINDS, Caller
 from tests.server import served
-
-
-class Caller:
-    """Calls either client in the same words: `call` for an operation, `items` for a stream."""
-
-    def __init__(self, kind: str, url: str, key: str | None) -> None:
-        self.client: Any = Client(url, key) if kind == "blocking" else AsyncClient(url, key)
-        self._blocking = kind == "blocking"
-
-    async def call(self, deed: Callable[[Any], Any]) -> Any:
-        if self._blocking:
-            return await asyncio.to_thread(deed, self.client)
-        return await deed(self.client)
-
-    async def items(self, deed: Callable[[Any], Any]) -> list[Any]:
-        if self._blocking:
-            return await asyncio.to_thread(lambda: list(deed(self.client)))
-        return [item async for item in deed(self.client)]
-
-    async def close(self) -> None:
-        await self.call(lambda client: client.close())
 
 
 @pytest.fixture
@@ -47,7 +26,7 @@ async def url(api: Api) -> AsyncIterator[str]:
         yield url
 
 
-@pytest.fixture(params=["blocking", "asyncio"])
+@pytest.fixture(params=KINDS)
 async def admin(request: pytest.FixtureRequest, api: Api, url: str) -> AsyncIterator[Caller]:
     caller = Caller(request.param, url, api.admin.key.text)
     yield caller

@@ -6,6 +6,8 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from bms.adapters.clusters.local import LocalCluster
 from bms.adapters.environments.uv import UvEnvironments
 from bms.adapters.jobs.tree_cache import LocalTreeCache
@@ -80,4 +82,18 @@ def _last_line(path: Path) -> str:
             lines = file.read().decode(errors="replace").strip().splitlines()
     except FileNotFoundError:
         return ""
-    return lines[-1] if lines else ""
+    return _plain(lines[-1]) if lines else ""
+
+
+def _plain(line: str) -> str:
+    """The words of a structured log line; any other line as it is."""
+    try:
+        said = msgspec.json.decode(line, type=_LogLine)
+    except msgspec.DecodeError:
+        return line
+    return ": ".join(part for part in (said.message, said.reason) if part) or line
+
+
+class _LogLine(msgspec.Struct):
+    message: str = ""
+    reason: str = ""

@@ -1,12 +1,11 @@
 """The model server: `python -m bms.app.model_server CONFIG.json` loads one version and answers frames on its socket.
 
 It starts in any environment that has NumPy and msgspec beside the model's own requirements. Exit status: 0 after a
-drain, 1 when the model can't be loaded, 2 for a config or socket that can't be used; the reason goes to stderr.
+drain, 1 when the model can't be loaded, 64 or 78 for a config or socket that can't be used; stderr says why.
 """
 
 import asyncio
 import contextlib
-import ctypes
 import json
 import logging
 import os
@@ -18,12 +17,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
-import msgspec
-
 from bms.adapters.images.plan import image_plan
 from bms.adapters.runtimes.available import open_servable
+from bms.app import process
 from bms.core.clock import SystemClock
-from bms.core.errors import BmsError, FailedPrecondition, InvalidArgument, Unavailable
+from bms.core.errors import BmsError, FailedPrecondition, Unavailable
 from bms.core.programs import ModelServerConfig, ServableStatus
 from bms.serving.inference.connection import Connection
 from bms.serving.inference.imaging import for_runtime
@@ -36,20 +34,18 @@ from bms.serving.lifecycle.states import Lifecycle
 
 FLUSH_S = 1.0
 LINGER_S = 2.0  # after a failed load: long enough for whoever waits for this replica to read why
-_PR_SET_NO_NEW_PRIVS = 38
 _log = logging.getLogger("bms.model_server")
 
 
-def main(arguments: list[str]) -> int:
+def main() -> int:
     """Runs until the drain is over; returns the exit status."""
+    config = process.begin(ModelServerConfig, sys.argv)
     _write_logs()
-    ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     try:
-        config = read_config(arguments)
         listener = listen(config.socket)
-    except BmsError as error:
+    except FailedPrecondition as error:
         _log.error("can't start", extra={"fields": {"reason": error.message}})
-        return 2
+        return process.CONFIG
     try:
         status, abandoned = asyncio.run(_serve(config, listener))
     finally:
@@ -66,19 +62,6 @@ async def _serve(config: ModelServerConfig, listener: socket.socket) -> tuple[in
     server = ModelServer(config, asyncio.get_running_loop())
     status = await server.run(listener)
     return status, server.abandoned()
-
-
-def read_config(arguments: list[str]) -> ModelServerConfig:
-    """Raises InvalidArgument saying what is wrong with the arguments or with the file they name."""
-    if len(arguments) != 1:
-        raise InvalidArgument("expected one argument, the path of the config's JSON file")
-    try:
-        with open(arguments[0], "rb") as file:
-            return msgspec.json.decode(file.read(), type=ModelServerConfig)
-    except OSError as error:
-        raise InvalidArgument(f"the config {arguments[0]} can't be read: {error.strerror}") from error
-    except msgspec.MsgspecError as error:
-        raise InvalidArgument(f"the config {arguments[0]} is not valid: {error}") from error
 
 
 def listen(path: str) -> socket.socket:
@@ -258,4 +241,4 @@ def _write_logs() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

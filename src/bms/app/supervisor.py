@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -173,8 +174,8 @@ class Supervisor:
     async def _end(self, children: list[Child], grace_s: float) -> None:
         for child in children:
             child.send(signal.SIGTERM)
-        gone = asyncio.gather(*(child.gone.wait() for child in children))
-        hurried = asyncio.create_task(self._hurry.wait())
+        gone: asyncio.Future[Any] = asyncio.gather(*(child.gone.wait() for child in children))
+        hurried: asyncio.Future[Any] = asyncio.create_task(self._hurry.wait())
         await asyncio.wait([gone, hurried], timeout=grace_s, return_when=asyncio.FIRST_COMPLETED)
         hurried.cancel()
         for child in children:

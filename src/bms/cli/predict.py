@@ -69,7 +69,7 @@ def _arrays(path: Path) -> Any:
 def _from_json(content: bytes, where: str) -> Any:
     try:
         value = msgspec.json.decode(content)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidArgument(f"{where} is not JSON: {error}") from None
     if isinstance(value, Mapping):
         for wrapped in ("instances", "inputs"):  # as in a request's body

@@ -11,7 +11,7 @@ from bms.app.settings import client_settings
 from bms.cli.commands import noun
 from bms.cli.connection import of_home, read_profile
 from bms.core.errors import InvalidArgument, NotFound
-from bms.sdk.drivers import check_url
+from bms.sdk.addresses import check_url
 
 app = noun("The server and key that commands use unless told otherwise.")
 

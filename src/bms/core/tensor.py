@@ -98,10 +98,19 @@ def from_raw(dtype: str, shape: tuple[int, ...], raw: bytes | memoryview) -> Arr
         raise InvalidArgument(f"shape {list(shape)} has a negative dimension")
     count = prod(shape)
     if dtype == "BYTES":
-        return _strings_from_raw(count, raw).reshape(shape)
+        return shaped(_strings_from_raw(count, raw), shape)
     if count * kind.itemsize != len(raw):
         raise InvalidArgument(f"{dtype} {list(shape)} needs {count * kind.itemsize} bytes, {len(raw)} were delivered")
-    return np.frombuffer(raw, dtype=kind).reshape(shape)
+    return shaped(np.frombuffer(raw, dtype=kind), shape)
+
+
+def shaped(array: Array, shape: tuple[int, ...]) -> Array:
+    """`array`, which has as many elements as `shape`, in that shape. Raises InvalidArgument for more dimensions, or an
+    empty shape with larger ones, than an array can have."""
+    try:
+        return array.reshape(shape)
+    except (ValueError, OverflowError):
+        raise InvalidArgument(f"shape {list(shape)[:80]} is none that an array can have") from None
 
 
 def _strings_from_raw(count: int, raw: bytes | memoryview) -> npt.NDArray[np.object_]:

@@ -33,6 +33,8 @@ class BodyDecoder(Generic[T]):
             return self._decode(body)
         except RecursionError:
             raise InvalidArgument("the body is nested too deeply: tensors nest at most 16 lists") from None
+        except UnicodeDecodeError:
+            raise _not_utf8() from None
         except msgspec.ValidationError as error:
             raise InvalidArgument(f"the body is not what was expected: {error}") from None
         except msgspec.DecodeError as error:
@@ -56,10 +58,17 @@ class ValueDecoder(Generic[T]):
         self._slow = slow
 
     def __call__(self, value: JsonValue) -> T:
-        """Raises msgspec.DecodeError or RecursionError."""
+        """Raises msgspec.DecodeError or RecursionError, InvalidArgument for text that is not UTF-8."""
         if isinstance(value, msgspec.Raw):
-            return self.raw(value)
+            try:
+                return self.raw(value)
+            except UnicodeDecodeError:
+                raise _not_utf8() from None
         return msgspec.convert(value, type=self._slow)  # type: ignore[no-any-return]
+
+
+def _not_utf8() -> InvalidArgument:
+    return InvalidArgument("the body holds text that is not UTF-8: JSON must be UTF-8")
 
 
 _OBJECT: ValueDecoder[dict[str, JsonValue]] = ValueDecoder(dict[str, msgspec.Raw], dict[str, object])

@@ -8,7 +8,7 @@ import numpy as np
 
 from bms.core.errors import InvalidArgument
 from bms.core.signature import Signature, shape_text
-from bms.core.tensor import NUMPY, Array, Tensor, from_raw
+from bms.core.tensor import NUMPY, Array, Tensor, from_raw, shaped
 from bms.protocols.json_tensors import array_of
 from bms.protocols.json_values import JsonValue, first_element
 
@@ -66,7 +66,7 @@ def _from_json(given: InputBody[JsonValue]) -> Array:
             f"input {given.name[:80]!r} declares shape {list(shape)}, {prod(shape)} elements; "
             f"{array.size} were delivered"
         )
-    return array.reshape(shape)
+    return shaped(array, shape)
 
 
 def json_data(tensor: Tensor, dtype: str) -> object:
@@ -101,7 +101,7 @@ def raw_input(signature: Signature, body: bytes) -> Tensor:
 
 
 def whole(value: Any, name: str) -> int:
-    """A parameter that must be a whole number, not negative."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise InvalidArgument(f"parameter {name!r} must be a whole number, not negative")
+    """A parameter that must be a whole number of 63 bits, not negative."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 63:
+        raise InvalidArgument(f"parameter {name!r} must be a whole number, not negative, below 2**63")
     return value

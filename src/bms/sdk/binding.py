@@ -137,7 +137,7 @@ def decode(reply: Reply, answer: type[T]) -> T:
         return None
     try:
         return msgspec.json.decode(reply.content, type=answer)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Internal(
             f"the server's answer is not what this client knows ({error}): is it of another version?"
         ) from error

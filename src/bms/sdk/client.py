@@ -11,12 +11,13 @@ async with AsyncClient(url, key) as client:
 from types import TracebackType
 from typing import Self
 
+from bms.sdk.addresses import check_url
 from bms.sdk.audit import Audit
 from bms.sdk.binding import D
 from bms.sdk.blobs import Blobs
 from bms.sdk.datasets import Datasets
 from bms.sdk.deployments import Deployments
-from bms.sdk.drivers import AsyncDriver, SyncDriver, check_url
+from bms.sdk.drivers import AsyncDriver, SyncDriver
 from bms.sdk.inference import Inference
 from bms.sdk.jobs import Jobs
 from bms.sdk.latency import Latencies, LatencySummary

@@ -1,17 +1,14 @@
 """The two drivers: the only place of the client that touches the network, once blocking and once with asyncio."""
 
 import asyncio
-import ipaddress
-import ssl
 import time
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import AsyncExitStack, ExitStack
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import httpx
 
-from bms.core.errors import InvalidArgument
+from bms.sdk.addresses import trust_env, unreachable
 from bms.sdk.flow import FileContent, Flow, Item, Local, Pause, Piece, Reply, Request, Step, Stream, Unreachable
 from bms.sdk.latency import Latencies
 
@@ -26,7 +23,7 @@ class SyncDriver:
     """Runs flows in the calling thread. May be used from several threads at once."""
 
     def __init__(self, url: str, key: str | None, timeout_s: float, latencies: Latencies) -> None:
-        self._http = httpx.Client(base_url=url, headers=_headers(key), timeout=timeout_s, trust_env=_trust_env(url))
+        self._http = httpx.Client(base_url=url, headers=_headers(key), timeout=timeout_s, trust_env=trust_env(url))
         self._latencies = latencies
         self._timeout_s = timeout_s
 
@@ -64,7 +61,7 @@ class SyncDriver:
         try:
             return self._do(step, cleanup)
         except httpx.TransportError as error:
-            return _unreachable(error, str(self._http.base_url))
+            return unreachable(error, str(self._http.base_url))
 
     def _do(self, step: Step, cleanup: ExitStack) -> Any:
         if isinstance(step, Pause):
@@ -94,9 +91,7 @@ class AsyncDriver:
     """Runs flows on the running event loop."""
 
     def __init__(self, url: str, key: str | None, timeout_s: float, latencies: Latencies) -> None:
-        self._http = httpx.AsyncClient(
-            base_url=url, headers=_headers(key), timeout=timeout_s, trust_env=_trust_env(url)
-        )
+        self._http = httpx.AsyncClient(base_url=url, headers=_headers(key), timeout=timeout_s, trust_env=trust_env(url))
         self._latencies = latencies
         self._timeout_s = timeout_s
 
@@ -134,7 +129,7 @@ class AsyncDriver:
         try:
             return await self._do(step, cleanup)
         except httpx.TransportError as error:
-            return _unreachable(error, str(self._http.base_url))
+            return unreachable(error, str(self._http.base_url))
 
     async def _do(self, step: Step, cleanup: AsyncExitStack) -> Any:
         if isinstance(step, Pause):
@@ -165,14 +160,6 @@ def _resume(flow: Generator[S, Any, Any], outcome: Any) -> S:
     return flow.throw(outcome) if isinstance(outcome, Unreachable) else flow.send(outcome)
 
 
-def check_url(url: str) -> str:
-    """`url` without a trailing slash. Raises InvalidArgument unless it is an http(s) URL."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InvalidArgument(f"{url!r} is not a server's address: write it like http://127.0.0.1:8000")
-    return url.rstrip("/")
-
-
 def _headers(key: str | None) -> dict[str, str]:
     headers = {"user-agent": USER_AGENT}
     if key is not None:
@@ -190,24 +177,6 @@ def _sized(step: Request) -> dict[str, str]:
 def _timeout(step: Request, usual_s: float) -> httpx.Timeout:
     total = step.timeout_s or usual_s
     return httpx.Timeout(total, connect=min(total, CONNECT_TIMEOUT_S))
-
-
-def _trust_env(url: str) -> bool:
-    """Whether a proxy named in the environment may be used: never to reach this machine itself."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return not ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host != "localhost"
-
-
-def _unreachable(error: httpx.TransportError, url: str) -> Unreachable:
-    sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
-    if isinstance(error.__cause__, ssl.SSLError):
-        return Unreachable(f"no secure connection to {url}: {error}", sent=sent)
-    if sent:
-        return Unreachable(f"{url} did not answer: {str(error) or type(error).__name__}", sent=True)
-    return Unreachable(f"nobody answers at {url} ({error}): is the server up? Try `bms status`", sent=False)
 
 
 def _pieces(content: FileContent) -> Iterator[bytes]:

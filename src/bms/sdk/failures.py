@@ -57,7 +57,7 @@ def error_of(reply: Reply, clock: Clock) -> BmsError:
     wait = retry_after(reply, clock)
     try:
         problem = msgspec.json.decode(reply.content, type=_Problem)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         problem = _Problem()
     message = problem.detail or (problem.error if isinstance(problem.error, str) else "")
     if not message:

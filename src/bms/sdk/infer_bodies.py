@@ -85,7 +85,7 @@ def decode_columns(content: bytes) -> dict[str, Array]:
     """TF Serving's outputs by name; the only output of a model has lost its name and is called "output"."""
     try:
         outputs = msgspec.json.decode(content, type=_Columns).outputs
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Internal(f"the server's answer is no prediction: {error}") from error
     if isinstance(outputs, Mapping):
         return {str(name): np.asarray(value) for name, value in outputs.items()}

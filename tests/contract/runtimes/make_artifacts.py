@@ -215,16 +215,17 @@ def sklearn_models(root):
     x, y = load_digits(return_X_y=True)
     words = np.array([b"good fine", b"bad awful", b"fine good good", "\u574f bad".encode()], dtype=object)
     texts = [word.decode() for word in words]
+    logistic = LogisticRegression(max_iter=300).fit(x, y)
     named = np.array([f"digit {value}" for value in y])
     models = {
-        "digits": (LogisticRegression(max_iter=300).fit(x, y), x, ".skops"),
+        "digits": (logistic, x, ".skops"),
         "forest": (RandomForestClassifier(5, random_state=0, n_jobs=-1).fit(x, named), x, ".skops"),
         "ridge": (Ridge().fit(*load_diabetes(return_X_y=True)), load_diabetes().data, ".skops"),
         "kmeans": (KMeans(3, n_init=1, random_state=0).fit(x), x, ".skops"),
         "pca": (PCA(3, random_state=0).fit(x), x, ".skops"),
         "texts": (make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, [1, 0, 1, 0]), texts, ".skops"),
-        "pickled": (LogisticRegression(max_iter=300).fit(x, y), x, ".pkl"),
-        "joblib": (LogisticRegression(max_iter=300).fit(x, y), x, ".joblib"),
+        "pickled": (logistic, x, ".pkl"),
+        "joblib": (logistic, x, ".joblib"),
     }
     for name, (model, rows, ending) in models.items():
         folder = root / name

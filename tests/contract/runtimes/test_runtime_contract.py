@@ -125,7 +125,7 @@ def test_several_threads_get_the_answers_that_one_gets(loaded: Servable) -> None
 
 
 def test_declared_signatures_are_used_as_they_are(loaded: Servable, request: pytest.FixtureRequest) -> None:
-    name, signature = every(loaded)[0]
+    _, signature = every(loaded)[0]
     renamed = {"mine": structs.replace(signature, outputs=signature.outputs[:1], scores=None, method="predict")}
     again = open_servable(structs.replace(config(*request.node.callspec.params["loaded"]), signatures=renamed))
     assert again.signatures == renamed

@@ -59,9 +59,6 @@ class Asker:
         meta, tensors = frames.decode_answer(frame)
         return frame.id, meta.final, {tensor.name: tensor.array.tolist() for tensor in tensors}
 
-    async def closed(self) -> bool:
-        return await asyncio.wait_for(self._stream.read(1), 20) == b""
-
 
 class House:
     """A service, its lifecycle, and a way to connect."""
@@ -80,7 +77,9 @@ class House:
 
 
 @asynccontextmanager
-async def house(path: Path, batching: Batching = Batching()) -> AsyncIterator[House]:
+async def house(
+    path: Path, batching: Batching = Batching(), *, leaving: Callable[[], bool] = lambda: False
+) -> AsyncIterator[House]:
     loop = asyncio.get_running_loop()
     lifecycle, worker, preparing = Lifecycle(), Worker(loop), ThreadPoolExecutor(1)
     service = ModelService(
@@ -89,9 +88,7 @@ async def house(path: Path, batching: Batching = Batching()) -> AsyncIterator[Ho
     lifecycle.move("LOADING")
     status = ServableStatus(replica="r", state="AVAILABLE", started_at=0)
     held: set[Connection] = set()
-    server = await loop.create_unix_server(
-        lambda: Connection(service, lambda: status, held, lambda: False), str(path / "s")
-    )
+    server = await loop.create_unix_server(lambda: Connection(service, lambda: status, held, leaving), str(path / "s"))
     try:
         yield House(service, lifecycle, str(path / "s"))
     finally:
@@ -105,6 +102,48 @@ async def house(path: Path, batching: Batching = Batching()) -> AsyncIterator[Ho
 
 def x(*values: float) -> dict[str, Array]:
     return {"x": np.array([[value, value] for value in values], dtype=np.float32)}
+
+
+async def test_status_is_answered_whatever_the_state(tmp_path: Path) -> None:
+    async with house(tmp_path) as it:
+        asker = await it.asker()
+        asker.writer.write(frames.encode_plain(Kind.STATUS, 77))
+        frame = await asker.frame()
+        assert (frame.kind, frame.id) == (Kind.STATUS_ANSWER, 77)
+        assert msgspec.msgpack.decode(frame.meta, type=ServableStatus).replica == "r"
+
+
+META = msgspec.msgpack.encode(("", 0, (), (("x", "FP32", (1,) * 100, 4),)))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        frames.HEADER.pack(1 << 40, 0, Kind.INFER, 1),
+        frames.encode_plain(Kind.ANSWER, 1),
+        frames.encode_plain(Kind.INFER, 1, b"\xc1"),
+        frames.HEADER.pack(len(META) + 4, len(META), Kind.INFER, 1) + META + b"abcd",
+        b"".join(frames.encode_infer(1, "", [], timeout_us=-1)),
+        b"".join(frames.encode_infer(1, "", [Tensor("x", np.zeros((1, 2), np.float32))])) * 2,
+    ],
+    ids=["too large", "an answer", "no msgpack", "too many dimensions", "negative time", "an id twice"],
+)
+async def test_what_breaks_the_protocol_closes_its_own_connection(tmp_path: Path, data: bytes) -> None:
+    async with house(tmp_path) as it:
+        it.load(FunctionServable(doubled))
+        bad, other = await it.asker(), await it.asker()
+        bad.writer.write(data + frames.encode_plain(Kind.STATUS, 1))
+        with pytest.raises((AssertionError, ConnectionResetError)):
+            await bad.frame()
+        other.ask(1, x(1))
+        assert (await other.answer())[0] == 1
+        assert it.service.ledger.in_flight == 0
+
+
+async def test_a_goodbye_is_told_at_once_to_who_comes_late(tmp_path: Path) -> None:
+    async with house(tmp_path, leaving=lambda: True) as it:
+        asker = await it.asker()
+        assert (await asker.frame()).kind == Kind.GOING_AWAY
 
 
 async def test_what_is_not_loaded_yet_refuses_and_says_to_ask_elsewhere(tmp_path: Path) -> None:

@@ -36,9 +36,6 @@ class Dispatch:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = _NEVER
 
-    def __len__(self) -> int:
-        return len(self._batcher)
-
     def serve(self, servable: Servable) -> None:
         self._servable = servable
 

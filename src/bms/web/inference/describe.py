@@ -9,7 +9,7 @@ from bms.serving.traffic.snapshot_index import Route, SnapshotIndex, served
 from bms.serving.traffic.split import choose_version, find_route, named_version
 from bms.web.inference.answers import JSON
 from bms.web.inference.metrics import Metrics
-from bms.web.inference.paths import Operation
+from bms.web.inference.paths import VERBS, Operation
 from bms.web.inference.request import Request
 
 _TEXT = b"text/plain; version=0.0.4; charset=utf-8"
@@ -71,7 +71,7 @@ class Describer:
         action = operation.action
         if action is None:
             raise self._missing(request, operation)
-        if request.method not in (b"GET", b"HEAD"):
+        if request.method not in (b"GET", b"HEAD") or action in VERBS:
             raise MethodNotAllowed(f"{request.method.decode('latin-1')} is not for this path: use {operation.allowed}")
         if action == "alive":
             return 200, JSON, b'{"status":"alive"}'

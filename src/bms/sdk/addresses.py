@@ -1,0 +1,37 @@
+"""Where a client goes: what is an address, when a proxy may help, and what to say when nobody answers there."""
+
+import ipaddress
+import ssl
+from urllib.parse import urlsplit
+
+import httpx
+
+from bms.core.errors import InvalidArgument
+from bms.sdk.flow import Unreachable
+
+
+def check_url(url: str) -> str:
+    """`url` without a trailing slash. Raises InvalidArgument unless it is an http(s) URL."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InvalidArgument(f"{url!r} is not a server's address: write it like http://127.0.0.1:8000")
+    return url.rstrip("/")
+
+
+def trust_env(url: str) -> bool:
+    """Whether a proxy named in the environment may be used: never to reach this machine itself."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return not ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host != "localhost"
+
+
+def unreachable(error: httpx.TransportError, url: str) -> Unreachable:
+    """The error that `error` means; it says whether the request may have arrived."""
+    sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+    if isinstance(error.__cause__, ssl.SSLError):
+        return Unreachable(f"no secure connection to {url}: {error}", sent=sent)
+    if sent:
+        return Unreachable(f"{url} did not answer: {str(error) or type(error).__name__}", sent=True)
+    return Unreachable(f"nobody answers at {url} ({error}): is the server up? Try `bms status`", sent=False)

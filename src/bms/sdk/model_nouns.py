@@ -1,0 +1,99 @@
+"""What the API tells of models, versions and aliases."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+
+from bms.sdk.signatures import EnvironmentSpec, Preprocess, Signature
+
+
+class Gate(msgspec.Struct, frozen=True, kw_only=True):
+    """A version must reach `minimum` of `metric` on a data set's split before an alias may point at it."""
+
+    metric: str
+    dataset: str
+    minimum: float
+    split: str = "validation"
+
+
+class GateResult(msgspec.Struct, frozen=True, kw_only=True):
+    metric: str
+    dataset: str
+    split: str
+    minimum: float
+    value: float
+    passed: bool
+    at: datetime
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+    description: str
+    created_at: datetime
+    gates: tuple[Gate, ...] = ()
+    revision: int = 1
+
+
+class Lineage(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a version came from; `parent` is a version of the same model, `datasets` are "name@3"."""
+
+    parent: int | None = None
+    relation: str = ""
+    job: str | None = None
+    datasets: tuple[str, ...] = ()
+
+
+class Measurement(msgspec.Struct, frozen=True, kw_only=True):
+    """Resident bytes, and nanoseconds to load and to answer one row."""
+
+    memory: int
+    load_ns: int
+    infer_ns: int
+
+
+class Version(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    model: str
+    number: int
+    state: str
+    runtime: str
+    artifact: str
+    size: int
+    created_at: datetime
+    created_by: str
+    signatures: dict[str, Signature] = {}
+    preprocess: Preprocess | None = None
+    labels: tuple[str, ...] = ()
+    environment: EnvironmentSpec = EnvironmentSpec()
+    metrics: dict[str, float] = {}
+    metadata: dict[str, str] = {}
+    lineage: Lineage = Lineage()
+    measurement: Measurement | None = None
+    gate_results: tuple[GateResult, ...] = ()
+    reason: str = ""
+    revision: int = 1
+
+
+class Alias(msgspec.Struct, frozen=True, kw_only=True):
+    model: str
+    name: str
+    version: int
+    moved_at: datetime
+    moved_by: str
+    previous: int | None = None
+    revision: int = 1
+
+
+class NewVersion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a version is to be beside its files; what is left out is found out by verification."""
+
+    runtime: str = ""
+    preprocess: Preprocess | None = None
+    labels: tuple[str, ...] = ()
+    environment: EnvironmentSpec = EnvironmentSpec()
+    allow_pickle: bool = False
+    metrics: Mapping[str, float] = {}
+    metadata: Mapping[str, str] = {}
+    lineage: Lineage = Lineage()

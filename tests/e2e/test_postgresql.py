@@ -1,0 +1,36 @@
+"""The same platform on PostgreSQL, by one URL."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from bms.sdk.deployments import Target
+from tests.databases import database_url
+from tests.whole_platform import WholePlatform, deploy, new_key, push, until
+
+
+async def test_a_platform_on_postgresql_serves_meters_and_survives_control(tmp_path: Path) -> None:
+    async with database_url("postgresql", tmp_path) as url:
+        platform = WholePlatform(tmp_path)
+        started = platform.bms("up", "--port", "0", "--detach", BMS_DATABASE_URL=url, TMPDIR=str(platform.temporary))
+        assert started.status == 0, started.errors
+        try:
+            _use(platform)
+        finally:
+            platform.down()
+        assert not (platform.home / "bms.db").exists()
+
+
+def _use(platform: WholePlatform) -> None:
+    rows = np.zeros((3, 64), np.float32)
+    with platform.client() as client:
+        assert client.system.status().database.startswith("postgresql")
+        deploy(client, "digits", "digits", Target(version=push(client, "digits").number))
+        key = new_key(platform)
+        with type(client)(platform.url, key.text) as app:
+            before = app.predict("digits", rows).outputs["probabilities"]
+            os.kill(platform.pid("control"), 9)
+            after = app.predict("digits", rows).outputs["probabilities"]
+        np.testing.assert_array_equal(before, after)
+        until(lambda: [row.requests for row in client.usage.summary(key=key.key.id)] == [2], "both are in the books")

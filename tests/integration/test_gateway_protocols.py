@@ -1,0 +1,184 @@
+"""TF Serving, KServe and OIP clients against a real gateway and a model server of a known function."""
+
+import asyncio
+import base64
+import gzip
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.frames_server import RunningServer
+from tests.gateways import deployment, key, scene, version
+
+ROW = [1.0, 2.0, 3.0, 4.0]
+ANSWER = [3.0, 5.0, 7.0, 9.0]
+
+
+async def test_every_dialect_gets_the_same_numbers(tmp_path: Path) -> None:
+    async with scene(tmp_path) as at, at.client() as http:
+        rows = await http.post("/v1/models/m:predict", json={"instances": [ROW]})
+        assert (rows.status_code, rows.json()) == (200, {"predictions": [ANSWER]})
+        columns = await http.post("/v1/models/m/versions/1:predict", json={"inputs": {"x": [ROW]}})
+        assert columns.json() == {"outputs": [ANSWER]}
+        tensor = {"name": "x", "shape": [1, 4], "datatype": "FP32", "data": ROW}
+        infer = await http.post("/v2/models/m/infer", json={"id": "7", "inputs": [tensor]})
+        assert infer.json() == {
+            "model_name": "m",
+            "model_version": "1",
+            "id": "7",
+            "outputs": [{"name": "y", "datatype": "FP32", "shape": [1, 4], "data": ANSWER}],
+        }
+        classes = await http.post("/v1/models/m:classify", json={"examples": [{"features": [0.25, 9]}]})
+        assert classes.json() == {"results": [[["no", 0.25], ["yes", 0.75]]]}
+        number = await http.post("/v1/models/m:regress", json={"examples": [{"features": [0.25, 9]}]})
+        assert number.json() == {"results": [9.25]}
+
+
+async def test_bytes_go_in_and_out_as_text_and_base64(tmp_path: Path) -> None:
+    async with scene(tmp_path) as at, at.client() as http:
+        rows = [
+            {"number": 2**53 + 1, "text": "hé"},
+            {"number": -1, "text": {"b64": base64.b64encode(b"\xff").decode()}},
+        ]
+        answer = await http.post("/v1/models/m:predict", json={"instances": rows})
+        assert answer.json()["predictions"] == [
+            {"number": 2**53 + 1, "text": "hé", "text_bytes": {"b64": "aMOp"}},
+            {"number": -1, "text": {"b64": "/w=="}, "text_bytes": {"b64": "/w=="}},
+        ]
+
+
+@pytest.mark.parametrize(("suffix", "kind"), [("png", "image/png"), ("jpeg", "image/jpeg; charset=x")])
+async def test_an_image_file_is_a_request(tmp_path: Path, suffix: str, kind: str) -> None:
+    path = tmp_path / f"digit.{suffix}"
+    Image.fromarray(np.zeros((8, 8), dtype=np.uint8)).save(path)
+    expected = [["odd", float(path.stat().st_size % 2)], ["even", float(path.stat().st_size % 2 == 0)]]
+    async with scene(tmp_path) as at, at.client() as http:
+        answer = await http.post("/v1/models/m:classify", content=path.read_bytes(), headers={"content-type": kind})
+        assert answer.json() == {"results": [expected]}
+        predicted = await http.post("/v1/models/m:predict", content=path.read_bytes(), headers={"content-type": kind})
+        assert predicted.json() == {"predictions": [[score for _, score in expected]]}
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+async def test_curl_posts_json_with_expect_and_gets_the_answer(tmp_path: Path) -> None:
+    async with scene(tmp_path) as at:
+        body = tmp_path / "body.json"
+        body.write_text(json.dumps({"instances": [ROW] * 40_000}))  # large enough for curl to wait for 100 Continue
+        curl = await asyncio.create_subprocess_exec(
+            "curl", "-sS", "-m", "20", "-H", f"Authorization: Bearer {at.key}", "-H", "Expect: 100-continue",
+            "--data-binary", f"@{body}", f"{at.process.url}/v1/models/m:predict",
+            stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        out, _ = await curl.communicate()
+        assert json.loads(out)["predictions"] == [ANSWER] * 40_000
+
+
+async def test_compressed_bodies_are_read(tmp_path: Path) -> None:
+    async with scene(tmp_path) as at, at.client() as http:
+        data = gzip.compress(json.dumps({"instances": [ROW]}).encode())
+        answer = await http.post("/v1/models/m:predict", content=data, headers={"content-encoding": "gzip"})
+        assert answer.json() == {"predictions": [ANSWER]}
+
+
+async def test_versions_and_labels_choose_who_answers(tmp_path: Path) -> None:
+    async with (
+        scene(tmp_path) as at,
+        RunningServer(str(tmp_path / "two.sock")) as two,
+        at.client() as http,
+    ):
+        await at.bus.put(
+            deployment(
+                version(1, at.server.path, weight=0, aliases=("old",)),
+                version(2, two.path, aliases=("new",)),
+                version(3, weight=0, state="LOADING"),
+                known_aliases=("old", "new", "next"),
+            )
+        )
+
+        async def ask(path: str) -> tuple[int, int, int]:
+            before = len(at.server.seen), len(two.seen)
+            status = (await http.post(path, json={"instances": [ROW]})).status_code
+            return status, len(at.server.seen) - before[0], len(two.seen) - before[1]
+
+        assert await ask("/v1/models/m:predict") == (200, 0, 1)
+        assert await ask("/v1/models/m/versions/1:predict") == (200, 1, 0)
+        assert await ask("/v1/models/m/labels/old:predict") == (200, 1, 0)
+        assert await ask("/v1/models/m/labels/new:predict") == (200, 0, 1)
+        assert await ask("/v1/models/m/versions/3:predict") == (503, 0, 0)
+        assert await ask("/v1/models/m/versions/9:predict") == (404, 0, 0)
+        assert await ask("/v1/models/m/labels/next:predict") == (503, 0, 0)
+        assert await ask("/v1/models/m/labels/none:predict") == (400, 0, 0)
+        assert await ask("/v1/models/none:predict") == (404, 0, 0)
+        ready = [await http.get(f"/v2/models/m{path}/ready") for path in ("", "/versions/1", "/versions/3")]
+        assert [answer.status_code for answer in ready] == [200, 200, 503]
+        status = (await http.get("/v1/models/m")).json()["model_version_status"]
+        assert [(each["version"], each["state"]) for each in status] == [
+            ("3", "LOADING"),
+            ("2", "AVAILABLE"),
+            ("1", "AVAILABLE"),
+        ]
+        assert len((await http.get("/v1/models/m/labels/old")).json()["model_version_status"]) == 1
+        assert (await http.get("/v1/models/m/metadata")).json()["model_spec"]["version"] == "2"
+        assert (await http.get("/v2/models/m/versions/9")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "said"),
+    [
+        ("GET", "/v1/models/m:predict", 400, "Malformed request: GET /v1/models/m:predict"),
+        ("POST", "/v1/models/m/oops", 400, "Malformed request"),
+        ("GET", "/v2/models/m/infer", 405, "use POST"),
+        ("GET", "/v2/nothing", 404, "nothing is at GET /v2/nothing"),
+        ("POST", "/v2/models/m/infer", 400, "not JSON"),
+        ("POST", "/v1/models/m:predict", 400, "not JSON"),
+        ("DELETE", "/v1/models", 405, "use GET"),
+    ],
+)
+async def test_errors_are_json_of_one_text(tmp_path: Path, method: str, path: str, status: int, said: str) -> None:
+    async with scene(tmp_path) as at, at.client() as http:
+        answer = await http.request(method, path)
+        assert answer.status_code == status
+        assert answer.headers["content-type"] == "application/json"
+        assert said in answer.json()["error"]
+
+
+async def test_what_is_open_needs_no_key_and_shows_no_tenant(tmp_path: Path) -> None:
+    async with scene(tmp_path) as at, at.client(headers={}) as http:
+        assert (await http.get("/")).json() == {"status": "alive"}
+        assert (await http.get("/v2/health/live")).json() == {"live": True}
+        assert (await http.get("/v2/health/ready")).json() == {"live": True, "ready": True}
+        await http.post("/v1/models/m:predict", json={"instances": [ROW]}, headers=at.headers)
+        metrics = (await http.get("/metrics")).text
+        assert 'bms_gateway_requests_total{gateway="0",deployment="dep_acme_m",version="1",code="200"} 1' in metrics
+        assert str(at.key).partition(".")[0] not in metrics
+
+
+async def test_a_head_request_gets_the_head_alone(tmp_path: Path) -> None:
+    async with scene(tmp_path) as at, at.client() as http:
+        got, head = await http.get("/v1/models"), await http.head("/v1/models")
+        assert head.content == b""
+        assert head.headers["content-length"] == str(len(got.content))
+
+
+async def test_the_request_id_is_echoed_or_made(tmp_path: Path) -> None:
+    async with scene(tmp_path) as at, at.client() as http:
+        mine = await http.get("/v1/models", headers={"x-request-id": "mine-1"})
+        assert mine.headers["x-request-id"] == "mine-1"
+        made = {(await http.get("/v1/models")).headers["x-request-id"] for _ in range(3)}
+        assert len(made) == 3
+
+
+async def test_lists_hold_the_tenants_own_deployments_alone(tmp_path: Path) -> None:
+    async with scene(tmp_path) as at, at.client() as http:
+        other, entry = key("rival")
+        await at.bus.put(entry, deployment(version(1, at.server.path), name="secret", tenant="rival"))
+        assert (await http.get("/v1/models")).json()["models"] == ["m"]
+        rival = {"authorization": f"Bearer {other}"}
+        assert (await http.get("/v1/models", headers=rival)).json()["models"] == ["secret"]
+        for path in ("/v1/models/secret", "/v2/models/secret", "/v2/models/secret/ready"):
+            assert (await http.get(path)).status_code == 404
+        assert (await http.post("/v1/models/secret:predict", json={"instances": [ROW]})).status_code == 404

@@ -1,0 +1,150 @@
+"""Two tenants on everything control is made of: `default` owns one of each thing, `rival` wants to see it."""
+
+import contextlib
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from bms.adapters.sql.engine import Database
+from bms.adapters.sql.store import SqlStore
+from bms.adapters.sql.tenants import SqlTenants
+from bms.app import parts as composition
+from bms.app.home import Home
+from bms.app.parts import Parts, make_parts
+from bms.control.platform.trees import FileEntry, put_tree, tree_of
+from bms.control.tenants.service import TenantService
+from bms.core.clock import ManualClock, SystemClock
+from bms.core.principal import BRING, PERMISSIONS, Principal
+from bms.web.api.endpoint import Endpoint
+from tests.deployments import Registry
+
+MARK = "quarry"  # in the name of all that belongs to `default`
+SCRIPT = b"print('quarry')\n"
+MODEL = b"not yet a model"
+
+
+def digest(content: bytes) -> str:
+    return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+@dataclass
+class World:
+    """`endpoints` are all that control serves but its description; `places` fills their paths with default's things."""
+
+    parts: Parts
+    home: Path
+    endpoints: list[Endpoint]
+    owner: str
+    rival: str
+    places: dict[str, str]
+    ids: dict[str, str]
+    tree: str
+
+    def client(self, key: str | None) -> httpx.AsyncClient:
+        headers = {} if key is None else {"authorization": f"Bearer {key}"}
+        transport = httpx.ASGITransport(app=self.parts.api, raise_app_exceptions=False)
+        return httpx.AsyncClient(transport=transport, base_url="http://control/api/v1", headers=headers)
+
+    async def key(self, **more: object) -> tuple[str, str]:
+        """A new key of default's owner: (id, text)."""
+        async with self.client(self.owner) as client:
+            made = await client.post("/keys", json={"name": "k", **more})
+        assert made.status_code == 201, made.text
+        return made.json()["key"]["id"], made.json()["text"]
+
+    async def expired_key(self) -> str:
+        """Made long ago, by the same rules."""
+        past = ManualClock(datetime(2001, 1, 1, tzinfo=UTC))
+        service = TenantService(SqlStore(self.parts.ground.database, SqlTenants), past, self.parts.ground.pepper)
+        by = Principal(tenant="default", user=self.ids["owner"], key="k", role="owner", scopes=frozenset())
+        return (await service.create_key(by, "old", expires_at=past.now() + timedelta(hours=1))).text
+
+    async def under_scoped(self, permission: str) -> str:
+        """All that an owner may, but for one permission and what implies it."""
+        implying = BRING if permission == "blobs:write" else frozenset()
+        return (await self.key(scopes=sorted(PERMISSIONS - {permission} - implying)))[1]
+
+    def path(self, endpoint: Endpoint) -> str:
+        return endpoint.path.replace(":path", "").format(**self.places)
+
+
+@contextlib.asynccontextmanager
+async def two_tenants(folder: Path, patch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    home = Home(folder / "home")
+    home.prepare()
+    (folder / "run").mkdir()
+    database = Database(home.database_url)
+    caught: list[Endpoint] = []
+    build = composition.application
+
+    def catching(endpoints: list[Endpoint], *more: object) -> Starlette:
+        caught.extend(endpoints)
+        return build(endpoints, *more)  # type: ignore[arg-type]
+
+    patch.setattr(composition, "application", catching)
+    try:
+        await composition_schema(database)
+        parts = await make_parts(database, home.root, folder / "run", str(folder / "run" / "bus"), 2)
+        world = World(parts, home.root, caught, home.admin_key.read_text().strip(), "", {}, {}, "")
+        await _furnish(world)
+        yield world
+        await parts.close()
+    finally:
+        await database.close()
+
+
+async def composition_schema(database: Database) -> None:
+    from bms.adapters.sql.migrate import upgrade
+
+    await upgrade(database)
+
+
+async def _furnish(world: World) -> None:
+    objects = world.parts.ground.objects
+
+    async def once(content: bytes) -> AsyncIterator[bytes]:
+        yield content
+
+    for content in (SCRIPT, MODEL):
+        await objects.put("default", once(content), digest(content))
+    entry = FileEntry(path="quarry.py", digest=digest(SCRIPT), size=len(SCRIPT))
+    world.tree = await put_tree(objects, "default", tree_of([entry]))
+    file = {"path": "quarry.onnx", "digest": digest(MODEL), "size": len(MODEL)}
+    async with world.client(world.owner) as client:
+
+        async def made(method: str, path: str, body: object) -> dict[str, object]:
+            answer = await client.request(method, path, json=body)
+            assert answer.status_code in (200, 201), (path, answer.text)
+            return answer.json()  # type: ignore[no-any-return]
+
+        world.rival = (await made("POST", "/tenants", {"id": "rival"}))["key"]["text"]  # type: ignore[index]
+        user = await made("POST", "/users", {"name": "quarry-user"})
+        key = await made("POST", "/keys", {"name": "quarry-key", "user": "quarry-user"})
+        await made("POST", "/models", {"name": "quarry-model"})
+        await made("POST", "/models/quarry-model/versions", {"files": [file]})
+        registry = Registry(world.parts.ground.database, SystemClock())
+        await registry.add_version(2, model="quarry-model")
+        await registry.point("quarry-alias", 2, model="quarry-model")
+        await made("POST", "/datasets/quarry-data/versions", {"source": {"sample": "digits"}})
+        job = await made("POST", "/jobs", {"code": world.tree, "entry": "quarry.py", "name": "quarry-job"})
+        await made("POST", "/deployments", {"name": "quarry-dep", "model": "quarry-model", "version": 2})
+        world.ids["owner"] = (await client.get("/whoami")).json()["user"]
+    world.ids["user"], world.ids["key"] = str(user["id"]), str(key["key"]["id"])  # type: ignore[index]
+    world.places = {
+        "user": str(user["id"]),
+        "key": world.ids["key"],
+        "model": "quarry-model",
+        "number": "1",
+        "alias": "quarry-alias",
+        "digest": digest(MODEL),
+        "dataset": "quarry-data",
+        "job": str(job["id"]),
+        "path": "quarry.onnx",
+        "deployment": "quarry-dep",
+    }

@@ -1,0 +1,88 @@
+"""ONNX files of a few nodes, written by hand: for tests on machines that have no `onnx` package.
+
+Field numbers are those of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+FLOAT, INT64 = 1, 7
+IR_VERSION, OPSET = 8, 17
+
+
+def adds(number: float) -> bytes:
+    """y = x + number; x and y FP32 [N, 2]."""
+    node = _node("Add", ["x", "number"], "y")
+    return _model([node], [_tensor("number", np.array([number], np.float32))], columns=2)
+
+
+def breaks_beyond(rows: int) -> bytes:
+    """y = x; fails for more rows than `rows`. x and y FP32 [N, 2]."""
+    nodes = [
+        _node("Shape", ["x"], "shape"),
+        _node("Gather", ["shape", "first"], "count"),
+        _node("Gather", ["ones", "count"], "one"),
+        _node("Mul", ["x", "one"], "y"),
+    ]
+    tensors = [_tensor("first", np.array(0, np.int64)), _tensor("ones", np.ones(rows + 1, np.float32))]
+    return _model(nodes, tensors, columns=2)
+
+
+def takes_memory(per_row: int) -> bytes:
+    """y is each row's sum; takes `per_row` bytes of memory a row. x FP32 [N, 2], y FP32 [N, 1]."""
+    nodes = [
+        _node("ConstantOfShape", ["wide"], "zeros"),
+        _node("MatMul", ["x", "zeros"], "hidden"),
+        _node("ReduceMax", ["hidden"], "zero", _integers("axes", [1])),
+        _node("MatMul", ["x", "ones"], "sum"),
+        _node("Add", ["sum", "zero"], "y"),
+    ]
+    tensors = [
+        _tensor("wide", np.array([2, per_row // 4], np.int64)),
+        _tensor("ones", np.ones((2, 1), np.float32)),
+    ]
+    return _model(nodes, tensors, columns=1)
+
+
+def _model(nodes: Sequence[bytes], tensors: Sequence[bytes], columns: int) -> bytes:
+    graph = b"".join(_field(1, node) for node in nodes) + _field(2, b"tiny")
+    graph += b"".join(_field(5, tensor) for tensor in tensors)
+    graph += _field(11, _rows("x", 2)) + _field(12, _rows("y", columns))
+    return _field(1, IR_VERSION) + _field(8, _field(1, b"") + _field(2, OPSET)) + _field(7, graph)
+
+
+def _node(kind: str, inputs: Sequence[str], output: str, attribute: bytes = b"") -> bytes:
+    given = b"".join(_field(1, name.encode()) for name in inputs) + _field(2, output.encode())
+    return given + _field(4, kind.encode()) + (_field(5, attribute) if attribute else b"")
+
+
+def _integers(name: str, values: Sequence[int]) -> bytes:
+    return _field(1, name.encode()) + b"".join(_field(8, value) for value in values) + _field(20, 7)
+
+
+def _tensor(name: str, array: np.ndarray) -> bytes:
+    kind = FLOAT if array.dtype == np.float32 else INT64
+    dims = b"".join(_field(1, size) for size in array.shape)
+    return dims + _field(2, kind) + _field(8, name.encode()) + _field(9, array.tobytes())
+
+
+def _rows(name: str, columns: int) -> bytes:
+    shape = _field(1, _field(2, b"N")) + _field(1, _field(1, columns))
+    return _field(1, name.encode()) + _field(2, _field(1, _field(1, FLOAT) + _field(2, shape)))
+
+
+def _field(number: int, value: int | bytes) -> bytes:
+    """A varint, or a length and bytes (protobuf's encoding)."""
+    if isinstance(value, int):
+        return _varint(number << 3) + _varint(value)
+    return _varint(number << 3 | 2) + _varint(len(value)) + value
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
