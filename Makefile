@@ -16,7 +16,7 @@ help:
 	@echo "make fmt     format and mend what can be mended"
 	@echo "make docs    write docs/cli.md and check every link"
 	@echo "make bench   measure; needs a quiet machine"
-	@echo "make fuzz    throw broken bytes at every decoder for SECONDS (default 30)"
+	@echo "make fuzz    throw broken bytes at every decoder for FUZZ_SECONDS (default 30)"
 	@echo "make lock    resolve the lock files again"
 
 demo: .venv/base.stamp
@@ -50,7 +50,7 @@ bench: .venv/dev.stamp
 	@for file in bench/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 fuzz: .venv/dev.stamp
-	$(BIN)/python bench/fuzz.py $(or $(SECONDS),30)
+	$(BIN)/python bench/fuzz.py $(or $(FUZZ_SECONDS),30)
 
 COMPILE = UV_FIND_LINKS="$$PIP_FIND_LINKS" $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet

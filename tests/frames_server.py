@@ -77,43 +77,38 @@ def compute(signature: str, tensors: list[Tensor]) -> list[Tensor]:
 
 
 class FramesServer(asyncio.Protocol):
-    """One connection. `mode`: "answer", "hold" (never answers), "leave" (ERROR, retry), "die" (exits on INFER)."""
+    """One connection."""
 
-    connections: "list[FramesServer]"
-
-    def __init__(self, delay_s: float, mode: str, seen: list[tuple[int, int]], connections: "list[FramesServer]"):
-        self.delay_s = delay_s
-        self.mode = mode
-        self.seen = seen
-        self.connections = connections
+    def __init__(self, server: "RunningServer") -> None:
+        self.server = server
         self.reader = FrameReader()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
-        self.connections.append(self)
+        self.server.connections.append(self)
 
     def data_received(self, data: bytes) -> None:
         for frame in self.reader.feed(data):
-            self.seen.append((frame.kind, frame.id))
+            self.server.seen.append((frame.kind, frame.id))
             if frame.kind == Kind.INFER:
                 self.infer(frame)
             elif frame.kind == Kind.STATUS:
                 status = ServableStatus(
-                    replica="r", state="AVAILABLE", started_at=time.time_ns(), requests=len(self.seen)
+                    replica="r", state="AVAILABLE", started_at=time.time_ns(), requests=len(self.server.seen)
                 )
                 self.write(encode_plain(Kind.STATUS_ANSWER, frame.id, msgspec.msgpack.encode(status)))
 
     def infer(self, frame: Frame) -> None:
-        if self.mode == "die":
+        if self.server.mode == "die":
             os._exit(9)
-        if self.mode == "hold":
+        if self.server.mode == "hold":
             return
-        if self.mode == "leave":
+        if self.server.mode == "leave":
             self.write(encode_error(frame.id, "UNAVAILABLE", "draining", retry=True))
             return
         meta, tensors = decode_infer(frame)
-        if self.delay_s:
-            asyncio.get_running_loop().call_later(self.delay_s, self.answer, frame.id, meta, tensors)
+        if self.server.delay_s:
+            asyncio.get_running_loop().call_later(self.server.delay_s, self.answer, frame.id, meta, tensors)
         else:
             self.answer(frame.id, meta, tensors)
 
@@ -128,7 +123,8 @@ class FramesServer(asyncio.Protocol):
 
 
 class RunningServer:
-    """One that listens inside this process."""
+    """One that listens inside this process. `mode` is "answer", "hold" (never answers), "leave" (ERROR, retry) or "die"
+    (exits on INFER); it and the delay may be changed at any time."""
 
     def __init__(self, path: str, delay_s: float = 0.0, mode: str = "answer") -> None:
         self.path = path
@@ -139,9 +135,7 @@ class RunningServer:
 
     async def __aenter__(self) -> "RunningServer":
         loop = asyncio.get_running_loop()
-        self.server = await loop.create_unix_server(
-            lambda: FramesServer(self.delay_s, self.mode, self.seen, self.connections), self.path
-        )
+        self.server = await loop.create_unix_server(lambda: FramesServer(self), self.path)
         return self
 
     async def __aexit__(self, *_: object) -> None:

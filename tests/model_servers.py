@@ -87,7 +87,7 @@ def started(config: ModelServerConfig, *, python: Path | str = sys.executable, p
     (folder / "config.json").write_bytes(msgspec.json.encode(config))
     log = folder / "log"
     kernels = {name: value for name, value in os.environ.items() if name.startswith("OPENBLAS_")}  # choose the last bit
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(path), "PYTHONDONTWRITEBYTECODE": "1", **kernels}
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(path), **kernels}
     with log.open("wb") as stderr:
         process = subprocess.Popen(
             [str(python), "-m", "bms.app.model_server", str(folder / "config.json")], env=environment, stderr=stderr

@@ -113,9 +113,9 @@ def test_a_version_that_is_not_what_its_maker_says_is_rejected(
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"name": "x", "dtype": "INT64", "shape": [None, 64]}, "declared as INT64, the model has FP32"),
-        ({"name": "x", "dtype": "FP32", "shape": [None, 65]}, "declared with shape [-1, 65], the model has [-1, 64]"),
-        ({"name": "pixels", "dtype": "FP32", "shape": [None, 64]}, "was declared, but the model takes 'x'"),
+        ({"name": "x", "dtype": "INT64", "shape": [None, 64]}, "input 'x' is INT64, the model has FP32"),
+        ({"name": "x", "dtype": "FP32", "shape": [None, 65]}, "input 'x' has shape [-1, 65], the model has [-1, 64]"),
+        ({"name": "pixels", "dtype": "FP32", "shape": [None, 64]}, "lacks the model's input 'x'"),
     ],
 )
 def test_a_model_whose_signature_disagrees_is_rejected(

@@ -36,7 +36,7 @@ def test_a_platform_in_the_foreground_ends_with_ctrl_c_and_leaves_nothing(tmp_pa
     assert key.partition(".")[2] not in out
     assert not services_of(home)
     assert not workloads_of(home)
-    assert not list(home.run_dir().iterdir())
+    assert not home.sockets.exists()
 
 
 def test_what_was_made_is_there_after_a_restart(tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ class Platform:
         return self.process.returncode, errors
 
     def nothing_left(self) -> bool:
-        return not services_of(self.home) and not workloads_of(self.home) and not list(self.home.run_dir().iterdir())
+        return not services_of(self.home) and not workloads_of(self.home) and not self.home.sockets.exists()
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def platform(tmp_path: Path) -> Iterator[Callable[..., Platform]]:
             processes.send(processes.Identity(holder.pid, holder.start_ticks), signal.SIGKILL)
         if hasattr(each, "process"):
             each.process.communicate()
-        shutil.rmtree(each.home.run_dir())
+        shutil.rmtree(each.home.sockets, ignore_errors=True)
 
 
 def test_it_answers_tells_where_and_leaves_nothing_behind(platform: Callable[..., Platform]) -> None:
@@ -128,7 +128,7 @@ def test_it_answers_tells_where_and_leaves_nothing_behind(platform: Callable[...
     assert up.answers()
     assert {each.name for each in up.running.services} == {"control", "gateway-0", "gateway-1"}
     assert up.home.root.stat().st_mode & 0o777 == 0o700
-    assert up.home.run_dir().stat().st_mode & 0o777 == 0o700
+    assert up.home.sockets.stat().st_mode & 0o777 == 0o700
     assert up.stop()[0] == 0
     assert up.nothing_left()
     assert not up.home.endpoint.exists()

@@ -33,7 +33,7 @@ def end_leftovers(home: Home, grace_s: float, spare: Container[Identity] = ()) -
     """
     count = _end(lambda: services_of(home, spare), grace_s)
     count += _end(lambda: workloads_of(home), grace_s)
-    shutil.rmtree(home.run_dir(), ignore_errors=True)
+    shutil.rmtree(home.sockets, ignore_errors=True)
     for name in ("endpoint.json", "processes.json", "supervisor.json"):
         (home.run / name).unlink(missing_ok=True)
     return count

@@ -127,12 +127,16 @@ class Home:
             )
         return pepper
 
-    def run_dir(self) -> Path:
-        """A short private directory for sockets, whose paths may have 107 bytes at most."""
-        name = f"bms-{os.getuid()}-{self.mark}"
+    @property
+    def sockets(self) -> Path:
+        """A short path for sockets, whose own may have 107 bytes at most; nothing is there when nothing runs."""
         own = Path(f"/run/user/{os.getuid()}")
-        below = own if own.is_dir() and own.stat().st_uid == os.getuid() and os.access(own, os.W_OK) else Path("/tmp")  # noqa: S108
-        return private_directory(below / name)
+        usable = own.is_dir() and own.stat().st_uid == os.getuid() and os.access(own, os.W_OK)
+        return (own if usable else Path("/tmp")) / f"bms-{os.getuid()}-{self.mark}"  # noqa: S108 - private, and checked
+
+    def run_dir(self) -> Path:
+        """`sockets`, made if missing. Raises Refusal when somebody else put something there."""
+        return private_directory(self.sockets)
 
     def _check_schema(self) -> None:
         path = self.root / "version"

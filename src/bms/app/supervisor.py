@@ -149,7 +149,7 @@ class Supervisor:
     async def _announce(self, on_ready: Callable[[Ready], None]) -> None:
         host, port = self._listening.getsockname()[:2]
         while True:
-            if await listens(self._home.run_dir() / CONTROL_SOCKET) and await answers_ready(host, port):
+            if await listens(self._home.sockets / CONTROL_SOCKET) and await answers_ready(host, port):
                 break
             await asyncio.sleep(READY_POLL_S)
         self._was_ready = True

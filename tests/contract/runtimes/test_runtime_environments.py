@@ -18,7 +18,7 @@ def test_every_runtime_keeps_its_contract_where_all_frameworks_are(tmp_path: Pat
             *(framework_python(SKLEARN), "-m", "pytest", "-q", "--noconftest", "-p", "no:cacheprovider"),
             *("-c", str(tmp_path / "empty.ini"), "--rootdir", str(tmp_path), *files),
         ],
-        env={**os.environ, "PYTHONPATH": f"{SOURCE}:{SOURCE.parent}", "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**os.environ, "PYTHONPATH": f"{SOURCE}:{SOURCE.parent}"},
         cwd=tmp_path,
         capture_output=True,
         text=True,

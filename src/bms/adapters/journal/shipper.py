@@ -38,10 +38,12 @@ class Shipper:
         self._connected = asyncio.Event()
         self._work = asyncio.Event()
         self._look_back = True
+        self._connections = 0  # so far; a batch sent on a former one will not be acknowledged on this
         own.on_written = self._written
 
     def connected(self) -> None:
         """The bus is there: what was not acknowledged may be sent (again)."""
+        self._connections += 1
         self._connected.set()
         self._work.set()
         self._look_back = True
@@ -154,9 +156,14 @@ class Shipper:
         return True
 
     async def _acknowledged_in_time(self, source: str, last: int) -> bool:
+        connection = self._connections
         try:
             async with asyncio.timeout(self._resend_s):
-                while self._acknowledged.get(source, 0) < last and self._connected.is_set():
+                while (
+                    self._acknowledged.get(source, 0) < last
+                    and self._connected.is_set()
+                    and self._connections == connection
+                ):
                     self._ack.clear()
                     await self._ack.wait()
         except TimeoutError:

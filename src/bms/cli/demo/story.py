@@ -220,7 +220,7 @@ class Story:
             time.sleep(0.1)
         for row in rows:
             self._teller.say(
-                f"{row.deployment} version {row.version}: {row.requests} requests, {row.rows} rows, "
+                f"{NAME} version {row.version}: {row.requests} requests, {row.rows} rows, "
                 f"{row.compute_ns / 1e9:.3f} s of compute"
             )
         self._teller.say(f"made {self._requests} requests, billed {billed}")

@@ -28,6 +28,10 @@ class UsageFilter(msgspec.Struct, frozen=True, kw_only=True):
         for time in (self.start, self.end):
             if time is not None and time.tzinfo is None:
                 raise InvalidArgument(f"time {time.isoformat()} has no zone: write for example 2026-01-31T00:00:00Z")
+            if time is not None and not 1 < time.year < 9999:
+                raise InvalidArgument(f"time {time.isoformat()} is beyond what can be compared: use years 2 to 9998")
+        if self.version is not None and not 0 <= self.version < 1 << 31:
+            raise InvalidArgument(f"version {str(self.version)[:40]} is not a version's number")
 
 
 class UsageSum(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -107,7 +107,8 @@ def _judge(
     short = [one for one in traffic if one.ready < desired.replicas]
     if short:
         one = short[0]
-        return "degraded", f"version {one.version} has {one.ready} of {desired.replicas} replicas ready"
+        state = "degraded" if _any_failed(desired, replicas) else "rolling"  # short of what never failed: on its way
+        return state, f"version {one.version} has {one.ready} of {desired.replicas} replicas ready"
     return "serving", f"{who} {'answer' if len(answering) > 1 else 'answers'}"
 
 

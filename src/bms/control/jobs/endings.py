@@ -12,6 +12,7 @@ from bms.core.workload import WorkloadStatus
 
 FIRST_PAUSE_S = 2.0
 LONGEST_PAUSE_S = 300.0
+TASK = "task:"  # how entries of the platform's own tasks begin, as in `JobConfig.entry`
 STOPPED = "cancelled"  # what the harness says of a process that got SIGTERM, e.g. because the platform went down
 
 
@@ -23,6 +24,7 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     metrics: dict[str, float] = {}
     report: dict[str, object] = {}
     output: str | None = None
+    final: bool = False  # another attempt would say the same
 
 
 def ending(job: Job, status: WorkloadStatus | None, result: JobResult | None, unreadable: str = "") -> Ending:
@@ -43,7 +45,9 @@ def ending(job: Job, status: WorkloadStatus | None, result: JobResult | None, un
     if result is not None and result.error == STOPPED and not job.cancel_requested:
         return ended("lost", "its process was stopped from outside before it was done")
     if result is not None:
-        return ended("failed", result.error or "it failed and did not say why")
+        told = ended("failed", result.error or "it failed and did not say why")
+        # A task of the platform's own that says what is wrong with its input has nothing else to say about it.
+        return msgspec.structs.replace(told, final=bool(result.error) and job.spec.entry.startswith(TASK))
     if unreadable:
         return ended("failed", unreadable)
     if status is None or status.exit_code is None:
@@ -57,7 +61,7 @@ def settled(job: Job, end: Ending, now: datetime) -> Job:
     job = msgspec.structs.replace(job, metrics={**job.metrics, **end.metrics})
     if job.cancel_requested:
         return moved(job, "cancelled", now, error="cancelled on request")
-    if end.state in ("failed", "lost") and job.attempt < job.spec.max_attempts:
+    if end.state in ("failed", "lost") and not end.final and job.attempt < job.spec.max_attempts:
         pause = pause_s(job.attempt)
         again = moved(job, "queued", now, error=end.error, run_at=now + timedelta(seconds=pause))
         words = f"attempt {job.attempt} of {job.spec.max_attempts} {end.state}; the next in {pause:.0f} s"

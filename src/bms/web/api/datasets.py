@@ -77,6 +77,6 @@ def endpoints(service: DatasetService, objects: ObjectStore) -> list[Endpoint]:
 
 def _number(call: Call[None]) -> int:
     text = call.path["number"]
-    if not (text.isascii() and text.isdecimal() and int(text) < 2**31):
+    if not (text.isascii() and text.isdecimal() and len(text) < 11 and int(text) < 2**31):
         raise InvalidArgument(f"version {text[:40]!r} is not a number")
     return int(text)

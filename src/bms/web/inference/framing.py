@@ -45,7 +45,7 @@ def frame(request: Framed, limits: HttpLimits) -> None:
         _refuse_repeated(request.headers)
     if len(fields) > limits.header_count or len(request.headers) > limits.header_count:
         raise HeaderTooLarge(f"{len(request.headers)} headers; at most {limits.header_count} are taken")
-    if b"host" not in fields and request.version == "1.1":
+    if b"host" not in fields and request.version != "1.0":
         raise InvalidArgument("an HTTP/1.1 request needs a Host header")
     if request.method == b"CONNECT":
         raise Unimplemented("this is no proxy: CONNECT is not served")

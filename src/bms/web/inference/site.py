@@ -76,7 +76,7 @@ class Site:
             request.caller = self._door.authenticate(request)
 
     def error_body(self, request: Request, error: BmsError) -> tuple[bytes, bytes]:
-        if not request.target or request.target.startswith(_PLAIN):
+        if not request.target or request.target[:3].lower().startswith(_PLAIN):
             return JSON, plain_error(error)
         return PROBLEM, problem(error, request.id.decode("ascii"))
 

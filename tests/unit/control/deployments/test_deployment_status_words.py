@@ -85,6 +85,15 @@ def test_a_lost_replica_is_seen(world: World) -> None:
     assert status(world).state == "serving"
 
 
+def test_what_is_not_at_strength_yet_but_never_failed_is_on_its_way(world: World) -> None:
+    world.want(replicas=2)
+    world.step()
+    seen = status(world)
+    assert (seen.state, seen.message) == ("rolling", "version 1 has 1 of 2 replicas ready")
+    world.settle()
+    assert status(world).state == "serving"
+
+
 def test_an_alias_without_a_version_is_named(world: World) -> None:
     world.aliases.clear()
     world.want()

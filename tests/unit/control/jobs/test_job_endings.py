@@ -87,6 +87,21 @@ def test_a_job_is_tried_again_only_after_failures_and_never_once_cancelled(
         assert "attempt 1 of 2" in after.message
 
 
+@pytest.mark.parametrize(
+    ("entry", "result", "state"),
+    [
+        ("task:verify", BAD, "failed"),
+        ("task:verify", None, "queued"),
+        ("train.py", BAD, "queued"),
+    ],
+)
+def test_what_a_task_of_the_platform_says_of_its_input_is_not_asked_again(
+    entry: str, result: JobResult | None, state: str
+) -> None:
+    row = job(state="running", attempt=1, spec={"max_attempts": 2, "entry": entry})
+    assert settled(row, ending(row, status(1), result), NOW).state == state
+
+
 def test_a_job_that_never_ran_can_be_cancelled_and_refused() -> None:
     assert settled(job(cancel_requested=True), Ending(state="cancelled"), NOW).state == "cancelled"
     assert settled(job(attempt=1), Ending(state="failed", error="too large"), NOW).error == "too large"

@@ -1,0 +1,229 @@
+"""The usage journal and its shipper on real files."""
+
+import asyncio
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bms.adapters.journal.lives import is_over, read_records, segments
+from bms.adapters.journal.records import pack, scan
+from bms.adapters.journal.shipper import Shipper
+from bms.adapters.journal.writer import Journal
+from bms.core.errors import Unavailable
+from bms.core.usage import UsageEvent
+from bms.serving.traffic.metering import Usage
+
+USAGE: Usage = (1, "acme", "k", "d", "m", 1, "r", 200, 1, 10, 20, 30)
+
+
+def events(directory: Path) -> list[UsageEvent]:
+    records = [record for segment in segments(directory) for record in read_records(segment.path, 0, 10**6).records]
+    return [msgspec.msgpack.decode(record, type=UsageEvent) for record in records]
+
+
+class Control:
+    """The other end: commits once per (source, seq), and answers as the test wants."""
+
+    def __init__(self) -> None:
+        self.books: dict[tuple[str, int], UsageEvent] = {}
+        self.sent: list[tuple[str, int]] = []
+        self.lose = 0  # so many acknowledgements
+        self.repeat = 1
+        self.connected = True
+        self.shipper: Shipper | None = None
+
+    def __call__(self, source: str, records: list[bytes]) -> bool:
+        if not self.connected:
+            return False
+        batch = [msgspec.msgpack.decode(record, type=UsageEvent) for record in records]
+        self.sent.append((source, len(batch)))
+        assert [event.seq for event in batch] == list(range(batch[0].seq, batch[0].seq + len(batch)))
+        for event in batch:
+            assert self.books.setdefault((source, event.seq), event) == event
+        if self.lose:
+            self.lose -= 1
+            return True
+        assert self.shipper is not None
+        for _ in range(self.repeat):
+            asyncio.get_running_loop().call_soon(self.shipper.acknowledged, source, batch[-1].seq)
+        return True
+
+    def seqs(self, source: str) -> list[int]:
+        return sorted(seq for each, seq in self.books if each == source)
+
+
+@contextmanager
+def shipping(journal: Journal, control: Control, **options: float) -> Iterator[Shipper]:
+    shipper = Shipper(journal, control, batch=10, gather_s=0.0, **{"resend_s": 0.05, **options})  # type: ignore[arg-type]
+    control.shipper = shipper
+    task = asyncio.get_running_loop().create_task(shipper.run())
+    try:
+        yield shipper
+    finally:
+        task.cancel()
+
+
+async def until(true: object) -> None:
+    async with asyncio.timeout(10):
+        while not true():  # type: ignore[operator]
+            await asyncio.sleep(0.005)
+
+
+def test_events_are_numbered_without_gaps_over_segments(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, "gw_1", segment_bytes=300)
+    for _ in range(5):
+        journal.write([USAGE] * 3)
+    assert [(event.source, event.seq) for event in events(tmp_path)] == [("gw_1", n) for n in range(1, 16)]
+    assert len(segments(tmp_path)) > 1
+    assert events(tmp_path)[0] == UsageEvent("gw_1", 1, *USAGE)
+    assert all(segment.path.stat().st_mode & 0o077 == 0 for segment in segments(tmp_path))
+
+
+def test_a_disk_that_takes_only_a_part_keeps_none_of_it_and_no_gap(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, "gw_1")
+    journal.write([USAGE])
+    kept = journal.size
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (kept + 20, limit[1]))
+    try:
+        for _ in range(2):  # part of a record fits, then none
+            with pytest.raises(Unavailable, match="nothing billed"):
+                journal.write([USAGE, USAGE])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert segments(tmp_path)[0].path.stat().st_size == kept
+    journal.write([USAGE])
+    assert [event.seq for event in events(tmp_path)] == [1, 2]
+
+
+def test_a_directory_that_went_away_is_refused_and_not_forgotten(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "j", "gw_1")
+    for path in (tmp_path / "j").iterdir():
+        path.unlink()
+    (tmp_path / "j").rmdir()
+    with pytest.raises(Unavailable):
+        journal.write([USAGE])
+    (tmp_path / "j").mkdir()
+    journal.write([USAGE])
+    assert [event.seq for event in events(tmp_path / "j")] == [1]
+
+
+@given(st.lists(st.binary(max_size=50), max_size=8), st.data())
+def test_any_tail_that_is_torn_off_costs_only_the_record_it_is_in(records: list[bytes], data: st.DataObject) -> None:
+    whole = b"".join(pack(record) for record in records)
+    cut = data.draw(st.integers(0, len(whole)))
+    found = scan(whole[:cut], 1000)
+    assert found.records == records[: len(found.records)]
+    ends = [len(b"".join(pack(record) for record in records[:n])) for n in range(len(records) + 1)]
+    assert found.end == max(end for end in ends if end <= cut)
+    assert found.torn == (cut not in ends)
+
+
+@given(st.lists(st.binary(min_size=1, max_size=50), min_size=1, max_size=4), st.data())
+def test_a_changed_byte_is_never_taken_for_a_record(records: list[bytes], data: st.DataObject) -> None:
+    whole = bytearray(b"".join(pack(record) for record in records))
+    at = data.draw(st.integers(0, len(whole) - 1))
+    whole[at] ^= 1 << data.draw(st.integers(0, 7))
+    found = scan(bytes(whole), 1000)
+    assert found.records == records[: len(found.records)]
+    assert len(found.records) < len(records)
+
+
+async def test_what_is_written_is_shipped_once_and_its_segments_removed(tmp_path: Path) -> None:
+    journal, control = Journal(tmp_path, "gw_1", segment_bytes=1000), Control()
+    with shipping(journal, control) as shipper:
+        shipper.connected()
+        for _ in range(10):
+            journal.write([USAGE] * 7)
+            await asyncio.sleep(0)
+        await until(lambda: not shipper.unshipped)
+        await until(lambda: len(segments(tmp_path)) <= 1)
+        assert control.seqs("gw_1") == list(range(1, 71))
+        assert sum(size for _, size in control.sent) == 70
+        assert await shipper.drain(1.0)
+    journal.close()
+    shipper.remove_own()
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_lost_and_repeated_acknowledgements_lose_and_double_nothing(tmp_path: Path) -> None:
+    journal, control = Journal(tmp_path, "gw_1"), Control()
+    control.lose, control.repeat = 3, 2
+    with shipping(journal, control) as shipper:
+        shipper.connected()
+        journal.write([USAGE] * 35)
+        await until(lambda: not shipper.unshipped)
+    assert control.seqs("gw_1") == list(range(1, 36))
+    assert sum(size for _, size in control.sent) > 35
+
+
+async def test_a_broken_connection_sends_again_what_was_not_acknowledged(tmp_path: Path) -> None:
+    journal, control = Journal(tmp_path, "gw_1"), Control()
+    control.lose = 1
+    with shipping(journal, control, resend_s=60.0) as shipper:
+        shipper.connected()
+        journal.write([USAGE] * 5)
+        await until(lambda: control.sent)
+        control.connected = False
+        shipper.lost()
+        journal.write([USAGE] * 5)
+        assert not await shipper.drain(0.05)
+        control.connected = True
+        shipper.connected()
+        await until(lambda: not shipper.unshipped)
+    assert control.seqs("gw_1") == list(range(1, 11))
+
+
+async def test_former_lives_are_shipped_with_their_torn_tails_cut(tmp_path: Path) -> None:
+    for life in ("gw_1", "gw_2"):
+        former = Journal(tmp_path, life, segment_bytes=500)
+        former.write([USAGE] * 12)
+        former.close()
+    last = segments(tmp_path)[-1].path
+    with last.open("ab") as file:
+        file.write(pack(b"never whole")[:-3])
+    journal, control = Journal(tmp_path, "gw_3"), Control()
+    with shipping(journal, control) as shipper:
+        shipper.connected()
+        journal.write([USAGE])
+        await until(lambda: not shipper.unshipped)
+        await until(lambda: [path.name for path in tmp_path.iterdir() if "gw_3" not in path.name] == [])
+    assert [control.seqs(life) for life in ("gw_1", "gw_2", "gw_3")] == [list(range(1, 13))] * 2 + [[1]]
+    assert control.sent[0][0] == "gw_1"
+
+
+async def test_a_life_that_goes_on_elsewhere_is_left_alone(tmp_path: Path) -> None:
+    program = (
+        "import sys, pathlib; from bms.adapters.journal.writer import Journal;"
+        f"j = Journal(pathlib.Path({str(tmp_path)!r}), 'gw_1'); j.write([{USAGE!r}]);"
+        "print('ready', flush=True); sys.stdin.read()"
+    )
+    other = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"ready\n"
+        assert not is_over(tmp_path, "gw_1")
+        journal, control = Journal(tmp_path, "gw_2"), Control()
+        with shipping(journal, control) as shipper:
+            shipper.connected()
+            journal.write([USAGE])
+            await until(lambda: not shipper.unshipped)
+            assert control.seqs("gw_1") == []
+            os.kill(other.pid, 9)
+            other.wait()
+            assert is_over(tmp_path, "gw_1")
+            shipper.lost()
+            shipper.connected()
+            await until(lambda: control.seqs("gw_1") == [1])
+    finally:
+        other.kill()
+        other.wait()
