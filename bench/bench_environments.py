@@ -8,10 +8,11 @@ import time
 from pathlib import Path
 
 import msgspec
+from measuring.machine import QUICK, ROOT, prepare, wait_quiet
+from measuring.report import Report, Spread
+
 from bms.adapters.environments.uv import UvEnvironments
 from bms.control.platform.environments import Environment, EnvironmentSpec
-from measuring.machine import QUICK, ROOT, wait_quiet
-from measuring.report import Report, Spread
 
 REPEATS = 1 if QUICK else 3
 RECIPE = ROOT / "src" / "bms" / "adapters" / "recipes" / "image_mlp" / "recipe.json"
@@ -22,6 +23,7 @@ class _Recipe(msgspec.Struct):
 
 
 def main() -> int:
+    prepare()
     spec = msgspec.json.decode(RECIPE.read_bytes(), type=_Recipe).environment
     report = Report(
         "environments",

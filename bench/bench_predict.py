@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from measuring.loads import Load, closed_loop, generator, open_loop
-from measuring.machine import LOAD_CORE, QUICK, SERVER_CORE, Strangers, need_two_cores, pin, wait_quiet
+from measuring.machine import LOAD_CORE, QUICK, SERVER_CORE, Strangers, pin, prepare, wait_quiet
 from measuring.report import Report, Spread
 from systems import Missing, System
 from systems.bms import Bms
@@ -23,7 +23,7 @@ Case = tuple[str, str, int]  # system, dialect, connections
 
 
 def main() -> int:
-    need_two_cores()
+    prepare()
     pin(os.getpid(), LOAD_CORE)
     strangers = Strangers()
     bms = Bms()

@@ -7,11 +7,10 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable
-from importlib.metadata import distributions
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
-from measuring.machine import QUICK, ROOT, Strangers, busy_seconds, wait_quiet
+from measuring.machine import QUICK, ROOT, Strangers, busy_seconds, prepare, wait_quiet
 from measuring.platform import Platform, part_of
 from measuring.report import Report, Spread
 from measuring.requests import oip_json
@@ -22,6 +21,7 @@ SETTLE_S = 1.0 if QUICK else 4.0
 
 
 def main() -> int:
+    prepare()
     report = Report(
         "start",
         "Start, idle memory, size",
@@ -80,7 +80,7 @@ def _memory(report: Report) -> None:
         "Idle memory, MiB",
         ("gateways", "serves", "supervisor", "control", "gateways together", "model server", "all"),
         rows,
-        "Proportional set size, summed over all processes of the home: a page that n processes share counts 1/n in each.",
+        "Proportional set size, summed over the home's processes: a page that n of them share counts 1/n in each.",
     )
 
 
@@ -93,8 +93,10 @@ def _size(report: Report) -> None:
             ["pip", "install", "--python", str(folder / "bin" / "python"), "-r", str(ROOT / "requirements.lock")],
         ):
             subprocess.run([find_uv_bin(), *arguments], env=settings, check=True, capture_output=True)
-        sizes = {found.name: _files(found.files or [], found.locate_file) for found in _installed(folder)}
-    own = sum(path.stat().st_size for path in (ROOT / "src" / "bms").rglob("*") if path.suffix != ".pyc" and path.is_file())
+        sizes = {found.name: _bytes(found) for found in _installed(folder)}
+    own = sum(
+        path.stat().st_size for path in (ROOT / "src" / "bms").rglob("*") if path.suffix != ".pyc" and path.is_file()
+    )
     sizes["bms"] = own
     ordered = sorted(sizes.items(), key=lambda item: -item[1])
     rest = sum(size for _, size in ordered[12:])
@@ -105,12 +107,12 @@ def _size(report: Report) -> None:
     )
 
 
-def _installed(folder: Path) -> list[object]:
+def _installed(folder: Path) -> list[Distribution]:
     return list(distributions(path=[str(next(folder.glob("lib/python*/site-packages")))]))
 
 
-def _files(files: object, locate: Callable[[object], object]) -> int:
-    paths = (Path(str(locate(file))) for file in files)  # type: ignore[attr-defined]
+def _bytes(package: Distribution) -> int:
+    paths = (Path(str(package.locate_file(file))) for file in package.files or ())
     return sum(path.lstat().st_size for path in paths if path.suffix != ".pyc" and path.exists())
 
 

@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from bms.sdk import Client
 from measuring.loads import Recording
-from measuring.machine import QUICK, Strangers, busy_seconds, cpu_seconds, need_two_cores, wait_quiet
+from measuring.machine import QUICK, Strangers, busy_seconds, cpu_seconds, prepare, wait_quiet
 from measuring.platform import Platform
 from measuring.report import Report
 from measuring.requests import Target, oip_json
+
+from bms.sdk import Client
 
 SWITCHES = 50 if QUICK else 1000
 COLD = 3 if QUICK else 10
@@ -47,8 +48,8 @@ class Phase(NamedTuple):
         """Requests sent after a version was seen to answer, and before the next move, but answered by the other."""
         count = 0
         sent = self.requests[:, 0]
-        for switch, following in zip(self.switches, [*self.switches[1:], None], strict=True):
-            end = following.asked if following else np.inf
+        ends = [*(switch.asked for switch in self.switches[1:]), np.inf]
+        for switch, end in zip(self.switches, ends[: len(self.switches)], strict=True):
             within = (sent > switch.seen) & (self.requests[:, 1] < end) & (self.requests[:, 2] == 200)
             count += int(np.count_nonzero(within & (self.requests[:, 3] != switch.version)))
         return count
@@ -58,7 +59,7 @@ class Phase(NamedTuple):
 
 
 def main() -> int:
-    need_two_cores()
+    prepare()
     strangers = Strangers()
     with Platform() as platform:
         for _ in range(2):
@@ -84,19 +85,20 @@ def main() -> int:
 
 def _phase(name: str, platform: Platform, target: Target, switches: int, strangers: Strangers) -> Phase:
     pids = [pid for part in platform.pids().values() for pid in part]
-    recording = Recording(target, 16, RATE, LONGEST_S)
-    time.sleep(1.2)  # the generator's start and warm-up
-    began, busy, own = time.monotonic(), busy_seconds(), cpu_seconds([*pids, recording.pid]) + time.process_time()
-    made = []
-    if switches:
-        with platform.client() as client:
-            made = _switch(client, target, switches)
-    else:
-        time.sleep(CONTROL_S)
-    if len(made) != COLD:  # replicas that came and went are not in `pids`
-        used = cpu_seconds([*pids, recording.pid]) + time.process_time() - own
-        strangers.note(time.monotonic() - began, busy_seconds() - busy, used)
-    _, record = recording.finish()
+    with Recording(target, 16, RATE, LONGEST_S) as recording:
+        time.sleep(1.2)  # the generator's start and warm-up
+        pids.append(recording.pid)
+        began, busy, own = time.monotonic(), busy_seconds(), cpu_seconds(pids) + time.process_time()
+        made: list[Switch] = []
+        if switches:
+            with platform.client() as client:
+                made = _switch(client, target, switches)
+        else:
+            time.sleep(CONTROL_S)
+        if switches != COLD:  # replicas that come and go are not in `pids`
+            used = cpu_seconds(pids) + time.process_time() - own
+            strangers.note(time.monotonic() - began, busy_seconds() - busy, used)
+        _, record = recording.finish()
     requests = np.frombuffer(record).reshape(-1, 4)
     return Phase(name, requests[requests[:, 0] > began], made)
 

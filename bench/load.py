@@ -7,24 +7,29 @@ the request was due, so that a server which stalls cannot hide it (no coordinate
 
 import array
 import asyncio
+import ctypes
 import gc
 import heapq
 import json
 import os
 import random
+import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypedDict
 
 try:
     import uvloop
 
-    _new_loop = uvloop.new_event_loop
+    _new_loop: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
 except ImportError:
     _new_loop = asyncio.new_event_loop
 
 _MOST_CONNECTIONS = 2000
+_PATIENCE_S = 5.0
+_PR_SET_PDEATHSIG = 1
 
 
 class Order(TypedDict):
@@ -48,10 +53,12 @@ class Tally:
     def __init__(self, record: bool) -> None:
         self.latencies = array.array("d")
         self.errors = 0
+        self.answered = 0
         self.counting = False
         self.log = array.array("d") if record else None
 
     def answer(self, due: float, now: float, status: int, version: int) -> None:
+        self.answered += 1
         if not self.counting:
             return
         if status == 200:
@@ -129,6 +136,7 @@ class Sender:
         self._idle: list[Client] = []
         self._waiting: list[float] = []  # moments at which requests were due that no connection was free for
         self.clients = 0
+        self.ending = False  # nothing new begins
         self.stopped = False
         self.late = 0  # requests that we ourselves began more than a millisecond late
         self.sent = 0
@@ -141,7 +149,8 @@ class Sender:
             )
         except OSError:
             self.clients -= 1
-            self._tally.answer(time.monotonic(), time.monotonic(), 0, 0)
+            now = time.monotonic()
+            self._tally.answer(heapq.heappop(self._waiting) if self._waiting else now, now, 0, 0)
 
     def free(self, client: Client) -> None:
         if self.stopped:
@@ -170,12 +179,19 @@ class Sender:
             await self.connect()
         draw, rate = random.Random(1), self._order["rate"]
         due = time.monotonic()
-        while due < until and not self.stopped:
+        while due < until and not self.ending:
             now = time.monotonic()
             while due <= now:
                 self._begin(due, now)
                 due += draw.expovariate(rate)
             await asyncio.sleep(0)
+
+    async def settled(self) -> None:
+        """Returns when all that began is answered; what is not after a while counts as failed."""
+        end = time.monotonic() + _PATIENCE_S
+        while (left := self.sent - self._tally.answered) > 0 and time.monotonic() < end:
+            await asyncio.sleep(0.01)
+        self._tally.errors += left
 
     def _begin(self, due: float, now: float) -> None:
         self.sent += 1
@@ -199,12 +215,14 @@ async def run(order: Order) -> dict[str, object]:
     tally.counting, began = True, time.monotonic()
     while (left := until - time.monotonic()) > 0 and not (order["stop"] and os.path.exists(order["stop"])):
         await asyncio.sleep(min(left, 0.1))
-    if not order["rate"]:
-        tally.counting = False
     took = time.monotonic() - began
-    sender.stopped = True
+    sender.ending = True
     await sending
-    await asyncio.sleep(0.3)  # what is under way comes back; in an open loop it counts
+    if order["rate"]:
+        await sender.settled()
+    tally.counting = False
+    sender.stopped = True
+    await asyncio.sleep(0.1)
     latencies = sorted(tally.latencies)
     if tally.log is not None:
         Path(order["record"]).write_bytes(tally.log.tobytes())
@@ -226,6 +244,7 @@ def _percentile(ordered: list[float], share: float) -> float:
 def main(arguments: list[str]) -> int:
     order: Order = json.loads(Path(arguments[0]).read_text())
     os.sched_setaffinity(0, {order["core"]})
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # never outlives who wanted it
     with asyncio.Runner(loop_factory=_new_loop) as runner:
         print(json.dumps(runner.run(run(order))))
     return 0

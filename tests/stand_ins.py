@@ -38,6 +38,10 @@ async def control(config: dict[str, object]) -> None:
 async def gateway(config: dict[str, object]) -> None:
     fd = config["listen_fd"]
     assert isinstance(fd, int)
+    directory = config["directory"]
+    assert isinstance(directory, str)
+    os.makedirs(directory, exist_ok=True)
+    open(os.path.join(directory, "snapshot"), "w").close()
     server = await asyncio.start_server(_answer, sock=socket.socket(fileno=fd))
     await _terminated()
     server.close()

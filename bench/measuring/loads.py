@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from measuring.machine import LOAD_CORE, ROOT
 from measuring.requests import Target
@@ -20,7 +20,8 @@ wrk.body = "%s"
 %s
 done = function(summary, latency, requests)
   local e = summary.errors
-  io.write(string.format('RESULT {"requests":%%d,"seconds":%%.6f,"errors":%%d,"p50_us":%%d,"p99_us":%%d,"max_us":%%d}\\n',
+  local form = '{"requests":%%d,"seconds":%%.6f,"errors":%%d,"p50_us":%%d,"p99_us":%%d,"max_us":%%d}'
+  io.write(string.format('RESULT ' .. form .. '\\n',
     summary.requests - e.status, summary.duration / 1e6, e.connect + e.read + e.write + e.status + e.timeout,
     latency:percentile(50), latency:percentile(99), latency.max))
 end
@@ -91,15 +92,21 @@ class Recording:
     def pid(self) -> int:
         return self._process.pid
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+        self._folder.cleanup()
+
     def finish(self) -> tuple[Load, bytes]:
         """Ends it; the summary, and all requests as float64 fours: sent, answered, status, version."""
         self._stop.touch()
         said, _ = self._process.communicate(timeout=60)
         if self._process.returncode:
             raise RuntimeError(f"the load generator ended with status {self._process.returncode}")
-        record = self._record.read_bytes()
-        self._folder.cleanup()
-        return Load(**json.loads(said)), record
+        return Load(**json.loads(said)), self._record.read_bytes()
 
 
 def _ours(target: Target, connections: int, seconds: float, warmup_s: float, rate: float) -> Load:
@@ -143,4 +150,3 @@ def _order(
         )
     )
     return order
-

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import signal
 import sys
 import time
 from collections.abc import Iterable
@@ -27,8 +28,12 @@ def describe() -> dict[str, str]:
     }
 
 
-def need_two_cores() -> None:
-    """Servers and load must not share a core: ends the program where there is only one."""
+def prepare() -> None:
+    """What every program does first: SIGTERM ends it like Ctrl-C, so that what it started is ended, too.
+
+    Servers and load must not share a core: ends the program where there is only one.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if not {SERVER_CORE, LOAD_CORE} <= os.sched_getaffinity(0):
         sys.exit("this benchmark needs cores 0 and 1: one for the server, one for the load")
 
@@ -43,10 +48,13 @@ def pin(pid: int, *cores: int) -> None:
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:
-    """CPU time that living processes have used in all, to a hundredth of a second."""
+    """CPU time that processes have used in all, to a hundredth of a second; those that have ended count nothing."""
     total = 0
     for pid in pids:
-        text = Path(f"/proc/{pid}/stat").read_text()
+        try:
+            text = Path(f"/proc/{pid}/stat").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
         fields = text[text.rindex(")") + 2 :].split()
         total += int(fields[11]) + int(fields[12])
     return total * _TICK_S

@@ -1,4 +1,4 @@
-"""A real platform in a home of its own: `bms up`, the digits model pushed and deployed, everything by its own commands."""
+"""A real platform in a home of its own: `bms up`, the digits model pushed and deployed."""
 
 import os
 import shutil
@@ -16,7 +16,6 @@ from bms.app.home import Home
 from bms.app.memory import Resident, resident
 from bms.sdk import Client
 from bms.sdk.deployments import DeploymentSpec, Target
-
 from measuring.machine import ROOT
 
 DIGITS = ROOT / "tests" / "data" / "digits.onnx"

@@ -36,7 +36,9 @@ def _numbers() -> list[float]:
 
 def oip_json(port: int, key: str, model: str = "digits") -> Target:
     body = json.dumps({"inputs": [{"name": "x", "shape": [1, 64], "datatype": "FP32", "data": _numbers()}]})
-    return Target(port, f"/v2/models/{model}/infer", {**_bearer(key), "content-type": "application/json"}, body.encode())
+    return Target(
+        port, f"/v2/models/{model}/infer", {**_bearer(key), "content-type": "application/json"}, body.encode()
+    )
 
 
 def tfs_json(port: int, key: str, model: str = "digits") -> Target:
@@ -49,7 +51,9 @@ def oip_binary(port: int, key: str, model: str = "digits") -> Target:
     described = {"name": "x", "shape": [1, 64], "datatype": "FP32", "parameters": {"binary_data_size": len(raw)}}
     head = json.dumps({"inputs": [described], "parameters": {"binary_data_output": True}}).encode()
     headers = {**_bearer(key), "inference-header-content-length": str(len(head))}
-    return Target(port, f"/v2/models/{model}/infer", {**headers, "content-type": "application/octet-stream"}, head + raw)
+    return Target(
+        port, f"/v2/models/{model}/infer", {**headers, "content-type": "application/octet-stream"}, head + raw
+    )
 
 
 def expected() -> npt.NDArray[np.float32]:

@@ -21,7 +21,14 @@ class FastApi:
         self._python = environment("fastapi", REQUIREMENTS)
         port = free_port()
         os.environ["MODEL"] = str(DIGITS)
-        command = [str(self._python), "-m", "uvicorn", "fastapi_app:app", "--app-dir", str(Path(__file__).parent / "apps")]
+        command = [
+            str(self._python),
+            "-m",
+            "uvicorn",
+            "fastapi_app:app",
+            "--app-dir",
+            str(Path(__file__).parent / "apps"),
+        ]
         command += ["--port", str(port), "--log-level", "error", "--no-access-log", "--loop", "uvloop"]
         self._server = Server([*command, "--http", "httptools"], port, self.name)
 

@@ -59,7 +59,7 @@ def test_model_servers_end_with_it_and_come_back_with_it(tmp_path: Path) -> None
     with platform.client() as client:
         push(client, "digits")
         deploy(client, "digits", "digits", Target(version=1), replicas=2)
-    assert sum("model_server" in command for command in platform.processes().values()) == 2
+    assert sum("bms.app.model_server" in command for command in platform.processes().values()) == 2
     platform.down()
     assert platform.up().status == 0
     try:
@@ -208,7 +208,7 @@ def test_nothing_of_it_is_open_but_one_port_of_this_machine_alone(platform: Whol
         push(client, "open")
         deploy(client, "open", "open", Target(version=1))
     pids = platform.processes()
-    assert any("model_server" in command for command in pids.values())
+    assert any("bms.app.model_server" in command for command in pids.values())
     listening = {address for pid in pids for address in listened_on(pid)}
     assert listening == {f"127.0.0.1:{platform.port}"}
 

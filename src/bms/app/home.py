@@ -68,6 +68,10 @@ class Home:
     def journal(self, slot: int) -> Path:
         return self.root / "journal" / str(slot)
 
+    def snapshot(self, slot: int) -> Path:
+        """What gateway `slot` routes by when control is away; it writes it as soon as it has heard of control."""
+        return self.journal(slot) / "snapshot"
+
     def prepare(self) -> None:
         """Makes what is missing. Raises Refusal when the disk won't have it, or it is a newer version's."""
         try:

@@ -149,13 +149,21 @@ class Supervisor:
     async def _announce(self, on_ready: Callable[[Ready], None]) -> None:
         host, port = self._listening.getsockname()[:2]
         while True:
-            if await listens(self._home.sockets / CONTROL_SOCKET) and await answers_ready(host, port):
+            if (
+                await listens(self._home.sockets / CONTROL_SOCKET)
+                and self._all_know()
+                and await answers_ready(host, port)
+            ):
                 break
             await asyncio.sleep(READY_POLL_S)
         self._was_ready = True
         endpoint = {"url": self._url, "pid": self._own_pid()}
         write_private(self._home.endpoint, msgspec.json.encode(endpoint))
         on_ready(Ready(self._url, time.monotonic() - self._begun))
+
+    def _all_know(self) -> bool:
+        """Whether every gateway has a snapshot: who asks on the shared socket hears of any one of them alone."""
+        return all(self._home.snapshot(slot).exists() for slot in range(self._settings.gateways))
 
     async def _cap_logs(self) -> None:
         while True:

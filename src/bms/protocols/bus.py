@@ -6,7 +6,8 @@ and ships usage events; control acknowledges the highest sequence number it has 
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -67,8 +68,25 @@ FromGateway = Hello | Applied | UsageBatch | ReplicaDown | GatewayStats
 ToGateway = SnapshotUpdate | UsageAck
 
 _encode = msgspec.msgpack.Encoder().encode
-from_gateway = msgspec.msgpack.Decoder(FromGateway)
-to_gateway = msgspec.msgpack.Decoder(ToGateway)
+M = TypeVar("M")
+
+
+class MessageDecoder(Generic[M]):
+    """Decodes bodies of one direction."""
+
+    def __init__(self, kind: object) -> None:
+        self._decode: Callable[[bytes], M] = msgspec.msgpack.Decoder(kind).decode
+
+    def decode(self, body: bytes) -> M:
+        """Raises msgspec.DecodeError, also for text that is not UTF-8, which msgspec itself lets pass."""
+        try:
+            return self._decode(body)
+        except UnicodeDecodeError as error:
+            raise msgspec.DecodeError(f"text that is not UTF-8: {error}") from None
+
+
+from_gateway: MessageDecoder[FromGateway] = MessageDecoder(FromGateway)
+to_gateway: MessageDecoder[ToGateway] = MessageDecoder(ToGateway)
 
 
 def encode(message: FromGateway | ToGateway) -> bytes:

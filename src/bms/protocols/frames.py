@@ -14,13 +14,14 @@ All integers little-endian. Tensors are row-major little-endian, BYTES elements 
 import struct
 from collections.abc import Iterator
 from enum import IntEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from bms.core.errors import InvalidArgument
 from bms.core.tensor import Tensor, dtype_of, from_raw, to_raw
 
+M = TypeVar("M")
 HEADER = struct.Struct("<QIB3xQ")
 MAX_BODY = 1 << 31
 
@@ -106,17 +107,17 @@ def encode_plain(kind: Kind, id: int = 0, meta: bytes = b"") -> bytes:
 
 def decode_infer(frame: Frame) -> tuple[InferMeta, list[Tensor]]:
     """Raises InvalidArgument (from_raw) or msgspec.DecodeError for a frame that contradicts itself."""
-    meta = _infer.decode(frame.meta)
+    meta = _meta(_infer, frame)
     return meta, _tensors(meta.tensors, frame.raw)
 
 
 def decode_answer(frame: Frame) -> tuple[AnswerMeta, list[Tensor]]:
-    meta = _answer.decode(frame.meta)
+    meta = _meta(_answer, frame)
     return meta, _tensors(meta.tensors, frame.raw)
 
 
 def decode_error(frame: Frame) -> ErrorMeta:
-    return _error.decode(frame.meta)
+    return _meta(_error, frame)
 
 
 class FrameReader:
@@ -146,6 +147,13 @@ class FrameReader:
         if at:
             self._buffer = bytearray(view[at:])
         return iter(frames)
+
+
+def _meta(decoder: msgspec.msgpack.Decoder[M], frame: Frame) -> M:
+    try:
+        return decoder.decode(frame.meta)
+    except UnicodeDecodeError as error:  # which msgspec lets pass
+        raise msgspec.DecodeError(f"text that is not UTF-8: {error}") from None
 
 
 def _describe(

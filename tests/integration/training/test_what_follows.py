@@ -118,7 +118,14 @@ async def test_a_version_whose_verification_fails_is_rejected_with_the_reason(pl
 
 
 @pytest.mark.parametrize(
-    "output", [None, {"model/m.skops": b"x"}, {"version.json": b"{"}, {"version.json": b'{"runtime":"sklearn"}'}]
+    "output",
+    [
+        None,
+        {"model/m.skops": b"x"},
+        {"version.json": b"{"},
+        {"version.json": b'{"runtime":"\xff"}', "model/m.skops": b"x"},
+        {"version.json": b'{"runtime":"sklearn"}'},
+    ],
 )
 async def test_a_training_that_left_no_model_or_card_registers_nothing(
     played: Played, output: dict[str, bytes] | None

@@ -112,5 +112,5 @@ class LocalAttemptFiles:
             raise DataLoss(f"its result has over {MAX_RESULT} bytes: put large things into files of its output")
         try:
             return msgspec.json.decode(content, type=JobResult)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise DataLoss(f"its result can't be read: {error}") from error

@@ -30,7 +30,7 @@ def scan(data: bytes, limit: int) -> Scan:
         length, checksum = HEADER.unpack_from(data, at)
         start = at + HEADER.size
         record = data[start : start + length]
-        if length > MAX_RECORD or len(record) < length or zlib.crc32(record) != checksum:
+        if not 0 < length <= MAX_RECORD or len(record) < length or zlib.crc32(record) != checksum:  # zeros: a torn tail
             return Scan(records, at, True)
         records.append(record)
         at = start + length

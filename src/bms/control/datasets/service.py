@@ -151,7 +151,7 @@ class DatasetService:
         content = b"".join([chunk async for chunk in self._objects.read(tenant, entry.digest)])
         try:
             return msgspec.json.decode(content, type=dict[str, object])
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise DataLoss(f"the statistics of {name}@{number} can't be read: {error}") from error
 
     async def references(self, tenant: str) -> frozenset[str]:

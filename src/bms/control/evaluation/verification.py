@@ -38,12 +38,16 @@ class Verification:
         version = await self._models.version_by_id(job.tenant, job.spec.subject)
         if version.state != "verifying":
             return
-        if job.state == "succeeded":
-            report = msgspec.convert(job.report, VerifyReport)
-            await self._models.accept_version(job.tenant, version.id, report)
-        else:
+        if job.state != "succeeded":
             reason = job.error or f"its verification ended as {job.state}"
             await self._models.reject_version(job.tenant, version.id, reason)
+            return
+        try:
+            report = msgspec.convert(job.report, VerifyReport)
+        except msgspec.ValidationError as error:  # an allowed pickle may have written anything in its process
+            await self._models.reject_version(job.tenant, version.id, f"its verification left no report: {error}")
+            return
+        await self._models.accept_version(job.tenant, version.id, report)
 
 
 def _job(version: Version) -> JobSpec:

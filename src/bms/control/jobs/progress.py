@@ -18,7 +18,7 @@ def parse_lines(data: bytes) -> list[JobEvent]:
     for line in data.splitlines():
         try:
             event = _EVENT.decode(line)
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             continue
         events.append(
             JobEvent(

@@ -56,6 +56,8 @@ class Reactions:
                     log.error("event %d (%s) given up after %d tries: %s", number, event.name, MAX_TRIES, error)
                 except BmsError as error:
                     log.error("event %d (%s) could not be handled: %s", number, event.name, error.message)
+                except Exception:  # what a tenant's process wrote must not stop what follows from others' events
+                    log.exception("event %d (%s) could not be handled", number, event.name)
             self._tries = 0
             await self._positions.keep(self._reader, number)
             done = number

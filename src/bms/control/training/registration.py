@@ -71,6 +71,6 @@ class Registration:
                 chunks = [chunk async for chunk in self._objects.read(job.tenant, file.digest)]
                 try:
                     return msgspec.json.decode(b"".join(chunks), type=MadeVersion)
-                except msgspec.DecodeError as error:
+                except (msgspec.DecodeError, UnicodeDecodeError) as error:
                     raise InvalidArgument(f"output/{CARD} is not a version's card: {error}") from error
         raise InvalidArgument(f"it left no output/{CARD}: write at least {{'runtime': ...}} there")

@@ -17,7 +17,7 @@ from bms.serving.traffic.rate import RateLimits
 from bms.serving.traffic.snapshot_index import SnapshotIndex
 from bms.serving.traffic.split import choose_version, find_route
 from bms.web.inference.compression import inflate
-from bms.web.inference.exchange import Exchange
+from bms.web.inference.exchange import Exchange, Settlement
 from bms.web.inference.limits import HttpLimits
 from bms.web.inference.metrics import Metrics
 from bms.web.inference.paths import Operation
@@ -45,21 +45,21 @@ class InferenceDoor:
         random: Callable[[], float],
     ) -> None:
         self._index = index
-        self.dispatcher = dispatcher
-        self.turn = turn
-        self.metrics = metrics
+        self._dispatcher = dispatcher
+        self._metrics = metrics
         self.admission = Admission()
+        self._settlement = Settlement(self.admission, metrics, turn, unix_ns)
         self.rates = RateLimits()
         self._keys = KeyCheck()
         self._limits = limits
         self._monotonic = monotonic
-        self.unix_ns = unix_ns
+        self._unix_ns = unix_ns
         self._random = random
 
     def authenticate(self, request: Request) -> KeyEntry:
         """The key a request comes with. Raises Unauthenticated or PermissionDenied."""
         fields = request.fields
-        return self._keys.check(self._index(), fields.get(b"authorization"), fields.get(b"x-api-key"), self.unix_ns())
+        return self._keys.check(self._index(), fields.get(b"authorization"), fields.get(b"x-api-key"), self._unix_ns())
 
     def open(self, request: Request) -> None:
         """Refuses by the head alone what can be: overload and strangers are cheapest turned away here."""
@@ -72,7 +72,7 @@ class InferenceDoor:
         try:
             self._dispatch(request, began)
         except BmsError as error:
-            self.metrics.refused(error.http_status)
+            self._metrics.refused(error.http_status)
             request.connection.respond_error(request, error)
 
     def body(self, request: Request, chunk: bytes) -> None:
@@ -101,11 +101,20 @@ class InferenceDoor:
         if infer.timeout_s is not None or b"x-request-timeout" in request.fields:
             timeout = self._timeout(request, infer.timeout_s, timeout)
         exchange = Exchange(
-            self, request, key, operation.action, decoded, route, version, self._monotonic() + timeout, began
+            self._dispatcher,
+            self._settlement,
+            request,
+            key,
+            operation.action,
+            decoded,
+            route,
+            version,
+            self._monotonic() + timeout,
+            began,
         )
         self.admission.enter(entry)
         try:
-            self.dispatcher.send(exchange)
+            self._dispatcher.send(exchange)
         except BmsError:
             self.admission.leave(entry)
             raise

@@ -1,8 +1,9 @@
 """One dispatched inference request: what its client is owed, and what the books are."""
 
 import logging
+from collections.abc import Callable
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from bms.core.errors import BmsError, Cancelled, Internal, Unimplemented
 from bms.core.inference import InferResponse
@@ -13,17 +14,26 @@ from bms.protocols.frames import AnswerMeta
 from bms.protocols.oip import encode_infer
 from bms.protocols.tfserving import encode_predict
 from bms.protocols.tfserving_examples import encode_classify, encode_regress
-from bms.serving.traffic.dispatcher import Call
+from bms.serving.traffic.admission import Admission
+from bms.serving.traffic.dispatcher import Call, Dispatcher
 from bms.serving.traffic.snapshot_index import Route
 from bms.web.inference.answers import JSON, error_headers, plain_error
+from bms.web.inference.metrics import Metrics
 from bms.web.inference.paths import Action
 from bms.web.inference.request import Request
-
-if TYPE_CHECKING:
-    from bms.web.inference.door import InferenceDoor
+from bms.web.inference.turn import Turn
 
 log = logging.getLogger(__name__)
 _BINARY = b"application/octet-stream"
+
+
+class Settlement(NamedTuple):
+    """Where an exchange ends: what it held is freed, counted, booked and answered. `unix_ns` is the time now."""
+
+    admission: Admission
+    metrics: Metrics
+    turn: Turn
+    unix_ns: Callable[[], int]
 
 
 class Exchange(Call):
@@ -33,7 +43,8 @@ class Exchange(Call):
 
     def __init__(
         self,
-        door: "InferenceDoor",
+        dispatcher: Dispatcher,
+        settlement: Settlement,
         http: Request,
         key: KeyEntry,
         action: Action | None,
@@ -43,8 +54,8 @@ class Exchange(Call):
         deadline: float,
         began: float,
     ) -> None:
-        super().__init__(door.dispatcher, decoded.request, route, version, deadline)
-        self._door = door
+        super().__init__(dispatcher, decoded.request, route, version, deadline)
+        self._settlement = settlement
         self._http = http
         self._key = key
         self._action = action
@@ -71,7 +82,7 @@ class Exchange(Call):
         now = perf_counter()
         queue, compute = meta.queue_ns * 1e-9, meta.compute_ns * 1e-9
         parsed, began = self._parsed, self._began
-        self._door.metrics.stages.observe(
+        self._settlement.metrics.stages.observe(
             (parsed - began, queue, compute, came - parsed - queue - compute, now - came, now - began)
         )
         self._end(200, body, headers, meta.compute_ns, content_type)
@@ -116,12 +127,13 @@ class Exchange(Call):
         if self._done:
             return
         self._done = True
-        door, http, entry, number = self._door, self._http, self.route.entry, self.version.number
+        http, entry, number = self._http, self.route.entry, self.version.number
+        admission, metrics, turn, unix_ns = self._settlement
         http.state = None  # no cycle is left for the collector
-        door.admission.leave(entry)
-        door.metrics.answered(entry.id, number, status)
+        admission.leave(entry)
+        metrics.answered(entry.id, number, status)
         usage = (
-            door.unix_ns(),
+            unix_ns(),
             entry.tenant,
             self._key.id,
             entry.id,
@@ -134,4 +146,4 @@ class Exchange(Call):
             len(body),
             compute_ns,
         )
-        door.turn.add(usage, None if gone else http, status, body, headers, content_type)
+        turn.add(usage, None if gone else http, status, body, headers, content_type)

@@ -1,13 +1,10 @@
 """One HTTP request as it comes in, and the port of whoever handles it."""
 
 import re
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from bms.core.errors import BmsError
 from bms.web.inference.framing import Header
-
-if TYPE_CHECKING:
-    from bms.web.inference.connection import HttpConnection
 
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 
@@ -38,6 +35,48 @@ class Handler(Protocol):
         ...
 
 
+class Answerer(Protocol):
+    """The client's connection, as handlers use it. Nothing is written once the client is gone."""
+
+    def respond(self, request: "Request", status: int, content_type: bytes, body: bytes, headers: bytes = b"") -> None:
+        """The whole answer; `headers` are whole lines."""
+        ...
+
+    def respond_error(self, request: "Request", error: BmsError, headers: bytes = b"") -> None:
+        """The whole answer, in the dialect of the request's path."""
+        ...
+
+    def begin_stream(self, request: "Request", status: int, headers: bytes, length: int | None) -> None:
+        """The head of an answer that comes in pieces: `length` bytes in all, None where nobody knows yet."""
+        ...
+
+    def stream(self, request: "Request", data: bytes) -> None: ...
+
+    def end_stream(self, request: "Request") -> None: ...
+
+    def abort(self) -> None:
+        """Ends the connection without an end of the answer, so that the client sees it is not whole."""
+        ...
+
+    def hold(self, yes: bool) -> None:
+        """Reads no more of the body until told so: whoever takes it is slower than the client."""
+        ...
+
+    def continue_(self, request: "Request") -> None:
+        """The client that waits to be asked for its body is asked."""
+        ...
+
+    @property
+    def peer(self) -> str:
+        """The client's address."""
+        ...
+
+    @property
+    def slow_writer(self) -> bool:
+        """Whether the client takes the answer too slowly now."""
+        ...
+
+
 class Request:
     """Mutable, without ceremony: it is made once per request on the hot path."""
 
@@ -58,7 +97,7 @@ class Request:
     state: object = None  # the handler's own
 
     def __init__(
-        self, connection: "HttpConnection", method: bytes, target: bytes, version: str, headers: list[Header]
+        self, connection: "Answerer", method: bytes, target: bytes, version: str, headers: list[Header]
     ) -> None:
         self.connection = connection
         self.method = method
@@ -73,6 +112,6 @@ class Request:
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-def request_id(given: bytes | None, fresh: bytes) -> bytes:
-    """The client's own id where it is printable and short, else the fresh one."""
-    return given if given is not None and _REQUEST_ID.fullmatch(given) else fresh
+def request_id(given: bytes | None) -> bytes | None:
+    """The client's own id where it is printable and short."""
+    return given if given is not None and _REQUEST_ID.fullmatch(given) else None

@@ -1,0 +1,165 @@
+"""From a client's bytes to requests: parsed by httptools, and bounded in everything a client could fill us with."""
+
+from typing import Literal, Protocol
+
+import httptools
+
+from bms.core.errors import BmsError, DeadlineExceeded, InvalidArgument
+from bms.web.inference.framing import Header, HeaderTooLarge, check_body_size, frame
+from bms.web.inference.limits import HttpLimits
+from bms.web.inference.request import Answerer, Request
+
+DRAINED = 256 << 10  # a body that nobody wants is read and dropped up to this size, to keep the connection
+_CHUNK_OVERHEAD = 64 << 10
+Phase = Literal["idle", "head", "body"]
+
+
+class RequestTimeout(DeadlineExceeded):
+    """408: the client sends too slowly."""
+
+    http_status = 408
+
+
+class Receiver(Answerer, Protocol):
+    """Who the requests are for: the connection."""
+
+    def opened(self, request: Request) -> None:
+        """A head is whole and means one thing. Raises BmsError to refuse the request, and only it."""
+        ...
+
+    def unreadable(self, request: Request, error: BmsError) -> None:
+        """The head is whole and cannot be believed; nothing after it is read."""
+        ...
+
+
+class RequestReader:
+    """Feeds a connection with its requests. `request` is the one whose body comes in now; `phase` lasts since `since`,
+    in the same seconds that `feed` is given."""
+
+    def __init__(self, receiver: Receiver, limits: HttpLimits, now: float) -> None:
+        self._receiver = receiver
+        self._limits = limits
+        self._parser = httptools.HttpRequestParser(self)
+        self._url = b""
+        self._headers: list[Header] = []
+        self._fed = 0  # bytes of a head or chunked body that is not whole yet, those being fed now included
+        self._latest = 0  # bytes being fed now
+        self._now = now
+        self.request: Request | None = None
+        self.phase: Phase = "idle"
+        self.since = now
+        self.deaf = False  # nothing more is read as requests
+
+    def feed(self, data: bytes, now: float) -> bool:
+        """False when the client is not read any further. Raises BmsError when these bytes cannot be read either."""
+        self._now = now
+        if self.phase == "idle":
+            self.phase, self.since, self._fed = "head", now, 0
+        self._latest = len(data)
+        self._fed += self._latest
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self.deaf = True  # we stay with HTTP/1.1, and what follows is in a protocol we do not speak
+        except httptools.HttpParserError as error:
+            raise InvalidArgument(f"this is not HTTP/1.1 as it should be: {error}") from None
+        self._check_fed()
+        return not self.deaf
+
+    def late(self, now: float) -> RequestTimeout | None:
+        """What to tell a client that took too long for its head or body."""
+        limits, waited = self._limits, now - self.since
+        if self.phase == "head" and waited > limits.header_timeout_s:
+            return RequestTimeout("the head of the request did not come in time")
+        if self.phase == "body" and self.request is not None:
+            allowed = limits.body_timeout_s + self.request.size / limits.body_bytes_per_s
+            if waited > allowed:
+                return RequestTimeout("the body of the request did not come in time")
+        return None
+
+    # --- what the parser tells ---
+
+    def on_url(self, url: bytes) -> None:
+        if self.phase == "idle":  # behind another request, in the same bytes
+            self.phase, self.since = "head", self._now
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        parser, receiver = self._parser, self._receiver
+        headers, self._headers = self._headers, []  # trailers go to the new list, and nowhere from there
+        self.request = request = Request(receiver, parser.get_method(), self._url, parser.get_http_version(), headers)
+        self._url = b""
+        self.phase, self.since = "body", self._now
+        if self.deaf:
+            return
+        if not parser.should_keep_alive():
+            request.keep_alive = False
+        try:
+            self._check_size(request)
+            frame(request, self._limits)
+        except BmsError as error:
+            self.deaf = True
+            receiver.unreadable(request, error)
+            return
+        try:
+            receiver.opened(request)
+            if request.length and request.handler is not None and request.handler.whole_body:
+                check_body_size(request.length, self._limits)
+        except BmsError as error:
+            request.refusal, request.discard = error, True
+
+    def on_body(self, chunk: bytes) -> None:
+        request = self.request
+        if request is None or self.deaf:
+            return
+        request.size += len(chunk)
+        if request.discard:
+            if request.size > DRAINED:
+                request.keep_alive = False
+            return
+        handler = request.handler
+        if request.started and handler is not None:
+            handler.body(request, chunk)
+            return
+        request.chunks.append(chunk)
+        if request.size > self._limits.body_bytes and handler is not None and handler.whole_body:
+            request.chunks.clear()
+            request.discard = True
+            try:
+                check_body_size(request.size, self._limits)
+            except BmsError as error:
+                request.refusal = error
+
+    def on_message_complete(self) -> None:
+        request, self.request = self.request, None
+        self.phase, self.since, self._fed = "idle", self._now, self._latest
+        if self._headers:
+            self._headers = []  # trailers, which must not become headers of the next request
+        if request is None or self.deaf:
+            return
+        request.complete = True
+        if request.started and not request.discard and request.handler is not None:
+            request.handler.end(request)
+
+    def _check_fed(self) -> None:
+        """Raises where what is not whole yet has grown too large; the latest bytes may have begun with other things."""
+        phase, request, latest = self.phase, self.request, self._latest
+        if phase == "head" and self._fed - latest > self._limits.header_bytes:
+            raise HeaderTooLarge(f"the head is larger than {self._limits.header_bytes} bytes")
+        chunked = phase == "body" and request is not None and request.length is None
+        if chunked and request is not None and self._fed - latest > request.size * 8 + _CHUNK_OVERHEAD:
+            raise InvalidArgument("the chunks of this body are nearly all frame and no content")
+
+    def _check_size(self, request: Request) -> None:
+        limits = self._limits
+        if self._fed <= limits.target_bytes and self._fed <= limits.header_bytes:
+            return  # the head is a part of that
+        size = sum(len(name) + len(value) + 4 for name, value in request.headers)
+        if size > limits.header_bytes or len(request.target) > limits.target_bytes:
+            raise HeaderTooLarge(
+                f"the head is too large: {limits.target_bytes} bytes of target and {limits.header_bytes} bytes of "
+                "headers are taken"
+            )
