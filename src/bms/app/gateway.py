@@ -55,6 +55,7 @@ class Gateway:
         self._source = new_id("gw")
         self._index = SnapshotIndex()
         self._ready = False
+        self._watching = False  # the deadlines of calls
         self._first_word = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         directory = Path(config.directory)
@@ -64,9 +65,7 @@ class Gateway:
         self._shipper = Shipper(self._journal, self._bus.send_usage)
         self._keeper = StateKeeper(state, lambda: self._index.state())
         self._table = ReplicaTable(self._connect)
-        self._dispatcher = Dispatcher(
-            self._table, self._current, time.monotonic, random.random, lambda: self._watch_deadlines()
-        )
+        self._dispatcher = Dispatcher(self._table, self._current, time.monotonic, random.random, self._watch_deadlines)
         metrics = Metrics(config.slot)
         turn = Turn(self._journal)
         self._door = InferenceDoor(
@@ -117,6 +116,7 @@ class Gateway:
         server = await self._loop.create_server(self._site.connection, sock=listening, backlog=4096)
         gc.collect()
         gc.freeze()
+        gc.set_threshold(20_000, 50, 50)  # requests leave no cycles: looking for some costs more than it finds
         log.info("gateway %d accepts, source %s, revision %d", self._config.slot, self._source, self._index.revision)
         await stop.wait()
         server.close()
@@ -178,11 +178,14 @@ class Gateway:
         self._bus.send(ReplicaDown(replica))
 
     def _watch_deadlines(self) -> None:
-        self._loop.call_later(_DEADLINE_TICK_S, self._expire)
+        if not self._watching:
+            self._watching = True
+            self._loop.call_later(_DEADLINE_TICK_S, self._expire)
 
     def _expire(self) -> None:
-        self._dispatcher.expire()
-        if self._dispatcher.active:
+        self._watching = bool(self._dispatcher.active)
+        if self._watching:
+            self._dispatcher.expire()
             self._loop.call_later(_DEADLINE_TICK_S, self._expire)
 
     def _start(self, *parts: Coroutine[None, None, None]) -> None:

@@ -69,6 +69,7 @@ class Shipper:
                 self._look_back = not await self._ship_former_lives()
             if not await self._ship_own():
                 await self._work.wait()
+            if self.unshipped < self._batch:  # a commit costs control as much for one event as for many
                 self._work.clear()
                 await asyncio.sleep(self._gather_s)
 

@@ -99,7 +99,8 @@ def _judge(
     answering = [one for one in traffic if one.ready]
     waiting = _waiting(desired, route, replicas, now)
     if not answering:
-        return ("failing" if _any_failed(desired, replicas) else "starting"), waiting or "nothing is ready yet"
+        failing = _any_failed(desired, replicas) and not _replaced(desired, replicas)
+        return ("failing" if failing else "starting"), waiting or "nothing is ready yet"
     who = " and ".join(f"version {one.version}" for one in answering)
     if waiting:
         state: DeploymentState = "degraded" if _any_failed(desired, replicas) else "rolling"
@@ -149,6 +150,13 @@ def _any_failed(desired: Desired, replicas: Sequence[Replica]) -> bool:
         or desired.problems
         or any(_last_failure(desired, version, replicas) for version in desired.versions)
     )
+
+
+def _replaced(desired: Desired, replicas: Sequence[Replica]) -> bool:
+    """Whether all that failed is replicas that had served, such as before a restart, whose next ones start already."""
+    starting = {replica.version for replica in replicas if replica.state == "starting"}
+    failures = [one for version in desired.versions if (one := _last_failure(desired, version, replicas))]
+    return bool(failures) and all(one.ready_at is not None and one.version in starting for one in failures)
 
 
 def _ready(replicas: Sequence[Replica], version: int) -> int:

@@ -88,6 +88,11 @@ class Dispatcher:
                 f"no replica of version {call.version.number} of {call.route.entry.name!r} can be reached: come again",
                 retry_after_s=1.0,
             )
+        request = call.request
+        left = call.deadline - self._monotonic()
+        call.frame = replica.link.infer(
+            call, request.signature or "", request.inputs, max(1, int(left * 1e6)), request.outputs
+        )
         if not call.attempts:
             self._budget.earn()
         call.attempts += 1
@@ -96,11 +101,6 @@ class Dispatcher:
         if not self.active:
             self._watch()
         self.active.add(call)
-        request = call.request
-        left = call.deadline - self._monotonic()
-        call.frame = replica.link.infer(
-            call, request.signature or "", request.inputs, max(1, int(left * 1e6)), request.outputs
-        )
 
     def cancel(self, call: Call) -> None:
         """The caller is gone, or got its answer otherwise: the replica may stop, and nothing more is reported."""

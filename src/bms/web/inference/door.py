@@ -1,9 +1,10 @@
 """Inference requests from the head to the hand-over to a replica: who, how fast, which version, what."""
 
+import logging
 from collections.abc import Callable
 from time import perf_counter
 
-from bms.core.errors import BmsError, InvalidArgument
+from bms.core.errors import BmsError, Internal, InvalidArgument
 from bms.core.inference import Verb
 from bms.core.snapshot import KeyEntry, ServedVersion
 from bms.protocols import oip, tfserving
@@ -24,6 +25,7 @@ from bms.web.inference.paths import Operation
 from bms.web.inference.request import Request
 from bms.web.inference.turn import Turn
 
+log = logging.getLogger(__name__)
 _IMAGES = (b"image/png", b"image/jpeg")
 
 
@@ -72,8 +74,10 @@ class InferenceDoor:
         try:
             self._dispatch(request, began)
         except BmsError as error:
-            self._metrics.refused(error.http_status)
-            request.connection.respond_error(request, error)
+            self._refuse(request, error)
+        except Exception:
+            log.exception("request %s could not be dispatched", request.id.decode("ascii"))
+            self._refuse(request, Internal("this request met a defect of ours: tell the operator its x-request-id"))
 
     def body(self, request: Request, chunk: bytes) -> None:
         raise AssertionError("a whole body has no more")
@@ -87,6 +91,10 @@ class InferenceDoor:
 
     def writable(self, request: Request, yes: bool) -> None:
         """Nothing to do: an answer is written in one piece."""
+
+    def _refuse(self, request: Request, error: BmsError) -> None:
+        self._metrics.refused(error.http_status)
+        request.connection.respond_error(request, error)
 
     def _dispatch(self, request: Request, began: float) -> None:
         operation, key = request.operation, request.caller
@@ -115,7 +123,7 @@ class InferenceDoor:
         self.admission.enter(entry)
         try:
             self._dispatcher.send(exchange)
-        except BmsError:
+        except Exception:
             self.admission.leave(entry)
             raise
         request.state = exchange

@@ -85,6 +85,14 @@ def test_a_lost_replica_is_seen(world: World) -> None:
     assert status(world).state == "serving"
 
 
+def test_one_whose_only_replica_is_being_replaced_is_starting(world: World) -> None:
+    world.end("r1", exit_code=-15)
+    world.step()
+    assert status(world).state == "starting"
+    world.settle()
+    assert status(world).state == "serving"
+
+
 def test_what_is_not_at_strength_yet_but_never_failed_is_on_its_way(world: World) -> None:
     world.want(replicas=2)
     world.step()
