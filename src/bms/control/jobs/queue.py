@@ -18,7 +18,23 @@ def too_large(job: Job, capacity: Capacity) -> str:
 def next_to_start(queued: Sequence[Job], active: Sequence[Job], capacity: Capacity) -> list[Job]:
     """The jobs of `queued` (all due) to start beside the `active` ones, in order.
 
-    The tenant with the fewest active jobs comes first, the one whose oldest job waits longest on a tie. Where
+    The platform's own tasks and users' code go in lanes of their own, each with the whole capacity (cores are
+    shared, memory is a limit and no reservation): a training of days must not hold up every tenant's uploads,
+    which wait for a verification of a second.
+    """
+    return [job for tasks in (True, False) for job in _lane(_lane_of(queued, tasks), _lane_of(active, tasks), capacity)]
+
+
+def _is_task(job: Job) -> bool:
+    return job.spec.code is None
+
+
+def _lane_of(jobs: Sequence[Job], tasks: bool) -> list[Job]:
+    return [job for job in jobs if _is_task(job) == tasks]
+
+
+def _lane(queued: Sequence[Job], active: Sequence[Job], capacity: Capacity) -> list[Job]:
+    """The tenant with the fewest active jobs comes first, the one whose oldest job waits longest on a tie. Where
     that job finds no room, nothing smaller overtakes it: else a large one might wait for ever.
     """
     waiting: dict[str, list[Job]] = {}

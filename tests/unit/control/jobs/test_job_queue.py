@@ -56,3 +56,14 @@ def test_more_cores_than_there_are_means_running_alone_but_more_memory_is_refuse
     assert next_to_start([at(1, cpu=8)], [at(0)], room) == []
     assert too_large(at(1, cpu=8), room) == ""
     assert "asks for 8.6 GB of memory, jobs have 4.3 GB" in too_large(at(1, memory=8 << 30), room)
+
+
+def test_users_code_never_holds_up_the_platforms_own_tasks() -> None:
+    def training(second: int) -> Job:
+        code = {"code": "sha256:" + "0" * 64, "resources": Resources(cpu=1, memory=1 << 30)}
+        return job(f"train-{second}", created_at=START + timedelta(seconds=second), spec=code)
+
+    room = Capacity(jobs=1, cpu=1, memory=1 << 50)
+    assert ids(next_to_start([training(1), at(2)], [training(0)], room)) == ["acme-2"]
+    assert ids(next_to_start([training(1), at(2)], [at(0)], room)) == ["train-1"]
+    assert ids(next_to_start([training(1), at(2)], [], room)) == ["acme-2", "train-1"]
