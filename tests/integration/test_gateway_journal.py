@@ -117,7 +117,7 @@ def test_a_directory_that_went_away_is_refused_and_not_forgotten(tmp_path: Path)
     assert [event.seq for event in events(tmp_path / "j")] == [1]
 
 
-@given(st.lists(st.binary(max_size=50), max_size=8), st.data())
+@given(st.lists(st.binary(min_size=1, max_size=50), max_size=8), st.data())
 def test_any_tail_that_is_torn_off_costs_only_the_record_it_is_in(records: list[bytes], data: st.DataObject) -> None:
     whole = b"".join(pack(record) for record in records)
     cut = data.draw(st.integers(0, len(whole)))
@@ -126,6 +126,10 @@ def test_any_tail_that_is_torn_off_costs_only_the_record_it_is_in(records: list[
     ends = [len(b"".join(pack(record) for record in records[:n])) for n in range(len(records) + 1)]
     assert found.end == max(end for end in ends if end <= cut)
     assert found.torn == (cut not in ends)
+
+
+def test_a_stretch_of_zeros_is_no_record() -> None:
+    assert scan(pack(b"a") + bytes(4096), 1000) == ([b"a"], len(pack(b"a")), True)
 
 
 @given(st.lists(st.binary(min_size=1, max_size=50), min_size=1, max_size=4), st.data())

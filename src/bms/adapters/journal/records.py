@@ -17,6 +17,7 @@ class Scan(NamedTuple):
 
 
 def pack(record: bytes) -> bytes:
+    """`record` is not empty: a stretch of zeros, as a crashed machine may leave, must not read as records."""
     return HEADER.pack(len(record), zlib.crc32(record)) + record
 
 
