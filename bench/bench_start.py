@@ -16,8 +16,8 @@ from measuring.report import Report, Spread
 from measuring.requests import oip_json
 from uv import find_uv_bin
 
-REPEATS = 2 if QUICK else 5
-SETTLE_S = 1.0 if QUICK else 4.0
+REPEATS = 2 if QUICK else 3
+SETTLE_S = 1.0 if QUICK else 3.0
 
 
 def main() -> int:

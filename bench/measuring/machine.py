@@ -11,6 +11,7 @@ from pathlib import Path
 
 SERVER_CORE, LOAD_CORE = 0, 1
 ROOT = Path(__file__).parents[2]
+DIGITS = ROOT / "tests" / "data" / "digits.onnx"
 QUICK = os.environ.get("BMS_BENCH_QUICK", "") not in ("", "0")
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 _BUSY = (0, 1, 2, 5, 6, 7)  # user, nice, system, irq, softirq, steal of a line of /proc/stat (proc(5))
@@ -79,7 +80,7 @@ class Strangers:
         return taken
 
 
-def wait_quiet(patience_s: float = 20.0, limit: float = 0.08) -> float:
+def wait_quiet(patience_s: float = 10.0, limit: float = 0.08) -> float:
     """Waits until others use less than `limit` of a core for half a second; what they used last, in cores."""
     end = time.monotonic() + patience_s
     while True:

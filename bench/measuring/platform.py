@@ -16,9 +16,9 @@ from bms.app.home import Home
 from bms.app.memory import Resident, resident
 from bms.sdk import Client
 from bms.sdk.deployments import DeploymentSpec, Target
-from measuring.machine import ROOT
+from measuring.machine import DIGITS
+from measuring.requests import oip_json
 
-DIGITS = ROOT / "tests" / "data" / "digits.onnx"
 BMS = Path(sys.executable).with_name("bms")
 READY_S = 30.0
 
@@ -116,6 +116,8 @@ class Platform:
         with self.client() as client:
             client.deployments.put(name, spec)
             client.deployments.wait_ready(name)
+        request = oip_json(self.port, self.key, name)  # the gateway may hear of it a moment after control says so
+        self.await_ok("POST", request.path, request.body, time.perf_counter())
 
     def processes(self) -> tuple[Resident, ...]:
         """Every process of the home, with its proportional memory."""

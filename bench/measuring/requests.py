@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from measuring.machine import ROOT
+from measuring.machine import DIGITS, ROOT
 
 
 class Target(NamedTuple):
@@ -59,8 +59,6 @@ def oip_binary(port: int, key: str, model: str = "digits") -> Target:
 def expected() -> npt.NDArray[np.float32]:
     """The probabilities, FP32 [10], that ONNX Runtime gives for the row as it is sent."""
     import onnxruntime
-
-    from measuring.platform import DIGITS
 
     session = onnxruntime.InferenceSession(str(DIGITS), providers=["CPUExecutionProvider"])
     answer = session.run(["probabilities"], {"x": np.array([_numbers()], dtype=np.float32)})[0][0]

@@ -5,7 +5,8 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from measuring.platform import DIGITS, free_port
+from measuring.machine import DIGITS
+from measuring.platform import free_port
 from measuring.requests import Target, oip_json
 
 from systems.environment import environment

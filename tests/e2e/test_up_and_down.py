@@ -30,6 +30,15 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholePlatform
         yield running
 
 
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[WholePlatform]:
+    """One that a test starts and stops itself; a test that fails in between leaves nothing running either."""
+    made = WholePlatform(tmp_path)
+    yield made
+    if made.home.exists():
+        made.bms("down")
+
+
 def ready(platform: WholePlatform) -> bool:
     try:
         return httpx.get(f"{platform.url}/v2/health/ready", timeout=5, trust_env=False).status_code == 200
@@ -37,42 +46,40 @@ def ready(platform: WholePlatform) -> bool:
         return False
 
 
-def test_it_is_ready_soon_and_ends_without_a_trace(tmp_path: Path) -> None:
-    platform = WholePlatform(tmp_path)
+def test_it_is_ready_soon_and_ends_without_a_trace(fresh: WholePlatform) -> None:
     for _ in range(2):  # once on a new home, once on one that is known
-        started = platform.up()
+        started = fresh.up()
         assert started.status == 0, started.errors
         told = READY.search(started.out)
         assert told is not None, started.out
-        assert told[1] == platform.url
+        assert told[1] == fresh.url
         assert float(told[2]) <= 10
-        assert ready(platform)
-        platform.down()
-        assert sorted(path.name for path in (platform.home / "journal" / "0").iterdir()) == ["snapshot"]
-    again = platform.bms("down")
-    assert (again.status, again.out) == (0, f"nothing ran on {platform.home}\n")
-    status = platform.bms("status")
+        assert ready(fresh)
+        fresh.down()
+        assert sorted(path.name for path in (fresh.home / "journal" / "0").iterdir()) == ["snapshot"]
+    again = fresh.bms("down")
+    assert (again.status, again.out) == (0, f"nothing ran on {fresh.home}\n")
+    status = fresh.bms("status")
     assert status.status == UNAVAILABLE
-    assert f"nothing runs on {platform.home}" in status.errors
+    assert f"nothing runs on {fresh.home}" in status.errors
 
 
-def test_model_servers_end_with_it_and_come_back_with_it(tmp_path: Path) -> None:
-    platform = WholePlatform(tmp_path)
-    assert platform.up().status == 0
-    with platform.client() as client:
+def test_model_servers_end_with_it_and_come_back_with_it(fresh: WholePlatform) -> None:
+    assert fresh.up().status == 0
+    with fresh.client() as client:
         push(client, "digits")
         deploy(client, "digits", "digits", Target(version=1), replicas=2)
-    assert sum("bms.app.model_server" in command for command in platform.processes().values()) == 2
-    platform.down()
-    assert platform.up().status == 0
+    assert sum("bms.app.model_server" in command for command in fresh.processes().values()) == 2
+    fresh.down()
+    assert fresh.up().status == 0
     try:
-        with platform.client() as client:
+        with fresh.client() as client:
             until(lambda: client.deployments.status("digits").state == "serving", "it serves again", 30)
             status = client.deployments.status("digits")
             assert len([one for one in status.replicas if one.state == "ready"]) == 2
             assert client.predict("digits", [[0.5] * 64]).version == 1
     finally:
-        platform.down()
+        fresh.down()
 
 
 def test_the_first_starts_admin_key_is_private_and_opens_everything(platform: WholePlatform) -> None:
@@ -103,36 +110,34 @@ def test_a_second_one_on_the_same_home_is_refused_and_disturbs_nothing(platform:
     assert ready(platform)
 
 
-def test_a_port_in_use_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
-    platform = WholePlatform(tmp_path)
+def test_a_port_in_use_is_refused_and_nothing_is_left(fresh: WholePlatform) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         for more in (("--detach",), ()):
-            refused = bms("up", "--home", str(platform.home), "--port", str(port), *more)
+            refused = bms("up", "--home", str(fresh.home), "--port", str(port), *more)
             assert refused.status == PORT_IN_USE
             assert f"port {port} on 127.0.0.1 is in use" in refused.errors
             assert "--port" in refused.errors
-    assert platform.left() == []
+    assert fresh.left() == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_one_in_the_foreground_ends_with_its_terminal_and_leaves_nothing(
-    tmp_path: Path, number: signal.Signals
+    fresh: WholePlatform, number: signal.Signals
 ) -> None:
-    platform = WholePlatform(tmp_path)
     process = subprocess.Popen(
-        [sys.executable, "-m", "bms.cli.main", "up", "--home", str(platform.home), "--port", "0"],
+        [sys.executable, "-m", "bms.cli.main", "up", "--home", str(fresh.home), "--port", "0"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "TMPDIR": str(platform.temporary)},
+        env={**os.environ, "TMPDIR": str(fresh.temporary)},
         start_new_session=True,  # a terminal's foreground group, which Ctrl-C goes to
     )
     try:
         assert process.stdout is not None
         assert READY.match(process.stdout.readline())
-        platform.port = int(platform.url.rpartition(":")[2])
-        with platform.client() as client:
+        fresh.port = int(fresh.url.rpartition(":")[2])
+        with fresh.client() as client:
             push(client, "digits")
             deploy(client, "digits", "digits", Target(version=1))
         os.killpg(process.pid, number)
@@ -142,34 +147,32 @@ def test_one_in_the_foreground_ends_with_its_terminal_and_leaves_nothing(
         process.communicate()
     assert process.returncode == 0, errors
     assert "Traceback" not in errors
-    left = platform.left()
+    left = fresh.left()
     assert not left, left
 
 
-def test_a_home_of_a_newer_version_is_refused_untouched(tmp_path: Path) -> None:
-    platform = WholePlatform(tmp_path)
-    platform.home.mkdir()
-    (platform.home / "version").write_text("99\n")
+def test_a_home_of_a_newer_version_is_refused_untouched(fresh: WholePlatform) -> None:
+    fresh.home.mkdir()
+    (fresh.home / "version").write_text("99\n")
     for more in (("--detach",), ()):
-        refused = bms("up", "--home", str(platform.home), "--port", "0", *more)
+        refused = bms("up", "--home", str(fresh.home), "--port", "0", *more)
         assert refused.status == NEWER_SCHEMA
-        assert f"{platform.home} was made by a newer BMS" in refused.errors
-    assert [path.name for path in platform.home.iterdir()] == ["version"]
-    assert (platform.home / "version").read_text() == "99\n"
-    assert platform.left() == []
+        assert f"{fresh.home} was made by a newer BMS" in refused.errors
+    assert [path.name for path in fresh.home.iterdir()] == ["version"]
+    assert (fresh.home / "version").read_text() == "99\n"
+    assert fresh.left() == []
 
 
-def test_a_database_of_a_newer_version_is_refused_with_the_reason(tmp_path: Path) -> None:
-    platform = WholePlatform(tmp_path)
-    assert platform.up().status == 0
-    platform.down()
-    with sqlite3.connect(platform.home / "bms.db") as database:
+def test_a_database_of_a_newer_version_is_refused_with_the_reason(fresh: WholePlatform) -> None:
+    assert fresh.up().status == 0
+    fresh.down()
+    with sqlite3.connect(fresh.home / "bms.db") as database:
         database.execute("UPDATE alembic_version SET version_num = '9999'")
     database.close()
-    refused = platform.up()
+    refused = fresh.up()
     assert refused.status == NEWER_SCHEMA, refused.errors
     assert "newer" in refused.errors
-    left = platform.left()
+    left = fresh.left()
     assert not left, left
 
 
@@ -227,32 +230,30 @@ def listened_on(pid: int) -> Iterator[str]:
                 yield f"{host}:{int(port, 16)}"
 
 
-def test_another_host_is_refused_when_it_is_none_of_this_machine(tmp_path: Path) -> None:
-    platform = WholePlatform(tmp_path)
-    refused = bms("up", "--home", str(platform.home), "--host", "192.0.2.1", "--port", "0", "--detach")
+def test_another_host_is_refused_when_it_is_none_of_this_machine(fresh: WholePlatform) -> None:
+    refused = bms("up", "--home", str(fresh.home), "--host", "192.0.2.1", "--port", "0", "--detach")
     assert refused.status == PORT_IN_USE
     assert "192.0.2.1" in refused.errors
-    assert platform.left() == []
+    assert fresh.left() == []
 
 
-def test_requests_in_progress_are_answered_and_billed_before_it_ends(tmp_path: Path) -> None:
-    platform = WholePlatform(tmp_path)
-    assert platform.up().status == 0
-    with platform.client() as client:
+def test_requests_in_progress_are_answered_and_billed_before_it_ends(fresh: WholePlatform) -> None:
+    assert fresh.up().status == 0
+    with fresh.client() as client:
         push(client, "digits")
         deploy(client, "digits", "digits", Target(version=1))
-    key = new_key(platform)
+    key = new_key(fresh)
     tensor = {"name": "x", "datatype": "FP32", "shape": [1, 64], "data": [0.5] * 64}
     body = httpx.Request("POST", "http://x", json={"inputs": [tensor]}).content
-    with Load(platform.url, key.text, "/v2/models/digits/infer", body, connections=4) as felt:
+    with Load(fresh.url, key.text, "/v2/models/digits/infer", body, connections=4) as felt:
         felt.wait_more(40)
         asked = time.monotonic()
-        platform.down()
+        fresh.down()
     assert [answer for answer in felt.failures if answer.sent < asked] == []
     half = [one for one in felt.failures if one.words.partition(":")[0] not in NOBODY and "0 bytes" not in one.words]
     assert half == []
     answered = len(felt.answers) - len(felt.failures)
-    assert platform.up().status == 0
-    with platform.client() as client:
+    assert fresh.up().status == 0
+    with fresh.client() as client:
         assert sum(row.ok for row in client.usage.summary(key=key.key.id)) == answered
-    platform.down()
+    fresh.down()

@@ -14,7 +14,8 @@ class WorkloadSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     `program` is a module of the slim part, e.g. "bms.app.model_server"; it runs with `python` (an
     environment's interpreter), its one argument the path of a JSON file holding `config`, inside
-    `directory`, which the cluster creates and which outlives the process until `forget`.
+    `directory`, which the cluster creates and which outlives the process until `forget`. A confining cluster
+    shows it of the platform's files only its environment, the paths of `readable`, and what is its own.
     """
 
     id: str
@@ -27,6 +28,7 @@ class WorkloadSpec(msgspec.Struct, frozen=True, kw_only=True):
     config: dict[str, object]
     resources: Resources
     env: dict[str, str] = {}
+    readable: tuple[str, ...] = ()
     stop_grace_s: float = 10.0
 
 

@@ -1,32 +1,47 @@
-"""A workload's first lines: wait for the word to go, then run the program with the slim part on the path.
+"""A workload's first lines: wait for the word to go, be confined, become the program with the slim part on its path.
 
-Run by its path, in isolated mode, by an environment's own interpreter, so it needs nothing but the standard library:
+Run by its path, by the platform's own interpreter, isolated and without its packages:
 
-    python -I bootstrap.py GATE SLIM PROGRAM CONFIG
+    python -I -S bootstrap.py GATE ALLOWED PYTHON SLIM PROGRAM CONFIG
 
 GATE is the number of a pipe's reading end. One byte means that the workload's record is on disk and its limits
 are set. The end of the pipe without it means that whoever started this died first: nobody knows of this process,
-so it must not run anything.
+so it must not run anything. ALLOWED is a JSON file with what `confinement.confine` takes.
+
+PYTHON, the environment's interpreter, begins only when this process is confined, because an environment is made of
+packages that a tenant chose, and packages may bring code that runs whenever their interpreter starts.
 """
 
 import ctypes
+import importlib
+import json
 import os
-import runpy
 import sys
 
 PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 NOBODY_KNOWS = 75  # EX_TEMPFAIL of sysexits.h
+NOT_FOUND = 127  # what shells say of a program that can't be run
+START = (
+    "import runpy, sys; slim, sys.argv = sys.argv[1], sys.argv[2:]; sys.path.insert(0, slim); "
+    "runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)"
+)
 
 
-def run(gate: int, slim: str, program: str, config: str) -> None:
+def run(gate: int, allowed: str, python: str, slim: str, program: str, config: str) -> None:
     if not os.read(gate, 1):
         os._exit(NOBODY_KNOWS)
     os.close(gate)
     # Grandchildren whose parents ended come to us instead of init, so that the whole family can be found and ended.
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    sys.argv = [program, config]
-    sys.path.insert(0, slim)
-    runpy.run_module(program, run_name="__main__", alter_sys=True)
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    confinement = importlib.import_module("confinement")
+    with open(allowed, "rb") as file:
+        confinement.confine(json.load(file))
+    try:
+        os.execv(python, [python, "-I", "-c", START, slim, program, config])
+    except OSError as error:
+        sys.stderr.write(f"{python} can't be run: {error.strerror}\n")
+        sys.exit(NOT_FOUND)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
-"""A workload's own directory, made before it starts and removed when it is forgotten."""
+"""A workload's own directories, made before it starts: one until it is forgotten, one for its socket until it ends."""
 
 import contextlib
 import os
+import re
 import shutil
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import msgspec
@@ -11,17 +13,29 @@ from bms.core.errors import FailedPrecondition
 from bms.core.workload import WorkloadSpec
 
 
-def prepare(spec: WorkloadSpec, directory: Path) -> None:
-    """Makes the directory, its `tmp` and its `config.json`. Raises FailedPrecondition for a config that is not JSON."""
+_SOCKETS = re.compile("[0-9a-f]{16}")
+
+
+def prepare(spec: WorkloadSpec, directory: Path, sockets: Path, allowed: Mapping[str, object]) -> None:
+    """Makes both, `directory` with `tmp`, `config.json` and `allowed.json` (what it is confined to).
+
+    Raises FailedPrecondition for a config that is not JSON.
+    """
     try:
         config = msgspec.json.encode(spec.config)
     except TypeError as error:
         raise FailedPrecondition(f"the config of workload {spec.id} can't be written as JSON: {error}") from None
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     (directory / "tmp").mkdir(exist_ok=True, mode=0o700)
-    descriptor = os.open(directory / "config.json", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    sockets.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _write(directory / "config.json", config)
+    _write(directory / "allowed.json", msgspec.json.encode(allowed))
+
+
+def _write(path: Path, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        file.write(config)
+        file.write(content)
 
 
 def remove(directory: Path) -> None:
@@ -35,3 +49,10 @@ def remove(directory: Path) -> None:
                     if not os.path.islink(os.path.join(parent, name)):
                         os.chmod(os.path.join(parent, name), 0o700)
             shutil.rmtree(directory)
+
+
+def remove_sockets(run_dir: Path, keep: Collection[str]) -> None:
+    """Removes the socket directories of workloads that are gone; `keep` are the names of the others."""
+    for path in run_dir.iterdir():
+        if _SOCKETS.fullmatch(path.name) and path.name not in keep and path.is_dir() and not path.is_symlink():
+            remove(path)

@@ -5,12 +5,13 @@ import errno
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
-from bms.adapters.clusters import bootstrap, directories, limits, processes
+from bms.adapters.clusters import bootstrap, directories, limits, places, processes
 from bms.adapters.clusters.records import Record, Records
 from bms.adapters.clusters.surroundings import surroundings
 from bms.core.errors import FailedPrecondition, ResourceExhausted
@@ -26,20 +27,23 @@ class Launcher:
     process passes its gate. Whoever dies in between closes the gate's pipe, and the process ends by itself.
     """
 
-    def __init__(self, records: Records, slim_path: str, home_mark: str) -> None:
+    def __init__(self, records: Records, slim_path: str, home: Path, run_dir: Path, home_mark: str) -> None:
         self._records = records
         self._slim_path = slim_path
+        self._hidden = (home, run_dir)
         self._home_mark = home_mark
         self._boot = processes.boot_id()
 
-    def launch(self, record: Record, directory: Path) -> tuple[Record, int]:
-        """The record with its process, and the process's pidfd. Blocks for several fsyncs.
+    def launch(self, record: Record, directory: Path, sockets: Path) -> tuple[Record, int]:
+        """The record with its process, and the process's pidfd; `directory` and `sockets` (for its socket alone)
+        are made. Blocks for several fsyncs.
 
         Raises FailedPrecondition when it can't be started, ResourceExhausted when disk, memory or processes
-        are used up; then nothing of it is left but its directory.
+        are used up; then nothing of it is left but its directories.
         """
         try:
-            directories.prepare(record.spec, directory)
+            allowed = places.allowed(record.spec, slim=self._slim_path, own=(directory, sockets), hidden=self._hidden)
+            directories.prepare(record.spec, directory, sockets, allowed)
             self._records.save(record)
             try:
                 return self._start(record, directory)
@@ -84,16 +88,19 @@ class Launcher:
 
 def _spawn(spec: WorkloadSpec, directory: Path, slim_path: str, environment: Mapping[str, str]) -> tuple[int, int]:
     """(pid, gate): one byte written to the gate lets the process run its program, closing it ends the process."""
+    if not (os.path.isfile(spec.python) and os.access(spec.python, os.X_OK)):
+        raise FailedPrecondition(f"{spec.program} can't be started: {spec.python} is no interpreter that can be run")
     log = os.open(directory / "workload.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
     try:
         waits, gate = os.pipe()
     except OSError:
         os.close(log)
         raise
-    config = str(directory / "config.json")
+    allowed, config = str(directory / "allowed.json"), str(directory / "config.json")
+    first = [sys.executable, "-I", "-S", bootstrap.__file__, str(waits), allowed]
     try:
         process = subprocess.Popen(
-            [spec.python, "-I", bootstrap.__file__, str(waits), slim_path, spec.program, config],
+            [*first, spec.python, slim_path, spec.program, config],
             cwd=directory,
             env=environment,
             stdin=subprocess.DEVNULL,

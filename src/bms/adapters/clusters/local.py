@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from bms.adapters.clusters import directories, limits, processes, recovery, watching
+from bms.adapters.clusters import confinement, directories, limits, processes, recovery, watching
 from bms.adapters.clusters.changes import Changes
 from bms.adapters.clusters.launching import Launcher
 from bms.adapters.clusters.processes import Identity, Process
@@ -23,6 +23,7 @@ from bms.core.resources import size_text
 from bms.core.workload import WorkloadSpec, WorkloadStatus
 
 SOCKET_PATH_LIMIT = 107  # bytes of sun_path in unix(7), less its final zero
+_LACKING = {3: "truncation", 6: "signals"}  # what earlier versions of Landlock leave open
 _log = logging.getLogger(__name__)
 
 
@@ -44,7 +45,8 @@ class _Tracked:
 class LocalCluster:
     """The `Cluster` of one machine and one home; exactly one may be open on a home at a time.
 
-    Records and directories lie in HOME/run/workloads; sockets in `run_dir`, which is short and private.
+    Records and directories lie in HOME/run/workloads; sockets in `run_dir`, which is short and private, each in a
+    directory of its own. Workloads are confined where the kernel can do that: `confinement` says so.
     `slim_path` is the directory put on each workload's path. `close` leaves workloads running.
     """
 
@@ -56,7 +58,7 @@ class LocalCluster:
         self._home_mark = hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:16]
         self._records = Records(self._folder)
         self._allowed = frozenset(os.sched_getaffinity(0))
-        self._launcher = Launcher(self._records, slim_path, self._home_mark)
+        self._launcher = Launcher(self._records, slim_path, home.resolve(), self._run_dir, self._home_mark)
         self._tracked: dict[str, _Tracked] = {}
         self._starts: dict[str, asyncio.Task[WorkloadStatus]] = {}
         self._cores: dict[str, tuple[int, ...]] = {}
@@ -76,6 +78,8 @@ class LocalCluster:
             else:
                 self._tracked[each.record.spec.id] = ended = _Tracked(each.record, None)
                 ended.gone.set()
+        living = {Path(self.address(each.record.spec.id)).parent.name for each in found if each.pidfd is not None}
+        await asyncio.to_thread(directories.remove_sockets, self._run_dir, living)
         self._watch = asyncio.create_task(self._watch_all())
 
     async def close(self) -> None:
@@ -134,10 +138,19 @@ class LocalCluster:
         self._tracked.pop(workload, None)
 
     def address(self, workload: str) -> str:
-        return str(self._run_dir / f"{hashlib.sha256(workload.encode()).hexdigest()[:16]}.sock")
+        return str(self._run_dir / hashlib.sha256(workload.encode()).hexdigest()[:16] / "s")
 
     def directory(self, workload: str) -> str:
         return str(self._folder / check_id(workload))
+
+    @property
+    def confinement(self) -> str:
+        """What keeps workloads from the platform's files and from one another, in words."""
+        abi = confinement.abi()
+        if not abi:
+            return "not confined: this kernel has no Landlock"
+        lacking = [words for since, words in _LACKING.items() if abi < since]
+        return f"landlock {abi}" + (f", without {' and '.join(lacking)}" if lacking else "")
 
     async def changed(self, timeout_s: float) -> None:
         await self._changes.wait(timeout_s)
@@ -159,7 +172,8 @@ class LocalCluster:
         self._cores[spec.id] = cores
         record = Record(spec=spec, state="starting", started_at=self._now_ns(), cores=cores)
         try:
-            record, pidfd = await asyncio.to_thread(self._launcher.launch, record, Path(self.directory(spec.id)))
+            directory, sockets = Path(self.directory(spec.id)), Path(self.address(spec.id)).parent
+            record, pidfd = await asyncio.to_thread(self._launcher.launch, record, directory, sockets)
         except BaseException:
             del self._cores[spec.id]
             raise
@@ -197,7 +211,7 @@ class LocalCluster:
         ended = recovery.conclude(self._records, record, self._home_mark, tracked.leader, tracked.known, self._now_ns())
         for name in limits.LOGS:
             limits.trim_log(Path(self.directory(record.spec.id)) / name)
-        Path(self.address(record.spec.id)).unlink(missing_ok=True)
+        directories.remove(Path(self.address(record.spec.id)).parent)
         return ended
 
     async def _watch_all(self) -> None:

@@ -51,6 +51,7 @@ def workload_spec(
         config=msgspec.to_builtins(config),
         resources=spec.resources,
         stop_grace_s=spec.drain_s + MARGIN_S,
+        readable=(directory,),
     )
 
 

@@ -183,6 +183,7 @@ class Attempts:
             program=PROGRAM,
             config=msgspec.to_builtins(config),
             resources=spec.resources,
+            readable=tuple(given.directory for given in inputs) + (() if code is None else (code,)),
         )
 
     async def _still_wanted(self, job: Job) -> bool:

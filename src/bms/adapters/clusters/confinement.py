@@ -1,0 +1,90 @@
+"""What the kernel lets a workload do: Landlock (landlock(7)) for files, signals and abstract sockets; no capabilities.
+
+Standard library only: `bootstrap` loads it, by its path, in a process that has nothing else. Landlock holds for the
+process and for all that it starts, through exec, and nobody can take it off again. What it does not know of (network,
+connections to sockets that have a path, chmod, stat) it does not restrict: docs/decisions/0008.
+"""
+
+import ctypes
+import os
+import stat
+import struct
+from collections.abc import Iterable, Mapping
+
+_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same numbers on every architecture
+_CREATE_RULESET_VERSION = 1
+_RULE_PATH_BENEATH = 1
+_PR_SET_NO_NEW_PRIVS = 38  # prctl(2)
+_CAPABILITY_VERSION_3 = 0x20080522  # capset(2)
+
+EXECUTE, WRITE_FILE, READ_FILE, READ_DIR, REMOVE_DIR, REMOVE_FILE, MAKE_CHAR, MAKE_DIR = (1 << n for n in range(8))
+MAKE_REG, MAKE_SOCK, MAKE_FIFO, MAKE_BLOCK, MAKE_SYM, REFER, TRUNCATE, IOCTL_DEV = (1 << n for n in range(8, 16))
+_OF_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV  # the others mean something for directories alone
+_SINCE_ABI = {2: REFER, 3: TRUNCATE, 5: IOCTL_DEV}
+_SCOPED = 0b11  # abstract Unix sockets, signals: neither leaves the workload
+_SCOPED_SINCE_ABI = 6
+
+RIGHTS = {
+    "read": READ_FILE | READ_DIR,
+    "run": READ_FILE | READ_DIR | EXECUTE,
+    "device": READ_FILE | WRITE_FILE | TRUNCATE | IOCTL_DEV,
+    # Everybody's: no list of its names, so that what has a random name is found by those alone who were told it.
+    "shared": READ_FILE | WRITE_FILE | TRUNCATE | MAKE_REG | REMOVE_FILE,
+    "own": (1 << 16) - 1 & ~(MAKE_CHAR | MAKE_BLOCK | IOCTL_DEV),
+}
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def abi() -> int:
+    """The version of Landlock that this kernel has; 0 where it has none, or has it switched off."""
+    return max(0, _libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(_CREATE_RULESET_VERSION)))
+
+
+def confine(allowed: Mapping[str, Iterable[str]]) -> None:
+    """Takes from this process, for ever, all but what `allowed` gives: paths by the name of the right in RIGHTS.
+
+    To be called with one thread. Paths that are not there give nothing. Without Landlock only capabilities and new
+    privileges are taken. Raises OSError when the kernel refuses.
+    """
+    version = abi()
+    _checked(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
+    if version:
+        known = (1 << 16) - 1
+        for since, right in _SINCE_ABI.items():
+            known &= ~right if version < since else ~0
+        scoped = _SCOPED if version >= _SCOPED_SINCE_ABI else 0
+        attributes = struct.pack("=QQQ", known, 0, scoped)
+        ruleset = _checked(
+            _libc.syscall(_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint32(0)), "ruleset"
+        )
+        for name, paths in allowed.items():
+            for path in paths:
+                _allow(ruleset, path, RIGHTS[name] & known)
+        _checked(_libc.syscall(_RESTRICT_SELF, ctypes.c_int(ruleset), ctypes.c_uint32(0)), "restriction")
+        os.close(ruleset)
+    # For a platform that root runs: loading modules, reading the kernel's memory and the like go round Landlock.
+    nothing = struct.pack("=6I", *[0] * 6)
+    _checked(_libc.capset(struct.pack("=Ii", _CAPABILITY_VERSION_3, 0), nothing), "capabilities")
+
+
+def _allow(ruleset: int, path: str, rights: int) -> None:
+    try:
+        descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return
+    try:
+        if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            rights &= _OF_FILES
+        rule = struct.pack("=Qi", rights, descriptor)
+        added = _libc.syscall(_ADD_RULE, ctypes.c_int(ruleset), ctypes.c_int(_RULE_PATH_BENEATH), rule, ctypes.c_uint32(0))
+        _checked(added, path)
+    finally:
+        os.close(descriptor)
+
+
+def _checked(answer: int, what: str) -> int:
+    if answer < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"confining: {os.strerror(number)}", what)
+    return answer
