@@ -27,6 +27,7 @@ from tests.deployments import Deployed, ObedientCluster, follow, principal
 
 BY = principal()
 WAIT_S = 20
+TOKEN = "what only the home's own processes know"
 
 
 class Gateway:
@@ -42,7 +43,7 @@ class Gateway:
         self._news = asyncio.Event()
 
     def hello(self) -> Hello:
-        return Hello(slot=self.slot, source=f"g{self.slot}", pid=os.getpid(), revision=0)
+        return Hello(slot=self.slot, source=f"g{self.slot}", pid=os.getpid(), revision=0, token=TOKEN)
 
     def bus_connected(self) -> None:
         self._news.set()
@@ -96,7 +97,9 @@ class Line:
         self.path = path
         self.books = Books(UsageService(SqlStore(deployed.database, SqlUsage)))
         self.down: list[str] = []
-        self.server = BusServer(path, deployed.publisher.connect, self.books, self.down.append, deployed.clock)
+        self.server = BusServer(
+            path, deployed.publisher.connect, self.books, self.down.append, deployed.clock, token=TOKEN
+        )
         self.tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> "Line":
@@ -226,7 +229,7 @@ async def test_what_a_gateway_reports_is_kept(line: Line) -> None:
 async def test_a_gateway_that_reads_nothing_holds_up_nobody(line: Line) -> None:
     _reader, stuck = await asyncio.open_unix_connection(line.path)
     stuck.transport.pause_reading()
-    stuck.write(encode(Hello(slot=9, source="g9", pid=1, revision=0)))
+    stuck.write(encode(Hello(slot=9, source="g9", pid=1, revision=0, token=TOKEN)))
     gateway = line.gateway()
     await gateway.until(lambda: gateway.updates)
     for number in range(30):
@@ -245,8 +248,11 @@ async def test_a_gateway_that_reads_nothing_holds_up_nobody(line: Line) -> None:
         encode(Applied(1)),
         b"\xff\xff\xff\xff",
         b"\x04\x00\x00\x00junk",
-        encode(Hello(slot=0, source="g", pid=1, revision=0)) * 2,
-        encode(Hello(slot=0, source="g", pid=1, revision=0)) + b"\x03\x00\x00\x00\x93\x01\x02",
+        encode(Hello(slot=0, source="g", pid=1, revision=0, token=TOKEN)) * 2,
+        encode(Hello(slot=0, source="g", pid=1, revision=0)),
+        encode(Hello(slot=0, source="g", pid=1, revision=0, token="another")),
+        encode(Hello(slot=0, source="g", pid=1, revision=0, token="\u00fc")),
+        encode(Hello(slot=0, source="g", pid=1, revision=0, token=TOKEN)) + b"\x03\x00\x00\x00\x93\x01\x02",
         b"",
     ],
 )

@@ -56,6 +56,7 @@ def job_of(cluster: LocalCluster, python: str, code: Path) -> WorkloadSpec:
         program="bms.app.job",
         config=msgspec.to_builtins(config),
         resources=Resources(),
+        readable=(str(code),),
     )
 
 

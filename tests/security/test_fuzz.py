@@ -199,7 +199,8 @@ def test_the_gateway_and_control_answer_or_refuse(platform: RealPlatform, port: 
 def test_garbage_on_the_private_sockets_ends_that_connection_alone(platform: RealPlatform, call: httpx.Client) -> None:
     random = Random(7)
     before = (platform.home / "run" / "processes.json").read_bytes()
-    for path in Home(platform.home).run_dir().glob("*.sock"):
+    run_dir = Home(platform.home).run_dir()
+    for path in (*run_dir.glob("*.sock"), *run_dir.glob("*/s")):
         for _ in range(20):
             with socket.socket(socket.AF_UNIX) as connection:
                 connection.settimeout(10)

@@ -90,7 +90,7 @@ async def two_tenants(folder: Path, patch: pytest.MonkeyPatch) -> AsyncIterator[
     patch.setattr(composition, "application", catching)
     try:
         await composition_schema(database)
-        parts = await make_parts(database, home.root, folder / "run", str(folder / "run" / "bus"), 2)
+        parts = await make_parts(database, home.root, folder / "run", str(folder / "run" / "bus"), 2, bus_token="b")
         world = World(parts, home.root, caught, home.admin_key.read_text().strip(), "", {}, {}, "")
         await _furnish(world)
         yield world

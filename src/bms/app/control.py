@@ -35,6 +35,7 @@ class ControlConfig(msgspec.Struct, frozen=True, kw_only=True):
     database_url: str  # "sqlite:////…/bms.db" or "postgresql://…"
     control_socket: str
     bus_socket: str
+    bus_token: str  # the secret that gateways show
     listen_fd: int | None = None  # the gateways' listening socket, kept to hand on to a new supervisor
     supervisor_pid: int | None = None
     supervisor_command: tuple[str, ...] = ()  # starts a new supervisor that adopts what lives
@@ -51,7 +52,14 @@ async def run(config: ControlConfig) -> None:
     async with contextlib.AsyncExitStack() as cleanup:
         cleanup.push_async_callback(database.close)
         await upgrade(database)
-        parts = await make_parts(database, Path(config.home), Path(config.run_dir), config.bus_socket, config.max_jobs)
+        parts = await make_parts(
+            database,
+            Path(config.home),
+            Path(config.run_dir),
+            config.bus_socket,
+            config.max_jobs,
+            bus_token=config.bus_token,
+        )
         cleanup.push_async_callback(parts.close)
         async with asyncio.TaskGroup() as tasks:
             server = _server(parts, config.control_socket)

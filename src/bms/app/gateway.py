@@ -138,6 +138,7 @@ class Gateway:
             source=self._source,
             pid=os.getpid(),
             revision=self._index.revision if self._ready else 0,
+            token=self._config.bus_token,
         )
 
     def bus_connected(self) -> None:

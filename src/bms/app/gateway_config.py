@@ -18,6 +18,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     control_socket: str  # HTTP, what is passed on
     bus_socket: str
     directory: str
+    bus_token: str = ""  # what control asks for on the bus
     log_level: str = "INFO"
     limits: HttpLimits = HttpLimits()
     drain_s: float = 10.0

@@ -24,6 +24,7 @@ from bms.app.exit_codes import ExitCode, Refusal
 SCHEMA = 1
 FOLDERS = ("objects", "environments", "cache", "slim", "run", "run/workloads", "logs", "journal", "secrets")
 PEPPER_BYTES = 32
+BUS_TOKEN_BYTES = 32
 _DISK = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up", errno.EROFS: "it is read-only"}
 
 
@@ -112,24 +113,29 @@ class Home:
             return None
 
     def pepper(self) -> bytes:
-        """The 32 bytes that key the digests of secrets: made once, kept for ever. Raises Refusal if damaged."""
-        path = self.root / "secrets" / "pepper"
+        """The 32 bytes that key the digests of secrets. Raises Refusal if damaged."""
+        return self._secret("pepper", PEPPER_BYTES, "restore it, or no key works any more")
+
+    def bus_token(self) -> str:
+        """What gateways show control, in hexadecimal digits. Raises Refusal if damaged."""
+        return self._secret("bus", BUS_TOKEN_BYTES, "remove it while nothing runs: a new one is made").hex()
+
+    def _secret(self, name: str, size: int, remedy: str) -> bytes:
+        """Made once, kept for ever."""
+        path = self.root / "secrets" / name
         if not path.exists():
-            written = path.with_name(f"pepper.{os.getpid()}")
-            write_private(written, secrets.token_bytes(PEPPER_BYTES))
+            written = path.with_name(f"{name}.{os.getpid()}")
+            write_private(written, secrets.token_bytes(size))
             try:
                 os.link(written, path)
             except FileExistsError:
                 pass
             finally:
                 written.unlink()
-        pepper = path.read_bytes()
-        if len(pepper) != PEPPER_BYTES:
-            raise Refusal(
-                ExitCode.ERROR,
-                f"{path} holds {len(pepper)} bytes, expected {PEPPER_BYTES}: restore it, or no key works any more",
-            )
-        return pepper
+        secret = path.read_bytes()
+        if len(secret) != size:
+            raise Refusal(ExitCode.ERROR, f"{path} holds {len(secret)} bytes, expected {size}: {remedy}")
+        return secret
 
     @property
     def sockets(self) -> Path:

@@ -35,6 +35,8 @@ from bms.web.api.application import application
 from bms.web.api.dispatch import Dispatcher
 from bms.web.api.endpoint import Endpoint
 
+TOLD_S = 1.0  # how long the answer to a new or revoked key waits for the gateways
+
 
 @dataclass
 class Parts:
@@ -54,7 +56,9 @@ class Parts:
         await self.ground.cluster.close()
 
 
-async def make_parts(database: Database, home: Path, run_dir: Path, bus_socket: str, max_jobs: int) -> Parts:
+async def make_parts(
+    database: Database, home: Path, run_dir: Path, bus_socket: str, max_jobs: int, *, bus_token: str
+) -> Parts:
     """Everything control runs; the first start also makes the default tenant and HOME/admin.key."""
     ground = await open_ground(database, home, run_dir)
     features = make_features(ground)
@@ -70,7 +74,9 @@ async def make_parts(database: Database, home: Path, run_dir: Path, bus_socket: 
     await publisher.start()
     reconciler = _reconciler(ground, features, publisher)
     reconciling = ReconcilerLoop(reconciler, ground.cluster, ground.events)
-    bus = BusServer(bus_socket, publisher.connect, features.usage.ingest, reconciling.suspect, ground.clock)
+    bus = BusServer(
+        bus_socket, publisher.connect, features.usage.ingest, reconciling.suspect, ground.clock, token=bus_token
+    )
     metrics = ControlMetrics()
     parts = Parts(
         ground=ground,
@@ -90,11 +96,14 @@ async def make_parts(database: Database, home: Path, run_dir: Path, bus_socket: 
         gateways=lambda: _gateways(bus),
         snapshot=lambda: publisher.revision,
         leading=lambda: parts.leading,
+        confinement=ground.cluster.confinement,
         texts=[metrics.texts, lambda: _gateway_texts(bus), lambda: _replica_texts(reconciler.health)],
     )
     views = DeploymentViews(features.stores.deployments, features.catalog, ground.clock, lambda: reconciler.health.said)
     dispatcher = Dispatcher(features.authenticator, SqlReplies(database, ground.clock), observe=metrics.observe_request)
-    parts.api = application(_endpoints(ground, features, views, monitoring), dispatcher, __version__)
+    parts.api = application(
+        _endpoints(ground, features, views, monitoring, lambda: publisher.told(TOLD_S)), dispatcher, __version__
+    )
     return parts
 
 
@@ -124,11 +133,15 @@ def _scheduler(ground: Ground, features: Features, max_jobs: int) -> Scheduler:
 
 
 def _endpoints(
-    ground: Ground, features: Features, views: DeploymentViews, monitoring: MonitoringService
+    ground: Ground,
+    features: Features,
+    views: DeploymentViews,
+    monitoring: MonitoringService,
+    told: tenants.Told,
 ) -> list[Endpoint]:
     f, objects = features, ground.objects
     return [
-        *tenants.endpoints(f.tenants),
+        *tenants.endpoints(f.tenants, told),
         *models.endpoints(f.models, f.uploads, f.releases, f.aliases, f.downloads, objects),
         *blobs.endpoints(objects),
         *datasets.endpoints(f.datasets, objects),

@@ -66,6 +66,7 @@ def _show(session: Session, report: Report) -> None:
             "since": system.started_at,
             "home": session.connection.home,
             "database": system.database,
+            "confined": system.confinement,
             "memory": f"{size_text(memory)} in {len(report.processes)} processes" if report.processes else "",
         },
     )

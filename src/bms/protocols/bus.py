@@ -20,12 +20,16 @@ MAX_MESSAGE = 1 << 28
 
 
 class Hello(msgspec.Struct, frozen=True, tag="hello"):
-    """The first message of a gateway. `slot` counts from 0; `revision` is of its last good snapshot, or 0."""
+    """The first message of a gateway. `slot` counts from 0; `revision` is of its last good snapshot, or 0.
+
+    `token` is the home's secret: who has it not is told nothing.
+    """
 
     slot: int
     source: str
     pid: int
     revision: int
+    token: str = ""
 
 
 class Applied(msgspec.Struct, frozen=True, tag="applied"):

@@ -34,7 +34,8 @@ class WorkloadView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """Gateways and database are told to the operator's tenant alone."""
+    """Gateways, database and confinement (what keeps workloads from the platform's files, in words) are told to the
+    operator's tenant alone."""
 
     version: str
     started_at: datetime
@@ -42,6 +43,7 @@ class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
     workloads: tuple[WorkloadView, ...] = ()
     gateways: tuple[GatewayView, ...] = ()
     database: str = ""
+    confinement: str = ""
 
 
 class System(Resource[D]):

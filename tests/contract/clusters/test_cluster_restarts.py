@@ -115,6 +115,7 @@ async def test_a_stranger_of_the_same_pid_is_not_taken_for_the_workload(
 ) -> None:
     async with opened(make_cluster) as cluster:
         status = await cluster.start(make_spec())
+        await until(Path(cluster.directory("wl_1"), "ready").exists)  # so that the clock ticks in between
         await cluster.stop("wl_1")
     stranger = subprocess.Popen(["sleep", "600"], start_new_session=True)
     try:

@@ -6,8 +6,11 @@ Usage waits in a queue of a few batches; when that is full nothing more is read 
 
 import asyncio
 import contextlib
+import hmac
 import logging
 import os
+import socket
+import struct
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
@@ -61,7 +64,10 @@ class GatewayView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BusServer:
-    """Listens on the Unix socket `path`, which only its owner may use."""
+    """Listens on the Unix socket `path`, which only its owner may use, and of those only who knows `token`.
+
+    Raises InvalidArgument for an empty token: tenants' processes run under the same user.
+    """
 
     def __init__(
         self,
@@ -70,8 +76,13 @@ class BusServer:
         usage: UsageSink,
         replica_down: Callable[[str], None],
         clock: Clock,
+        *,
+        token: str,
     ) -> None:
+        if not token:
+            raise InvalidArgument("the bus needs a token that is not empty")
         self._path = path
+        self._token = token
         self._connect = connect
         self._usage = usage
         self._replica_down = replica_down
@@ -104,7 +115,7 @@ class BusServer:
         return sorted(views, key=lambda view: (view.slot, view.connected_at))
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = _Connection(reader, writer, self._usage, self._replica_down, self._clock)
+        connection = _Connection(reader, writer, self._usage, self._replica_down, self._clock, self._token)
         task = asyncio.current_task()
         assert task is not None, "streams call this in a task"
         self._connections[connection] = task
@@ -124,12 +135,14 @@ class _Connection:
         usage: UsageSink,
         replica_down: Callable[[str], None],
         clock: Clock,
+        token: str,
     ) -> None:
         self._reader = reader
         self._writer = writer
         self._usage = usage
         self._replica_down = replica_down
         self._clock = clock
+        self._token = token
         self._messages = MessageReader()
         self._batches: asyncio.Queue[UsageBatch] = asyncio.Queue(QUEUED_BATCHES)
         self.view: GatewayView | None = None
@@ -158,6 +171,8 @@ class _Connection:
 
     async def _greet(self) -> list[bytes]:
         """Waits for Hello; what came after it. Raises InvalidArgument for anything else, TimeoutError for nothing."""
+        if (user := _peer(self._writer)[1]) != os.getuid():
+            raise InvalidArgument(f"it is user {user}'s, and the bus is for user {os.getuid()} alone")
         async with asyncio.timeout(HELLO_S):
             while data := await self._reader.read(_READ):
                 bodies = list(self._messages.feed(data))
@@ -166,6 +181,8 @@ class _Connection:
                 hello = from_gateway.decode(bodies[0])
                 if not isinstance(hello, Hello):
                     raise InvalidArgument(f"a gateway begins with hello, this one with {type(hello).__name__}")
+                if not hmac.compare_digest(hello.token.encode(), self._token.encode()):
+                    raise InvalidArgument(f"process {_peer(self._writer)[0]} says hello without the bus's token")
                 self.view = GatewayView(
                     slot=hello.slot,
                     pid=hello.pid,
@@ -225,3 +242,10 @@ class _Connection:
     async def _send(self, message: ToGateway) -> None:
         self._writer.write(encode(message))
         await self._writer.drain()
+
+
+def _peer(writer: asyncio.StreamWriter) -> tuple[int, int]:
+    """(process, user) at the other end, as the kernel knows them (SO_PEERCRED of unix(7)). Raises OSError."""
+    with socket.socket(fileno=os.dup(writer.get_extra_info("socket").fileno())) as end:
+        pid, user, _group = struct.unpack("3i", end.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return pid, user

@@ -38,7 +38,7 @@ def run(gate: int, allowed: str, python: str, slim: str, program: str, config: s
     with open(allowed, "rb") as file:
         confinement.confine(json.load(file))
     try:
-        os.execv(python, [python, "-I", "-c", START, slim, program, config])
+        os.execv(python, [python, "-I", "-c", START, slim, program, config])  # noqa: S606 - no shell is wanted
     except OSError as error:
         sys.stderr.write(f"{python} can't be run: {error.strerror}\n")
         sys.exit(NOT_FOUND)

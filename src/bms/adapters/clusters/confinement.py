@@ -23,6 +23,7 @@ _OF_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV  # the other
 _SINCE_ABI = {2: REFER, 3: TRUNCATE, 5: IOCTL_DEV}
 _SCOPED = 0b11  # abstract Unix sockets, signals: neither leaves the workload
 _SCOPED_SINCE_ABI = 6
+_OPEN_BEFORE_ABI = {3: "truncation", 6: "signals"}
 
 RIGHTS = {
     "read": READ_FILE | READ_DIR,
@@ -38,7 +39,17 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 def abi() -> int:
     """The version of Landlock that this kernel has; 0 where it has none, or has it switched off."""
-    return max(0, _libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(_CREATE_RULESET_VERSION)))
+    found: int = _libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(_CREATE_RULESET_VERSION))
+    return max(0, found)
+
+
+def words() -> str:
+    """What `confine` can do on this kernel, for people."""
+    version = abi()
+    if not version:
+        return "not confined: this kernel has no Landlock"
+    lacking = " and ".join(what for since, what in _OPEN_BEFORE_ABI.items() if version < since)
+    return f"landlock {version}" + (f", without {lacking}" if lacking else "")
 
 
 def confine(allowed: Mapping[str, Iterable[str]]) -> None:
@@ -77,7 +88,9 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
         if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
             rights &= _OF_FILES
         rule = struct.pack("=Qi", rights, descriptor)
-        added = _libc.syscall(_ADD_RULE, ctypes.c_int(ruleset), ctypes.c_int(_RULE_PATH_BENEATH), rule, ctypes.c_uint32(0))
+        added = _libc.syscall(
+            _ADD_RULE, ctypes.c_int(ruleset), ctypes.c_int(_RULE_PATH_BENEATH), rule, ctypes.c_uint32(0)
+        )
         _checked(added, path)
     finally:
         os.close(descriptor)

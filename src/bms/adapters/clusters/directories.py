@@ -12,7 +12,6 @@ import msgspec
 from bms.core.errors import FailedPrecondition
 from bms.core.workload import WorkloadSpec
 
-
 _SOCKETS = re.compile("[0-9a-f]{16}")
 
 

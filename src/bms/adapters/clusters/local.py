@@ -23,7 +23,6 @@ from bms.core.resources import size_text
 from bms.core.workload import WorkloadSpec, WorkloadStatus
 
 SOCKET_PATH_LIMIT = 107  # bytes of sun_path in unix(7), less its final zero
-_LACKING = {3: "truncation", 6: "signals"}  # what earlier versions of Landlock leave open
 _log = logging.getLogger(__name__)
 
 
@@ -146,11 +145,7 @@ class LocalCluster:
     @property
     def confinement(self) -> str:
         """What keeps workloads from the platform's files and from one another, in words."""
-        abi = confinement.abi()
-        if not abi:
-            return "not confined: this kernel has no Landlock"
-        lacking = [words for since, words in _LACKING.items() if abi < since]
-        return f"landlock {abi}" + (f", without {' and '.join(lacking)}" if lacking else "")
+        return confinement.words()
 
     async def changed(self, timeout_s: float) -> None:
         await self._changes.wait(timeout_s)

@@ -12,7 +12,13 @@ _FACTS = (
     *("/etc/hostname", "/etc/passwd", "/etc/group", "/etc/services", "/etc/protocols", "/etc/localtime"),
     *("/etc/timezone", "/etc/os-release", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d"),
     *("/etc/alternatives", "/etc/fonts", "/etc/mime.types", "/etc/ssl/certs", "/etc/ssl/cert.pem"),
-    *("/etc/ssl/openssl.cnf", "/etc/ca-certificates", "/etc/pki/tls/certs", "/etc/pki/ca-trust", "/etc/crypto-policies"),
+    *(
+        "/etc/ssl/openssl.cnf",
+        "/etc/ca-certificates",
+        "/etc/pki/tls/certs",
+        "/etc/pki/ca-trust",
+        "/etc/crypto-policies",
+    ),
 )
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty")
 _SHARED = ("/dev/shm",)  # semaphores and shared memory of multiprocessing # noqa: S108

@@ -37,6 +37,10 @@ class Adoption:
         if connection in self._applied:
             self._applied[connection] = revision
 
+    def all_applied(self, revision: int) -> bool:
+        """Whether every connected gateway routes by `revision` or a later one."""
+        return all(applied >= revision for applied in self._applied.values())
+
     def gone(self, connection: int, now: float) -> None:
         if self._applied.pop(connection, None) is not None:
             self._quiet_after = max(self._quiet_after, now + RECONNECT_S)

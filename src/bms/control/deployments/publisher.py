@@ -30,6 +30,7 @@ COUNTER = "snapshot"
 _KEYS = ("key.", "user.", "tenant.")
 _DEPLOYMENTS = ("deployment.", "replica.", "alias.", "version.", "model.")
 _RETRY_S = 0.2
+_LOOK_S = 0.005  # how often it is looked whether all gateways were told
 
 
 class Publisher:
@@ -55,6 +56,7 @@ class Publisher:
         self._served: Entries = {}
         self.entries: Entries = {}
         self.revision = 0
+        self.seen = 0  # number of the last event that the snapshot takes account of
         self._news = asyncio.Event()
         self._connections = 0
 
@@ -71,6 +73,7 @@ class Publisher:
         while True:
             try:
                 await self.refresh(keys=keys, deployments=deployments)
+                self.seen = number
                 keys = deployments = False
                 await self._events.wait(number, 60.0)
                 for at, event in await self._events.since(number):
@@ -98,6 +101,19 @@ class Publisher:
         self.adoption.published(self.revision, _addresses(self._served), self._clock.monotonic())
         news, self._news = self._news, asyncio.Event()
         news.set()
+
+    async def told(self, timeout_s: float) -> bool:
+        """Returns when every connected gateway routes by all that is committed now; False when the time is up.
+
+        So that who made a key can use it at once, and who revoked one knows it refused.
+        """
+        number = await self._events.last()
+        give_up = self._clock.monotonic() + timeout_s
+        while self.seen < number or not self.adoption.all_applied(self.revision):
+            if self._clock.monotonic() > give_up:
+                return False
+            await asyncio.sleep(_LOOK_S)
+        return True
 
     def connect(self) -> "Feed":
         """For one connection of a gateway; to be closed with it."""

@@ -31,7 +31,8 @@ class WorkloadView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """`snapshot` is the newest revision; gateways and database are shown to the operator's tenant alone."""
+    """`snapshot` is the newest revision; gateways, database and confinement (what keeps workloads from the
+    platform's files, in words) are shown to the operator's tenant alone."""
 
     version: str
     started_at: datetime
@@ -39,4 +40,5 @@ class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
     workloads: tuple[WorkloadView, ...]
     gateways: tuple[GatewayView, ...] = ()
     database: str = ""
+    confinement: str = ""
     leading: bool = False

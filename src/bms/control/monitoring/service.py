@@ -29,6 +29,7 @@ class MonitoringService:
         snapshot: Callable[[], int],
         leading: Callable[[], bool],
         texts: Sequence[Texts],
+        confinement: str = "",
     ) -> None:
         self._cluster = cluster
         self._version = version
@@ -39,6 +40,7 @@ class MonitoringService:
         self._snapshot = snapshot
         self._leading = leading
         self._texts = texts
+        self._confinement = confinement
 
     async def status(self, by: Principal) -> SystemStatus:
         all_of_it = by.tenant == self._operator
@@ -54,6 +56,7 @@ class MonitoringService:
             workloads=tuple(sorted(workloads, key=lambda view: (view.kind, view.id))),
             gateways=tuple(self._gateways()) if all_of_it else (),
             database=self._database if all_of_it else "",
+            confinement=self._confinement if all_of_it else "",
             leading=self._leading(),
         )
 

@@ -1,5 +1,6 @@
 """Tenants, users and keys over HTTP."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 import msgspec
@@ -41,7 +42,15 @@ class KeyListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=True)
     user: str | None = None
 
 
-def endpoints(service: TenantService) -> list[Endpoint]:
+Told = Callable[[], Awaitable[object]]
+"""Returns when all gateways know what was committed, or soon in any case."""
+
+
+async def _nobody_to_tell() -> None:
+    """Where there are no gateways."""
+
+
+def endpoints(service: TenantService, told: Told = _nobody_to_tell) -> list[Endpoint]:
     async def who(call: Call[None]) -> Principal:
         return call.principal
 
@@ -68,7 +77,7 @@ def endpoints(service: TenantService) -> list[Endpoint]:
 
     async def create_key(call: Call[CreateKey]) -> NewKey:
         body = call.body
-        return await service.create_key(
+        made = await service.create_key(
             call.principal,
             body.name,
             user=body.user,
@@ -77,6 +86,8 @@ def endpoints(service: TenantService) -> list[Endpoint]:
             rate_per_s=body.rate_per_s,
             burst=body.burst,
         )
+        await told()
+        return made
 
     async def keys(call: Call[None]) -> Page[Key]:
         return await service.keys(call.principal, listing(call), call.query.user)
@@ -85,7 +96,9 @@ def endpoints(service: TenantService) -> list[Endpoint]:
         return await service.key(call.principal, call.path["key"])
 
     async def revoke_key(call: Call[None]) -> Key:
-        return await service.revoke_key(call.principal, call.path["key"])
+        revoked = await service.revoke_key(call.principal, call.path["key"])
+        await told()
+        return revoked
 
     return [
         Endpoint("GET", "/whoami", "tenants:read", who, "Who this key acts as", Principal),
