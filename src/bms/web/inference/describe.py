@@ -47,11 +47,11 @@ class Describer:
         try:
             status, content_type, body = self._answer(request, operation)
         except BmsError as error:
-            self._metrics.refused(error.http_status)
+            self._metrics.direct(error.http_status)
             allow = b"allow: %b\r\n" % operation.allowed.encode() if isinstance(error, MethodNotAllowed) else b""
             request.connection.respond_error(request, error, allow)
             return
-        self._metrics.refused(status)
+        self._metrics.direct(status)
         request.connection.respond(request, status, content_type, body)
 
     def body(self, request: Request, chunk: bytes) -> None:

@@ -93,7 +93,7 @@ class InferenceDoor:
         """Nothing to do: an answer is written in one piece."""
 
     def _refuse(self, request: Request, error: BmsError) -> None:
-        self._metrics.refused(error.http_status)
+        self._metrics.direct(error.http_status)
         request.connection.respond_error(request, error)
 
     def _dispatch(self, request: Request, began: float) -> None:

@@ -58,7 +58,7 @@ class Metrics:
         self.requests = 0
         self.gauges: dict[str, tuple[str, Callable[[], float]]] = {}
         self._answers: dict[tuple[str, int, int], int] = {}
-        self._refusals: dict[int, int] = {}
+        self._direct: dict[int, int] = {}
         self._passed: dict[int, int] = {}
 
     def answered(self, deployment: str, version: int, status: int) -> None:
@@ -67,9 +67,9 @@ class Metrics:
         key = (deployment, version, status)
         self._answers[key] = self._answers.get(key, 0) + 1
 
-    def refused(self, status: int) -> None:
+    def direct(self, status: int) -> None:
         """One request was answered without asking a model or control."""
-        self._refusals[status] = self._refusals.get(status, 0) + 1
+        self._direct[status] = self._direct.get(status, 0) + 1
 
     def passed(self, status: int) -> None:
         """One request was answered by control, or should have been."""
@@ -82,8 +82,8 @@ class Metrics:
         for (deployment, version, status), count in self._answers.items():
             labels = f'{gateway},deployment="{_escaped(deployment)}",version="{version}",code="{status}"'
             lines.append(f"bms_gateway_requests_total{{{labels}}} {count}")
-        lines += _head("bms_gateway_refused_total", "counter", "Requests answered without asking anyone.")
-        lines += [f'bms_gateway_refused_total{{{gateway},code="{code}"}} {n}' for code, n in self._refusals.items()]
+        lines += _head("bms_gateway_direct_total", "counter", "Requests answered without asking anyone.")
+        lines += [f'bms_gateway_direct_total{{{gateway},code="{code}"}} {n}' for code, n in self._direct.items()]
         lines += _head("bms_gateway_passed_total", "counter", "Requests passed on to control.")
         lines += [f'bms_gateway_passed_total{{{gateway},code="{code}"}} {n}' for code, n in self._passed.items()]
         lines += _head("bms_gateway_stage_seconds", "histogram", "Where the time of answered requests went.")

@@ -81,7 +81,7 @@ class Site:
         return PROBLEM, problem(error, request.id.decode("ascii"))
 
     def refused(self, request: Request, error: BmsError) -> None:
-        self.metrics.refused(error.http_status)
+        self.metrics.direct(error.http_status)
 
     def check_time(self) -> None:
         """Once a second: slow clients, slow control, old rate limits, the date."""

@@ -50,7 +50,7 @@ def test_metrics_are_read_by_prometheus() -> None:
     metrics.gauges["bms_gateway_connections"] = ("Open.", lambda: 7)
     metrics.answered('d"1', 2, 200)
     metrics.answered('d"1', 2, 200)
-    metrics.refused(401)
+    metrics.direct(401)
     metrics.passed(503)
     for seconds in (0.0, 0.00002, 99.0):
         metrics.stages.observe((seconds,) * 6)
