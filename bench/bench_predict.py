@@ -16,7 +16,7 @@ from systems.floor_onnx import runs_per_s
 from systems.measure import Measured, check, measure
 
 REPEATS = 1 if QUICK else 3
-SECONDS = 1 if QUICK else 2
+SECONDS = 1
 CONNECTIONS = (1, 16, 64)
 RATES = (500, 2000)  # requests per second
 Case = tuple[str, str, int]  # system, dialect, connections

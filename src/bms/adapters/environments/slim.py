@@ -4,6 +4,7 @@ They run with interpreters that don't have `bms` installed, so what they import 
 digest of its content: a newer platform makes a new copy and leaves the one that running workloads use.
 """
 
+import compileall
 import hashlib
 import os
 import shutil
@@ -59,6 +60,8 @@ def place(package: Path, folder: Path) -> Path:
         placed = copy / "bms" / file
         placed.parent.mkdir(parents=True, exist_ok=True)
         _write_durably(placed, content)
+    # Workloads can't write here, so what they would otherwise compile at every start is compiled now.
+    compileall.compile_dir(copy, ddir=str(target), quiet=2)
     try:
         copy.rename(target)
     except OSError:

@@ -58,7 +58,7 @@ def test_metrics_are_read_by_prometheus() -> None:
     (answered,) = families["bms_gateway_requests"].samples
     assert answered.value == 2
     assert answered.labels == {"gateway": "3", "deployment": 'd"1', "version": "2", "code": "200"}
-    assert families["bms_gateway_refused"].samples[0].labels["code"] == "401"
+    assert families["bms_gateway_direct"].samples[0].labels["code"] == "401"
     assert families["bms_gateway_passed"].samples[0].labels["code"] == "503"
     assert families["bms_gateway_connections"].samples[0].value == 7
     buckets = {
