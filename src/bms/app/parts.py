@@ -36,6 +36,7 @@ from bms.web.api.dispatch import Dispatcher
 from bms.web.api.endpoint import Endpoint
 
 TOLD_S = 1.0  # how long the answer to a new or revoked key waits for the gateways
+LOOK_S = 0.2  # how long a status waits for them before it says that they are behind
 
 
 @dataclass
@@ -99,7 +100,13 @@ async def make_parts(
         confinement=ground.cluster.confinement,
         texts=[metrics.texts, lambda: _gateway_texts(bus), lambda: _replica_texts(reconciler.health)],
     )
-    views = DeploymentViews(features.stores.deployments, features.catalog, ground.clock, lambda: reconciler.health.said)
+    views = DeploymentViews(
+        features.stores.deployments,
+        features.catalog,
+        ground.clock,
+        lambda: reconciler.health.said,
+        lambda: publisher.told(LOOK_S),
+    )
     dispatcher = Dispatcher(features.authenticator, SqlReplies(database, ground.clock), observe=metrics.observe_request)
     parts.api = application(
         _endpoints(ground, features, views, monitoring, lambda: publisher.told(TOLD_S)), dispatcher, __version__

@@ -1,6 +1,8 @@
 """Reads what is known of a deployment and puts it into words; see `status` for the words."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+
+import msgspec
 
 from bms.control.deployments.ports import Catalog, DeploymentsTx
 from bms.control.deployments.resolving import resolve
@@ -14,12 +16,24 @@ Said = Callable[[], Mapping[str, ServableStatus]]
 """What model servers last said of themselves, by replica."""
 
 
+Told = Callable[[], Awaitable[bool]]
+"""Whether every gateway routes by all that is committed: who reads "serving" may call at once."""
+
+
+async def nobody_to_tell() -> bool:
+    """Where there are no gateways."""
+    return True
+
+
 class DeploymentViews:
-    def __init__(self, store: Store[DeploymentsTx], catalog: Catalog, clock: Clock, said: Said) -> None:
+    def __init__(
+        self, store: Store[DeploymentsTx], catalog: Catalog, clock: Clock, said: Said, told: Told = nobody_to_tell
+    ) -> None:
         self._store = store
         self._catalog = catalog
         self._clock = clock
         self._said = said
+        self._told = told
 
     async def status(self, tenant: str, name: str) -> DeploymentStatus:
         """Raises NotFound."""
@@ -33,4 +47,7 @@ class DeploymentViews:
         assert revision is not None, "made with the deployment"
         assert route is not None, "made with the deployment"
         desired = await resolve(deployment, revision, self._catalog)
-        return view(deployment, desired, route, replicas, self._said(), self._clock.now())
+        seen = view(deployment, desired, route, replicas, self._said(), self._clock.now())
+        if seen.state == "serving" and not await self._told():
+            return msgspec.structs.replace(seen, state="rolling", message=f"{seen.message}; gateways are being told")
+        return seen
