@@ -130,9 +130,6 @@ async def test_a_running_script_is_cancelled_and_leaves_no_process(control: Loca
 async def test_a_script_over_its_time_or_memory_fails_and_says_so(control: LocalJobs, tmp_path: Path) -> None:
     marks = {"mark": str(tmp_path / "mark"), "go": str(tmp_path / "go")}
     late = await control.submit(await _script(control, WAIT, parameters=marks, timeout_s=1.5))
-    hungry = (
-        b"def main(job):\n    kept = bytearray(700 << 20)\n    kept[::4096] = b'x' * len(kept[::4096])\n    input()\n"
-    )
     greedy = await control.submit(await _script(control, HUNGRY, resources=Resources(memory=200 << 20)))
     control.schedule()
     assert (await control.until(late, "failed")).error == "timed out after 1.5 s"

@@ -1,4 +1,4 @@
-"""A tenant's job on a real platform reaches nothing of the platform's, nor of other tenants, and still does its work."""
+"""A tenant's job on a real platform reaches nothing of the platform or of other tenants, and still does its work."""
 
 import os
 import socket
