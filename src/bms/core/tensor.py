@@ -47,6 +47,7 @@ NUMPY: dict[str, np.dtype[np.generic]] = {
 _NAMES: dict[np.dtype[np.generic], DType] = {kind: name for name, kind in NUMPY.items()}  # type: ignore[misc]
 _SMALL = 1 << 14
 
+
 class Tensor(NamedTuple):
     """A named array. BYTES tensors hold `bytes` objects in an array of dtype object."""
 
