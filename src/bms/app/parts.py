@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from bms import __version__
 from bms.adapters.bus.server import BusServer
@@ -49,7 +50,7 @@ class Parts:
     scheduler: Scheduler
     reconciling: ReconcilerLoop
     bus: BusServer
-    api: Starlette
+    api: ASGIApp
     leading: bool = False
 
     async def close(self) -> None:

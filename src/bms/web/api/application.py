@@ -8,16 +8,18 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from bms.core.errors import InvalidArgument, NotFound, Unimplemented
 from bms.core.ids import new_id
 from bms.web.api.dispatch import Dispatcher
+from bms.web.api.draining import Draining
 from bms.web.api.endpoint import PUBLIC, Call, Endpoint
 from bms.web.api.openapi import PREFIX, describe
 from bms.web.api.problems import problem
 
 
-def application(endpoints: Sequence[Endpoint], dispatcher: Dispatcher, version: str) -> Starlette:
+def application(endpoints: Sequence[Endpoint], dispatcher: Dispatcher, version: str) -> ASGIApp:
     """The whole API. Its own description is the only path without a key."""
     document = msgspec.json.encode(describe(endpoints, version))
 
@@ -29,7 +31,7 @@ def application(endpoints: Sequence[Endpoint], dispatcher: Dispatcher, version: 
         Route(PREFIX + endpoint.path, _serve(endpoint, dispatcher), methods=[endpoint.method])
         for endpoint in [*endpoints, shown]
     ]
-    return Starlette(routes=routes, exception_handlers={HTTPException: _unrouted})
+    return Draining(Starlette(routes=routes, exception_handlers={HTTPException: _unrouted}))
 
 
 def _serve(endpoint: Endpoint, dispatcher: Dispatcher) -> Callable[[Request], Awaitable[Response]]:
