@@ -1,6 +1,7 @@
 """Jobs run for real: processes of the local cluster, the platform's own harness, files on disk, kills."""
 
 import asyncio
+import hashlib
 import os
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from bms.adapters.sql.store import SqlStore
 from bms.control.datasets.importing import import_job
 from bms.control.datasets.nouns import ImportRequest, Source
 from bms.control.datasets.service import DatasetService
-from bms.control.jobs.nouns import JobSpec, TreeInput
+from bms.control.jobs.nouns import Job, JobSpec, TreeInput
 from bms.core.clock import SystemClock
 from bms.core.resources import Resources
 from tests.jobs import add_tenant, put_files
@@ -44,14 +45,14 @@ WAIT = b"""
 import pathlib, time
 
 def main(job):
-    with open(job.parameters["mark"], "a") as file:
+    with open("mark", "a") as file:
         file.write(f"{job.attempt}\\n")
     job.progress(0.1, "waiting")
     for _ in range(3000):
-        if pathlib.Path(job.parameters["go"]).exists():
+        if pathlib.Path("go").exists():
             break
         time.sleep(0.02)
-    (job.output / "done").write_text("done")
+    (job.output / "done").write_text(pathlib.Path("mark").read_text())
 """
 
 HUNGRY = b"""
@@ -113,12 +114,11 @@ async def test_a_script_that_raises_fails_with_its_words_and_is_tried_again(cont
     assert "attempt 2 of 2" in log
 
 
-async def test_a_running_script_is_cancelled_and_leaves_no_process(control: LocalJobs, tmp_path: Path) -> None:
-    marks = {"mark": str(tmp_path / "mark"), "go": str(tmp_path / "go")}
-    job = await control.submit(await _script(control, WAIT, parameters=marks))
+async def test_a_running_script_is_cancelled_and_leaves_no_process(control: LocalJobs) -> None:
+    job = await control.submit(await _script(control, WAIT))
     control.schedule()
     running = await control.until(job, "running")
-    while not (tmp_path / "mark").exists():
+    while not (_work(control, job) / "mark").exists():
         await asyncio.sleep(0.02)
     pid = (await control.cluster.observe())[running.workload].pid
     await control.service.cancel(TENANT, "ann", job.id)
@@ -127,9 +127,8 @@ async def test_a_running_script_is_cancelled_and_leaves_no_process(control: Loca
         os.kill(pid, 0)
 
 
-async def test_a_script_over_its_time_or_memory_fails_and_says_so(control: LocalJobs, tmp_path: Path) -> None:
-    marks = {"mark": str(tmp_path / "mark"), "go": str(tmp_path / "go")}
-    late = await control.submit(await _script(control, WAIT, parameters=marks, timeout_s=1.5))
+async def test_a_script_over_its_time_or_memory_fails_and_says_so(control: LocalJobs) -> None:
+    late = await control.submit(await _script(control, WAIT, timeout_s=1.5))
     greedy = await control.submit(await _script(control, HUNGRY, resources=Resources(memory=200 << 20)))
     control.schedule()
     assert (await control.until(late, "failed")).error == "timed out after 1.5 s"
@@ -143,8 +142,9 @@ async def test_control_is_killed_and_the_next_one_ends_every_job_once(
     control: LocalJobs, tmp_path: Path, run_dir: Path, moment: str
 ) -> None:
     """The job counts its own runs in a file: one line, whenever control was killed."""
-    mark, go = tmp_path / "mark", tmp_path / "go"
-    job = await control.submit(await _script(control, WAIT, parameters={"mark": str(mark), "go": str(go)}))
+    job = await control.submit(await _script(control, WAIT))
+    mark, go = _work(control, job) / "mark", _work(control, job) / "go"
+    mark.parent.mkdir(parents=True)
     await control.cluster.close()  # one control at a time owns a home's cluster
     first = _control(tmp_path / "home", run_dir)
     try:
@@ -169,10 +169,16 @@ async def test_control_is_killed_and_the_next_one_ends_every_job_once(
         second.kill()
         second.wait()
     assert done.attempt == 1
-    assert mark.read_text() == "1\n"
-    assert [file.path for file in (await control.service.output(TENANT, job.id)).files] == ["done"]
+    (written,) = (await control.service.output(TENANT, job.id)).files
+    digest = hashlib.sha256(b"1\n").hexdigest()
+    assert (written.path, written.digest) == ("done", f"sha256:{digest}"), "it ran once"
     events = await SqlEventLog(control.database).since(0)
     assert [event.subject for _, event in events if event.name == "job.ended"] == [job.id]
+
+
+def _work(control: LocalJobs, job: Job) -> Path:
+    """Where the first attempt's script runs; of ours and its files only these are open to it."""
+    return Path(control.cluster.directory(f"{job.id}-a1")) / "work"
 
 
 def _control(home: Path, run_dir: Path) -> subprocess.Popen[bytes]:

@@ -142,7 +142,7 @@ async def test_a_workload_over_its_memory_is_killed_with_a_verdict(cluster: Loca
 
 
 async def test_memory_of_the_whole_family_counts(cluster: LocalCluster, make_spec: MakeSpec) -> None:
-    await cluster.start(make_spec(memory=40_000_000, share_with_children=30_000_000))
+    await cluster.start(make_spec(memory=100_000_000, share_with_children=30_000_000, copied=True))
     status = await ended(cluster, "wl_1")
     assert status.verdict.startswith("killed: used")
     assert carrying("wl_1") == []

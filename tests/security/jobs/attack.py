@@ -43,7 +43,7 @@ def _attacks(given):
         "read through a link": lambda: _through_a_link(home / "admin.key"),
         "read as a child process": lambda: _as_a_child(home / "admin.key"),
         "read through a shell": lambda: _as_a_shell(home / "admin.key"),
-        "write into the slim part": lambda: Path(given["slim"], "bms", "core", "ids.py").open("a"),
+        "write into the slim part": lambda: Path(given["slim"], "bms", "core", "ids.py").write_bytes(b""),
         "write into the interpreter's packages": lambda: Path(given["packages"], "evil.pth").write_text("x"),
         "write into another environment": lambda: Path(given["environment"], "evil.pth").write_text("x"),
         "list the sockets": lambda: os.listdir(given["sockets"]),
@@ -59,7 +59,7 @@ def _attacks(given):
     for name in ("secrets", "objects", "journal", "logs", "cache/trees"):
         attacks[f"list {name}"] = lambda name=name: os.listdir(home / name)
     for name in given["files"]:
-        attacks[f"read {name}"] = lambda name=name: Path(name).open("rb").read(1)
+        attacks[f"read {name}"] = lambda name=name: Path(name).read_bytes()[:1]
     for name in ("environ", "mem", "maps", "fd/1", "root/etc", "cwd/lock"):
         attacks[f"read control's {name}"] = lambda name=name: _read_any(Path("/proc", str(control), name))
         attacks[f"read a neighbour's {name}"] = lambda name=name: _read_any(

@@ -247,7 +247,10 @@ class LocalCluster:
         )
 
     def _ask_to_end(self, tracked: _Tracked) -> None:
-        group: list[Process] = [p for p in processes.table().values() if p.group == tracked.record.pid]
+        table = processes.table()
+        # Who its end will orphan is known afterwards only by having been seen before.
+        tracked.known |= {process.identity for process in processes.family(tracked.leader, table, tracked.known)}
+        group: list[Process] = [process for process in table.values() if process.group == tracked.record.pid]
         for process in group:
             processes.send(process.identity, signal.SIGTERM)
 
