@@ -37,13 +37,11 @@ def is_alive(pid: int) -> bool:
     return process is not None and process.alive
 
 
-def carrying(workload: str) -> list[int]:
-    """Living processes with this mark, whoever started them."""
-    return [
-        pid
-        for pid, process in processes.table().items()
-        if process.alive and processes.environment(pid).get("BMS_WORKLOAD") == workload
-    ]
+def carrying(cluster: LocalCluster, workload: str) -> list[int]:
+    """Living processes with this mark, whoever started them; not those of other homes' workloads of the same id."""
+    found = {pid: processes.environment(pid) for pid, process in processes.table().items() if process.alive}
+    own = {"BMS_WORKLOAD": workload, "HOME": cluster.directory(workload)}
+    return [pid for pid, environment in found.items() if own.items() <= environment.items()]
 
 
 def facts(cluster: LocalCluster, workload: str) -> dict[str, Any]:

@@ -58,7 +58,7 @@ async def test_a_start_goes_on_when_its_caller_goes_away(cluster: LocalCluster, 
     await asyncio.gather(caller, return_exceptions=True)
     status = await cluster.start(make_spec())
     await ready(cluster, "wl_1")
-    assert carrying("wl_1") == [status.pid]
+    assert carrying(cluster, "wl_1") == [status.pid]
 
 
 async def test_stop_asks_with_sigterm(cluster: LocalCluster, make_spec: MakeSpec) -> None:
@@ -121,7 +121,7 @@ async def test_an_end_between_looking_and_waiting_is_not_missed(cluster: LocalCl
     status = await cluster.start(make_spec())
     assert (await cluster.observe())["wl_1"].state == "running"
     os.kill(status.pid, 9)
-    await until(lambda: carrying("wl_1") == [])
+    await until(lambda: carrying(cluster, "wl_1") == [])
     await cluster.stop("wl_1")
     async with asyncio.timeout(30):
         await cluster.changed(3600)
@@ -145,7 +145,7 @@ async def test_memory_of_the_whole_family_counts(cluster: LocalCluster, make_spe
     await cluster.start(make_spec(memory=100_000_000, share_with_children=30_000_000, copied=True))
     status = await ended(cluster, "wl_1")
     assert status.verdict.startswith("killed: used")
-    assert carrying("wl_1") == []
+    assert carrying(cluster, "wl_1") == []
 
 
 async def test_pages_that_a_family_shares_count_once(cluster: LocalCluster, make_spec: MakeSpec) -> None:

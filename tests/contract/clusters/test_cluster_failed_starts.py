@@ -27,7 +27,7 @@ async def test_a_full_disk_is_no_room(
         patched.setattr(Records, "save", full)
         with pytest.raises(ResourceExhausted, match="No space left"):
             await cluster.start(make_spec())
-    assert carrying("wl_1") == []
+    assert carrying(cluster, "wl_1") == []
     assert list((home / "run" / "workloads").glob("*.json*")) == []
     assert await cluster.observe() == {}
     assert (await cluster.start(make_spec())).state == "running"
@@ -53,7 +53,7 @@ async def test_limits_that_can_not_be_set_let_nothing_run(
     monkeypatch.setattr(limits, "apply", refuse)
     with pytest.raises(FailedPrecondition, match="not permitted"):
         await cluster.start(make_spec())
-    assert carrying("wl_1") == []
+    assert carrying(cluster, "wl_1") == []
     assert not Path(cluster.directory("wl_1"), "starts").exists()
 
 

@@ -75,9 +75,9 @@ async def test_an_adopted_workload_is_stopped_with_its_children(make_cluster: Ma
         await cluster.start(make_spec(fork="plain"))
         await until(Path(cluster.directory("wl_1"), "ready").exists)
     async with opened(make_cluster) as cluster:
-        assert len(carrying("wl_1")) == 2
+        assert len(carrying(cluster, "wl_1")) == 2
         await cluster.stop("wl_1")
-        assert carrying("wl_1") == []
+        assert carrying(cluster, "wl_1") == []
         assert (await cluster.observe())["wl_1"].state == "ended"
 
 
@@ -100,11 +100,11 @@ async def test_a_workload_that_ended_meanwhile_is_seen_as_ended(make_cluster: Ma
         await until(Path(cluster.directory("wl_1"), "ready").exists)
     os.kill(status.pid, signal.SIGKILL)
     os.waitpid(status.pid, 0)
-    assert len(carrying("wl_1")) == 1
+    assert len(carrying(cluster, "wl_1")) == 1
     async with opened(make_cluster) as cluster:
         seen = (await cluster.observe())["wl_1"]
         assert (seen.state, seen.exit_code) == ("ended", None)
-        assert carrying("wl_1") == []
+        assert carrying(cluster, "wl_1") == []
         assert (await cluster.start(make_spec())).state == "ended"
     async with opened(make_cluster) as cluster:
         assert (await cluster.observe())["wl_1"] == seen
@@ -196,7 +196,9 @@ async def test_killed_at_any_instant_every_process_is_known_and_none_started_twi
             async with opened(make_cluster) as cluster:
                 # One that waited at its gate when its starter died takes a moment to end by itself.
                 async with asyncio.timeout(30):
-                    while await running(cluster) != {pid for workload in workloads for pid in carrying(workload)}:
+                    while await running(cluster) != {
+                        pid for workload in workloads for pid in carrying(cluster, workload)
+                    }:
                         await asyncio.sleep(0.01)
                 for workload in workloads:
                     starts = Path(cluster.directory(workload), "starts")
@@ -205,4 +207,4 @@ async def test_killed_at_any_instant_every_process_is_known_and_none_started_twi
     finally:
         async with opened(make_cluster) as cluster:
             await cluster.stop_all(grace_s=0)
-    assert all(carrying(workload) == [] for workload in workloads)
+    assert all(carrying(cluster, workload) == [] for workload in workloads)
