@@ -52,7 +52,9 @@ def report(platform: RealPlatform, acme: Client, tmp_path_factory: pytest.TempPa
     seen = running(Home(home))
     assert seen is not None
     other = home / "environments" / ("0" * 64) / "venv"
-    other.mkdir(parents=True, exist_ok=True)
+    other.mkdir(parents=True)
+    other.chmod(0o700)
+    other.parent.chmod(0o700)
     trees = [path for path in (home / "cache" / "trees" / "default").rglob("*") if path.is_file()]
     objects = [path for path in (home / "objects").rglob("*") if path.is_file() and "default" in path.parts]
     assert trees

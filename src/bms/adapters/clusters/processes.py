@@ -149,14 +149,25 @@ def reap(pid: int) -> tuple[int, int] | None:
 
 def end_all(find: Callable[[], list[Process]], patience_s: float) -> int:
     """Kills what `find` finds until it finds nothing; returns how many would not die within `patience_s`
-    (a process in an uninterruptible read of a dead disk, for example)."""
+    (a process in an uninterruptible read of a dead disk, for example).
+
+    What was found once is followed to its end: while a process executes another program, its mark can't be read.
+    """
     deadline = time.monotonic() + patience_s
     pause = 0.002
-    while left := find():
+    left: set[Identity] = set()
+    while True:
+        left = {process.identity for process in find()} | {each for each in left if _lives(each)}
+        if not left:
+            return 0
         if time.monotonic() > deadline:
             return len(left)
-        for process in left:
-            send(process.identity, signal.SIGKILL)
+        for identity in left:
+            send(identity, signal.SIGKILL)
         time.sleep(pause)
         pause = min(pause * 2, 0.05)
-    return 0
+
+
+def _lives(identity: Identity) -> bool:
+    now = read(identity.pid)
+    return now is not None and now.identity == identity and now.alive

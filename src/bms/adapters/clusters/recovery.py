@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 from typing import NamedTuple
 
 import msgspec
@@ -11,6 +12,7 @@ from bms.adapters.clusters.processes import Identity, Process
 from bms.adapters.clusters.records import Record, Records
 
 KILL_PATIENCE_S = 10.0
+EXECUTING_S = 0.02  # more than a process needs to become another program, during which it carries no mark
 _log = logging.getLogger(__name__)
 
 
@@ -80,7 +82,11 @@ def _end_orphans(home_mark: str, adopted: frozenset[str]) -> None:
         found = watching.marked(home_mark, processes.table())
         return [process for workload, members in found.items() if workload not in adopted for process in members]
 
-    if first := orphans():
+    first = orphans()
+    if not first:
+        time.sleep(EXECUTING_S)
+        first = orphans()
+    if first:
         _log.warning("ending %d processes of this home that no workload's record knows", len(first))
         if left := processes.end_all(orphans, patience_s=KILL_PATIENCE_S):
             _log.error("%d processes of this home can't be killed; they wait in the kernel", left)

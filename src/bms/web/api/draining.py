@@ -16,11 +16,11 @@ class Draining:
     """An ASGI application around another."""
 
     def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+        self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         more = True
 
@@ -41,4 +41,4 @@ class Draining:
                     pass  # whoever sends that slowly is answered without having been heard out
             await send(message)
 
-        await self._app(scope, receiving, sending)
+        await self.app(scope, receiving, sending)
