@@ -28,6 +28,7 @@ test: .venv/dev.stamp
 else
 test: .venv/dev.stamp
 	rm -f .coverage .coverage.*
+	$(BIN)/python -m tests.framework_env
 	$(BIN)/pytest -n 2 --cov --cov-report=
 	$(BIN)/coverage report --include='$(COVERED)' --fail-under=$(FLOOR) --skip-covered --show-missing --sort=cover
 endif

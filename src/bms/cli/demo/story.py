@@ -161,7 +161,7 @@ class Story:
     def _curl(self, key: NewKey, image: bytes) -> None:
         picture = self._stage.home / "digit.png"
         picture.write_bytes(image)
-        self._teller.say("the same by hand, an image in and class probabilities out:")
+        self._teller.say("the same by hand (afterwards, too, with --keep), an image in and class probabilities out:")
         self._teller.paste(
             f"curl -s -H 'Authorization: Bearer {key.text}' -H 'Content-Type: image/png' "
             f"--data-binary @{picture} {self._stage.url}/v1/models/{NAME}:classify"
