@@ -167,7 +167,7 @@ class ObedientCluster:
         return f"/run/{workload}.sock"
 
     def directory(self, workload: str) -> str:
-        return f"/work/{workload}"
+        return f"/workloads/{workload}"
 
     async def changed(self, timeout_s: float) -> None:
         await asyncio.wait([asyncio.create_task(self._changed.wait())], timeout=timeout_s)

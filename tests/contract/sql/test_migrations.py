@@ -38,6 +38,10 @@ async def test_two_that_start_at_once_migrate_once(kind: str, tmp_path: Path) ->
     async with database_url(kind, tmp_path) as url:
         databases = [Database(url) for _ in range(3)]
         await asyncio.gather(*map(upgrade, databases))
+        async with databases[0].engine.connect() as connection:
+            steps = (await connection.execute(text("SELECT count(*) FROM alembic_version"))).scalar()
+            assert steps == 1
+            assert await connection.run_sync(_difference) == []
         for database in databases:
             await database.close()
 
