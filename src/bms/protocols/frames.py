@@ -9,6 +9,9 @@
 
 All integers little-endian. Tensors are row-major little-endian, BYTES elements as in OIP v2
 (`bms.core.tensor.to_raw`). Many frames may be in flight either way and answers come in any order.
+
+An INFER frame is a parcel: one call, or several that may run together, whose rows follow one another in each tensor.
+Its calls are numbered in that order; answers and errors say which of them they are for.
 """
 
 import struct
@@ -57,19 +60,25 @@ class InferMeta(msgspec.Struct, array_like=True, frozen=True):
     timeout_us: int  # what is left of the deadline when sent; 0: none
     outputs: tuple[str, ...]  # wanted; empty: all
     tensors: tuple[TensorMeta, ...]
+    rows: tuple[int, ...] = ()  # of each call of the parcel; empty: one call, whose rows are the tensors'
+    priority: int = 0  # 1: the highest, 0: the usual one
 
 
 class AnswerMeta(msgspec.Struct, array_like=True, frozen=True):
     final: bool
     queue_ns: int  # waited in the model server
-    compute_ns: int  # this request's share of its batch's run
+    compute_ns: int  # these calls' share of their batch's run
     tensors: tuple[TensorMeta, ...]
+    first: int = 0  # of the parcel's calls that are answered here
+    count: int = 0  # how many calls; 0: all from `first`
 
 
 class ErrorMeta(msgspec.Struct, array_like=True, frozen=True):
     code: str
     message: str
     retry: bool  # another replica may well succeed (e.g. this one is draining)
+    first: int = 0
+    count: int = 0  # as in AnswerMeta
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -79,25 +88,56 @@ _error = msgspec.msgpack.Decoder(ErrorMeta)
 
 
 def encode_infer(
-    id: int, signature: str, tensors: list[Tensor], timeout_us: int = 0, outputs: tuple[str, ...] = ()
+    id: int, signature: str, tensors: list[Tensor], timeout_us: int = 0, outputs: tuple[str, ...] = (), priority: int = 0
 ) -> list[bytes | memoryview]:
-    """An INFER frame as parts to write in order; the memory of large arrays is referenced, not copied."""
+    """An INFER frame of one call, as parts to write in order; the memory of large arrays is referenced, not copied."""
     metas, raws, size = _describe(tensors)
-    meta = _encode((signature, timeout_us, outputs, metas))  # an InferMeta
+    meta = _encode((signature, timeout_us, outputs, metas, (), priority))  # an InferMeta
     return [HEADER.pack(len(meta) + size, len(meta), 1, id) + meta, *raws]
 
 
+def encode_parcel(
+    id: int,
+    signature: str,
+    calls: list[list[Tensor]],
+    rows: tuple[int, ...],
+    timeout_us: int = 0,
+    outputs: tuple[str, ...] = (),
+    priority: int = 0,
+) -> list[bytes | memoryview]:
+    """An INFER frame of several calls that agree in the names, types and inner shapes of their tensors."""
+    parts: list[bytes | memoryview] = [b""]
+    metas: list[tuple[str, str, tuple[int, ...], int]] = []
+    total, size = sum(rows), 0
+    for name, array in calls[0]:
+        at = len(parts)
+        parts += [to_raw(tensor.array) for tensors in calls for tensor in tensors if tensor.name == name]
+        taken = sum(map(len, parts[at:]))
+        metas.append((name, dtype_of(array), (total, *array.shape[1:]), taken))
+        size += taken
+    meta = _encode((signature, timeout_us, outputs, metas, rows, priority))
+    parts[0] = HEADER.pack(len(meta) + size, len(meta), 1, id) + meta
+    return parts
+
+
 def encode_answer(
-    id: int, tensors: list[Tensor], *, queue_ns: int, compute_ns: int, final: bool = True
+    id: int,
+    tensors: list[Tensor],
+    *,
+    queue_ns: int = 0,
+    compute_ns: int = 0,
+    final: bool = True,
+    first: int = 0,
+    count: int = 0,
 ) -> list[bytes | memoryview]:
     """An ANSWER frame as parts to write in order; the memory of large arrays is referenced, not copied."""
     metas, raws, size = _describe(tensors)
-    meta = _encode((final, queue_ns, compute_ns, metas))  # an AnswerMeta
+    meta = _encode((final, queue_ns, compute_ns, metas, first, count))  # an AnswerMeta
     return [HEADER.pack(len(meta) + size, len(meta), 2, id) + meta, *raws]
 
 
-def encode_error(id: int, code: str, message: str, *, retry: bool) -> bytes:
-    return _frame(Kind.ERROR, id, _encode(ErrorMeta(code, message, retry)))
+def encode_error(id: int, code: str, message: str, *, retry: bool, first: int = 0, count: int = 0) -> bytes:
+    return _frame(Kind.ERROR, id, _encode(ErrorMeta(code, message, retry, first, count)))
 
 
 def encode_plain(kind: Kind, id: int = 0, meta: bytes = b"") -> bytes:
