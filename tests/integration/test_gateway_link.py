@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from bms.adapters.replicas.link import ReplicaLink
+from bms.adapters.replicas.parcels import Sent
 from bms.core.errors import InvalidArgument, Unavailable
 from bms.core.tensor import Tensor
 from bms.protocols.frames import AnswerMeta, ErrorMeta, Kind, encode_answer, encode_plain
@@ -26,6 +27,12 @@ class Sink:
     def on_error(self, meta: ErrorMeta) -> None:
         self.told.append((meta.code, meta.retry))
         self.done.set()
+
+
+def frame(call: Sent) -> int:
+    """The id of the frame that a call went out in."""
+    assert call.parcel is not None
+    return call.parcel.id
 
 
 def rows(value: float, count: int = 1) -> list[Tensor]:
@@ -60,10 +67,10 @@ async def test_large_tensors_cross_whole(tmp_path: Path) -> None:
 async def test_a_stream_reaches_its_asker_part_by_part(tmp_path: Path) -> None:
     async with RunningServer(str(tmp_path / "s"), mode="hold") as server:
         link, sink = ReplicaLink(f"unix:{server.path}"), Sink()
-        id = link.infer(sink, "serving_default", rows(1), 0, ())
+        call = link.infer(sink, "serving_default", rows(1), 0, ())
         await _until(lambda: server.seen)
         for n in range(3):
-            parts = encode_answer(id, [Tensor("t", np.array([n]))], queue_ns=0, compute_ns=0, final=n == 2)
+            parts = encode_answer(frame(call), [Tensor("t", np.array([n]))], queue_ns=0, compute_ns=0, final=n == 2)
             server.connections[0].write(b"".join(parts))
         await asyncio.wait_for(sink.done.wait(), 10)
         assert sink.told == [[0], [1], [2]]
@@ -108,9 +115,10 @@ async def test_nobody_there_fails_what_waits_and_is_found_later(tmp_path: Path) 
 async def test_a_cancelled_call_tells_the_server_and_hears_nothing(tmp_path: Path) -> None:
     async with RunningServer(str(tmp_path / "s"), delay_s=0.05) as server:
         link, sink = ReplicaLink(f"unix:{server.path}"), Sink()
-        id = link.infer(sink, "serving_default", rows(1), 0, ())
+        call = link.infer(sink, "serving_default", rows(1), 0, ())
         await _until(lambda: server.seen)
-        link.cancel(id)
+        id = frame(call)
+        link.cancel(call)
         await _until(lambda: (Kind.CANCEL, id) in server.seen)
         later = Sink()
         link.infer(later, "serving_default", rows(1), 0, ())

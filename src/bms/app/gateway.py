@@ -34,6 +34,7 @@ from bms.serving.traffic.dispatcher import Dispatcher
 from bms.serving.traffic.replicas import ReplicaTable
 from bms.serving.traffic.snapshot_index import SnapshotIndex
 from bms.web.inference.describe import Describer
+from bms.web.inference.desk import Desk
 from bms.web.inference.door import InferenceDoor
 from bms.web.inference.metrics import Metrics
 from bms.web.inference.pass_on import PassOn
@@ -68,12 +69,11 @@ class Gateway:
         self._dispatcher = Dispatcher(self._table, self._current, time.monotonic, random.random, self._watch_deadlines)
         metrics = Metrics(config.slot)
         turn = Turn(self._journal)
-        self._door = InferenceDoor(
+        self._desk = Desk(
             index=self._current,
             dispatcher=self._dispatcher,
             turn=turn,
             metrics=metrics,
-            limits=config.limits,
             monotonic=time.monotonic,
             unix_ns=time.time_ns,
             random=random.random,
@@ -82,7 +82,8 @@ class Gateway:
         self._site = Site(
             name=self._source,
             limits=config.limits,
-            door=self._door,
+            desk=self._desk,
+            door=InferenceDoor(self._desk, config.limits),
             describer=Describer(
                 index=self._current,
                 ready=lambda: self._ready,
@@ -98,7 +99,7 @@ class Gateway:
         self._turn, self._metrics = turn, metrics
         metrics.gauges = {
             "bms_gateway_connections": ("Open client connections.", lambda: len(self._site.connections)),
-            "bms_gateway_in_flight": ("Requests with model servers.", lambda: self._door.admission.total),
+            "bms_gateway_in_flight": ("Requests with model servers.", lambda: self._desk.admission.total),
             "bms_gateway_replicas": ("Replicas known.", lambda: len(self._table)),
             "bms_gateway_snapshot_revision": ("Revision routed by.", lambda: self._index.revision),
             "bms_gateway_usage_unshipped": ("Usage events not yet acknowledged.", lambda: self._shipper.unshipped),
@@ -214,7 +215,7 @@ class Gateway:
                 GatewayStats(
                     slot=self._config.slot,
                     connections=len(self._site.connections),
-                    in_flight=self._door.admission.total,
+                    in_flight=self._desk.admission.total,
                     requests=self._metrics.requests,
                     metrics=self._metrics.text(),
                 )
@@ -224,7 +225,7 @@ class Gateway:
     async def _drain(self) -> None:
         self._site.drain()
         until = time.monotonic() + self._config.drain_s
-        while self._site.busy or self._door.admission.total:
+        while self._site.busy or self._desk.admission.total:
             if time.monotonic() >= until:
                 log.warning("gateway %d: %d requests were not answered in time", self._config.slot, self._site.busy)
                 break

@@ -88,7 +88,12 @@ _error = msgspec.msgpack.Decoder(ErrorMeta)
 
 
 def encode_infer(
-    id: int, signature: str, tensors: list[Tensor], timeout_us: int = 0, outputs: tuple[str, ...] = (), priority: int = 0
+    id: int,
+    signature: str,
+    tensors: list[Tensor],
+    timeout_us: int = 0,
+    outputs: tuple[str, ...] = (),
+    priority: int = 0,
 ) -> list[bytes | memoryview]:
     """An INFER frame of one call, as parts to write in order; the memory of large arrays is referenced, not copied."""
     metas, raws, size = _describe(tensors)

@@ -12,15 +12,15 @@ import msgspec
 from bms.core.errors import InvalidArgument
 from bms.core.inference import InferRequest, InferResponse
 from bms.core.signature import Signature, check_inputs
-from bms.core.tensor import dtype_of, to_raw
+from bms.core.tensor import Tensor, dtype_of, to_raw
 from bms.protocols.json_tensors import dump
 from bms.protocols.json_values import BodyDecoder, JsonValue
+from bms.protocols.oip_flat import decode_flat
 from bms.protocols.oip_tensors import InputBody, json_data, raw_input, read_input, whole
 from bms.protocols.signature_choice import choose_signature
 
 V = TypeVar("V")
 MAX_TENSORS = 256
-_NONE: Mapping[str, Any] = {}
 _NO_CHOICE: Mapping[str, bool] = {}
 
 
@@ -57,6 +57,8 @@ def decode_infer(body: bytes, json_length: int | None, model: str, signatures: M
 
     Raises InvalidArgument for what does not fit the signature it means.
     """
+    if json_length is None and (flat := decode_flat(body)) is not None and 1 <= len(flat[0]) <= MAX_TENSORS:
+        return _of_json(model, flat[0], flat[1].id, flat[1].parameters, signatures)
     if json_length == 0:
         chosen = choose_signature(signatures, None, None)
         tensors = [raw_input(signatures[chosen], body)]
@@ -69,28 +71,40 @@ def decode_infer(body: bytes, json_length: int | None, model: str, signatures: M
     parsed = _body(body if json_length is None else view[:at])
     if not 1 <= len(parsed.inputs) <= MAX_TENSORS:
         raise InvalidArgument(f"the request has {len(parsed.inputs)} inputs, expected 1 to {MAX_TENSORS}")
-    tensors, names = [], []
+    tensors = []
     for given in parsed.inputs:
         tensor, size = read_input(given, view[at:])
         tensors.append(tensor)
-        names.append(given.name)
         at += size
     if at != len(body):
         raise InvalidArgument(f"{len(body) - at} bytes are left over after the last binary tensor")
-    parameters = parsed.parameters or _NONE
-    chosen = choose_signature(signatures, _signature_name(parameters) if parameters else None, names)
-    signature = signatures[chosen]
-    rows = check_inputs(signature, tensors)
-    request = InferRequest(model=model, inputs=tensors, signature=chosen, id=parsed.id)
-    if parameters:
-        _set_parameters(request, parameters)
+    decoded = _of_json(model, tensors, parsed.id, parsed.parameters, signatures)
     if not parsed.outputs:
-        return Decoded(request, rows, bool(parameters.get("binary_data_output", False)), _NO_CHOICE)
+        return decoded
+    signature = signatures[decoded.request.signature or ""]
     for output in parsed.outputs:
         signature.output(output.name)
-    request.outputs = tuple(output.name for output in parsed.outputs)
-    binary = {output.name: _binary(output) for output in parsed.outputs}
-    return Decoded(request, rows, bool(parameters.get("binary_data_output", False)), binary)
+    decoded.request.outputs = tuple(output.name for output in parsed.outputs)
+    return decoded._replace(binary={output.name: _binary(output) for output in parsed.outputs})
+
+
+def _of_json(
+    model: str,
+    tensors: list[Tensor],
+    id: str | None,
+    parameters: Mapping[str, Any] | None,
+    signatures: Mapping[str, Signature],
+) -> Decoded:
+    names = [name for name, _ in tensors]
+    if not parameters:
+        chosen = choose_signature(signatures, None, names)
+        rows = check_inputs(signatures[chosen], tensors)
+        return Decoded(InferRequest(model=model, inputs=tensors, signature=chosen, id=id), rows, False, _NO_CHOICE)
+    chosen = choose_signature(signatures, _signature_name(parameters), names)
+    rows = check_inputs(signatures[chosen], tensors)
+    request = InferRequest(model=model, inputs=tensors, signature=chosen, id=id)
+    _set_parameters(request, parameters)
+    return Decoded(request, rows, bool(parameters.get("binary_data_output", False)), _NO_CHOICE)
 
 
 def encode_infer(response: InferResponse, decoded: Decoded) -> tuple[bytes, int | None]:

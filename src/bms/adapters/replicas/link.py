@@ -3,24 +3,15 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import cast
 
 import msgspec
 
+from bms.adapters.replicas.parcels import AnswerSink, Parcels, Sent
 from bms.core.errors import InvalidArgument, Unavailable
 from bms.core.programs import ServableStatus
 from bms.core.tensor import Tensor
-from bms.protocols.frames import (
-    AnswerMeta,
-    ErrorMeta,
-    Frame,
-    FrameReader,
-    Kind,
-    decode_answer,
-    decode_error,
-    encode_infer,
-    encode_plain,
-)
+from bms.protocols.frames import Frame, FrameReader, Kind, encode_plain
 
 log = logging.getLogger(__name__)
 _status = msgspec.msgpack.Decoder(ServableStatus)
@@ -28,18 +19,11 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.02, 1.0
 _JOINED = 1 << 18  # one buffer of this size is written faster than many small ones
 
 
-class AnswerSink(Protocol):
-    """Who asked: gets answers until one is final, or one error; nothing after `cancel`."""
-
-    def on_answer(self, meta: AnswerMeta, tensors: list[Tensor]) -> None: ...
-
-    def on_error(self, meta: ErrorMeta) -> None: ...
-
-
 class ReplicaLink(asyncio.Protocol):
     """Connects at once and again whenever the connection breaks, until `retire` or `close`.
 
-    All frames of one loop turn are written together. A loss fails everything pending at once, as worth a retry.
+    All calls of one loop turn are written together, in as few frames as they fit into (`parcels.py`). A loss fails
+    everything pending at once, as worth a retry.
     `address` is "unix:/path"; `on_down` is called whenever the server turns out to be unreachable.
     """
 
@@ -53,9 +37,9 @@ class ReplicaLink(asyncio.Protocol):
         self._transport: asyncio.WriteTransport | None = None
         self._reader = FrameReader()
         self._out: list[bytes | memoryview] = []
-        self._pending: dict[int, AnswerSink] = {}
+        self._parcels = Parcels()
+        self._flushing = False
         self._statuses: dict[int, asyncio.Future[ServableStatus]] = {}
-        self._last_id = 0
         self.usable = True  # not broken, not going away, not retired
         self._broken = False
         self._retired = False
@@ -68,27 +52,39 @@ class ReplicaLink(asyncio.Protocol):
 
     @property
     def in_flight(self) -> int:
-        return len(self._pending)
+        return self._parcels.in_flight
 
     def infer(
-        self, sink: AnswerSink, signature: str, tensors: list[Tensor], timeout_us: int, outputs: tuple[str, ...]
-    ) -> int:
-        self._last_id = id = self._last_id + 1
-        self._pending[id] = sink
-        self._send(encode_infer(id, signature, tensors, timeout_us, outputs))
-        return id
+        self,
+        sink: AnswerSink,
+        signature: str,
+        tensors: list[Tensor],
+        timeout_us: int,
+        outputs: tuple[str, ...],
+        rows: int = 1,
+        most: int = 1,
+        priority: int = 0,
+    ) -> Sent:
+        """Sends a call of `rows` rows, `most` of which the server runs together; what is given back cancels it."""
+        call = Sent(sink, signature, tensors, timeout_us, outputs, rows, most, priority)
+        self._parcels.add(call)
+        if not self._flushing and self._transport is not None:
+            self._flushing = True
+            self._loop.call_soon(self._flush)
+        return call
 
-    def cancel(self, id: int) -> None:
-        if self._pending.pop(id, None) is not None and self._transport is not None:
-            self._send([encode_plain(Kind.CANCEL, id)])
+    def cancel(self, call: Sent) -> None:
+        frame = self._parcels.cancel(call)
+        if frame is not None and self._transport is not None:
+            self._send(frame)
         self._close_if_done()
 
     async def status(self, timeout_s: float = 5.0) -> ServableStatus:
         """What the model server says of itself. Raises Unavailable when it cannot be reached or says nothing."""
-        self._last_id = id = self._last_id + 1
+        id = self._parcels.fresh_id()
         answer: asyncio.Future[ServableStatus] = self._loop.create_future()
         self._statuses[id] = answer
-        self._send([encode_plain(Kind.STATUS, id)])
+        self._send(encode_plain(Kind.STATUS, id))
         try:
             async with asyncio.timeout(timeout_s):
                 return await answer
@@ -118,8 +114,7 @@ class ReplicaLink(asyncio.Protocol):
         self._reader = FrameReader()
         self._broken = False
         self.usable = not self._retired
-        if self._out:
-            self._flush()
+        self._flush()
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -141,17 +136,9 @@ class ReplicaLink(asyncio.Protocol):
 
     def _receive(self, frame: Frame) -> None:
         if frame.kind == Kind.ANSWER:
-            sink = self._pending.get(frame.id)
-            if sink is None:
-                return
-            meta, tensors = decode_answer(frame)
-            if meta.final:
-                del self._pending[frame.id]
-            sink.on_answer(meta, tensors)
+            self._parcels.answered(frame)
         elif frame.kind == Kind.ERROR:
-            sink = self._pending.pop(frame.id, None)
-            if sink is not None:
-                sink.on_error(decode_error(frame))
+            self._parcels.failed(frame)
         elif frame.kind == Kind.STATUS_ANSWER:
             answer = self._statuses.pop(frame.id, None)
             if answer is not None and not answer.done():
@@ -163,23 +150,30 @@ class ReplicaLink(asyncio.Protocol):
         if self._retired:
             self._close_if_done()
 
-    def _send(self, parts: list[bytes] | list[bytes | memoryview]) -> None:
-        if not self._out and self._transport is not None:
+    def _send(self, frame: bytes) -> None:
+        self._out.append(frame)
+        if not self._flushing and self._transport is not None:
+            self._flushing = True
             self._loop.call_soon(self._flush)
-        self._out += parts
 
     def _flush(self) -> None:
-        if self._transport is None or not self._out:
+        self._flushing = False
+        if self._transport is None:
             return
         out, self._out = self._out, []
-        if sum(map(len, out)) <= _JOINED:
+        out += self._parcels.pack()
+        if not out:
+            return
+        if len(out) == 1:
+            self._transport.write(out[0])
+        elif sum(map(len, out)) <= _JOINED:
             self._transport.write(b"".join(out))
         else:
             self._transport.writelines(out)
 
     async def _keep_connected(self) -> None:
         wait = _FIRST_WAIT
-        while not self._retired or self._pending:
+        while not self._retired or self._parcels.in_flight:
             self._lost.clear()
             try:
                 await self._loop.create_unix_connection(lambda: self, self._path)
@@ -203,15 +197,12 @@ class ReplicaLink(asyncio.Protocol):
                 self._on_down()
 
     def _fail_pending(self) -> None:
-        pending, self._pending = self._pending, {}
         statuses, self._statuses = self._statuses, {}
-        lost = ErrorMeta("UNAVAILABLE", "the connection to the model server was lost: come again", True)
         for answer in statuses.values():
             if not answer.done():
                 answer.set_exception(Unavailable(f"the model server at {self._path} cannot be reached"))
-        for sink in pending.values():
-            sink.on_error(lost)
+        self._parcels.lose()
 
     def _close_if_done(self) -> None:
-        if self._retired and not self._pending and not self._statuses:
+        if self._retired and not self._parcels.in_flight and not self._statuses:
             self.close()

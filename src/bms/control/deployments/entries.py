@@ -67,6 +67,7 @@ def deployment_entry(
         if version is None:
             continue
         one = _served(version, route, [replica for replica in replicas if replica.version == number])
+        one = msgspec.structs.replace(one, max_rows=deployment.spec.batching.max_rows)
         if one.replicas or number in desired.versions or number in route.versions:
             shown.append(one)
     return DeploymentEntry(

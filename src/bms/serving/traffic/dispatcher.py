@@ -22,14 +22,21 @@ class Call(ABC):
     attempts = 0
     begun = False
     replica: Replica | None = None  # None: not with any replica, now or any more
-    frame = 0
+    ticket: object = None  # what the replica's link knows it by
     tried: tuple[str, ...] = ()
 
     def __init__(
-        self, dispatcher: "Dispatcher", request: InferRequest, route: Route, version: ServedVersion, deadline: float
+        self,
+        dispatcher: "Dispatcher",
+        request: InferRequest,
+        rows: int,
+        route: Route,
+        version: ServedVersion,
+        deadline: float,
     ) -> None:
         self.dispatcher = dispatcher
         self.request = request
+        self.rows = rows
         self.route = route
         self.version = version
         self.deadline = deadline
@@ -88,10 +95,18 @@ class Dispatcher:
                 f"no replica of version {call.version.number} of {call.route.entry.name!r} can be reached: come again",
                 retry_after_s=1.0,
             )
-        request = call.request
-        left = call.deadline - self._monotonic()
-        call.frame = replica.link.infer(
-            call, request.signature or "", request.inputs, max(1, int(left * 1e6)), request.outputs
+        request, version = call.request, call.version
+        left = int((call.deadline - self._monotonic()) * 1e6)
+        name = request.signature or ""
+        call.ticket = replica.link.infer(
+            call,
+            name,
+            request.inputs,
+            left if left > 0 else 1,
+            request.outputs,
+            call.rows,
+            version.max_rows if version.signatures[name].batched else 1,
+            request.priority,
         )
         if not call.attempts:
             self._budget.earn()
@@ -107,7 +122,7 @@ class Dispatcher:
         replica = call.replica
         if replica is not None:
             self.release(call)
-            replica.link.cancel(call.frame)
+            replica.link.cancel(call.ticket)
 
     def expire(self) -> None:
         """Ends every call whose deadline has passed; to be called every few milliseconds while any is active."""

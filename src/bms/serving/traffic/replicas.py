@@ -1,7 +1,7 @@
 """The replicas a gateway may send to: one link each, kept for as long as the snapshot names the replica."""
 
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
 from bms.core.snapshot import DeploymentEntry, ReplicaAddress
 from bms.core.tensor import Tensor
@@ -27,12 +27,23 @@ class Link(Protocol):
         ...
 
     def infer(
-        self, sink: AnswerSink, signature: str, tensors: list[Tensor], timeout_us: int, outputs: tuple[str, ...]
-    ) -> int:
-        """Sends a call; the number names it in `cancel`."""
+        self,
+        sink: AnswerSink,
+        signature: str,
+        tensors: list[Tensor],
+        timeout_us: int,
+        outputs: tuple[str, ...],
+        rows: int,
+        most: int,
+        priority: int,
+    ) -> object:
+        """Sends a call of `rows` rows; the server may run it together with others, up to `most` rows (1: alone).
+
+        What is given back names it in `cancel`.
+        """
         ...
 
-    def cancel(self, id: int) -> None: ...
+    def cancel(self, call: Any) -> None: ...
 
     def retire(self) -> None:
         """Sends no more, closes once nothing is in flight."""

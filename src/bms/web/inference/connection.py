@@ -5,10 +5,12 @@ from collections import deque
 from typing import Protocol, cast
 
 from bms.core.errors import BmsError
-from bms.web.inference.answers import error_headers, status_line
+from bms.web.inference.answer_head import framing, opening, whole
+from bms.web.inference.answers import error_headers
+from bms.web.inference.heads import Heads
 from bms.web.inference.limits import HttpLimits
 from bms.web.inference.reader import DRAINED, RequestReader
-from bms.web.inference.request import Request, request_id
+from bms.web.inference.request import Head, Request, request_id
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _FULL_BODY = b'{"error":"this gateway has as many connections as it may: come again shortly"}'
@@ -23,6 +25,7 @@ class Host(Protocol):
 
     limits: HttpLimits
     connections: "set[HttpConnection]"
+    heads: Heads
     date: bytes  # a whole Date header line
     draining: bool
 
@@ -31,7 +34,15 @@ class Host(Protocol):
     def fresh_id(self) -> bytes: ...
 
     def open(self, request: Request) -> None:
-        """The head is there: sets `request.handler`. Raises BmsError to refuse."""
+        """The head is there: sets its handler, and the request's. Raises BmsError to refuse."""
+        ...
+
+    def reopen(self, request: Request) -> None:
+        """As `open`, for a head that was opened before."""
+        ...
+
+    def remembers(self, request: Request) -> bool:
+        """Whether the heads of such requests are worth remembering."""
         ...
 
     def error_body(self, request: Request, error: BmsError) -> tuple[bytes, bytes]:
@@ -69,16 +80,25 @@ class HttpConnection(asyncio.Protocol):
         self._host.connections.add(self)
 
     def data_received(self, data: bytes) -> None:
-        reader = self._reader
+        reader, queue = self._reader, self._queue
         if reader.deaf:
             return
+        fresh = not queue and reader.phase == "idle"
+        if fresh:
+            end = data.find(b"\r\n\r\n") + 4
+            head = self._host.heads.find(data, end)
+            if head is not None and head.length == len(data) - end:
+                self._again(head, data[end:])
+                return
         try:
             more = reader.feed(data, self._host.now())
         except BmsError as error:
             self._refuse_rest(error)
         else:
-            if not more and self._queue:
-                self._queue[-1].keep_alive = False
+            if not more and queue:
+                queue[-1].keep_alive = False
+            elif fresh and len(queue) == 1 and (request := queue[0]).complete and self._host.remembers(request):
+                self._host.heads.remember(data, request)
         self._advance()
 
     def eof_received(self) -> bool:
@@ -102,12 +122,12 @@ class HttpConnection(asyncio.Protocol):
     # --- what the reader tells ---
 
     def opened(self, request: Request) -> None:
-        request.id = request_id(request.fields.get(b"x-request-id")) or self._host.fresh_id()
+        self._name(request)
         self._queue.append(request)
         self._host.open(request)
 
     def unreadable(self, request: Request, error: BmsError) -> None:
-        request.id = request_id(request.fields.get(b"x-request-id")) or self._host.fresh_id()
+        self._name(request)
         request.refusal, request.discard, request.keep_alive = error, True, False
         self._queue.append(request)
 
@@ -117,19 +137,8 @@ class HttpConnection(asyncio.Protocol):
         transport = self._transport
         if transport is None or request.answering:
             return
-        transport.write(
-            b"%bcontent-type: %b\r\ncontent-length: %d\r\nx-request-id: %b\r\n%b%b%b\r\n%b"
-            % (
-                status_line(status),
-                content_type,
-                len(body),
-                request.id,
-                self._host.date,
-                headers,
-                self._connection_line(request),
-                b"" if request.method == b"HEAD" else body,
-            )
-        )
+        line = self._connection_line(request)
+        transport.write(whole(request, status, content_type, body, headers, self._host.date, line))
         request.answering = True
         self._finish(request)
 
@@ -141,20 +150,9 @@ class HttpConnection(asyncio.Protocol):
         transport = self._transport
         if transport is None:
             return
-        bodiless = request.method == b"HEAD" or status in (204, 304)
-        framing = b""
-        if length is not None:
-            framing = b"content-length: %d\r\n" % length
-        elif not bodiless:
-            if request.version == "1.1":
-                request.chunked_answer = True
-                framing = b"transfer-encoding: chunked\r\n"
-            else:
-                request.keep_alive = False  # the end of the connection is the end of the answer
-        transport.write(
-            b"%b%bx-request-id: %b\r\n%b%b%b\r\n"
-            % (status_line(status), headers, request.id, self._host.date, framing, self._connection_line(request))
-        )
+        delimited = framing(request, status, length)
+        line = self._connection_line(request)
+        transport.write(opening(request, status, headers, self._host.date, delimited, line))
         request.answering = True
 
     def stream(self, request: Request, data: bytes) -> None:
@@ -180,7 +178,7 @@ class HttpConnection(asyncio.Protocol):
 
     def continue_(self, request: Request) -> None:
         if request.expects and not request.complete and not request.size and self._transport is not None:
-            request.expects = False
+            request.asked = True
             self._transport.write(_CONTINUE)
 
     @property
@@ -230,13 +228,32 @@ class HttpConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
+    def _again(self, head: Head, body: bytes) -> None:
+        """A whole request whose head was read before."""
+        request = Request(self, head)
+        request.id = head.request_id or self._host.fresh_id()
+        request.chunks.append(body)
+        request.size = len(body)
+        request.complete = True
+        self._queue.append(request)
+        try:
+            self._host.reopen(request)
+        except BmsError as error:
+            request.refusal = error
+        self._advance()
+
+    def _name(self, request: Request) -> None:
+        head = request.head
+        head.request_id = request_id(head.fields.get(b"x-request-id"))
+        request.id = head.request_id or self._host.fresh_id()
+
     def _refuse_rest(self, error: BmsError) -> None:
         """What comes in now, and all after it, cannot be read."""
         request = self._reader.request
         self._reader.deaf = True
         if request is None or request not in self._queue:
-            request = Request(self, b"", b"", "1.1", [])
-            request.id = self._host.fresh_id()
+            request = Request(self, Head(b"", b"", "1.1", []))
+            self._name(request)
             self._queue.append(request)
         elif request.answering:
             self._drop(request)
@@ -301,13 +318,14 @@ class HttpConnection(asyncio.Protocol):
     def _must_close(self, request: Request) -> bool:
         if request.complete:
             return False
-        return request.expects or request.length is None or request.length - request.size > DRAINED
+        length = request.head.length
+        return request.expects or length is None or length - request.size > DRAINED
 
     def _connection_line(self, request: Request) -> bytes:
         if not request.keep_alive or self._host.draining or self._must_close(request):
             request.keep_alive = False
             return b"connection: close\r\n"
-        return b"connection: keep-alive\r\n" if request.version == "1.0" else b""
+        return b"connection: keep-alive\r\n" if request.head.version == "1.0" else b""
 
     def _pace(self) -> None:
         """Reads while at most one request waits behind the one being answered."""

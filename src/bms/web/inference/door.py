@@ -1,73 +1,57 @@
-"""Inference requests from the head to the hand-over to a replica: who, how fast, which version, what."""
+"""Inference over HTTP: from a head to an exchange, and from the exchange's end to the answer."""
 
 import logging
-from collections.abc import Callable
 from time import perf_counter
+from typing import Any
 
 from bms.core.errors import BmsError, Internal, InvalidArgument
-from bms.core.inference import Verb
-from bms.core.snapshot import KeyEntry, ServedVersion
-from bms.protocols import oip, tfserving
-from bms.protocols.oip import decode_infer
-from bms.protocols.tfserving import decode_image, decode_predict
-from bms.protocols.tfserving_examples import decode_examples
-from bms.serving.traffic.admission import Admission
-from bms.serving.traffic.dispatcher import Dispatcher
-from bms.serving.traffic.keys import KeyCheck
-from bms.serving.traffic.rate import RateLimits
+from bms.core.inference import InferResponse
+from bms.core.snapshot import KeyEntry
+from bms.core.tensor import Tensor
 from bms.serving.traffic.snapshot_index import SnapshotIndex
-from bms.serving.traffic.split import choose_version, find_route
+from bms.web.inference.answers import JSON, error_headers, plain_error
 from bms.web.inference.compression import inflate
-from bms.web.inference.exchange import Exchange, Settlement
+from bms.web.inference.desk import Desk
+from bms.web.inference.dialects import DIALECTS, Dialect
+from bms.web.inference.exchange import Exchange
 from bms.web.inference.limits import HttpLimits
-from bms.web.inference.metrics import Metrics
 from bms.web.inference.paths import Operation
 from bms.web.inference.request import Request
-from bms.web.inference.turn import Turn
+from bms.web.inference.turn import Answer
 
 log = logging.getLogger(__name__)
-_IMAGES = (b"image/png", b"image/jpeg")
+
+
+class Known:
+    """What a head is known to mean for as long as the index is the same."""
+
+    __slots__ = ("index", "key")
+
+    def __init__(self, index: SnapshotIndex, key: KeyEntry) -> None:
+        self.index = index
+        self.key = key
 
 
 class InferenceDoor:
-    """Handles `:predict`, `:classify`, `:regress` and `/infer`."""
+    """Handles requests whose action is in DIALECTS."""
 
     whole_body = True
 
-    def __init__(
-        self,
-        *,
-        index: Callable[[], SnapshotIndex],
-        dispatcher: Dispatcher,
-        turn: Turn,
-        metrics: Metrics,
-        limits: HttpLimits,
-        monotonic: Callable[[], float],
-        unix_ns: Callable[[], int],
-        random: Callable[[], float],
-    ) -> None:
-        self._index = index
-        self._dispatcher = dispatcher
-        self._metrics = metrics
-        self.admission = Admission()
-        self._settlement = Settlement(self.admission, metrics, turn, unix_ns)
-        self.rates = RateLimits()
-        self._keys = KeyCheck()
+    def __init__(self, desk: Desk, limits: HttpLimits) -> None:
+        self._desk = desk
         self._limits = limits
-        self._monotonic = monotonic
-        self._unix_ns = unix_ns
-        self._random = random
-
-    def authenticate(self, request: Request) -> KeyEntry:
-        """The key a request comes with. Raises Unauthenticated or PermissionDenied."""
-        fields = request.fields
-        return self._keys.check(self._index(), fields.get(b"authorization"), fields.get(b"x-api-key"), self._unix_ns())
 
     def open(self, request: Request) -> None:
         """Refuses by the head alone what can be: overload and strangers are cheapest turned away here."""
-        key = self.authenticate(request)
-        self.rates.take(key, self._monotonic())
-        request.caller = key
+        head, desk = request.head, self._desk
+        index, known = desk.index(), head.memory
+        if not isinstance(known, Known) or known.index is not index:
+            fields = head.fields
+            key = desk.authenticate(fields.get(b"authorization"), fields.get(b"x-api-key"))
+            head.memory = known = Known(index, key)
+        request.caller = key = known.key
+        if key.rate_per_s is not None or key.expires_at is not None:
+            desk.take(key)
 
     def start(self, request: Request) -> None:
         began = perf_counter()
@@ -93,71 +77,77 @@ class InferenceDoor:
         """Nothing to do: an answer is written in one piece."""
 
     def _refuse(self, request: Request, error: BmsError) -> None:
-        self._metrics.direct(error.http_status)
+        self._desk.metrics.direct(error.http_status)
         request.connection.respond_error(request, error)
 
     def _dispatch(self, request: Request, began: float) -> None:
-        operation, key = request.operation, request.caller
+        operation, key, desk, fields = request.head.operation, request.caller, self._desk, request.head.fields
         assert isinstance(operation, Operation)
         assert isinstance(key, KeyEntry)
-        route = find_route(self._index(), key.tenant, operation.model)
-        version = choose_version(route, operation.version, operation.alias, self._random())
-        decoded = self._decode(request, operation, version)
-        infer, entry = decoded.request, route.entry
+        route, version = desk.route(key, operation.model, operation.version, operation.alias)
+        dialect = DIALECTS[operation.action or ""]
+        body = request.body()
+        if b"content-encoding" in fields:
+            body = inflate(body, fields[b"content-encoding"], self._limits.body_bytes)
+        decoded = dialect.decode(body, fields, operation.model, version.signatures)
+        infer = decoded.request
         infer.version, infer.alias = operation.version, operation.alias
-        timeout = entry.timeout_s
-        if infer.timeout_s is not None or b"x-request-timeout" in request.fields:
-            timeout = self._timeout(request, infer.timeout_s, timeout)
-        exchange = Exchange(
-            self._dispatcher,
-            self._settlement,
-            request,
+        if infer.timeout_s is None and b"x-request-timeout" not in fields:
+            deadline = desk.monotonic() + route.entry.timeout_s
+        else:
+            deadline = desk.deadline(route, infer.timeout_s, _asked_s(fields))
+        exchange = HttpExchange(
+            desk,
             key,
-            operation.action,
-            decoded,
+            infer,
+            decoded.rows,
             route,
             version,
-            self._monotonic() + timeout,
-            began,
+            deadline,
+            id=request.id.decode("ascii"),
+            bytes_in=request.size,
+            began=began,
         )
-        self.admission.enter(entry)
-        try:
-            self._dispatcher.send(exchange)
-        except Exception:
-            self.admission.leave(entry)
-            raise
+        exchange.http, exchange.dialect, exchange.decoded = request, dialect, decoded
+        exchange.send()
         request.state = exchange
         request.chunks.clear()
 
-    def _decode(
-        self, request: Request, operation: Operation, version: ServedVersion
-    ) -> tfserving.Decoded | oip.Decoded:
-        fields, signatures, body = request.fields, version.signatures, request.body()
-        encoding = fields.get(b"content-encoding")
-        if encoding is not None:
-            body = inflate(body, encoding, self._limits.body_bytes)
-        if operation.action == "infer":
-            length = fields.get(b"inference-header-content-length")
-            if length is not None and not (length.isdigit() and len(length) <= 18):
-                raise InvalidArgument("Inference-Header-Content-Length must be a number of bytes")
-            return decode_infer(body, None if length is None else int(length), operation.model, signatures)
-        verb: Verb = operation.action  # type: ignore[assignment]
-        kind = fields.get(b"content-type", b"").partition(b";")[0].strip().lower()
-        if kind in _IMAGES and verb != "regress":
-            return decode_image(body, operation.model, signatures, verb)
-        if verb == "predict":
-            return decode_predict(body, operation.model, signatures)
-        return decode_examples(body, operation.model, signatures, verb)
 
-    def _timeout(self, request: Request, asked: float | None, most: float) -> float:
-        """Seconds: the least of what the deployment allows, the body asks and the header x-request-timeout asks."""
-        header = request.fields.get(b"x-request-timeout")
-        if header is not None:
-            try:
-                seconds = float(header)
-            except ValueError:
-                seconds = 0.0
-            if not 0 < seconds < 1e9:
-                raise InvalidArgument("x-request-timeout must be a number of seconds above 0")
-            most = min(most, seconds)
-        return most if asked is None else min(most, asked)
+class HttpExchange(Exchange):
+    """An exchange of one whole body for another."""
+
+    http: Request
+    dialect: Dialect
+    decoded: Any  # what the dialect made of the body
+
+    def encode(self, outputs: list[Tensor]) -> Answer:
+        version = self.version
+        response = InferResponse(
+            model=self.route.entry.name, version=version.number, outputs=outputs, id=self.request.id
+        )
+        return self.dialect.encode(response, self.decoded, version.signatures)
+
+    def deliver(self, answer: Answer) -> None:
+        http = self.http
+        http.state = None  # no cycle is left for the collector
+        http.connection.respond(http, 200, answer.content_type, answer.body, answer.headers)
+
+    def deliver_error(self, error: BmsError) -> None:
+        http = self.http
+        http.state = None
+        http.connection.respond(http, error.http_status, JSON, plain_error(error), error_headers(error))
+
+
+def _asked_s(fields: dict[bytes, bytes]) -> float | None:
+    """Seconds that the header x-request-timeout allows."""
+    header = fields.get(b"x-request-timeout")
+    if header is None:
+        return None
+    try:
+        seconds = float(header)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 1e9:
+        raise InvalidArgument("x-request-timeout must be a number of seconds above 0")
+    return seconds

@@ -1,149 +1,152 @@
 """One dispatched inference request: what its client is owed, and what the books are."""
 
 import logging
-from collections.abc import Callable
+from abc import abstractmethod
 from time import perf_counter
-from typing import NamedTuple
 
 from bms.core.errors import BmsError, Cancelled, Internal, Unimplemented
-from bms.core.inference import InferResponse
+from bms.core.inference import InferRequest
 from bms.core.snapshot import KeyEntry, ServedVersion
 from bms.core.tensor import Tensor
-from bms.protocols import oip, tfserving
 from bms.protocols.frames import AnswerMeta
-from bms.protocols.oip import encode_infer
-from bms.protocols.tfserving import encode_predict
-from bms.protocols.tfserving_examples import encode_classify, encode_regress
-from bms.serving.traffic.admission import Admission
-from bms.serving.traffic.dispatcher import Call, Dispatcher
+from bms.serving.traffic.dispatcher import Call
 from bms.serving.traffic.snapshot_index import Route
-from bms.web.inference.answers import JSON, error_headers, plain_error
-from bms.web.inference.metrics import Metrics
-from bms.web.inference.paths import Action
-from bms.web.inference.request import Request
-from bms.web.inference.turn import Turn
+from bms.web.inference.desk import Desk
+from bms.web.inference.turn import Answer
 
 log = logging.getLogger(__name__)
-_BINARY = b"application/octet-stream"
-
-
-class Settlement(NamedTuple):
-    """Where an exchange ends: what it held is freed, counted, booked and answered. `unix_ns` is the time now."""
-
-    admission: Admission
-    metrics: Metrics
-    turn: Turn
-    unix_ns: Callable[[], int]
+_NOTHING = AnswerMeta(True, 0, 0, ())
 
 
 class Exchange(Call):
-    """A call from HTTP. It ends in exactly one answer and one usage event."""
+    """Ends in exactly one answer and one usage event. A protocol says how it is encoded and given:
 
+    `encode` makes the answer and `deliver` gives it, once the books are written; `deliver_error` says why there is
+    none. A protocol that can stream sets `streams` and gives every part by `part`; its last answer is empty.
+    """
+
+    streams = False
     _done = False
+    _sent = 0  # bytes of the parts of a stream
 
     def __init__(
         self,
-        dispatcher: Dispatcher,
-        settlement: Settlement,
-        http: Request,
+        desk: Desk,
         key: KeyEntry,
-        action: Action | None,
-        decoded: tfserving.Decoded | oip.Decoded,
+        request: InferRequest,
+        rows: int,
         route: Route,
         version: ServedVersion,
         deadline: float,
+        *,
+        id: str,
+        bytes_in: int,
         began: float,
     ) -> None:
-        super().__init__(dispatcher, decoded.request, route, version, deadline)
-        self._settlement = settlement
-        self._http = http
-        self._key = key
-        self._action = action
-        self._decoded = decoded
+        """`id` is the request's in the books, `began` the `perf_counter` at its start."""
+        super().__init__(desk.dispatcher, request, rows, route, version, deadline)
+        self.desk = desk
+        self.key = key
+        self._id = id
+        self._bytes_in = bytes_in
         self._began = began
         self._parsed = perf_counter()
 
+    @abstractmethod
+    def encode(self, outputs: list[Tensor]) -> Answer:
+        """Raises BmsError where the outputs cannot be carried by what the client asked for."""
+
+    @abstractmethod
+    def deliver(self, answer: Answer) -> None: ...
+
+    @abstractmethod
+    def deliver_error(self, error: BmsError) -> None: ...
+
+    def part(self, outputs: list[Tensor]) -> int:
+        """Gives one part of a stream at once; its bytes."""
+        raise NotImplementedError
+
+    def send(self) -> None:
+        """Admits and dispatches it. Raises ResourceExhausted or Unavailable; then nothing was begun or booked."""
+        admission, entry = self.desk.admission, self.route.entry
+        admission.enter(entry)
+        try:
+            self.dispatcher.send(self)
+        except Exception:
+            admission.leave(entry)
+            raise
+
     def answered(self, meta: AnswerMeta, tensors: list[Tensor]) -> None:
-        if not meta.final:
-            self.dispatcher.cancel(self)
-            self.failed(Unimplemented("this model answers in a stream, which this protocol has no form for"))
+        if not meta.final or (self.streams and not tensors):
+            self._streamed(meta, tensors)
             return
         came = perf_counter()
         try:
-            body, content_type, headers = self._encode(tensors)
+            answer = self.encode(tensors)
         except BmsError as error:
-            self._end(error.http_status, plain_error(error), error_headers(error), meta.compute_ns)
+            self._fail(error, meta.compute_ns)
             return
         except (TypeError, ValueError, KeyError, IndexError):
             log.exception("the answer of version %d of %s cannot be encoded", self.version.number, self.route.entry.id)
             unfit = Internal("the model's answer does not fit its signature: tell whoever deployed it")
-            self._end(unfit.http_status, plain_error(unfit), b"", meta.compute_ns)
+            self._fail(unfit, meta.compute_ns)
             return
         now = perf_counter()
         queue, compute = meta.queue_ns * 1e-9, meta.compute_ns * 1e-9
         parsed, began = self._parsed, self._began
-        self._settlement.metrics.stages.observe(
+        self.desk.metrics.stages.observe(
             (parsed - began, queue, compute, came - parsed - queue - compute, now - came, now - began)
         )
-        self._end(200, body, headers, meta.compute_ns, content_type)
+        self._end(200, len(answer.body), meta, answer)
 
     def failed(self, error: BmsError) -> None:
-        self._end(error.http_status, plain_error(error), error_headers(error), 0)
+        self._fail(error, 0)
 
     def cancel(self) -> None:
         """The client is gone: what it began is billed as it stands, and nobody is answered."""
-        if self._done:
-            return
-        self.dispatcher.cancel(self)
-        self._end(Cancelled.http_status, b"", b"", 0, gone=True)
+        if not self._done:
+            self.dispatcher.cancel(self)
+            self._end(Cancelled.http_status, self._sent, _NOTHING, None)
 
-    def _encode(self, tensors: list[Tensor]) -> tuple[bytes, bytes, bytes]:
-        """Body, content type and header lines."""
-        decoded, request = self._decoded, self.request
-        response = InferResponse(
-            model=self.route.entry.name, version=self.version.number, outputs=tensors, id=request.id
-        )
-        if isinstance(decoded, oip.Decoded):
-            body, length = encode_infer(response, decoded)
-            if length is None:
-                return body, JSON, b""
-            return body, _BINARY, b"inference-header-content-length: %d\r\n" % length
-        if self._action == "predict":
-            return encode_predict(response, decoded.row_form), JSON, b""
-        if self._action == "classify":
-            return encode_classify(response, self.version.signatures[request.signature or ""]), JSON, b""
-        return encode_regress(response), JSON, b""
+    def _streamed(self, meta: AnswerMeta, tensors: list[Tensor]) -> None:
+        if not self.streams:
+            self.dispatcher.cancel(self)
+            self.failed(Unimplemented("this model answers in a stream: ask by a protocol that has a form for it"))
+        elif meta.final:
+            self._end(200, self._sent, meta, Answer(b""))
+        elif not self._done:
+            try:
+                self._sent += self.part(tensors)
+            except BmsError as error:
+                self.dispatcher.cancel(self)
+                self.failed(error)
 
-    def _end(
-        self,
-        status: int,
-        body: bytes,
-        headers: bytes,
-        compute_ns: int,
-        content_type: bytes = JSON,
-        *,
-        gone: bool = False,
-    ) -> None:
+    def _fail(self, error: BmsError, compute_ns: int) -> None:
+        self._end(error.http_status, self._sent, AnswerMeta(True, 0, compute_ns, ()), error)
+
+    def _end(self, status: int, bytes_out: int, meta: AnswerMeta, answer: Answer | BmsError | None) -> None:
         if self._done:
             return
         self._done = True
-        http, entry, number = self._http, self.route.entry, self.version.number
-        admission, metrics, turn, unix_ns = self._settlement
-        http.state = None  # no cycle is left for the collector
-        admission.leave(entry)
-        metrics.answered(entry.id, number, status)
-        usage = (
-            unix_ns(),
-            entry.tenant,
-            self._key.id,
-            entry.id,
-            entry.model,
-            number,
-            http.id.decode("ascii"),
-            status,
-            self._decoded.rows,
-            http.size,
-            len(body),
-            compute_ns,
+        desk, entry, number = self.desk, self.route.entry, self.version.number
+        desk.admission.leave(entry)
+        now = desk.unix_ns()
+        desk.metrics.answered(entry.id, number, status, self.rows, meta, now, perf_counter() - self._began)
+        desk.turn.add(
+            (
+                now,
+                entry.tenant,
+                self.key.id,
+                entry.id,
+                entry.model,
+                number,
+                self._id,
+                status,
+                self.rows,
+                self._bytes_in,
+                bytes_out,
+                meta.compute_ns,
+            ),
+            self,
+            answer,
         )
-        turn.add(usage, None if gone else http, status, body, headers, content_type)

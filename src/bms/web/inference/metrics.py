@@ -8,6 +8,8 @@ from typing import Literal
 
 import numpy as np
 
+from bms.protocols.frames import AnswerMeta
+
 Stage = Literal["parse", "queue", "compute", "dispatch", "encode", "total"]
 STAGES: tuple[Stage, ...] = ("parse", "queue", "compute", "dispatch", "encode", "total")
 BOUNDS = (
@@ -49,6 +51,28 @@ class StageHistograms:
             self._counts[index] += np.bincount(buckets, minlength=len(BOUNDS) + 1)
 
 
+class VersionCounts:
+    """What one version of one deployment was asked by way of this gateway since it started. Times in nanoseconds,
+    `last_ns` in Unix nanoseconds; failures count in `failed` and `failed_ns` alone."""
+
+    __slots__ = (
+        "compute_ns",
+        "failed",
+        "failed_ns",
+        "last_ns",
+        "queue_ns",
+        "rows",
+        "statuses",
+        "succeeded",
+        "total_ns",
+    )
+
+    def __init__(self) -> None:
+        self.succeeded = self.failed = self.rows = 0
+        self.queue_ns = self.compute_ns = self.total_ns = self.failed_ns = self.last_ns = 0
+        self.statuses: dict[int, int] = {}
+
+
 class Metrics:
     """All of one gateway. `gauges` are read when the text is written."""
 
@@ -57,15 +81,30 @@ class Metrics:
         self.stages = StageHistograms()
         self.requests = 0
         self.gauges: dict[str, tuple[str, Callable[[], float]]] = {}
-        self._answers: dict[tuple[str, int, int], int] = {}
+        self.versions: dict[tuple[str, int], VersionCounts] = {}  # by deployment and version number
         self._direct: dict[int, int] = {}
         self._passed: dict[int, int] = {}
 
-    def answered(self, deployment: str, version: int, status: int) -> None:
+    def answered(
+        self, deployment: str, version: int, status: int, rows: int, meta: AnswerMeta, now_ns: int, took_s: float
+    ) -> None:
         """One dispatched request got its answer. `deployment` is an id: names would tell tenants of one another."""
         self.requests += 1
-        key = (deployment, version, status)
-        self._answers[key] = self._answers.get(key, 0) + 1
+        counts = self.versions.get((deployment, version))
+        if counts is None:
+            counts = self.versions[deployment, version] = VersionCounts()
+        statuses = counts.statuses
+        statuses[status] = statuses.get(status, 0) + 1
+        counts.last_ns = now_ns
+        if status == 200:
+            counts.succeeded += 1
+            counts.rows += rows
+            counts.queue_ns += meta.queue_ns
+            counts.compute_ns += meta.compute_ns
+            counts.total_ns += int(took_s * 1e9)
+        else:
+            counts.failed += 1
+            counts.failed_ns += int(took_s * 1e9)
 
     def direct(self, status: int) -> None:
         """One request was answered without asking a model or control."""
@@ -79,16 +118,17 @@ class Metrics:
         """Prometheus text format 0.0.4."""
         gateway = f'gateway="{self._slot}"'
         lines = _head("bms_gateway_requests_total", "counter", "Requests answered after asking a model server.")
-        for (deployment, version, status), count in self._answers.items():
-            labels = f'{gateway},deployment="{_escaped(deployment)}",version="{version}",code="{status}"'
-            lines.append(f"bms_gateway_requests_total{{{labels}}} {count}")
+        for (deployment, version), counts in self.versions.items():
+            labels = f'{gateway},deployment="{_escaped(deployment)}",version="{version}"'
+            for status, count in counts.statuses.items():
+                lines.append(f'bms_gateway_requests_total{{{labels},code="{status}"}} {count}')
         lines += _head("bms_gateway_direct_total", "counter", "Requests answered without asking anyone.")
         lines += [f'bms_gateway_direct_total{{{gateway},code="{code}"}} {n}' for code, n in self._direct.items()]
         lines += _head("bms_gateway_passed_total", "counter", "Requests passed on to control.")
         lines += [f'bms_gateway_passed_total{{{gateway},code="{code}"}} {n}' for code, n in self._passed.items()]
         lines += _head("bms_gateway_stage_seconds", "histogram", "Where the time of answered requests went.")
-        for stage, counts, seconds in self.stages.read():
-            lines += _histogram(f'{gateway},stage="{stage}"', counts, seconds)
+        for stage, buckets, seconds in self.stages.read():
+            lines += _histogram(f'{gateway},stage="{stage}"', buckets, seconds)
         for name, (explanation, read) in self.gauges.items():
             lines += _head(name, "gauge", explanation)
             lines.append(f"{name}{{{gateway}}} {read():g}")

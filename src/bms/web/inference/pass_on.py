@@ -100,13 +100,13 @@ class Passage(asyncio.Protocol):
     def send(self, chunk: bytes) -> None:
         if self._transport is None:
             self._request.chunks.append(chunk)
-        elif self._request.length is None:
+        elif self._request.head.length is None:
             self._transport.writelines((b"%x\r\n" % len(chunk), chunk, b"\r\n"))
         else:
             self._transport.write(chunk)
 
     def end(self) -> None:
-        if self._transport is not None and self._request.length is None:
+        if self._transport is not None and self._request.head.length is None:
             self._transport.write(b"0\r\n\r\n")
         self.waiting_since = self._monotonic()
 
@@ -231,16 +231,16 @@ def _passage(request: Request) -> Passage:
 
 def _head(request: Request) -> bytes:
     """The request's head as control gets it: hop-by-hop headers removed, what we vouch for put in."""
-    skipped = _HOP | _named_by_connection(request.headers)
+    skipped = _HOP | _named_by_connection(request.head.headers)
     lines = [
         b"%b: %b\r\n" % (name, value)
-        for name, value in request.headers
+        for name, value in request.head.headers
         if name not in skipped and not name.startswith(_OURS_TO_SAY)
     ]
-    if request.length is None:
+    if request.head.length is None:
         lines.append(b"transfer-encoding: chunked\r\n")
-    elif request.length or b"content-length" in request.fields:
-        lines.append(b"content-length: %d\r\n" % request.length)
+    elif request.head.length or b"content-length" in request.fields:
+        lines.append(b"content-length: %d\r\n" % request.head.length)
     peer = request.connection.peer.encode("ascii", "replace")
     lines.append(b"x-forwarded-for: %b\r\nx-forwarded-proto: http\r\nx-request-id: %b\r\n" % (peer, request.id))
     return b"%b %b HTTP/1.1\r\n%bconnection: close\r\n\r\n" % (request.method, request.target, b"".join(lines))

@@ -7,7 +7,7 @@ import httptools
 from bms.core.errors import BmsError, DeadlineExceeded, InvalidArgument
 from bms.web.inference.framing import Header, HeaderTooLarge, check_body_size, frame
 from bms.web.inference.limits import HttpLimits
-from bms.web.inference.request import Answerer, Request
+from bms.web.inference.request import Answerer, Head, Request
 
 DRAINED = 256 << 10  # a body that nobody wants is read and dropped up to this size, to keep the connection
 _CHUNK_OVERHEAD = 64 << 10
@@ -90,24 +90,25 @@ class RequestReader:
     def on_headers_complete(self) -> None:
         parser, receiver = self._parser, self._receiver
         headers, self._headers = self._headers, []  # trailers go to the new list, and nowhere from there
-        self.request = request = Request(receiver, parser.get_method(), self._url, parser.get_http_version(), headers)
+        head = Head(parser.get_method(), self._url, parser.get_http_version(), headers)
+        self.request = request = Request(receiver, head)
         self._url = b""
         self.phase, self.since = "body", self._now
         if self.deaf:
             return
         if not parser.should_keep_alive():
-            request.keep_alive = False
+            head.keep_alive = request.keep_alive = False
         try:
-            self._check_size(request)
-            frame(request, self._limits)
+            self._check_size(head)
+            frame(head, self._limits)
         except BmsError as error:
             self.deaf = True
             receiver.unreadable(request, error)
             return
         try:
             receiver.opened(request)
-            if request.length and request.handler is not None and request.handler.whole_body:
-                check_body_size(request.length, self._limits)
+            if head.length and request.handler is not None and request.handler.whole_body:
+                check_body_size(head.length, self._limits)
         except BmsError as error:
             request.refusal, request.discard = error, True
 
@@ -149,16 +150,16 @@ class RequestReader:
         phase, request, latest = self.phase, self.request, self._latest
         if phase == "head" and self._fed - latest > self._limits.header_bytes:
             raise HeaderTooLarge(f"the head is larger than {self._limits.header_bytes} bytes")
-        chunked = phase == "body" and request is not None and request.length is None
+        chunked = phase == "body" and request is not None and request.head.length is None
         if chunked and request is not None and self._fed - latest > request.size * 8 + _CHUNK_OVERHEAD:
             raise InvalidArgument("the chunks of this body are nearly all frame and no content")
 
-    def _check_size(self, request: Request) -> None:
+    def _check_size(self, head: Head) -> None:
         limits = self._limits
         if self._fed <= limits.target_bytes and self._fed <= limits.header_bytes:
             return  # the head is a part of that
-        size = sum(len(name) + len(value) + 4 for name, value in request.headers)
-        if size > limits.header_bytes or len(request.target) > limits.target_bytes:
+        size = sum(len(name) + len(value) + 4 for name, value in head.headers)
+        if size > limits.header_bytes or len(head.target) > limits.target_bytes:
             raise HeaderTooLarge(
                 f"the head is too large: {limits.target_bytes} bytes of target and {limits.header_bytes} bytes of "
                 "headers are taken"

@@ -1,4 +1,4 @@
-"""One HTTP request as it comes in, and the port of whoever handles it."""
+"""One HTTP request as it comes in: its head, which requests may share, its body, and the port of whoever handles it."""
 
 import re
 from typing import Protocol
@@ -77,13 +77,32 @@ class Answerer(Protocol):
         ...
 
 
+class Head:
+    """The head of a request, as it was read and understood. Requests with the very same bytes share one, so nothing in
+    it belongs to one request. Mutable, without ceremony: what is learnt about it later is kept in it."""
+
+    length: int | None = 0  # of the body; None: chunked
+    expects = False  # the client waits to be asked for its body
+    keep_alive = True
+    handler: Handler | None = None
+    operation: object = None  # what the handler understood
+    request_id: bytes | None = None  # the client's own
+    memory: object = None  # the handler's own, true for as long as the handler says
+
+    def __init__(self, method: bytes, target: bytes, version: str, headers: list[Header]) -> None:
+        self.method = method
+        self.target = target
+        self.version = version
+        self.headers = headers
+        self.fields = dict(headers)
+
+
 class Request:
     """Mutable, without ceremony: it is made once per request on the hot path."""
 
-    length: int | None = 0  # of the body; None: chunked
     size = 0  # of the body so far
     complete = False
-    expects = False
+    asked = False  # the client that waits for it was asked for its body
     keep_alive = True
     started = False  # its turn has come
     answering = False  # the head of the answer is written
@@ -92,20 +111,36 @@ class Request:
     refusal: BmsError | None = None
     handler: Handler | None = None
     id = b""
-    operation: object = None  # what the handler understood
     caller: object = None
     state: object = None  # the handler's own
 
-    def __init__(
-        self, connection: "Answerer", method: bytes, target: bytes, version: str, headers: list[Header]
-    ) -> None:
+    def __init__(self, connection: "Answerer", head: Head) -> None:
         self.connection = connection
-        self.method = method
-        self.target = target
-        self.version = version
-        self.headers = headers
-        self.fields = dict(headers)
+        self.head = head
+        self.handler = head.handler
         self.chunks: list[bytes] = []
+
+    @property
+    def method(self) -> bytes:
+        return self.head.method
+
+    @property
+    def target(self) -> bytes:
+        return self.head.target
+
+    @property
+    def fields(self) -> dict[bytes, bytes]:
+        """The last header of each name."""
+        return self.head.fields
+
+    @property
+    def operation(self) -> object:
+        return self.head.operation
+
+    @property
+    def expects(self) -> bool:
+        """Whether the client still waits to be asked for its body."""
+        return self.head.expects and not self.asked
 
     def body(self) -> bytes:
         chunks = self.chunks

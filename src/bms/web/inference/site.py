@@ -8,7 +8,9 @@ from bms.core.errors import BmsError
 from bms.web.inference.answers import JSON, PROBLEM, plain_error, problem
 from bms.web.inference.connection import HttpConnection
 from bms.web.inference.describe import Describer
+from bms.web.inference.desk import Desk
 from bms.web.inference.door import InferenceDoor
+from bms.web.inference.heads import Heads
 from bms.web.inference.limits import HttpLimits
 from bms.web.inference.metrics import Metrics
 from bms.web.inference.pass_on import PassOn
@@ -27,6 +29,7 @@ class Site:
         *,
         name: str,
         limits: HttpLimits,
+        desk: Desk,
         door: InferenceDoor,
         describer: Describer,
         pass_on: PassOn,
@@ -36,11 +39,13 @@ class Site:
     ) -> None:
         self.limits = limits
         self.connections: set[HttpConnection] = set()
+        self.heads = Heads()
         self.draining = False
         self.now = now
         self.metrics = metrics
         self._name = name.encode()
         self._ids = count(1)
+        self._desk = desk
         self._door = door
         self._describer = describer
         self._pass_on = pass_on
@@ -57,23 +62,31 @@ class Site:
         return b"%b-%d" % (self._name, next(self._ids))
 
     def open(self, request: Request) -> None:
-        known = (request.method, request.target)
-        operation = self._paths.get(known) or read_path(request.method, request.target)
+        head = request.head
+        known = (head.method, head.target)
+        operation = self._paths.get(known) or read_path(head.method, head.target)
         if operation is None:
-            request.handler = self._pass_on
+            head.handler = request.handler = self._pass_on
             return
-        request.operation = operation
+        head.operation = operation
         action = operation.action
-        if action in VERBS and request.method == b"POST":
+        if action in VERBS and head.method == b"POST":
             if len(self._paths) >= _REMEMBERED:
                 self._paths.clear()
             self._paths[known] = operation
-            request.handler = self._door
+            head.handler = request.handler = self._door
             self._door.open(request)
             return
-        request.handler = self._describer
+        head.handler = request.handler = self._describer
         if action not in PUBLIC:
-            request.caller = self._door.authenticate(request)
+            fields = head.fields
+            request.caller = self._desk.authenticate(fields.get(b"authorization"), fields.get(b"x-api-key"))
+
+    def reopen(self, request: Request) -> None:
+        self._door.open(request)
+
+    def remembers(self, request: Request) -> bool:
+        return request.handler is self._door and request.refusal is None
 
     def error_body(self, request: Request, error: BmsError) -> tuple[bytes, bytes]:
         if not request.target or request.target[:3].lower().startswith(_PLAIN):
@@ -90,7 +103,7 @@ class Site:
         for connection in list(self.connections):
             connection.check_time(now)
         self._pass_on.check_time(now)
-        self._door.rates.prune(now)
+        self._desk.rates.prune(now)
 
     @property
     def busy(self) -> int:

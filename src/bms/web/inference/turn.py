@@ -2,11 +2,26 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import NamedTuple, Protocol
 
 from bms.core.errors import BmsError
 from bms.serving.traffic.metering import Books, Usage
-from bms.web.inference.answers import JSON
-from bms.web.inference.request import Request
+
+
+class Answer(NamedTuple):
+    """What an exchange gives its client: a body in its protocol's own form, and what else its protocol must know."""
+
+    body: bytes
+    content_type: bytes = b""
+    headers: bytes = b""  # whole lines
+
+
+class Settled(Protocol):
+    """Whose answer waits for the books."""
+
+    def deliver(self, answer: Answer) -> None: ...
+
+    def deliver_error(self, error: BmsError) -> None: ...
 
 
 class Turn:
@@ -19,36 +34,30 @@ class Turn:
         self._books = books
         self._soon = soon or asyncio.get_running_loop().call_soon
         self._usages: list[Usage] = []
-        self._answers: list[tuple[Request | None, int, bytes, bytes, bytes]] = []
+        self._ends: list[tuple[Settled, Answer | BmsError | None]] = []
 
-    def add(
-        self,
-        usage: Usage,
-        request: Request | None,
-        status: int,
-        body: bytes,
-        headers: bytes = b"",
-        content_type: bytes = JSON,
-    ) -> None:
-        """`request` None: the client is gone, only the books are left to write."""
-        if not self._answers:
+    def add(self, usage: Usage, settled: Settled, answer: Answer | BmsError | None) -> None:
+        """`answer` None: the client is gone, only the books are left to write."""
+        if not self._ends:
             self._soon(self.close)
         self._usages.append(usage)
-        self._answers.append((request, status, content_type, body, headers))
+        self._ends.append((settled, answer))
 
     def close(self) -> None:
         """Writes the books and gives the answers."""
-        answers, self._answers = self._answers, []
+        ends, self._ends = self._ends, []
         usages, self._usages = self._usages, []
-        if not answers:
+        if not ends:
             return
         try:
             self._books.write(usages)
         except BmsError as error:
-            for request, *_ in answers:
-                if request is not None:
-                    request.connection.respond_error(request, error)
+            for settled, answer in ends:
+                if answer is not None:
+                    settled.deliver_error(error)
             return
-        for request, status, content_type, body, headers in answers:
-            if request is not None:
-                request.connection.respond(request, status, content_type, body, headers)
+        for settled, answer in ends:
+            if isinstance(answer, Answer):
+                settled.deliver(answer)
+            elif answer is not None:
+                settled.deliver_error(answer)

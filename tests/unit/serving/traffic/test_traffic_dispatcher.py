@@ -31,7 +31,15 @@ class Link:
         self.timeouts: list[int] = []
 
     def infer(
-        self, sink: AnswerSink, signature: str, tensors: list[Tensor], timeout_us: int, outputs: tuple[str, ...]
+        self,
+        sink: AnswerSink,
+        signature: str,
+        tensors: list[Tensor],
+        timeout_us: int,
+        outputs: tuple[str, ...],
+        rows: int,
+        most: int,
+        priority: int,
     ) -> int:
         id = len(self.timeouts) + 1
         self.timeouts.append(timeout_us)
@@ -104,7 +112,7 @@ class Scene:
     def send(self, number: int = 1, pinned: bool = False, deadline: float = 10.0) -> Recorded:
         route = self.index.by_id["d"]
         request = InferRequest(model="d", inputs=[], signature="s", version=number if pinned else None)
-        call = Recorded(self.dispatcher, request, route, route.versions[number], deadline)
+        call = Recorded(self.dispatcher, request, 1, route, route.versions[number], deadline)
         call.told = []
         self.dispatcher.send(call)
         return call

@@ -3,15 +3,15 @@ import pytest
 from bms.core.errors import BmsError, InvalidArgument, PayloadTooLarge, Unimplemented
 from bms.web.inference.framing import HeaderTooLarge, check_body_size, frame
 from bms.web.inference.limits import HttpLimits
-from bms.web.inference.request import Request, request_id
+from bms.web.inference.request import Head, request_id
 
 HOST = (b"host", b"a")
 
 
-def framed(*headers: tuple[bytes, bytes], method: bytes = b"POST", version: str = "1.1") -> Request:
-    request = Request(None, method, b"/", version, list(headers))  # type: ignore[arg-type]
-    frame(request, HttpLimits(header_count=5))
-    return request
+def framed(*headers: tuple[bytes, bytes], method: bytes = b"POST", version: str = "1.1") -> Head:
+    head = Head(method, b"/", version, list(headers))
+    frame(head, HttpLimits(header_count=5))
+    return head
 
 
 @pytest.mark.parametrize(

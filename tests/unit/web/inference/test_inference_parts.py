@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from bms.core.errors import BmsError, InvalidArgument, PayloadTooLarge, Unavailable
+from bms.core.errors import BmsError, DeadlineExceeded, InvalidArgument, PayloadTooLarge, Unavailable
+from bms.protocols.frames import AnswerMeta
 from bms.serving.traffic.metering import Usage
 from bms.web.inference.compression import inflate
 from bms.web.inference.metrics import STAGES, Metrics
-from bms.web.inference.turn import Turn
+from bms.web.inference.turn import Answer, Turn
 
 BODY = b"hello" * 100
 
@@ -48,8 +49,8 @@ def test_what_cannot_be_inflated_or_is_a_bomb_is_refused(encoding: bytes, data: 
 def test_metrics_are_read_by_prometheus() -> None:
     metrics = Metrics(3)
     metrics.gauges["bms_gateway_connections"] = ("Open.", lambda: 7)
-    metrics.answered('d"1', 2, 200)
-    metrics.answered('d"1', 2, 200)
+    metrics.answered('d"1', 2, 200, 1, AnswerMeta(True, 5, 7, ()), 1, 0.001)
+    metrics.answered('d"1', 2, 200, 1, AnswerMeta(True, 5, 7, ()), 1, 0.001)
     metrics.direct(401)
     metrics.passed(503)
     for seconds in (0.0, 0.00002, 99.0):
@@ -78,20 +79,15 @@ def test_stages_put_aside_are_all_counted() -> None:
     assert all(sum(counts) == 2500 and seconds == pytest.approx(2.5) for _, counts, seconds in read)
 
 
-class Connection:
+class Asked:
     def __init__(self, log: list[object]) -> None:
         self.log = log
 
-    def respond(self, request: object, status: int, content_type: bytes, body: bytes, headers: bytes) -> None:
-        self.log.append((status, body))
+    def deliver(self, answer: Answer) -> None:
+        self.log.append(answer.body)
 
-    def respond_error(self, request: object, error: BmsError) -> None:
-        self.log.append((error.http_status, error.code))
-
-
-class Asked:
-    def __init__(self, log: list[object]) -> None:
-        self.connection = Connection(log)
+    def deliver_error(self, error: BmsError) -> None:
+        self.log.append(error.code)
 
 
 class Books:
@@ -113,20 +109,20 @@ def test_the_books_are_written_once_and_before_any_answer() -> None:
     log: list[object] = []
     scheduled: list[object] = []
     turn = Turn(Books(log), scheduled.append)
-    turn.add(usage(200), Asked(log), 200, b"one")  # type: ignore[arg-type]
-    turn.add(usage(499), None, 499, b"")
-    turn.add(usage(200), Asked(log), 200, b"two")  # type: ignore[arg-type]
+    turn.add(usage(200), Asked(log), Answer(b"one"))
+    turn.add(usage(499), Asked(log), None)
+    turn.add(usage(504), Asked(log), DeadlineExceeded("late"))
     assert log == []
     assert scheduled == [turn.close]
     turn.close()
     turn.close()
-    assert log == [("books", 3), (200, b"one"), (200, b"two")]
+    assert log == [("books", 3), b"one", "DEADLINE_EXCEEDED"]
 
 
 def test_no_answer_is_given_where_the_books_cannot_be_written() -> None:
     log: list[object] = []
     turn = Turn(Books(log, full=True), lambda close: None)
-    turn.add(usage(200), Asked(log), 200, b"one")  # type: ignore[arg-type]
-    turn.add(usage(499), None, 499, b"")
+    turn.add(usage(200), Asked(log), Answer(b"one"))
+    turn.add(usage(499), Asked(log), None)
     turn.close()
-    assert log == [(503, "UNAVAILABLE")]
+    assert log == ["UNAVAILABLE"]

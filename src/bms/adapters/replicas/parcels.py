@@ -1,0 +1,232 @@
+"""Calls on their way to one model server: what waits in one loop turn travels together, and each gets its answer.
+
+A frame costs about the same at both ends whether it carries one row or sixty; so calls that may run together share one.
+"""
+
+from collections.abc import Hashable
+from typing import Protocol
+
+from bms.core.errors import InvalidArgument
+from bms.core.tensor import Tensor
+from bms.protocols.frames import (
+    AnswerMeta,
+    ErrorMeta,
+    Frame,
+    Kind,
+    decode_answer,
+    decode_error,
+    encode_infer,
+    encode_parcel,
+    encode_plain,
+)
+
+LARGE = 1 << 15  # bytes of a tensor; a call with larger ones travels alone, for joining it would save nothing
+_LOST = ErrorMeta("UNAVAILABLE", "the connection to the model server was lost: come again", True)
+
+
+class AnswerSink(Protocol):
+    """Who asked: gets answers until one is final, or one error; nothing after `cancel`."""
+
+    def on_answer(self, meta: AnswerMeta, tensors: list[Tensor]) -> None: ...
+
+    def on_error(self, meta: ErrorMeta) -> None: ...
+
+
+class Sent:
+    """One call that was handed over, and the name to cancel it by. `sink` is None once it is ended."""
+
+    __slots__ = ("most", "outputs", "parcel", "priority", "rows", "signature", "sink", "tensors", "timeout_us")
+
+    def __init__(
+        self,
+        sink: AnswerSink,
+        signature: str,
+        tensors: list[Tensor],
+        timeout_us: int,
+        outputs: tuple[str, ...],
+        rows: int,
+        most: int,
+        priority: int,
+    ) -> None:
+        self.sink: AnswerSink | None = sink
+        self.signature = signature
+        self.tensors = tensors
+        self.timeout_us = timeout_us
+        self.outputs = outputs
+        self.rows = rows
+        self.most = most
+        self.priority = priority
+        self.parcel: Parcel | None = None  # None: not yet written
+
+    def group(self) -> Hashable | None:
+        """Equal for calls that may share a parcel; None: it travels alone."""
+        if self.rows >= self.most:
+            return None
+        tensors = self.tensors
+        if len(tensors) == 1:
+            name, array = tensors[0]
+            if array.nbytes > LARGE:
+                return None
+            return (self.signature, self.outputs, self.priority, name, array.dtype, array.shape[1:])
+        if max((tensor.array.nbytes for tensor in tensors), default=LARGE + 1) > LARGE:
+            return None
+        shapes = frozenset((name, array.dtype, array.shape[1:]) for name, array in tensors)
+        return (self.signature, self.outputs, self.priority, shapes)
+
+
+class Parcel:
+    """Calls that share one frame; `open` of them are not ended yet."""
+
+    __slots__ = ("calls", "id", "open")
+
+    def __init__(self, id: int, calls: list[Sent]) -> None:
+        self.id = id
+        self.calls = calls
+        self.open = len(calls)
+
+
+class Parcels:
+    """All calls of one connection that are not ended."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Sent] = []
+        self._parcels: dict[int, Parcel] = {}
+        self._last_id = 0
+        self.in_flight = 0
+
+    def fresh_id(self) -> int:
+        self._last_id += 1
+        return self._last_id
+
+    def add(self, call: Sent) -> None:
+        self._waiting.append(call)
+        self.in_flight += 1
+
+    def pack(self) -> list[bytes | memoryview]:
+        """The frames of all that waits, as parts to write in order."""
+        waiting, self._waiting = self._waiting, []
+        if len(waiting) == 1:
+            return self._parcel(waiting) if waiting[0].sink is not None else []
+        parts: list[bytes | memoryview] = []
+        groups: dict[Hashable, list[Sent]] = {}
+        for call in waiting:
+            if call.sink is None:
+                continue
+            key = call.group()
+            group = groups.get(key) if key is not None else None
+            if group is None:
+                if key is None:
+                    parts += self._parcel([call])
+                else:
+                    groups[key] = [call]
+            else:
+                group.append(call)
+        for group in groups.values():
+            most, start, rows = group[0].most, 0, 0
+            for at, call in enumerate(group):
+                if rows + call.rows > most:
+                    parts += self._parcel(group[start:at])
+                    start, rows = at, 0
+                rows += call.rows
+            parts += self._parcel(group[start:] if start else group)
+        return parts
+
+    def cancel(self, call: Sent) -> bytes | None:
+        """Ends a call whose asker is gone; a frame to send where nobody waits for its parcel any more."""
+        if call.sink is None:
+            return None
+        call.sink = None
+        self.in_flight -= 1
+        parcel = call.parcel
+        if parcel is None:
+            return None
+        parcel.open -= 1
+        if parcel.open:
+            return None
+        return encode_plain(Kind.CANCEL, parcel.id) if self._parcels.pop(parcel.id, None) is not None else None
+
+    def answered(self, frame: Frame) -> None:
+        """Tells the askers that an ANSWER is for. Raises InvalidArgument or msgspec.DecodeError for a broken one."""
+        parcel = self._parcels.get(frame.id)
+        if parcel is None:
+            return
+        meta, tensors = decode_answer(frame)
+        calls = _named(parcel, meta)
+        if len(calls) == 1:
+            call = calls[0]
+            sink = call.sink
+            if sink is not None:
+                if meta.final:
+                    self._end(call, parcel)
+                sink.on_answer(meta, tensors)
+            return
+        total = sum([call.rows for call in calls])
+        if not meta.final or any(len(array) != total for _, array in tensors):
+            raise InvalidArgument(f"an answer to {len(calls)} calls does not give one row for each of their {total}")
+        at, queue_ns, per_row = 0, meta.queue_ns, meta.compute_ns // total
+        for call in calls:
+            sink, end = call.sink, at + call.rows
+            if sink is not None:
+                self._end(call, parcel)
+                sink.on_answer(
+                    AnswerMeta(True, queue_ns, per_row * call.rows, ()),
+                    [Tensor(name, array[at:end]) for name, array in tensors],
+                )
+            at = end
+
+    def failed(self, frame: Frame) -> None:
+        """As `answered`, for an ERROR."""
+        parcel = self._parcels.get(frame.id)
+        if parcel is not None:
+            meta = decode_error(frame)
+            for call in _named(parcel, meta):
+                sink = call.sink
+                if sink is not None:
+                    self._end(call, parcel)
+                    sink.on_error(meta)
+
+    def lose(self) -> None:
+        """Fails all of them: the connection is gone."""
+        waiting, self._waiting = self._waiting, []
+        parcels, self._parcels = self._parcels, {}
+        calls = [call for parcel in parcels.values() for call in parcel.calls]
+        for call in (*calls, *waiting):
+            sink = call.sink
+            if sink is not None:
+                call.sink = None
+                self.in_flight -= 1
+                sink.on_error(_LOST)
+
+    def _parcel(self, calls: list[Sent]) -> list[bytes | memoryview]:
+        self._last_id = id = self._last_id + 1
+        self._parcels[id] = parcel = Parcel(id, calls)
+        first = calls[0]
+        if len(calls) == 1:
+            first.parcel = parcel
+            return encode_infer(id, first.signature, first.tensors, first.timeout_us, first.outputs, first.priority)
+        timeout, rows, tensors = 0, [], []
+        for call in calls:
+            call.parcel = parcel
+            rows.append(call.rows)
+            tensors.append(call.tensors)
+            if call.timeout_us > timeout:
+                timeout = call.timeout_us
+        return encode_parcel(id, first.signature, tensors, tuple(rows), timeout, first.outputs, first.priority)
+
+    def _end(self, call: Sent, parcel: Parcel) -> None:
+        call.sink = None
+        self.in_flight -= 1
+        parcel.open -= 1
+        if not parcel.open:
+            self._parcels.pop(parcel.id, None)
+
+
+def _named(parcel: Parcel, meta: AnswerMeta | ErrorMeta) -> list[Sent]:
+    """The calls of the parcel that `meta` is for."""
+    calls, first, count = parcel.calls, meta.first, meta.count
+    if not first and not count:
+        return calls
+    end = first + count if count else len(calls)
+    if not 0 <= first < end <= len(calls):
+        raise InvalidArgument(f"an answer to calls {first} to {end} of a parcel of {len(calls)}")
+    return calls[first:end]

@@ -1,0 +1,110 @@
+"""The dialects of HTTP bodies: each a pair, a body to a request and outputs to an answer, pure and without sockets.
+
+To add one: write its pair in `bms.protocols`, a class like these around it, and its line in DIALECTS; its paths are in
+`paths.py`.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from bms.core.errors import InvalidArgument
+from bms.core.inference import InferRequest, InferResponse
+from bms.core.signature import Signature
+from bms.protocols import oip, tfserving
+from bms.protocols.oip import decode_infer, encode_infer
+from bms.protocols.tfserving import decode_image, decode_predict, encode_predict
+from bms.protocols.tfserving_examples import decode_examples, encode_classify, encode_regress
+from bms.web.inference.answers import JSON
+from bms.web.inference.turn import Answer
+
+_BINARY = b"application/octet-stream"
+_IMAGES = (b"image/png", b"image/jpeg")
+Signatures = Mapping[str, Signature]
+Fields = Mapping[bytes, bytes]  # an HTTP request's headers, names in lower case
+
+
+class Decoded(Protocol):
+    """A request, its number of rows, and what its answer must know of it."""
+
+    @property
+    def request(self) -> InferRequest: ...
+
+    @property
+    def rows(self) -> int: ...
+
+
+class Dialect(Protocol):
+    def decode(self, body: bytes, fields: Fields, model: str, signatures: Signatures) -> Decoded:
+        """Raises InvalidArgument for what does not fit the signature it means."""
+        ...
+
+    def encode(self, response: InferResponse, decoded: Any, signatures: Signatures) -> Answer:
+        """`decoded` is what `decode` gave. Raises BmsError for outputs that this dialect cannot carry."""
+        ...
+
+
+class OipInfer:
+    """The Open Inference Protocol v2: JSON, and raw tensors behind it."""
+
+    def decode(self, body: bytes, fields: Fields, model: str, signatures: Signatures) -> oip.Decoded:
+        length = fields.get(b"inference-header-content-length")
+        if length is None:
+            return decode_infer(body, None, model, signatures)
+        if not (length.isdigit() and len(length) <= 18):
+            raise InvalidArgument("Inference-Header-Content-Length must be a number of bytes")
+        return decode_infer(body, int(length), model, signatures)
+
+    def encode(self, response: InferResponse, decoded: oip.Decoded, signatures: Signatures) -> Answer:
+        body, length = encode_infer(response, decoded)
+        if length is None:
+            return Answer(body, JSON)
+        return Answer(body, _BINARY, b"inference-header-content-length: %d\r\n" % length)
+
+
+class TfsPredict:
+    """TensorFlow Serving's predict, KServe V1's too; or an image file by its content type."""
+
+    def decode(self, body: bytes, fields: Fields, model: str, signatures: Signatures) -> tfserving.Decoded:
+        if _is_image(fields):
+            return decode_image(body, model, signatures, "predict")
+        return decode_predict(body, model, signatures)
+
+    def encode(self, response: InferResponse, decoded: tfserving.Decoded, signatures: Signatures) -> Answer:
+        body = encode_predict(response, decoded.row_form)
+        return Answer(body, JSON)
+
+
+class TfsClassify:
+    """TensorFlow Serving's classify; or an image file."""
+
+    def decode(self, body: bytes, fields: Fields, model: str, signatures: Signatures) -> tfserving.Decoded:
+        if _is_image(fields):
+            return decode_image(body, model, signatures, "classify")
+        return decode_examples(body, model, signatures, "classify")
+
+    def encode(self, response: InferResponse, decoded: tfserving.Decoded, signatures: Signatures) -> Answer:
+        body = encode_classify(response, signatures[decoded.request.signature or ""])
+        return Answer(body, JSON)
+
+
+class TfsRegress:
+    """TensorFlow Serving's regress."""
+
+    def decode(self, body: bytes, fields: Fields, model: str, signatures: Signatures) -> tfserving.Decoded:
+        return decode_examples(body, model, signatures, "regress")
+
+    def encode(self, response: InferResponse, decoded: tfserving.Decoded, signatures: Signatures) -> Answer:
+        body = encode_regress(response)
+        return Answer(body, JSON)
+
+
+DIALECTS: dict[str, Dialect] = {  # by action, as in paths.py
+    "infer": OipInfer(),
+    "predict": TfsPredict(),
+    "classify": TfsClassify(),
+    "regress": TfsRegress(),
+}
+
+
+def _is_image(fields: Fields) -> bool:
+    return fields.get(b"content-type", b"").partition(b";")[0].strip().lower() in _IMAGES
