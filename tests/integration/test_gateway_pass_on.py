@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from bms.web.api.draining import Draining
 from tests.gateways import Scene, scene
 
 
@@ -86,7 +87,8 @@ async def control(directory: Path) -> AsyncIterator[None]:
             Route("/{path:path}", echo, methods=methods),
         ]
     )
-    config = uvicorn.Config(app, uds=str(directory / "control.sock"), log_level="critical", lifespan="off")
+    # As control's own application is: what closes with bytes unread may take its answer with it.
+    config = uvicorn.Config(Draining(app), uds=str(directory / "control.sock"), log_level="critical", lifespan="off")
     server = uvicorn.Server(config)
     task = asyncio.create_task(server._serve())
     async with asyncio.timeout(10):

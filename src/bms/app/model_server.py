@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from bms.adapters.images.plan import image_plan
 from bms.adapters.runtimes.available import open_servable
 from bms.app import process
+from bms.app.accepting import Acceptor
 from bms.core.clock import SystemClock
 from bms.core.errors import BmsError, FailedPrecondition, Unavailable
 from bms.core.programs import ModelServerConfig, ServableStatus
@@ -121,7 +122,7 @@ class ModelServer:
         """Serves on `listener` until SIGTERM or SIGINT, or until loading fails; returns the exit status."""
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._signals.put_nowait, number)
-        server = await self._loop.create_unix_server(self._connection, sock=listener)
+        acceptor = Acceptor(self._loop, listener, self._connection)
         self._lifecycle.move("LOADING")
         self._worker.submit("loading the model", self._load, self._told)
         await self._signals.get()
@@ -130,7 +131,7 @@ class ModelServer:
             await self._signalled(LINGER_S)
         else:
             await self._drain()
-        server.close()
+        acceptor.close()
         closing = [connection.closed for connection in self._connections]
         for connection in list(self._connections):
             connection.close()
@@ -169,9 +170,11 @@ class ModelServer:
             ),
         )
 
-    def _connection(self) -> Connection:
-        leaving = ("UNLOADING", "END")
-        return Connection(self._service, self.status, self._connections, lambda: self._lifecycle.state in leaving)
+    def _connection(self, shared: memoryview | None) -> Connection:
+        return Connection(self._service, self.status, self._connections, self._leaving, shared)
+
+    def _leaving(self) -> bool:
+        return self._lifecycle.state in ("UNLOADING", "END")
 
     def _load(self) -> tuple[Servable, ImagePlan | None]:
         config = self._config

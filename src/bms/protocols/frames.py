@@ -12,6 +12,10 @@ All integers little-endian. Tensors are row-major little-endian, BYTES elements 
 
 An INFER frame is a parcel: one call, or several that may run together, whose rows follow one another in each tensor.
 Its calls are numbered in that order; answers and errors say which of them they are for.
+
+An asker on the same machine may share memory: its first frame, SHARED, comes with the descriptor of a sealed memory
+file, and the server repeats the frame when it has mapped it. From then on a tensor of an INFER frame may say where in
+that memory its bytes lie, instead of bringing them.
 """
 
 import struct
@@ -22,7 +26,7 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from bms.core.errors import InvalidArgument
-from bms.core.tensor import Tensor, dtype_of, from_raw, to_raw
+from bms.core.tensor import Array, Tensor, dtype_of, from_raw, to_raw
 
 M = TypeVar("M")
 HEADER = struct.Struct("<QIB3xQ")
@@ -37,6 +41,7 @@ class Kind(IntEnum):
     STATUS_ANSWER = 5  # server → asker: a ServableStatus
     CANCEL = 6  # asker → server: the caller of INFER `id` is gone (no body)
     GOING_AWAY = 7  # server → askers: finish what is in flight, send no more (id 0)
+    SHARED = 8  # asker → server, with a descriptor: memory to hand large tensors over in; server → asker: mapped (id 0)
 
 
 class Frame(NamedTuple):
@@ -52,7 +57,8 @@ class TensorMeta(msgspec.Struct, array_like=True, frozen=True):
     name: str
     dtype: str
     shape: tuple[int, ...]
-    size: int  # bytes in the raw part
+    size: int  # bytes
+    at: int = -1  # where they begin in shared memory; -1: they come in the raw part
 
 
 class InferMeta(msgspec.Struct, array_like=True, frozen=True):
@@ -150,10 +156,35 @@ def encode_plain(kind: Kind, id: int = 0, meta: bytes = b"") -> bytes:
     return _frame(kind, id, meta)
 
 
-def decode_infer(frame: Frame) -> tuple[InferMeta, list[Tensor]]:
+def encode_shared(
+    id: int,
+    signature: str,
+    tensors: list[Tensor],
+    places: list[int],
+    timeout_us: int = 0,
+    outputs: tuple[str, ...] = (),
+    priority: int = 0,
+) -> list[bytes | memoryview]:
+    """As `encode_infer`, where some tensors lie in shared memory: `places` says at which byte, -1 for the others."""
+    metas: list[tuple[str, str, tuple[int, ...], int, int]] = []
+    raws: list[bytes | memoryview] = []
+    total = 0
+    for (name, array), at in zip(tensors, places, strict=True):
+        size = array.nbytes
+        if at < 0:
+            raw = to_raw(array)
+            raws.append(raw)
+            size = len(raw)
+            total += size
+        metas.append((name, dtype_of(array), array.shape, size, at))
+    meta = _encode((signature, timeout_us, outputs, metas, (), priority))
+    return [HEADER.pack(len(meta) + total, len(meta), 1, id) + meta, *raws]
+
+
+def decode_infer(frame: Frame, shared: memoryview | None = None) -> tuple[InferMeta, list[Tensor]]:
     """Raises InvalidArgument (from_raw) or msgspec.DecodeError for a frame that contradicts itself."""
     meta = _meta(_infer, frame)
-    return meta, _tensors(meta.tensors, frame.raw)
+    return meta, _tensors(meta.tensors, frame.raw, shared)
 
 
 def decode_answer(frame: Frame) -> tuple[AnswerMeta, list[Tensor]]:
@@ -217,9 +248,12 @@ def _describe(
     return metas, raws, total
 
 
-def _tensors(metas: tuple[TensorMeta, ...], raw: memoryview) -> list[Tensor]:
+def _tensors(metas: tuple[TensorMeta, ...], raw: memoryview, shared: memoryview | None = None) -> list[Tensor]:
     tensors, at = [], 0
     for meta in metas:
+        if meta.at >= 0:
+            tensors.append(Tensor(meta.name, _shared_array(meta, shared)))
+            continue
         if not 0 <= meta.size <= len(raw) - at:
             raise InvalidArgument(f"tensor {meta.name!r} declares {meta.size} bytes, {len(raw) - at} are left")
         tensors.append(Tensor(meta.name, from_raw(meta.dtype, meta.shape, raw[at : at + meta.size])))
@@ -227,6 +261,12 @@ def _tensors(metas: tuple[TensorMeta, ...], raw: memoryview) -> list[Tensor]:
     if at != len(raw):
         raise InvalidArgument(f"{len(raw) - at} bytes are left over after the last tensor")
     return tensors
+
+
+def _shared_array(meta: TensorMeta, shared: memoryview | None) -> Array:
+    if shared is None or meta.dtype == "BYTES" or not 0 <= meta.size <= len(shared) - meta.at:
+        raise InvalidArgument(f"tensor {meta.name!r} lies in memory that is not shared")
+    return from_raw(meta.dtype, meta.shape, shared[meta.at : meta.at + meta.size])
 
 
 def _frame(kind: Kind, id: int, meta: bytes) -> bytes:

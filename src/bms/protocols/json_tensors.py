@@ -14,6 +14,7 @@ import orjson
 
 from bms.core.errors import InvalidArgument
 from bms.core.tensor import NUMPY, Array
+from bms.protocols.json_numbers import LARGE, large_array
 from bms.protocols.json_values import JsonValue, ValueDecoder
 
 MAX_RANK = 16
@@ -32,6 +33,10 @@ def array_of(value: JsonValue, dtype: str, rank: int, what: str) -> Array:
     BYTES elements are strings (their UTF-8) or `{"b64": …}`. Raises InvalidArgument, naming the tensor by `what`,
     for another depth, another type, numbers out of range, or rows of different lengths.
     """
+    if isinstance(value, msgspec.Raw) and len(value) > LARGE and dtype in NUMPY:
+        array = large_array(bytes(value), dtype, rank)
+        if array is not None:
+            return array
     try:
         nested = _decoder(dtype, rank)(value)
     except RecursionError:
@@ -41,7 +46,7 @@ def array_of(value: JsonValue, dtype: str, rank: int, what: str) -> Array:
     try:
         if dtype in _NARROW:
             with np.errstate(over="raise"):
-                array: Array = np.array(nested, dtype=NUMPY[dtype])
+                array = np.array(nested, dtype=NUMPY[dtype])
         else:
             array = np.array(nested, dtype=NUMPY[dtype])
     except (OverflowError, FloatingPointError):

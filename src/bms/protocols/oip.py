@@ -52,7 +52,9 @@ class Decoded(NamedTuple):
 _body: BodyDecoder[InferBody[JsonValue]] = BodyDecoder(InferBody[msgspec.Raw], InferBody[Any])  # type: ignore[arg-type]
 
 
-def decode_infer(body: bytes, json_length: int | None, model: str, signatures: Mapping[str, Signature]) -> Decoded:
+def decode_infer(
+    body: bytes | memoryview, json_length: int | None, model: str, signatures: Mapping[str, Signature]
+) -> Decoded:
     """`json_length` is the header Inference-Header-Content-Length, None where it was not sent; 0: one raw input.
 
     Raises InvalidArgument for what does not fit the signature it means.

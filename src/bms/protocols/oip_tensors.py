@@ -81,7 +81,7 @@ def json_data(tensor: Tensor, dtype: str) -> object:
         raise InvalidArgument(f"output {tensor.name!r} is not text: ask for binary data") from None
 
 
-def raw_input(signature: Signature, body: bytes) -> Tensor:
+def raw_input(signature: Signature, body: bytes | memoryview) -> Tensor:
     """The one input of a model as a body without JSON: an element of BYTES, or numbers filling the free dimension."""
     if len(signature.inputs) != 1:
         raise InvalidArgument(
@@ -90,7 +90,7 @@ def raw_input(signature: Signature, body: bytes) -> Tensor:
     spec = signature.inputs[0]
     if spec.dtype == "BYTES":
         array: Array = np.empty(1, dtype=object)
-        array[0] = body
+        array[0] = bytes(body)
         return Tensor(spec.name, array.reshape((1,) * len(spec.shape)))
     free = sum(size is None for size in spec.shape)
     if free > 1:

@@ -40,7 +40,7 @@ class Decoded(NamedTuple):
 _body: BodyDecoder[PredictBody[JsonValue]] = BodyDecoder(PredictBody[msgspec.Raw], PredictBody[Any])  # type: ignore[arg-type]
 
 
-def decode_predict(body: bytes, model: str, signatures: Mapping[str, Signature]) -> Decoded:
+def decode_predict(body: bytes | memoryview, model: str, signatures: Mapping[str, Signature]) -> Decoded:
     """Raises InvalidArgument for what does not fit the signature it means."""
     parsed = _body(body)
     name = parsed.signature_name or None
@@ -55,13 +55,13 @@ def decode_predict(body: bytes, model: str, signatures: Mapping[str, Signature])
     return Decoded(request, rows, parsed.inputs is msgspec.UNSET)
 
 
-def decode_image(body: bytes, model: str, signatures: Mapping[str, Signature], verb: Verb) -> Decoded:
+def decode_image(body: bytes | memoryview, model: str, signatures: Mapping[str, Signature], verb: Verb) -> Decoded:
     """An encoded image as the whole body: one BYTES row for the signature that takes images."""
     chosen = image_signature(signatures, verb)
     if not body:
         raise InvalidArgument("the body is empty: send the image file's bytes")
     content = np.empty(1, dtype=object)
-    content[0] = body
+    content[0] = bytes(body)
     tensors = [Tensor(signatures[chosen].inputs[0].name, content)]
     rows = check_inputs(signatures[chosen], tensors)
     return Decoded(InferRequest(model=model, inputs=tensors, signature=chosen), rows, True)

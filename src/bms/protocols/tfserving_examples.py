@@ -29,7 +29,7 @@ class ExamplesBody(msgspec.Struct, Generic[V], forbid_unknown_fields=True):
 _body: BodyDecoder[ExamplesBody[JsonValue]] = BodyDecoder(ExamplesBody[msgspec.Raw], ExamplesBody[Any])  # type: ignore[arg-type]
 
 
-def decode_examples(body: bytes, model: str, signatures: Mapping[str, Signature], verb: Verb) -> Decoded:
+def decode_examples(body: bytes | memoryview, model: str, signatures: Mapping[str, Signature], verb: Verb) -> Decoded:
     """A feature is a value or a list of values, as in `tf.train.Example`; matrices may also be nested.
 
     Raises InvalidArgument for features that are missing, unknown, or do not fill the input's shape.

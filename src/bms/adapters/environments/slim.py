@@ -25,6 +25,7 @@ PARTS = (
     "adapters/datasets",
     "adapters/toolkits",
     "app/__init__.py",
+    "app/accepting.py",
     "app/model_server.py",
     "app/job.py",
     "app/job_entry.py",

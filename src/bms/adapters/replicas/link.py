@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable
 from typing import cast
 
 import msgspec
 
+from bms.adapters.replicas.arena import Arena
 from bms.adapters.replicas.parcels import AnswerSink, Parcels, Sent
 from bms.core.errors import InvalidArgument, Unavailable
 from bms.core.programs import ServableStatus
@@ -16,6 +18,7 @@ from bms.protocols.frames import Frame, FrameReader, Kind, encode_plain
 log = logging.getLogger(__name__)
 _status = msgspec.msgpack.Decoder(ServableStatus)
 _FIRST_WAIT, _LONGEST_WAIT = 0.02, 1.0
+_KEPT_S = 10.0  # shared memory that nothing is in
 _JOINED = 1 << 18  # one buffer of this size is written faster than many small ones
 
 
@@ -39,6 +42,8 @@ class ReplicaLink(asyncio.Protocol):
         self._out: list[bytes | memoryview] = []
         self._parcels = Parcels()
         self._flushing = False
+        self._arena: Arena | None = None
+        self._trimming = False
         self._statuses: dict[int, asyncio.Future[ServableStatus]] = {}
         self.usable = True  # not broken, not going away, not retired
         self._broken = False
@@ -49,6 +54,11 @@ class ReplicaLink(asyncio.Protocol):
     @property
     def connected(self) -> bool:
         return self._transport is not None
+
+    @property
+    def arena(self) -> Arena | None:
+        """The memory that the server has mapped; None: large tensors are sent."""
+        return self._parcels.arena
 
     @property
     def in_flight(self) -> int:
@@ -145,10 +155,15 @@ class ReplicaLink(asyncio.Protocol):
                 answer.set_result(_status.decode(frame.meta))
         elif frame.kind == Kind.GOING_AWAY:
             self.usable = False
+        elif frame.kind == Kind.SHARED:
+            self._parcels.arena = self._arena
         else:
             raise InvalidArgument(f"frame of kind {frame.kind}, which a model server never sends")
         if self._retired:
             self._close_if_done()
+        elif not self._trimming and (arena := self._parcels.arena) is not None and arena.idle:
+            self._trimming = True
+            self._loop.call_later(_KEPT_S, self._trim)
 
     def _send(self, frame: bytes) -> None:
         self._out.append(frame)
@@ -176,7 +191,7 @@ class ReplicaLink(asyncio.Protocol):
         while not self._retired or self._parcels.in_flight:
             self._lost.clear()
             try:
-                await self._loop.create_unix_connection(lambda: self, self._path)
+                await self._connect()
             except OSError as error:
                 self._refused(error)
                 await asyncio.sleep(wait)
@@ -185,6 +200,25 @@ class ReplicaLink(asyncio.Protocol):
             wait = _FIRST_WAIT
             await self._lost.wait()
             await asyncio.sleep(_FIRST_WAIT)
+
+    async def _connect(self) -> None:
+        """Raises OSError."""
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.setblocking(False)
+            await self._loop.sock_connect(connection, self._path)
+            self._arena = _share(connection)
+            await self._loop.create_unix_connection(lambda: self, sock=connection)
+        except BaseException:
+            connection.close()
+            raise
+
+    def _trim(self) -> None:
+        """Gives back shared memory that was not used for a while."""
+        self._trimming = False
+        arena = self._arena
+        if arena is not None and arena.idle:
+            arena.trim()
 
     def _refused(self, error: OSError) -> None:
         first = not self._broken
@@ -206,3 +240,17 @@ class ReplicaLink(asyncio.Protocol):
     def _close_if_done(self) -> None:
         if self._retired and not self._parcels.in_flight and not self._statuses:
             self.close()
+
+
+def _share(connection: socket.socket) -> Arena | None:
+    """Offers memory to the server that `connection` leads to; None where the kernel has none to give."""
+    try:
+        arena = Arena()
+    except OSError as error:
+        log.warning("no shared memory, large tensors are sent instead: %s", error)
+        return None
+    try:
+        socket.send_fds(connection, [encode_plain(Kind.SHARED)], [arena.fd or 0])
+    finally:
+        arena.close_fd()
+    return arena

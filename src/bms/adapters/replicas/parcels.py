@@ -6,6 +6,7 @@ A frame costs about the same at both ends whether it carries one row or sixty; s
 from collections.abc import Hashable
 from typing import Protocol
 
+from bms.adapters.replicas.arena import Arena
 from bms.core.errors import InvalidArgument
 from bms.core.tensor import Tensor
 from bms.protocols.frames import (
@@ -18,6 +19,7 @@ from bms.protocols.frames import (
     encode_infer,
     encode_parcel,
     encode_plain,
+    encode_shared,
 )
 
 LARGE = 1 << 15  # bytes of a tensor; a call with larger ones travels alone, for joining it would save nothing
@@ -35,7 +37,18 @@ class AnswerSink(Protocol):
 class Sent:
     """One call that was handed over, and the name to cancel it by. `sink` is None once it is ended."""
 
-    __slots__ = ("most", "outputs", "parcel", "priority", "rows", "signature", "sink", "tensors", "timeout_us")
+    __slots__ = (
+        "most",
+        "outputs",
+        "parcel",
+        "places",
+        "priority",
+        "rows",
+        "signature",
+        "sink",
+        "tensors",
+        "timeout_us",
+    )
 
     def __init__(
         self,
@@ -57,6 +70,7 @@ class Sent:
         self.most = most
         self.priority = priority
         self.parcel: Parcel | None = None  # None: not yet written
+        self.places: list[int] | None = None  # in the arena, of each tensor; None: none is there
 
     def group(self) -> Hashable | None:
         """Equal for calls that may share a parcel; None: it travels alone."""
@@ -93,6 +107,7 @@ class Parcels:
         self._parcels: dict[int, Parcel] = {}
         self._last_id = 0
         self.in_flight = 0
+        self.arena: Arena | None = None  # once the server has it mapped
 
     def fresh_id(self) -> int:
         self._last_id += 1
@@ -135,8 +150,7 @@ class Parcels:
         """Ends a call whose asker is gone; a frame to send where nobody waits for its parcel any more."""
         if call.sink is None:
             return None
-        call.sink = None
-        self.in_flight -= 1
+        self._over(call)
         parcel = call.parcel
         if parcel is None:
             return None
@@ -189,12 +203,12 @@ class Parcels:
         """Fails all of them: the connection is gone."""
         waiting, self._waiting = self._waiting, []
         parcels, self._parcels = self._parcels, {}
+        self.arena = None
         calls = [call for parcel in parcels.values() for call in parcel.calls]
         for call in (*calls, *waiting):
             sink = call.sink
             if sink is not None:
-                call.sink = None
-                self.in_flight -= 1
+                self._over(call)
                 sink.on_error(_LOST)
 
     def _parcel(self, calls: list[Sent]) -> list[bytes | memoryview]:
@@ -203,6 +217,16 @@ class Parcels:
         first = calls[0]
         if len(calls) == 1:
             first.parcel = parcel
+            if self.arena is not None and first.group() is None and self._put(first, self.arena):
+                return encode_shared(
+                    id,
+                    first.signature,
+                    first.tensors,
+                    first.places or [],
+                    first.timeout_us,
+                    first.outputs,
+                    first.priority,
+                )
             return encode_infer(id, first.signature, first.tensors, first.timeout_us, first.outputs, first.priority)
         timeout, rows, tensors = 0, [], []
         for call in calls:
@@ -213,9 +237,30 @@ class Parcels:
                 timeout = call.timeout_us
         return encode_parcel(id, first.signature, tensors, tuple(rows), timeout, first.outputs, first.priority)
 
-    def _end(self, call: Sent, parcel: Parcel) -> None:
+    def _put(self, call: Sent, arena: Arena) -> bool:
+        """Whether any tensor of the call found room in the arena."""
+        places = []
+        for _, array in call.tensors:
+            place = arena.put(array) if array.nbytes > LARGE and array.dtype != object else None
+            places.append(-1 if place is None else place)
+        if max(places, default=-1) < 0:
+            return False
+        call.places = places
+        return True
+
+    def _over(self, call: Sent) -> None:
+        """Nobody waits for the call any more. A server that still reads it reads what came after, for nobody."""
         call.sink = None
         self.in_flight -= 1
+        if call.places is not None:
+            if self.arena is not None:
+                for place in call.places:
+                    if place >= 0:
+                        self.arena.free(place)
+            call.places = None
+
+    def _end(self, call: Sent, parcel: Parcel) -> None:
+        self._over(call)
         parcel.open -= 1
         if not parcel.open:
             self._parcels.pop(parcel.id, None)

@@ -32,12 +32,15 @@ class Connection(asyncio.Protocol):
         status: Callable[[], ServableStatus],
         connections: "set[Connection]",
         going_away: Callable[[], bool],
+        shared: memoryview | None = None,
     ) -> None:
+        """`shared` is the memory in which the asker hands over large tensors, if it does."""
         self.open: dict[int, Call] = {}
         self._service = service
         self._status = status
         self._connections = connections
         self._going_away = going_away
+        self._shared = shared
         self._reader = FrameReader()
         self._transport: asyncio.Transport | None = None
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -95,7 +98,7 @@ class Connection(asyncio.Protocol):
         if self._transport is None or self._transport.is_closing():
             return
         if frame.kind == Kind.INFER:
-            meta, tensors = _decoded(frame)
+            meta, tensors = _decoded(frame, self._shared)
             if frame.id in self.open:
                 raise InvalidArgument(f"request id {frame.id} is in flight already")
             self._service.infer(self, frame.id, meta, tensors)
@@ -105,13 +108,16 @@ class Connection(asyncio.Protocol):
                 self._service.cancel(call)
         elif frame.kind == Kind.STATUS:
             self.send(encode_plain(Kind.STATUS_ANSWER, frame.id, _encode_status(self._status())))
+        elif frame.kind == Kind.SHARED:
+            if self._shared is not None:
+                self.send(encode_plain(Kind.SHARED))
         else:
             raise InvalidArgument(f"frame kind {frame.kind} is not one that an asker sends")
 
 
-def _decoded(frame: Frame) -> tuple[InferMeta, list[Tensor]]:
+def _decoded(frame: Frame, shared: memoryview | None) -> tuple[InferMeta, list[Tensor]]:
     try:
-        meta, tensors = decode_infer(frame)
+        meta, tensors = decode_infer(frame, shared)
     except (msgspec.MsgspecError, ValueError, OverflowError) as error:  # NumPy's, for shapes beyond its limits
         raise InvalidArgument(f"an INFER frame contradicts itself: {error}") from error
     if not 0 <= meta.timeout_us < 1 << 53:

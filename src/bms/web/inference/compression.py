@@ -7,7 +7,7 @@ from bms.core.errors import InvalidArgument, PayloadTooLarge
 _WINDOWS = {b"gzip": 31, b"x-gzip": 31, b"deflate": 47}  # 47: told by the header, zlib (deflate on the web) or gzip
 
 
-def inflate(body: bytes, encoding: bytes, limit: int) -> bytes:
+def inflate(body: bytes | memoryview, encoding: bytes, limit: int) -> bytes | memoryview:
     """Raises InvalidArgument for another encoding or damaged data, PayloadTooLarge for more than `limit` bytes."""
     encoding = encoding.strip().lower()
     if encoding in (b"", b"identity"):

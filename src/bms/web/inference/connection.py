@@ -7,6 +7,7 @@ from typing import Protocol, cast
 from bms.core.errors import BmsError
 from bms.web.inference.answer_head import framing, opening, whole
 from bms.web.inference.answers import error_headers
+from bms.web.inference.bulk import BulkBody
 from bms.web.inference.heads import Heads
 from bms.web.inference.limits import HttpLimits
 from bms.web.inference.reader import DRAINED, RequestReader
@@ -95,6 +96,8 @@ class HttpConnection(asyncio.Protocol):
         except BmsError as error:
             self._refuse_rest(error)
         else:
+            if (request := reader.request) is not None and not self._paused and reader.bulk() is request:
+                self._read_in_bulk(request)
             if not more and queue:
                 queue[-1].keep_alive = False
             elif fresh and len(queue) == 1 and (request := queue[0]).complete and self._host.remembers(request):
@@ -241,6 +244,23 @@ class HttpConnection(asyncio.Protocol):
         except BmsError as error:
             request.refusal = error
         self._advance()
+
+    def _read_in_bulk(self, request: Request) -> None:
+        self._change_hands(BulkBody(request, self, self._bulk_read))
+
+    def _bulk_read(self, request: Request, body: memoryview) -> None:
+        self._change_hands(self)
+        self._reader.finished(request, body)
+        self._advance()
+
+    def _change_hands(self, protocol: asyncio.BaseProtocol) -> None:
+        """Who gets what is read; the loop looks at that when reading begins."""
+        transport = self._transport
+        if transport is not None and not transport.is_closing():
+            transport.pause_reading()
+            transport.set_protocol(protocol)
+            if not self._paused:
+                transport.resume_reading()
 
     def _name(self, request: Request) -> None:
         head = request.head

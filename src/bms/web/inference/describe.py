@@ -54,7 +54,7 @@ class Describer:
         self._metrics.direct(status)
         request.connection.respond(request, status, content_type, body)
 
-    def body(self, request: Request, chunk: bytes) -> None:
+    def body(self, request: Request, chunk: bytes | memoryview) -> None:
         raise AssertionError("a whole body has no more")
 
     def end(self, request: Request) -> None:

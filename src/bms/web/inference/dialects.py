@@ -34,7 +34,7 @@ class Decoded(Protocol):
 
 
 class Dialect(Protocol):
-    def decode(self, body: bytes, fields: Fields, model: str, signatures: Signatures) -> Decoded:
+    def decode(self, body: bytes | memoryview, fields: Fields, model: str, signatures: Signatures) -> Decoded:
         """Raises InvalidArgument for what does not fit the signature it means."""
         ...
 
@@ -46,7 +46,7 @@ class Dialect(Protocol):
 class OipInfer:
     """The Open Inference Protocol v2: JSON, and raw tensors behind it."""
 
-    def decode(self, body: bytes, fields: Fields, model: str, signatures: Signatures) -> oip.Decoded:
+    def decode(self, body: bytes | memoryview, fields: Fields, model: str, signatures: Signatures) -> oip.Decoded:
         length = fields.get(b"inference-header-content-length")
         if length is None:
             return decode_infer(body, None, model, signatures)
@@ -64,7 +64,7 @@ class OipInfer:
 class TfsPredict:
     """TensorFlow Serving's predict, KServe V1's too; or an image file by its content type."""
 
-    def decode(self, body: bytes, fields: Fields, model: str, signatures: Signatures) -> tfserving.Decoded:
+    def decode(self, body: bytes | memoryview, fields: Fields, model: str, signatures: Signatures) -> tfserving.Decoded:
         if _is_image(fields):
             return decode_image(body, model, signatures, "predict")
         return decode_predict(body, model, signatures)
@@ -77,7 +77,7 @@ class TfsPredict:
 class TfsClassify:
     """TensorFlow Serving's classify; or an image file."""
 
-    def decode(self, body: bytes, fields: Fields, model: str, signatures: Signatures) -> tfserving.Decoded:
+    def decode(self, body: bytes | memoryview, fields: Fields, model: str, signatures: Signatures) -> tfserving.Decoded:
         if _is_image(fields):
             return decode_image(body, model, signatures, "classify")
         return decode_examples(body, model, signatures, "classify")
@@ -90,7 +90,7 @@ class TfsClassify:
 class TfsRegress:
     """TensorFlow Serving's regress."""
 
-    def decode(self, body: bytes, fields: Fields, model: str, signatures: Signatures) -> tfserving.Decoded:
+    def decode(self, body: bytes | memoryview, fields: Fields, model: str, signatures: Signatures) -> tfserving.Decoded:
         return decode_examples(body, model, signatures, "regress")
 
     def encode(self, response: InferResponse, decoded: tfserving.Decoded, signatures: Signatures) -> Answer:

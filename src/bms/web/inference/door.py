@@ -63,7 +63,7 @@ class InferenceDoor:
             log.exception("request %s could not be dispatched", request.id.decode("ascii"))
             self._refuse(request, Internal("this request met a defect of ours: tell the operator its x-request-id"))
 
-    def body(self, request: Request, chunk: bytes) -> None:
+    def body(self, request: Request, chunk: bytes | memoryview) -> None:
         raise AssertionError("a whole body has no more")
 
     def end(self, request: Request) -> None:

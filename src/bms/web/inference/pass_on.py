@@ -49,7 +49,7 @@ class PassOn:
         request.state = passage
         passage.open(self._control)
 
-    def body(self, request: Request, chunk: bytes) -> None:
+    def body(self, request: Request, chunk: bytes | memoryview) -> None:
         _passage(request).send(chunk)
 
     def end(self, request: Request) -> None:
@@ -97,7 +97,7 @@ class Passage(asyncio.Protocol):
         self._request.connection.hold(True)
         self._task = asyncio.get_running_loop().create_task(self._connect(control))
 
-    def send(self, chunk: bytes) -> None:
+    def send(self, chunk: bytes | memoryview) -> None:
         if self._transport is None:
             self._request.chunks.append(chunk)
         elif self._request.head.length is None:

@@ -5,6 +5,7 @@ from typing import Literal, Protocol
 import httptools
 
 from bms.core.errors import BmsError, DeadlineExceeded, InvalidArgument
+from bms.web.inference.bulk import LARGE
 from bms.web.inference.framing import Header, HeaderTooLarge, check_body_size, frame
 from bms.web.inference.limits import HttpLimits
 from bms.web.inference.request import Answerer, Head, Request
@@ -65,6 +66,23 @@ class RequestReader:
             raise InvalidArgument(f"this is not HTTP/1.1 as it should be: {error}") from None
         self._check_fed()
         return not self.deaf
+
+    def bulk(self) -> Request | None:
+        """The request of whose body so much is still to come that it is better read past the parser; its handler waits
+        for the whole of it. `finished` must follow."""
+        request = self.request
+        if request is None or self.deaf or request.discard or request.started:
+            return None
+        length, handler = request.head.length, request.handler
+        if length is None or length - request.size < LARGE or handler is None or not handler.whole_body:
+            return None
+        return request
+
+    def finished(self, request: Request, body: memoryview) -> None:
+        """The whole body came past the parser, which begins anew behind it."""
+        self._parser = httptools.HttpRequestParser(self)
+        request.chunks.append(body)
+        self.on_message_complete()
 
     def late(self, now: float) -> RequestTimeout | None:
         """What to tell a client that took too long for its head or body."""

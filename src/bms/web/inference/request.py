@@ -18,7 +18,7 @@ class Handler(Protocol):
         """It is this request's turn to be answered; what of the body is there already lies in `request.chunks`."""
         ...
 
-    def body(self, request: "Request", chunk: bytes) -> None:
+    def body(self, request: "Request", chunk: bytes | memoryview) -> None:
         """More of the body, after `start`."""
         ...
 
@@ -118,7 +118,7 @@ class Request:
         self.connection = connection
         self.head = head
         self.handler = head.handler
-        self.chunks: list[bytes] = []
+        self.chunks: list[bytes | memoryview] = []
 
     @property
     def method(self) -> bytes:
@@ -142,7 +142,7 @@ class Request:
         """Whether the client still waits to be asked for its body."""
         return self.head.expects and not self.asked
 
-    def body(self) -> bytes:
+    def body(self) -> bytes | memoryview:
         chunks = self.chunks
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
