@@ -15,8 +15,8 @@ help:
 	@echo "make check   lint, format, types, import contracts, documentation"
 	@echo "make fmt     format and mend what can be mended"
 	@echo "make docs    write docs/cli.md and check every link"
-	@echo "make bench   measure; needs a quiet machine"
-	@echo "make fuzz    throw broken bytes at every decoder for FUZZ_SECONDS (default 30)"
+	@echo "make bench   measure; needs a quiet machine; PEERS=fastapi,triton CASES=row-json: parts of the comparison"
+	@echo "make fuzz    throw broken bytes at every decoder and at a gateway for FUZZ_SECONDS (default 120: millions)"
 	@echo "make lock    resolve the lock files again"
 
 demo: .venv/base.stamp
@@ -47,11 +47,16 @@ fmt: .venv/dev.stamp
 docs: .venv/dev.stamp
 	$(BIN)/python docs/check.py --write
 
+ifneq ($(PEERS)$(CASES),)
+bench: .venv/dev.stamp
+	PEERS="$(PEERS)" CASES="$(CASES)" $(BIN)/python bench/bench_peers.py
+else
 bench: .venv/dev.stamp
 	@for file in bench/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+endif
 
 fuzz: .venv/dev.stamp
-	$(BIN)/python bench/fuzz.py $(or $(FUZZ_SECONDS),30)
+	$(BIN)/python bench/fuzz.py $(or $(FUZZ_SECONDS),120)
 
 COMPILE = UV_FIND_LINKS="$$PIP_FIND_LINKS" $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet

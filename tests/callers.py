@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bms.sdk import AsyncClient, Client
+from bms.sdk.trust import Trust
 
 KINDS = ("blocking", "asyncio")
 
@@ -12,8 +13,8 @@ KINDS = ("blocking", "asyncio")
 class Caller:
     """`call` for an operation, `items` for a stream."""
 
-    def __init__(self, kind: str, url: str, key: str | None) -> None:
-        self.client: Any = Client(url, key) if kind == "blocking" else AsyncClient(url, key)
+    def __init__(self, kind: str, url: str, key: str | None, trust: Trust | None = None) -> None:
+        self.client: Any = (Client if kind == "blocking" else AsyncClient)(url, key, trust=trust)
         self._blocking = kind == "blocking"
 
     async def call(self, deed: Callable[[Any], Any]) -> Any:

@@ -12,7 +12,7 @@ from bms.adapters.sql.events import SqlEventLog, SqlLeases
 from bms.adapters.sql.models import SqlModels
 from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.tenants import SqlTenants
-from bms.control.deployments.catalog import ModelCatalog, RememberingCatalog
+from bms.control.deployments.catalog import ModelCatalog
 from bms.control.deployments.health import Health
 from bms.control.deployments.launching import Launcher
 from bms.control.deployments.nouns import DeploymentSpec, Replica, Route, Target
@@ -250,17 +250,16 @@ class Deployed:
         catalog = ModelCatalog(self.registry.store)
         self.catalog = catalog
         self.service = DeploymentService(self.store, catalog, clock)
-        self.publisher = Publisher(
-            self.tenant_store, self.store, RememberingCatalog(catalog, self.events), self.events, clock, PEPPER
-        )
+        self.publisher = Publisher(self.tenant_store, self.store, catalog, self.events, clock, PEPPER)
         self.health = Health(probe or cluster, clock)
         self.reconciler = Reconciler(
             self.store,
-            RememberingCatalog(catalog, self.events),
+            catalog,
             cluster,
             Launcher(cluster, environments or PlainEnvironments(), trees or PlainTrees(), catalog),
             self.health,
             SqlLeases(database, clock),
+            self.events,
             clock,
             holder=holder,
             released=self.publisher.released,

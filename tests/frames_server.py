@@ -53,7 +53,9 @@ SIGNATURES: dict[str, Signature] = {
         inputs=(_spec("number", "INT64", None), _spec("text", "BYTES", None)),
         outputs=(_spec("number", "INT64", None), _spec("text", "BYTES", None), _spec("text_bytes", "BYTES", None)),
     ),
+    "words": Signature(inputs=(_spec("prompt", "BYTES", None),), outputs=(_spec("word", "BYTES", None),)),
 }
+FAILS = b"fail"  # a word at which the stream of "words" breaks off
 
 
 def compute(signature: str, tensors: list[Tensor]) -> list[Tensor]:
@@ -94,6 +96,8 @@ class FramesServer(asyncio.Protocol):
             self.server.seen.append((frame.kind, frame.id))
             if frame.kind == Kind.INFER:
                 self.infer(frame)
+            elif frame.kind == Kind.CANCEL:
+                self.server.cancelled.add(frame.id)
             elif frame.kind == Kind.STATUS:
                 status = ServableStatus(
                     replica="r", state="AVAILABLE", started_at=time.time_ns(), requests=len(self.server.seen)
@@ -109,10 +113,25 @@ class FramesServer(asyncio.Protocol):
             self.write(encode_error(frame.id, "UNAVAILABLE", "draining", retry=True))
             return
         meta, tensors = decode_infer(frame)
-        if self.server.delay_s:
+        if meta.signature == "words":
+            self.say(frame.id, tensors[0].array[0].split())
+        elif self.server.delay_s:
             asyncio.get_running_loop().call_later(self.server.delay_s, self.answer, frame.id, meta, tensors)
         else:
             self.answer(frame.id, meta, tensors)
+
+    def say(self, id: int, words: list[bytes]) -> None:
+        """A part for each word, `delay_s` apart, and a final answer without outputs."""
+        if id in self.server.cancelled:
+            return
+        if not words:
+            self.write(b"".join(encode_answer(id, [], queue_ns=1000, compute_ns=2000)))
+        elif words[0] == FAILS:
+            self.write(encode_error(id, "INTERNAL", "the model failed", retry=False))
+        else:
+            part = [Tensor("word", np.array(words[:1], dtype=object))]
+            self.write(b"".join(encode_answer(id, part, compute_ns=1000, final=False)))
+            asyncio.get_running_loop().call_later(self.server.delay_s, self.say, id, words[1:])
 
     def answer(self, id: int, meta: InferMeta, tensors: list[Tensor]) -> None:
         outputs = compute(meta.signature, tensors)
@@ -133,6 +152,7 @@ class RunningServer:
         self.delay_s = delay_s
         self.mode = mode
         self.seen: list[tuple[int, int]] = []
+        self.cancelled: set[int] = set()
         self.connections: list[FramesServer] = []
 
     async def __aenter__(self) -> "RunningServer":

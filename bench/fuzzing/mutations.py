@@ -27,6 +27,15 @@ _WORDS = (
     *(b"1e-400", b"99999999999999999999999999", b"0.1e", b'"\\ud800"', b'"\\u0000"', b"\xff\xfe", b"\xc3", b"\x00"),
     *(b'{"b64":"AA=="}', b'{"b64":"?"}', b"[" * 500, b"[[[[]]]]", b'"a":' * 50, b"\xed\xa0\x80", b"\xf4\x90\x80\x80"),
     *(b"\r\n", b"\r\n\r\n", b"\n", b"\r", b" ", b"\t", b"content-length: 5\r\n", b"transfer-encoding: chunked\r\n"),
+    *(b"\r\n ", b"\n\n", b";a=b", b"transfer-encoding: identity\r\n", b"expect: 100-continue\r\n", b"upgrade: h2c\r\n"),
+    *(
+        b"connection: close\r\n",
+        b"connection: upgrade\r\n",
+        b"host: b\r\n",
+        b"HTTP/0.9",
+        b"HTTP/2.0",
+        b"PRI * HTTP/2.0",
+    ),
     *(b"0\r\n\r\n", b"ffffffffffffffff\r\n", b"-1", b"+5", b"HTTP/1.0", b"HTTP/9.9", b"%00", b"%2e%2e/", b"../"),
     *(
         b"FP32",
@@ -43,12 +52,12 @@ _WORDS = (
 )
 
 
-def mutated(random: Random, seed: bytes, others: list[bytes]) -> bytes:
-    """`seed` with one to a dozen changes, at most LONGEST bytes."""
+def mutated(random: Random, seed: bytes, others: list[bytes], longest: int = LONGEST) -> bytes:
+    """`seed` with one to a dozen changes, mostly few, at most `longest` bytes."""
     data = bytearray(seed)
-    for _ in range(1 + int(random.expovariate(0.5)) % 12):
+    for _ in range(1 + int(random.expovariate(1.0)) % 12):
         _CHANGES[random.randrange(len(_CHANGES))](random, data, others)
-    return bytes(data[:LONGEST])
+    return bytes(data[:longest])
 
 
 def _place(random: Random, data: bytearray) -> int:
@@ -106,4 +115,11 @@ def _splice(random: Random, data: bytearray, others: list[bytes]) -> None:
     data[at:] = other[start:]
 
 
-_CHANGES = (_flip, _set, _cut, _end, _word, _word, _number, _digits, _repeat, _splice)
+def _big(random: Random, data: bytearray, others: list[bytes]) -> None:
+    """As `_number`, the other way round: HTTP/2 and gRPC write so."""
+    size, form = random.choice(((2, ">H"), (3, ">I"), (4, ">I")))
+    at = _place(random, data)
+    data[at : at + size] = struct.pack(form, random.choice(_INTEGERS) % (1 << 8 * size))[-size:]
+
+
+_CHANGES = (_flip, _set, _cut, _end, _word, _word, _number, _big, _digits, _repeat, _splice)

@@ -1,74 +1,36 @@
-"""Who sends: wrk for closed loops where it is installed, else our own generator; always our own for open loops."""
+"""Who sends: wrk for closed loops where it is installed, h2load for those of gRPC, our own generator for the rest."""
 
 import json
-import re
-import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Self
 
+from measuring import h2load, wrk
+from measuring.load import Load
 from measuring.machine import LOAD_CORE, ROOT
 from measuring.requests import Target
 
-WRK = shutil.which("wrk")
-_RESULT = re.compile(r"^RESULT (\{.*\})$", re.MULTILINE)
-_SCRIPT = """
-wrk.method = "POST"
-wrk.body = "%s"
-%s
-done = function(summary, latency, requests)
-  local e = summary.errors
-  local form = '{"requests":%%d,"seconds":%%.6f,"errors":%%d,"p50_us":%%d,"p99_us":%%d,"max_us":%%d}'
-  io.write(string.format('RESULT ' .. form .. '\\n',
-    summary.requests - e.status, summary.duration / 1e6, e.connect + e.read + e.write + e.status + e.timeout,
-    latency:percentile(50), latency:percentile(99), latency.max))
-end
-"""
+
+def generators() -> dict[str, str]:
+    """What makes the closed loops, with versions."""
+    return {
+        "closed loop": wrk.version(wrk.WRK) if wrk.WRK else "bench/load.py",
+        "closed loop, gRPC": wrk.version(h2load.H2LOAD) if h2load.H2LOAD else "none: h2load (nghttp2) is not installed",
+    }
 
 
-class Load(NamedTuple):
-    """What one run of load came to. `late` is the share of requests that an open loop began over 1 ms late."""
+def closed_loop(target: Target, connections: int, seconds: float, answer_bytes: int = 0) -> Load:
+    """`connections` keep-alive connections (gRPC: streams), each with one request at a time, from the load's core.
 
-    requests: int
-    errors: int
-    seconds: float
-    p50_us: float
-    p99_us: float
-    max_us: float
-    late: float = 0.0
-
-    @property
-    def per_s(self) -> float:
-        return self.requests / self.seconds
-
-
-def generator() -> str:
-    """The closed loop's name and version."""
-    if WRK is None:
-        return "bench/load.py (closed loop)"
-    said = subprocess.run([WRK, "--version"], capture_output=True, text=True, check=False).stdout
-    return " ".join(said.split()[:2]) or "wrk"
-
-
-def closed_loop(target: Target, connections: int, seconds: float, warmup_s: float = 0.3) -> Load:
-    """`connections` keep-alive connections, each with one request at a time, from the load's core."""
-    if WRK is None:
-        return _ours(target, connections, seconds, warmup_s, 0.0)
-    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-        headers = "\n".join(f'wrk.headers["{name}"] = "{value}"' for name, value in target.headers.items())
-        script.write(_SCRIPT % ("".join(f"\\{byte:03d}" for byte in target.body), headers))
-        script.flush()
-        url = f"http://127.0.0.1:{target.port}{target.path}"
-        run = [WRK, "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "-s", script.name, "--latency", url]
-        said = subprocess.run(
-            ["taskset", "-c", str(LOAD_CORE), *run], capture_output=True, text=True, check=True, timeout=seconds + 30
-        ).stdout
-    found = _RESULT.search(said)
-    if found is None:
-        raise RuntimeError(f"wrk said what cannot be read: {said}")
-    return Load(**json.loads(found[1]))
+    `answer_bytes` is the length of a good answer; needed for gRPC.
+    """
+    if target.grpc:
+        return h2load.run(target, connections, seconds, answer_bytes)
+    if wrk.WRK is None:
+        return _ours(target, connections, seconds, 0.0, 0.0)
+    return wrk.run(target, connections, seconds)
 
 
 def open_loop(target: Target, rate: float, seconds: float, connections: int = 32) -> Load:

@@ -76,8 +76,12 @@ class Strangers:
     def note(self, seconds: float, busy_s: float, ours_s: float) -> float:
         """One measurement of `seconds` in which all processes used `busy_s` and ours `ours_s`; cores taken."""
         taken = max(0.0, busy_s - ours_s) / seconds
-        self.worst = max(self.worst, taken)
+        self.saw(taken)
         return taken
+
+    def saw(self, taken: float) -> None:
+        """A measurement meanwhile others used `taken` cores."""
+        self.worst = max(self.worst, taken)
 
 
 def wait_quiet(patience_s: float = 10.0, limit: float = 0.08) -> float:

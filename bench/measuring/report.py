@@ -24,16 +24,22 @@ class Spread(NamedTuple):
         return cls(min(values), statistics.median(values), max(values), len(values))
 
     def text(self, digits: int = 0) -> str:
-        """Median (least–most)."""
+        """Median (least–most), where there is more than one."""
+        if self.repeats == 1:
+            return f"{self.median:,.{digits}f}"
         middle, low, high = (f"{value:,.{digits}f}" for value in (self.median, self.least, self.most))
         return f"{middle} ({low}–{high})"
 
 
 class Report:
-    """Gathers sections, then `write` puts them into bench/results/NAME.md and .json."""
+    """Gathers sections, then `write` puts them into bench/results/NAME.md and .json.
 
-    def __init__(self, name: str, title: str, what: str) -> None:
+    A `trial` is no result: it goes to build/bench, like everything of the quick form.
+    """
+
+    def __init__(self, name: str, title: str, what: str, *, trial: bool = False) -> None:
         self.name = name
+        self.folder = ROOT / ("build/bench" if QUICK or trial else "bench/results")
         self._lines = [f"# {title}", "", what, ""]
         self._data: dict[str, object] = {"machine": describe(), "quick": QUICK}
         self._strangers = 0.0
@@ -54,12 +60,20 @@ class Report:
         self._data[heading] = [dict(zip(columns, map(_plain, row), strict=True)) for row in rows]
         print(f"\n{heading}\n" + "\n".join("  " + "  ".join(row) for row in [list(columns), *shown]), flush=True)
 
+    def data(self, name: str, value: object) -> None:
+        """Something for the JSON file alone."""
+        self._data[name] = value
+
+    def picture(self, file: str, what: str) -> None:
+        """An image beside the page."""
+        self._lines += [f"![{what}]({file})", ""]
+
     def strangers(self, cores: float) -> None:
         """How many cores other processes used at worst while figures were taken."""
         self._strangers = max(self._strangers, cores)
 
     def write(self) -> None:
-        folder = ROOT / ("build/bench" if QUICK else "bench/results")
+        folder = self.folder
         folder.mkdir(parents=True, exist_ok=True)
         self._data["strangers"] = round(self._strangers, 3)
         machine = describe()

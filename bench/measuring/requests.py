@@ -1,21 +1,32 @@
-"""The bytes that are sent: one row of the digits in every dialect, and the answer that must come back."""
+"""The bytes that are sent: the same numbers in every dialect, each with the way to read its answer."""
 
+import functools
 import json
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
+from measuring import answers, protobuf
+from measuring.models import ROW, Floats, Model, numbers, tensor
 
-from measuring.machine import DIGITS, ROOT
+Reader = Callable[[bytes, Mapping[str, str], str], Floats]
+GRPC_PATH = "/inference.GRPCInferenceService/ModelInfer"
+FRESH = "x-request-id"
 
 
 class Target(NamedTuple):
-    """Where to POST what. `headers` without Host and Content-Length."""
+    """Where to POST what. `headers` without Host and Content-Length; `model` and `read` say what must come back.
+
+    `grpc`: `body` is a framed message for HTTP/2. `fresh`: every request gets an x-request-id of its own.
+    """
 
     port: int
     path: str
     headers: dict[str, str]
     body: bytes
+    model: Model = ROW
+    read: Reader = answers.oip
+    grpc: bool = False
+    fresh: bool = False
 
     def raw(self) -> bytes:
         """The whole HTTP/1.1 request."""
@@ -24,62 +35,68 @@ class Target(NamedTuple):
         return "\r\n".join([*lines, "", ""]).encode() + self.body
 
 
-def row() -> npt.NDArray[np.float32]:
-    """FP32 [1, 64], pixels from 0 to 1."""
-    with np.load(ROOT / "tests" / "data" / "digits.npz") as data:
-        return np.ascontiguousarray(data["x"][:1], dtype=np.float32)
+def oip_json(port: int, key: str, model: str = ROW.name, of: Model = ROW) -> Target:
+    return Target(port, _v2(model), _json(key), _oip_json(of), of)
 
 
-def _numbers() -> list[float]:
-    return [round(float(value), 4) for value in row()[0]]
-
-
-def oip_json(port: int, key: str, model: str = "digits") -> Target:
-    body = json.dumps({"inputs": [{"name": "x", "shape": [1, 64], "datatype": "FP32", "data": _numbers()}]})
-    return Target(
-        port, f"/v2/models/{model}/infer", {**_bearer(key), "content-type": "application/json"}, body.encode()
-    )
-
-
-def tfs_json(port: int, key: str, model: str = "digits") -> Target:
-    body = json.dumps({"instances": [_numbers()]}).encode()
-    return Target(port, f"/v1/models/{model}:predict", {**_bearer(key), "content-type": "application/json"}, body)
-
-
-def oip_binary(port: int, key: str, model: str = "digits") -> Target:
-    raw = np.array([_numbers()], dtype="<f4").tobytes()
-    described = {"name": "x", "shape": [1, 64], "datatype": "FP32", "parameters": {"binary_data_size": len(raw)}}
-    head = json.dumps({"inputs": [described], "parameters": {"binary_data_output": True}}).encode()
+def oip_binary(port: int, key: str, model: str = ROW.name, of: Model = ROW) -> Target:
+    head, raw = _oip_binary(of)
     headers = {**_bearer(key), "inference-header-content-length": str(len(head))}
-    return Target(
-        port, f"/v2/models/{model}/infer", {**headers, "content-type": "application/octet-stream"}, head + raw
-    )
+    return Target(port, _v2(model), {**headers, "content-type": "application/octet-stream"}, head + raw, of)
 
 
-def expected() -> npt.NDArray[np.float32]:
-    """The probabilities, FP32 [10], that ONNX Runtime gives for the row as it is sent."""
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(str(DIGITS), providers=["CPUExecutionProvider"])
-    answer = session.run(["probabilities"], {"x": np.array([_numbers()], dtype=np.float32)})[0][0]
-    return np.asarray(answer, dtype=np.float32)
+def oip_grpc(port: int, key: str, model: str = ROW.name, of: Model = ROW) -> Target:
+    body = protobuf.message(protobuf.infer_request(model, "x", tensor(of)))
+    headers = {**_bearer(key), "content-type": "application/grpc", "te": "trailers"}
+    return Target(port, GRPC_PATH, headers, body, of, answers.grpc, grpc=True)
 
 
-def probabilities(body: bytes, json_length: int | None) -> npt.NDArray[np.float32]:
-    """Those in an answer of any of the dialects."""
-    if json_length is not None:
-        described = json.loads(body[:json_length])["outputs"]
-        at = json_length
-        for output in described:
-            size = output["parameters"]["binary_data_size"]
-            if output["name"] == "probabilities":
-                return np.frombuffer(body[at : at + size], dtype="<f4")
-            at += size
-    answer = json.loads(body)
-    if "predictions" in answer:
-        return np.asarray(answer["predictions"][0]["probabilities"], dtype=np.float32)
-    data = next(output["data"] for output in answer["outputs"] if output["name"] == "probabilities")
-    return np.asarray(data, dtype=np.float32)
+def tfs_json(port: int, key: str, model: str = ROW.name) -> Target:
+    body = json.dumps({"instances": [numbers(ROW)]}).encode()
+    return Target(port, f"/v1/models/{model}:predict", _json(key), body, ROW, answers.tfserving)
+
+
+def named_json(port: int, path: str, of: Model, wrap: str = "", read: Reader = answers.named) -> Target:
+    """{"x": nested numbers}, below the key `wrap` where one is given."""
+    return Target(port, path, _json(""), _named_json(of, wrap), of, read)
+
+
+def raw_tensor(port: int, path: str, of: Model) -> Target:
+    """The tensor's bytes and nothing else."""
+    headers = {"content-type": "application/octet-stream"}
+    return Target(port, path, headers, tensor(of).tobytes(), of, answers.raw)
+
+
+@functools.cache
+def _oip_json(of: Model) -> bytes:
+    given = {"name": "x", "shape": list(of.shape), "datatype": "FP32", "data": numbers(of)}
+    return json.dumps({"inputs": [given]}).encode()
+
+
+@functools.cache
+def _oip_binary(of: Model) -> tuple[bytes, bytes]:
+    raw = tensor(of).tobytes()
+    given = {"name": "x", "shape": list(of.shape), "datatype": "FP32", "parameters": {"binary_data_size": len(raw)}}
+    return json.dumps({"inputs": [given], "parameters": {"binary_data_output": True}}).encode(), raw
+
+
+@functools.cache
+def _named_json(of: Model, wrap: str) -> bytes:
+    values = iter(numbers(of))
+
+    def nested(shape: tuple[int, ...]) -> object:
+        return [nested(shape[1:]) for _ in range(shape[0])] if shape else next(values)
+
+    given = {"x": nested(of.shape)}
+    return json.dumps({wrap: given} if wrap else given).encode()
+
+
+def _v2(model: str) -> str:
+    return f"/v2/models/{model}/infer"
+
+
+def _json(key: str) -> dict[str, str]:
+    return {**_bearer(key), "content-type": "application/json"}
 
 
 def _bearer(key: str) -> dict[str, str]:

@@ -1,8 +1,8 @@
 """What is measured side by side. A system is a file here: it starts on the server's core, says what to send, and stops.
 
-bms: the platform · floor_http: what any HTTP server on this loop pays at least · fastapi: written by hand by an
-experienced person in half an hour. A new peer is a new file with the same four methods, named in the program that
-compares.
+`bms`: the platform. Floors: `floor_http` (a constant), `floor_onnx` (no server), `prototype` (a bare gateway with a hop
+to a model process). Peers: `peer` says what they share; each of the others is one of them, its server in `apps/`, its
+packages in an `environment` of its own. `catalogue` lists them.
 """
 
 from collections.abc import Mapping
@@ -17,20 +17,38 @@ class System(Protocol):
     name: str
 
     def start(self) -> None:
-        """Returns when it answers. Raises Missing where it can't be had on this machine."""
+        """Returns when it listens. Raises Missing where it can't be had on this machine."""
         ...
 
     def targets(self) -> Mapping[str, Target]:
-        """What to send, by the dialect's name."""
+        """What to send, by the case's name (`measuring.cases`); the cases it can't do are absent."""
+        ...
+
+    def missing(self) -> Mapping[str, str]:
+        """Why a case is absent, where there is more to say than that the system has no such dialect."""
+        ...
+
+    def alive(self) -> bool:
+        """Whether it still runs."""
         ...
 
     def pids(self) -> Mapping[str, list[int]]:
         """All its processes, by part."""
         ...
 
-    def facts(self) -> Mapping[str, str]:
+    def memory(self) -> int:
+        """Bytes of all its processes, proportional (PSS)."""
+        ...
+
+    def facts(self) -> str:
         """Versions and settings."""
         ...
+
+    def pause(self) -> None:
+        """While others are measured."""
+        ...
+
+    def resume(self) -> None: ...
 
     def stop(self) -> None: ...
 

@@ -1,17 +1,22 @@
 """The platform itself, as its own commands start it: keys checked, usage journalled and booked, every request."""
 
+import socket
 from collections.abc import Mapping
 from importlib.metadata import version
 
 from measuring.machine import LOAD_CORE, SERVER_CORE, pin
+from measuring.models import IMAGE, ROW
 from measuring.platform import Platform
-from measuring.requests import Target, oip_binary, oip_json, tfs_json
+from measuring.requests import Target, oip_binary, oip_grpc, oip_json
+
+# RFC 9113: the client's preface (3.4), then an empty SETTINGS frame (6.5): length u24, type 4, flags, stream u32
+_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
 
 
 class Bms:
-    """Gateway and model server share the server's core; supervisor and control run beside the load."""
+    """Gateway and model servers share the server's core; supervisor and control run beside the load."""
 
-    name = "BMS"
+    name = "bms"
 
     def __init__(self) -> None:
         self.platform = Platform()
@@ -19,8 +24,10 @@ class Bms:
     def start(self) -> None:
         self.platform.__enter__()
         try:
-            self.platform.push()
-            self.platform.deploy()
+            for model in (ROW, IMAGE):
+                self.platform.push(model.name, model.path)
+                self.platform.deploy(model.name)
+            self._http2 = answers_http2(self.platform.port)
             self.place(LOAD_CORE)
         except BaseException:
             self.stop()
@@ -34,14 +41,48 @@ class Bms:
 
     def targets(self) -> Mapping[str, Target]:
         port, key = self.platform.port, self.platform.key
-        return {"OIP JSON": oip_json(port, key), "TFS JSON": tfs_json(port, key), "OIP binary": oip_binary(port, key)}
+        targets = {
+            "row-json": oip_json(port, key),
+            "row-heads": oip_json(port, key)._replace(fresh=True),
+            "row-binary": oip_binary(port, key),
+            "image-json": oip_json(port, key, IMAGE.name, IMAGE),
+            "image-binary": oip_binary(port, key, IMAGE.name, IMAGE),
+        }
+        return {**targets, "row-grpc": oip_grpc(port, key)} if self._http2 else targets
+
+    def missing(self) -> Mapping[str, str]:
+        return {} if self._http2 else {"row-grpc": "the gateway does not answer HTTP/2 on its port"}
+
+    def alive(self) -> bool:
+        return bool(self.platform.processes())
 
     def pids(self) -> Mapping[str, list[int]]:
         return self.platform.pids()
 
-    def facts(self) -> Mapping[str, str]:
+    def memory(self) -> int:
+        return sum(process.memory for process in self.platform.processes())
+
+    def facts(self) -> str:
         packages = ("onnxruntime", "numpy", "msgspec", "orjson", "uvloop", "httptools")
-        return {"BMS": ", ".join([version("bms"), *(f"{name} {version(name)}" for name in packages)])}
+        versions = ", ".join(["bms " + version("bms"), *(f"{name} {version(name)}" for name in packages)])
+        return f"{versions}; one gateway, one replica per model, keys checked, limits, metering and metrics on"
+
+    def pause(self) -> None:
+        """Never: its parts watch one another, as they must."""
+
+    def resume(self) -> None:
+        """As `pause`."""
 
     def stop(self) -> None:
         self.platform.remove()
+
+
+def answers_http2(port: int) -> bool:
+    """Whether a server takes HTTP/2 without TLS by prior knowledge (RFC 9113, 3.3): it answers with SETTINGS."""
+    with socket.create_connection(("127.0.0.1", port), 5) as connection:
+        connection.sendall(_PREFACE)
+        try:
+            head = connection.recv(9)
+        except (ConnectionError, TimeoutError):
+            return False
+    return len(head) >= 4 and head[3] == 4

@@ -1,49 +1,43 @@
-"""A peer that needs no introduction: FastAPI on uvicorn, see apps/fastapi_app.py."""
+"""FastAPI on uvicorn, written by hand: as its documentation teaches it, and tuned. No key, no metering, no batching."""
 
-import os
-import subprocess
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
-from measuring.machine import DIGITS
-from measuring.platform import free_port
-from measuring.requests import Target, oip_json
+from measuring.models import IMAGE, ROW
+from measuring.requests import Target, named_json, raw_tensor
 
-from systems.environment import environment
-from systems.process import Server
-
-REQUIREMENTS = ("fastapi", "uvicorn[standard]", "onnxruntime", "numpy", "orjson")
+from systems.peer import Peer
 
 
-class FastApi:
-    name = "FastAPI by hand"
+class FastApi(Peer):
+    name = "fastapi"
+    requirements: tuple[str, ...] = ("fastapi", "uvicorn[standard]", "onnxruntime", "numpy")
+    shown: tuple[str, ...] = ("fastapi", "uvicorn", "pydantic", "onnxruntime")
+    settings = "pydantic models in and out, async handlers, one uvicorn worker with uvloop and httptools"
+    app = "fastapi_app:app"
 
-    def start(self) -> None:
-        self._python = environment("fastapi", REQUIREMENTS)
-        port = free_port()
-        os.environ["MODEL"] = str(DIGITS)
-        command = [
-            str(self._python),
-            "-m",
-            "uvicorn",
-            "fastapi_app:app",
-            "--app-dir",
-            str(Path(__file__).parent / "apps"),
-        ]
-        command += ["--port", str(port), "--log-level", "error", "--no-access-log", "--loop", "uvloop"]
-        self._server = Server([*command, "--http", "httptools"], port, self.name)
+    def command(self) -> Sequence[str]:
+        start = [str(self.python), "-m", "uvicorn", self.app, "--port", str(self.port), "--log-level", "error"]
+        return [*start, "--no-access-log", "--loop", "uvloop", "--http", "httptools"]
 
     def targets(self) -> Mapping[str, Target]:
-        return {"OIP JSON": oip_json(self._server.port, "")}
+        row = named_json(self.port, "/digits", ROW)
+        heads = row._replace(fresh=True)
+        return {"row-json": row, "row-heads": heads, "image-json": named_json(self.port, "/pooled", IMAGE)}
 
-    def pids(self) -> Mapping[str, list[int]]:
-        return {"server": [self._server.pid]}
 
-    def facts(self) -> Mapping[str, str]:
-        code = "from importlib.metadata import version as v; print(*(f'{n} {v(n)}' for n in %r), sep=', ')"
-        names = ("fastapi", "uvicorn", "pydantic", "onnxruntime", "orjson")
-        said = subprocess.run([self._python, "-c", code % (names,)], capture_output=True, text=True, check=True).stdout
-        return {"FastAPI by hand": f"{said.strip()}; one worker, no key, no metering, no batching"}
+class FastApiRaw(FastApi):
+    name = "fastapi-raw"
+    requirements = (*FastApi.requirements, "orjson")
+    shown = (*FastApi.shown, "orjson")
+    settings = "bodies as bytes, orjson both ways, no validation; one uvicorn worker with uvloop and httptools"
+    app = "fastapi_raw_app:app"
 
-    def stop(self) -> None:
-        self._server.stop()
+    def targets(self) -> Mapping[str, Target]:
+        row = named_json(self.port, "/digits/json", ROW)
+        return {
+            "row-json": row,
+            "row-heads": row._replace(fresh=True),
+            "row-binary": raw_tensor(self.port, "/digits/raw", ROW),
+            "image-json": named_json(self.port, "/pooled/json", IMAGE),
+            "image-binary": raw_tensor(self.port, "/pooled/raw", IMAGE),
+        }

@@ -1,78 +1,40 @@
-"""The floor under any HTTP server on this loop: uvloop and httptools read a request whole and answer a constant.
+"""The floor under any HTTP server on this loop: uvloop and httptools read a request whole and answer a constant."""
 
-`python bench/systems/floor_http.py PORT` is the server. It parses as the gateway must (every header is seen, the body
-is gathered) and does nothing else: no key, no JSON, no model, no books.
-"""
-
-import asyncio
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import httptools
-import uvloop
+from measuring.models import IMAGE
+from measuring.platform import free_port
+from measuring.requests import Target, oip_binary, oip_json
 
-BODY = b'{"model_name":"digits","model_version":"1","outputs":[]}'.ljust(300)
-ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (len(BODY), BODY)
+from systems.peer import APPS, Peer
+from systems.process import Server
 
-
-class Constant(asyncio.Protocol):
-    """One connection."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport: Any = transport
-        self._parser = httptools.HttpRequestParser(self)
-        self._headers: dict[bytes, bytes] = {}
-        self._chunks: list[bytes] = []
-
-    def data_received(self, data: bytes) -> None:
-        self._parser.feed_data(data)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers[name] = value
-
-    def on_body(self, chunk: bytes) -> None:
-        self._chunks.append(chunk)
-
-    def on_message_complete(self) -> None:
-        self._headers, self._chunks = {}, []
-        self._transport.write(ANSWER)
+_KEY = "bmsk_floor.not-checked-but-as-long-as-a-real-one-is-at-least"
 
 
-class FloorHttp:
-    """The constant, beside the others; it takes the bytes that BMS takes."""
+class FloorHttp(Peer):
+    """It takes the bytes that BMS takes, in BMS's own environment, and answers nothing of use."""
 
-    name = "HTTP floor"
+    name = "floor-http"
+    shown = ("uvloop", "httptools")
+    settings = "reads a request whole and answers a constant of 300 bytes: no JSON, no model"
 
     def start(self) -> None:
-        from measuring.platform import free_port
+        self.python = Path(sys.executable)
+        self.port = free_port()
+        self.servers = [Server(self.command(), self.port, self.name)]
 
-        from systems.process import Server
+    def command(self) -> Sequence[str]:
+        return [str(self.python), str(APPS / "constant.py"), str(self.port)]
 
-        port = free_port()
-        self._server = Server([sys.executable, str(Path(__file__)), str(port)], port, self.name)
-
-    def targets(self) -> Mapping[str, Any]:
-        from measuring.requests import oip_json
-
-        return {"OIP JSON": oip_json(self._server.port, "bmsk_floor.not-checked-but-as-long-as-a-real-one-is-at-least")}
-
-    def pids(self) -> Mapping[str, list[int]]:
-        return {"server": [self._server.pid]}
-
-    def facts(self) -> Mapping[str, str]:
-        return {"HTTP floor": "uvloop and httptools as in BMS, a constant answer of 300 bytes"}
-
-    def stop(self) -> None:
-        self._server.stop()
-
-
-async def _serve(port: int) -> None:
-    server = await asyncio.get_running_loop().create_server(Constant, "127.0.0.1", port, backlog=4096)
-    await server.serve_forever()
-
-
-if __name__ == "__main__":
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(int(sys.argv[1])))
+    def targets(self) -> Mapping[str, Target]:
+        row = oip_json(self.port, _KEY)
+        return {
+            "row-json": row,
+            "row-heads": row._replace(fresh=True),
+            "row-binary": oip_binary(self.port, _KEY),
+            "image-json": oip_json(self.port, _KEY, IMAGE.name, IMAGE),
+            "image-binary": oip_binary(self.port, _KEY, IMAGE.name, IMAGE),
+        }

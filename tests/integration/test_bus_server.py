@@ -21,7 +21,7 @@ from bms.core.clock import ManualClock
 from bms.core.credentials import parse_key, secret_matches
 from bms.core.errors import Unavailable
 from bms.core.snapshot import Entry, KeyEntry, SnapshotUpdate
-from bms.core.usage import UsageEvent
+from bms.core.usage import UsageEvent, UsageRun, runs_of
 from bms.protocols.bus import Applied, GatewayStats, Hello, ReplicaDown, UsageAck, encode
 from tests.deployments import Deployed, ObedientCluster, follow, principal
 
@@ -82,11 +82,11 @@ class Books:
         self.service = service
         self.away = 0
 
-    async def __call__(self, source: str, events: Sequence[UsageEvent]) -> int:
+    async def __call__(self, source: str, runs: Sequence[UsageRun]) -> int:
         if self.away:
             self.away -= 1
             raise Unavailable("the database is away")
-        return await self.service.ingest(source, events)
+        return await self.service.ingest(source, runs)
 
 
 class Line:
@@ -181,14 +181,14 @@ async def test_a_disabled_users_keys_are_taken_too(line: Line) -> None:
 async def test_usage_is_acknowledged_when_it_is_in_the_books(line: Line) -> None:
     gateway = line.gateway()
     await gateway.until(lambda: gateway.updates)
-    encoded = [encode_event(event(seq)) for seq in (1, 2, 3)]
+    encoded = [encode_run(event(1)), encode_run(event(2), event(3))]
     assert gateway.client.send_usage("g0", encoded)
     await gateway.until(lambda: gateway.acks)
     assert gateway.acks == [3]
     (total,) = await line.books.service.sums("default", UsageFilter())
     assert total.requests == 3
     gateway.client.send_usage("g0", encoded)
-    gateway.client.send_usage("g0", [encode_event(event(9))])
+    gateway.client.send_usage("g0", [encode_run(event(9))])
     await gateway.until(lambda: len(gateway.acks) == 3)
     assert gateway.acks == [3, 3, 3], "a repeat is acknowledged again, what follows a gap is not"
     assert (await line.books.service.sums("default", UsageFilter()))[0].requests == 3
@@ -198,7 +198,7 @@ async def test_usage_waits_while_the_books_are_away(line: Line) -> None:
     line.books.away = 2
     gateway = line.gateway()
     await gateway.until(lambda: gateway.updates)
-    gateway.client.send_usage("g0", [encode_event(event(1))])
+    gateway.client.send_usage("g0", [encode_run(event(1))])
     await gateway.until(lambda: gateway.acks)
     assert line.books.away == 0
     assert gateway.acks == [1]
@@ -207,7 +207,7 @@ async def test_usage_waits_while_the_books_are_away(line: Line) -> None:
 async def test_usage_that_contradicts_itself_ends_the_connection_and_changes_nothing(line: Line) -> None:
     gateway = line.gateway()
     await gateway.until(lambda: gateway.updates)
-    gateway.client.send_usage("g0", [encode_event(event(1, "another"))])
+    gateway.client.send_usage("g0", [encode_run(event(2)), encode_run(event(1))])
     await gateway.until(lambda: len(gateway.updates) == 2 and gateway.updates[1].full)
     assert gateway.acks == []
     assert (await line.books.service.sums("default", UsageFilter()))[0].requests == 0
@@ -235,7 +235,7 @@ async def test_a_gateway_that_reads_nothing_holds_up_nobody(line: Line) -> None:
     for number in range(30):
         await line.deployed.tenants.create_key(principal(), f"k{number}", user="admin")
     await gateway.until(lambda: len(keys(gateway)) == 31)
-    gateway.client.send_usage("g0", [encode_event(event(1))])
+    gateway.client.send_usage("g0", [encode_run(event(1))])
     await gateway.until(lambda: gateway.acks)
     assert {view.slot for view in line.server.gateways} == {0, 9}
     stuck.close()
@@ -317,5 +317,6 @@ async def test_the_socket_is_its_owners_alone_and_goes_with_the_server(line: Lin
     assert not os.path.exists(line.path)
 
 
-def encode_event(one: UsageEvent) -> bytes:
-    return msgspec.msgpack.encode(one)
+def encode_run(*events: UsageEvent) -> bytes:
+    (run,) = runs_of(events)
+    return msgspec.msgpack.encode(run)

@@ -112,7 +112,7 @@ async def test_chunked_bodies_are_read_and_their_trailers_ignored(tmp_path: Path
         b"BREW / HTTP/1.1\r\nHost: a\r\n\r\n",
         b"CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSN\r\n\r\n",
     ],
 )
 async def test_ambiguous_framing_is_refused_once_and_the_connection_ended(tmp_path: Path, head: bytes) -> None:

@@ -14,20 +14,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bms.adapters.journal.lives import is_over, read_records, segments
-from bms.adapters.journal.records import pack, scan
+from bms.adapters.journal.lives import is_over, read_runs, segments
+from bms.adapters.journal.records import HEADER, pack, scan
 from bms.adapters.journal.shipper import Shipper
-from bms.adapters.journal.writer import Journal
+from bms.adapters.journal.writer import Journal, segment_path
 from bms.core.errors import Unavailable
-from bms.core.usage import UsageEvent
+from bms.core.usage import UsageEvent, UsageRun, events_of
 from bms.serving.traffic.metering import Usage
 
 USAGE: Usage = (1, "acme", "k", "d", "m", 1, "r", 200, 1, 10, 20, 30)
 
 
 def events(directory: Path) -> list[UsageEvent]:
-    records = [record for segment in segments(directory) for record in read_records(segment.path, 0, 10**6).records]
-    return [msgspec.msgpack.decode(record, type=UsageEvent) for record in records]
+    return [
+        event
+        for segment in segments(directory)
+        for event in decoded(segment.source, read_runs(segment.path, 0, 10**7).records)
+    ]
+
+
+def decoded(source: str, runs: list[bytes]) -> list[UsageEvent]:
+    return events_of(source, (msgspec.msgpack.decode(run, type=UsageRun) for run in runs))
 
 
 class Control:
@@ -41,10 +48,10 @@ class Control:
         self.connected = True
         self.shipper: Shipper | None = None
 
-    def __call__(self, source: str, records: list[bytes]) -> bool:
+    def __call__(self, source: str, runs: list[bytes]) -> bool:
         if not self.connected:
             return False
-        batch = [msgspec.msgpack.decode(record, type=UsageEvent) for record in records]
+        batch = decoded(source, runs)
         self.sent.append((source, len(batch)))
         assert [event.seq for event in batch] == list(range(batch[0].seq, batch[0].seq + len(batch)))
         for event in batch:
@@ -63,7 +70,7 @@ class Control:
 
 @contextmanager
 def shipping(journal: Journal, control: Control, **options: float) -> Iterator[Shipper]:
-    shipper = Shipper(journal, control, batch=10, gather_s=0.0, **{"resend_s": 0.05, **options})  # type: ignore[arg-type]
+    shipper = Shipper(journal, control, batch=500, gather_s=0.0, **{"resend_s": 0.05, **options})  # type: ignore[arg-type]
     control.shipper = shipper
     task = asyncio.get_running_loop().create_task(shipper.run())
     try:
@@ -121,15 +128,66 @@ def test_a_directory_that_went_away_is_refused_and_not_forgotten(tmp_path: Path)
 def test_any_tail_that_is_torn_off_costs_only_the_record_it_is_in(records: list[bytes], data: st.DataObject) -> None:
     whole = b"".join(pack(record) for record in records)
     cut = data.draw(st.integers(0, len(whole)))
-    found = scan(whole[:cut], 1000)
+    found = scan(whole[:cut])
     assert found.records == records[: len(found.records)]
     ends = [len(b"".join(pack(record) for record in records[:n])) for n in range(len(records) + 1)]
     assert found.end == max(end for end in ends if end <= cut)
     assert found.torn == (cut not in ends)
 
 
+def test_a_turn_of_any_size_is_written(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, "gw_1")
+    for size in (1, 499, 500, 501, 20_000):
+        journal.write([USAGE] * size)
+    assert [event.seq for event in events(tmp_path)] == list(range(1, journal.seq + 1))
+    assert journal.seq == 21_501
+    assert journal.size == segments(tmp_path)[0].path.stat().st_size
+
+
+@given(st.integers(1, 3000), st.lists(st.integers(1, 40), min_size=1, max_size=8))
+def test_a_segment_is_read_whole_in_pieces_of_any_size(
+    tmp_path_factory: pytest.TempPathFactory, size: int, turns: list[int]
+) -> None:
+    journal = Journal(tmp_path_factory.mktemp("journal"), "gw_1")
+    for turn in turns:
+        journal.write([USAGE] * turn)
+    path, offset, seen = segment_path(journal.directory, "gw_1", 0), 0, 0
+    while (found := read_runs(path, offset, size)).records:
+        seen += len(decoded("gw_1", found.records))
+        assert not found.torn
+        offset = found.end
+    assert (seen, offset) == (sum(turns), journal.size)
+    journal.close()
+
+
+def test_a_tail_is_torn_whatever_is_read_at_a_time(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, "gw_1")
+    journal.write([USAGE] * 9)
+    journal.write([USAGE] * 9)
+    path = segment_path(tmp_path, "gw_1", 0)
+    os.truncate(path, journal.size - 1)
+    first = read_runs(path, 0, 1 << 20)
+    assert (len(first.records), first.torn) == (1, True)
+    for size in (1, 8, 50, journal.size):
+        assert read_runs(path, first.end, size) == ([], first.end, True)
+
+
+def test_a_damaged_record_is_a_torn_tail_whatever_is_read_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "gw_1.00000000.seg"
+    path.write_bytes(HEADER.pack(3, 0) + bytes(100))
+    for size in (1, 50, 1000):
+        assert read_runs(path, 0, size) == ([], 0, True)
+
+
+def test_a_length_out_of_reach_is_a_torn_tail(tmp_path: Path) -> None:
+    path = tmp_path / "gw_1.00000000.seg"
+    path.write_bytes(HEADER.pack(0xFFFFFFFF, 0) + bytes(100))
+    for size in (1, 50, 1000):
+        assert read_runs(path, 0, size) == ([], 0, True)
+
+
 def test_a_stretch_of_zeros_is_no_record() -> None:
-    assert scan(pack(b"a") + bytes(4096), 1000) == ([b"a"], len(pack(b"a")), True)
+    assert scan(pack(b"a") + bytes(4096)) == ([b"a"], len(pack(b"a")), True)
 
 
 @given(st.lists(st.binary(min_size=1, max_size=50), min_size=1, max_size=4), st.data())
@@ -137,7 +195,7 @@ def test_a_changed_byte_is_never_taken_for_a_record(records: list[bytes], data: 
     whole = bytearray(b"".join(pack(record) for record in records))
     at = data.draw(st.integers(0, len(whole) - 1))
     whole[at] ^= 1 << data.draw(st.integers(0, 7))
-    found = scan(bytes(whole), 1000)
+    found = scan(bytes(whole))
     assert found.records == records[: len(found.records)]
     assert len(found.records) < len(records)
 
@@ -164,7 +222,8 @@ async def test_lost_and_repeated_acknowledgements_lose_and_double_nothing(tmp_pa
     control.lose, control.repeat = 3, 2
     with shipping(journal, control) as shipper:
         shipper.connected()
-        journal.write([USAGE] * 35)
+        for _ in range(35):
+            journal.write([USAGE])
         await until(lambda: not shipper.unshipped)
     assert control.seqs("gw_1") == list(range(1, 36))
     assert sum(size for _, size in control.sent) > 35
@@ -203,6 +262,17 @@ async def test_former_lives_are_shipped_with_their_torn_tails_cut(tmp_path: Path
         await until(lambda: [path.name for path in tmp_path.iterdir() if "gw_3" not in path.name] == [])
     assert [control.seqs(life) for life in ("gw_1", "gw_2", "gw_3")] == [list(range(1, 13))] * 2 + [[1]]
     assert control.sent[0][0] == "gw_1"
+
+
+async def test_segments_of_one_event_a_record_are_shipped_too(tmp_path: Path) -> None:
+    written = [UsageEvent("gw_1", seq, *USAGE) for seq in range(1, 26)]
+    (tmp_path / "gw_1.00000000.seg").write_bytes(b"".join(pack(msgspec.msgpack.encode(event)) for event in written))
+    journal, control = Journal(tmp_path, "gw_2"), Control()
+    with shipping(journal, control) as shipper:
+        shipper.connected()
+        await until(lambda: control.seqs("gw_1") == list(range(1, 26)))
+        await until(lambda: not list(tmp_path.glob("gw_1.*")))
+    assert [control.books["gw_1", event.seq] for event in written] == written
 
 
 async def test_a_life_that_goes_on_elsewhere_is_left_alone(tmp_path: Path) -> None:

@@ -111,3 +111,13 @@ async def test_a_body_that_stops_coming_is_ended(tmp_path: Path) -> None:
             answer = await reader.read()
         assert answer.startswith(b"HTTP/1.1 408 ")
         writer.close()
+
+
+async def test_large_bodies_do_not_pile_up(tmp_path: Path) -> None:
+    async with scene(tmp_path) as at, at.client() as http:
+        content, headers = body(1.0)
+        for round in range(2):
+            for _ in range(60):
+                assert (await http.post("/v2/models/m/infer", content=content, headers=headers)).status_code == 200
+            memory = int(Path(f"/proc/{at.process.process.pid}/statm").read_text().split()[1]) * 4096
+            assert memory < (300 << 20), f"{memory >> 20} MiB after {60 * (round + 1)} bodies of 1.6 MB"

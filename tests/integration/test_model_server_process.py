@@ -125,6 +125,22 @@ def test_cancelled_requests_are_not_answered(tmp_path: Path) -> None:
         assert 'code="CANCELLED"} 1' in status.metrics
 
 
+def test_a_run_that_nobody_waits_for_is_stopped(tmp_path: Path) -> None:
+    with started(slow_config(tmp_path)) as server:
+        client, gone = server.ready(), server.connect()
+        for asker in (client, gone):
+            asker.ask(turns(2_000_000_000))  # an hour or so
+            while client.status().in_flight != 1:
+                pass
+            if asker is client:
+                client.send(frames.encode_plain(Kind.CANCEL, 1))
+            else:
+                gone.close()
+            assert client.infer(turns(3))["y"].tolist() == [3]
+        assert client.status().in_flight == 0
+        assert not [line for line in server.log if line["level"] == "error"]
+
+
 def test_a_connection_that_breaks_takes_its_requests_with_it(tmp_path: Path) -> None:
     with started(slow_config(tmp_path)) as server:
         client, other = server.ready(), server.ready()

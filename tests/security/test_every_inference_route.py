@@ -31,6 +31,8 @@ PATHS: list[tuple[str, str, object, int]] = [
     ("POST", "/v1/models/m:regress", {**FEATURES, "signature_name": "number"}, 404),
     ("POST", "/v2/models/m/infer", {"inputs": [X]}, 404),
     ("POST", "/v2/models/m/versions/1/infer/", {"inputs": [X]}, 404),
+    ("POST", "/v2/models/m/generate", {"x": [0, 1, 2, 3]}, 404),
+    ("POST", "/v2/models/m/versions/1/generate_stream", {"x": [0, 1, 2, 3]}, 404),
     ("GET", "/v1/models", None, 200),
     ("GET", "/v1/models/m", None, 404),
     ("GET", "/v1/models/m/versions/1", None, 404),
@@ -41,6 +43,12 @@ PATHS: list[tuple[str, str, object, int]] = [
     ("GET", "/v2/models/m/versions/1", None, 404),
     ("GET", "/v2/models/m/ready", None, 404),
     ("GET", "/v2/models/m/versions/1/ready", None, 404),
+    ("GET", "/v2/models/m/config", None, 404),
+    ("GET", "/v2/models/m/versions/1/config", None, 404),
+    ("GET", "/v2/models/m/stats", None, 404),
+    ("GET", "/v2/models/m/versions/1/stats", None, 404),
+    ("GET", "/v2/models/stats", None, 200),
+    ("POST", "/v2/repository/index", None, 200),
     ("GET", "/", None, 200),
     ("GET", "/v2/health/live", None, 200),
     ("GET", "/v2/health/ready", None, 200),
@@ -153,6 +161,8 @@ async def test_another_tenants_key_finds_nothing_of_ours(door: Door) -> None:
         assert answer.status_code == status, (path, answer.text)
         if status == 200 and action_of(method, path) == "list":
             assert "m" not in json.dumps([model.get("id") for model in answer.json()["data"]])
+        elif status == 200 and action_of(method, path) in ("oip_index", "oip_all_stats"):
+            assert answer.json() in ([], {"model_stats": []})
     for path in ("/v1/models/acme/m:predict", "/v1/models/acme%2Fm:predict", "/v1/models/dep_acme_m:predict"):
         assert (await door.ask(text, "POST", path, ROWS)).status_code in (400, 404)
 

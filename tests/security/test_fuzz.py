@@ -21,6 +21,8 @@ from bms.protocols import frames
 from bms.protocols.bus import Applied, Hello, MessageReader, encode, from_gateway, to_gateway
 from bms.protocols.frames import FrameReader
 from bms.protocols.oip import decode_infer
+from bms.protocols.oip_generate import decode_generate
+from bms.protocols.oip_repository import decode_index
 from bms.protocols.tfserving import decode_image, decode_predict
 from bms.protocols.tfserving_examples import decode_examples
 from bms.web.inference.answers import plain_error
@@ -44,6 +46,9 @@ SEEDS: list[tuple[Callable[[bytes], object], object]] = [
         lambda body: decode_examples(body, "m", SIGNATURES, "classify"),
         {"examples": [{"features": [0.5, 1.5]}, {"features": [1, 2]}], "context": {}, "signature_name": "classes"},
     ),
+    (lambda body: decode_generate(body, "m", SIGNATURES), {"number": 1, "text": "a", "parameters": {"timeout": 9}}),
+    (lambda body: decode_generate(body, "m", SIGNATURES), {"x": [1, 2, 3, 4], "id": "7", "stream": True}),
+    (decode_index, {"ready": True}),
 ]
 ACCEPTED = {200, 201, 400, 401, 403, 404, 405, 408, 409, 412, 413, 414, 429, 431, 501, 503, 504, 505}
 
@@ -123,7 +128,7 @@ def fuzz_journal(seed: int, count: int) -> int:
     random, whole = Random(seed), 0
     good = [random.randbytes(random.randrange(1, 200)) for _ in range(5)]
     for _ in range(count):
-        found = scan(mangled(random, b"".join(map(pack, good))), 100)
+        found = scan(mangled(random, b"".join(map(pack, good))))
         assert all(record in good for record in found.records)
         whole += len(found.records)
     return whole
@@ -136,6 +141,10 @@ def fuzz_http(seed: int, count: int, port: int, key: str) -> dict[str, int]:
     targets = [
         ("POST", "/v1/models/digits:predict", ROW),
         ("POST", "/v2/models/digits/infer", INFER),
+        ("POST", "/v2/models/digits/generate", {"x": [0.0] * 64}),
+        ("POST", "/v2/models/digits/generate_stream", {"x": [0.0] * 64}),
+        ("POST", "/v2/repository/index", {"ready": True}),
+        ("GET", "/v2/models/digits/stats", None),
         ("GET", "/v1/models/digits/metadata", None),
         ("GET", "/api/v1/models?limit=5", None),
         ("POST", "/api/v1/models", {"name": "fuzzed", "description": "x"}),
@@ -185,7 +194,7 @@ def test_a_damaged_journal_gives_back_only_what_was_written() -> None:
 
 
 def test_zeros_after_a_crash_of_the_machine_are_no_records() -> None:
-    found = scan(pack(b"a") + bytes(4096), 100)
+    found = scan(pack(b"a") + bytes(4096))
     assert (found.records, found.torn) == ([b"a"], True)
 
 

@@ -58,7 +58,7 @@ LINES = {
     "a path that is none": b"GET v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n",
     "CONNECT": b"CONNECT example.com:443 HTTP/1.1\r\nHost: x\r\n\r\n",
     "lower-case method": b"get / HTTP/1.1\r\nHost: x\r\n\r\n",
-    "HTTP/2's preface": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "nearly HTTP/2's preface": b"PRI * HTTP/2.0\r\n\r\nSN\r\n\r\n",
     "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     "SSH": b"SSH-2.0-OpenSSH_9.0\r\n\r\n",
     "a NUL in the path": b"GET /v2/\0 HTTP/1.1\r\nHost: x\r\n\r\n",

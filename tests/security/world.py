@@ -71,7 +71,8 @@ class World:
         return (await self.key(scopes=sorted(PERMISSIONS - {permission} - implying)))[1]
 
     def path(self, endpoint: Endpoint) -> str:
-        return endpoint.path.replace(":path", "").format(**self.places)
+        path = endpoint.path.replace(":path", "").format(**self.places)
+        return f"http://control{path}" if endpoint.foreign else path
 
 
 @contextlib.asynccontextmanager

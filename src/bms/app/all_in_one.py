@@ -1,6 +1,6 @@
 """The supervisor, `bms up`: holds the home's lock and the listening socket, keeps control and gateways alive.
 
-    python -m bms.app.all_in_one --home DIR [--host H] [--port P] [--gateways N]
+    python -m bms.app.all_in_one --home DIR [--host H] [--port P] [--gateways N] [--tls-cert F --tls-key F]
     python -m bms.app.all_in_one --home DIR --adopt FD      (started by control when its supervisor was killed)
 
 It imports little and does little, so that it is small and has few reasons to die. Read next: home, listening,
@@ -24,6 +24,7 @@ from bms.app.listening import is_loopback, listen
 from bms.app.log_files import open_log
 from bms.app.settings import UpSettings, database_url
 from bms.app.supervisor import Ready, Supervisor, recorded_services
+from bms.app.tls import read_certificate
 from bms.core.errors import BmsError
 
 STOP_GRACE_S = 10.0
@@ -32,16 +33,18 @@ STOP_GRACE_S = 10.0
 def up(settings: UpSettings, ready_fd: int | None = None) -> None:
     """Runs the platform on a home until it is told to stop. Raises Refusal when it can't start."""
     home = Home(Path(settings.home))
+    if settings.tls_certificate:
+        read_certificate(settings.tls_certificate, settings.tls_key)
     home.prepare()
     lock = home.lock()
     _hold(home, lock)
     # Left over when supervisor and control were both killed: they hold the port, and nobody heals them.
     end_services(home, STOP_GRACE_S, {_own_identity()})
     with listen(settings.host, settings.port) as listening:
-        if not is_loopback(settings.host):
+        if not is_loopback(settings.host) and not settings.tls_certificate:
             print(
-                f"warning: {settings.host} can be reached by other machines, without encryption: put a proxy with "
-                "TLS in front, or leave --host out",
+                f"warning: {settings.host} can be reached by other machines, without encryption: give --tls-cert and "
+                "--tls-key, put a proxy with TLS in front, or leave --host out",
                 file=sys.stderr,
                 flush=True,
             )
@@ -114,9 +117,16 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--gateways", type=int, default=1)
+    parser.add_argument("--tls-cert", default="", help="the certificate's chain, PEM")
+    parser.add_argument("--tls-key", default="", help="its key, PEM")
     parser.add_argument("--ready-fd", type=int, help="a pipe that is told when the platform is ready")
     parser.add_argument("--adopt", type=int, metavar="FD", help="take over what runs, with this listening socket")
     return parser.parse_args(argv)
+
+
+def _absolute(path: str) -> str:
+    """For processes that may run in other directories; links are kept, since what they lead to may be exchanged."""
+    return os.path.abspath(path) if path else ""
 
 
 def main(argv: list[str]) -> int:
@@ -131,6 +141,8 @@ def main(argv: list[str]) -> int:
                 host=given.host,
                 port=given.port,
                 gateways=given.gateways,
+                tls_certificate=_absolute(given.tls_cert),
+                tls_key=_absolute(given.tls_key),
                 database_url=database_url(),
             )
             up(settings, given.ready_fd)

@@ -18,7 +18,7 @@ from bms.app.ground import Ground
 from bms.control.audit.service import AuditService
 from bms.control.billing.service import UsageService
 from bms.control.datasets.service import DatasetService
-from bms.control.deployments.catalog import ModelCatalog, RememberingCatalog
+from bms.control.deployments.catalog import ModelCatalog
 from bms.control.deployments.in_use import InUse
 from bms.control.deployments.service import DeploymentService
 from bms.control.evaluation.gates import Gates
@@ -60,7 +60,7 @@ class Features:
     stores: Stores
     files: LocalAttemptFiles
     history: History
-    catalog: RememberingCatalog
+    catalog: ModelCatalog
     tenants: TenantService
     authenticator: Authenticator
     models: ModelService
@@ -103,7 +103,7 @@ def make_features(ground: Ground) -> Features:
         stores=stores,
         files=files,
         history=history,
-        catalog=RememberingCatalog(catalog, ground.events),
+        catalog=catalog,
         tenants=TenantService(stores.tenants, clock, ground.pepper),
         authenticator=Authenticator(stores.tenants, clock, ground.pepper),
         models=models,

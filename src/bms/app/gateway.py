@@ -2,6 +2,7 @@
 
 It serves from the last good snapshot on disk until control is there, and goes on when control or its own parent
 is gone. SIGTERM or SIGINT: accepts no more, finishes what is in flight within `drain_s`, ships its books, ends.
+SIGHUP: reads its TLS certificate again.
 """
 
 import asyncio
@@ -26,6 +27,7 @@ from bms.adapters.replicas.link import ReplicaLink
 from bms.adapters.snapshots.state_file import StateKeeper, load_state
 from bms.app.gateway_config import GatewayConfig, inherit, read_config
 from bms.app.logs import log_to_stderr
+from bms.app.tls import Certificate
 from bms.core.errors import BmsError, InvalidArgument
 from bms.core.ids import new_id
 from bms.core.snapshot import ReplicaAddress, SnapshotUpdate
@@ -36,6 +38,9 @@ from bms.serving.traffic.snapshot_index import SnapshotIndex
 from bms.web.inference.describe import Describer
 from bms.web.inference.desk import Desk
 from bms.web.inference.door import InferenceDoor
+from bms.web.inference.first_bytes import FirstBytes
+from bms.web.inference.grpc.door import GrpcDoor
+from bms.web.inference.grpc.service import gateway_methods
 from bms.web.inference.metrics import Metrics
 from bms.web.inference.pass_on import PassOn
 from bms.web.inference.site import Site
@@ -78,7 +83,14 @@ class Gateway:
             unix_ns=time.time_ns,
             random=random.random,
         )
-        self._pass_on = PassOn(config.control_socket, metrics, time.monotonic, config.limits.control_timeout_s)
+        self._certificate = Certificate(config.tls_certificate, config.tls_key) if config.tls_certificate else None
+        self._pass_on = PassOn(
+            config.control_socket,
+            metrics,
+            time.monotonic,
+            config.limits.control_timeout_s,
+            scheme=b"https" if self._certificate else b"http",
+        )
         self._site = Site(
             name=self._source,
             limits=config.limits,
@@ -95,6 +107,14 @@ class Gateway:
             metrics=metrics,
             now=time.monotonic,
             unix_ns=time.time_ns,
+        )
+        self._grpc = GrpcDoor(
+            gateway_methods(self._desk, self._pass_on, lambda: self._ready, version("bms")),
+            config.limits,
+            connections=self._site.connections,
+            now=time.monotonic,
+            fresh_id=self._site.fresh_id,
+            refused=metrics.direct,
         )
         self._turn, self._metrics = turn, metrics
         metrics.gauges = {
@@ -114,10 +134,17 @@ class Gateway:
         self._start(self._bus.run(), self._shipper.run(), self._keeper.run(), self._every_second(), self._tell_stats())
         if self._ready:
             await self._hear_first_word()
-        server = await self._loop.create_server(self._site.connection, sock=listening, backlog=4096)
+        tls = self._certificate
+        server = await self._loop.create_server(
+            self._connection,
+            sock=listening,
+            backlog=4096,
+            ssl=tls.context if tls else None,
+            ssl_handshake_timeout=self._config.limits.header_timeout_s if tls else None,
+        )
         gc.collect()
         gc.freeze()
-        gc.set_threshold(20_000, 50, 50)  # requests leave no cycles: looking for some costs more than it finds
+        gc.set_threshold(100_000, 50, 50)  # requests leave no cycles: looking for some costs more than it finds
         log.info("gateway %d accepts, source %s, revision %d", self._config.slot, self._source, self._index.revision)
         await stop.wait()
         server.close()
@@ -130,6 +157,11 @@ class Gateway:
         if shipped:
             self._shipper.remove_own()
         log.info("gateway %d ends, %d usage events left to ship", self._config.slot, self._shipper.unshipped)
+
+    def reread_certificate(self) -> None:
+        """At once, not only when its files are seen to have changed."""
+        if self._certificate is not None:
+            self._certificate.reload()
 
     # --- what the bus tells ---
 
@@ -160,6 +192,9 @@ class Gateway:
 
     # --- parts ---
 
+    def _connection(self) -> FirstBytes:
+        return FirstBytes(self._site, self._site.connection, self._grpc.connection)
+
     def _current(self) -> SnapshotIndex:
         return self._index
 
@@ -168,7 +203,7 @@ class Gateway:
         before = self._index
         self._index = index
         self._ready = True
-        for id in before.by_id.keys() | index.by_id.keys():
+        for id in index.changed:
             old, new = before.by_id.get(id), index.by_id.get(id)
             if old is not new:
                 self._table.update(old.entry if old else None, new.entry if new else None)
@@ -208,6 +243,8 @@ class Gateway:
         while True:
             await asyncio.sleep(1)
             self._site.check_time()
+            if self._certificate is not None:
+                self._certificate.refresh()
 
     async def _tell_stats(self) -> None:
         while True:
@@ -242,7 +279,9 @@ async def serve(config: GatewayConfig, listening: socket.socket) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await Gateway(config).serve(listening, stop)
+    gateway = Gateway(config)
+    loop.add_signal_handler(signal.SIGHUP, gateway.reread_certificate)
+    await gateway.serve(listening, stop)
 
 
 def main(arguments: list[str]) -> int:

@@ -19,6 +19,8 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     bus_socket: str
     directory: str
     bus_token: str = ""  # what control asks for on the bus
+    tls_certificate: str = ""  # paths of PEM files; empty: no TLS
+    tls_key: str = ""
     log_level: str = "INFO"
     limits: HttpLimits = HttpLimits()
     drain_s: float = 10.0

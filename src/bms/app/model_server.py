@@ -6,6 +6,7 @@ drain, 1 when the model can't be loaded, 64 or 78 for a config or socket that ca
 
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -26,11 +27,11 @@ from bms.core.errors import BmsError, FailedPrecondition, Unavailable
 from bms.core.programs import ModelServerConfig, ServableStatus
 from bms.serving.inference.connection import Connection
 from bms.serving.inference.imaging import for_runtime
+from bms.serving.inference.policy import warm_up_sizes
 from bms.serving.inference.preprocess import ImagePlan
 from bms.serving.inference.service import ModelService
 from bms.serving.inference.worker import Worker
-from bms.serving.lifecycle.loader import load
-from bms.serving.lifecycle.servable import Servable
+from bms.serving.lifecycle.loader import Loaded, load
 from bms.serving.lifecycle.states import Lifecycle
 
 FLUSH_S = 1.0
@@ -48,7 +49,8 @@ def main() -> int:
         _log.error("can't start", extra={"fields": {"reason": error.message}})
         return process.CONFIG
     try:
-        status, abandoned = asyncio.run(_serve(config, listener))
+        with asyncio.Runner(loop_factory=process.event_loop) as runner:
+            status, abandoned = runner.run(_serve(config, listener))
     finally:
         listener.close()
         with contextlib.suppress(FileNotFoundError):
@@ -176,25 +178,30 @@ class ModelServer:
     def _leaving(self) -> bool:
         return self._lifecycle.state in ("UNLOADING", "END")
 
-    def _load(self) -> tuple[Servable, ImagePlan | None]:
+    def _load(self) -> tuple[Loaded, ImagePlan | None]:
         config = self._config
-        servable = load(
+        loaded = load(
             lambda: open_servable(for_runtime(config.servable)),
             warmup_runs=config.warmup_runs,
-            max_rows=config.batching.max_rows,
+            sizes=warm_up_sizes(config.batching),
+            clock=SystemClock(),
         )
-        return servable, image_plan(config.servable.preprocess, servable.signatures)
+        images = image_plan(config.servable.preprocess, loaded.servable.signatures)
+        # What is loaded stays: the collector need not look through it again and again while requests wait.
+        gc.collect()
+        gc.freeze()
+        return loaded, images
 
-    def _told(self, loaded: tuple[Servable, ImagePlan | None] | None, error: BmsError | None) -> None:
+    def _told(self, made: tuple[Loaded, ImagePlan | None] | None, error: BmsError | None) -> None:
         if self._lifecycle.state != "LOADING":  # told to stop while it loaded
             return
-        if loaded is None:
+        if made is None:
             self._lifecycle.fail(error.message if error else "the model could not be loaded")
             _log.error("could not load", extra={"fields": {"reason": self._lifecycle.error}})
             self._signals.put_nowait(0)
             return
-        servable, images = loaded
-        self._service.serve(servable, images)
+        (servable, runs), images = made
+        self._service.serve(servable, images, runs)
         self._lifecycle.move("AVAILABLE")
         took = (time.time_ns() - self._started_at) / 1e9
         _log.info("available", extra={"fields": {"format": servable.format, "seconds": round(took, 3)}})
@@ -211,8 +218,8 @@ class ModelServer:
         idle.cancel()
         hurry.cancel()
         for connection in self._connections:
-            for call in list(connection.open.values()):
-                self._service.refuse(call, Unavailable("this model server is gone before the model had answered"))
+            for parcel in list(connection.open.values()):
+                self._service.refuse(parcel, Unavailable("this model server is gone before the model had answered"))
         self._lifecycle.move("END")
 
     async def _signalled(self, timeout_s: float) -> None:

@@ -24,6 +24,7 @@ from bms.control.deployments.launching import Launcher
 from bms.control.deployments.loop import ReconcilerLoop
 from bms.control.deployments.publisher import Publisher
 from bms.control.deployments.reconciler import Reconciler
+from bms.control.deployments.repository import ModelRepository
 from bms.control.deployments.views import DeploymentViews
 from bms.control.jobs.attempts import Attempts
 from bms.control.jobs.nouns import Capacity
@@ -31,7 +32,19 @@ from bms.control.jobs.scheduler import Scheduler
 from bms.control.monitoring.nouns import GatewayView
 from bms.control.monitoring.service import MonitoringService
 from bms.control.tenants.nouns import DEFAULT_TENANT, NewTenant
-from bms.web.api import audit, blobs, datasets, deployments, jobs, models, system, tenants, training, usage
+from bms.web.api import (
+    audit,
+    blobs,
+    datasets,
+    deployments,
+    jobs,
+    models,
+    repository,
+    system,
+    tenants,
+    training,
+    usage,
+)
 from bms.web.api.application import application
 from bms.web.api.dispatch import Dispatcher
 from bms.web.api.endpoint import Endpoint
@@ -123,6 +136,7 @@ def _reconciler(ground: Ground, features: Features, publisher: Publisher) -> Rec
         Launcher(ground.cluster, ground.environments, ground.trees, features.catalog),
         Health(LinkProbe(), ground.clock),
         ground.leases,
+        ground.events,
         ground.clock,
         holder=ground.holder,
         released=publisher.released,
@@ -156,6 +170,7 @@ def _endpoints(
         *jobs.endpoints(f.jobs, objects),
         *training.endpoints(f.training, f.conversion, f.gates),
         *deployments.endpoints(f.deployments, views),
+        *repository.endpoints(ModelRepository(f.deployments, views, ground.clock)),
         *usage.endpoints(f.usage),
         *audit.endpoints(f.audit),
         *system.endpoints(monitoring),

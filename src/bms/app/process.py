@@ -3,7 +3,9 @@
 Imports nothing outside the slim part, so it works with any environment's interpreter.
 """
 
+import asyncio
 import ctypes
+import importlib
 import os
 import sys
 from collections.abc import Sequence
@@ -37,6 +39,19 @@ def confine() -> None:
     if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
         _leave(f"rights can't be given up: {os.strerror(ctypes.get_errno())}", 1)
     os.umask(0o077)
+
+
+def event_loop() -> asyncio.AbstractEventLoop:
+    """A new loop: uvloop's where the environment has it, which halves the cost of a frame, else the standard one.
+
+    Looked up by name when it runs: the slim part needs nothing that an environment may lack, and imports nothing of it.
+    """
+    try:
+        faster = importlib.import_module("uvloop")
+    except ImportError:
+        return asyncio.new_event_loop()
+    loop: asyncio.AbstractEventLoop = faster.new_event_loop()
+    return loop
 
 
 def redirect_output(path: Path) -> None:

@@ -63,6 +63,8 @@ def _gateway(home: Home, settings: UpSettings, listening: socket.socket, slot: i
             "bus_socket": str(run_dir / BUS_SOCKET),
             "bus_token": home.bus_token(),
             "directory": str(home.journal(slot)),
+            "tls_certificate": settings.tls_certificate,
+            "tls_key": settings.tls_key,
             "log_level": settings.log_level,
         },
         config_path=home.run / f"gateway-{slot}.json",

@@ -37,6 +37,8 @@ class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_jobs: int = 2
     log_level: str = "INFO"
     drain_s: float = 30.0
+    tls_certificate: str = ""  # paths of PEM files; empty: no TLS
+    tls_key: str = ""
     control: tuple[str, ...] = ("-m", "bms.app.control")
     gateway: tuple[str, ...] = ("-m", "bms.app.gateway")
 
@@ -47,6 +49,12 @@ class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
             raise InvalidArgument(f"gateways is {self.gateways}, expected 1 to {MAX_GATEWAYS}")
         if not Path(self.home).is_absolute():
             raise InvalidArgument(f"home {self.home!r} is not an absolute path")
+        if bool(self.tls_certificate) != bool(self.tls_key):
+            raise InvalidArgument("TLS needs a certificate and its key: give --tls-cert and --tls-key, both or neither")
+
+    @property
+    def scheme(self) -> str:
+        return "https" if self.tls_certificate else "http"
 
 
 class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,15 +62,17 @@ class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     url: str | None = None
     key: str | None = None
+    ca: Path | None = None
     profile: Path
 
 
 def client_settings(environment: Mapping[str, str] = os.environ) -> ClientSettings:
-    """From BMS_URL, BMS_KEY, and where the profile file is: $XDG_CONFIG_HOME/bms/profile.toml or ~/.config/…"""
+    """From BMS_URL, BMS_KEY, BMS_CA, and where the profile file is: $XDG_CONFIG_HOME/bms/profile.toml or ~/.config/…"""
     folder = environment.get("XDG_CONFIG_HOME") or f"{environment.get('HOME', '/')}/.config"
     return ClientSettings(
         url=environment.get("BMS_URL") or None,
         key=environment.get("BMS_KEY") or None,
+        ca=Path(environment["BMS_CA"]) if environment.get("BMS_CA") else None,
         profile=Path(folder) / "bms" / "profile.toml",
     )
 

@@ -69,7 +69,7 @@ class Supervisor:
     ) -> None:
         self._home = home
         self._settings = settings
-        self._url = url_of(listening)
+        self._url = url_of(listening, settings.scheme)
         self._listening = listening
         self._services = roster(home, settings, listening)
         self._environment = service_environment(home.mark)
@@ -152,12 +152,12 @@ class Supervisor:
             if (
                 await listens(self._home.sockets / CONTROL_SOCKET)
                 and self._all_know()
-                and await answers_ready(host, port)
+                and await answers_ready(host, port, tls=self._settings.scheme == "https")
             ):
                 break
             await asyncio.sleep(READY_POLL_S)
         self._was_ready = True
-        endpoint = {"url": self._url, "pid": self._own_pid()}
+        endpoint = {"url": self._url, "pid": self._own_pid(), "certificate": self._settings.tls_certificate or None}
         write_private(self._home.endpoint, msgspec.json.encode(endpoint))
         on_ready(Ready(self._url, time.monotonic() - self._begun))
 

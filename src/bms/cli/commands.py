@@ -20,6 +20,9 @@ from bms.sdk import Client
 P = ParamSpec("P")
 Url = Annotated[str | None, typer.Option("--url", help="The server, like http://127.0.0.1:8000. [env: BMS_URL]")]
 Key = Annotated[str | None, typer.Option("--key", help="The key, or @FILE that holds it. [env: BMS_KEY]")]
+Ca = Annotated[
+    Path | None, typer.Option("--ca", help="A file of authorities to believe over https, PEM. [env: BMS_CA]")
+]
 HomeOption = Annotated[Path | None, typer.Option("--home", help="Use the platform of this home and its admin key.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
@@ -27,15 +30,15 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 class Session:
     """One run of a command: the client, made when it is first needed, and where the answer goes."""
 
-    def __init__(self, url: str | None, key: str | None, home: Path | None, json: bool) -> None:
-        self._given = (url, _key_of(key), home)
+    def __init__(self, url: str | None, key: str | None, home: Path | None, json: bool, ca: Path | None = None) -> None:
+        self._given = (url, _key_of(key), home, ca)
         self._client: Client | None = None
         self.out = Output(json)
 
     @functools.cached_property
     def connection(self) -> Connection:
-        url, key, home = self._given
-        return find(url, key, home, client_settings())
+        url, key, home, ca = self._given
+        return find(url, key, home, client_settings(), ca)
 
     @property
     def client(self) -> Client:
@@ -56,11 +59,12 @@ class Session:
 def command(
     app: typer.Typer, name: str | None = None
 ) -> Callable[[Callable[Concatenate[Session, P], None]], Callable[Concatenate[Session, P], None]]:
-    """Makes of a function a command of `app` that also takes --url, --key, --home and --json."""
+    """Makes of a function a command of `app` that also takes --url, --key, --ca, --home and --json."""
 
     def declare(function: Callable[Concatenate[Session, P], None]) -> Callable[Concatenate[Session, P], None]:
         def with_session(**given: Any) -> None:
-            session = Session(given.pop("url"), given.pop("key"), given.pop("home"), given.pop("json"))
+            url, key, home, ca = (given.pop(name) for name in ("url", "key", "home", "ca"))
+            session = Session(url, key, home, given.pop("json"), ca)
             with session:
                 try:
                     function(session, **given)  # type: ignore[call-arg]
@@ -71,7 +75,7 @@ def command(
                     sys.exit(int(exit_code_of(error)))
 
         own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
-        kinds = {"url": Url, "key": Key, "home": HomeOption, "json": Json}
+        kinds = {"url": Url, "key": Key, "ca": Ca, "home": HomeOption, "json": Json}
         shared = [
             inspect.Parameter(
                 option, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=False if option == "json" else None

@@ -8,6 +8,7 @@ import msgspec
 from bms.app.settings import DEFAULT_HOME, ClientSettings
 from bms.core.errors import InvalidArgument, NotFound, Unavailable
 from bms.sdk import Client
+from bms.sdk.trust import Trust
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -15,6 +16,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     url: str
     key: str | None = None
+    ca: str | None = None  # a file of authorities to believe
+    certificate: str | None = None  # a file with the server's own certificate, the only one to believe
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -22,6 +25,7 @@ class Endpoint(msgspec.Struct, frozen=True):
 
     url: str
     pid: int
+    certificate: str | None = None
 
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,26 +34,32 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     key: str | None
     home: Path | None = None
+    ca: Path | None = None
+    certificate: Path | None = None
 
     def client(self) -> Client:
-        return Client(self.url, self.key)
+        return Client(self.url, self.key, trust=Trust(self.ca, self.certificate))
 
 
-def find(url: str | None, key: str | None, home: Path | None, settings: ClientSettings) -> Connection:
+def find(
+    url: str | None, key: str | None, home: Path | None, settings: ClientSettings, ca: Path | None = None
+) -> Connection:
     """Raises Unavailable when a home's platform is not running, InvalidArgument when nothing says where to.
 
     The profile's key goes to the profile's server alone, a home's key to that home's platform alone.
     """
-    key = key or settings.key
+    key, ca = key or settings.key, ca or settings.ca
     if home is not None:
         if url is not None:
             raise InvalidArgument("give --url or --home, not both")
         return of_home(home, key)
     if url or settings.url:
-        return Connection(url=str(url or settings.url), key=key)
+        return Connection(url=str(url or settings.url), key=key, ca=ca)
     profile = read_profile(settings.profile)
     if profile is not None:
-        return Connection(url=profile.url, key=key or profile.key)
+        ca = ca or (Path(profile.ca) if profile.ca else None)
+        certificate = Path(profile.certificate) if profile.certificate and ca is None else None
+        return Connection(url=profile.url, key=key or profile.key, ca=ca, certificate=certificate)
     if (default := DEFAULT_HOME.expanduser()).is_dir():
         return of_home(default, key)
     raise InvalidArgument(
@@ -58,7 +68,7 @@ def find(url: str | None, key: str | None, home: Path | None, settings: ClientSe
 
 
 def of_home(home: Path, key: str | None = None) -> Connection:
-    """The running platform of a home, by its admin key unless `key` is given."""
+    """The running platform of a home, by its admin key unless `key` is given, and by its own certificate."""
     home = home.expanduser().resolve()
     if not home.is_dir():
         raise NotFound(f"there is no home {home}: start a platform with `bms up --home {home}`")
@@ -71,7 +81,8 @@ def of_home(home: Path, key: str | None = None) -> Connection:
             key = (home / "admin.key").read_text().strip()
         except FileNotFoundError:
             raise NotFound(f"{home / 'admin.key'} is gone: give a key with --key or BMS_KEY") from None
-    return Connection(url=endpoint.url, key=key, home=home)
+    certificate = Path(endpoint.certificate) if endpoint.certificate else None
+    return Connection(url=endpoint.url, key=key, home=home, certificate=certificate)
 
 
 def read_profile(path: Path) -> Profile | None:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from bms.cli.batching import Batch, BatchObjective, BatchPolicy, BatchSizes, BatchWait
 from bms.cli.commands import Session, command
 from bms.cli.making import push
 from bms.cli.serving import SpecOptions, apply, show_status
@@ -24,6 +25,11 @@ def deploy(
     version: Annotated[int | None, typer.Option(help="Serve this version; by default the newest ready one.")] = None,
     alias: Annotated[str | None, typer.Option(help="Serve, and from then on follow, what this alias names.")] = None,
     replicas: Annotated[int | None, typer.Option(help="Model servers per version.")] = None,
+    batch: Batch = None,
+    batch_policy: BatchPolicy = None,
+    batch_wait_ms: BatchWait = None,
+    batch_objective_ms: BatchObjective = None,
+    batch_sizes: BatchSizes = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it answers.")] = True,
 ) -> None:
     """Serve a model, or a file, under a name; once more: serve its newest version, without a failed request.
@@ -42,7 +48,15 @@ def deploy(
         target = Target(alias=alias)
     else:
         target = Target(version=version if version is not None else _newest(session, model))
-    status = apply(session, name or model, model, (target,), SpecOptions(replicas=replicas), wait=wait)
+    options = SpecOptions(
+        replicas=replicas,
+        batch=batch,
+        batch_policy=batch_policy,
+        batch_wait_ms=batch_wait_ms,
+        batch_objective_ms=batch_objective_ms,
+        batch_sizes=batch_sizes,
+    )
+    status = apply(session, name or model, model, (target,), options, wait=wait)
     show_status(session, status)
 
 

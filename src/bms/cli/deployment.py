@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from bms.cli.batching import Batch, BatchObjective, BatchPolicy, BatchSizes, BatchWait
 from bms.cli.commands import Session, command, noun
 from bms.cli.serving import SpecOptions, apply, parse_targets, settled, show_status
 
@@ -23,12 +24,34 @@ def set_(
     replicas: Annotated[int | None, typer.Option(help="Model servers per version.")] = None,
     cpu: Annotated[float | None, typer.Option(help="Cores per model server.")] = None,
     memory: Annotated[str | None, typer.Option(help="Memory per model server, like 512Mi.")] = None,
-    batch: Annotated[int | None, typer.Option(help="Rows put together at most; 1: off.")] = None,
+    batch: Batch = None,
+    batch_policy: BatchPolicy = None,
+    batch_wait_ms: BatchWait = None,
+    batch_objective_ms: BatchObjective = None,
+    batch_sizes: BatchSizes = None,
+    share_weights: Annotated[
+        bool | None,
+        typer.Option(
+            "--share-weights/--own-weights",
+            help="Whether several replicas have a model's large weights in memory once; runs of few rows take longer.",
+        ),
+    ] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds a request may take.")] = None,
     wait: Wait = True,
 ) -> None:
     """Make a deployment, or change what is given of it."""
-    options = SpecOptions(replicas=replicas, cpu=cpu, memory=memory, batch=batch, timeout_s=timeout)
+    options = SpecOptions(
+        replicas=replicas,
+        cpu=cpu,
+        memory=memory,
+        batch=batch,
+        batch_policy=batch_policy,
+        batch_wait_ms=batch_wait_ms,
+        batch_objective_ms=batch_objective_ms,
+        batch_sizes=batch_sizes,
+        share_weights=share_weights,
+        timeout_s=timeout,
+    )
     show_status(session, apply(session, name, model, parse_targets(target), options, wait=wait))
 
 
@@ -80,6 +103,20 @@ def rollback(
 ) -> None:
     """Serve again what an earlier revision meant."""
     session.client.deployments.rollback(name, to=to)
+    show_status(session, settled(session, name) if wait else session.client.deployments.status(name))
+
+
+@command(app)
+def stop(session: Session, name: Name) -> None:
+    """Run nothing for a name, and keep its settings."""
+    session.client.deployments.stop(name)
+    show_status(session, session.client.deployments.status(name))
+
+
+@command(app)
+def start(session: Session, name: Name, wait: Wait = True) -> None:
+    """Serve again what was stopped."""
+    session.client.deployments.start(name)
     show_status(session, settled(session, name) if wait else session.client.deployments.status(name))
 
 

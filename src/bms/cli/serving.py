@@ -17,6 +17,11 @@ class SpecOptions(msgspec.Struct, frozen=True, kw_only=True):
     cpu: float | None = None
     memory: str | None = None
     batch: int | None = None
+    batch_policy: str | None = None
+    batch_wait_ms: float | None = None
+    batch_objective_ms: float | None = None
+    batch_sizes: str | None = None
+    share_weights: bool | None = None
     timeout_s: float | None = None
 
     def of(self, spec: DeploymentSpec) -> DeploymentSpec:
@@ -26,8 +31,10 @@ class SpecOptions(msgspec.Struct, frozen=True, kw_only=True):
             given["replicas"] = self.replicas
         if self.timeout_s is not None:
             given["timeout_s"] = self.timeout_s
-        if self.batch is not None:
-            given["batching"] = {**(spec.batching or {}), "max_rows": self.batch}
+        if self.share_weights is not None:
+            given["share_weights"] = self.share_weights
+        if batching := self._batching():
+            given["batching"] = {**(spec.batching or {}), **batching}
         resources: dict[str, int | float] = dict(spec.resources or {})
         if self.cpu is not None:
             resources["cpu"] = self.cpu
@@ -36,6 +43,16 @@ class SpecOptions(msgspec.Struct, frozen=True, kw_only=True):
         if resources:
             given["resources"] = resources
         return msgspec.structs.replace(spec, **given)
+
+    def _batching(self) -> dict[str, object]:
+        named = {
+            "policy": self.batch_policy,
+            "max_rows": self.batch,
+            "max_wait_s": None if self.batch_wait_ms is None else self.batch_wait_ms / 1e3,
+            "objective_s": None if self.batch_objective_ms is None else self.batch_objective_ms / 1e3,
+            "sizes": None if self.batch_sizes is None else parse_sizes(self.batch_sizes),
+        }
+        return {name: value for name, value in named.items() if value is not None}
 
 
 def apply(
@@ -73,6 +90,14 @@ def show_status(session: Session, status: DeploymentStatus) -> None:
             "try": f"bms predict {status.name} --data '…'",
         },
     )
+
+
+def parse_sizes(text: str) -> list[int]:
+    """`1,4,16`; the empty text is no sizes. Raises InvalidArgument."""
+    parts = [part.strip() for part in text.split(",")] if text else []
+    if not all(part.isdecimal() for part in parts):
+        raise InvalidArgument(f"batch sizes {text!r} are not numbers of rows with commas between them, like 1,4,16")
+    return [int(part) for part in parts]
 
 
 def parse_targets(texts: Sequence[str]) -> tuple[Target, ...]:

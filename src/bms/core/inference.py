@@ -1,5 +1,6 @@
 """The one request and the one answer that every protocol decodes to and encodes from."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -30,7 +31,7 @@ class InferResponse(msgspec.Struct, kw_only=True):
 
     model: str
     version: int
-    outputs: list[Tensor]
+    outputs: Sequence[Tensor]
     id: str | None = None
     final: bool = True
 

@@ -28,10 +28,26 @@ class Preprocess(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Batching(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How waiting requests are put together; sizes in rows, waits in seconds. `max_rows` 1 switches it off."""
+    """How waiting requests are put together; sizes in rows, times in seconds.
 
+    "off": every request runs by itself. "static": a batch leaves when it has `max_rows`, or when its oldest request
+    has waited `max_wait_s`, or at once where that is 0 and the model is free. "adaptive": as much as keeps the time
+    from arrival to answer within `objective_s` for nearly all requests. `max_rows` 1 switches off, too.
+
+    `sizes`, ascending, are the only numbers of rows that may run; what is less is filled up to the next one. The
+    largest takes the place of `max_rows`. Empty: any number may run.
+    """
+
+    policy: Literal["off", "static", "adaptive"] = "static"
     max_rows: int = 64
     max_wait_s: float = 0.0
+    objective_s: float = 0.1
+    sizes: tuple[int, ...] = ()
+
+    @property
+    def rows_together(self) -> int:
+        """How many rows of several requests may run together; 1: none."""
+        return 1 if self.policy == "off" else self.sizes[-1] if self.sizes else self.max_rows
 
 
 class ServableConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +61,7 @@ class ServableConfig(msgspec.Struct, frozen=True, kw_only=True):
     preprocess: Preprocess | None = None
     threads: int = 1
     allow_pickle: bool = False
+    share_weights: bool = False  # have large weights in memory once for all processes that serve them, where possible
 
 
 class ModelServerConfig(msgspec.Struct, frozen=True, kw_only=True):

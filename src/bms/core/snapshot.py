@@ -64,13 +64,17 @@ Entry = KeyEntry | DeploymentEntry
 
 
 class SnapshotUpdate(msgspec.Struct, frozen=True, kw_only=True, tag="update"):
-    """A step of the gateway's state. `full` replaces everything; otherwise `puts` and `deletes` are applied."""
+    """A step of the gateway's state. `full` replaces everything; otherwise `puts` and `deletes` are applied.
+
+    A large one travels in parts that say `more`, which are one step together with the part that does not.
+    """
 
     revision: int
     full: bool
     puts: tuple[Entry, ...] = ()
     deletes: tuple[tuple[Literal["key", "deployment"], str], ...] = ()
     pepper: bytes = b""  # to check key secrets; only in full updates
+    more: bool = False
 
 
 class SnapshotState(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,8 +1,9 @@
 """Messages between control and its gateways, over control's private socket: u32 little-endian length, msgpack.
 
 A gateway says Hello, then control sends one full SnapshotUpdate and updates after it for as long as the
-connection lives. The gateway reports each applied revision (control waits for it before it drains a replica)
-and ships usage events; control acknowledges the highest sequence number it has committed for a source.
+connection lives, large ones in parts (`snapshot_parts`). The gateway reports each applied revision (control waits for
+it before it drains a replica) and ships usage events; control acknowledges the highest sequence number it has
+committed for a source.
 """
 
 import struct
@@ -13,7 +14,7 @@ import msgspec
 
 from bms.core.errors import InvalidArgument
 from bms.core.snapshot import SnapshotUpdate
-from bms.core.usage import UsageEvent
+from bms.core.usage import UsageEvent, UsageRun, events_of
 
 LENGTH = struct.Struct("<I")
 MAX_MESSAGE = 1 << 28
@@ -39,10 +40,14 @@ class Applied(msgspec.Struct, frozen=True, tag="applied"):
 
 
 class UsageBatch(msgspec.Struct, frozen=True, tag="usage"):
-    """Journalled events, in order of seq, of one source."""
+    """Journalled runs of events, in order of seq, of one source."""
 
     source: str
-    events: tuple[UsageEvent, ...]
+    runs: tuple[UsageRun, ...]
+
+    @property
+    def events(self) -> list[UsageEvent]:
+        return events_of(self.source, self.runs)
 
 
 class UsageAck(msgspec.Struct, frozen=True, tag="usage_ack"):

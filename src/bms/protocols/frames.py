@@ -77,6 +77,7 @@ class AnswerMeta(msgspec.Struct, array_like=True, frozen=True):
     tensors: tuple[TensorMeta, ...]
     first: int = 0  # of the parcel's calls that are answered here
     count: int = 0  # how many calls; 0: all from `first`
+    batch: int = 0  # rows of the run that they were in; 0: unknown
 
 
 class ErrorMeta(msgspec.Struct, array_like=True, frozen=True):
@@ -140,10 +141,11 @@ def encode_answer(
     final: bool = True,
     first: int = 0,
     count: int = 0,
+    batch: int = 0,
 ) -> list[bytes | memoryview]:
     """An ANSWER frame as parts to write in order; the memory of large arrays is referenced, not copied."""
     metas, raws, size = _describe(tensors)
-    meta = _encode((final, queue_ns, compute_ns, metas, first, count))  # an AnswerMeta
+    meta = _encode((final, queue_ns, compute_ns, metas, first, count, batch))  # an AnswerMeta
     return [HEADER.pack(len(meta) + size, len(meta), 2, id) + meta, *raws]
 
 
@@ -205,8 +207,11 @@ class FrameReader:
 
     def feed(self, data: bytes | memoryview) -> Iterator[Frame]:
         """Every frame that `data` completes. Raises InvalidArgument for a header that cannot be true."""
-        self._buffer += data
-        view = memoryview(self._buffer)
+        if self._buffer:
+            self._buffer += data
+            view = memoryview(self._buffer)
+        else:
+            view = memoryview(data)  # whole frames, mostly: they are read where they are
         at, frames = 0, []
         while len(view) - at >= HEADER.size:
             body, meta, kind, id = HEADER.unpack_from(view, at)
@@ -220,7 +225,7 @@ class FrameReader:
             frames.append(Frame(kind, id, view[start : start + meta], view[start + meta : start + body]))
             at = start + body
         # Frames keep the old buffer alive; what is left moves to a new one, so nothing is overwritten under them.
-        if at:
+        if at or not self._buffer:
             self._buffer = bytearray(view[at:])
         return iter(frames)
 

@@ -19,22 +19,30 @@ _NUMBERS = b"0123456789.eE+- \n\r\t"
 def large_array(text: bytes, dtype: str, rank: int) -> Array | None:
     """The array of `dtype` with `rank` dimensions that `text` writes; None for whatever is not plainly that, which is
     for others to read or to refuse."""
-    kind = NUMPY[dtype]
-    floats = kind.kind == "f"
-    if not floats and (kind.kind not in "iu" or dtype == "UINT64"):  # whose values simdjson's int64 cannot all hold
+    if NUMPY[dtype].kind not in "fiu":
         return None
     shape = _shape(text.translate(None, _NUMBERS), rank)
     if shape is None:
         return None
     try:
         parsed = simdjson.Parser().parse(text)
-        if not isinstance(parsed, simdjson.Array):
-            return None
-        found = parsed.as_buffer(of_type="d" if floats else "i")
+        array = numbers(parsed, dtype) if isinstance(parsed, simdjson.Array) else None
     except (ValueError, TypeError, RuntimeError):  # its words for: not JSON; not a number of this type; too large
         return None
-    array = _floats(found, kind) if floats else _integers(found, kind)
     return array.reshape(shape) if array is not None and array.size == prod(shape) else None
+
+
+def numbers(parsed: simdjson.Array, dtype: str) -> Array | None:
+    """All numbers in it, in order, as `dtype`; None for a type that is none of numbers, or cannot hold them.
+
+    Raises ValueError, TypeError or RuntimeError, as simdjson does, for what is no number, or none that it can hold.
+    """
+    kind = NUMPY.get(dtype)
+    if kind is None or kind.kind not in "fiu" or dtype == "UINT64":  # whose values simdjson's int64 cannot all hold
+        return None
+    if kind.kind == "f":
+        return _floats(parsed.as_buffer(of_type="d"), kind)
+    return _integers(parsed.as_buffer(of_type="i"), kind)
 
 
 def _floats(found: Any, kind: np.dtype[Any]) -> Array | None:

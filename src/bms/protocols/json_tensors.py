@@ -97,11 +97,13 @@ def _decoder(dtype: str, rank: int) -> ValueDecoder[object]:
 def _contents(array: Array, what: str) -> Array:
     out = np.empty(array.size, dtype=object)
     for index, item in enumerate(array.ravel()):
-        if isinstance(item, str):
-            out[index] = item.encode()
-            continue
         try:
+            if isinstance(item, str):
+                out[index] = item.encode()
+                continue
             out[index] = base64.b64decode(cast(Base64, item).b64, validate=True)
+        except UnicodeEncodeError:
+            raise InvalidArgument(f"{what!r} holds half of a character: JSON must be UTF-8") from None
         except (binascii.Error, ValueError):
             raise InvalidArgument(f"{what!r} holds a b64 value that is not base64") from None
     return out.reshape(array.shape)

@@ -17,6 +17,8 @@ JsonValue = object
 T = TypeVar("T")
 _FIRST = re.compile(rb"\s*(\S)")
 _SECOND = re.compile(rb"\s*\[\s*(\S)")
+_LONE_B64 = re.compile(rb'\s*\[\s*\{\s*"b64"\s*:\s*"[^"\\]*+(?:\\.[^"\\]*+)*+"\s*\}')
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _NOT_FINITE = (b"NaN", b"Infinity")
 
 
@@ -45,7 +47,12 @@ class BodyDecoder(Generic[T]):
 
     def _decode_slowly(self, data: bytes) -> T:
         try:
-            return msgspec.convert(json.loads(data), type=self._slow)
+            parsed = json.loads(data)
+            if _SURROGATE.search(data):
+                json.dumps(parsed, ensure_ascii=False).encode()  # the slow parser alone takes half of a pair
+            return msgspec.convert(parsed, type=self._slow)
+        except UnicodeEncodeError:
+            raise _not_utf8() from None
         except (ValueError, RecursionError) as error:
             raise InvalidArgument(f"the body is not what was expected: {error}") from None
 
@@ -59,12 +66,12 @@ class ValueDecoder(Generic[T]):
 
     def __call__(self, value: JsonValue) -> T:
         """Raises msgspec.DecodeError or RecursionError, InvalidArgument for text that is not UTF-8."""
-        if isinstance(value, msgspec.Raw):
-            try:
+        try:
+            if isinstance(value, msgspec.Raw):
                 return self.raw(value)
-            except UnicodeDecodeError:
-                raise _not_utf8() from None
-        return msgspec.convert(value, type=self._slow)  # type: ignore[no-any-return]
+            return msgspec.convert(value, type=self._slow)  # type: ignore[no-any-return]
+        except UnicodeError:  # the slow parser takes half of a surrogate pair for a character
+            raise _not_utf8() from None
 
 
 def _not_utf8() -> InvalidArgument:
@@ -80,7 +87,7 @@ def first_character(value: JsonValue) -> str:
     if isinstance(value, msgspec.Raw):
         found = _FIRST.match(value)
         return found[1].decode("latin-1") if found else ""
-    return "[" if isinstance(value, list) else "{" if isinstance(value, dict) else ""
+    return "[" if isinstance(value, list) else "{" if isinstance(value, dict) else json.dumps(value)[0]
 
 
 def first_element(value: JsonValue) -> str:
@@ -91,6 +98,14 @@ def first_element(value: JsonValue) -> str:
     if not isinstance(value, list):
         return ""
     return first_character(value[0]) if value else "]"
+
+
+def first_is_base64(value: JsonValue) -> bool:
+    """Whether a list's first element is `{"b64": "…"}`, which is a value and no object of named ones."""
+    if isinstance(value, msgspec.Raw):
+        return _LONE_B64.match(value) is not None
+    first = value[0] if isinstance(value, list) and value else None
+    return isinstance(first, dict) and first.keys() == {"b64"} and isinstance(first["b64"], str)
 
 
 def members(value: JsonValue, what: str) -> dict[str, JsonValue]:

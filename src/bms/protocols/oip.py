@@ -11,17 +11,21 @@ import msgspec
 
 from bms.core.errors import InvalidArgument
 from bms.core.inference import InferRequest, InferResponse
+from bms.core.outputs import Share
 from bms.core.signature import Signature, check_inputs
 from bms.core.tensor import Tensor, dtype_of, to_raw
 from bms.protocols.json_tensors import dump
 from bms.protocols.json_values import BodyDecoder, JsonValue
+from bms.protocols.oip_classes import NO_CLASSES, Classes, best_classes, classes_of
 from bms.protocols.oip_flat import decode_flat
+from bms.protocols.oip_large import decode_large
+from bms.protocols.oip_rows import encode_share
 from bms.protocols.oip_tensors import InputBody, json_data, raw_input, read_input, whole
 from bms.protocols.signature_choice import choose_signature
 
 V = TypeVar("V")
 MAX_TENSORS = 256
-_NO_CHOICE: Mapping[str, bool] = {}
+_NONE: Mapping[str, Any] = {}
 
 
 class OutputBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -41,12 +45,14 @@ class InferBody(msgspec.Struct, Generic[V], forbid_unknown_fields=True):
 
 
 class Decoded(NamedTuple):
-    """A decoded request, its number of rows, and which outputs to answer as raw tensors: all by default, or some."""
+    """A decoded request, its number of rows, and how to answer: which outputs as raw tensors (all by default, or
+    some), and of which the best classes alone."""
 
     request: InferRequest
     rows: int
     all_binary: bool = False
     binary: Mapping[str, bool] = {}
+    classes: Mapping[str, Classes] = NO_CLASSES
 
 
 _body: BodyDecoder[InferBody[JsonValue]] = BodyDecoder(InferBody[msgspec.Raw], InferBody[Any])  # type: ignore[arg-type]
@@ -59,8 +65,14 @@ def decode_infer(
 
     Raises InvalidArgument for what does not fit the signature it means.
     """
-    if json_length is None and (flat := decode_flat(body)) is not None and 1 <= len(flat[0]) <= MAX_TENSORS:
-        return _of_json(model, flat[0], flat[1].id, flat[1].parameters, signatures)
+    if json_length is None and (flat := decode_flat(body, model, signatures)) is not None:
+        request, rows, parameters = flat
+        if not parameters:
+            return Decoded(request, rows)
+        if "signature_name" not in parameters:
+            return _with_parameters(request, rows, parameters)
+    if json_length is None and (large := decode_large(body)) is not None and 1 <= len(large[0]) <= MAX_TENSORS:
+        return _of_json(model, *large, signatures)
     if json_length == 0:
         chosen = choose_signature(signatures, None, None)
         tensors = [raw_input(signatures[chosen], body)]
@@ -83,11 +95,16 @@ def decode_infer(
     decoded = _of_json(model, tensors, parsed.id, parsed.parameters, signatures)
     if not parsed.outputs:
         return decoded
-    signature = signatures[decoded.request.signature or ""]
+    request, rows, all_binary = decoded.request, decoded.rows, decoded.all_binary
+    signature, binary, classes = signatures[request.signature or ""], {}, {}
     for output in parsed.outputs:
         signature.output(output.name)
-    decoded.request.outputs = tuple(output.name for output in parsed.outputs)
-    return decoded._replace(binary={output.name: _binary(output) for output in parsed.outputs})
+        wanted = output.parameters or _NONE
+        binary[output.name] = bool(wanted.get("binary_data", all_binary))
+        if count := whole(wanted.get("classification", 0), "classification"):
+            classes[output.name] = classes_of(signature, output.name, count)
+    request.outputs = tuple(binary)
+    return Decoded(request, rows, all_binary, binary, classes)
 
 
 def _of_json(
@@ -98,15 +115,15 @@ def _of_json(
     signatures: Mapping[str, Signature],
 ) -> Decoded:
     names = [name for name, _ in tensors]
-    if not parameters:
-        chosen = choose_signature(signatures, None, names)
-        rows = check_inputs(signatures[chosen], tensors)
-        return Decoded(InferRequest(model=model, inputs=tensors, signature=chosen, id=id), rows, False, _NO_CHOICE)
-    chosen = choose_signature(signatures, _signature_name(parameters), names)
+    chosen = choose_signature(signatures, signature_name(parameters) if parameters else None, names)
     rows = check_inputs(signatures[chosen], tensors)
     request = InferRequest(model=model, inputs=tensors, signature=chosen, id=id)
-    _set_parameters(request, parameters)
-    return Decoded(request, rows, bool(parameters.get("binary_data_output", False)), _NO_CHOICE)
+    return _with_parameters(request, rows, parameters) if parameters else Decoded(request, rows)
+
+
+def _with_parameters(request: InferRequest, rows: int, parameters: Mapping[str, Any]) -> Decoded:
+    set_parameters(request, parameters)
+    return Decoded(request, rows, bool(parameters.get("binary_data_output", False)))
 
 
 def encode_infer(response: InferResponse, decoded: Decoded) -> tuple[bytes, int | None]:
@@ -114,10 +131,18 @@ def encode_infer(response: InferResponse, decoded: Decoded) -> tuple[bytes, int 
 
     Raises InvalidArgument for outputs that JSON cannot carry.
     """
+    outputs = response.outputs
+    if isinstance(outputs, Share) and not (decoded.all_binary or decoded.binary or decoded.classes):
+        body = encode_share(response.model, response.version, response.id, outputs)
+        if body is not None:
+            return body, None
     described: list[dict[str, object]] = []
     raws: list[bytes | memoryview] = []
-    for tensor in response.outputs:
+    for tensor in outputs:
         name, array = tensor
+        if name in decoded.classes:
+            array = best_classes(array, decoded.classes[name])
+            tensor = Tensor(name, array)
         dtype = dtype_of(array)
         item: dict[str, object] = {"name": name, "datatype": dtype, "shape": array.shape}
         if decoded.binary.get(name, decoded.all_binary):
@@ -137,14 +162,8 @@ def encode_infer(response: InferResponse, decoded: Decoded) -> tuple[bytes, int 
     return b"".join((json_part, *raws)), len(json_part)
 
 
-def _binary(output: OutputBody) -> bool:
-    parameters = output.parameters or {}
-    if parameters.get("classification"):
-        raise InvalidArgument("the classification extension is not served: read the scores and sort them")
-    return bool(parameters.get("binary_data", False))
-
-
-def _set_parameters(request: InferRequest, parameters: Mapping[str, Any]) -> None:
+def set_parameters(request: InferRequest, parameters: Mapping[str, Any]) -> None:
+    """What the protocol reserves: `timeout` in microseconds, `priority`. Raises InvalidArgument for sequences."""
     if parameters.get("sequence_id"):
         raise InvalidArgument("sequences are not served: every request stands alone; send no sequence_id")
     timeout = whole(parameters.get("timeout", 0), "timeout")
@@ -152,7 +171,8 @@ def _set_parameters(request: InferRequest, parameters: Mapping[str, Any]) -> Non
     request.priority = whole(parameters.get("priority", 0), "priority")
 
 
-def _signature_name(parameters: Mapping[str, Any]) -> str | None:
+def signature_name(parameters: Mapping[str, Any]) -> str | None:
+    """The signature that is asked for by name, None where none is."""
     value = parameters.get("signature_name")
     if value is not None and not isinstance(value, str):
         raise InvalidArgument("parameter 'signature_name' must be a string")

@@ -1,21 +1,25 @@
-"""The commonest body of the Open Inference Protocol v2 in one pass: JSON, all inputs FP32 and written as flat lists.
+"""The commonest body of the Open Inference Protocol v2 in one pass: JSON, one FP32 input, written as a flat list.
 
 Whatever is not plainly that is left to the general way in `oip.py`, which reads it or says what is wrong with it; for
 what is, both give the same (tests/unit/protocols hold them together).
 """
 
 import struct
-from functools import lru_cache
+from collections.abc import Callable, Mapping
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 
+from bms.core.inference import InferRequest
+from bms.core.signature import DEFAULT, Signature
 from bms.core.tensor import Tensor
 
 _LONGEST = 1 << 15  # bytes; longer bodies have faster ways than one object for every number
+_REMEMBERED = 4096  # versions
 _FP32 = np.dtype("<f4")
+Signatures = Mapping[str, Signature]
 
 
 class FlatInput(msgspec.Struct, forbid_unknown_fields=True):
@@ -35,29 +39,65 @@ class FlatBody(msgspec.Struct, forbid_unknown_fields=True):
     parameters: dict[str, Any] | None = None
 
 
+class Lane(NamedTuple):
+    """What such bodies mean to a version whose default signature takes one FP32 tensor, rows of a known shape."""
+
+    input: str
+    inner: tuple[int, ...]  # the shape of a row
+    size: int  # its elements
+    pack: Callable[..., bytes]  # one row
+
+
 _decode = msgspec.json.Decoder(FlatBody).decode
+_lanes: dict[int, tuple[Signatures, Lane | None]] = {}
 
 
-def decode_flat(body: bytes | memoryview) -> tuple[list[Tensor], FlatBody] | None:
-    """The inputs, not yet checked against a signature; None for a body that this is not the way to read."""
+def decode_flat(
+    body: bytes | memoryview, model: str, signatures: Signatures
+) -> tuple[InferRequest, int, dict[str, Any] | None] | None:
+    """The request, its rows, and its parameters, not yet looked at; None for a body to be read the general way."""
     if len(body) > _LONGEST:
+        return None
+    known = _lanes.get(id(signatures))
+    lane = known[1] if known is not None and known[0] is signatures else _learn(signatures)
+    if lane is None:
         return None
     try:
         parsed = _decode(body)
-        tensors = []
-        for given in parsed.inputs:
-            data, shape = given.data, given.shape
-            count = len(data)
-            if given.datatype != "FP32" or prod(shape) != count:
-                return None
-            # Unlike a conversion by NumPy, packing refuses what FP32 cannot hold, and takes a third of the time.
-            raw = _packer(count)(*data)
-            tensors.append(Tensor(given.name, np.frombuffer(raw, _FP32).reshape(shape)))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError, ValueError):
+        (given,) = parsed.inputs
+        data, shape = given.data, given.shape
+        count, rows = len(data), shape[0]
+        if (
+            given.name != lane.input
+            or given.datatype != "FP32"
+            or shape[1:] != lane.inner
+            or count != rows * lane.size
+            or not count
+        ):
+            return None
+        # Unlike a conversion by NumPy, packing refuses what FP32 cannot hold, and takes a third of the time.
+        raw = lane.pack(*data) if rows == 1 else struct.pack(f"<{count}f", *data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError, ValueError, IndexError):
         return None
-    return tensors, parsed
+    tensor = Tensor(lane.input, np.frombuffer(raw, _FP32).reshape(shape))
+    return InferRequest(model=model, inputs=[tensor], signature=DEFAULT, id=parsed.id), rows, parsed.parameters
 
 
-@lru_cache(maxsize=1024)
-def _packer(count: int) -> Any:
-    return struct.Struct(f"<{count}f").pack
+def _learn(signatures: Signatures) -> Lane | None:
+    """Remembered for as long as the version is served; versions are few, and old ones are forgotten together."""
+    if len(_lanes) >= _REMEMBERED:
+        _lanes.clear()
+    lane = _lane(signatures.get(DEFAULT))
+    _lanes[id(signatures)] = (signatures, lane)
+    return lane
+
+
+def _lane(signature: Signature | None) -> Lane | None:
+    if signature is None or not signature.batched or len(signature.inputs) != 1:
+        return None
+    (spec,) = signature.inputs
+    inner = tuple(size for size in spec.shape[1:] if size is not None)
+    size = prod(inner)
+    if spec.dtype != "FP32" or len(inner) != len(spec.shape) - 1 or not size or spec.shape[:1] != (None,):
+        return None
+    return Lane(spec.name, inner, size, struct.Struct(f"<{size}f").pack)

@@ -2,13 +2,23 @@
 
 import orjson
 
-from bms.core.signature import DEFAULT, TensorSpec
+from bms.core.signature import DEFAULT, Signature, TensorSpec
 from bms.core.snapshot import DeploymentEntry, ServedVersion
+
+EXTENSIONS = (  # by the names Triton gives them; those that are not served are not told
+    "binary_tensor_data",
+    "classification",
+    "model_configuration",
+    "model_repository",
+    "parameters",
+    "schedule_policy",
+    "statistics",
+)
 
 
 def encode_server(version: str) -> bytes:
     """The answer of `GET /v2`."""
-    return orjson.dumps({"name": "bms", "version": version, "extensions": ["binary_tensor_data"]})
+    return orjson.dumps({"name": "bms", "version": version, "extensions": EXTENSIONS})
 
 
 def encode_health(name: str, good: bool) -> bytes:
@@ -22,7 +32,7 @@ def encode_model_ready(model: str, ready: bool) -> bytes:
 
 def encode_model(entry: DeploymentEntry, version: ServedVersion) -> bytes:
     """The answer of `GET /v2/models/M[/versions/V]`: the default signature's tensors, or the only one's."""
-    signature = version.signatures.get(DEFAULT) or next(iter(version.signatures.values()), None)
+    signature = shown_signature(version)
     return orjson.dumps(
         {
             "name": entry.name,
@@ -32,6 +42,11 @@ def encode_model(entry: DeploymentEntry, version: ServedVersion) -> bytes:
             "outputs": [_tensor(spec) for spec in signature.outputs] if signature else [],
         }
     )
+
+
+def shown_signature(version: ServedVersion) -> Signature | None:
+    """The one signature that a protocol without signatures tells of: the default one, or the first."""
+    return version.signatures.get(DEFAULT) or next(iter(version.signatures.values()), None)
 
 
 def _tensor(spec: TensorSpec) -> dict[str, object]:

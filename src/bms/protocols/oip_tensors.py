@@ -46,7 +46,18 @@ def read_input(given: InputBody[JsonValue], rest: memoryview) -> tuple[Tensor, i
     size = whole(size, "binary_data_size")
     if size > len(rest):
         raise InvalidArgument(f"input {name[:80]!r} declares {size} bytes, {len(rest)} were delivered")
-    return Tensor(name, from_raw(given.datatype, shape, rest[:size])), size
+    return Tensor(name, raw_array(given.datatype, shape, rest[:size])), size
+
+
+def raw_array(datatype: str, shape: tuple[int, ...], raw: bytes | memoryview) -> Array:
+    """The array of a raw tensor as a client may send it. Errors as in `from_raw`.
+
+    BF16 is the upper half of FP32's bits: it is read as the FP32 of the same value, for models that take FP32.
+    """
+    if datatype != "BF16":
+        return from_raw(datatype, shape, raw)
+    halves = from_raw("UINT16", shape, raw)
+    return (halves.astype("<u4") << np.uint32(16)).view("<f4")
 
 
 def _from_json(given: InputBody[JsonValue]) -> Array:

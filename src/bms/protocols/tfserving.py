@@ -15,7 +15,16 @@ from bms.core.inference import InferRequest, InferResponse, Verb
 from bms.core.signature import Signature, TensorSpec, check_inputs
 from bms.core.tensor import Array, Tensor
 from bms.protocols.json_tensors import array_of, dump, text_values
-from bms.protocols.json_values import BodyDecoder, JsonValue, first_character, first_element, joined, members, objects
+from bms.protocols.json_values import (
+    BodyDecoder,
+    JsonValue,
+    first_character,
+    first_element,
+    first_is_base64,
+    joined,
+    members,
+    objects,
+)
 from bms.protocols.signature_choice import choose_signature, image_signature
 
 V = TypeVar("V")
@@ -88,10 +97,8 @@ def _rows(value: JsonValue, named: str | None, signatures: Mapping[str, Signatur
     begins = first_element(value)
     if begins in ("", "]"):
         raise InvalidArgument("'instances' must be a list of at least one row")
-    if begins == "{":
-        rows = objects(value, "'instances'")
-        if rows[0].keys() != {"b64"}:
-            return _named_rows(rows, named, signatures)
+    if begins == "{" and not first_is_base64(value):
+        return _named_rows(objects(value, "'instances'"), named, signatures)
     chosen = choose_signature(signatures, named, None)
     spec = _only_input(signatures[chosen], "send each instance as an object of named inputs")
     return chosen, [Tensor(spec.name, array_of(value, spec.dtype, len(spec.shape), "instances"))]

@@ -30,8 +30,17 @@ def trust_env(url: str) -> bool:
 def unreachable(error: httpx.TransportError, url: str) -> Unreachable:
     """The error that `error` means; it says whether the request may have arrived."""
     sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
-    if isinstance(error.__cause__, ssl.SSLError):
-        return Unreachable(f"no secure connection to {url}: {error}", sent=sent)
+    if _is_of_tls(error):
+        return Unreachable(
+            f"no secure connection to {url}: {error}; does it have an authority of its own (--ca)?", sent=sent
+        )
     if sent:
         return Unreachable(f"{url} did not answer: {str(error) or type(error).__name__}", sent=True)
     return Unreachable(f"nobody answers at {url} ({error}): is the server up? Try `bms status`", sent=False)
+
+
+def _is_of_tls(error: BaseException | None) -> bool:
+    """Whether TLS is at the bottom of it; the HTTP library wraps errors more than once."""
+    while error is not None and not isinstance(error, ssl.SSLError):
+        error = error.__cause__ or error.__context__
+    return error is not None

@@ -25,6 +25,7 @@ from bms.sdk.models import Models
 from bms.sdk.retries import Retrying, RetryPolicy
 from bms.sdk.system import System
 from bms.sdk.tenants import Keys, Tenants, Users
+from bms.sdk.trust import Trust
 from bms.sdk.usage import Usage
 
 TIMEOUT_S = 60.0
@@ -59,11 +60,18 @@ class Client(Connected[SyncDriver]):
     """The blocking client; threads may share it. `key` None: only what is open to all."""
 
     def __init__(
-        self, url: str, key: str | None = None, *, timeout_s: float = TIMEOUT_S, retries: RetryPolicy | None = None
+        self,
+        url: str,
+        key: str | None = None,
+        *,
+        timeout_s: float = TIMEOUT_S,
+        retries: RetryPolicy | None = None,
+        trust: Trust | None = None,
     ) -> None:
-        """Raises InvalidArgument for what is no URL."""
+        """Raises InvalidArgument for what is no URL, or a file in `trust` that holds no certificate."""
         latencies = Latencies()
-        super().__init__(SyncDriver(check_url(url), key, timeout_s, latencies), latencies, retries or RetryPolicy())
+        driver = SyncDriver(check_url(url), key, timeout_s, latencies, trust or Trust())
+        super().__init__(driver, latencies, retries or RetryPolicy())
 
     def close(self) -> None:
         self._driver.close()
@@ -81,11 +89,18 @@ class AsyncClient(Connected[AsyncDriver]):
     """The client for asyncio. `key` None: only what is open to all."""
 
     def __init__(
-        self, url: str, key: str | None = None, *, timeout_s: float = TIMEOUT_S, retries: RetryPolicy | None = None
+        self,
+        url: str,
+        key: str | None = None,
+        *,
+        timeout_s: float = TIMEOUT_S,
+        retries: RetryPolicy | None = None,
+        trust: Trust | None = None,
     ) -> None:
-        """Raises InvalidArgument for what is no URL."""
+        """Raises InvalidArgument for what is no URL, or a file in `trust` that holds no certificate."""
         latencies = Latencies()
-        super().__init__(AsyncDriver(check_url(url), key, timeout_s, latencies), latencies, retries or RetryPolicy())
+        driver = AsyncDriver(check_url(url), key, timeout_s, latencies, trust or Trust())
+        super().__init__(driver, latencies, retries or RetryPolicy())
 
     async def close(self) -> None:
         await self._driver.close()

@@ -30,7 +30,8 @@ class DeploymentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     targets: Sequence[Target]
     replicas: int | None = None
     resources: dict[str, int | float] | None = None
-    batching: dict[str, int | float] | None = None
+    batching: dict[str, object] | None = None  # policy, max_rows, max_wait_s, objective_s, sizes
+    share_weights: bool | None = None  # several replicas have large weights in memory once
     max_in_flight: int | None = None
     timeout_s: float | None = None
     drain_s: float | None = None
@@ -81,7 +82,7 @@ class TrafficView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeploymentStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """`state` is starting, serving, rolling, degraded, failing or deleted; `message` says it to people."""
+    """`state` is starting, serving, rolling, degraded, failing, stopped or deleted; `message` says it to people."""
 
     name: str
     model: str
@@ -126,6 +127,16 @@ class Deployments(Resource[D]):
     def rollback(self, name: str, *, to: int | None = None) -> Flow[Deployment]:
         """Serves again what revision `to` meant, by default the newest that meant other versions than now."""
         return self._post(f"{_one(name)}/rollback", Deployment, {} if to is None else {"to": to})
+
+    @operation
+    def stop(self, name: str) -> Flow[Deployment]:
+        """Nothing runs for it any more; its name and settings stay."""
+        return self._post(f"{_one(name)}/stop", Deployment)
+
+    @operation
+    def start(self, name: str) -> Flow[Deployment]:
+        """Serves again what was stopped."""
+        return self._post(f"{_one(name)}/start", Deployment)
 
     @stream
     def revisions(self, name: str) -> Stream[DeploymentRevision]:

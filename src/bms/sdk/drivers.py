@@ -11,6 +11,7 @@ import httpx
 from bms.sdk.addresses import trust_env, unreachable
 from bms.sdk.flow import FileContent, Flow, Item, Local, Pause, Piece, Reply, Request, Step, Stream, Unreachable
 from bms.sdk.latency import Latencies
+from bms.sdk.trust import Trust
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -22,8 +23,10 @@ CONNECT_TIMEOUT_S = 5.0
 class SyncDriver:
     """Runs flows in the calling thread. May be used from several threads at once."""
 
-    def __init__(self, url: str, key: str | None, timeout_s: float, latencies: Latencies) -> None:
-        self._http = httpx.Client(base_url=url, headers=_headers(key), timeout=timeout_s, trust_env=trust_env(url))
+    def __init__(self, url: str, key: str | None, timeout_s: float, latencies: Latencies, trust: Trust) -> None:
+        self._http = httpx.Client(
+            base_url=url, headers=_headers(key), timeout=timeout_s, trust_env=trust_env(url), verify=trust.verify()
+        )
         self._latencies = latencies
         self._timeout_s = timeout_s
 
@@ -90,8 +93,10 @@ class SyncDriver:
 class AsyncDriver:
     """Runs flows on the running event loop."""
 
-    def __init__(self, url: str, key: str | None, timeout_s: float, latencies: Latencies) -> None:
-        self._http = httpx.AsyncClient(base_url=url, headers=_headers(key), timeout=timeout_s, trust_env=trust_env(url))
+    def __init__(self, url: str, key: str | None, timeout_s: float, latencies: Latencies, trust: Trust) -> None:
+        self._http = httpx.AsyncClient(
+            base_url=url, headers=_headers(key), timeout=timeout_s, trust_env=trust_env(url), verify=trust.verify()
+        )
         self._latencies = latencies
         self._timeout_s = timeout_s
 

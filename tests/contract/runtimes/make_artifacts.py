@@ -1,7 +1,7 @@
 """Makes real models, good and bad, one folder each; run with an environment that has the frameworks.
 
-Good ones lie below `onnx/` and `sklearn/`, bad ones below `refused/`. Beside a scikit-learn model, `expected.npz` holds
-`x` and what the estimator itself answers.
+Good ones lie below `onnx/`, `sklearn/` and `large/`, bad ones below `refused/`. Beside a scikit-learn model,
+`expected.npz` holds `x` and what the estimator itself answers.
 """
 
 import os
@@ -141,6 +141,20 @@ def onnx_models(root):
         save_onnx(root / name, model)
 
 
+def large_onnx(root):
+    """Weights of 48 MiB, within the model's file and beside it; the first has an odd place in the file."""
+    random = np.random.default_rng(11)
+    weights = [(f"w{at}", random.standard_normal((2048, 2048), np.float32) / np.float32(45)) for at in range(3)]
+    steps = [helper.make_node("Gemm", [f"h{at}", f"w{at}"], [f"h{at + 1}"]) for at in range(3)]
+    made = graph(steps, [("h0", FLOAT, ["n", 2048])], [("h3", FLOAT, ["n", 2048])], weights)
+    while made.SerializeToString().index(weights[0][1].tobytes()[:64]) % 2 == 0:
+        made.producer_name += "x"
+    save_onnx(root / "inline", made)
+    (root / "external").mkdir()
+    where = {"location": "weights.bin", "size_threshold": 1024}
+    onnx.save(made, root / "external" / "model.onnx", save_as_external_data=True, **where)
+
+
 def save_onnx(folder, model):
     folder.mkdir(parents=True)
     (folder / "model.onnx").write_bytes(model.SerializeToString())
@@ -277,6 +291,7 @@ def main(root):
     refused_onnx(root / "refused")
     sklearn_models(root / "sklearn")
     refused_sklearn(root / "refused")
+    large_onnx(root / "large")
 
 
 if __name__ == "__main__":

@@ -94,6 +94,26 @@ async def test_nouns_come_back_as_they_were_stored(store: Deployments, clock: Ma
         assert await tx.routes() == {made.id: route}
         assert await tx.all_replicas() == [replica]
         assert await tx.latest_revisions() == {made.id: _revision(made, 1, (2,))}
+        assert await tx.active_ids() == [made.id]
+
+
+async def test_some_of_the_active_ones_can_be_asked_for(store: Deployments, clock: ManualClock) -> None:
+    async with store.write() as tx:
+        for name in ("a", "b", "c"):
+            made = msgspec.structs.replace(_deployment(clock), id=f"dep_{name}", name=name, deleted=name == "c")
+            await tx.add_deployment(made)
+            await tx.add_revision(_revision(made, 1, (2,)))
+            await tx.add_route(Route(deployment=made.id, tenant="acme"))
+            await tx.add_replica(_replica(clock, f"rep_{name}", made, state="stopped" if name == "c" else "ready"))
+    async with store.read() as tx:
+        assert await tx.active_ids() == ["dep_a", "dep_b"]
+        among = ["dep_b", "dep_c", "never"]
+        assert [one.id for one in await tx.active(among)] == ["dep_b"]
+        assert set(await tx.latest_revisions(among)) == set(await tx.routes(among)) == {"dep_b"}
+        assert [one.id for one in await tx.all_replicas(among)] == ["rep_b"]
+        assert await tx.active([]) == await tx.all_replicas([]) == []
+        assert [one.id for one in await tx.replicas_at_work([])] == ["rep_a", "rep_b"]
+        assert [one.id for one in await tx.replicas_at_work(["rep_c", "rep_a"])] == ["rep_a", "rep_b", "rep_c"]
 
 
 async def test_another_tenant_sees_nothing(store: Deployments, clock: ManualClock) -> None:

@@ -337,3 +337,37 @@ async def test_an_alias_never_ends_on_a_version_deleted_at_the_same_time(store: 
             version = await tx.version("acme", "digits", alias.version)
             assert version is not None
             assert version.state == "ready"
+
+
+async def test_facts_and_aliases_of_many_models_come_at_once(store: Models, clock: ManualClock) -> None:
+    await _line(store, clock, versions=2)
+    await _line(store, clock, versions=1, tenant="other")
+    gone = _model(clock, "gone")
+    signature = Signature(inputs=(TensorSpec(name="x", dtype="FP32", shape=(None, 4)),), outputs=())
+    same = {
+        "signatures": {"serving_default": signature},
+        "preprocess": Preprocess(input="x", mode="L", width=2, height=2),
+        "labels": ("no", "yes"),
+    }
+    async with store.write() as tx:
+        await tx.add_model(msgspec.structs.replace(gone, deleted=True))
+        for number in (1, 2):
+            version = _version(clock, number, state="deleted" if number == 1 else "ready")
+            await tx.add_version(msgspec.structs.replace(version, model="gone", **same))
+        for model in ("digits", "gone"):
+            await tx.add_alias(
+                Alias(tenant="acme", model=model, name="live", version=2, moved_at=clock.now(), moved_by="ann")
+            )
+    async with store.read() as tx:
+        asked = {"acme": {"digits", "gone", "never"}, "other": {"gone"}}
+        found = {(fact.tenant, fact.model, fact.number): fact for fact in await tx.facts(asked)}
+        assert set(found) == {("acme", "digits", 1), ("acme", "digits", 2), ("acme", "gone", 1), ("acme", "gone", 2)}
+        first, second = found["acme", "gone", 1], found["acme", "gone", 2]
+        assert (first.state, first.runtime, first.signatures, first.preprocess, first.labels) == (
+            "deleted",
+            "onnx",
+            *same.values(),
+        )
+        assert second.signatures is first.signatures
+        assert [(alias.model, alias.name) for alias in await tx.live_aliases(asked)] == [("digits", "live")]
+        assert await tx.facts({}) == await tx.live_aliases({}) == []

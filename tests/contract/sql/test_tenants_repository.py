@@ -115,3 +115,6 @@ async def test_live_keys_leave_out_revoked_ones_and_those_of_disabled_users(stor
         await tx.add_key(msgspec.structs.replace(key, id="k3", user=off.id), b"3")
     async with store.read() as tx:
         assert await tx.live_keys() == [(key, b"1", user)]
+        assert await tx.live_keys({"k1", "k2"}) == [(key, b"1", user)]
+        assert await tx.live_keys(of_users={user.id, off.id}) == [(key, b"1", user)]
+        assert await tx.live_keys({"k2", "k3", "never"}, {off.id}) == []

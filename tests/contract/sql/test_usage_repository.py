@@ -1,7 +1,9 @@
 """The books keep their contract on both databases."""
 
 import asyncio
+from collections import Counter
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 import msgspec
 import pytest
@@ -13,7 +15,7 @@ from bms.control.billing.nouns import UsageFilter, UsageSum
 from bms.control.billing.service import UsageService
 from bms.core.errors import InvalidArgument
 from bms.core.pages import PageRequest, decode_cursor
-from bms.core.usage import UsageEvent
+from bms.core.usage import UsageEvent, UsageRun, runs_of
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -43,46 +45,64 @@ def usage(database: Database) -> UsageService:
     return UsageService(SqlStore(database, SqlUsage))
 
 
+async def ingest(usage: UsageService, source: str, events: list[UsageEvent]) -> int:
+    return await usage.ingest(source, runs_of(events))
+
+
 async def _count(usage: UsageService, tenant: str = "acme") -> int:
     return (await usage.sums(tenant, UsageFilter()))[0].requests
 
 
 async def test_events_come_back_as_they_were_and_in_order_newest_first(usage: UsageService) -> None:
     events = [event(seq) for seq in (1, 2, 3)]
-    assert await usage.ingest("g0", events) == 3
+    assert await ingest(usage, "g0", events) == 3
     assert (await usage.events("acme", UsageFilter(), PageRequest())).items == events[::-1]
 
 
 async def test_repeats_and_overlaps_count_once(usage: UsageService) -> None:
-    assert await usage.ingest("g0", [event(1), event(2)]) == 2
-    assert await usage.ingest("g0", [event(1), event(2)]) == 2
-    assert await usage.ingest("g0", [event(2), event(3)]) == 3
-    assert await usage.ingest("g1", [event(1, "g1")]) == 1
+    assert await ingest(usage, "g0", [event(1), event(2)]) == 2
+    assert await ingest(usage, "g0", [event(1), event(2)]) == 2
+    assert await ingest(usage, "g0", [event(2), event(3)]) == 3
+    assert await ingest(usage, "g1", [event(1, "g1")]) == 1
     assert await _count(usage) == 4
 
 
 async def test_nothing_is_acknowledged_past_a_gap(usage: UsageService) -> None:
-    assert await usage.ingest("g0", [event(2)]) == 0
-    assert await usage.ingest("g0", [event(1), event(3)]) == 1
+    assert await ingest(usage, "g0", [event(2)]) == 0
+    assert await ingest(usage, "g0", [event(1), event(3)]) == 1
     assert await _count(usage) == 1
-    assert await usage.ingest("g0", [event(2), event(3)]) == 3
+    assert await ingest(usage, "g0", [event(2), event(3)]) == 3
 
 
 async def test_an_empty_batch_tells_where_the_books_are(usage: UsageService) -> None:
-    await usage.ingest("g0", [event(1)])
-    assert await usage.ingest("g0", []) == 1
+    await ingest(usage, "g0", [event(1)])
+    assert await ingest(usage, "g0", []) == 1
 
 
-@pytest.mark.parametrize("events", [[event(1, "other")], [event(2), event(1)], [event(1), event(1)], [event(0)]])
-async def test_a_batch_that_contradicts_itself_is_refused_whole(usage: UsageService, events: list[UsageEvent]) -> None:
+@pytest.mark.parametrize(
+    "runs",
+    [
+        runs_of([event(2), event(1)]),
+        runs_of([event(1), event(1)]),
+        runs_of([event(1), event(2), event(2), event(3)]),
+        runs_of([event(0)]),
+        (UsageRun(1, ()),),
+        runs_of([event(1), event(2, at=1 << 63)]),
+        runs_of([event(1), event(2, rows=1 << 63)]),
+    ],
+    ids=["falling", "double", "overlapping", "zero", "empty", "time too large", "rows too many"],
+)
+async def test_a_batch_that_contradicts_itself_is_refused_whole(
+    usage: UsageService, runs: tuple[UsageRun, ...]
+) -> None:
     with pytest.raises(InvalidArgument):
-        await usage.ingest("g0", events)
+        await usage.ingest("g0", runs)
     assert await _count(usage) == 0
 
 
 async def test_two_who_ship_the_same_at_once_count_once(usage: UsageService) -> None:
     batch = [event(seq) for seq in range(1, 51)]
-    done = await asyncio.gather(*(usage.ingest("g0", batch[: 10 * size]) for size in (5, 3, 5, 4)))
+    done = await asyncio.gather(*(ingest(usage, "g0", batch[: 10 * size]) for size in (5, 3, 5, 4)))
     assert max(done) == 50
     assert await _count(usage) == 50
 
@@ -94,7 +114,7 @@ async def test_sums_are_of_all_that_match(usage: UsageService) -> None:
         event(3, key="k2", version=2),
         event(4, key="k2", version=2, at=event(1).at + 86_400 * 10**9),
     ]
-    await usage.ingest("g0", events)
+    await ingest(usage, "g0", events)
     (total,) = await usage.sums("acme", UsageFilter())
     assert total == UsageSum(requests=4, ok=3, errors=1, rows=6, bytes_in=40, bytes_out=80, compute_ns=20 * 10**9)
     by_key = await usage.sums("acme", UsageFilter(), ("key", "version"))
@@ -110,20 +130,85 @@ async def test_sums_are_of_all_that_match(usage: UsageService) -> None:
 
 async def test_large_sums_are_exact(usage: UsageService) -> None:
     large = 2**61
-    await usage.ingest("g0", [event(seq, compute_ns=large) for seq in (1, 2, 3)])
+    await ingest(usage, "g0", [event(seq, compute_ns=large) for seq in (1, 2, 3)])
     assert (await usage.sums("acme", UsageFilter()))[0].compute_ns == 3 * large
 
 
+async def test_amounts_whose_sum_no_column_holds_are_kept(usage: UsageService) -> None:
+    events = [event(seq, compute_ns=2**62) for seq in (1, 2, 3)]
+    assert await ingest(usage, "g0", events) == 3
+    assert (await usage.events("acme", UsageFilter(), PageRequest())).items == events[::-1]
+
+
+MINUTE = 60 * 10**9
+LABELS = [("k", "digits", 1), ("k", "digits", 2), ("k2", "digits", 2), ("k2", "other", 7)]
+
+
+def varied(source: str, number: int, random: Random) -> list[UsageEvent]:
+    """Over three hours, not in order of time, of several keys, deployments and tenants."""
+    found = []
+    for seq in range(1, number + 1):
+        key, deployment, version = random.choice(LABELS)
+        at = event(0).at + random.choice([seq * MINUTE // 2, seq * 10**9, 0, random.randrange(3 * 60 * MINUTE)])
+        more = {"at": at, "key": key, "deployment": deployment, "version": version, "rows": random.randrange(9)}
+        tenant, status = random.choice(["acme", "acme", "other"]), random.choice([200, 200, 503])
+        found.append(event(seq, source, tenant=tenant, status=status, **more))
+    return found
+
+
+@pytest.fixture
+async def booked(usage: UsageService) -> list[UsageEvent]:
+    """What acme has in the books, shipped in batches of several sizes by two sources."""
+    random = Random(7)
+    events = [*varied("g0", 300, random), *varied("g1", 300, random)]
+    for source in ("g0", "g1"):
+        mine = [one for one in events if one.source == source]
+        for first, end in ((0, 1), (1, 30), (30, 200), (200, 300)):
+            assert await ingest(usage, source, mine[first:end]) == end
+    return sorted((one for one in events if one.tenant == "acme"), key=lambda one: (one.at, one.source, one.seq))
+
+
+async def test_sums_are_exact_whatever_the_time_is_cut_at(usage: UsageService, booked: list[UsageEvent]) -> None:
+    random = Random(8)
+    for _ in range(30):
+        ends = sorted(random.choice(booked).at // 1000 * 1000 + random.choice([0, 0, 1000]) for _ in range(2))
+        start, end = (
+            datetime.fromtimestamp(at // 10**9, UTC) + timedelta(microseconds=at // 1000 % 10**6) for at in ends
+        )
+        key = random.choice([None, "k"])
+        matching = [one for one in booked if ends[0] <= one.at < ends[1] and key in (None, one.key)]
+        wanted = UsageFilter(start=start, end=end, key=key)
+        (total,) = await usage.sums("acme", wanted)
+        assert (total.requests, total.rows) == (len(matching), sum(one.rows for one in matching))
+        assert total.ok == sum(one.status == 200 for one in matching)
+        by_hour = await usage.sums("acme", wanted, ("key", "version", "hour"))
+        expected = Counter((one.key, one.version, one.at // (60 * MINUTE)) for one in matching)
+        assert [
+            ((row.key, row.version, int(row.hour.timestamp()) // 3600), row.requests) for row in by_hour if row.hour
+        ] == sorted(expected.items())
+        assert [one async for batch in usage.all_events("acme", wanted) for one in batch] == matching[::-1]
+
+
+@pytest.mark.parametrize("limit", [1, 7, 100, 500])
+async def test_pages_of_any_size_join_to_all_events(usage: UsageService, booked: list[UsageEvent], limit: int) -> None:
+    seen: list[UsageEvent] = []
+    page = await usage.events("acme", UsageFilter(), PageRequest(limit=limit))
+    while page.next is not None:
+        seen += page.items
+        page = await usage.events("acme", UsageFilter(), PageRequest(limit=limit, after=decode_cursor(page.next)))
+    assert [*seen, *page.items] == booked[::-1]
+
+
 async def test_another_tenant_sees_nothing(usage: UsageService) -> None:
-    await usage.ingest("g0", [event(1), event(2, tenant="other")])
+    await ingest(usage, "g0", [event(1), event(2, tenant="other")])
     assert await _count(usage) == 1
     assert [one.tenant for one in (await usage.events("other", UsageFilter(), PageRequest())).items] == ["other"]
 
 
 async def test_pages_join_without_gap_or_double_even_at_equal_times(usage: UsageService) -> None:
     events = [event(seq, source, at=10**18) for source in ("g0", "g1:x") for seq in (1, 2, 3)]
-    await usage.ingest("g0", events[:3])
-    await usage.ingest("g1:x", events[3:])
+    await ingest(usage, "g0", events[:3])
+    await ingest(usage, "g1:x", events[3:])
     seen: list[UsageEvent] = []
     after = None
     while True:

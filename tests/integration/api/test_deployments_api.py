@@ -66,6 +66,9 @@ async def test_by_default_the_alias_production_is_followed(world: World) -> None
         ({"model": "m", "drain_s": -1}, 400, "drain_s is -1"),
         ({"model": "m", "start_timeout_s": 0}, 400, "start_timeout_s is 0"),
         ({"model": "m", "batching": {"max_rows": 0}}, 400, "max_rows is 1 to"),
+        ({"model": "m", "batching": {"policy": "best"}}, 400, "Invalid enum value 'best'"),
+        ({"model": "m", "batching": {"sizes": [16, 4]}}, 400, "each larger than the one before"),
+        ({"model": "m", "batching": {"objective_s": 0}}, 400, "objective_s is 0.001 to 60 seconds"),
         ({"model": "m", "max_in_flight": 0}, 400, "max_in_flight is 0"),
     ],
 )

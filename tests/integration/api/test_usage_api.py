@@ -12,7 +12,7 @@ from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.usage import SqlUsage
 from bms.control.billing.service import UsageService
 from bms.core.clock import ManualClock
-from bms.core.usage import UsageEvent
+from bms.core.usage import UsageEvent, runs_of
 from bms.web.api import usage
 from tests.api import Api
 
@@ -31,7 +31,7 @@ async def api(sqlite: Database, clock: ManualClock) -> Api:
     service = UsageService(SqlStore(sqlite, SqlUsage))
     api = await Api(sqlite, clock, usage.endpoints(service)).start()
     events = [event(1), event(2, key="k2", status=500), event(3, version=2), event(4, tenant="acme")]
-    assert await service.ingest("g", events) == 4
+    assert await service.ingest("g", runs_of(events)) == 4
     return api
 
 

@@ -51,6 +51,16 @@ def test_options_change_only_what_they_name() -> None:
     changed = SpecOptions(memory="512Mi", batch=8).of(spec)
     assert (changed.replicas, changed.resources) == (3, {"cpu": 2.0, "memory": 512 * 2**20})
     assert changed.batching == {"max_wait_s": 0.01, "max_rows": 8}
+    adaptive = SpecOptions(batch_policy="adaptive", batch_objective_ms=20, batch_sizes="1, 4,16").of(spec)
+    assert adaptive.batching == {
+        "max_wait_s": 0.01,
+        "policy": "adaptive",
+        "objective_s": 0.02,
+        "sizes": [1, 4, 16],
+    }
+    assert SpecOptions(batch_wait_ms=2.5, batch_sizes="").of(spec).batching == {"max_wait_s": 0.0025, "sizes": []}
+    with pytest.raises(InvalidArgument, match="like 1,4,16"):
+        SpecOptions(batch_sizes="1;4").of(spec)
 
 
 def test_data_is_json_or_a_file(tmp_path: Path) -> None:

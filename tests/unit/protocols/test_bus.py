@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bms.core.errors import InvalidArgument
 from bms.core.snapshot import KeyEntry, SnapshotUpdate
-from bms.core.usage import UsageEvent
+from bms.core.usage import UsageEvent, runs_of
 from bms.protocols import bus
 
 EVENT = UsageEvent("src", 1, 2, "t", "k", "d", "m", 3, "r", 200, 1, 10, 20, 30)
@@ -16,7 +16,7 @@ KEY = KeyEntry(id="k", tenant="t", user="u", role="owner", scopes=frozenset({"a"
 
 @given(st.lists(st.integers(1, 60), max_size=20))
 def test_messages_come_back_however_the_stream_is_cut(cuts: list[int]) -> None:
-    sent = [bus.Hello(0, "src", 9, 0), bus.UsageBatch("src", (EVENT,)), bus.Applied(4), bus.ReplicaDown("r")]
+    sent = [bus.Hello(0, "src", 9, 0), bus.UsageBatch("src", runs_of([EVENT])), bus.Applied(4), bus.ReplicaDown("r")]
     stream = b"".join(map(bus.encode, sent))
     reader, got, at = bus.MessageReader(), [], 0
     for cut in [*cuts, len(stream)]:

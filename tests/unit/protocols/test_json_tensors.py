@@ -110,3 +110,8 @@ def test_bytes_survive_the_way_out_and_back_exactly(items: list[bytes]) -> None:
     for as_base64 in (True, False):
         written = msgspec.Raw(dump(text_values(array, as_base64)))
         assert array_of(written, "BYTES", 1, "x").tolist() == items
+
+
+def test_half_a_character_beside_a_bare_nan_is_refused() -> None:
+    with pytest.raises(InvalidArgument, match="half of a character"):
+        array_of([["\ud800"]], "BYTES", 2, "x")

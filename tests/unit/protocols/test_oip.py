@@ -129,7 +129,7 @@ def test_an_input_that_contradicts_itself_or_the_signature_is_refused(change: di
         ({"inputs": [X, X]}, "given twice"),
         ({"inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP32"}]}, "neither 'data' nor"),
         ({"inputs": [X], "outputs": [{"name": "q"}]}, "no output 'q'"),
-        ({"inputs": [X], "outputs": [{"name": "y", "parameters": {"classification": 3}}]}, "classification"),
+        ({"inputs": [X], "outputs": [{"name": "y", "parameters": {"classification": "3"}}]}, "'classification'"),
         ({"inputs": [X], "parameters": {"timeout": -1}}, "'timeout'"),
         ({"inputs": [X], "parameters": {"priority": "high"}}, "'priority'"),
         ({"inputs": [X], "parameters": {"sequence_id": 3}}, "sequences"),
@@ -216,3 +216,11 @@ def test_binary_tensors_survive_both_ways_bit_by_bit(drawn: tuple[str, np.ndarra
     assert length is not None
     back = from_raw(dtype, array.shape, body[length:])
     assert back.tobytes() == array.tobytes()
+
+
+def test_half_a_character_beside_a_bare_nan_is_refused() -> None:
+    body = b'{"id": "\\ud800", "inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP32", "data": [NaN, 1, 2, 3]}]}'
+    with pytest.raises(InvalidArgument, match="not UTF-8"):
+        decode_infer(body, None, "m", SIGNATURES)
+    whole = decode_infer(body.replace(b"\\ud800", b"\\ud83d\\ude00"), None, "m", SIGNATURES)
+    assert whole.request.id == "\U0001f600"

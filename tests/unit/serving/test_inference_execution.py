@@ -3,34 +3,39 @@ import pytest
 
 from bms.core.clock import ManualClock
 from bms.core.errors import Internal, InvalidArgument, ResourceExhausted
-from bms.core.signature import DEFAULT
 from bms.core.tensor import Array
-from bms.serving.inference.call import Call
-from bms.serving.inference.execution import execute
+from bms.serving.inference.execution import Executed, Result, execute
 from bms.serving.inference.foreign import call_foreign
+from bms.serving.inference.parcel import Parcel
+from tests.batching_world import Nobody, kind
 from tests.servables import FunctionServable, doubled
 
-
-class Nobody:
-    open: dict[int, Call] = {}
-
-    def send(self, data: bytes) -> None: ...
+KIND = kind()
 
 
-def call(*values: float, at: float = 0.0) -> Call:
+def parcel(*values: float, at: float = 0.0, parts: tuple[int, ...] = ()) -> Parcel:
     x = np.array([[value, value] for value in values], dtype=np.float32)
-    return Call(Nobody(), 1, DEFAULT, {"x": x}, (), len(values), at, None, "a")
+    return Parcel(Nobody(), 1, KIND, {"x": x}, len(values), at, None, parts or (len(values),))
 
 
-def test_each_call_gets_the_rows_it_sent_from_one_run() -> None:
+def values(results: object) -> list[object]:
+    """What each call was told: the first column of its rows, or its error's class."""
+    return [
+        type(result.error) if result.error else result.outputs["y"][:, 0].tolist()
+        for result in results  # type: ignore[attr-defined]
+    ]
+
+
+def test_all_rows_are_one_run() -> None:
     servable = FunctionServable(doubled)
-    outcomes, runs = execute(servable, [call(1), call(2, 3), call(4)], ManualClock().monotonic)
-    assert [outcome.outputs["y"][:, 0].tolist() for outcome in outcomes] == [[2], [4, 6], [8]]
+    done = execute(servable, [parcel(1), parcel(2, 3), parcel(4)], ManualClock().monotonic)
+    assert done.outputs["y"][:, 0].tolist() == [2, 4, 6, 8]
+    assert done.alone is None
     assert servable.runs == [4]
-    assert [run.rows for run in runs] == [4]
+    assert [(run.rows, run.padded, run.well) for run in done.runs] == [(4, 0, True)]
 
 
-def test_waiting_is_measured_and_the_run_is_shared_by_rows() -> None:
+def test_the_run_is_measured() -> None:
     clock = ManualClock()
 
     def slow(inputs: dict[str, Array]) -> dict[str, Array]:
@@ -38,10 +43,9 @@ def test_waiting_is_measured_and_the_run_is_shared_by_rows() -> None:
         return doubled(inputs)
 
     clock.advance(10.0)
-    outcomes, runs = execute(FunctionServable(slow), [call(1, at=9.0), call(2, 3, 4, at=9.5)], clock.monotonic)
-    assert [outcome.queue_ns for outcome in outcomes] == [10**9, 5 * 10**8]
-    assert [outcome.compute_ns for outcome in outcomes] == pytest.approx([10**8, 3 * 10**8], abs=2)
-    assert runs[0].compute_ns == pytest.approx(4 * 10**8, abs=2)
+    done = execute(FunctionServable(slow), [parcel(1, at=9.0), parcel(2, 3, 4, at=9.5)], clock.monotonic)
+    assert (done.began, done.rows) == (10.0, 4)
+    assert done.compute_ns == done.runs[0].compute_ns == pytest.approx(4 * 10**8, abs=2)
 
 
 def picky(inputs: dict[str, Array]) -> dict[str, Array]:
@@ -50,35 +54,83 @@ def picky(inputs: dict[str, Array]) -> dict[str, Array]:
     return doubled(inputs)
 
 
-def test_a_call_that_fails_does_not_spoil_its_mates() -> None:
+def test_a_parcel_that_fails_does_not_spoil_its_mates() -> None:
     servable = FunctionServable(picky)
-    outcomes, runs = execute(servable, [call(1), call(-1), call(2)], ManualClock().monotonic)
-    assert [outcome.error for outcome in outcomes][::2] == [None, None]
-    assert isinstance(outcomes[1].error, InvalidArgument)
-    assert [outcomes[0].outputs["y"][0, 0], outcomes[2].outputs["y"][0, 0]] == [2, 4]
+    done = execute(servable, [parcel(1), parcel(-1), parcel(2)], ManualClock().monotonic)
+    assert done.alone is not None
+    one, two, three = done.alone
+    assert isinstance(one, Executed)
+    assert isinstance(two, Executed)
+    assert isinstance(three, Executed)
+    assert [one.outputs["y"][0, 0], three.outputs["y"][0, 0]] == [2, 4]
+    assert two.alone is not None
+    assert values(two.alone[0]) == [InvalidArgument]
     assert servable.runs == [3, 1, 1, 1]
-    assert [run.rows for run in runs] == [1, 1, 1]
+    assert [(run.rows, run.well) for run in done.runs] == [(1, True), (1, False), (1, True)]
+
+
+def test_a_call_that_fails_does_not_spoil_its_parcel() -> None:
+    servable = FunctionServable(picky)
+    done = execute(servable, [parcel(1, 2, -1, 3, parts=(2, 1, 1))], ManualClock().monotonic)
+    assert done.alone is not None
+    assert values(done.alone[0]) == [[2, 4], InvalidArgument, [6]]
+    assert servable.runs == [4, 2, 1, 1]
 
 
 def test_answers_that_are_not_one_per_row_are_not_cut_up_wrongly() -> None:
     servable = FunctionServable(lambda inputs: {"y": inputs["x"].sum(axis=0, keepdims=True)})
-    outcomes, _ = execute(servable, [call(1), call(2)], ManualClock().monotonic)
-    assert [outcome.outputs["y"][0, 0] for outcome in outcomes] == [1, 2]  # each alone
+    done = execute(servable, [parcel(1), parcel(2)], ManualClock().monotonic)
+    assert done.alone is not None
+    assert [part.outputs["y"][0, 0] for part in done.alone if isinstance(part, Executed)] == [1, 2]  # each alone
+    done = execute(servable, [parcel(1, 5, parts=(1, 1))], ManualClock().monotonic)
+    assert done.alone is not None
+    assert values(done.alone[0]) == [[1], [5]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "runs"), [(1, [1]), (2, [4]), (4, [4]), (5, [16]), (16, [16]), (17, [16, 1]), (37, [16, 16, 16])]
+)
+def test_only_allowed_sizes_run_and_what_was_added_is_not_answered(rows: int, runs: list[int]) -> None:
+    servable = FunctionServable(doubled)
+    asked = parcel(*range(rows))
+    done = execute(servable, [asked], ManualClock().monotonic, (1, 4, 16))
+    assert servable.runs == runs
+    assert done.outputs["y"][:, 0].tolist() == [2 * value for value in range(rows)]
+    assert (done.rows, sum(run.rows for run in done.runs)) == (rows, rows)
+    assert sum(run.padded for run in done.runs) == sum(runs) - rows
+
+
+def test_runs_are_filled_up_with_rows_that_were_sent() -> None:
+    seen: list[list[float]] = []
+
+    def look(inputs: dict[str, Array]) -> dict[str, Array]:
+        seen.append(inputs["x"][:, 0].tolist())
+        return doubled(inputs)
+
+    execute(FunctionServable(look), [parcel(7), parcel(8)], ManualClock().monotonic, (4,))
+    assert seen == [[7, 8, 8, 8]]
 
 
 def test_whatever_a_model_raises_becomes_an_error_of_ours() -> None:
     def wild(inputs: dict[str, Array]) -> dict[str, Array]:
         raise KeyError("inner secret")
 
-    (outcome,), _ = execute(FunctionServable(wild), [call(1)], ManualClock().monotonic)
-    assert isinstance(outcome.error, Internal)
-    assert outcome.error.message.startswith("running the model failed with KeyError")
+    error = error_of(FunctionServable(wild))
+    assert isinstance(error, Internal)
+    assert error.message.startswith("running the model failed with KeyError")
 
     def hungry(inputs: dict[str, Array]) -> dict[str, Array]:
         raise MemoryError
 
-    (outcome,), _ = execute(FunctionServable(hungry), [call(1)], ManualClock().monotonic)
-    assert isinstance(outcome.error, ResourceExhausted)
+    assert isinstance(error_of(FunctionServable(hungry)), ResourceExhausted)
+
+
+def error_of(servable: FunctionServable) -> object:
+    done = execute(servable, [parcel(1)], ManualClock().monotonic)
+    assert done.alone is not None
+    ((result,),) = done.alone
+    assert isinstance(result, Result)
+    return result.error
 
 
 def test_a_model_that_exits_is_only_an_error() -> None:
@@ -95,8 +147,18 @@ def test_arrays_that_start_at_odd_bytes_are_moved_to_aligned_memory() -> None:
 
     odd = np.frombuffer(memoryview(bytearray(17))[1:], dtype=np.float32).reshape(2, 2)
     assert not odd.flags.aligned
-    asked = call(1, 1)
+    asked = parcel(1, 1)
     asked.inputs = {"x": odd}
     execute(FunctionServable(look), [asked], ManualClock().monotonic)
-    execute(FunctionServable(look), [asked, call(1)], ManualClock().monotonic)
+    execute(FunctionServable(look), [asked, parcel(1)], ManualClock().monotonic)
     assert seen == [True, True]
+
+
+def test_what_was_stopped_because_nobody_waits_is_not_run_again() -> None:
+    servable = FunctionServable(picky)
+    batch = [parcel(-1), parcel(2, 3, parts=(1, 1))]
+    for each in batch:
+        each.cancelled = True
+    done = execute(servable, batch, ManualClock().monotonic)
+    assert servable.runs == [3]
+    assert done.alone == [(), ()]

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from bms.core.clock import SystemClock
-from bms.core.errors import BmsError, Internal, Unavailable, from_code
+from bms.core.errors import BmsError, Internal, InvalidArgument, Unavailable, from_code
 from bms.core.programs import Batching, Preprocess, ServableConfig, ServableStatus
 from bms.core.signature import DEFAULT, Signature, TensorSpec
 from bms.core.tensor import Array, Tensor
@@ -42,6 +43,20 @@ class Asker:
     def ask(self, id: int, inputs: dict[str, Array], signature: str = "", timeout_us: int = 0) -> None:
         tensors = [Tensor(name, array) for name, array in inputs.items()]
         self.writer.write(b"".join(frames.encode_infer(id, signature, tensors, timeout_us)))
+
+    def ask_parcel(self, id: int, calls: list[dict[str, Array]], signature: str = "") -> None:
+        tensors = [[Tensor(name, array) for name, array in call.items()] for call in calls]
+        parts = tuple(len(next(iter(call.values()))) for call in calls)
+        self.writer.write(b"".join(frames.encode_parcel(id, signature, tensors, parts)))
+
+    async def told(self) -> tuple[int, int, int, str]:
+        """Id, first and count of the next answer or error, with the error's code."""
+        frame = await self.frame()
+        if frame.kind == Kind.ERROR:
+            error = frames.decode_error(frame)
+            return frame.id, error.first, error.count, error.code
+        meta, _ = frames.decode_answer(frame)
+        return frame.id, meta.first, meta.count, ""
 
     async def frame(self) -> Frame:
         while not self._frames:
@@ -271,6 +286,191 @@ async def test_a_defect_of_the_model_is_an_internal_error_of_its_own_call(tmp_pa
         assert await asker.answer() == (3, True, {"y": [[6, 6]]})
 
 
+async def test_a_bad_call_spoils_neither_its_parcel_nor_its_batch(tmp_path: Path) -> None:
+    def picky(inputs: dict[str, Array]) -> dict[str, Array]:
+        if np.any(inputs["x"] == 13):
+            raise InvalidArgument("13 is not served")
+        return doubled(inputs)
+
+    servable = FunctionServable(picky)
+    async with house(tmp_path, Batching(max_wait_s=0.05)) as it:
+        it.load(servable)
+        asker = await it.asker()
+        asker.ask_parcel(1, [x(1, 2), x(13), x(3)])
+        asker.ask_parcel(2, [x(4), x(5)])
+        asker.ask(3, x(6))
+        told = [await asker.told() for _ in range(5)]
+        assert told == [(1, 0, 1, ""), (1, 1, 1, "INVALID_ARGUMENT"), (1, 2, 1, ""), (2, 0, 0, ""), (3, 0, 0, "")]
+        assert servable.runs == [7, 4, 2, 1, 1, 2, 1]
+        assert (it.service.metrics.requests, it.service.metrics.errors) == (6, {"INVALID_ARGUMENT": 1})
+        assert it.service.ledger.in_flight == 0
+
+
+async def test_what_is_not_batched_comes_call_by_call(tmp_path: Path) -> None:
+    async with house(tmp_path) as it:
+        it.load(CountingServable())
+        asker = await it.asker()
+        asker.ask_parcel(1, [{"to": np.array([1])}], "count")
+        assert [(await asker.told())[3] for _ in range(2)] == ["", ""]
+        meta = ("count", 0, (), (("to", "INT64", (2,), 16),), (1, 1), 0)
+        encoded = msgspec.msgpack.encode(meta)
+        header = frames.HEADER.pack(len(encoded) + 16, len(encoded), Kind.INFER, 2)
+        asker.writer.write(header + encoded + bytes(16))
+        assert await asker.told() == (2, 0, 0, "INVALID_ARGUMENT")
+
+
+async def test_short_runs_come_to_the_loop_and_a_surprise_sends_them_back(tmp_path: Path) -> None:
+    threads: list[int] = []
+
+    def sometimes_slow(inputs: dict[str, Array]) -> dict[str, Array]:
+        threads.append(threading.get_ident())
+        if np.any(inputs["x"] == 13):
+            time.sleep(0.02)
+        return doubled(inputs)
+
+    async with house(tmp_path) as it:
+        it.load(FunctionServable(sometimes_slow))
+        asker = await it.asker()
+
+        async def ask(value: float) -> int:
+            asker.ask(1, x(value))
+            await asker.answer()
+            return threads[-1]
+
+        here = threading.get_ident()
+        async with asyncio.timeout(20):
+            while await ask(1) != here:
+                pass
+            assert len(threads) > 16
+            await ask(13)
+            assert await ask(13) != here
+            while await ask(1) != here:
+                pass
+        assert it.service.metrics.in_loop == threads.count(here)
+
+
+async def test_what_runs_in_the_worker_keeps_short_runs_out_of_the_loop(tmp_path: Path) -> None:
+    threads: list[int] = []
+
+    class Slow(CountingServable):
+        def stream(self, signature, inputs, outputs=()):  # type: ignore[no-untyped-def]
+            for number in range(int(inputs["to"][0])):
+                time.sleep(0.001)
+                yield {"n": np.array([number])}
+
+        def infer(self, signature, inputs, outputs=()):  # type: ignore[no-untyped-def]
+            threads.append(threading.get_ident())
+            return super().infer(signature, inputs, outputs)
+
+    async with house(tmp_path) as it:
+        it.load(Slow())
+        asker = await it.asker()
+        async with asyncio.timeout(20):
+            while threading.get_ident() not in threads:
+                asker.ask(1, x(1))
+                await asker.answer()
+            asker.ask(7, {"to": np.array([20])}, "count")
+            for _ in range(3):
+                await asker.answer()
+            threads.clear()
+            asker.ask(2, x(1))
+            while (await asker.answer())[0] != 2:
+                pass
+        assert threads
+        assert threading.get_ident() not in threads
+
+
+async def test_time_that_the_model_needs_is_not_waited_for_in_vain(tmp_path: Path) -> None:
+    gate = threading.Event()
+
+    def slow(inputs: dict[str, Array]) -> dict[str, Array]:
+        gate.wait(0.5)
+        return doubled(inputs)
+
+    servable = FunctionServable(slow)
+    async with house(tmp_path) as it:
+        it.load(servable)
+        asker = await it.asker()
+        for _ in range(2):
+            asker.ask(1, x(1))
+            await asker.answer()
+        asker.ask(2, x(2), timeout_us=250_000)
+        asked = asyncio.get_running_loop().time()
+        with pytest.raises(BmsError, match=r"too short: .* ms are left, the model takes longer"):
+            await asker.answer()
+        assert asyncio.get_running_loop().time() - asked < 0.2
+        assert servable.runs == [1, 1]
+        gate.set()  # it is fast from now on, which only a try can show
+        async with asyncio.timeout(20):
+            told = "DEADLINE_EXCEEDED"
+            while told == "DEADLINE_EXCEEDED":
+                asker.ask(3, x(3), timeout_us=250_000)
+                told = (await asker.told())[3]
+            assert told == ""
+
+
+async def test_too_many_rows_are_sent_elsewhere_but_one_large_call_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "MAX_ROWS_WAITING", 4)
+    async with house(tmp_path, Batching(max_rows=64, max_wait_s=60.0)) as it:
+        it.load(FunctionServable(doubled))
+        asker = await it.asker()
+        asker.ask(1, x(1, 2, 3))
+        asker.ask(2, x(4, 5))
+        frame = await asker.frame()
+        error = frames.decode_error(frame)
+        assert (frame.id, error.code, error.retry) == (2, "UNAVAILABLE", True)
+        assert error.message == "3 rows wait already: ask another replica"
+        asker.ask(3, x(6))
+        await until(lambda: it.service.ledger.in_flight == 2)
+        await asyncio.wait_for(it.service.drained(), 20)
+        assert [(await asker.answer())[0] for _ in range(2)] == [1, 3]
+        asker.ask(4, x(*range(9)))
+        await asker.answer()
+
+
+async def test_higher_priority_goes_first(tmp_path: Path) -> None:
+    gate = threading.Event()
+
+    def gated(inputs: dict[str, Array]) -> dict[str, Array]:
+        assert gate.wait(20)
+        return doubled(inputs)
+
+    async with house(tmp_path, Batching(policy="off")) as it:
+        servable = FunctionServable(gated)
+        it.load(servable)
+        asker = await it.asker()
+        asker.ask(1, x(1))
+        await until(lambda: servable.runs == [1])
+        for id, priority in ((2, 20), (3, 0), (4, 1)):
+            tensors = [Tensor("x", x(id)["x"])]
+            asker.writer.write(b"".join(frames.encode_infer(id, "", tensors, priority=priority)))
+        await until(lambda: it.service.ledger.in_flight == 4)
+        gate.set()
+        assert [(await asker.answer())[0] for _ in range(4)] == [1, 4, 3, 2]
+
+
+async def test_why_batches_left_and_what_was_filled_up_is_counted(tmp_path: Path) -> None:
+    servable = FunctionServable(doubled)
+    async with house(tmp_path, Batching(max_wait_s=0.4, sizes=(2, 4))) as it:
+        it.load(servable)
+        asker = await it.asker()
+        asker.ask(1, x(1, 2, 3))
+        assert (await asker.answer())[2] == {"y": [[2, 2], [4, 4], [6, 6]]}
+        asker.ask(2, x(1, 2, 3, 4))
+        await asker.answer()
+        asker.ask(3, x(1), timeout_us=600_000)
+        await asker.answer()
+        await it.service.drained()
+        asker.ask(4, x(1))
+        await asker.answer()
+        metrics = it.service.metrics
+        assert metrics.left == {"timer": 1, "full": 1, "deadline": 1, "idle": 1}
+        assert servable.runs == [4, 4, 2, 2]
+        assert (metrics.rows, metrics.padded_rows) == (9, 3)
+
+
 async def test_a_full_house_sends_askers_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(services, "MAX_IN_FLIGHT", 2)
     async with house(tmp_path, Batching(max_wait_s=60.0)) as it:
@@ -362,6 +562,30 @@ async def test_images_join_the_batches_of_tensors(tmp_path: Path) -> None:
         answers = dict([(await asker.answer())[::2], (await asker.answer())[::2]])
         assert answers == {1: {"y": [[2, 4], [6, 8]]}, 2: {"y": [[18, 18]]}}
         assert servable.runs == [3]
+
+
+async def test_a_bad_image_leaves_its_parcel_to_the_others(tmp_path: Path) -> None:
+    def picky(data: bytes, options: Preprocess) -> np.ndarray:
+        if len(data) != 2:
+            raise InvalidArgument("no image")
+        return decode(data, options)
+
+    def images(*given: bytes) -> dict[str, Array]:
+        return {"image": np.array(given, dtype=object)}
+
+    servable = FunctionServable(doubled)
+    async with house(tmp_path) as it:
+        it.load(servable, ImagePlan(DIGIT, servable.signatures, picky))
+        asker = await it.asker()
+        asker.ask_parcel(1, [images(b"\x01\x02"), images(b"\x01\x02", b"bad"), images(b"\x05\x06")], "image")
+        assert [await asker.told() for _ in range(3)] == [(1, 1, 1, "INVALID_ARGUMENT"), (1, 0, 1, ""), (1, 2, 1, "")]
+        asker.ask_parcel(2, [images(b"bad"), images(b"bad")], "image")
+        assert [await asker.told() for _ in range(2)] == [(2, 0, 1, "INVALID_ARGUMENT"), (2, 1, 1, "INVALID_ARGUMENT")]
+        asker.ask_parcel(3, [images(b"\x01\x02"), images(b"\x03\x04")], "image")
+        frame = await asker.frame()
+        assert frames.decode_answer(frame)[1][0].array.tolist() == [[2, 4], [6, 8]]
+        assert servable.runs == [2, 2]
+        assert it.service.ledger.in_flight == 0
 
 
 async def test_images_given_up_while_they_are_decoded_are_forgotten(tmp_path: Path) -> None:

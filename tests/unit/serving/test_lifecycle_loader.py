@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from msgspec import structs
 
+from bms.core.clock import ManualClock
 from bms.core.errors import DataLoss, FailedPrecondition, Internal
 from bms.core.signature import DEFAULT, TensorSpec
 from bms.core.tensor import Array
@@ -9,11 +10,19 @@ from bms.serving.lifecycle.loader import check_outputs, load
 from tests.servables import ROW, CountingServable, FunctionServable, doubled
 
 
-def test_every_signature_is_warmed_at_batch_1_and_at_the_largest() -> None:
-    servable = load(lambda: FunctionServable(doubled), warmup_runs=3, max_rows=16)
-    assert isinstance(servable, FunctionServable)
-    assert servable.runs == [1, 1, 1, 16, 16, 16]
+def test_every_signature_is_warmed_with_every_size_and_measured() -> None:
+    clock = ManualClock()
+
+    def slow(inputs: dict[str, Array]) -> dict[str, Array]:
+        clock.advance(len(inputs["x"]) + (1.0 if not servable.runs[:-1] else 0.0))
+        return doubled(inputs)
+
+    servable = FunctionServable(slow)
+    loaded = load(lambda: servable, warmup_runs=3, sizes=(1, 4, 16), clock=clock)
+    assert loaded.servable is servable
+    assert servable.runs == [1, 1, 1, 4, 4, 4, 16, 16, 16]
     assert servable.closed == 0
+    assert loaded.runs == ((DEFAULT, 1, 1.0), (DEFAULT, 4, 4.0), (DEFAULT, 16, 16.0))
 
 
 def test_what_is_not_batched_is_warmed_as_it_is() -> None:
@@ -24,13 +33,13 @@ def test_what_is_not_batched_is_warmed_as_it_is() -> None:
         batched=False,
     )
     servable = FunctionServable(doubled, {DEFAULT: fixed})
-    assert load(lambda: servable, warmup_runs=2, max_rows=16) is servable
+    assert load(lambda: servable, warmup_runs=2, sizes=(1, 16), clock=ManualClock()).servable is servable
     assert servable.runs == [4, 4]
 
 
 def test_streaming_signatures_are_warmed_by_streaming() -> None:
     servable = CountingServable()
-    load(lambda: servable, warmup_runs=2, max_rows=1)
+    assert load(lambda: servable, warmup_runs=2, sizes=(1,), clock=ManualClock()).runs == ((DEFAULT, 1, 0.0),)
     assert servable.ended == 2
     assert servable.runs == [1, 1]
 
@@ -43,7 +52,7 @@ def test_a_run_that_fails_fails_the_load_with_its_reason_and_closes_it() -> None
 
     servable = FunctionServable(small_only)
     with pytest.raises(FailedPrecondition, match=r"'serving_default' with 9 rows failed: no room for so many"):
-        load(lambda: servable, warmup_runs=1, max_rows=9)
+        load(lambda: servable, warmup_runs=1, sizes=(1, 9), clock=ManualClock())
     assert servable.closed == 1
 
 
@@ -52,7 +61,7 @@ def test_what_can_t_be_opened_says_so_itself() -> None:
         raise DataLoss("digest differs")
 
     with pytest.raises(DataLoss, match="digest differs"):
-        load(torn, warmup_runs=1, max_rows=1)
+        load(torn, warmup_runs=1, sizes=(1,), clock=ManualClock())
 
 
 @pytest.mark.parametrize(

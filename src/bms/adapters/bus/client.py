@@ -11,6 +11,7 @@ import msgspec
 from bms.core.errors import InvalidArgument
 from bms.core.snapshot import SnapshotUpdate
 from bms.protocols.bus import LENGTH, FromGateway, Hello, MessageReader, UsageAck, encode, to_gateway
+from bms.protocols.snapshot_parts import PartsReader
 
 log = logging.getLogger(__name__)
 _FIRST_WAIT, _LONGEST_WAIT = 0.05, 1.0
@@ -36,10 +37,10 @@ class BusListener(Protocol):
 
 
 class RawUsageBatch(msgspec.Struct, frozen=True, tag="usage"):
-    """`bms.protocols.bus.UsageBatch` with events that are encoded already."""
+    """`bms.protocols.bus.UsageBatch` with runs that are encoded already."""
 
     source: str
-    events: list[msgspec.Raw]
+    runs: list[msgspec.Raw]
 
 
 _encode_raw: Callable[[RawUsageBatch], bytes] = msgspec.msgpack.Encoder().encode
@@ -61,9 +62,9 @@ class BusClient:
         """False where there is no connection; the message is dropped then."""
         return self._write(encode(message))
 
-    def send_usage(self, source: str, events: list[bytes]) -> bool:
-        """A UsageBatch of encoded events, in order of seq. False where there is no connection."""
-        body = _encode_raw(RawUsageBatch(source, [msgspec.Raw(event) for event in events]))
+    def send_usage(self, source: str, runs: list[bytes]) -> bool:
+        """A UsageBatch of encoded runs, in order of seq. False where there is no connection."""
+        body = _encode_raw(RawUsageBatch(source, [msgspec.Raw(run) for run in runs]))
         return self._write(LENGTH.pack(len(body)) + body)
 
     async def run(self) -> None:
@@ -84,14 +85,14 @@ class BusClient:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Until the connection ends; whether anything was received on it."""
         self._writer = writer
-        messages, heard = MessageReader(), False
+        messages, parts, heard = MessageReader(), PartsReader(), False
         try:
             self.send(self._listener.hello())
             self._listener.bus_connected()
             while data := await reader.read(_READ):
                 for body in messages.feed(data):
                     heard = True
-                    self._hand_over(body)
+                    self._hand_over(body, parts)
         except (OSError, InvalidArgument, msgspec.DecodeError) as error:
             log.warning("control's bus: the connection broke: %s", error)
         finally:
@@ -100,12 +101,12 @@ class BusClient:
             self._listener.bus_lost()
         return heard
 
-    def _hand_over(self, body: bytes) -> None:
+    def _hand_over(self, body: bytes, parts: PartsReader) -> None:
         message = to_gateway.decode(body)
         if isinstance(message, UsageAck):
             self._listener.on_ack(message)
-        else:
-            self._listener.on_update(message)
+        elif (update := parts.feed(message)) is not None:
+            self._listener.on_update(update)
 
     def _write(self, data: bytes) -> bool:
         if self._writer is None or self._writer.is_closing():

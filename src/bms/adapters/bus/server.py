@@ -19,7 +19,7 @@ import msgspec
 from bms.core.clock import Clock
 from bms.core.errors import BmsError, InvalidArgument
 from bms.core.snapshot import SnapshotUpdate
-from bms.core.usage import UsageEvent
+from bms.core.usage import UsageRun
 from bms.protocols.bus import (
     Applied,
     GatewayStats,
@@ -32,6 +32,7 @@ from bms.protocols.bus import (
     encode,
     from_gateway,
 )
+from bms.protocols.snapshot_parts import parts_of
 
 log = logging.getLogger("bms.bus")
 HELLO_S = 5.0
@@ -48,8 +49,8 @@ class Feed(Protocol):
     def close(self) -> None: ...
 
 
-UsageSink = Callable[[str, Sequence[UsageEvent]], Awaitable[int]]
-"""(source, events) -> the highest seq of the source that is committed."""
+UsageSink = Callable[[str, Sequence[UsageRun]], Awaitable[int]]
+"""(source, runs) -> the highest seq of the source that is committed."""
 
 
 class GatewayView(msgspec.Struct, frozen=True, kw_only=True):
@@ -218,7 +219,9 @@ class _Connection:
 
     async def _send_updates(self, feed: Feed) -> None:
         while True:
-            await self._send(await feed.next())
+            for part in parts_of(await feed.next()):
+                await self._send(part)
+                await asyncio.sleep(0)  # the socket may never be full, and others wait
 
     async def _commit_usage(self) -> None:
         while True:
@@ -231,7 +234,7 @@ class _Connection:
         wait = _RETRY_S
         while True:
             try:
-                return await self._usage(batch.source, batch.events)
+                return await self._usage(batch.source, batch.runs)
             except InvalidArgument:
                 raise
             except BmsError as error:

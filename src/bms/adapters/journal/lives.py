@@ -6,11 +6,10 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from bms.adapters.journal.records import HEADER, Scan, scan
+from bms.adapters.journal.records import HEADER, MAX_RECORD, Scan, run_of, scan
 from bms.adapters.journal.writer import lock_path
 
 _SEGMENT = re.compile(r"(.+)\.(\d{8})\.seg")
-_READ = 1 << 20
 
 
 class Segment(NamedTuple):
@@ -46,20 +45,25 @@ def is_over(directory: Path, source: str) -> bool:
     return True
 
 
-def read_records(path: Path, offset: int, limit: int) -> Scan:
-    """Up to `limit` records from byte `offset`; `end` counts from the file's start. A missing file has none."""
+def read_runs(path: Path, offset: int, size: int) -> Scan:
+    """The runs in `size` bytes from byte `offset`, or the one that is longer than these.
+
+    `end` counts from the file's start. A missing file has none.
+    """
+    size = max(size, HEADER.size)
     try:
         with path.open("rb") as file:
             file.seek(offset)
-            data = file.read(_READ)
-            found = scan(data, limit)
-            if not found.records and found.torn and len(data) == _READ:  # one record longer than what was read
+            data = file.read(size)
+            found = scan(data)
+            if not found.records and found.torn and len(data) == size:
                 (length, _) = HEADER.unpack_from(data)
-                found = scan(data + file.read(length), 1)
+                data += file.read(max(0, min(length, MAX_RECORD) + HEADER.size - size))
+                found = scan(data)
+                size = len(data) + 1  # what is torn now, is torn
     except FileNotFoundError:
         return Scan([], offset, False)
-    torn = found.torn and len(data) < _READ
-    return Scan(found.records, offset + found.end, torn)
+    return Scan([run_of(record) for record in found.records], offset + found.end, found.torn and len(data) < size)
 
 
 def forget(directory: Path, source: str) -> None:

@@ -1,11 +1,19 @@
-"""A journal segment's bytes: records of u32 length, u32 CRC-32 (both little-endian), msgpack UsageEvent."""
+"""A journal segment's bytes: records of u32 length, u32 CRC-32 (both little-endian), msgpack UsageRun.
+
+Segments written before runs were have a UsageEvent in each record; they are read, too.
+"""
 
 import struct
 import zlib
 from typing import NamedTuple
 
+import msgspec
+
 HEADER = struct.Struct("<II")
 MAX_RECORD = 1 << 20
+_RUN = 0x92  # MessagePack's array of two
+_FIRST = msgspec.msgpack.Decoder(tuple[int, list[msgspec.Raw]])
+_encode = msgspec.msgpack.Encoder().encode
 
 
 class Scan(NamedTuple):
@@ -21,13 +29,13 @@ def pack(record: bytes) -> bytes:
     return HEADER.pack(len(record), zlib.crc32(record)) + record
 
 
-def scan(data: bytes, limit: int) -> Scan:
-    """At most `limit` records from the start of `data`."""
+def scan(data: bytes) -> Scan:
+    """All records from the start of `data`."""
     records: list[bytes] = []
-    at = 0
-    while len(records) < limit:
-        if len(data) - at < HEADER.size:
-            return Scan(records, at, at != len(data))
+    at, whole = 0, len(data)
+    while at < whole:
+        if whole - at < HEADER.size:
+            return Scan(records, at, True)
         length, checksum = HEADER.unpack_from(data, at)
         start = at + HEADER.size
         record = data[start : start + length]
@@ -36,3 +44,17 @@ def scan(data: bytes, limit: int) -> Scan:
         records.append(record)
         at = start + length
     return Scan(records, at, False)
+
+
+def run_of(record: bytes) -> bytes:
+    """`record`, or the run of one event that stands for it where it is a UsageEvent."""
+    if record[0] == _RUN:
+        return record
+    _source, seq, *attempt = msgspec.msgpack.decode(record)
+    return _encode((seq, (attempt,)))
+
+
+def last_seq(run: bytes) -> int:
+    """The number of its last event."""
+    first, attempts = _FIRST.decode(run)
+    return first + len(attempts) - 1

@@ -8,23 +8,20 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-import msgspec
-
-from bms.adapters.journal.lives import Segment, forget, is_over, read_records, segments
+from bms.adapters.journal.lives import Segment, forget, is_over, read_runs, segments
+from bms.adapters.journal.records import last_seq
 from bms.adapters.journal.writer import Journal, segment_path
-from bms.core.usage import UsageEvent
 
 log = logging.getLogger(__name__)
-_event = msgspec.msgpack.Decoder(UsageEvent)
 Send = Callable[[str, list[bytes]], bool]
 
 
 class Shipper:
-    """Ships `own` and what former lives left beside it. `send` gives a batch of encoded events of one source to the
-    bus, and says whether there was a connection to take it."""
+    """Ships `own` and what former lives left beside it. `send` gives a batch of encoded runs of one source to the
+    bus, and says whether there was a connection to take it. `batch` is in bytes."""
 
     def __init__(
-        self, own: Journal, send: Send, *, batch: int = 2000, gather_s: float = 0.05, resend_s: float = 5.0
+        self, own: Journal, send: Send, *, batch: int = 1 << 20, gather_s: float = 0.2, resend_s: float = 5.0
     ) -> None:
         self._own = own
         self._send = send
@@ -67,11 +64,16 @@ class Shipper:
             await self._connected.wait()
             if self._look_back:
                 self._look_back = not await self._ship_former_lives()
-            if not await self._ship_own():
+            shipped = await self._ship_own()
+            if not shipped:
                 await self._work.wait()
-            if self.unshipped < self._batch:  # a commit costs control as much for one event as for many
+            if not (shipped and self._batch_is_full):  # a commit costs control as much for one event as for many
                 self._work.clear()
                 await asyncio.sleep(self._gather_s)
+
+    @property
+    def _batch_is_full(self) -> bool:
+        return self._segment < self._own.segment or self._own.size - self._offset >= self._batch
 
     async def drain(self, timeout_s: float) -> bool:
         """Waits until all of our own events are acknowledged; False where time or connection run out first."""
@@ -102,7 +104,7 @@ class Shipper:
         closed = self._segment < self._own.segment
         if not closed and self._offset >= self._own.size:
             return False
-        found = await asyncio.to_thread(read_records, path, self._offset, self._batch)
+        found = await asyncio.to_thread(read_runs, path, self._offset, self._batch)
         if found.records:
             if not await self._deliver(self._own.source, found.records):
                 return False
@@ -127,7 +129,7 @@ class Shipper:
     async def _ship_segment(self, segment: Segment) -> bool:
         offset = 0
         while True:
-            found = await asyncio.to_thread(read_records, segment.path, offset, self._batch)
+            found = await asyncio.to_thread(read_runs, segment.path, offset, self._batch)
             if not found.records:
                 break
             if not await self._deliver(segment.source, found.records):
@@ -143,17 +145,17 @@ class Shipper:
         if not any(other.source == segment.source for other in segments(self._own.directory)):
             forget(self._own.directory, segment.source)
 
-    async def _deliver(self, source: str, records: list[bytes]) -> bool:
+    async def _deliver(self, source: str, runs: list[bytes]) -> bool:
         """Sends until acknowledged. False when the connection is lost first."""
-        last = _event.decode(records[-1]).seq
+        last = last_seq(runs[-1])
         while self._acknowledged.get(source, 0) < last:
             if not self._connected.is_set():
                 return False
-            if not self._send(source, records):
+            if not self._send(source, runs):
                 self._connected.clear()
                 return False
             if not await self._acknowledged_in_time(source, last):
-                log.warning("usage journal: %d events of %s not acknowledged in time; sent again", len(records), source)
+                log.warning("usage journal: %s not acknowledged in time up to event %d; sent again", source, last)
         return True
 
     async def _acknowledged_in_time(self, source: str, last: int) -> bool:

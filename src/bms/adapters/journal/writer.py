@@ -7,18 +7,18 @@ crash of the machine as far as the kernel had written it.
 import fcntl
 import logging
 import os
-import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
 
-from bms.adapters.journal.records import HEADER
+from bms.adapters.journal.records import pack
 from bms.core.errors import Unavailable
 from bms.serving.traffic.metering import Usage
 
 log = logging.getLogger(__name__)
 _encode = msgspec.msgpack.Encoder().encode
+_LONGEST_RUN = 500  # events, a few hundred bytes each: far from a record's limit
 
 
 def segment_path(directory: Path, source: str, number: int) -> Path:
@@ -52,13 +52,14 @@ class Journal:
 
     def write(self, usages: Sequence[Usage]) -> None:
         """All of them with one system call, or none: raises Unavailable when the disk does not take them."""
-        seq, parts = self.seq, []
-        for usage in usages:
-            seq += 1
-            record = _encode((self.source, seq, *usage))  # a UsageEvent
-            parts.append(HEADER.pack(len(record), zlib.crc32(record)))
-            parts.append(record)
-        data = b"".join(parts)
+        seq = self.seq
+        if len(usages) <= _LONGEST_RUN:
+            data = pack(_encode((seq + 1, usages)))  # a UsageRun
+        else:
+            data = b"".join(
+                pack(_encode((seq + 1 + at, usages[at : at + _LONGEST_RUN])))
+                for at in range(0, len(usages), _LONGEST_RUN)
+            )
         try:
             fd = self._open() if self._fd is None else self._fd
             written = os.write(fd, data)
@@ -68,7 +69,7 @@ class Journal:
         if written != len(data):
             self._undo()
             raise _refusal("no space left for a whole record")
-        self.seq = seq
+        self.seq = seq + len(usages)
         self.size += written
         if self.size >= self._segment_bytes:
             self._next_segment()

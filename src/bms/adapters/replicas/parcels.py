@@ -3,11 +3,12 @@
 A frame costs about the same at both ends whether it carries one row or sixty; so calls that may run together share one.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Protocol
 
 from bms.adapters.replicas.arena import Arena
 from bms.core.errors import InvalidArgument
+from bms.core.outputs import Share, Together
 from bms.core.tensor import Tensor
 from bms.protocols.frames import (
     AnswerMeta,
@@ -29,7 +30,7 @@ _LOST = ErrorMeta("UNAVAILABLE", "the connection to the model server was lost: c
 class AnswerSink(Protocol):
     """Who asked: gets answers until one is final, or one error; nothing after `cancel`."""
 
-    def on_answer(self, meta: AnswerMeta, tensors: list[Tensor]) -> None: ...
+    def on_answer(self, meta: AnswerMeta, tensors: Sequence[Tensor]) -> None: ...
 
     def on_error(self, meta: ErrorMeta) -> None: ...
 
@@ -38,6 +39,7 @@ class Sent:
     """One call that was handed over, and the name to cancel it by. `sink` is None once it is ended."""
 
     __slots__ = (
+        "__weakref__",
         "most",
         "outputs",
         "parcel",
@@ -157,6 +159,7 @@ class Parcels:
         parcel.open -= 1
         if parcel.open:
             return None
+        parcel.calls = []  # no cycle is left for the collector
         return encode_plain(Kind.CANCEL, parcel.id) if self._parcels.pop(parcel.id, None) is not None else None
 
     def answered(self, frame: Frame) -> None:
@@ -174,18 +177,21 @@ class Parcels:
                     self._end(call, parcel)
                 sink.on_answer(meta, tensors)
             return
-        total = sum([call.rows for call in calls])
-        if not meta.final or any(len(array) != total for _, array in tensors):
-            raise InvalidArgument(f"an answer to {len(calls)} calls does not give one row for each of their {total}")
-        at, queue_ns, per_row = 0, meta.queue_ns, meta.compute_ns // total
+        total = 0
+        for call in calls:
+            total += call.rows
+        for _, array in tensors:
+            if array.shape[:1] != (total,):
+                raise InvalidArgument(f"an answer to {len(calls)} calls gives not one row for each of their {total}")
+        if not meta.final:
+            raise InvalidArgument(f"an answer to {len(calls)} calls is said to be a part of a stream")
+        at, queue_ns, per_row, whole = 0, meta.queue_ns, meta.compute_ns // total, Together(tensors)
+        batch = meta.batch
         for call in calls:
             sink, end = call.sink, at + call.rows
             if sink is not None:
                 self._end(call, parcel)
-                sink.on_answer(
-                    AnswerMeta(True, queue_ns, per_row * call.rows, ()),
-                    [Tensor(name, array[at:end]) for name, array in tensors],
-                )
+                sink.on_answer(AnswerMeta(True, queue_ns, per_row * call.rows, (), 0, 0, batch), Share(whole, at, end))
             at = end
 
     def failed(self, frame: Frame) -> None:
@@ -205,6 +211,8 @@ class Parcels:
         parcels, self._parcels = self._parcels, {}
         self.arena = None
         calls = [call for parcel in parcels.values() for call in parcel.calls]
+        for parcel in parcels.values():
+            parcel.calls = []
         for call in (*calls, *waiting):
             sink = call.sink
             if sink is not None:
@@ -251,6 +259,7 @@ class Parcels:
     def _over(self, call: Sent) -> None:
         """Nobody waits for the call any more. A server that still reads it reads what came after, for nobody."""
         call.sink = None
+        call.tensors = []  # they may be large, and their request may wait for its client
         self.in_flight -= 1
         if call.places is not None:
             if self.arena is not None:
@@ -263,6 +272,7 @@ class Parcels:
         self._over(call)
         parcel.open -= 1
         if not parcel.open:
+            parcel.calls = []  # no cycle is left for the collector
             self._parcels.pop(parcel.id, None)
 
 

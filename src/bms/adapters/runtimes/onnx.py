@@ -1,6 +1,5 @@
 """ONNX models, run by ONNX Runtime on the CPU."""
 
-import mmap
 import os
 import re
 from collections.abc import Mapping
@@ -10,8 +9,10 @@ import numpy as np
 
 from bms.adapters.runtimes.artifact import contained, model_file
 from bms.adapters.runtimes.declared import check_declared
-from bms.adapters.runtimes.onnx_file import NotOnnx, OnnxFile, is_onnx, read
+from bms.adapters.runtimes.onnx_file import NotOnnx, OnnxFile, is_onnx, mapped, read
+from bms.adapters.runtimes.onnx_run import Runs
 from bms.adapters.runtimes.onnx_signature import graph_signature, map_keys
+from bms.adapters.runtimes.onnx_weights import weights_mapped
 from bms.core.errors import FailedPrecondition, Internal, InvalidArgument
 from bms.core.programs import ServableConfig
 from bms.core.signature import DEFAULT, Signature
@@ -39,13 +40,13 @@ class OnnxRuntime:
 
     def recognises(self, path: str) -> str | None:
         try:
-            return "onnx" if is_onnx(_mapped(path)) else None
+            return "onnx" if is_onnx(mapped(path)) else None
         except (OSError, ValueError):  # unreadable or empty
             return None
 
     def load(self, config: ServableConfig) -> "OnnxServable":
         path = model_file(config.directory, (".onnx",), self)
-        producers = _inspected(path, config.directory).producers
+        found = _inspected(path, config.directory)
         os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when the package is imported
         try:
             import onnxruntime as ort
@@ -64,19 +65,20 @@ class OnnxRuntime:
         options.log_severity_level = 4  # errors reach the caller as exceptions
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+            model = weights_mapped(ort, options, path, found, share=config.share_weights)
+            session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except failures as error:
             raise FailedPrecondition(f"ONNX Runtime can't load the model: {_plain(error)}") from error
         keys = map_keys(session)
-        inferred = graph_signature(session, keys, producers)
-        servable = OnnxServable(session, {DEFAULT: inferred}, keys, failures, native.InvalidArgument)
+        inferred = graph_signature(session, keys, found.producers)
+        servable = OnnxServable(
+            Runs(session, ort.RunOptions), {DEFAULT: inferred}, keys, failures, native.InvalidArgument
+        )
         if config.signatures:
             for name, signature in config.signatures.items():
                 check_declared(name, signature, inferred)
-            servable.signatures = dict(config.signatures)
-        else:
-            servable.signatures = {DEFAULT: observed(servable, DEFAULT, inferred)}
-        return servable
+            return servable.declaring(config.signatures)
+        return servable.declaring({DEFAULT: observed(servable, DEFAULT, inferred)})
 
 
 class OnnxServable:
@@ -86,33 +88,46 @@ class OnnxServable:
 
     def __init__(
         self,
-        session: Any,
+        runs: Runs,
         signatures: dict[str, Signature],
         keys: Mapping[str, tuple[Any, ...]],
         failures: tuple[type[Exception], ...],
         invalid: type[Exception],
     ) -> None:
-        self.signatures = signatures
-        self._session = session
+        self._declare(signatures)
+        self._runs: Runs | None = runs
         self._keys = keys
         self._failures = failures
         self._invalid = invalid
 
+    def declaring(self, signatures: Mapping[str, Signature]) -> "OnnxServable":
+        """Itself, called by these signatures from now on."""
+        self._declare(signatures)
+        return self
+
     def infer(self, signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...] = ()) -> dict[str, Array]:
-        session = self._session
-        if session is None:
+        runs = self._runs
+        if runs is None:
             raise FailedPrecondition("this servable is closed")
-        names = outputs or tuple(spec.name for spec in self.signatures[signature].outputs)
-        feeds = {name: _texts(name, array) if array.dtype == object else array for name, array in inputs.items()}
+        names = outputs or self._all[signature]
+        feeds = {name: _texts(name, array) if array.dtype.hasobject else array for name, array in inputs.items()}
         try:
-            values = session.run(names, feeds)
+            values = runs.run(names, feeds)
         except self._failures as error:
             kind = InvalidArgument if isinstance(error, self._invalid) else Internal
             raise kind(f"the model could not run on these inputs: {_plain(error)}") from error
         return {name: self._array(name, value) for name, value in zip(names, values, strict=True)}
 
+    def interrupt(self) -> None:
+        if self._runs is not None:
+            self._runs.interrupt()
+
     def close(self) -> None:
-        self._session = None
+        self._runs = None
+
+    def _declare(self, signatures: Mapping[str, Signature]) -> None:
+        self.signatures = dict(signatures)
+        self._all = {name: tuple(spec.name for spec in one.outputs) for name, one in signatures.items()}
 
     def _array(self, name: str, value: Any) -> Array:
         if name in self._keys:
@@ -129,7 +144,7 @@ class OnnxServable:
 def _inspected(path: str, directory: str) -> OnnxFile:
     name = os.path.basename(path)
     try:
-        found = read(_mapped(path))
+        found = read(mapped(path))
     except (NotOnnx, ValueError) as error:  # ValueError: an empty file can't be mapped
         raise FailedPrecondition(f"{name!r} is named as an ONNX model, but its content is none: {error}") from error
     known = _DOMAINS | found.functions
@@ -147,12 +162,6 @@ def _inspected(path: str, directory: str) -> OnnxFile:
                 f"{external.location!r}, which holds {held}"
             )
     return found
-
-
-def _mapped(path: str) -> memoryview:
-    """The file's bytes, unmapped when the last view of them is gone. Raises OSError; ValueError for an empty file."""
-    with open(path, "rb") as file:
-        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def _texts(name: str, array: Array) -> Array:

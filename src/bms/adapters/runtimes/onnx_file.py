@@ -3,6 +3,7 @@
 Field numbers are those of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
 """
 
+import mmap
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -32,6 +33,12 @@ class OnnxFile(NamedTuple):
 
 class NotOnnx(Exception):
     """The bytes are not an ONNX model; the text says where they stop being one."""
+
+
+def mapped(path: str) -> memoryview:
+    """The file's bytes, unmapped when the last view of them is gone. Raises OSError; ValueError for an empty file."""
+    with open(path, "rb") as file:
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def is_onnx(data: memoryview) -> bool:
@@ -150,13 +157,13 @@ def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     """(field number, value) of one message; fixed-size values are given as 0, for nothing here needs them."""
     at, end = 0, len(data)
     while at < end:
-        key, at = _varint(data, at)
+        key, at = varint(data, at)
         number, kind = key >> 3, key & 7
         value: int | memoryview = 0
         if kind == _VARINT:
-            value, at = _varint(data, at)
+            value, at = varint(data, at)
         elif kind == _BYTES:
-            size, at = _varint(data, at)
+            size, at = varint(data, at)
             value, at = data[at : at + size], at + size
         elif kind in (_FIXED64, _FIXED32):
             at += 8 if kind == _FIXED64 else 4
@@ -167,7 +174,7 @@ def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
         yield number, value
 
 
-def _varint(data: memoryview, at: int) -> tuple[int, int]:
+def varint(data: memoryview, at: int) -> tuple[int, int]:
     value = shift = 0
     while at < len(data) and shift < 70:
         byte = data[at]

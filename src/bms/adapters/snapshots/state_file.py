@@ -1,25 +1,34 @@
-"""The last good snapshot as a file: replaced whole, checked on reading, readable by its owner alone.
+"""The last good snapshot as a file: everything once, then what changed; readable by its owner alone.
 
-Bytes: b"BMSS", u32 little-endian CRC-32 of what follows, msgpack SnapshotState.
+Bytes: b"BMSL", then records: u32 little-endian length, u32 CRC-32 of what follows, msgpack SnapshotUpdate. The first
+step is a full one, which may be several records (`snapshot_parts`). A record that is cut off or damaged ends the file:
+what comes before it is an older state, unless it is within the first step.
 """
 
 import asyncio
 import logging
 import os
 import struct
+import threading
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 
-from bms.core.snapshot import SnapshotState
+from bms.core.errors import InvalidArgument
+from bms.core.snapshot import Entry, KeyEntry, SnapshotState, SnapshotUpdate
+from bms.protocols.snapshot_parts import PartsReader, parts_of
 
 log = logging.getLogger(__name__)
-_HEADER = struct.Struct("<4sI")
-_MAGIC = b"BMSS"
-_decoder = msgspec.msgpack.Decoder(SnapshotState)
+_RECORD = struct.Struct("<II")
+_MAGIC = b"BMSL"
+_encode = msgspec.msgpack.Encoder().encode
+_decoder = msgspec.msgpack.Decoder(SnapshotUpdate)
+LEAST_APPENDED = 1 << 20  # bytes; a file is written anew when more was appended, and more than it began with
+
+Name = tuple[str, str]  # kind and id
 
 
 def load_state(path: Path) -> SnapshotState | None:
@@ -28,41 +37,103 @@ def load_state(path: Path) -> SnapshotState | None:
         data = path.read_bytes()
     except FileNotFoundError:
         return None
-    if len(data) < _HEADER.size or _HEADER.unpack_from(data) != (_MAGIC, zlib.crc32(data[_HEADER.size :])):
+    state = _replay(data)
+    if state is None:
         log.error("snapshot file %s is damaged: waiting for control to send the state", path)
-        return None
-    try:
-        return _decoder.decode(data[_HEADER.size :])
-    except msgspec.DecodeError as error:
-        log.error("snapshot file %s cannot be read (%s): waiting for control to send the state", path, error)
-        return None
+    return state
 
 
-def save_state(path: Path, state: SnapshotState) -> None:
-    """Raises OSError; the former file is then as it was."""
-    body = msgspec.msgpack.encode(state)
+def _replay(data: bytes) -> SnapshotState | None:
+    parts, entries = PartsReader(), dict[Name, Entry]()
+    revision, pepper = None, b""
+    for record in _records(data):
+        try:
+            update = parts.feed(_decoder.decode(record))
+        except (msgspec.DecodeError, UnicodeDecodeError, InvalidArgument) as error:
+            log.error("a step of the snapshot file can't be read: %s", error)
+            break
+        if update is None:
+            continue
+        if update.full:
+            entries, pepper = {}, update.pepper
+        elif revision is None:
+            return None
+        for name in update.deletes:
+            entries.pop(name, None)
+        entries.update((_name(entry), entry) for entry in update.puts)
+        revision = update.revision
+    if revision is None:
+        return None
+    return SnapshotState(revision=revision, pepper=pepper, entries=tuple(entries.values()))
+
+
+def _records(data: bytes) -> Iterator[memoryview]:
+    if data[: len(_MAGIC)] != _MAGIC:
+        return
+    view, at = memoryview(data), len(_MAGIC)
+    while at + _RECORD.size <= len(data):
+        length, crc = _RECORD.unpack_from(data, at)
+        at += _RECORD.size
+        record = view[at : at + length]
+        if len(record) < length or zlib.crc32(record) != crc:
+            return
+        yield record
+        at += length
+
+
+def save_state(path: Path, state: SnapshotState) -> int:
+    """Writes everything to another file that then takes the place; its bytes. Raises OSError; the former file is then
+    as it was."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    full = SnapshotUpdate(revision=state.revision, full=True, puts=state.entries, pepper=state.pepper)
     try:
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(fd, "wb") as file:
-            file.write(_HEADER.pack(_MAGIC, zlib.crc32(body)) + body)
+            file.write(_MAGIC)
+            for part in parts_of(full):  # one at a time, so that the event loop's thread gets its turns
+                file.write(_framed(part))
             file.flush()
             os.fsync(file.fileno())
+            size = file.tell()
         temporary.replace(path)
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
+    return size
+
+
+def append_step(path: Path, step: SnapshotUpdate) -> int:
+    """Adds one step to the file; the bytes added. Raises OSError; the file may then end in a part of the step."""
+    data = b"".join(_framed(part) for part in parts_of(step))
+    with path.open("ab", buffering=0) as file:
+        file.write(data)
+        os.fdatasync(file.fileno())
+    return len(data)
+
+
+def _framed(update: SnapshotUpdate) -> bytes:
+    body = _encode(update)
+    return _RECORD.pack(len(body), zlib.crc32(body)) + body
+
+
+def _name(entry: Entry) -> Name:
+    return ("key" if isinstance(entry, KeyEntry) else "deployment", entry.id)
 
 
 class StateKeeper:
-    """Saves what `state` gives whenever told that it changed, in a thread, at most every `interval_s`."""
+    """Saves what `state` gives whenever told that it changed, in a thread, at most every `interval_s`: as a step added
+    to the file, and everything anew when steps have become more than that."""
 
     def __init__(self, path: Path, state: Callable[[], SnapshotState], interval_s: float = 0.1) -> None:
         self._path = path
         self._state = state
         self._interval_s = interval_s
         self._changed = asyncio.Event()
+        self._saving = threading.Lock()  # a last save may begin before the thread of the one before has ended
+        self._kept: dict[Name, Entry] | None = None  # what the file holds; None: not known, or damaged
+        self._pepper = b""
+        self._began = self._appended = 0  # bytes
 
     def changed(self) -> None:
         self._changed.set()
@@ -82,8 +153,27 @@ class StateKeeper:
                 self._save()
 
     def _save(self) -> None:
+        with self._saving:
+            self._save_now()
+
+    def _save_now(self) -> None:
+        state = self._state()
+        before, self._kept = self._kept, None
+        entries = {_name(entry): entry for entry in state.entries}
         try:
-            save_state(self._path, self._state())
+            if before is None or state.pepper != self._pepper or self._appended > max(LEAST_APPENDED, self._began):
+                self._began, self._appended = save_state(self._path, state), 0
+            else:
+                self._appended += append_step(self._path, _step(before, entries, state.revision))
         except OSError as error:
             log.error("the snapshot cannot be saved to %s: %s", self._path, error)
             self._changed.set()
+            return
+        self._kept, self._pepper = entries, state.pepper
+
+
+def _step(before: dict[Name, Entry], after: dict[Name, Entry], revision: int) -> SnapshotUpdate:
+    """What to write to get from one to the other; an entry that is the same object has not changed."""
+    puts = tuple([entry for name, entry in after.items() if before.get(name) is not entry])
+    deletes = tuple([name for name in before if name not in after])
+    return SnapshotUpdate(revision=revision, full=False, puts=puts, deletes=deletes)  # type: ignore[arg-type]

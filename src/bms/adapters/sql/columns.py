@@ -42,3 +42,19 @@ class Packed(TypeDecorator[Any]):
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> Any:
         return None if value is None else msgspec.json.decode(value, type=self.kind)
+
+
+class Shared:
+    """Reads a packed column of many rows: equal bytes become one object, which must not be changed."""
+
+    def __init__(self, kind: Any) -> None:
+        self._decode = msgspec.json.Decoder(kind).decode
+        self._read: dict[bytes, Any] = {}
+
+    def read(self, packed: bytes | None) -> Any:
+        if packed is None:
+            return None
+        found = self._read.get(packed)
+        if found is None:
+            found = self._read[packed] = self._decode(packed)
+        return found

@@ -1,5 +1,6 @@
 """Deployments, revisions, routes and replicas in SQL."""
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, delete, func, insert, select, update
@@ -33,8 +34,11 @@ class SqlDeployments(Repository):
         mine = (deployments.c.tenant == tenant, deployments.c.model == model, _live())
         return await self._all(Deployment, select(deployments).where(*mine).order_by(deployments.c.name))
 
-    async def active(self) -> list[Deployment]:
-        query = select(deployments).where(deployments.c.id.in_(_active())).order_by(deployments.c.id)
+    async def active_ids(self) -> list[str]:
+        return list((await self._connection.execute(_active().order_by(deployments.c.id))).scalars())
+
+    async def active(self, among: Collection[str] | None = None) -> list[Deployment]:
+        query = select(deployments).where(deployments.c.id.in_(_active(among))).order_by(deployments.c.id)
         return await self._all(Deployment, query)
 
     async def add_deployment(self, deployment: Deployment) -> None:
@@ -60,11 +64,11 @@ class SqlDeployments(Repository):
         rows = await self._all(DeploymentRevision, _newest(deployment, page).limit(page.limit + 1))
         return page_of([(str(row.number), row) for row in rows], page.limit)
 
-    async def latest_revisions(self) -> dict[str, DeploymentRevision]:
+    async def latest_revisions(self, among: Collection[str] | None = None) -> dict[str, DeploymentRevision]:
         table = deployment_revisions
         newest = (
             select(table.c.deployment, func.max(table.c.number).label("number"))
-            .where(table.c.deployment.in_(_active()))
+            .where(table.c.deployment.in_(_active(among)))
             .group_by(table.c.deployment)
             .subquery()
         )
@@ -80,8 +84,8 @@ class SqlDeployments(Repository):
     async def route(self, deployment: str) -> Route | None:
         return await self._one(Route, select(routes).where(routes.c.deployment == deployment))
 
-    async def routes(self) -> dict[str, Route]:
-        rows = await self._all(Route, select(routes).where(routes.c.deployment.in_(_active())))
+    async def routes(self, among: Collection[str] | None = None) -> dict[str, Route]:
+        rows = await self._all(Route, select(routes).where(routes.c.deployment.in_(_active(among))))
         return {row.deployment: row for row in rows}
 
     async def add_route(self, route: Route) -> None:
@@ -96,8 +100,12 @@ class SqlDeployments(Repository):
     async def replicas(self, deployment: str) -> list[Replica]:
         return await self._all(Replica, _by_birth().where(replicas.c.deployment == deployment))
 
-    async def all_replicas(self) -> list[Replica]:
-        return await self._all(Replica, _by_birth().where(replicas.c.deployment.in_(_active())))
+    async def all_replicas(self, among: Collection[str] | None = None) -> list[Replica]:
+        return await self._all(Replica, _by_birth().where(replicas.c.deployment.in_(_active(among))))
+
+    async def replicas_at_work(self, workloads: Collection[str]) -> list[Replica]:
+        at_work = replicas.c.state.not_in(_ENDED) | replicas.c.id.in_(workloads)
+        return await self._all(Replica, _by_birth().where(at_work))
 
     async def add_replica(self, replica: Replica) -> None:
         await self._insert(replicas, replica, f"a replica {replica.id!r} exists already")
@@ -127,11 +135,14 @@ def _live() -> ColumnElement[bool]:
     return deployments.c.deleted.is_(False)
 
 
-def _active() -> Select[Any]:
-    """Ids of live deployments, and of deleted ones whose end is not complete."""
+def _active(among: Collection[str] | None = None) -> Select[Any]:
+    """Ids of live deployments, and of deleted ones whose end is not complete; all, or those `among` these."""
     working = select(replicas.c.deployment).where(replicas.c.state.not_in(_ENDED))
     routed = select(routes.c.deployment).where(routes.c.shares != ())
-    return select(deployments.c.id).where(_live() | deployments.c.id.in_(working) | deployments.c.id.in_(routed))
+    if among is not None:
+        working, routed = working.where(replicas.c.deployment.in_(among)), routed.where(routes.c.deployment.in_(among))
+    query = select(deployments.c.id).where(_live() | deployments.c.id.in_(working) | deployments.c.id.in_(routed))
+    return query if among is None else query.where(deployments.c.id.in_(among))
 
 
 def _newest(deployment: str, page: PageRequest) -> Select[Any]:

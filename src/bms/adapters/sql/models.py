@@ -1,14 +1,21 @@
 """Models, versions and aliases in SQL."""
 
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from sqlalchemy import Select, delete, func, or_, select
+from sqlalchemy import Column, LargeBinary, Select, and_, delete, false, func, or_, select, type_coerce
 from sqlalchemy.sql import ColumnElement
 
+from bms.adapters.sql.columns import Shared
 from bms.adapters.sql.store import Repository, noun
 from bms.adapters.sql.tables.models import aliases, models, versions
-from bms.control.models.nouns import Alias, Model, Version, VersionState
+from bms.adapters.sql.tables.models import models as models_table
+from bms.control.models.nouns import Alias, Model, Version, VersionFacts, VersionState
 from bms.core.pages import Page, PageRequest, page_of
+from bms.core.programs import Preprocess
+from bms.core.signature import Signature
+
+_LIVE_OWNER = and_(models.c.tenant == aliases.c.tenant, models.c.name == aliases.c.model, models.c.deleted.is_(False))
 
 
 class SqlModels(Repository):
@@ -93,6 +100,32 @@ class SqlModels(Repository):
         query = _aliases(tenant, model).order_by(aliases.c.name)
         return await self._all(Alias, query if number is None else query.where(aliases.c.version == number))
 
+    async def facts(self, models: Mapping[str, Collection[str]]) -> list[VersionFacts]:
+        of = versions.c
+        plain = (of.tenant, of.model, of.number, of.state, of.runtime)
+        packed = (of.signatures, of.preprocess, of.labels)
+        query = select(*plain, *(type_coerce(column, LargeBinary).label(column.name) for column in packed))
+        rows = await self._connection.execute(query.where(_among(models, of.tenant, of.model)))
+        signatures, preprocess, labels = Shared(dict[str, Signature]), Shared(Preprocess), Shared(tuple[str, ...])
+        return [
+            VersionFacts(
+                tenant=row[0],
+                model=row[1],
+                number=row[2],
+                state=row[3],
+                runtime=row[4],
+                signatures=signatures.read(row[5]),
+                preprocess=preprocess.read(row[6]),
+                labels=labels.read(row[7]),
+            )
+            for row in rows
+        ]
+
+    async def live_aliases(self, models: Mapping[str, Collection[str]]) -> list[Alias]:
+        query = select(aliases).join(models_table, _LIVE_OWNER)
+        query = query.where(_among(models, aliases.c.tenant, aliases.c.model))
+        return await self._all(Alias, query)
+
     async def add_alias(self, alias: Alias) -> None:
         await self._insert(aliases, alias, f"model {alias.model!r} has an alias {alias.name!r} already")
 
@@ -113,6 +146,11 @@ def _of(tenant: str, model: str) -> tuple[ColumnElement[bool], ...]:
 
 def _aliases(tenant: str, model: str) -> Select[tuple[object, ...]]:
     return select(aliases).where(aliases.c.tenant == tenant, aliases.c.model == model)
+
+
+def _among(models: Mapping[str, Collection[str]], tenant: Column[str], model: Column[str]) -> ColumnElement[bool]:
+    """One comparison per tenant: SQLite finds no index for pairs in a list of pairs."""
+    return or_(false(), *(and_(tenant == one, model.in_(sorted(names))) for one, names in models.items()))
 
 
 def _this(alias: Alias) -> tuple[ColumnElement[bool], ...]:

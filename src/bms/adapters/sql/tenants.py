@@ -1,5 +1,6 @@
 """Tenants, users and keys in SQL."""
 
+from collections.abc import Collection
 from typing import cast
 
 from sqlalchemy import select
@@ -57,9 +58,15 @@ class SqlTenants(Repository):
         key = noun(Key, row)
         return key, row["digest"], cast(User, await self.user(key.tenant, key.user))
 
-    async def live_keys(self) -> list[tuple[Key, bytes, User]]:
-        rows = await self._connection.execute(select(keys).where(keys.c.revoked_at.is_(None)).order_by(keys.c.id))
-        active = {user.id: user for user in await self._all(User, select(users).where(users.c.disabled.is_(False)))}
-        return [
-            (noun(Key, row), row["digest"], active[row["user"]]) for row in rows.mappings() if row["user"] in active
-        ]
+    async def live_keys(
+        self, ids: Collection[str] | None = None, of_users: Collection[str] | None = None
+    ) -> list[tuple[Key, bytes, User]]:
+        query = select(keys).where(keys.c.revoked_at.is_(None)).order_by(keys.c.id)
+        if ids is not None or of_users is not None:
+            query = query.where(keys.c.id.in_(ids or ()) | keys.c.user.in_(of_users or ()))
+        rows = (await self._connection.execute(query)).mappings().all()
+        owners = select(users).where(users.c.disabled.is_(False))
+        if ids is not None or of_users is not None:
+            owners = owners.where(users.c.id.in_({row["user"] for row in rows}))
+        active = {user.id: user for user in await self._all(User, owners)}
+        return [(noun(Key, row), row["digest"], active[row["user"]]) for row in rows if row["user"] in active]

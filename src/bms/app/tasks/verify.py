@@ -14,6 +14,7 @@ import msgspec
 
 from bms.adapters.images.plan import image_plan
 from bms.adapters.runtimes.available import open_servable
+from bms.core.clock import SystemClock
 from bms.core.errors import InvalidArgument
 from bms.core.programs import ServableConfig, VerifyReport
 from bms.core.signature import Signature
@@ -52,7 +53,12 @@ def main(job: Job) -> dict[str, object]:
     job.progress(0.1, "loading")
     began = time.perf_counter_ns()
     servable = call_foreign(
-        "loading the model", lambda: load(lambda: open_servable(for_runtime(config)), warmup_runs=2, max_rows=ROWS)
+        "loading the model",
+        lambda: (
+            load(
+                lambda: open_servable(for_runtime(config)), warmup_runs=2, sizes=(1, ROWS), clock=SystemClock()
+            ).servable
+        ),
     )
     load_ns = time.perf_counter_ns() - began
     images = image_plan(config.preprocess, servable.signatures)

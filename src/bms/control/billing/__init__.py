@@ -1,1 +1,3 @@
-"""Usage: the books. Events come in exactly once; sums are derived. Reading order: nouns, ports, service, csv."""
+"""Usage: the books. Events come in exactly once; sums are derived. Reading order: nouns, blocks, ports, service,
+csv.
+"""

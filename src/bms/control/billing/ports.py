@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from bms.control.billing.blocks import UsageBlock
 from bms.control.billing.nouns import Dimension, UsageFilter, UsageSum
 from bms.core.pages import Page, PageRequest
 from bms.core.usage import UsageEvent
@@ -15,8 +16,8 @@ class UsageTx(Protocol):
         """The highest seq of `source` that is in the books, 0 for none; nobody else adds to it until the end."""
         ...
 
-    async def add_events(self, source: str, events: Sequence[UsageEvent]) -> None:
-        """Adds events that follow the high-water mark without gaps, and moves the mark."""
+    async def add(self, source: str, blocks: Sequence[UsageBlock], last: int) -> None:
+        """Adds the events that follow the high-water mark without gaps, and moves the mark to `last`, theirs."""
         ...
 
     async def sums(self, tenant: str, wanted: UsageFilter, by: Sequence[Dimension]) -> list[UsageSum]:

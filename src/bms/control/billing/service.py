@@ -3,12 +3,13 @@
 import logging
 from collections.abc import AsyncIterator, Sequence
 
+from bms.control.billing.blocks import pack
 from bms.control.billing.nouns import Dimension, UsageFilter, UsageSum
 from bms.control.billing.ports import UsageTx
 from bms.control.platform.transactions import Store
 from bms.core.errors import InvalidArgument
 from bms.core.pages import MAX_LIMIT, Page, PageRequest, decode_cursor
-from bms.core.usage import UsageEvent
+from bms.core.usage import UsageEvent, UsageRun
 
 log = logging.getLogger("bms.billing")
 
@@ -17,24 +18,21 @@ class UsageService:
     def __init__(self, store: Store[UsageTx]) -> None:
         self._store = store
 
-    async def ingest(self, source: str, events: Sequence[UsageEvent]) -> int:
+    async def ingest(self, source: str, runs: Sequence[UsageRun]) -> int:
         """The highest seq of `source` that is committed now: what may be acknowledged.
 
         Events that are in the books are passed over. What follows a gap is not taken: the shipper repeats from the
-        number acknowledged. Raises InvalidArgument for events of another source, or not in order of seq.
+        number acknowledged. Raises InvalidArgument for runs that are empty, or not in order of seq.
         """
-        _check(source, events)
+        _check(runs)
         async with self._store.write() as tx:
             high = await tx.high_water(source)
-            fresh: list[UsageEvent] = []
-            for event in events:
-                if event.seq == high + len(fresh) + 1:
-                    fresh.append(event)
+            fresh = _following(high, runs)
             if fresh:
-                await tx.add_events(source, fresh)
-        last = high + len(fresh)
-        if events and events[-1].seq > last:
-            log.warning("usage of %s has a gap: after seq %d came %d", source, last, events[-1].seq)
+                await tx.add(source, pack(source, fresh), fresh[-1].last)
+        last = fresh[-1].last if fresh else high
+        if runs and runs[-1].last > last:
+            log.warning("usage of %s has a gap: after seq %d came %d", source, last, runs[-1].last)
         return last
 
     async def sums(self, tenant: str, wanted: UsageFilter, by: Sequence[Dimension] = ()) -> list[UsageSum]:
@@ -56,11 +54,24 @@ class UsageService:
             after = decode_cursor(page.next)
 
 
-def _check(source: str, events: Sequence[UsageEvent]) -> None:
+def _check(runs: Sequence[UsageRun]) -> None:
     before = 0
-    for event in events:
-        if event.source != source:
-            raise InvalidArgument(f"a batch of {source!r} holds an event of {event.source!r}: ship them apart")
-        if event.seq <= before:
-            raise InvalidArgument(f"seq {event.seq} comes after {before}: ship events in order")
-        before = event.seq
+    for run in runs:
+        if not run.attempts:
+            raise InvalidArgument(f"the run from seq {run.first} is empty: ship events only")
+        if run.first <= before:
+            raise InvalidArgument(f"seq {run.first} comes after {before}: ship events in order")
+        before = run.last
+
+
+def _following(high: int, runs: Sequence[UsageRun]) -> list[UsageRun]:
+    """What of `runs`, which are in order, follows `high` without a gap."""
+    found: list[UsageRun] = []
+    for run in runs:
+        if run.last <= high:
+            continue
+        if run.first > high + 1:
+            break
+        found.append(UsageRun(high + 1, run.attempts[high + 1 - run.first :]))
+        high = run.last
+    return found

@@ -1,6 +1,7 @@
 """Deployments: what a tenant wants served under a name, and the loop that makes it so.
 
 Reading order: nouns; observation, settling, retries, routing, actions, plan, records (pure); ports, catalog, resolving,
-service, rollback, in_use, status, views (what people ask); launching, health, following, applying, reconciler, loop
-(what makes it so); signatures, entries, adoption, publisher (what gateways are told).
+service, rollback, in_use, status, views, repository (what people ask); launching, health, following, applying,
+changes, reading, attention, reconciler, loop (what makes it so); signatures, entries, adoption, publisher (what
+gateways are told).
 """

@@ -63,7 +63,7 @@ class Recorder:
             subject=self._deployment.name,
             actor="system",
             at=self._now,
-            details=dict(details),
+            details={"id": self._deployment.id, **details},
         )
 
 

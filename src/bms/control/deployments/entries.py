@@ -1,4 +1,4 @@
-"""What gateways are told: one entry per live key and per deployment, and the difference of two states."""
+"""What gateways are told: one entry per live key and per deployment."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -9,7 +9,7 @@ import msgspec
 from bms.control.deployments.nouns import Deployment, Replica, Route
 from bms.control.deployments.observation import Desired
 from bms.control.deployments.signatures import served
-from bms.control.models.nouns import Version
+from bms.control.models.nouns import Version, VersionFacts
 from bms.control.tenants.nouns import Key, User
 from bms.core.principal import Principal
 from bms.core.snapshot import DeploymentEntry, Entry, KeyEntry, ReplicaAddress, ServedVersion
@@ -20,12 +20,6 @@ Entries = Mapping[EntryKey, Entry]
 
 def key_of(entry: Entry) -> EntryKey:
     return ("key" if isinstance(entry, KeyEntry) else "deployment", entry.id)
-
-
-def difference(before: Entries, after: Entries) -> tuple[tuple[Entry, ...], tuple[EntryKey, ...]]:
-    """What to put and what to delete to get from one to the other."""
-    puts = tuple(entry for key, entry in after.items() if (old := before.get(key)) is not entry and old != entry)
-    return puts, tuple(key for key in before if key not in after)
 
 
 def key_entry(key: Key, digest: bytes, user: User, now: datetime) -> KeyEntry | None:
@@ -56,7 +50,7 @@ def deployment_entry(
     desired: Desired,
     route: Route,
     replicas: Sequence[Replica],
-    versions: Mapping[int, Version],
+    versions: Mapping[int, Version | VersionFacts],
 ) -> DeploymentEntry | None:
     """None for a deleted deployment. A version that lost its traffic is shown as long as it is loaded."""
     if deployment.deleted:
@@ -66,8 +60,14 @@ def deployment_entry(
         version = versions.get(number)
         if version is None:
             continue
-        one = _served(version, route, [replica for replica in replicas if replica.version == number])
-        one = msgspec.structs.replace(one, max_rows=deployment.spec.batching.max_rows)
+        one = _served(
+            version,
+            route,
+            [replica for replica in replicas if replica.version == number],
+            deployment.spec.batching.rows_together,
+        )
+        if desired.stopped:
+            one = msgspec.structs.replace(one, state="UNLOADING" if one.replicas else "END", error="")
         if one.replicas or number in desired.versions or number in route.versions:
             shown.append(one)
     return DeploymentEntry(
@@ -82,7 +82,7 @@ def deployment_entry(
     )
 
 
-def _served(version: Version, route: Route, replicas: Sequence[Replica]) -> ServedVersion:
+def _served(version: Version | VersionFacts, route: Route, replicas: Sequence[Replica], max_rows: int) -> ServedVersion:
     share = next((share for share in route.shares if share.version == version.number), None)
     ready = [replica for replica in replicas if replica.state == "ready"]
     starting = any(replica.state == "starting" for replica in replicas)
@@ -94,6 +94,7 @@ def _served(version: Version, route: Route, replicas: Sequence[Replica]) -> Serv
         replicas=tuple(ReplicaAddress(id=replica.id, address=replica.address) for replica in ready),
         platform=version.runtime,
         error=failed[-1].reason if failed and not ready else "",
+        max_rows=max_rows,
     )
     if share is None:
         return plain

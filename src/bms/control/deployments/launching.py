@@ -36,6 +36,7 @@ def workload_spec(
             preprocess=version.preprocess,
             threads=math.ceil(spec.resources.cpu),
             allow_pickle=version.allow_pickle,
+            share_weights=spec.share_weights and spec.replicas > 1,
         ),
         batching=spec.batching,
         drain_s=spec.drain_s,

@@ -5,6 +5,7 @@ from typing import Literal
 
 import msgspec
 
+from bms.control.deployments.batching import check_batching
 from bms.core.errors import InvalidArgument
 from bms.core.programs import Batching
 from bms.core.resources import Resources
@@ -40,11 +41,13 @@ class DeploymentSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     replicas: int = 1
     resources: Resources = Resources()
     batching: Batching = Batching()
+    share_weights: bool = True  # where there are several replicas: less memory, and runs of few rows take longer
     max_in_flight: int = 256
     timeout_s: float = 30.0
     drain_s: float = 10.0
     keep_previous_s: float = 30.0  # how long a version that lost its traffic stays loaded, for instant rollback
     start_timeout_s: float = 120.0
+    stopped: bool = False  # nothing is kept running; the name stays, and what it serves once it is started again
 
     def __post_init__(self) -> None:
         if not self.targets or sum(target.weight for target in self.targets) != 100:
@@ -53,8 +56,7 @@ class DeploymentSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             raise InvalidArgument(f"replicas is {self.replicas}, expected 1 to 1000")
         if not 1 <= self.max_in_flight <= 100_000:
             raise InvalidArgument(f"max_in_flight is {self.max_in_flight}, expected 1 to 100000 requests")
-        if not 1 <= self.batching.max_rows <= 65_536 or not 0 <= self.batching.max_wait_s <= 10:
-            raise InvalidArgument("batching is out of range: max_rows is 1 to 65536, max_wait_s 0 to 10 seconds")
+        check_batching(self.batching)
         for name, low, high in _SECONDS:
             if not low <= (value := getattr(self, name)) <= high:
                 raise InvalidArgument(f"{name} is {value}, expected {low} to {high} seconds")

@@ -30,9 +30,15 @@ class Desired(msgspec.Struct, frozen=True, kw_only=True):
     build: str
     problems: Mapping[int, str] = {}  # by version, why it may not be started
     deleted: bool = False
+    stopped: bool = False
     drain_s: float = 10.0
     keep_previous_s: float = 30.0
     start_timeout_s: float = 120.0
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anything is to run."""
+        return not (self.deleted or self.stopped)
 
     @property
     def versions(self) -> frozenset[int]:

@@ -53,7 +53,7 @@ def plan(desired: Desired, observed: Observed, now: datetime) -> list[Action]:
 
 def _kept_up(desired: Desired, moved: Route) -> frozenset[int]:
     """Versions whose replicas are replaced when they end."""
-    return frozenset() if desired.deleted else desired.versions | moved.versions
+    return desired.versions | moved.versions if desired.wanted else frozenset()
 
 
 def _version(
@@ -63,7 +63,8 @@ def _version(
         return _maintain(version, desired, observed, seen, now)
     if any(retired.version == version for retired in moved.retired):
         return []
-    return _let_go(seen.of(version, "starting", "ready"), "the deployment was deleted" if desired.deleted else "")
+    why = "the deployment was deleted" if desired.deleted else "the deployment was stopped" if desired.stopped else ""
+    return _let_go(seen.of(version, "starting", "ready"), why)
 
 
 def _maintain(version: int, desired: Desired, observed: Observed, seen: Settled, now: datetime) -> list[Action]:

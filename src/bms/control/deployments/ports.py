@@ -1,10 +1,10 @@
 """What deployments need: their rows, the models they serve, and the word of a model server."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Protocol
 
 from bms.control.deployments.nouns import Deployment, DeploymentRevision, Replica, Route
-from bms.control.models.nouns import Version
+from bms.control.models.nouns import Version, VersionFacts
 from bms.core.events import EventSink
 from bms.core.pages import Page, PageRequest
 from bms.core.programs import ServableStatus
@@ -31,8 +31,13 @@ class DeploymentsTx(EventSink, Protocol):
         """Live ones that serve this model."""
         ...
 
-    async def active(self) -> list[Deployment]:
-        """Of all tenants: every live one, and deleted ones that still have a route or a replica that has not ended."""
+    async def active_ids(self) -> list[str]:
+        """Of every active deployment, in order. Active, in all tenants, is every live one, and deleted ones that still
+        have a route or a replica that has not ended."""
+        ...
+
+    async def active(self, among: Collection[str] | None = None) -> list[Deployment]:
+        """Every active one by id, or those whose ids are `among` these."""
         ...
 
     async def add_deployment(self, deployment: Deployment) -> None: ...
@@ -44,8 +49,8 @@ class DeploymentsTx(EventSink, Protocol):
         """Newest first."""
         ...
 
-    async def latest_revisions(self) -> dict[str, DeploymentRevision]:
-        """The newest of every active deployment, by its id."""
+    async def latest_revisions(self, among: Collection[str] | None = None) -> dict[str, DeploymentRevision]:
+        """The newest of every active deployment, or of those `among` these, by its id."""
         ...
 
     async def previous_revision(self, deployment: str, versions: tuple[int, ...]) -> DeploymentRevision | None:
@@ -53,8 +58,8 @@ class DeploymentsTx(EventSink, Protocol):
         ...
 
     async def route(self, deployment: str) -> Route | None: ...
-    async def routes(self) -> dict[str, Route]:
-        """Of every active deployment, by its id."""
+    async def routes(self, among: Collection[str] | None = None) -> dict[str, Route]:
+        """Of every active deployment, or of those `among` these, by its id."""
         ...
 
     async def add_route(self, route: Route) -> None: ...
@@ -65,8 +70,12 @@ class DeploymentsTx(EventSink, Protocol):
         """In order of birth, ended ones as far as they are remembered."""
         ...
 
-    async def all_replicas(self) -> list[Replica]:
-        """Of all active deployments, in order of birth."""
+    async def all_replicas(self, among: Collection[str] | None = None) -> list[Replica]:
+        """Of all active deployments, or of those `among` these, in order of birth."""
+        ...
+
+    async def replicas_at_work(self, workloads: Collection[str]) -> list[Replica]:
+        """Those that have not ended, and those of these ids, in order of birth."""
         ...
 
     async def add_replica(self, replica: Replica) -> None: ...
@@ -93,6 +102,21 @@ class Catalog(Protocol):
 
     async def version(self, tenant: str, model: str, number: int) -> Version:
         """In any state, deleted ones too. Raises NotFound for one that never was."""
+        ...
+
+
+class Known(Protocol):
+    """`Catalog` as far as routing looks at it, as it was at one moment."""
+
+    async def aliases(self, tenant: str, model: str) -> dict[str, int]: ...
+    async def version(self, tenant: str, model: str, number: int) -> Version | VersionFacts: ...
+
+
+class BulkCatalog(Catalog, Protocol):
+    """A `Catalog` that can be asked about many models at once."""
+
+    async def known(self, models: Mapping[str, Collection[str]]) -> Known:
+        """Of these models, given as names by tenant, what holds now."""
         ...
 
 

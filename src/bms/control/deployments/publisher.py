@@ -1,34 +1,29 @@
-"""The snapshot as it should be, kept current by events, and a feed of updates for each connected gateway."""
+"""The snapshot as it should be, kept current by events, and a feed of updates for each connected gateway.
+
+Only what events speak of is read again: one change costs as much among ten thousand deployments as alone.
+"""
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
+from typing import Literal
 
 from bms.control.deployments.adoption import Adoption
-from bms.control.deployments.catalog import RememberingCatalog
-from bms.control.deployments.entries import (
-    Entries,
-    EntryKey,
-    deployment_entry,
-    difference,
-    key_entry,
-    key_of,
-    shown_versions,
-)
-from bms.control.deployments.ports import DeploymentsTx
-from bms.control.deployments.reading import read_active
+from bms.control.deployments.changes import Changes, changes_of
+from bms.control.deployments.entries import Entries, EntryKey, deployment_entry, key_entry, key_of, shown_versions
+from bms.control.deployments.ports import BulkCatalog, DeploymentsTx, Known
+from bms.control.deployments.reading import Rows, in_parts
 from bms.control.deployments.resolving import resolve
-from bms.control.models.nouns import Version
+from bms.control.models.nouns import Version, VersionFacts
 from bms.control.platform.transactions import EventLog, Store
 from bms.control.tenants.ports import TenantsTx
 from bms.core.clock import Clock
 from bms.core.errors import BmsError, NotFound
 from bms.core.snapshot import DeploymentEntry, Entry, SnapshotUpdate
+from bms.protocols.sharing import Sharing
 
 log = logging.getLogger("bms.publisher")
 COUNTER = "snapshot"
-_KEYS = ("key.", "user.", "tenant.")
-_DEPLOYMENTS = ("deployment.", "replica.", "alias.", "version.", "model.")
 _RETRY_S = 0.2
 _LOOK_S = 0.005  # how often it is looked whether all gateways were told
 
@@ -40,7 +35,7 @@ class Publisher:
         self,
         tenants: Store[TenantsTx],
         deployments: Store[DeploymentsTx],
-        catalog: RememberingCatalog,
+        catalog: BulkCatalog,
         events: EventLog,
         clock: Clock,
         pepper: bytes,
@@ -52,55 +47,100 @@ class Publisher:
         self._clock = clock
         self.pepper = pepper
         self.adoption = Adoption(clock.monotonic())
-        self._keys: Entries = {}
-        self._served: Entries = {}
-        self.entries: Entries = {}
+        self._sharing = Sharing()
+        self._entries: dict[EntryKey, Entry] = {}
+        self._addresses: dict[EntryKey, frozenset[str]] = {}  # of entries that have replicas
+        self._present: frozenset[str] = frozenset()
+        self._feeds: dict[int, Feed] = {}
         self.revision = 0
         self.seen = 0  # number of the last event that the snapshot takes account of
         self._news = asyncio.Event()
+        self._reading = asyncio.Lock()  # what was read first must not be published last
         self._connections = 0
+
+    @property
+    def entries(self) -> Entries:
+        return self._entries
 
     async def start(self) -> None:
         """Reads everything; must have returned before a gateway is let in."""
         async with self._deployments.write() as tx:
             self.revision = await tx.raise_counter(COUNTER) << 32
+        number = await self._events.last()  # before the state is read, so that nothing falls in between
         await self.refresh(keys=True, deployments=True)
+        self.seen = number
 
     async def run(self) -> None:
         """Keeps current for ever; a change is published as soon as its event is committed."""
-        number = await self._position()
-        keys = deployments = True
         while True:
             try:
-                await self.refresh(keys=keys, deployments=deployments)
-                self.seen = number
-                keys = deployments = False
-                await self._events.wait(number, 60.0)
-                for at, event in await self._events.since(number):
-                    number = at
-                    keys |= event.name.startswith(_KEYS)
-                    deployments |= event.name.startswith(_DEPLOYMENTS)
+                await self._events.wait(self.seen, 60.0)
+                while batch := await self._events.since(self.seen):
+                    async with self._reading:
+                        await self._take(changes_of(event for _, event in batch))
+                    self.seen = batch[-1][0]
             except BmsError as error:
                 log.warning("the snapshot can't be brought up to date now: %s", error.message)
                 await asyncio.sleep(_RETRY_S)
 
     async def refresh(self, *, keys: bool, deployments: bool) -> None:
         """Reads those parts anew and publishes what changed."""
+        async with self._reading:
+            await self._refresh(keys=keys, deployments=deployments)
+
+    async def _refresh(self, *, keys: bool, deployments: bool) -> None:
+        found: dict[EntryKey, Entry] = {}
+        kinds: set[Literal["key", "deployment"]] = set()
         if keys:
-            self._keys = await self._read_keys()
+            kinds.add("key")
+            found |= await self._read_keys()
         if deployments:
-            self._served = await self._read_deployments()
-        if not (keys or deployments):
-            return
-        entries = {**self._keys, **self._served}
-        puts, deletes = difference(self.entries, entries)
+            kinds.add("deployment")
+            async with self._deployments.read() as tx:
+                ids = await tx.active_ids()
+            found |= {key_of(entry): entry for entry in await self._read_deployments(ids)}
+        self._publish(found, [name for name in self._entries if name[0] in kinds and name not in found])
+
+    async def _take(self, changes: Changes) -> None:
+        """Reads again what may have changed, and publishes what did."""
+        found: dict[EntryKey, Entry] = {}
+        gone: list[EntryKey] = []
+        if changes.keys or changes.users:
+            found |= await self._read_keys(changes.keys, changes.users)
+            asked: list[EntryKey] = [("key", id) for id in changes.keys]
+            if changes.users:
+                asked += [key for key, entry in self._entries.items() if _of_user(entry, changes.users)]
+            gone += [key for key in asked if key not in found]
+        if changes.deployments or changes.models:
+            async with self._deployments.read() as tx:
+                ids = await changes.affected(tx)
+            found |= {key_of(entry): entry for entry in await self._read_deployments(ids)}
+            gone += [("deployment", id) for id in ids if ("deployment", id) not in found]
+        self._publish(found, gone)
+
+    def _publish(self, found: Mapping[EntryKey, Entry], gone: Iterable[EntryKey]) -> None:
+        """All at once, as far as it is news."""
+        puts = {key: entry for key, entry in found.items() if self._entries.get(key) != entry}
+        deletes = [key for key in gone if key in self._entries]
         if not puts and not deletes:
             return
-        self.entries = entries
+        self._entries |= puts
+        for key in deletes:
+            del self._entries[key]
+        self._note_addresses([*puts, *deletes])
         self.revision += 1
-        self.adoption.published(self.revision, _addresses(self._served), self._clock.monotonic())
+        self.adoption.published(self.revision, self._present, self._clock.monotonic())
+        for feed in self._feeds.values():
+            feed.changed(puts.keys(), deletes)
         news, self._news = self._news, asyncio.Event()
         news.set()
+
+    def _note_addresses(self, changed: Iterable[EntryKey]) -> None:
+        before = {key: ids for key in changed if (ids := self._addresses.pop(key, None)) is not None}
+        after = {key: ids for key in changed if (ids := _replicas(self._entries.get(key)))}
+        self._addresses |= after
+        if before != after:
+            self._present = frozenset().union(*self._addresses.values())
 
     async def told(self, timeout_s: float) -> bool:
         """Returns when every connected gateway routes by all that is committed now; False when the time is up.
@@ -119,13 +159,15 @@ class Publisher:
         """For one connection of a gateway; to be closed with it."""
         self._connections += 1
         self.adoption.connected(self._connections)
-        return Feed(self, self._connections)
+        feed = self._feeds[self._connections] = Feed(self, self._connections)
+        return feed
 
     def released(self, replicas: Collection[str]) -> frozenset[str]:
         """Those of `replicas` that no gateway connected to this process sends to any more."""
         return self.adoption.released(replicas, self._clock.monotonic())
 
     def gone(self, connection: int) -> None:
+        self._feeds.pop(connection, None)
         self.adoption.gone(connection, self._clock.monotonic())
 
     async def published(self, after: int) -> None:
@@ -133,45 +175,23 @@ class Publisher:
         while self.revision <= after:
             await self._news.wait()
 
-    async def _position(self) -> int:
-        """Taken before the state is read, so that nothing falls in between."""
-        while True:
-            try:
-                return await self._events.last()
-            except BmsError as error:
-                log.warning("the events can't be read now: %s", error.message)
-                await asyncio.sleep(_RETRY_S)
-
-    async def _read_keys(self) -> dict[EntryKey, Entry]:
+    async def _read_keys(
+        self, ids: Collection[str] | None = None, users: Collection[str] | None = None
+    ) -> dict[EntryKey, Entry]:
         async with self._tenants.read() as tx:
-            found = await tx.live_keys()
+            live = await tx.live_keys(ids, users)
         now = self._clock.now()
-        made = [key_entry(key, digest, user, now) for key, digest, user in found]
+        made = [key_entry(key, digest, user, now) for key, digest, user in live]
         return {key_of(entry): entry for entry in made if entry is not None}
 
-    async def _read_deployments(self) -> dict[EntryKey, Entry]:
-        async with self._deployments.read() as tx:
-            active = await read_active(tx)
-        await self._catalog.refresh()
-        entries: dict[EntryKey, Entry] = {}
-        for rows in active:
-            deployment, route = rows.deployment, rows.route
-            desired = await resolve(deployment, rows.revision, self._catalog)
-            versions = {
-                number: version
-                for number in shown_versions(desired, route)
-                if (version := await self._version(deployment.tenant, deployment.spec.model, number)) is not None
-            }
-            entry = deployment_entry(deployment, desired, route, rows.replicas, versions)
-            if entry is not None:
-                entries[key_of(entry)] = entry
+    async def _read_deployments(self, ids: list[str]) -> list[Entry]:
+        entries: list[Entry] = []
+        async for _, rows, known in in_parts(self._deployments, self._catalog, ids):
+            for each in rows:
+                entry = await _entry(each, known)
+                if entry is not None:
+                    entries.append(self._sharing.entry(entry))
         return entries
-
-    async def _version(self, tenant: str, model: str, number: int) -> Version | None:
-        try:
-            return await self._catalog.version(tenant, model, number)
-        except NotFound:
-            return None
 
 
 class Feed:
@@ -180,18 +200,27 @@ class Feed:
     def __init__(self, publisher: Publisher, connection: int) -> None:
         self._publisher = publisher
         self._connection = connection
-        self._sent: Entries | None = None
+        self._begun = False
+        self._changed: set[EntryKey] = set()  # since the last update
         self._revision = 0
 
     async def next(self) -> SnapshotUpdate:
         """The next update, as soon as there is one."""
-        await self._publisher.published(self._revision)
-        before, self._sent, self._revision = self._sent, self._publisher.entries, self._publisher.revision
-        if before is None:
-            everything = tuple(self._sent.values())
-            return SnapshotUpdate(revision=self._revision, full=True, puts=everything, pepper=self._publisher.pepper)
-        puts, deletes = difference(before, self._sent)
+        publisher = self._publisher
+        await publisher.published(self._revision)
+        self._revision, entries = publisher.revision, publisher.entries
+        changed, self._changed = self._changed, set()
+        if not self._begun:
+            self._begun = True
+            everything = tuple(entries.values())
+            return SnapshotUpdate(revision=self._revision, full=True, puts=everything, pepper=publisher.pepper)
+        puts = tuple(entries[key] for key in changed if key in entries)
+        deletes = tuple(key for key in changed if key not in entries)
         return SnapshotUpdate(revision=self._revision, full=False, puts=puts, deletes=deletes)
+
+    def changed(self, puts: Iterable[EntryKey], deletes: Iterable[EntryKey]) -> None:
+        """The gateway is to hear of these."""
+        self._changed.update(puts, deletes)
 
     def applied(self, revision: int) -> None:
         """The gateway routes by this revision now."""
@@ -201,11 +230,23 @@ class Feed:
         self._publisher.gone(self._connection)
 
 
-def _addresses(entries: Entries) -> frozenset[str]:
-    return frozenset(
-        replica.id
-        for entry in entries.values()
-        if isinstance(entry, DeploymentEntry)
-        for version in entry.versions
-        for replica in version.replicas
-    )
+async def _entry(rows: Rows, known: Known) -> DeploymentEntry | None:
+    deployment, route = rows.deployment, rows.route
+    desired = await resolve(deployment, rows.revision, known)
+    versions: dict[int, Version | VersionFacts] = {}
+    for number in shown_versions(desired, route):
+        try:
+            versions[number] = await known.version(deployment.tenant, deployment.spec.model, number)
+        except NotFound:
+            continue
+    return deployment_entry(deployment, desired, route, rows.replicas, versions)
+
+
+def _of_user(entry: Entry, users: Collection[str]) -> bool:
+    return not isinstance(entry, DeploymentEntry) and entry.user in users
+
+
+def _replicas(entry: Entry | None) -> frozenset[str]:
+    if not isinstance(entry, DeploymentEntry):
+        return frozenset()
+    return frozenset(replica.id for version in entry.versions for replica in version.replicas)

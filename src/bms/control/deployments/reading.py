@@ -1,9 +1,14 @@
-"""All active deployments as they are written down, read at one moment."""
+"""Active deployments as they are written down, some at a time: read at one moment, then what their models mean."""
+
+from collections.abc import AsyncIterator, Collection, Sequence
 
 import msgspec
 
 from bms.control.deployments.nouns import Deployment, DeploymentRevision, Replica, Route
-from bms.control.deployments.ports import DeploymentsTx
+from bms.control.deployments.ports import BulkCatalog, DeploymentsTx, Known
+from bms.control.platform.transactions import Store
+
+AT_ONCE = 50  # deployments: enough to make queries cheap, few enough that nobody else waits for long
 
 
 class Rows(msgspec.Struct, frozen=True, kw_only=True):
@@ -15,10 +20,12 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
     replicas: tuple[Replica, ...]
 
 
-async def read_active(tx: DeploymentsTx) -> list[Rows]:
-    deployments, revisions, routes = await tx.active(), await tx.latest_revisions(), await tx.routes()
+async def read_active(tx: DeploymentsTx, among: Collection[str]) -> list[Rows]:
+    """The active ones of these ids."""
+    deployments, revisions = await tx.active(among), await tx.latest_revisions(among)
+    routes = await tx.routes(among)
     replicas: dict[str, list[Replica]] = {}
-    for replica in await tx.all_replicas():
+    for replica in await tx.all_replicas(among):
         replicas.setdefault(replica.deployment, []).append(replica)
     return [
         Rows(
@@ -29,3 +36,20 @@ async def read_active(tx: DeploymentsTx) -> list[Rows]:
         )
         for deployment in deployments
     ]
+
+
+async def in_parts(
+    store: Store[DeploymentsTx], catalog: BulkCatalog, ids: Sequence[str]
+) -> AsyncIterator[tuple[Sequence[str], list[Rows], Known]]:
+    """A few of `ids` at a time, with their rows, if active, and what their models are known to be.
+
+    Models are read after the rows: an alias older than a row must not look like a move back.
+    """
+    for start in range(0, len(ids), AT_ONCE):
+        some = ids[start : start + AT_ONCE]
+        async with store.read() as tx:
+            rows = await read_active(tx, some)
+        models: dict[str, set[str]] = {}
+        for each in rows:
+            models.setdefault(each.deployment.tenant, set()).add(each.deployment.spec.model)
+        yield some, rows, await catalog.known(models)

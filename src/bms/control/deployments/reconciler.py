@@ -12,7 +12,7 @@ import msgspec
 
 from bms.control.deployments.actions import Action, EndWorkload, ForgetWorkload, Launch
 from bms.control.deployments.applying import Recorder
-from bms.control.deployments.catalog import RememberingCatalog
+from bms.control.deployments.attention import Attention
 from bms.control.deployments.following import follow
 from bms.control.deployments.health import Health
 from bms.control.deployments.launching import Launcher
@@ -20,13 +20,13 @@ from bms.control.deployments.loading import Loading
 from bms.control.deployments.nouns import Deployment, Replica
 from bms.control.deployments.observation import Observed
 from bms.control.deployments.plan import plan
-from bms.control.deployments.ports import DeploymentsTx, LastWords, no_words
-from bms.control.deployments.reading import Rows, read_active
-from bms.control.deployments.records import ENDED, forgettable
+from bms.control.deployments.ports import BulkCatalog, DeploymentsTx, Known, LastWords, no_words
+from bms.control.deployments.reading import Rows, in_parts
+from bms.control.deployments.records import ENDED, forgettable, rests
 from bms.control.deployments.resolving import resolve
 from bms.control.jobs.chores import Chores
 from bms.control.platform.clusters import Cluster
-from bms.control.platform.transactions import Leases, Store
+from bms.control.platform.transactions import EventLog, Leases, Store
 from bms.core.clock import Clock
 from bms.core.errors import Aborted, BmsError
 from bms.core.workload import WorkloadStatus
@@ -45,11 +45,12 @@ class Reconciler:
     def __init__(
         self,
         store: Store[DeploymentsTx],
-        catalog: RememberingCatalog,
+        catalog: BulkCatalog,
         cluster: Cluster,
         launcher: Launcher,
         health: Health,
         leases: Leases,
+        events: EventLog,
         clock: Clock,
         *,
         holder: str,
@@ -62,6 +63,7 @@ class Reconciler:
         self._launcher = launcher
         self.health = health
         self._leases = leases
+        self._attention = Attention(store, events, clock)
         self._clock = clock
         self._holder = holder
         self._released = released
@@ -78,22 +80,23 @@ class Reconciler:
         if token is None:
             return False
         workloads = await self._observe()  # before the rows are read: every process has its record first
+        await self._attention.listen(token)
         async with self._store.read() as tx:
-            rows = await read_active(tx)
-        await self._catalog.refresh()  # after the rows: an alias older than a row must not look like a move back
-        self.health.watch(_probed(rows, workloads))
-        replicas = [replica for each in rows for replica in each.replicas]
+            replicas = await tx.replicas_at_work(workloads or ())
+        self.health.watch(_probed(replicas, workloads))
         self._loading = Loading(replicas, workloads or {}, self._launching)
-        active = False
-        for each in rows:
-            try:
-                active |= await self._one(each, workloads, token)
-            except BmsError as error:
-                log.warning("deployment %s is left for the next round: %s", each.deployment.name, error.message)
-                self._token = None if isinstance(error, Aborted) else self._token
-                active = True
+        ids = self._attention.wanted({replica.deployment for replica in replicas})
+        active, known = self._attention.more, {replica.id for replica in replicas if replica.state not in ENDED}
+        async for some, rows, catalog in in_parts(self._store, self._catalog, ids):
+            if await self._lead() != token:
+                return True
+            for id in set(some) - {each.deployment.id for each in rows}:
+                self._attention.rest(id)
+            for each in rows:
+                known |= {replica.id for replica in each.replicas}
+                active |= await self._tried(each, catalog, workloads, token)
         if workloads is not None:
-            self._end_orphans({replica.id for replica in replicas}, workloads)
+            self._end_orphans(known, workloads)
         return active
 
     async def settled(self) -> None:
@@ -130,8 +133,16 @@ class Reconciler:
             return None
         return {id: status for id, status in seen.items() if status.kind == "model_server"}
 
-    async def _one(self, rows: Rows, workloads: Workloads | None, token: int) -> bool:
-        desired = await resolve(rows.deployment, rows.revision, self._catalog)
+    async def _tried(self, rows: Rows, catalog: Known, workloads: Workloads | None, token: int) -> bool:
+        try:
+            return await self._one(rows, catalog, workloads, token)
+        except BmsError as error:
+            log.warning("deployment %s is left for the next round: %s", rows.deployment.name, error.message)
+            self._token = None if isinstance(error, Aborted) else self._token
+            return True
+
+    async def _one(self, rows: Rows, catalog: Known, workloads: Workloads | None, token: int) -> bool:
+        desired = await resolve(rows.deployment, rows.revision, catalog)
         followed = follow(rows.deployment, rows.revision, desired, self._clock.now())
         if followed is not None:
             async with self._store.write() as tx:
@@ -148,6 +159,8 @@ class Reconciler:
                 await recorder.record(tx, actions)
         await self._forget(rows, workloads)
         self._act(rows, actions, token)
+        if not actions and rests(rows.route, rows.replicas):
+            self._attention.rest(rows.deployment.id)
         return bool(actions) or any(replica.state in ("starting", "draining") for replica in rows.replicas)
 
     async def _observed(self, rows: Rows, workloads: Workloads | None) -> Observed:
@@ -219,11 +232,10 @@ class Reconciler:
             self._launch_errors[replica.id] = error.message
 
 
-def _probed(rows: Sequence[Rows], workloads: Workloads | None) -> list[Replica]:
+def _probed(replicas: Sequence[Replica], workloads: Workloads | None) -> list[Replica]:
     return [
         replica
-        for each in rows
-        for replica in each.replicas
+        for replica in replicas
         if replica.state in ("starting", "ready")
         and (workloads is None or (replica.id in workloads and workloads[replica.id].state == "running"))
     ]

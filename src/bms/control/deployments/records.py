@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from bms.control.deployments.actions import Drain, MarkFailed, MarkReady, StartReplica, Stop
-from bms.control.deployments.nouns import Replica
+from bms.control.deployments.nouns import Replica, Route
 from bms.control.deployments.observation import Desired
 
 ReplicaAction = MarkReady | MarkFailed | Drain | Stop
@@ -48,3 +48,9 @@ def forgettable(replicas: Sequence[Replica], workloads: frozenset[str]) -> list[
     last = {(replica.version, replica.build): replica.id for replica in ended if replica.state == "failed"}
     spare = set(last.values()) if len(last) <= REMEMBERED else set(list(last.values())[-REMEMBERED:])
     return [replica.id for replica in ended[:-REMEMBERED] if replica.id not in workloads and replica.id not in spare]
+
+
+def rests(route: Route, replicas: Sequence[Replica]) -> bool:
+    """Whether time alone will change nothing, once there is nothing to do: no version waits to be let go, no replica
+    is on its way, and none failed that would be tried again."""
+    return not route.retired and all(replica.state in ("ready", "stopped") for replica in replicas)

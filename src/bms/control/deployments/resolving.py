@@ -2,20 +2,23 @@
 
 import msgspec
 
+from bms.control.deployments.batching import build_part
 from bms.control.deployments.nouns import Deployment, DeploymentRevision, DeploymentSpec
 from bms.control.deployments.observation import Desired, Wanted
-from bms.control.deployments.ports import Catalog
+from bms.control.deployments.ports import Catalog, Known
 from bms.core.digest import of_parts
 from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound
 
 
 def build_of(spec: DeploymentSpec) -> str:
     """Names all that a replica's process is started with, beside its version."""
-    parts = (spec.model, spec.resources, spec.batching, spec.drain_s)
+    parts = [spec.model, spec.resources, build_part(spec.batching), spec.drain_s]
+    if not spec.share_weights:
+        parts.append("weights of its own")
     return of_parts([msgspec.json.encode(parts).decode()]).removeprefix("sha256:")[:16]
 
 
-async def resolve(deployment: Deployment, revision: DeploymentRevision, catalog: Catalog) -> Desired:
+async def resolve(deployment: Deployment, revision: DeploymentRevision, catalog: Known) -> Desired:
     """What `deployment` means now. A model or version that is gone becomes a target's problem, not an error."""
     spec = deployment.spec
     problems: dict[int, str] = {}
@@ -44,6 +47,7 @@ async def resolve(deployment: Deployment, revision: DeploymentRevision, catalog:
         replicas=spec.replicas,
         build=build_of(spec),
         deleted=deployment.deleted,
+        stopped=spec.stopped,
         drain_s=spec.drain_s,
         keep_previous_s=spec.keep_previous_s,
         start_timeout_s=spec.start_timeout_s,
@@ -72,7 +76,7 @@ async def check_targets(tenant: str, spec: DeploymentSpec, catalog: Catalog) -> 
     return tuple(numbers)
 
 
-async def _problem(deployment: Deployment, number: int, catalog: Catalog) -> str:
+async def _problem(deployment: Deployment, number: int, catalog: Known) -> str:
     try:
         version = await catalog.version(deployment.tenant, deployment.spec.model, number)
     except NotFound as error:

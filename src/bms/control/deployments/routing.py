@@ -20,7 +20,7 @@ from bms.control.deployments.settling import Settled
 
 def route(desired: Desired, seen: Settled, previous: Route, now: datetime) -> Route:
     """The next route; equal to `previous` when nothing is to change."""
-    if desired.deleted:
+    if not desired.wanted:
         return _moved(desired, previous, {}, now)
     ready = {replica.version: len(seen.of(replica.version, "ready")) for replica in seen.replicas}
     weights = _wanted_weights(desired)
@@ -65,7 +65,7 @@ def _moved(desired: Desired, previous: Route, weights: Mapping[int, int], now: d
     lost = {retired.version: retired for retired in previous.retired if retired.version not in weights}
     lost |= {version: Retired(version=version, at=now) for version in sorted(previous.versions - set(weights))}
     kept = timedelta(seconds=desired.keep_previous_s)
-    retired = tuple(one for one in lost.values() if one.at + kept > now and not desired.deleted)
+    retired = tuple(one for one in lost.values() if one.at + kept > now and desired.wanted)
     traffic = [(share.version, share.weight) for share in shares]
     same = traffic == [(share.version, share.weight) for share in previous.shares]
     since = previous.since if same and previous.since is not None else now

@@ -63,6 +63,25 @@ class DeploymentService:
             cause = f"rolled back to revision {target.number}"
             return await self._change(tx, by, found, spec, versions, cause, revision)
 
+    async def stop(self, by: Principal, name: str, revision: int | None = None) -> Deployment:
+        """Its replicas drain and stop; the name and all settings stay. Stopping what is stopped changes nothing."""
+        async with self._store.write() as tx:
+            found = await self._found(tx, by.tenant, name)
+            now = await tx.revision(found.id, found.revision)
+            assert now is not None, "every revision is kept"
+            spec = msgspec.structs.replace(found.spec, stopped=True)
+            return await self._change(tx, by, found, spec, now.versions, "stopped", revision)
+
+    async def start(self, by: Principal, name: str, revision: int | None = None) -> Deployment:
+        """Serves again what was stopped. Raises NotFound or FailedPrecondition as `deploy` does."""
+        before = await self.get(by.tenant, name)
+        spec = msgspec.structs.replace(before.spec, stopped=False)
+        versions = await check_targets(by.tenant, spec, self._catalog)
+        async with self._store.write() as tx:
+            found = await self._found(tx, by.tenant, name)
+            _expect(found, before.revision if revision is None else revision)
+            return await self._change(tx, by, found, spec, versions, "started", revision)
+
     async def delete(self, by: Principal, name: str, revision: int | None = None) -> Deployment:
         """Ends it: gateways forget the name at once, replicas drain and stop."""
         async with self._store.write() as tx:

@@ -2,19 +2,19 @@
 
 import msgspec
 
-from bms.control.models.nouns import Version
+from bms.control.models.nouns import Version, VersionFacts
 from bms.core.signature import DEFAULT, Signature, TensorSpec
 
 IMAGE = "image"  # the signature that `Preprocess` adds in the model server
 
 
-def loaded(version: Version) -> dict[str, Signature]:
+def loaded(version: Version | VersionFacts) -> dict[str, Signature]:
     """What the runtime checks the model against; class names filled in."""
     found = version.signatures.items()
     return {name: _labelled(one, version.labels) for name, one in found if name != IMAGE or not version.preprocess}
 
 
-def served(version: Version) -> dict[str, Signature]:
+def served(version: Version | VersionFacts) -> dict[str, Signature]:
     """The same, with the one that takes encoded images where the version has preprocessing."""
     signatures = loaded(version)
     if version.preprocess is None:

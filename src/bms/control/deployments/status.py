@@ -11,7 +11,7 @@ from bms.control.deployments.observation import Desired
 from bms.control.deployments.retries import retry_at
 from bms.core.programs import ServableStatus
 
-DeploymentState = Literal["starting", "serving", "rolling", "degraded", "failing", "deleted"]
+DeploymentState = Literal["starting", "serving", "rolling", "degraded", "failing", "stopped", "deleted"]
 
 
 class ReplicaView(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +96,8 @@ def _judge(
 ) -> tuple[DeploymentState, str]:
     if desired.deleted:
         return "deleted", "deleted; its replicas finish what they are doing"
+    if desired.stopped:
+        return "stopped", "stopped; it keeps its name, and serves again once it is started"
     answering = [one for one in traffic if one.ready]
     waiting = _waiting(desired, route, replicas, now)
     if not answering:

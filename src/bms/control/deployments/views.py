@@ -35,6 +35,10 @@ class DeploymentViews:
         self._said = said
         self._told = told
 
+    async def told(self) -> bool:
+        """Whether every gateway routes by all that is committed; waits a moment for them."""
+        return await self._told()
+
     async def status(self, tenant: str, name: str) -> DeploymentStatus:
         """Raises NotFound."""
         async with self._store.read() as tx:

@@ -93,6 +93,19 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     revision: int = 1
 
 
+class VersionFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """As much of a version as routing it needs: a tenth of its size. Equal parts of many are one object."""
+
+    tenant: str
+    model: str
+    number: int
+    state: VersionState
+    runtime: str
+    signatures: dict[str, Signature] = {}
+    preprocess: Preprocess | None = None
+    labels: tuple[str, ...] = ()
+
+
 class Alias(msgspec.Struct, frozen=True, kw_only=True):
     """A movable name of one version: what TF Serving calls a label."""
 

@@ -1,10 +1,10 @@
 """What the models feature needs: its repository, archives opened safely, and who uses what."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import datetime
 from typing import Protocol
 
-from bms.control.models.nouns import Alias, Model, Version, VersionState
+from bms.control.models.nouns import Alias, Model, Version, VersionFacts, VersionState
 from bms.control.platform.trees import FileEntry
 from bms.core.events import EventSink
 from bms.core.pages import Page, PageRequest
@@ -80,6 +80,14 @@ class ModelsTx(EventSink, Protocol):
 
     async def all_aliases(self, tenant: str, model: str, number: int | None = None) -> list[Alias]:
         """By name; with `number`, those that point at that version."""
+        ...
+
+    async def facts(self, models: Mapping[str, Collection[str]]) -> list[VersionFacts]:
+        """Of every version of these models, given as names by tenant; deleted versions, too."""
+        ...
+
+    async def live_aliases(self, models: Mapping[str, Collection[str]]) -> list[Alias]:
+        """Of those of these models that are not deleted, given as names by tenant."""
         ...
 
     async def add_alias(self, alias: Alias) -> None: ...

@@ -1,5 +1,6 @@
 """What the tenants feature needs stored."""
 
+from collections.abc import Collection
 from typing import Protocol
 
 from bms.control.tenants.nouns import Key, Tenant, User
@@ -32,6 +33,9 @@ class TenantsTx(EventSink, Protocol):
         """By id alone: the one look-up that finds the tenant instead of being given it."""
         ...
 
-    async def live_keys(self) -> list[tuple[Key, bytes, User]]:
-        """Every key not revoked, of users not disabled, in all tenants: for the gateways' snapshot."""
+    async def live_keys(
+        self, ids: Collection[str] | None = None, of_users: Collection[str] | None = None
+    ) -> list[tuple[Key, bytes, User]]:
+        """Every key not revoked, of users not disabled, in all tenants: for the gateways' snapshot. Where either is
+        given, only keys of these ids, and of users of these ids."""
         ...

@@ -1,6 +1,8 @@
 """How a request is computed.
 
-Read in this order: runtime (the port), call, batcher (which calls run next), execution (running them), worker
-(the one thread they run in), service (all of it together), connection (frames to the service and back);
-preprocess and probe stand beside, metrics counts.
+Read in this order: runtime (the port), kinds and parcel (what waits and runs), policy (how many together, and when; it
+decides by times and rate), batcher (who runs next), execution (running them), worker (the model's thread) and shortness
+(when the loop's will do), dispatch (from the one to the other), ledger (answers), service (all of it together),
+connection (frames to the service and back); preparation with preprocess, streams and probe stand beside, metrics
+counts.
 """

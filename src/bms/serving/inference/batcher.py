@@ -1,133 +1,187 @@
-"""Which waiting calls run next, and which have waited too long: decisions only, no clock and no tasks of its own."""
+"""Which waiting parcels run next, and which have waited too long: decisions only, no clock and no tasks of its own."""
 
+from bisect import insort
 from collections import deque
-from collections.abc import Hashable
 
-from bms.core.programs import Batching
-from bms.serving.inference.call import Call
+from bms.serving.inference.kinds import Kind
+from bms.serving.inference.parcel import Batch, Parcel
+from bms.serving.inference.policy import Decision, Policy, Static, Waiting
+
+USUAL_LEVEL = 10  # what priority 0 stands for
+LOWEST_LEVEL = 100
+LEVEL_S = 0.25  # for so long may a parcel be overtaken by those that come later, per level
+_NEVER = float("inf")
 
 
 class _Group:
-    """Calls that may share a batch, oldest first. Its figures may run ahead of cancelled calls until they are swept."""
+    """Waiting parcels of one kind, in the order in which they leave; cancelled ones until they are swept.
 
-    __slots__ = ("calls", "due", "expires", "rows")
+    `oldest`, `patient` and `expires` are never later than the parcels' own; `rows` counts no cancelled ones.
+    """
 
-    def __init__(self) -> None:
-        self.calls: deque[Call] = deque()
+    __slots__ = ("at", "expires", "kind", "mixed", "oldest", "parcels", "patient", "rows")
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+        self.parcels: deque[Parcel] = deque()
         self.rows = 0
-        self.due = float("inf")
-        self.expires = float("inf")
+        self.mixed = False  # parcels did not come in the order in which they leave
+        self.at = 0.0  # when to decide again
+        self.oldest = self.patient = self.expires = _NEVER
 
 
 class Batcher:
     """The waiting room.
 
-    A call is held for company for at most `max_wait_s`, and for no more than half of what is left of its deadline.
-    Within a group calls run in order of arrival; among groups that are due, the one with the oldest call goes first.
-    A call of more than `max_rows` rows runs alone.
+    When parcels leave, and how many rows together, is up to `policy`; nobody is held for more than half of what is
+    left of its deadline. A parcel of more than the policy's `max_rows` rows runs alone.
+
+    Priority 1 is the highest; 0 is the usual level, which is 10. Parcels leave by their time of arrival plus 0.25 s
+    for every level: a higher level goes first, and nobody is overtaken for ever. Among groups that are due the one
+    whose first parcel would leave first goes first.
     """
 
-    def __init__(self, options: Batching) -> None:
-        self._max_rows = options.max_rows
-        self._max_wait = options.max_wait_s if options.max_rows > 1 else 0.0
-        self._groups: dict[Hashable, _Group] = {}
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._groups: dict[Kind, _Group] = {}
         self._waiting = 0
+        self.rows = 0  # of all that wait
 
     def __len__(self) -> int:
-        """Calls that wait and were not cancelled."""
+        """Parcels that wait and were not cancelled."""
         return self._waiting
 
-    def add(self, call: Call) -> None:
-        group = self._groups.get(call.group)
+    def add(self, parcel: Parcel) -> None:
+        kind = parcel.kind
+        group = self._groups.get(kind)
         if group is None:
-            group = self._groups[call.group] = _Group()
-        group.calls.append(call)
-        group.rows += call.rows
-        call.waiting = True
+            group = self._groups[kind] = _Group(kind)
+        rows = parcel.rows
+        parcel.waiting = True
         self._waiting += 1
-        self._note(group, call)
+        self.rows += rows
+        group.rows += rows
+        group.at = 0.0
+        kind.rate.add(rows)
+        level = parcel.priority or USUAL_LEVEL
+        order = parcel.order = parcel.arrived + LEVEL_S * (level if level < LOWEST_LEVEL else LOWEST_LEVEL)
+        if parcel.arrived < group.oldest:
+            group.oldest = parcel.arrived
+        deadline = parcel.deadline
+        if deadline is not None:
+            parcel.latest = deadline - kind.profile.times.least(rows)
+            if parcel.latest < group.expires:
+                group.expires = parcel.latest
+            patient = (parcel.arrived + deadline) / 2
+            if patient < group.patient:
+                group.patient = patient
+        parcels = group.parcels
+        if parcels and order < parcels[-1].order:
+            group.mixed = True
+            insort(parcels, parcel, key=_order)
+        else:
+            parcels.append(parcel)
 
-    def cancel(self, call: Call) -> None:
-        """Marks a call, and forgets it if it waits here."""
-        call.cancelled = True
-        if call.waiting:
-            call.waiting = False
-            self._waiting -= 1
+    def cancel(self, parcel: Parcel) -> None:
+        """Marks a parcel, and forgets it if it waits here."""
+        parcel.cancelled = True
+        if parcel.waiting:
+            self._out(self._groups[parcel.kind], parcel)
 
     def hurry(self) -> None:
         """From now on nobody is held for company: no more of it will come."""
-        self._max_wait = 0.0
+        self._policy = Static(self._policy.max_rows, 0.0)
         for group in self._groups.values():
-            group.due = float("-inf")
+            group.at = 0.0
 
-    def expire(self, now: float) -> list[Call]:
-        """Removes and returns the calls whose deadline has passed."""
-        expired: list[Call] = []
-        for key, group in list(self._groups.items()):
+    def expire(self, now: float) -> list[Parcel]:
+        """Removes and returns the parcels that can't be answered in time any more."""
+        expired: list[Parcel] = []
+        for group in list(self._groups.values()):
             if group.expires <= now:
-                late = [call for call in group.calls if call.deadline is not None and call.deadline <= now]
-                expired += [call for call in late if call.waiting]
-                kept = [call for call in group.calls if call.deadline is None or call.deadline > now]
-                self._refill(key, group, kept)
-        return self._out(expired)
+                late = [one for one in group.parcels if one.waiting and one.latest is not None and one.latest <= now]
+                for parcel in late:
+                    self._out(group, parcel)
+                expired += late
+                self._tidy(group)
+        return expired
 
-    def take(self, now: float) -> list[Call]:
-        """Removes and returns the next batch; empty when nothing is due. Call `expire` first."""
-        chosen: Hashable = None
-        oldest = float("inf")
-        for key, group in list(self._groups.items()):
-            calls = group.calls
-            while calls and calls[0].cancelled:
-                group.rows -= calls.popleft().rows
-            if not calls:
-                del self._groups[key]
-            elif (group.due <= now or group.rows >= self._max_rows) and calls[0].arrived < oldest:
-                chosen, oldest = key, calls[0].arrived
-        return self._cut(chosen) if oldest < float("inf") else []
+    def take(self, now: float) -> Batch | None:
+        """Removes and returns the next batch; None when nothing is due. Call `expire` first."""
+        chosen: _Group | None = None
+        decision: Decision | None = None
+        for group in list(self._groups.values()):
+            parcels = group.parcels
+            while parcels and not parcels[0].waiting:
+                parcels.popleft()
+            if not parcels:
+                del self._groups[group.kind]
+            elif group.at <= now and (chosen is None or parcels[0].order < chosen.parcels[0].order):
+                made = self._decided(group, now)
+                if made.rows:
+                    chosen, decision = group, made
+                else:
+                    group.at = made.at
+        return None if chosen is None or decision is None else self._cut(chosen, decision)
 
     def wakes_at(self) -> float | None:
         """When `take` or `expire` may next have something, if nothing else happens; None: never."""
-        at = min((min(group.due, group.expires) for group in self._groups.values()), default=float("inf"))
-        return None if at == float("inf") else at
+        at = min((min(group.at, group.expires) for group in self._groups.values()), default=_NEVER)
+        return None if at == _NEVER else at
 
     def expires_at(self) -> float | None:
         """When `expire` may next have something; None: never."""
-        at = min((group.expires for group in self._groups.values()), default=float("inf"))
-        return None if at == float("inf") else at
+        at = min((group.expires for group in self._groups.values()), default=_NEVER)
+        return None if at == _NEVER else at
 
-    def _cut(self, key: Hashable) -> list[Call]:
-        group = self._groups[key]
-        batch: list[Call] = []
+    def _decided(self, group: _Group, now: float) -> Decision:
+        kind = group.kind
+        if not kind.batched:
+            return Decision(1, now, "full")
+        waiting = Waiting(now, group.rows, group.oldest, group.patient, kind.rate)
+        return self._policy.decide(waiting, kind.profile.times, kind.experience)
+
+    def _cut(self, group: _Group, decision: Decision) -> Batch:
+        group.kind.experience.left(group.rows)
+        batch: list[Parcel] = []
         rows = 0
-        calls = group.calls
-        while calls and (not batch or calls[0].cancelled or rows + calls[0].rows <= self._max_rows):
-            call = calls.popleft()
-            if not call.cancelled:
-                batch.append(call)
-                rows += call.rows
-        self._refill(key, group, calls)
-        return self._out(batch)
+        parcels = group.parcels
+        single = not group.kind.batched
+        while parcels:
+            parcel = parcels[0]
+            if parcel.waiting:
+                if batch and (single or rows + parcel.rows > decision.rows):
+                    break
+                batch.append(parcel)
+                rows += parcel.rows
+                self._out(group, parcel)
+            parcels.popleft()
+        if not parcels:
+            del self._groups[group.kind]
+        elif group.mixed:
+            group.oldest = min(parcel.arrived for parcel in parcels)
+        else:
+            group.oldest = parcels[0].arrived
+        return Batch(batch, rows, decision.reason)
 
-    def _out(self, calls: list[Call]) -> list[Call]:
-        for call in calls:
-            call.waiting = False
-        self._waiting -= len(calls)
-        return calls
+    def _out(self, group: _Group, parcel: Parcel) -> None:
+        parcel.waiting = False
+        self._waiting -= 1
+        self.rows -= parcel.rows
+        group.rows -= parcel.rows
 
-    def _refill(self, key: Hashable, group: _Group, calls: list[Call] | deque[Call]) -> None:
-        if not calls:
-            del self._groups[key]
-            return
-        group.calls, group.rows = deque(calls), 0
-        group.due = group.expires = float("inf")
-        for call in calls:
-            if not call.cancelled:
-                group.rows += call.rows
-                self._note(group, call)
+    def _tidy(self, group: _Group) -> None:
+        """Sweeps a group, so that its figures are exact."""
+        group.parcels = deque(parcel for parcel in group.parcels if parcel.waiting)
+        group.oldest = group.patient = group.expires = _NEVER
+        if not group.parcels:
+            del self._groups[group.kind]
+        for parcel in group.parcels:
+            group.oldest = min(group.oldest, parcel.arrived)
+            if parcel.deadline is not None and parcel.latest is not None:
+                group.expires = min(group.expires, parcel.latest)
+                group.patient = min(group.patient, (parcel.arrived + parcel.deadline) / 2)
 
-    def _note(self, group: _Group, call: Call) -> None:
-        due = call.arrived + self._max_wait
-        if call.deadline is not None:
-            group.expires = min(group.expires, call.deadline)
-            due = min(due, call.arrived + (call.deadline - call.arrived) / 2)
-        group.due = min(group.due, due)
+
+def _order(parcel: Parcel) -> float:
+    return parcel.order

@@ -11,7 +11,7 @@ from bms.core.errors import InvalidArgument
 from bms.core.programs import ServableStatus
 from bms.core.tensor import Tensor
 from bms.protocols.frames import Frame, FrameReader, InferMeta, Kind, decode_infer, encode_plain
-from bms.serving.inference.call import Call
+from bms.serving.inference.parcel import Parcel
 from bms.serving.inference.service import ModelService
 
 MAX_UNREAD = 64 << 20  # bytes
@@ -35,7 +35,7 @@ class Connection(asyncio.Protocol):
         shared: memoryview | None = None,
     ) -> None:
         """`shared` is the memory in which the asker hands over large tensors, if it does."""
-        self.open: dict[int, Call] = {}
+        self.open: dict[int, Parcel] = {}
         self._service = service
         self._status = status
         self._connections = connections
@@ -55,8 +55,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         self._connections.discard(self)
-        for call in list(self.open.values()):
-            self._service.cancel(call)
+        for parcel in list(self.open.values()):
+            self._service.cancel(parcel)
         if not self.closed.done():
             self.closed.set_result(None)
 
@@ -103,9 +103,9 @@ class Connection(asyncio.Protocol):
                 raise InvalidArgument(f"request id {frame.id} is in flight already")
             self._service.infer(self, frame.id, meta, tensors)
         elif frame.kind == Kind.CANCEL:
-            call = self.open.get(frame.id)
-            if call is not None:
-                self._service.cancel(call)
+            parcel = self.open.get(frame.id)
+            if parcel is not None:
+                self._service.cancel(parcel)
         elif frame.kind == Kind.STATUS:
             self.send(encode_plain(Kind.STATUS_ANSWER, frame.id, _encode_status(self._status())))
         elif frame.kind == Kind.SHARED:
@@ -122,4 +122,15 @@ def _decoded(frame: Frame, shared: memoryview | None) -> tuple[InferMeta, list[T
         raise InvalidArgument(f"an INFER frame contradicts itself: {error}") from error
     if not 0 <= meta.timeout_us < 1 << 53:
         raise InvalidArgument(f"timeout_us is {meta.timeout_us}, expected 0 (none) or a number of microseconds")
+    if meta.priority < 0:
+        raise InvalidArgument(f"priority is {meta.priority}, expected 0 (the usual one) or a level from 1")
+    if meta.rows:
+        _check_parts(meta.rows, tensors)
     return meta, tensors
+
+
+def _check_parts(parts: tuple[int, ...], tensors: list[Tensor]) -> None:
+    rows = sum(parts)
+    if min(parts) < 1 or any(tensor.array.shape[:1] != (rows,) for tensor in tensors):
+        shapes = ", ".join(f"{tensor.name!r} {list(tensor.array.shape)}" for tensor in tensors)
+        raise InvalidArgument(f"the calls of a parcel have {list(parts[:20])} rows, which is not what {shapes} hold")

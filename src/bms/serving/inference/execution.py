@@ -1,4 +1,4 @@
-"""Running a batch: rows of several calls become one run, and its answer is cut up again."""
+"""Running a batch: rows of several parcels become one run, and its answer is cut up again."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -7,77 +7,165 @@ import numpy as np
 
 from bms.core.errors import BmsError, Internal
 from bms.core.tensor import Array
-from bms.serving.inference.call import Call
 from bms.serving.inference.foreign import call_foreign
+from bms.serving.inference.parcel import Parcel
 from bms.serving.lifecycle.servable import Servable
 
 
-class Outcome(NamedTuple):
-    """What became of one call: outputs or an error, and its share of the run in nanoseconds."""
+class Run(NamedTuple):
+    """One run of the servable: how many rows and how many more to fill it up, how long in nanoseconds, and whether it
+    gave an answer."""
+
+    rows: int
+    padded: int
+    compute_ns: int
+    well: bool
+
+
+class Result(NamedTuple):
+    """What became of one call that ran by itself, and how long it took in nanoseconds."""
 
     outputs: dict[str, Array]
     error: BmsError | None
-    queue_ns: int
     compute_ns: int
 
 
-class Run(NamedTuple):
-    """One run of the servable, for counting: how many rows, how long in nanoseconds."""
+class Executed(NamedTuple):
+    """What became of a batch: the outputs of all its rows, or where no run gave them, `alone`.
 
+    `alone` has for each parcel what became of it: one Executed of this parcel, or the results of its calls. `began` is
+    when the run began, in monotonic seconds; `rows` and `compute_ns` are those of all parcels.
+    """
+
+    outputs: dict[str, Array]
+    began: float
     rows: int
     compute_ns: int
+    runs: Sequence[Run]
+    alone: Sequence["Executed | Sequence[Result]"] | None = None
 
 
 def execute(
-    servable: Servable, batch: Sequence[Call], monotonic: Callable[[], float]
-) -> tuple[list[Outcome], list[Run]]:
-    """Outcomes in the order of `batch`, whose calls are of one group.
+    servable: Servable, batch: Sequence[Parcel], monotonic: Callable[[], float], sizes: tuple[int, ...] = ()
+) -> Executed:
+    """Runs `batch`, whose parcels are of one kind, with one of `sizes` rows at a time (empty: any number).
 
-    Where a run of several calls fails, each is run alone, so that only the one at fault fails.
+    Where a run of several parcels fails, each is run alone, and where that fails, each of its calls, so that only the
+    call at fault fails; unless all are cancelled.
     """
     began = monotonic()
-    queued = [int((began - call.arrived) * 1e9) for call in batch]
+    first = batch[0]
+    rows = first.rows if len(batch) == 1 else sum([parcel.rows for parcel in batch])
+    runs: list[Run] = []
     try:
-        inputs = _joined(batch)
-        outputs = call_foreign(
-            "running the model", lambda: servable.infer(batch[0].signature, inputs, batch[0].outputs)
-        )
-        rows = sum(call.rows for call in batch)
-        cuts = _cut(outputs, batch, rows)
+        outputs = _run(servable, first, _joined(batch), rows, runs, monotonic, sizes)
+        if len(batch) > 1 or len(first.parts) > 1:
+            _check_rows(outputs, rows)
     except BmsError as error:
+        if all(parcel.cancelled for parcel in batch):  # it may have been stopped for that; nobody asks what became
+            return Executed({}, began, rows, 0, runs, [()] * len(batch))
         if len(batch) > 1:
-            alone = [execute(servable, [call], monotonic) for call in batch]
-            return [outcomes[0] for outcomes, _ in alone], [run for _, runs in alone for run in runs]
-        cuts, rows = [error], batch[0].rows
-    took = int((monotonic() - began) * 1e9)
-    outcomes = [
-        Outcome({}, cut, waited, took * call.rows // rows)
-        if isinstance(cut, BmsError)
-        else Outcome(cut, None, waited, took * call.rows // rows)
-        for call, cut, waited in zip(batch, cuts, queued, strict=True)
-    ]
-    return outcomes, [Run(rows, took)]
+            parts = [execute(servable, [parcel], monotonic, sizes) for parcel in batch]
+            return Executed({}, began, rows, 0, [run for part in parts for run in part.runs], parts)
+        return _call_by_call(servable, first, error, began, runs, monotonic, sizes)
+    return Executed(outputs, began, rows, sum([run.compute_ns for run in runs]), runs)
 
 
-def _joined(batch: Sequence[Call]) -> dict[str, Array]:
-    if len(batch) > 1:
-        return {name: np.concatenate([call.inputs[name] for call in batch]) for name in batch[0].inputs}
-    # Arrays cut out of a received frame may start at any byte; native kernels expect aligned ones.
-    return {name: array if array.flags.aligned else array.copy() for name, array in batch[0].inputs.items()}
+def _call_by_call(
+    servable: Servable,
+    parcel: Parcel,
+    error: BmsError,
+    began: float,
+    runs: list[Run],
+    monotonic: Callable[[], float],
+    sizes: tuple[int, ...],
+) -> Executed:
+    """`error` is that of the parcel as a whole."""
+    results: list[Result] = []
+    if len(parcel.parts) == 1:
+        results.append(Result({}, error, sum([run.compute_ns for run in runs])))
+        return Executed({}, began, parcel.rows, 0, runs, [results])
+    runs = []
+    at = 0
+    for rows in parcel.parts:
+        inputs = {name: array[at : at + rows] for name, array in parcel.inputs.items()}
+        made: list[Run] = []
+        at += rows
+        try:
+            outputs = _run(servable, parcel, _aligned(inputs), rows, made, monotonic, sizes)
+        except BmsError as raised:
+            results.append(Result({}, raised, sum([run.compute_ns for run in made])))
+        else:
+            results.append(Result(outputs, None, sum([run.compute_ns for run in made])))
+        runs += made
+    return Executed({}, began, parcel.rows, 0, runs, [results])
 
 
-def _cut(outputs: dict[str, Array], batch: Sequence[Call], rows: int) -> Sequence[dict[str, Array] | BmsError]:
+def _run(
+    servable: Servable,
+    like: Parcel,
+    inputs: dict[str, Array],
+    rows: int,
+    runs: list[Run],
+    monotonic: Callable[[], float],
+    sizes: tuple[int, ...],
+) -> dict[str, Array]:
+    """The outputs of all rows; what was run is added to `runs`. Raises BmsError."""
+    if not sizes or not like.kind.batched:
+        return _timed(servable, like, inputs, rows, 0, runs, monotonic)
+    answers = []
+    for at in range(0, rows, sizes[-1]):
+        count = min(sizes[-1], rows - at)
+        padding = next(size for size in sizes if size >= count) - count
+        filled = {name: _filled_up(array[at : at + count], padding) for name, array in inputs.items()}
+        outputs = _timed(servable, like, filled, count, padding, runs, monotonic)
+        if padding:
+            _check_rows(outputs, count + padding)
+            outputs = {name: array[:count] for name, array in outputs.items()}
+        answers.append(outputs)
+    if len(answers) == 1:
+        return answers[0]
+    return {name: np.concatenate([outputs[name] for outputs in answers]) for name in answers[0]}
+
+
+def _timed(
+    servable: Servable,
+    like: Parcel,
+    inputs: dict[str, Array],
+    rows: int,
+    padding: int,
+    runs: list[Run],
+    monotonic: Callable[[], float],
+) -> dict[str, Array]:
+    began = monotonic()
+    well = False
+    try:
+        outputs = call_foreign("running the model", servable.infer, like.kind.target, inputs, like.kind.outputs)
+        well = True
+    finally:
+        runs.append(Run(rows, padding, int((monotonic() - began) * 1e9), well))
+    return outputs
+
+
+def _joined(batch: Sequence[Parcel]) -> dict[str, Array]:
     if len(batch) == 1:
-        return [outputs]
+        return _aligned(batch[0].inputs)
+    return {name: np.concatenate([parcel.inputs[name] for parcel in batch]) for name in batch[0].inputs}
+
+
+def _aligned(inputs: dict[str, Array]) -> dict[str, Array]:
+    # Arrays cut out of a received frame may start at any byte; native kernels expect aligned ones.
+    return {name: array if array.flags.aligned else array.copy() for name, array in inputs.items()}
+
+
+def _filled_up(array: Array, padding: int) -> Array:
+    """`array` and its last row so many times more: content that the model is known to take."""
+    return np.concatenate([array, np.repeat(array[-1:], padding, axis=0)]) if padding else array
+
+
+def _check_rows(outputs: dict[str, Array], rows: int) -> None:
     for name, array in outputs.items():
         if array.shape[:1] != (rows,):
             raise Internal(
                 f"output {name!r} has shape {list(array.shape)} for {rows} rows: expected one answer per row"
             )
-    cuts: list[dict[str, Array]] = []
-    at = 0
-    for call in batch:
-        end = at + call.rows
-        cuts.append({name: array[at:end] for name, array in outputs.items()})
-        at = end
-    return cuts

@@ -2,19 +2,20 @@
 
 import logging
 from collections.abc import Callable
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 from bms.core.errors import BmsError, Internal, ResourceExhausted
 
 T = TypeVar("T")
+P = ParamSpec("P")
 _log = logging.getLogger(__name__)
 
 
-def call_foreign(doing: str, function: Callable[[], T]) -> T:
+def call_foreign(doing: str, function: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
     """What `function` returns. Raises its BmsErrors as they are, ResourceExhausted when memory ran out, and
     Internal naming the class of anything else; `doing` says what failed, e.g. "running the model"."""
     try:
-        return function()
+        return function(*args, **named)
     except BmsError:
         raise
     except MemoryError as error:

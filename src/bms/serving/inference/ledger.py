@@ -6,57 +6,64 @@ from collections.abc import Sequence
 from bms.core.errors import BmsError, Unavailable
 from bms.core.tensor import Array, Tensor
 from bms.protocols.frames import encode_answer, encode_error
-from bms.serving.inference.call import Asker, Call
-from bms.serving.inference.execution import Outcome
+from bms.serving.inference.execution import Executed, Result
 from bms.serving.inference.metrics import Metrics
+from bms.serving.inference.parcel import Asker, Parcel
 
 
 class Ledger:
-    """Opens and ends calls, writes what their askers are told, and counts."""
+    """Opens and ends parcels, writes what their askers are told, and counts their calls."""
 
     def __init__(self, metrics: Metrics) -> None:
         self.metrics = metrics
-        self.in_flight = 0
+        self.in_flight = 0  # calls
         self._idle: list[asyncio.Future[None]] = []
 
-    def open(self, call: Call) -> None:
-        call.asker.open[call.id] = call
-        self.in_flight += 1
+    def open(self, parcel: Parcel) -> None:
+        parcel.asker.open[parcel.id] = parcel
+        self.in_flight += len(parcel.parts)
 
-    def answer(self, calls: Sequence[Call], outcomes: Sequence[Outcome]) -> None:
-        """Ends the calls of a batch; what one asker is told goes out in one write."""
+    def answer(self, parcels: Sequence[Parcel], done: Executed) -> None:
+        """Ends the parcels of a batch; what one asker is told goes out in one write."""
         writes: dict[Asker, list[bytes | memoryview]] = {}
-        for call, outcome in zip(calls, outcomes, strict=True):
-            if call.cancelled:
-                continue
-            parts = writes.setdefault(call.asker, [])
-            if outcome.error is not None:
-                parts.append(error_frame(call.id, outcome.error))
-                self.metrics.failed(outcome.error.code)
-            else:
-                parts += encode_answer(
-                    call.id, _tensors(outcome.outputs), queue_ns=outcome.queue_ns, compute_ns=outcome.compute_ns
-                )
-                self.metrics.answered(call.rows, outcome.queue_ns)
-            self._end(call)
+        if done.alone is None:
+            self._answer_rows(parcels, done, writes)
+        else:
+            for parcel, became in zip(parcels, done.alone, strict=True):
+                if isinstance(became, Executed):
+                    self._answer_alone(parcel, became, writes)
+                elif not parcel.cancelled:
+                    self._answer_calls(parcel, became, done.began, writes.setdefault(parcel.asker, []))
         for asker, parts in writes.items():
             asker.send(b"".join(parts))
 
-    def part(self, call: Call, outputs: dict[str, Array], queue_ns: int, compute_ns: int) -> None:
+    def part(self, parcel: Parcel, outputs: dict[str, Array], queue_ns: int, compute_ns: int) -> None:
         """One answer of a stream; the call goes on."""
-        frame = encode_answer(call.id, _tensors(outputs), queue_ns=queue_ns, compute_ns=compute_ns, final=False)
-        call.asker.send(b"".join(frame))
+        tensors = [Tensor(name, array) for name, array in outputs.items()]
+        frame = encode_answer(parcel.id, tensors, queue_ns=queue_ns, compute_ns=compute_ns, final=False)
+        parcel.asker.send(b"".join(frame))
 
-    def fail(self, call: Call, error: BmsError) -> None:
-        if not call.cancelled:
-            self.metrics.failed(error.code)
-            self._end(call)
-            call.asker.send(error_frame(call.id, error))
+    def fail(self, parcel: Parcel, error: BmsError) -> None:
+        """Ends all its calls with one error."""
+        if parcel.cancelled:
+            return
+        self.metrics.failed(error.code, len(parcel.parts))
+        if parcel.numbers is None:
+            parcel.asker.send(error_frame(parcel.id, error))
+        else:
+            parcel.asker.send(b"".join(error_frame(parcel.id, error, number, 1) for number in parcel.numbers))
+        self._end(parcel)
 
-    def cancel(self, call: Call) -> None:
-        """Ends a call whose asker does not wait any more; `call.cancelled` is set by now or right after."""
-        self.metrics.failed("CANCELLED")
-        self._end(call)
+    def fail_call(self, parcel: Parcel, number: int, error: BmsError) -> None:
+        """Ends one of several calls of a parcel; whoever calls this takes it out of the parcel right after."""
+        self.metrics.failed(error.code)
+        self.in_flight -= 1
+        parcel.asker.send(error_frame(parcel.id, error, number, 1))
+
+    def cancel(self, parcel: Parcel) -> None:
+        """Ends a parcel whose asker does not wait any more; `parcel.cancelled` is set by now or right after."""
+        self.metrics.failed("CANCELLED", len(parcel.parts))
+        self._end(parcel)
 
     async def idle(self) -> None:
         """Returns when no call is in flight."""
@@ -65,9 +72,70 @@ class Ledger:
             self._idle.append(waiter)
             await waiter
 
-    def _end(self, call: Call) -> None:
-        del call.asker.open[call.id]
-        self.in_flight -= 1
+    def _answer_rows(
+        self, parcels: Sequence[Parcel], done: Executed, writes: dict[Asker, list[bytes | memoryview]]
+    ) -> None:
+        """Each parcel's rows of one batch's outputs."""
+        began, metrics, single = done.began, self.metrics, len(parcels) == 1
+        outputs = list(done.outputs.items())
+        at = 0
+        for parcel in parcels:
+            rows = parcel.rows
+            end = at + rows
+            if not parcel.cancelled:
+                asker = parcel.asker
+                parts = writes.get(asker)
+                if parts is None:
+                    parts = writes[asker] = []
+                queue_ns = int((began - parcel.arrived) * 1e9)
+                compute_ns = done.compute_ns * rows // done.rows
+                if parcel.numbers is not None:
+                    self._answer_calls(parcel, _cut(parcel, done.outputs, at, compute_ns), began, parts)
+                else:
+                    tensors = [Tensor(name, array if single else array[at:end]) for name, array in outputs]
+                    parts += encode_answer(
+                        parcel.id, tensors, queue_ns=queue_ns, compute_ns=compute_ns, batch=done.rows
+                    )
+                    metrics.answered(rows, queue_ns, len(parcel.parts))
+                    self._end(parcel)
+            at = end
+
+    def _answer_alone(self, parcel: Parcel, became: Executed, writes: dict[Asker, list[bytes | memoryview]]) -> None:
+        if became.alone is None:
+            self._answer_rows([parcel], became, writes)
+        elif not parcel.cancelled:
+            for results in became.alone:
+                if not isinstance(results, Executed):  # a parcel alone is never several
+                    self._answer_calls(parcel, results, became.began, writes.setdefault(parcel.asker, []))
+
+    def _answer_calls(
+        self, parcel: Parcel, results: Sequence[Result], began: float, parts: list[bytes | memoryview]
+    ) -> None:
+        """One frame for each call, since not all of the frame's calls have the same fate."""
+        queue_ns = int((began - parcel.arrived) * 1e9)
+        numbers = parcel.numbers or range(len(parcel.parts))
+        whole = parcel.numbers is None and len(parcel.parts) == 1
+        for number, rows, result in zip(numbers, parcel.parts, results, strict=True):
+            first, count = (0, 0) if whole else (number, 1)
+            if result.error is not None:
+                parts.append(error_frame(parcel.id, result.error, first, count))
+                self.metrics.failed(result.error.code)
+                continue
+            parts += encode_answer(
+                parcel.id,
+                [Tensor(name, array) for name, array in result.outputs.items()],
+                queue_ns=queue_ns,
+                compute_ns=result.compute_ns,
+                first=first,
+                count=count,
+                batch=rows,
+            )
+            self.metrics.answered(rows, queue_ns)
+        self._end(parcel)
+
+    def _end(self, parcel: Parcel) -> None:
+        del parcel.asker.open[parcel.id]
+        self.in_flight -= len(parcel.parts)
         if not self.in_flight:
             for waiter in self._idle:
                 if not waiter.done():
@@ -75,10 +143,16 @@ class Ledger:
             self._idle.clear()
 
 
-def error_frame(id: int, error: BmsError) -> bytes:
+def error_frame(id: int, error: BmsError, first: int = 0, count: int = 0) -> bytes:
     """An ERROR frame; `retry` where it is this replica, not the request, that can't."""
-    return encode_error(id, error.code, error.message, retry=isinstance(error, Unavailable))
+    return encode_error(id, error.code, error.message, retry=isinstance(error, Unavailable), first=first, count=count)
 
 
-def _tensors(outputs: dict[str, Array]) -> list[Tensor]:
-    return [Tensor(name, array) for name, array in outputs.items()]
+def _cut(parcel: Parcel, outputs: dict[str, Array], at: int, compute_ns: int) -> list[Result]:
+    """What each call of a parcel got, whose rows begin at `at`."""
+    results: list[Result] = []
+    for rows in parcel.parts:
+        cut = {name: array[at : at + rows] for name, array in outputs.items()}
+        results.append(Result(cut, None, compute_ns * rows // parcel.rows))
+        at += rows
+    return results

@@ -19,9 +19,9 @@ class Histogram:
         self._counts = [0] * (len(bounds) + 1)
         self.total = 0.0
 
-    def observe(self, value: float) -> None:
-        self._counts[bisect_left(self._bounds, value)] += 1
-        self.total += value
+    def observe(self, value: float, times: int = 1) -> None:
+        self._counts[bisect_left(self._bounds, value)] += times
+        self.total += value * times
 
     @property
     def count(self) -> int:
@@ -45,25 +45,31 @@ class Metrics:
         self.rows = 0
         self.batches = 0
         self.compute_ns = 0
+        self.padded_rows = 0
+        self.left: dict[str, int] = dict.fromkeys(("full", "timer", "idle", "deadline"), 0)
+        self.in_loop = 0
         self.errors: dict[str, int] = {}
         self.queue_seconds = Histogram(_SECONDS)
         self.compute_seconds = Histogram(_SECONDS)
         self.batch_rows = Histogram(_ROWS)
 
-    def answered(self, rows: int, queue_ns: int) -> None:
-        self.requests += 1
+    def answered(self, rows: int, queue_ns: int, calls: int = 1) -> None:
+        """`calls` of one parcel, which have `rows` rows together."""
+        self.requests += calls
         self.rows += rows
-        self.queue_seconds.observe(queue_ns / 1e9)
+        self.queue_seconds.observe(queue_ns / 1e9, calls)
 
-    def ran(self, rows: int, compute_ns: int) -> None:
+    def ran(self, rows: int, compute_ns: int, padded: int = 0) -> None:
+        """One run of `rows` rows of requests and `padded` more."""
         self.batches += 1
         self.compute_ns += compute_ns
+        self.padded_rows += padded
         self.compute_seconds.observe(compute_ns / 1e9)
         self.batch_rows.observe(rows)
 
-    def failed(self, code: str) -> None:
-        self.requests += 1
-        self.errors[code] = self.errors.get(code, 0) + 1
+    def failed(self, code: str, calls: int = 1) -> None:
+        self.requests += calls
+        self.errors[code] = self.errors.get(code, 0) + calls
 
     def text(self, *, replica: str, model: str, version: int, in_flight: int, memory: int) -> str:
         """The exposition of all of it, every series labelled with whose it is."""
@@ -72,6 +78,8 @@ class Metrics:
         for name, kind, about, value in (
             ("requests_total", "counter", "Requests ended, errors included.", self.requests),
             ("rows_total", "counter", "Rows answered.", self.rows),
+            ("padded_rows_total", "counter", "Rows added to fill a run up to an allowed size.", self.padded_rows),
+            ("loop_batches_total", "counter", "Batches short enough to run in the loop's thread.", self.in_loop),
             ("in_flight", "gauge", "Requests accepted and not yet ended.", in_flight),
             ("resident_bytes", "gauge", "Resident memory of the process.", memory),
         ):
@@ -80,6 +88,11 @@ class Metrics:
         lines += [
             f'bms_model_server_errors_total{{{labels},code="{code}"}} {count}'
             for code, count in sorted(self.errors.items())
+        ]
+        lines += _head("batches_total", "counter", "Batches, by why they were not held for more rows.")
+        lines += [
+            f'bms_model_server_batches_total{{{labels},reason="{reason}"}} {count}'
+            for reason, count in self.left.items()
         ]
         for name, about, histogram in (
             ("queue_seconds", "Time a request waited before its run began.", self.queue_seconds),

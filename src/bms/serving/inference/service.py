@@ -1,38 +1,29 @@
 """The model server's heart: calls come in, are checked, wait for company, run in the worker, and are answered."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Sequence
 from concurrent.futures import Executor
-from typing import NamedTuple
 
 from bms.core.clock import Clock
-from bms.core.errors import BmsError, NotFound, Unavailable
+from bms.core.errors import BmsError, Unavailable
 from bms.core.programs import Batching
-from bms.core.signature import DEFAULT, Signature, check_inputs
-from bms.core.tensor import Array, Tensor
+from bms.core.tensor import Tensor
 from bms.protocols.frames import InferMeta
-from bms.serving.inference.call import Asker, Call, group_of
 from bms.serving.inference.dispatch import Dispatch
-from bms.serving.inference.foreign import call_foreign
+from bms.serving.inference.kinds import Kinds, check_together
 from bms.serving.inference.ledger import Ledger, error_frame
 from bms.serving.inference.metrics import Metrics
-from bms.serving.inference.preprocess import IMAGE, ImagePlan
+from bms.serving.inference.parcel import Asker, Parcel
+from bms.serving.inference.preparation import Preparation
+from bms.serving.inference.preprocess import ImagePlan
 from bms.serving.inference.streams import Streams
 from bms.serving.inference.worker import Worker
-from bms.serving.lifecycle.servable import Servable, StreamingServable
+from bms.serving.lifecycle.loader import WarmRun
+from bms.serving.lifecycle.servable import Servable
 from bms.serving.lifecycle.states import Lifecycle
 
+MAX_ROWS_WAITING = 1 << 16  # one parcel alone may have more
 MAX_IN_FLIGHT = 8192  # a gateway admits far fewer, so whoever goes beyond has lost count
-
-
-class _Route(NamedTuple):
-    """What a signature's name leads to: `target` is run, after `prepare` where there is one."""
-
-    signature: Signature
-    target: str
-    wants: Signature  # of the target
-    prepare: Callable[[dict[str, Array]], dict[str, Array]] | None
-    streams: StreamingServable | None
 
 
 class ModelService:
@@ -52,93 +43,69 @@ class ModelService:
         self.metrics = Metrics()
         self.ledger = Ledger(self.metrics)
         self._loop = loop
-        self._clock = clock
-        self._preparing = preparing
+        self._monotonic = clock.monotonic
         self._lifecycle = lifecycle
+        self.kinds = Kinds()
         self._dispatch = Dispatch(loop, clock, worker, self.ledger, batching)
         self._streams = Streams(clock, worker, self.ledger)
-        self._routes: dict[str, _Route] = {}
+        self._preparation = Preparation(loop, preparing, self.ledger, self.kinds, self._dispatch.add)
 
-    def serve(self, servable: Servable, images: ImagePlan | None = None) -> None:
-        """From now on calls are answered by this servable."""
-        for name, signature in servable.signatures.items():
-            self._routes[name] = _Route(signature, name, signature, None, None)
-        if isinstance(servable, StreamingServable):
-            for name in servable.streaming:
-                self._routes[name] = self._routes[name]._replace(streams=servable)
-        if images is not None:
-            wants = servable.signatures[images.target]
-            self._routes[IMAGE] = _Route(images.signature, images.target, wants, images.prepare, None)
-        if DEFAULT not in self._routes and len(servable.signatures) == 1:
-            self._routes[DEFAULT] = next(iter(self._routes.values()))
+    def serve(self, servable: Servable, images: ImagePlan | None = None, runs: Sequence[WarmRun] = ()) -> None:
+        """From now on calls are answered by this servable; `runs` is how long it took to warm up."""
+        self.kinds.serve(servable, images)
+        for name, rows, seconds in runs:
+            self.kinds.warmed(servable.signatures[name], name, rows, seconds)
         self._dispatch.serve(servable)
 
     def infer(self, asker: Asker, id: int, meta: InferMeta, tensors: list[Tensor]) -> None:
-        """Takes one request in; it is answered on `asker`, perhaps at once, with an error."""
+        """Takes one parcel in, whose `meta.rows` fit its tensors; it is answered on `asker`, perhaps at once, with an
+        error."""
+        ledger, dispatch, parts = self.ledger, self._dispatch, meta.rows
+        calls = len(parts) or 1
         try:
-            route, call = self._admit(asker, id, meta, tensors)
+            if not self._lifecycle.ready or ledger.in_flight + calls > MAX_IN_FLIGHT:
+                raise self._unavailable()
+            kind, rows = self.kinds.find(meta, tensors)
+            if calls > 1:
+                check_together(kind, calls)
+            if rows + dispatch.rows > MAX_ROWS_WAITING and dispatch.rows:
+                raise Unavailable(f"{dispatch.rows} rows wait already: ask another replica")
         except BmsError as error:
-            self.metrics.failed(error.code)
+            self.metrics.failed(error.code, calls)
             asker.send(error_frame(id, error))
             return
-        self.ledger.open(call)
+        now = self._monotonic()
+        deadline = now + meta.timeout_us / 1e6 if meta.timeout_us else None
+        parcel = Parcel(asker, id, kind, dict(tensors), rows, now, deadline, parts or (rows,), meta.priority)
+        ledger.open(parcel)
+        route = kind.route
         if route.prepare is not None:
-            self._prepare(call, route.prepare, route.wants)
+            self._preparation.start(parcel, route.prepare)
         elif route.streams is not None:
-            self._streams.start(route.streams, call)
+            self._streams.start(route.streams, parcel)
         else:
-            self._dispatch.add(call)
+            dispatch.add(parcel)
 
-    def cancel(self, call: Call) -> None:
-        """The asker does not wait for this call any more. What runs already runs to its end, for nobody."""
-        self.ledger.cancel(call)
-        self._dispatch.cancel(call)
+    def cancel(self, parcel: Parcel) -> None:
+        """The asker does not wait for this parcel any more. A run that is left without askers is stopped where
+        that is possible."""
+        self.ledger.cancel(parcel)
+        self._dispatch.cancel(parcel)
 
     async def drained(self) -> None:
         """Returns when every accepted call is answered; none is held for company any more."""
         self._dispatch.hurry()
         await self.ledger.idle()
 
-    def refuse(self, call: Call, error: BmsError) -> None:
-        """Ends a call that can't be waited for any longer."""
-        self.ledger.fail(call, error)
-        self._dispatch.cancel(call)
+    def refuse(self, parcel: Parcel, error: BmsError) -> None:
+        """Ends a parcel that can't be waited for any longer."""
+        self.ledger.fail(parcel, error)
+        self._dispatch.cancel(parcel)
 
     def close(self) -> None:
         self._dispatch.close()
 
-    def _admit(self, asker: Asker, id: int, meta: InferMeta, tensors: list[Tensor]) -> tuple[_Route, Call]:
+    def _unavailable(self) -> Unavailable:
         if not self._lifecycle.ready:
-            raise Unavailable(f"this model server is {self._lifecycle.state}, not AVAILABLE: ask another replica")
-        if self.ledger.in_flight >= MAX_IN_FLIGHT:
-            raise Unavailable(f"{MAX_IN_FLIGHT} requests are in flight already: ask another replica")
-        route = self._routes.get(meta.signature or DEFAULT)
-        if route is None:
-            raise NotFound(f"no signature {meta.signature!r}: this model has {', '.join(map(repr, self._routes))}")
-        rows = check_inputs(route.signature, tensors)
-        for name in meta.outputs:
-            route.signature.output(name)
-        inputs = {tensor.name: tensor.array for tensor in tensors}
-        now = self._clock.monotonic()
-        deadline = now + meta.timeout_us / 1e6 if meta.timeout_us else None
-        group = None if route.prepare else group_of(route.target, route.wants, inputs, meta.outputs)
-        return route, Call(asker, id, route.target, inputs, meta.outputs, rows, now, deadline, group)
-
-    def _prepare(self, call: Call, prepare: Callable[[dict[str, Array]], dict[str, Array]], wants: Signature) -> None:
-        def prepared(future: asyncio.Future[dict[str, Array]]) -> None:
-            if call.cancelled or future.cancelled():
-                return
-            error = future.exception()
-            if isinstance(error, BmsError):
-                self.ledger.fail(call, error)
-                return
-            call.inputs = future.result()
-            call.group = group_of(call.signature, wants, call.inputs, call.outputs)
-            self._dispatch.add(call)
-
-        raw = call.inputs
-        running = self._loop.run_in_executor(
-            self._preparing,
-            lambda: {} if call.cancelled else call_foreign("decoding the images", lambda: prepare(raw)),
-        )
-        running.add_done_callback(prepared)
+            return Unavailable(f"this model server is {self._lifecycle.state}, not AVAILABLE: ask another replica")
+        return Unavailable(f"{self.ledger.in_flight} requests are in flight already: ask another replica")

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from bms.core.clock import Clock
 from bms.core.errors import BmsError, DeadlineExceeded
 from bms.core.tensor import Array
-from bms.serving.inference.call import Call
-from bms.serving.inference.execution import Outcome
+from bms.serving.inference.execution import Executed
 from bms.serving.inference.ledger import Ledger
+from bms.serving.inference.parcel import Parcel
 from bms.serving.inference.worker import Worker
 from bms.serving.lifecycle.servable import StreamingServable
 
@@ -23,26 +23,26 @@ class Streams:
         self._worker = worker
         self._ledger = ledger
 
-    def start(self, servable: StreamingServable, call: Call) -> None:
-        self._ask(_Stream(servable, call, self._clock))
+    def start(self, servable: StreamingServable, parcel: Parcel) -> None:
+        self._ask(_Stream(servable, parcel, self._clock))
 
     def _ask(self, stream: "_Stream") -> None:
         self._worker.submit("running the model", stream.step, lambda outputs, error: self._told(stream, outputs, error))
 
     def _told(self, stream: "_Stream", outputs: dict[str, Array] | None, error: BmsError | None) -> None:
-        call = stream.call
+        parcel = stream.parcel
         if error is not None:
-            self._ledger.fail(call, error)
+            self._ledger.fail(parcel, error)
         elif outputs is None:
-            self._ledger.metrics.ran(call.rows, stream.compute_ns)
-            self._ledger.answer([call], [Outcome({}, None, stream.queue_ns, stream.compute_ns)])
-        elif call.cancelled:
+            self._ledger.metrics.ran(parcel.rows, stream.compute_ns)
+            self._ledger.answer([parcel], Executed({}, stream.began, parcel.rows, stream.compute_ns, ()))
+        elif parcel.cancelled:
             self._end(stream)
-        elif call.deadline is not None and call.deadline <= self._clock.monotonic():
-            self._ledger.fail(call, DeadlineExceeded("the request's time was used up while its answer was streamed"))
+        elif parcel.deadline is not None and parcel.deadline <= self._clock.monotonic():
+            self._ledger.fail(parcel, DeadlineExceeded("the request's time was used up while its answer was streamed"))
             self._end(stream)
         else:
-            self._ledger.part(call, outputs, stream.queue_ns, stream.compute_ns)
+            self._ledger.part(parcel, outputs, stream.queue_ns, stream.compute_ns)
             self._ask(stream)
 
     def _end(self, stream: "_Stream") -> None:
@@ -52,8 +52,9 @@ class Streams:
 class _Stream:
     """One stream under way. Touched by the worker while a step runs, by the loop otherwise."""
 
-    def __init__(self, servable: StreamingServable, call: Call, clock: Clock) -> None:
-        self.call = call
+    def __init__(self, servable: StreamingServable, parcel: Parcel, clock: Clock) -> None:
+        self.parcel = parcel
+        self.began = 0.0
         self.queue_ns = 0
         self.compute_ns = 0  # so far
         self._servable = servable
@@ -64,8 +65,10 @@ class _Stream:
         """The next outputs; None when there are no more."""
         began = self._clock.monotonic()
         if self._steps is None:
-            self.queue_ns = int((began - self.call.arrived) * 1e9)
-            self._steps = iter(self._servable.stream(self.call.signature, self.call.inputs, self.call.outputs))
+            self.queue_ns = int((began - self.parcel.arrived) * 1e9)
+            self.began = began
+            kind = self.parcel.kind
+            self._steps = iter(self._servable.stream(kind.target, self.parcel.inputs, kind.outputs))
         outputs = next(self._steps, None)
         self.compute_ns += int((self._clock.monotonic() - began) * 1e9)
         return outputs

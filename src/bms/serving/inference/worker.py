@@ -21,12 +21,14 @@ class Worker:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self.busy = 0  # functions whose `done` was not called yet
         self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="model", daemon=True)
         self._thread.start()
 
     def submit(self, doing: str, function: Callable[[], T], done: Done[T]) -> None:
         """`doing` names the work in errors, e.g. "running the model"."""
+        self.busy += 1
         self._work.put(lambda: self._step(doing, function, done))
 
     def stop(self, timeout_s: float) -> bool:
@@ -47,4 +49,8 @@ class Worker:
         except BmsError as raised:
             error = raised
         if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(done, result, error)
+            self._loop.call_soon_threadsafe(self._tell, done, result, error)
+
+    def _tell(self, done: Done[T], result: T | None, error: BmsError | None) -> None:
+        self.busy -= 1
+        done(result, error)

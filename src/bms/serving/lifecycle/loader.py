@@ -1,7 +1,9 @@
 """Loading: open the artifact, then run every signature until it is warm, so that the first caller waits for nobody."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
+from bms.core.clock import Clock
 from bms.core.errors import BmsError, FailedPrecondition
 from bms.core.signature import Signature, shape_text
 from bms.core.tensor import Array, dtype_of
@@ -9,38 +11,64 @@ from bms.serving.lifecycle.examples import constant
 from bms.serving.lifecycle.servable import Servable, StreamingServable
 
 
-def load(opener: Callable[[], Servable], *, warmup_runs: int, max_rows: int) -> Servable:
-    """A servable that has answered at batch 1 and at `max_rows`, `warmup_runs` times each.
+class WarmRun(NamedTuple):
+    """How long a run of a signature takes once it is warm, in seconds."""
+
+    signature: str
+    rows: int
+    seconds: float
+
+
+class Loaded(NamedTuple):
+    """A servable that is warm, and what was measured meanwhile."""
+
+    servable: Servable
+    runs: tuple[WarmRun, ...]
+
+
+def load(opener: Callable[[], Servable], *, warmup_runs: int, sizes: Sequence[int], clock: Clock) -> Loaded:
+    """A servable that has answered `warmup_runs` times with each of `sizes` rows.
 
     Raises what `opener` raises, and FailedPrecondition when a warm-up run fails or its answer is not what the
     signature says; the servable is closed then.
     """
     servable = opener()
+    runs: list[WarmRun] = []
     try:
         for name, signature in servable.signatures.items():
-            warm_up(servable, name, signature, runs=warmup_runs, max_rows=max_rows)
+            runs += warm_up(servable, name, signature, runs=warmup_runs, sizes=sizes, clock=clock)
     except BaseException:
         servable.close()
         raise
-    return servable
+    return Loaded(servable, tuple(runs))
 
 
-def warm_up(servable: Servable, name: str, signature: Signature, *, runs: int, max_rows: int) -> None:
+def warm_up(
+    servable: Servable, name: str, signature: Signature, *, runs: int, sizes: Sequence[int], clock: Clock
+) -> list[WarmRun]:
     """Runs one signature on zeros and ones. Raises FailedPrecondition naming the run that went wrong."""
     streams = isinstance(servable, StreamingServable) and name in servable.streaming
-    for rows in sorted({1, max_rows}) if signature.batched and not streams else [1]:
+    measured: list[WarmRun] = []
+    for rows in sorted(set(sizes)) if signature.batched and not streams else [1]:
+        seconds: list[float] = []
         for run in range(runs):
             inputs = constant(signature, rows, run % 2)
+            began = clock.monotonic()
             try:
                 if isinstance(servable, StreamingServable) and streams:
                     for _ in servable.stream(name, inputs):
                         pass
                     continue
-                check_outputs(signature, servable.infer(name, inputs), rows)
+                outputs = servable.infer(name, inputs)
+                seconds.append(clock.monotonic() - began)
+                check_outputs(signature, outputs, rows)
             except BmsError as error:
                 raise FailedPrecondition(
                     f"warm-up of signature {name!r} with {rows} rows failed: {error.message}"
                 ) from error
+        if seconds:
+            measured.append(WarmRun(name, rows, min(seconds)))
+    return measured
 
 
 def check_outputs(signature: Signature, outputs: dict[str, Array], rows: int) -> None:

@@ -48,3 +48,13 @@ class StreamingServable(Protocol):
         ...
 
     def stream(self, signature: str, inputs: Arrays, outputs: tuple[str, ...] = ()) -> Iterator[dict[str, Array]]: ...
+
+
+@runtime_checkable
+class InterruptibleServable(Protocol):
+    """A servable whose run can be stopped, e.g. because nobody waits for it any more."""
+
+    def interrupt(self) -> None:
+        """Makes an `infer` that goes on in another thread fail soon; called when none goes on, it changes nothing for
+        the next one that begins after it returned."""
+        ...

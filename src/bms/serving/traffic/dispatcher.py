@@ -1,7 +1,7 @@
 """The road of an admitted call: to a replica, once more if that one fails, and to exactly one end."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from bms.core.errors import BmsError, DeadlineExceeded, Unavailable, from_code
 from bms.core.inference import InferRequest
@@ -42,7 +42,7 @@ class Call(ABC):
         self.deadline = deadline
 
     @abstractmethod
-    def answered(self, meta: AnswerMeta, tensors: list[Tensor]) -> None: ...
+    def answered(self, meta: AnswerMeta, tensors: Sequence[Tensor]) -> None: ...
 
     @abstractmethod
     def failed(self, error: BmsError) -> None: ...
@@ -52,7 +52,7 @@ class Call(ABC):
         """Whether the caller named the version."""
         return self.request.version is not None or self.request.alias is not None
 
-    def on_answer(self, meta: AnswerMeta, tensors: list[Tensor]) -> None:
+    def on_answer(self, meta: AnswerMeta, tensors: Sequence[Tensor]) -> None:
         if self.replica is None:
             return
         self.begun = True

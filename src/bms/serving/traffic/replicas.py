@@ -1,6 +1,6 @@
 """The replicas a gateway may send to: one link each, kept for as long as the snapshot names the replica."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from bms.core.snapshot import DeploymentEntry, ReplicaAddress
@@ -11,7 +11,7 @@ from bms.protocols.frames import AnswerMeta, ErrorMeta
 class AnswerSink(Protocol):
     """Who asked. Exactly one of: answers until one is final; an error. Nothing after `Link.cancel`."""
 
-    def on_answer(self, meta: AnswerMeta, tensors: list[Tensor]) -> None: ...
+    def on_answer(self, meta: AnswerMeta, tensors: Sequence[Tensor]) -> None: ...
 
     def on_error(self, meta: ErrorMeta) -> None:
         """Also what a lost connection becomes: UNAVAILABLE, and worth a retry."""

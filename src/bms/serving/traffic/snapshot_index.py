@@ -27,9 +27,13 @@ def served(version: ServedVersion) -> bool:
 
 
 class SnapshotIndex:
-    """The state after `revision`: keys by id, deployments by id and by (tenant, name). Never changes."""
+    """The state after `revision`: keys by id, deployments by id and by (tenant, name). Never changes.
 
-    __slots__ = ("by_id", "keys", "pepper", "revision", "routes")
+    `changed` are ids of the deployments in which it differs from the index it was made from; all other routes are
+    the same objects in both.
+    """
+
+    __slots__ = ("_of_tenants", "by_id", "changed", "keys", "pepper", "revision", "routes")
 
     def __init__(
         self,
@@ -38,12 +42,16 @@ class SnapshotIndex:
         keys: dict[str, KeyEntry] | None = None,
         by_id: dict[str, Route] | None = None,
         routes: dict[tuple[str, str], Route] | None = None,
+        of_tenants: dict[str, dict[str, Route]] | None = None,
+        changed: frozenset[str] = frozenset(),
     ) -> None:
         self.revision = revision
         self.pepper = pepper
         self.keys = keys or {}
         self.by_id = by_id or {}
         self.routes = routes or {}
+        self._of_tenants = of_tenants or {}  # routes by name, by tenant
+        self.changed = changed
 
     @classmethod
     def of_state(cls, state: SnapshotState) -> "SnapshotIndex":
@@ -55,36 +63,59 @@ class SnapshotIndex:
 
     def apply(self, update: SnapshotUpdate) -> "SnapshotIndex":
         """The index after `update`; this one stays as it is for the requests that hold it."""
-        if update.full:
-            keys: dict[str, KeyEntry] = {}
-            by_id: dict[str, Route] = {}
-            routes: dict[tuple[str, str], Route] = {}
-        else:
-            keys, by_id, routes = dict(self.keys), dict(self.by_id), dict(self.routes)
+        former = SnapshotIndex() if update.full else self
+        keys, by_id, routes = dict(former.keys), dict(former.by_id), dict(former.routes)
+        names: set[tuple[str, str]] = set()
         for kind, id in update.deletes:
             if kind == "key":
                 keys.pop(id, None)
             else:
-                _remove(id, by_id, routes)
+                names |= _remove(by_id.pop(id, None), routes)
         for entry in update.puts:
             if isinstance(entry, KeyEntry):
-                keys[entry.id] = entry
+                old = self.keys.get(entry.id)
+                keys[entry.id] = old if old == entry else entry
             else:
-                _remove(entry.id, by_id, routes)
-                route = Route(entry)
-                by_id[entry.id] = route
-                routes[entry.tenant, entry.name] = route
-        return SnapshotIndex(update.revision, update.pepper if update.full else self.pepper, keys, by_id, routes)
+                names |= _remove(by_id.get(entry.id), routes)
+                known = self.by_id.get(entry.id)
+                same = known is not None and known.entry == entry  # as most are in a full update to one who was away
+                route = known if known is not None and same else Route(entry)
+                by_id[entry.id] = routes[entry.tenant, entry.name] = route
+                names.add((entry.tenant, entry.name))
+        pepper = update.pepper if update.full else self.pepper
+        of_tenants = _regrouped(former._of_tenants, routes, names)
+        named = {id for _, id in update.deletes} | {entry.id for entry in update.puts}
+        touched = self.by_id.keys() | named if update.full else named
+        changed = frozenset(id for id in touched if self.by_id.get(id) is not by_id.get(id))
+        return SnapshotIndex(update.revision, pepper, keys, by_id, routes, of_tenants, changed)
 
     def tenant_entries(self, tenant: str) -> list[DeploymentEntry]:
         """All deployments of one tenant."""
-        return [route.entry for route in self.by_id.values() if route.entry.tenant == tenant]
+        return [route.entry for route in self._of_tenants.get(tenant, {}).values()]
 
 
-def _remove(id: str, by_id: dict[str, Route], routes: dict[tuple[str, str], Route]) -> None:
-    route = by_id.pop(id, None)
+def _remove(route: Route | None, routes: dict[tuple[str, str], Route]) -> set[tuple[str, str]]:
+    """The name that became free."""
     if route is None:
-        return
+        return set()
     name = (route.entry.tenant, route.entry.name)
-    if routes.get(name) is route:  # the name may belong to another deployment by now
-        del routes[name]
+    if routes.get(name) is not route:  # the name may belong to another deployment by now
+        return set()
+    del routes[name]
+    return {name}
+
+
+def _regrouped(
+    former: dict[str, dict[str, Route]], routes: dict[tuple[str, str], Route], names: set[tuple[str, str]]
+) -> dict[str, dict[str, Route]]:
+    """`former` with what is true of `names` in `routes`; only the tenants of these are copied."""
+    grouped = dict(former)
+    for tenant in {tenant for tenant, _ in names}:
+        grouped[tenant] = dict(former.get(tenant, {}))
+    for tenant, name in names:
+        route = routes.get((tenant, name))
+        if route is None:
+            grouped[tenant].pop(name, None)
+        else:
+            grouped[tenant][name] = route
+    return {tenant: of_tenant for tenant, of_tenant in grouped.items() if of_tenant}

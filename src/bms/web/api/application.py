@@ -21,7 +21,8 @@ from bms.web.api.problems import problem
 
 def application(endpoints: Sequence[Endpoint], dispatcher: Dispatcher, version: str) -> ASGIApp:
     """The whole API. Its own description is the only path without a key."""
-    document = msgspec.json.encode(describe(endpoints, version))
+    ours = [endpoint for endpoint in endpoints if not endpoint.foreign]
+    document = msgspec.json.encode(describe(ours, version))
 
     async def description(_call: Call[None]) -> Response:
         return Response(document, media_type="application/json")
@@ -29,7 +30,13 @@ def application(endpoints: Sequence[Endpoint], dispatcher: Dispatcher, version: 
     shown = Endpoint("GET", "/openapi.json", PUBLIC, description, "This description", dict[str, object])
     routes = [
         Route(PREFIX + endpoint.path, _serve(endpoint, dispatcher), methods=[endpoint.method])
-        for endpoint in [*endpoints, shown]
+        for endpoint in [*ours, shown]
+    ]
+    routes += [
+        Route(endpoint.path + slash, _serve(endpoint, dispatcher), methods=[endpoint.method])
+        for endpoint in endpoints
+        if endpoint.foreign
+        for slash in ("", "/")
     ]
     return Draining(Starlette(routes=routes, exception_handlers={HTTPException: _unrouted}))
 

@@ -27,11 +27,13 @@ class Deploy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     replicas: int = 1
     resources: Resources = Resources()
     batching: Batching = Batching()
+    share_weights: bool = True
     max_in_flight: int = 256
     timeout_s: float = 30.0
     drain_s: float = 10.0
     keep_previous_s: float = 30.0
     start_timeout_s: float = 120.0
+    stopped: bool = False
 
     @property
     def spec(self) -> DeploymentSpec:
@@ -79,6 +81,12 @@ def endpoints(service: DeploymentService, views: DeploymentViews) -> list[Endpoi
     async def rollback(call: Call[Rollback]) -> Deployment:
         return await service.rollback(call.principal, call.path["deployment"], call.body.to, call.if_match)
 
+    async def stop(call: Call[None]) -> Deployment:
+        return await service.stop(call.principal, call.path["deployment"], call.if_match)
+
+    async def start(call: Call[None]) -> Deployment:
+        return await service.start(call.principal, call.path["deployment"], call.if_match)
+
     async def revisions(call: Call[None]) -> Page[DeploymentRevision]:
         return await service.revisions(call.principal.tenant, call.path["deployment"], listing(call))
 
@@ -104,6 +112,8 @@ def endpoints(service: DeploymentService, views: DeploymentViews) -> list[Endpoi
         Endpoint("PUT", one, write, deploy, "Make a deployment, or change it to this", Deployment, Deploy),
         Endpoint("DELETE", one, write, delete, "End a deployment", Deployment),
         Endpoint("POST", f"{one}/rollback", write, rollback, "Serve an earlier revision again", Deployment, Rollback),
+        Endpoint("POST", f"{one}/stop", write, stop, "Run nothing for it, and keep its name and settings", Deployment),
+        Endpoint("POST", f"{one}/start", write, start, "Serve again what was stopped", Deployment),
         Endpoint(
             "GET", f"{one}/revisions", read, revisions, "What it served before", Page[DeploymentRevision], query=Listing
         ),

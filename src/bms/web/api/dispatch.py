@@ -23,7 +23,7 @@ from bms.core.errors import (
 from bms.core.ids import new_id
 from bms.core.principal import Principal
 from bms.web.api.endpoint import PUBLIC, Call, Endpoint
-from bms.web.api.problems import problem
+from bms.web.api.problems import plain_error, problem
 
 log = logging.getLogger("bms.api")
 MAX_BODY = 8 << 20  # of JSON bodies; uploads stream and have limits of their own
@@ -76,17 +76,18 @@ class Dispatcher:
     async def _respond(self, endpoint: Endpoint, request: Request) -> Response:
         request_id = request.headers.get("x-request-id") or new_id("req")
         request.state.request_id = request_id
+        refusal = plain_error if endpoint.foreign else problem
         try:
             return await self._answer(endpoint, request, request_id)
         except BmsError as error:
             if isinstance(error, Internal):
                 log.error("internal error: %s", error.message, extra={"request_id": request_id})
-            return problem(error, request_id)
+            return refusal(error, request_id)
         except ClientDisconnect:
-            return problem(Cancelled("the client went away before its request was read"), request_id)
+            return refusal(Cancelled("the client went away before its request was read"), request_id)
         except Exception:
             log.exception("unexpected error", extra={"request_id": request_id, "operation": endpoint.operation})
-            return problem(Internal(f"something went wrong here; quote request id {request_id}"), request_id)
+            return refusal(Internal(f"something went wrong here; quote request id {request_id}"), request_id)
 
     async def _answer(self, endpoint: Endpoint, request: Request, request_id: str) -> Response:
         principal = NOBODY

@@ -8,6 +8,16 @@ from starlette.responses import Response
 from bms.core.errors import BmsError
 
 
+def plain_error(error: BmsError, request_id: str) -> Response:
+    """`{"error": text}`, as the protocols of model servers write an error."""
+    return Response(
+        msgspec.json.encode({"error": error.message}),
+        error.http_status,
+        headers=_headers(error, request_id),
+        media_type="application/json",
+    )
+
+
 def problem(error: BmsError, request_id: str) -> Response:
     """An `application/problem+json` answer for an error of ours."""
     body = {
@@ -18,11 +28,18 @@ def problem(error: BmsError, request_id: str) -> Response:
         "detail": error.message,
         "request_id": request_id,
     }
+    return Response(
+        msgspec.json.encode(body),
+        error.http_status,
+        headers=_headers(error, request_id),
+        media_type="application/problem+json",
+    )
+
+
+def _headers(error: BmsError, request_id: str) -> dict[str, str]:
     headers = {"x-request-id": request_id, "cache-control": "no-store"}
     if error.retry_after_s is not None:
         headers["retry-after"] = str(math.ceil(error.retry_after_s))
     if error.http_status == 401:
         headers["www-authenticate"] = "Bearer"
-    return Response(
-        msgspec.json.encode(body), error.http_status, headers=headers, media_type="application/problem+json"
-    )
+    return headers

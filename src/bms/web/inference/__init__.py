@@ -1,6 +1,9 @@
-"""The gateway's door: HTTP on one port, inference answered here, all else passed on to control.
+"""The gateway's door: HTTP and gRPC on one port, inference answered here, all else passed on to control.
 
-Read in this order: limits, framing (what a head must be), request, reader (bytes to requests), answers (an answer's
-bytes), connection (order on one socket), paths (what a path asks), door and exchange (inference), describe (what is
-served), pass_on (control), metrics, turn (the books before the answers), site (which of them a request goes to).
+Read in this order: first_bytes (which protocol a socket speaks), limits, framing (what a head must be), request, reader
+(bytes to requests), heads and bulk (what need not be parsed), answers and answer_head (an answer's bytes), answer_side
+and connection (order on one socket), paths (what a path asks), desk (who, and whereto), exchange and turn (the books
+before the answers), dialects, door, http_exchange and event_stream (inference: one answer, or many), describe (what is
+served), pass_on (control), metrics, site (which of them a request goes to). http2 and grpc are folders with an order of
+their own.
 """

@@ -2,18 +2,15 @@
 
 import asyncio
 from collections import deque
-from typing import Protocol, cast
+from typing import cast
 
 from bms.core.errors import BmsError
-from bms.web.inference.answer_head import framing, opening, whole
-from bms.web.inference.answers import error_headers
+from bms.web.inference.answer_side import AnswerSide
 from bms.web.inference.bulk import BulkBody
-from bms.web.inference.heads import Heads
-from bms.web.inference.limits import HttpLimits
-from bms.web.inference.reader import DRAINED, RequestReader
+from bms.web.inference.host import Host
+from bms.web.inference.reader import RequestReader
 from bms.web.inference.request import Head, Request, request_id
 
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _FULL_BODY = b'{"error":"this gateway has as many connections as it may: come again shortly"}'
 _FULL = (
     b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\n"
@@ -21,42 +18,8 @@ _FULL = (
 )
 
 
-class Host(Protocol):
-    """The site that connections belong to."""
-
-    limits: HttpLimits
-    connections: "set[HttpConnection]"
-    heads: Heads
-    date: bytes  # a whole Date header line
-    draining: bool
-
-    def now(self) -> float: ...
-
-    def fresh_id(self) -> bytes: ...
-
-    def open(self, request: Request) -> None:
-        """The head is there: sets its handler, and the request's. Raises BmsError to refuse."""
-        ...
-
-    def reopen(self, request: Request) -> None:
-        """As `open`, for a head that was opened before."""
-        ...
-
-    def remembers(self, request: Request) -> bool:
-        """Whether the heads of such requests are worth remembering."""
-        ...
-
-    def error_body(self, request: Request, error: BmsError) -> tuple[bytes, bytes]:
-        """Content type and body for an error, in the dialect of the request's path."""
-        ...
-
-    def refused(self, request: Request, error: BmsError) -> None:
-        """Counts an answer that no handler gave."""
-        ...
-
-
-class HttpConnection(asyncio.Protocol):
-    """A Receiver of requests and an Answerer to them."""
+class HttpConnection(AnswerSide, asyncio.Protocol):
+    """A Receiver of requests and an Answerer to them. What is read, and in which order it is answered."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -87,9 +50,9 @@ class HttpConnection(asyncio.Protocol):
         fresh = not queue and reader.phase == "idle"
         if fresh:
             end = data.find(b"\r\n\r\n") + 4
-            head = self._host.heads.find(data, end)
-            if head is not None and head.length == len(data) - end:
-                self._again(head, data[end:])
+            found = self._host.heads.find(data, end)
+            if found is not None and found[0].length == len(data) - end:
+                self._again(found[0], found[1], data[end:])
                 return
         try:
             more = reader.feed(data, self._host.now())
@@ -134,65 +97,11 @@ class HttpConnection(asyncio.Protocol):
         request.refusal, request.discard, request.keep_alive = error, True, False
         self._queue.append(request)
 
-    # --- what handlers do ---
-
-    def respond(self, request: Request, status: int, content_type: bytes, body: bytes, headers: bytes = b"") -> None:
-        transport = self._transport
-        if transport is None or request.answering:
-            return
-        line = self._connection_line(request)
-        transport.write(whole(request, status, content_type, body, headers, self._host.date, line))
-        request.answering = True
-        self._finish(request)
-
-    def respond_error(self, request: Request, error: BmsError, headers: bytes = b"") -> None:
-        content_type, body = self._host.error_body(request, error)
-        self.respond(request, error.http_status, content_type, body, error_headers(error) + headers)
-
-    def begin_stream(self, request: Request, status: int, headers: bytes, length: int | None) -> None:
-        transport = self._transport
-        if transport is None:
-            return
-        delimited = framing(request, status, length)
-        line = self._connection_line(request)
-        transport.write(opening(request, status, headers, self._host.date, delimited, line))
-        request.answering = True
-
-    def stream(self, request: Request, data: bytes) -> None:
-        if self._transport is not None and data and request.method != b"HEAD":
-            if request.chunked_answer:
-                self._transport.writelines((b"%x\r\n" % len(data), data, b"\r\n"))
-            else:
-                self._transport.write(data)
-
-    def end_stream(self, request: Request) -> None:
-        if self._transport is not None:
-            if request.chunked_answer and request.method != b"HEAD":
-                self._transport.write(b"0\r\n\r\n")
-            self._finish(request)
-
-    def abort(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
+    # --- what handlers ask of reading ---
 
     def hold(self, yes: bool) -> None:
         self._held = yes
         self._pace()
-
-    def continue_(self, request: Request) -> None:
-        if request.expects and not request.complete and not request.size and self._transport is not None:
-            request.asked = True
-            self._transport.write(_CONTINUE)
-
-    @property
-    def peer(self) -> str:
-        address = self._transport.get_extra_info("peername") if self._transport is not None else None
-        return address[0] if isinstance(address, tuple) else "local"
-
-    @property
-    def slow_writer(self) -> bool:
-        transport = self._transport
-        return transport is not None and transport.get_write_buffer_size() > transport.get_write_buffer_limits()[1]
 
     # --- time, and the end ---
 
@@ -225,16 +134,21 @@ class HttpConnection(asyncio.Protocol):
         elif not self._queue and now - max(self._since, reader.since) > limits.keep_alive_s:
             self.close()
 
+    def drain(self) -> None:
+        """Ends the connection as soon as nothing is being answered; the host's `draining` sees to the rest."""
+        if self.idle:
+            self.close()
+
     def close(self) -> None:
         """Ends the connection once what was written is sent."""
         self._reader.deaf = True
         if self._transport is not None:
             self._transport.close()
 
-    def _again(self, head: Head, body: bytes) -> None:
-        """A whole request whose head was read before."""
+    def _again(self, head: Head, id: bytes | None, body: bytes) -> None:
+        """A whole request whose head was read before. `id` is the client's own."""
         request = Request(self, head)
-        request.id = head.request_id or self._host.fresh_id()
+        request.id = id or self._host.fresh_id()
         request.chunks.append(body)
         request.size = len(body)
         request.complete = True
@@ -243,7 +157,11 @@ class HttpConnection(asyncio.Protocol):
             self._host.reopen(request)
         except BmsError as error:
             request.refusal = error
-        self._advance()
+            self._advance()
+            return
+        request.started = True
+        assert request.handler is not None
+        request.handler.start(request)
 
     def _read_in_bulk(self, request: Request) -> None:
         self._change_hands(BulkBody(request, self, self._bulk_read))
@@ -329,23 +247,11 @@ class HttpConnection(asyncio.Protocol):
         self._queue.clear()
         self._reader.deaf = True
         if self._transport is not None:
-            if request.complete:
+            if request.complete or not self._transport.can_write_eof():  # TLS reads on by itself when it is closed
                 self._transport.close()
             else:
                 self._transport.write_eof()  # closing over unread bytes would reset the answer away
                 self._pace()
-
-    def _must_close(self, request: Request) -> bool:
-        if request.complete:
-            return False
-        length = request.head.length
-        return request.expects or length is None or length - request.size > DRAINED
-
-    def _connection_line(self, request: Request) -> bytes:
-        if not request.keep_alive or self._host.draining or self._must_close(request):
-            request.keep_alive = False
-            return b"connection: close\r\n"
-        return b"connection: keep-alive\r\n" if request.head.version == "1.0" else b""
 
     def _pace(self) -> None:
         """Reads while at most one request waits behind the one being answered."""

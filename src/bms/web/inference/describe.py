@@ -1,18 +1,27 @@
-"""What is served, told to those who may call it: lists, status, metadata, health."""
+"""What is served, told to those who may call it: lists, status, metadata, configuration, statistics, health."""
 
 from collections.abc import Callable
 
-from bms.core.errors import BmsError, InvalidArgument, NotFound
-from bms.core.snapshot import KeyEntry
-from bms.protocols import model_listing, oip_metadata, tfserving_status
+from bms.core.errors import BmsError, InvalidArgument, NotFound, Unimplemented
+from bms.core.snapshot import KeyEntry, ServedVersion
+from bms.protocols import (
+    model_listing,
+    oip_config,
+    oip_metadata,
+    oip_repository,
+    oip_statistics,
+    tfserving_status,
+)
 from bms.serving.traffic.snapshot_index import Route, SnapshotIndex, served
 from bms.serving.traffic.split import choose_version, find_route, named_version
 from bms.web.inference.answers import JSON
+from bms.web.inference.compression import deflate, inflate
 from bms.web.inference.metrics import Metrics
 from bms.web.inference.paths import VERBS, Operation
 from bms.web.inference.request import Request
 
 _TEXT = b"text/plain; version=0.0.4; charset=utf-8"
+_INDEX_BYTES = 1 << 16  # of the body of an index request
 
 
 class MethodNotAllowed(BmsError):
@@ -52,7 +61,11 @@ class Describer:
             request.connection.respond_error(request, error, allow)
             return
         self._metrics.direct(status)
-        request.connection.respond(request, status, content_type, body)
+        headers = b""
+        # tritonclient's asyncio form says that it takes gzip wherever it goes, and inflates inference answers alone.
+        if b"accept-encoding" in request.fields and not str(operation.action).startswith("oip"):
+            body, headers = deflate(body, request.fields[b"accept-encoding"])
+        request.connection.respond(request, status, content_type, body, headers)
 
     def body(self, request: Request, chunk: bytes | memoryview) -> None:
         raise AssertionError("a whole body has no more")
@@ -68,11 +81,12 @@ class Describer:
 
     def _answer(self, request: Request, operation: Operation) -> tuple[int, bytes, bytes]:
         """Status, content type, body."""
-        action = operation.action
+        action, method = operation.action, request.method
         if action is None:
-            raise self._missing(request, operation)
-        if request.method not in (b"GET", b"HEAD") or action in VERBS:
-            raise MethodNotAllowed(f"{request.method.decode('latin-1')} is not for this path: use {operation.allowed}")
+            raise _missing(request, operation)
+        allowed = (b"GET", b"HEAD") if operation.allowed == "GET" else (b"POST",)
+        if method not in allowed or action in VERBS:
+            raise MethodNotAllowed(f"{method.decode('latin-1')} is not for this path: use {operation.allowed}")
         if action == "alive":
             return 200, JSON, b'{"status":"alive"}'
         if action == "metrics":
@@ -84,40 +98,66 @@ class Describer:
             return 200 if ready else 503, JSON, oip_metadata.encode_health("ready", ready)
         if action == "oip_server":
             return 200, JSON, oip_metadata.encode_server(self._version)
-        return self._of_models(request, operation)
+        return self._of_tenant(request, operation)
 
-    def _of_models(self, request: Request, operation: Operation) -> tuple[int, bytes, bytes]:
-        key = request.caller
+    def _of_tenant(self, request: Request, operation: Operation) -> tuple[int, bytes, bytes]:
+        key, action = request.caller, operation.action
         assert isinstance(key, KeyEntry)
         index = self._index()
-        if operation.action == "list":
+        if action == "list":
             return 200, JSON, model_listing.encode_list(index.tenant_entries(key.tenant))
-        route = find_route(index, key.tenant, operation.model)
+        if action == "oip_index":
+            body = inflate(request.body(), request.fields.get(b"content-encoding", b""), _INDEX_BYTES)
+            ready_only = oip_repository.decode_index(body)
+            return 200, JSON, oip_repository.encode_index(index.tenant_entries(key.tenant), ready_only)
+        if action == "oip_all_stats":
+            routes = [index.routes[key.tenant, entry.name] for entry in index.tenant_entries(key.tenant)]
+            return 200, JSON, self._statistics([(route, version) for route in routes for version in _all(route)])
+        return self._of_model(find_route(index, key.tenant, operation.model), operation)
+
+    def _of_model(self, route: Route, operation: Operation) -> tuple[int, bytes, bytes]:
+        action, entry = operation.action, route.entry
         named = operation.version is not None or operation.alias is not None
-        if operation.action == "model":
-            versions = (
-                [named_version(route, operation.version, operation.alias)] if named else list(route.versions.values())
-            )
-            return 200, JSON, model_listing.encode_model(route.entry, versions)
-        if operation.action == "oip_model_ready":
-            ready = self._model_ready(route, operation)
+        if action in ("model", "oip_stats"):
+            versions = [named_version(route, operation.version, operation.alias)] if named else _all(route)
+            if action == "oip_stats":
+                return 200, JSON, self._statistics([(route, version) for version in versions])
+            return 200, JSON, model_listing.encode_model(entry, versions)
+        if action == "oip_model_ready":
+            ready = _model_ready(route, operation)
             return 200 if ready else 503, JSON, oip_metadata.encode_model_ready(operation.model, ready)
         version = (
             named_version(route, operation.version, operation.alias)
             if named
             else choose_version(route, None, None, self._random())
         )
-        if operation.action == "metadata":
-            return 200, JSON, tfserving_status.encode_metadata(route.entry.name, version)
-        return 200, JSON, oip_metadata.encode_model(route.entry, version)
+        if action == "metadata":
+            return 200, JSON, tfserving_status.encode_metadata(entry.name, version)
+        if action == "oip_config":
+            return 200, JSON, oip_config.encode_config(entry, version)
+        return 200, JSON, oip_metadata.encode_model(entry, version)
 
-    def _model_ready(self, route: Route, operation: Operation) -> bool:
-        if operation.version is None:
-            return bool(route.shares)
-        return served(named_version(route, operation.version, None))
+    def _statistics(self, versions: list[tuple[Route, ServedVersion]]) -> bytes:
+        return oip_statistics.encode_statistics(
+            (route.entry.name, version.number, self._metrics.statistics(route.entry.id, version.number))
+            for route, version in versions
+        )
 
-    def _missing(self, request: Request, operation: Operation) -> BmsError:
-        shown = f"{request.method.decode('latin-1')} {request.target[:200].decode('latin-1')}"
-        if operation.missing == "tfserving":
-            return InvalidArgument(f"Malformed request: {shown}")
-        return NotFound(f"nothing is at {shown}: see /v2/models/NAME/infer")
+
+def _all(route: Route) -> list[ServedVersion]:
+    return [route.versions[number] for number in sorted(route.versions)]
+
+
+def _model_ready(route: Route, operation: Operation) -> bool:
+    if operation.version is None:
+        return bool(route.shares)
+    return served(named_version(route, operation.version, None))
+
+
+def _missing(request: Request, operation: Operation) -> BmsError:
+    shown = f"{request.method.decode('latin-1')} {request.target[:200].decode('latin-1')}"
+    if operation.missing == "tfserving":
+        return InvalidArgument(f"Malformed request: {shown}")
+    if operation.missing == "explain":
+        return Unimplemented(f"{operation.model[:80]!r} has no explainer: explanations are not served here")
+    return NotFound(f"nothing is at {shown}: see /v2/models/NAME/infer")

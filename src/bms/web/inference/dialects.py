@@ -12,6 +12,7 @@ from bms.core.inference import InferRequest, InferResponse
 from bms.core.signature import Signature
 from bms.protocols import oip, tfserving
 from bms.protocols.oip import decode_infer, encode_infer
+from bms.protocols.oip_generate import decode_generate, encode_generate
 from bms.protocols.tfserving import decode_image, decode_predict, encode_predict
 from bms.protocols.tfserving_examples import decode_examples, encode_classify, encode_regress
 from bms.web.inference.answers import JSON
@@ -61,6 +62,16 @@ class OipInfer:
         return Answer(body, _BINARY, b"inference-header-content-length: %d\r\n" % length)
 
 
+class OipGenerate:
+    """Triton's generate extension: plain JSON values by name. A stream of such answers: `event_stream.py`."""
+
+    def decode(self, body: bytes | memoryview, fields: Fields, model: str, signatures: Signatures) -> oip.Decoded:
+        return decode_generate(body, model, signatures)
+
+    def encode(self, response: InferResponse, decoded: oip.Decoded, signatures: Signatures) -> Answer:
+        return Answer(encode_generate(response), JSON)
+
+
 class TfsPredict:
     """TensorFlow Serving's predict, KServe V1's too; or an image file by its content type."""
 
@@ -100,6 +111,8 @@ class TfsRegress:
 
 DIALECTS: dict[str, Dialect] = {  # by action, as in paths.py
     "infer": OipInfer(),
+    "generate": OipGenerate(),
+    "generate_stream": OipGenerate(),
     "predict": TfsPredict(),
     "classify": TfsClassify(),
     "regress": TfsRegress(),

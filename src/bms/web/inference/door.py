@@ -2,22 +2,18 @@
 
 import logging
 from time import perf_counter
-from typing import Any
 
 from bms.core.errors import BmsError, Internal, InvalidArgument
-from bms.core.inference import InferResponse
 from bms.core.snapshot import KeyEntry
-from bms.core.tensor import Tensor
 from bms.serving.traffic.snapshot_index import SnapshotIndex
-from bms.web.inference.answers import JSON, error_headers, plain_error
 from bms.web.inference.compression import inflate
 from bms.web.inference.desk import Desk
-from bms.web.inference.dialects import DIALECTS, Dialect
-from bms.web.inference.exchange import Exchange
+from bms.web.inference.dialects import DIALECTS
+from bms.web.inference.event_stream import EventStream
+from bms.web.inference.http_exchange import HttpExchange
 from bms.web.inference.limits import HttpLimits
 from bms.web.inference.paths import Operation
 from bms.web.inference.request import Request
-from bms.web.inference.turn import Answer
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +66,7 @@ class InferenceDoor:
         raise AssertionError("a whole body has no more")
 
     def cancel(self, request: Request) -> None:
-        if isinstance(request.state, Exchange):
+        if isinstance(request.state, HttpExchange):
             request.state.cancel()
 
     def writable(self, request: Request, yes: bool) -> None:
@@ -96,7 +92,7 @@ class InferenceDoor:
             deadline = desk.monotonic() + route.entry.timeout_s
         else:
             deadline = desk.deadline(route, infer.timeout_s, _asked_s(fields))
-        exchange = HttpExchange(
+        exchange = (EventStream if operation.action == "generate_stream" else HttpExchange)(
             desk,
             key,
             infer,
@@ -104,39 +100,14 @@ class InferenceDoor:
             route,
             version,
             deadline,
-            id=request.id.decode("ascii"),
-            bytes_in=request.size,
-            began=began,
+            request.id.decode("ascii"),
+            request.size,
+            began,
         )
         exchange.http, exchange.dialect, exchange.decoded = request, dialect, decoded
         exchange.send()
         request.state = exchange
         request.chunks.clear()
-
-
-class HttpExchange(Exchange):
-    """An exchange of one whole body for another."""
-
-    http: Request
-    dialect: Dialect
-    decoded: Any  # what the dialect made of the body
-
-    def encode(self, outputs: list[Tensor]) -> Answer:
-        version = self.version
-        response = InferResponse(
-            model=self.route.entry.name, version=version.number, outputs=outputs, id=self.request.id
-        )
-        return self.dialect.encode(response, self.decoded, version.signatures)
-
-    def deliver(self, answer: Answer) -> None:
-        http = self.http
-        http.state = None  # no cycle is left for the collector
-        http.connection.respond(http, 200, answer.content_type, answer.body, answer.headers)
-
-    def deliver_error(self, error: BmsError) -> None:
-        http = self.http
-        http.state = None
-        http.connection.respond(http, error.http_status, JSON, plain_error(error), error_headers(error))
 
 
 def _asked_s(fields: dict[bytes, bytes]) -> float | None:

@@ -2,6 +2,7 @@
 
 import logging
 from abc import abstractmethod
+from collections.abc import Sequence
 from time import perf_counter
 
 from bms.core.errors import BmsError, Cancelled, Internal, Unimplemented
@@ -38,7 +39,6 @@ class Exchange(Call):
         route: Route,
         version: ServedVersion,
         deadline: float,
-        *,
         id: str,
         bytes_in: int,
         began: float,
@@ -53,7 +53,7 @@ class Exchange(Call):
         self._parsed = perf_counter()
 
     @abstractmethod
-    def encode(self, outputs: list[Tensor]) -> Answer:
+    def encode(self, outputs: Sequence[Tensor]) -> Answer:
         """Raises BmsError where the outputs cannot be carried by what the client asked for."""
 
     @abstractmethod
@@ -62,7 +62,7 @@ class Exchange(Call):
     @abstractmethod
     def deliver_error(self, error: BmsError) -> None: ...
 
-    def part(self, outputs: list[Tensor]) -> int:
+    def part(self, outputs: Sequence[Tensor]) -> int:
         """Gives one part of a stream at once; its bytes."""
         raise NotImplementedError
 
@@ -76,7 +76,7 @@ class Exchange(Call):
             admission.leave(entry)
             raise
 
-    def answered(self, meta: AnswerMeta, tensors: list[Tensor]) -> None:
+    def answered(self, meta: AnswerMeta, tensors: Sequence[Tensor]) -> None:
         if not meta.final or (self.streams and not tensors):
             self._streamed(meta, tensors)
             return
@@ -108,7 +108,7 @@ class Exchange(Call):
             self.dispatcher.cancel(self)
             self._end(Cancelled.http_status, self._sent, _NOTHING, None)
 
-    def _streamed(self, meta: AnswerMeta, tensors: list[Tensor]) -> None:
+    def _streamed(self, meta: AnswerMeta, tensors: Sequence[Tensor]) -> None:
         if not self.streams:
             self.dispatcher.cancel(self)
             self.failed(Unimplemented("this model answers in a stream: ask by a protocol that has a form for it"))

@@ -45,6 +45,8 @@ def frame(request: Framed, limits: HttpLimits) -> None:
         _refuse_repeated(request.headers)
     if len(fields) > limits.header_count or len(request.headers) > limits.header_count:
         raise HeaderTooLarge(f"{len(request.headers)} headers; at most {limits.header_count} are taken")
+    if request.version not in ("1.1", "1.0"):
+        raise InvalidArgument(f"HTTP/{request.version} is not spoken here in this form: use HTTP/1.1, or HTTP/2")
     if b"host" not in fields and request.version != "1.0":
         raise InvalidArgument("an HTTP/1.1 request needs a Host header")
     if request.method == b"CONNECT":

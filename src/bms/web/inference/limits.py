@@ -11,7 +11,7 @@ class HttpLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     header_count: int = 100
     body_bytes: int = 64 << 20
     connections: int = 10_000
-    header_timeout_s: float = 15.0
+    header_timeout_s: float = 15.0  # of TLS's handshake, too
     body_timeout_s: float = 30.0  # and as much longer as the body takes at the least rate
     body_bytes_per_s: int = 16_384
     keep_alive_s: float = 120.0

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from bms.protocols.frames import AnswerMeta
+from bms.protocols.oip_statistics import VersionStatistics
 
 Stage = Literal["parse", "queue", "compute", "dispatch", "encode", "total"]
 STAGES: tuple[Stage, ...] = ("parse", "queue", "compute", "dispatch", "encode", "total")
@@ -62,6 +63,7 @@ class VersionCounts:
         "last_ns",
         "queue_ns",
         "rows",
+        "runs",
         "statuses",
         "succeeded",
         "total_ns",
@@ -69,6 +71,7 @@ class VersionCounts:
 
     def __init__(self) -> None:
         self.succeeded = self.failed = self.rows = 0
+        self.runs = 0.0  # each request's part of its run, by rows
         self.queue_ns = self.compute_ns = self.total_ns = self.failed_ns = self.last_ns = 0
         self.statuses: dict[int, int] = {}
 
@@ -99,12 +102,30 @@ class Metrics:
         if status == 200:
             counts.succeeded += 1
             counts.rows += rows
+            counts.runs += rows / meta.batch if meta.batch > rows else 1
             counts.queue_ns += meta.queue_ns
             counts.compute_ns += meta.compute_ns
             counts.total_ns += int(took_s * 1e9)
         else:
             counts.failed += 1
             counts.failed_ns += int(took_s * 1e9)
+
+    def statistics(self, deployment: str, version: int) -> VersionStatistics:
+        """What was counted for one version of a deployment; `executions` adds up each request's part of its run."""
+        seen = self.versions.get((deployment, version))
+        if seen is None:
+            return VersionStatistics()
+        return VersionStatistics(
+            successes=seen.succeeded,
+            failures=seen.failed,
+            rows=seen.rows,
+            executions=round(seen.runs),
+            queue_ns=seen.queue_ns,
+            compute_ns=seen.compute_ns,
+            total_ns=seen.total_ns,
+            failed_ns=seen.failed_ns,
+            last_ns=seen.last_ns,
+        )
 
     def direct(self, status: int) -> None:
         """One request was answered without asking a model or control."""

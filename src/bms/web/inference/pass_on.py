@@ -32,19 +32,27 @@ _NOT_BACK = _HOP | {b"date", b"server"}
 
 
 class PassOn:
-    """Handles requests by asking control. `control` is the path of its Unix socket."""
+    """Handles requests by asking control. `control` is the path of its Unix socket, `scheme` what clients speak."""
 
     whole_body = False
 
-    def __init__(self, control: str, metrics: Metrics, monotonic: Callable[[], float], timeout_s: float) -> None:
+    def __init__(
+        self,
+        control: str,
+        metrics: Metrics,
+        monotonic: Callable[[], float],
+        timeout_s: float,
+        scheme: bytes = b"http",
+    ) -> None:
         self._control = control
+        self._scheme = scheme
         self._metrics = metrics
         self._monotonic = monotonic
         self._timeout_s = timeout_s
         self._passages: set[Passage] = set()
 
     def start(self, request: Request) -> None:
-        passage = Passage(request, self._ended, self._monotonic)
+        passage = Passage(request, self._ended, self._monotonic, self._scheme)
         self._passages.add(passage)
         request.state = passage
         passage.open(self._control)
@@ -79,9 +87,14 @@ class Passage(asyncio.Protocol):
     """One request's connection to control."""
 
     def __init__(
-        self, request: Request, ended: Callable[["Passage", int], None], monotonic: Callable[[], float]
+        self,
+        request: Request,
+        ended: Callable[["Passage", int], None],
+        monotonic: Callable[[], float],
+        scheme: bytes,
     ) -> None:
         self._request = request
+        self._scheme = scheme
         self._ended = ended
         self._monotonic = monotonic
         self._transport: asyncio.Transport | None = None
@@ -139,7 +152,7 @@ class Passage(asyncio.Protocol):
         if self._done:
             self._transport.abort()
             return
-        self._transport.write(_head(request))
+        self._transport.write(_head(request, self._scheme))
         chunks, request.chunks = request.chunks, []
         for chunk in chunks:
             self.send(chunk)
@@ -229,7 +242,7 @@ def _passage(request: Request) -> Passage:
     return request.state
 
 
-def _head(request: Request) -> bytes:
+def _head(request: Request, scheme: bytes) -> bytes:
     """The request's head as control gets it: hop-by-hop headers removed, what we vouch for put in."""
     skipped = _HOP | _named_by_connection(request.head.headers)
     lines = [
@@ -242,7 +255,8 @@ def _head(request: Request) -> bytes:
     elif request.head.length or b"content-length" in request.fields:
         lines.append(b"content-length: %d\r\n" % request.head.length)
     peer = request.connection.peer.encode("ascii", "replace")
-    lines.append(b"x-forwarded-for: %b\r\nx-forwarded-proto: http\r\nx-request-id: %b\r\n" % (peer, request.id))
+    vouched = b"x-forwarded-for: %b\r\nx-forwarded-proto: %b\r\nx-request-id: %b\r\n"
+    lines.append(vouched % (peer, scheme, request.id))
     return b"%b %b HTTP/1.1\r\n%bconnection: close\r\n\r\n" % (request.method, request.target, b"".join(lines))
 
 

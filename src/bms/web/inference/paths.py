@@ -7,17 +7,32 @@ from urllib.parse import unquote_to_bytes
 from bms.core.errors import InvalidArgument
 
 Action = Literal[
-    "predict", "classify", "regress", "infer",  # what a model answers
-    "list", "model", "metadata", "oip_model", "oip_model_ready", "oip_server",  # what is served
+    "predict", "classify", "regress", "infer", "generate", "generate_stream",  # what a model answers
+    "list", "model", "metadata",  # what is served, as TF Serving, KServe V1 and OpenAI tell it
+    "oip_server", "oip_model", "oip_model_ready", "oip_config", "oip_stats", "oip_all_stats", "oip_index",
     "alive", "oip_live", "oip_ready", "metrics",  # open to all
 ]  # fmt: skip
 PUBLIC: frozenset[str] = frozenset({"alive", "oip_live", "oip_ready", "metrics"})
-VERBS: frozenset[str] = frozenset({"predict", "classify", "regress", "infer"})
+VERBS: frozenset[str] = frozenset({"predict", "classify", "regress", "infer", "generate", "generate_stream"})
 
 _NAMED = r"/v1/models/(?P<model>[^/:]+)(?:/versions/(?P<version>\d{1,18})|/labels/(?P<label>[^/:]+))?"
-_TFS_VERB = re.compile(_NAMED + r":(?P<verb>predict|classify|regress)", re.IGNORECASE)
-_TFS_GET = re.compile(_NAMED + r"(?P<metadata>/metadata)?/?", re.IGNORECASE)
-_OIP = re.compile(r"/v2/models/(?P<model>[^/:]+)(?:/versions/(?P<version>\d{1,18}))?(?:/(?P<verb>ready|infer))?/?")
+_TFS_VERB = re.compile(_NAMED + r":(?P<verb>predict|classify|regress|explain)", re.IGNORECASE | re.ASCII)
+_TFS_GET = re.compile(_NAMED + r"(?P<metadata>/metadata)?/?", re.IGNORECASE | re.ASCII)
+_OIP = re.compile(
+    r"/v2/models/(?P<model>[^/:]+)(?:/versions/(?P<version>\d{1,18}))?"
+    r"(?:/(?P<verb>ready|infer|config|stats|generate|generate_stream))?/?",
+    re.ASCII,
+)
+_OIP_VERBS: dict[str | None, Action] = {
+    None: "oip_model",
+    "ready": "oip_model_ready",
+    "config": "oip_config",
+    "stats": "oip_stats",
+    "infer": "infer",
+    "generate": "generate",
+    "generate_stream": "generate_stream",
+}
+_LOADING = re.compile(r"/v2/repository/models/[^/:]+/(?:load|unload)/?")
 _FIXED: dict[str, Action] = {
     "/": "alive",
     "/metrics": "metrics",
@@ -30,6 +45,10 @@ _FIXED: dict[str, Action] = {
     "/v2/health/live/": "oip_live",
     "/v2/health/ready": "oip_ready",
     "/v2/health/ready/": "oip_ready",
+    "/v2/models/stats": "oip_all_stats",
+    "/v2/models/stats/": "oip_all_stats",
+    "/v2/repository/index": "oip_index",
+    "/v2/repository/index/": "oip_index",
 }
 
 
@@ -40,7 +59,7 @@ class Operation(NamedTuple):
     model: str = ""
     version: int | None = None
     alias: str | None = None
-    missing: Literal["", "tfserving", "oip"] = ""
+    missing: Literal["", "tfserving", "oip", "explain"] = ""
     allowed: str = "GET"
 
 
@@ -49,12 +68,12 @@ def read_path(method: bytes, target: bytes) -> Operation | None:
     path = _path(target)
     fixed = _FIXED.get(path)
     if fixed is not None:
-        return Operation(fixed)
+        return Operation(fixed, allowed="POST" if fixed == "oip_index" else "GET")
     lowered = path[:11].lower()
     if lowered.startswith("/v1/models/"):
         return _tfserving(method, path)
     if path.startswith("/v2/"):
-        return _oip(path)
+        return _oip(method, path)
     return None
 
 
@@ -62,6 +81,8 @@ def _tfserving(method: bytes, path: str) -> Operation:
     found = _TFS_VERB.fullmatch(path)
     if found and method == b"POST":
         verb = found["verb"].lower()
+        if verb == "explain":
+            return Operation(None, found["model"], missing="explain")
         return _named(verb, found, "POST")  # type: ignore[arg-type]
     found = _TFS_GET.fullmatch(path)
     if found and method in (b"GET", b"HEAD"):
@@ -69,14 +90,15 @@ def _tfserving(method: bytes, path: str) -> Operation:
     return Operation(None, missing="tfserving")
 
 
-def _oip(path: str) -> Operation:
+def _oip(method: bytes, path: str) -> Operation | None:
     found = _OIP.fullmatch(path)
-    if not found:
-        return Operation(None, missing="oip")
-    version = int(found["version"]) if found["version"] else None
-    if found["verb"] == "infer":
-        return Operation("infer", found["model"], version, allowed="POST")
-    return Operation("oip_model_ready" if found["verb"] else "oip_model", found["model"], version)
+    if found:
+        action = _OIP_VERBS[found["verb"]]
+        version = int(found["version"]) if found["version"] else None
+        return Operation(action, found["model"], version, allowed="POST" if action in VERBS else "GET")
+    if method == b"POST" and _LOADING.fullmatch(path):
+        return None  # whoever starts and stops what runs is control
+    return Operation(None, missing="oip")
 
 
 def _named(action: Action, found: re.Match[str], allowed: str) -> Operation:

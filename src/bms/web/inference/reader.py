@@ -12,6 +12,7 @@ from bms.web.inference.request import Answerer, Head, Request
 
 DRAINED = 256 << 10  # a body that nobody wants is read and dropped up to this size, to keep the connection
 _CHUNK_OVERHEAD = 64 << 10
+_WITH_BODY = frozenset((b"content-length", b"transfer-encoding"))
 Phase = Literal["idle", "head", "body"]
 
 
@@ -45,6 +46,8 @@ class RequestReader:
         self._headers: list[Header] = []
         self._fed = 0  # bytes of a head or chunked body that is not whole yet, those being fed now included
         self._latest = 0  # bytes being fed now
+        self._plain = b""  # the head of a request that wishes another protocol, without the wish
+        self._ends = False  # such a request came: it is the connection's last
         self._now = now
         self.request: Request | None = None
         self.phase: Phase = "idle"
@@ -59,9 +62,7 @@ class RequestReader:
         self._latest = len(data)
         self._fed += self._latest
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self.deaf = True  # we stay with HTTP/1.1, and what follows is in a protocol we do not speak
+            self._parse(data)
         except httptools.HttpParserError as error:
             raise InvalidArgument(f"this is not HTTP/1.1 as it should be: {error}") from None
         self._check_fed()
@@ -95,26 +96,44 @@ class RequestReader:
                 return RequestTimeout("the body of the request did not come in time")
         return None
 
+    def _parse(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            plain, self._plain = self._plain, b""
+            if not plain:
+                self.deaf = True  # we stay with HTTP/1.1, and what follows is in a protocol we do not speak
+                return
+            self._parser = httptools.HttpRequestParser(self)
+            self._ends = True
+            self._parse(plain + data[upgrade.args[0] :])
+
     # --- what the parser tells ---
 
-    def on_url(self, url: bytes) -> None:
+    def on_message_begin(self) -> None:
         if self.phase == "idle":  # behind another request, in the same bytes
             self.phase, self.since = "head", self._now
+
+    def on_url(self, url: bytes) -> None:
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name.lower(), value))
+        self._headers.append((name.lower(), value.rstrip(b" \t")))  # the parser leaves what stands behind it
 
     def on_headers_complete(self) -> None:
         parser, receiver = self._parser, self._receiver
         headers, self._headers = self._headers, []  # trailers go to the new list, and nowhere from there
         head = Head(parser.get_method(), self._url, parser.get_http_version(), headers)
+        if parser.should_upgrade() and (head.fields.keys() & _WITH_BODY) and not self.deaf:
+            self._plain = _without_upgrade(head)
+            self._url = b""
+            return
         self.request = request = Request(receiver, head)
         self._url = b""
         self.phase, self.since = "body", self._now
         if self.deaf:
             return
-        if not parser.should_keep_alive():
+        if self._ends or not parser.should_keep_alive():
             head.keep_alive = request.keep_alive = False
         try:
             self._check_size(head)
@@ -153,6 +172,8 @@ class RequestReader:
                 request.refusal = error
 
     def on_message_complete(self) -> None:
+        if self._plain:
+            return
         request, self.request = self.request, None
         self.phase, self.since, self._fed = "idle", self._now, self._latest
         if self._headers:
@@ -182,3 +203,11 @@ class RequestReader:
                 f"the head is too large: {limits.target_bytes} bytes of target and {limits.header_bytes} bytes of "
                 "headers are taken"
             )
+
+
+def _without_upgrade(head: Head) -> bytes:
+    """A head as it came, but for its Upgrade: what we do not follow is not there (RFC 9110, section 7.8). The parser
+    would take a body behind it for the other protocol."""
+    lines = [b"%b: %b\r\n" % header for header in head.headers if header[0] != b"upgrade"]
+    start = b"%b %b HTTP/%b\r\n" % (head.method, head.target, head.version.encode())
+    return b"".join((start, *lines, b"\r\n"))

@@ -72,6 +72,11 @@ class Answerer(Protocol):
         ...
 
     @property
+    def unsent(self) -> int:
+        """Bytes that were written and that the client's socket did not take yet."""
+        ...
+
+    @property
     def slow_writer(self) -> bool:
         """Whether the client takes the answer too slowly now."""
         ...

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from email.utils import formatdate
 from itertools import count
+from typing import Protocol
 
 from bms.core.errors import BmsError
 from bms.web.inference.answers import JSON, PROBLEM, plain_error, problem
@@ -19,6 +20,25 @@ from bms.web.inference.request import Request
 
 _REMEMBERED = 4096
 _PLAIN = (b"/v1", b"/v2")
+
+
+class Connection(Protocol):
+    """A client's socket, whatever protocol it speaks."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is being answered."""
+        ...
+
+    def check_time(self, now: float) -> None: ...
+
+    def drain(self) -> None:
+        """Ends as soon as what is being answered is."""
+        ...
+
+    def close(self) -> None:
+        """Ends now; what was written is still sent."""
+        ...
 
 
 class Site:
@@ -38,7 +58,7 @@ class Site:
         unix_ns: Callable[[], int],
     ) -> None:
         self.limits = limits
-        self.connections: set[HttpConnection] = set()
+        self.connections: set[Connection] = set()
         self.heads = Heads()
         self.draining = False
         self.now = now
@@ -113,8 +133,8 @@ class Site:
     def drain(self) -> None:
         """From now on answers end their connections, and idle connections end at once."""
         self.draining = True
-        for connection in [each for each in self.connections if each.idle]:
-            connection.close()
+        for connection in list(self.connections):
+            connection.drain()
 
     def _tell_date(self) -> None:
         self.date = b"date: %b\r\n" % formatdate(self._unix_ns() / 1e9, usegmt=True).encode()

@@ -1,5 +1,8 @@
 """Calls that wait together travel together, and each gets its own rows back, however they end."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -185,3 +188,28 @@ def test_an_answer_without_a_row_for_each_is_refused() -> None:
     (frame,), _ = sent(parcels, *(call(np.zeros((1, 1), "<f4")) for _ in range(2)))
     with pytest.raises(InvalidArgument, match="one row for each"):
         parcels.answered(one_frame(encode_answer(frame.id, [Tensor("y", np.zeros((3, 1)))])))
+
+
+@pytest.mark.parametrize("how", ["answered", "failed", "cancelled", "lost"])
+def test_what_is_ended_is_freed_without_the_collector(how: str) -> None:
+    parcels, rows = Parcels(), np.zeros((1, 4), "<f4")
+    seen = weakref.ref(rows)
+    calls = [call(rows), call(np.zeros((1, 4), "<f4"))]
+    del rows
+    gc.disable()
+    try:
+        (frame,), _ = sent(parcels, *calls)
+        if how == "answered":
+            parcels.answered(doubled(frame))
+        elif how == "failed":
+            parcels.failed(one_frame([encode_error(frame.id, "INTERNAL", "x", retry=False)]))
+        elif how == "cancelled":
+            for each in calls:
+                parcels.cancel(each)
+        else:
+            parcels.lose()
+        parcel = weakref.ref(calls[0])
+        calls.clear()
+        assert (seen(), parcel()) == (None, None)
+    finally:
+        gc.enable()

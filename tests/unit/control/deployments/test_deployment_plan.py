@@ -352,3 +352,37 @@ def test_planning_twice_without_acting_gives_the_same(world: World) -> None:
     assert world.plan() == world.plan()
     world.step()
     assert world.plan() == world.plan()
+
+
+def test_a_stopped_deployment_drains_what_it_ran_and_starts_again_as_it_was() -> None:
+    world = serving(replicas=2)
+    world.want(stopped=True)
+    actions = world.step()
+    assert kinds(actions) == [SetRoute, Drain, Drain]
+    assert world.traffic() == {}
+    world.settle()
+    assert (len(world.of("stopped")), world.alive, world.route.retired) == (2, set(), ())
+    assert world.plan() == []
+    world.want(stopped=False)
+    world.settle()
+    assert world.traffic() == {1: 100}
+    assert len(world.alive) == 2
+
+
+def test_a_version_kept_for_going_back_stops_with_its_deployment() -> None:
+    world = serving()
+    world.move("production", 2)
+    world.settle()
+    assert [retired.version for retired in world.route.retired] == [1]
+    world.want(stopped=True)
+    world.settle()
+    assert world.alive == set()
+    assert world.route.retired == ()
+
+
+def test_a_deployment_stopped_while_it_starts_starts_nothing_more() -> None:
+    world = World(replicas=2)
+    world.step(), world.step()
+    world.want(stopped=True)
+    world.settle()
+    assert (world.alive, world.traffic()) == (set(), {})

@@ -1,13 +1,11 @@
-"""What gateways are told about keys and deployments, and as how little."""
+"""What gateways are told about keys and deployments."""
 
 from datetime import timedelta
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from bms.control.deployments.entries import deployment_entry, difference, key_entry, key_of
+from bms.control.deployments.entries import deployment_entry, key_entry
 from bms.control.deployments.nouns import Deployment, DeploymentSpec, Replica, Retired, Route, Share, Target
 from bms.control.deployments.observation import Desired, Wanted
 from bms.control.deployments.signatures import loaded, served
@@ -16,7 +14,6 @@ from bms.control.tenants.nouns import Key, User
 from bms.core.clock import ManualClock
 from bms.core.programs import Preprocess
 from bms.core.signature import Signature, TensorSpec
-from bms.core.snapshot import KeyEntry
 
 NOW = ManualClock().now()
 CLASSIFY = Signature(
@@ -109,6 +106,17 @@ def test_a_retired_version_is_shown_while_it_is_loaded() -> None:
     assert [one.number for one in entry.versions] == [2]
 
 
+def test_versions_of_a_stopped_deployment_have_ended() -> None:
+    stopped = msgspec.structs.replace(DESIRED, stopped=True)
+    route = msgspec.structs.replace(ROUTE, shares=())
+    entry = deployment_entry(DEPLOYMENT, stopped, route, [replica("a", 2, "failed", "too big")], VERSIONS)
+    assert entry is not None
+    assert [(one.number, one.state, one.error, one.weight) for one in entry.versions] == [(2, "END", "", 0)]
+    entry = deployment_entry(DEPLOYMENT, stopped, route, [replica("a", 2, "ready")], VERSIONS)
+    assert entry is not None
+    assert entry.versions[0].state == "UNLOADING"
+
+
 def test_a_deleted_deployment_has_no_entry() -> None:
     gone = msgspec.structs.replace(DEPLOYMENT, deleted=True)
     assert deployment_entry(gone, DESIRED, ROUTE, [replica("a", 1, "ready")], VERSIONS) is None
@@ -154,27 +162,3 @@ def test_expiry_is_told_in_unix_nanoseconds() -> None:
     entry = key_entry(_key(expires_at=NOW + timedelta(seconds=2)), b"d", user, NOW)
     assert entry is not None
     assert entry.expires_at == (int(NOW.timestamp()) + 2) * 10**9
-
-
-def _state(values: dict[int, int]) -> dict[object, KeyEntry]:
-    entries = [
-        KeyEntry(id=f"k{id}", tenant="t", user=f"u{value}", role="owner", scopes=frozenset(), digest=b"")
-        for id, value in values.items()
-    ]
-    return {key_of(entry): entry for entry in entries}
-
-
-STATES = st.dictionaries(st.integers(0, 8), st.integers(0, 2))
-
-
-@given(STATES, STATES)
-def test_a_difference_leads_from_one_state_to_the_other_and_holds_nothing_more(
-    first: dict[int, int], second: dict[int, int]
-) -> None:
-    before, after = _state(first), _state(second)
-    puts, deletes = difference(before, after)  # type: ignore[arg-type]
-    patched = {key: entry for key, entry in before.items() if key not in deletes}
-    patched |= {key_of(entry): entry for entry in puts}  # type: ignore[misc]
-    assert patched == after
-    assert len(puts) == sum(before.get(key) != entry for key, entry in after.items())
-    assert set(deletes) == before.keys() - after.keys()

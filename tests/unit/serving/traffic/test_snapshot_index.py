@@ -56,6 +56,24 @@ def test_a_name_taken_over_survives_the_end_of_its_former_owner() -> None:
     assert index.routes["a", "m"].entry.id == "d2"
 
 
+def test_an_index_names_the_deployments_that_changed_and_keeps_all_other_routes() -> None:
+    before = SnapshotIndex().apply(full(deployment("d1", "a"), deployment("d2", "b"), deployment("d3", "c")))
+    assert before.changed == {"d1", "d2", "d3"}
+    after = before.apply(
+        step(deployment("d1", "a", numbers=(1,)), deployment("d2", "b"), key("k"), deletes=(("deployment", "d3"),))
+    )
+    assert after.changed == {"d1", "d3"}
+    assert after.by_id["d2"] is before.by_id["d2"]
+
+
+def test_everything_again_changes_only_what_is_different() -> None:
+    before = SnapshotIndex().apply(full(key("k"), deployment("d1", "a"), deployment("d2", "b"), deployment("d3", "c")))
+    again = before.apply(full(key("k"), deployment("d1", "a"), deployment("d2", "b", numbers=(1,)), revision=9))
+    assert again.changed == {"d2", "d3"}
+    assert again.by_id["d1"] is before.by_id["d1"]
+    assert again.keys["k"] is before.keys["k"]
+
+
 def test_deleting_what_is_not_there_does_nothing() -> None:
     index = SnapshotIndex().apply(step(deletes=(("key", "k"), ("deployment", "d"))))
     assert (index.keys, index.by_id) == ({}, {})
@@ -89,3 +107,6 @@ def test_steps_and_a_reload_from_disk_end_in_the_same_state(
         }
         assert found == expected
         assert all(route.entry in expected.values() for route in one.routes.values())
+        for tenant in "ab":
+            named = [route.entry for (owner, _), route in one.routes.items() if owner == tenant]
+            assert sorted(entry.id for entry in one.tenant_entries(tenant)) == sorted(entry.id for entry in named)

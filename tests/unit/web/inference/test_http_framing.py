@@ -63,6 +63,12 @@ def test_http_1_0_has_no_chunks_needs_no_host_and_waits_for_nothing() -> None:
         framed((b"transfer-encoding", b"chunked"), version="1.0")
 
 
+@pytest.mark.parametrize("version", ["0.9", "2.0"])
+def test_other_versions_are_refused(version: str) -> None:
+    with pytest.raises(InvalidArgument, match=version):
+        framed(HOST, version=version)
+
+
 def test_connect_is_refused() -> None:
     with pytest.raises(Unimplemented):
         framed(HOST, method=b"CONNECT")

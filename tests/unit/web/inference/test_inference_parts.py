@@ -126,3 +126,14 @@ def test_no_answer_is_given_where_the_books_cannot_be_written() -> None:
     turn.add(usage(499), Asked(log), None)
     turn.close()
     assert log == ["UNAVAILABLE"]
+
+
+def test_runs_are_counted_by_each_requests_part_of_them() -> None:
+    metrics = Metrics(0)
+    for _ in range(4):
+        metrics.answered("d", 1, 200, 2, AnswerMeta(True, 5, 7, (), 0, 0, 8), 1, 0.001)
+    metrics.answered("d", 1, 200, 3, AnswerMeta(True, 5, 7, ()), 2, 0.001)
+    metrics.answered("d", 1, 504, 1, AnswerMeta(True, 0, 0, ()), 3, 0.001)
+    counted = metrics.statistics("d", 1)
+    assert (counted.executions, counted.successes, counted.failures, counted.rows) == (2, 5, 1, 11)
+    assert counted.last_ns == 3

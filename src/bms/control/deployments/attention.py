@@ -1,0 +1,61 @@
+"""Which deployments the loop looks at in a round: those that something happened to, and those that are not at rest.
+
+Who rests is looked at again when an event speaks of it or of its model, when somebody else may have led meanwhile, and
+once in a long while in any case; the last two are spread over many rounds, so that news do not wait for them.
+"""
+
+from bms.control.deployments.changes import changes_of
+from bms.control.deployments.ports import DeploymentsTx
+from bms.control.platform.transactions import EventLog, Store
+from bms.core.clock import Clock
+
+EVERYTHING_S = 600.0
+AT_ONCE = 200  # of those that nothing was heard of
+
+
+class Attention:
+    """Ids of active deployments that were not put to rest since something was heard of them."""
+
+    def __init__(self, store: Store[DeploymentsTx], events: EventLog, clock: Clock) -> None:
+        self._store = store
+        self._events = events
+        self._clock = clock
+        self._token: int | None = None
+        self._number = 0  # of the last event that was heard
+        self._everything_at = 0.0  # monotonic seconds
+        self._awake: set[str] = set()
+        self._unseen: list[str] = []
+
+    async def listen(self, token: int) -> None:
+        """To be called before rows are read: what is committed later is heard of next time.
+
+        `token` is the leader's: under another one than last time, everything is to be looked at.
+        """
+        now = self._clock.monotonic()
+        if token != self._token or now >= self._everything_at:
+            number = await self._events.last()
+            async with self._store.read() as tx:
+                self._unseen = await tx.active_ids()
+            self._number, self._token, self._everything_at = number, token, now + EVERYTHING_S
+            return
+        while batch := await self._events.since(self._number):
+            async with self._store.read() as tx:
+                self._awake |= set(await changes_of(event for _, event in batch).affected(tx))
+            self._number = batch[-1][0]
+
+    @property
+    def more(self) -> bool:
+        """Whether there are some left to look at after these."""
+        return bool(self._unseen)
+
+    def wanted(self, at_work: set[str]) -> list[str]:
+        """Ids to look at now: first those `at_work`, which may be answering, then whoever else is awake."""
+        heard = sorted(self._awake - at_work)
+        some, self._unseen = self._unseen[:AT_ONCE], self._unseen[AT_ONCE:]
+        others = [id for id in some if id not in at_work and id not in self._awake]
+        self._awake.update(some)
+        return [*sorted(at_work), *heard, *others]
+
+    def rest(self, deployment: str) -> None:
+        """Nothing is to be done for it until something happens."""
+        self._awake.discard(deployment)

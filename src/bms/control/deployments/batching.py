@@ -1,0 +1,36 @@
+"""How requests may be put together: what a deployment can ask for, and what of it makes another process."""
+
+import msgspec
+
+from bms.core.errors import InvalidArgument
+from bms.core.programs import Batching
+
+MOST_ROWS = 65_536
+MOST_SIZES = 32
+_SECONDS = (("max_wait_s", 0.0, 10.0), ("objective_s", 0.001, 60.0))
+
+
+def check_batching(batching: Batching) -> None:
+    """Raises InvalidArgument naming the first field that is out of range, and its range."""
+    if not 1 <= batching.max_rows <= MOST_ROWS:
+        raise InvalidArgument(f"batching is out of range: max_rows is 1 to {MOST_ROWS}, not {batching.max_rows}")
+    for name, low, high in _SECONDS:
+        if not low <= (value := getattr(batching, name)) <= high:
+            raise InvalidArgument(f"batching is out of range: {name} is {low:g} to {high:g} seconds, not {value:g}")
+    sizes = batching.sizes
+    if not sizes:
+        return
+    if len(sizes) > MOST_SIZES or sizes[0] < 1 or sizes[-1] > MOST_ROWS or sorted(set(sizes)) != list(sizes):
+        raise InvalidArgument(
+            f"batching.sizes is {list(sizes[:40])}, expected at most {MOST_SIZES} numbers of rows from 1 to "
+            f"{MOST_ROWS}, each larger than the one before"
+        )
+
+
+def build_part(batching: Batching) -> dict[str, object]:
+    """What names it in a replica's build. Fields that came later are left out while they have their default, so that
+    a replica started before is still the one that is wanted."""
+    asked: dict[str, object] = msgspec.to_builtins(batching)
+    plain: dict[str, object] = msgspec.to_builtins(Batching())
+    first = ("max_rows", "max_wait_s")
+    return {name: asked[name] for name in (*first, *asked) if name in first or asked[name] != plain[name]}

@@ -1,0 +1,62 @@
+"""Models loaded and unloaded by name, as the model repository extension of the Open Inference Protocol means it.
+
+Loading a name starts its deployment. Where there is none, but a model of that name, the model's alias `production` is
+deployed under it. Unloading stops the deployment, which keeps its name and settings.
+"""
+
+import asyncio
+
+from bms.control.deployments.nouns import DeploymentSpec, Target
+from bms.control.deployments.service import DeploymentService
+from bms.control.deployments.status import DeploymentStatus
+from bms.control.deployments.views import DeploymentViews
+from bms.core.clock import Clock
+from bms.core.errors import DeadlineExceeded, FailedPrecondition, NotFound
+from bms.core.principal import Principal
+
+USUAL_ALIAS = "production"
+_LOOK_S = 0.1
+
+
+class ModelRepository:
+    """Who loads is answered once it is done, as clients of the protocol expect, and calls at once."""
+
+    def __init__(self, deployments: DeploymentService, views: DeploymentViews, clock: Clock) -> None:
+        self._deployments = deployments
+        self._views = views
+        self._clock = clock
+
+    async def load(self, by: Principal, name: str, wait_s: float) -> DeploymentStatus:
+        """Returns when every gateway routes to it.
+
+        Raises NotFound where there is neither a deployment nor a model of that name, FailedPrecondition with the
+        reason when it can't be served, DeadlineExceeded when that takes more than `wait_s` seconds; it goes on then.
+        """
+        try:
+            await self._deployments.start(by, name)
+        except NotFound:
+            usual = DeploymentSpec(model=name, targets=(Target(alias=USUAL_ALIAS),))
+            await self._deployments.deploy(by, name, usual)
+        seen = await self._settled(by, name, wait_s)
+        if seen.state not in ("serving", "degraded"):
+            raise FailedPrecondition(f"{name!r} is {seen.state}: {seen.message}")
+        return seen
+
+    async def unload(self, by: Principal, name: str, wait_s: float) -> DeploymentStatus:
+        """Returns when no gateway routes to it any more. Raises NotFound, DeadlineExceeded as `load` does."""
+        await self._deployments.stop(by, name)
+        return await self._settled(by, name, wait_s, stopping=True)
+
+    async def _settled(self, by: Principal, name: str, wait_s: float, *, stopping: bool = False) -> DeploymentStatus:
+        give_up = self._clock.monotonic() + wait_s
+        while True:
+            seen = await self._views.status(by.tenant, name)
+            running = any(replica.state in ("starting", "ready") for replica in seen.replicas)
+            unsettled = running if stopping else seen.state in ("starting", "rolling")
+            if not unsettled and (seen.state == "serving" or await self._views.told()):
+                return seen
+            if self._clock.monotonic() >= give_up:
+                raise DeadlineExceeded(
+                    f"{name!r} is still {seen.state} after {wait_s:g} s ({seen.message}): it goes on, ask again"
+                )
+            await asyncio.sleep(_LOOK_S)

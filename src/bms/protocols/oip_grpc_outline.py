@@ -1,0 +1,107 @@
+"""A ModelInferRequest in two parts: its outline, which a client sends again and again byte for byte and which is parsed
+once, and what is new each time: the request's id and the tensors' bytes, which are not copied.
+
+The order of fields is free in protocol buffers, but every writer puts `raw_input_contents`, the field with the largest
+number, last. What is written otherwise is parsed whole.
+"""
+
+from typing import Any, NamedTuple
+
+from bms.protocols.protobuf.pool import message, parse
+
+_Request = message("inference.ModelInferRequest")
+_TENSOR = 7 << 3 | 2  # the tag of raw_input_contents
+_ID = 3 << 3 | 2
+_OUTLINE = frozenset(number << 3 | 2 for number in (1, 2, 4, 5, 6))
+_LONGEST = 4096  # bytes of an outline that is remembered
+_MOST = 1024
+
+
+class Outline:
+    """`message` is a ModelInferRequest without id and raw tensors; `plan` belongs to whoever reads it."""
+
+    __slots__ = ("message", "plan")
+
+    def __init__(self, message: Any) -> None:
+        self.message = message
+        self.plan: object = None
+
+
+class InferMessage(NamedTuple):
+    """A request as it came."""
+
+    outline: Outline
+    id: str | None
+    raws: list[memoryview]
+
+
+_known: dict[bytes, Outline] = {}
+
+
+def read_infer(data: bytes | memoryview) -> InferMessage:
+    """Raises InvalidArgument for bytes that are no ModelInferRequest."""
+    try:
+        parts = _split(data)
+    except IndexError:
+        parts = None  # it ends within a field, which the parser will say
+    if parts is None:
+        whole = parse(_Request, data)
+        return InferMessage(Outline(whole), whole.id or None, [memoryview(raw) for raw in whole.raw_input_contents])
+    head, id, raws = parts
+    outline = _known.get(head)
+    if outline is None:
+        outline = Outline(parse(_Request, head))
+        if len(head) <= _LONGEST:
+            if len(_known) >= _MOST:
+                _known.clear()
+            _known[head] = outline
+    return InferMessage(outline, id, raws)
+
+
+def _split(data: bytes | memoryview) -> tuple[bytes, str | None, list[memoryview]] | None:
+    """None for what is not in the usual order. Raises IndexError for what ends within a field's head."""
+    at, end, id, head = 0, len(data), None, b""
+    begin = 0  # of what is not in `head` yet
+    while at < end:
+        tag = data[at]
+        if tag == _TENSOR:
+            break
+        start, after = _content(data, at)
+        if after > end or (tag not in _OUTLINE and tag != _ID):
+            return None
+        if tag == _ID:
+            try:
+                id = str(data[start:after], "utf-8")
+            except UnicodeDecodeError:
+                return None
+            head += data[begin:at]
+            begin = after
+        at = after
+    head += data[begin:at]
+    raws, view = [], memoryview(data)
+    while at < end:
+        start, after = _content(data, at)
+        if after > end or data[at] != _TENSOR:
+            return None
+        raws.append(view[start:after])
+        at = after
+    return head, id or None, raws
+
+
+def _content(data: bytes | memoryview, at: int) -> tuple[int, int]:
+    """Where the content of the field at `at` begins and ends: its length is a varint behind a tag of one octet."""
+    size = data[at + 1]
+    if size < 0x80:
+        return at + 2, at + 2 + size
+    size &= 0x7F
+    at += 2
+    shift = 7
+    while True:
+        octet = data[at]
+        size |= (octet & 0x7F) << shift
+        at += 1
+        if octet < 0x80:
+            return at, at + size
+        shift += 7
+        if shift > 28:
+            raise IndexError

@@ -1,0 +1,53 @@
+"""The statistics extension: how often and how long a version was asked.
+
+Source: https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_statistics.md
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import orjson
+
+
+class VersionStatistics(NamedTuple):
+    """What was counted for one version since the process that counted began. Times in nanoseconds."""
+
+    successes: int = 0
+    failures: int = 0
+    rows: int = 0  # of successful requests
+    executions: int = 0  # runs of the model
+    queue_ns: int = 0
+    compute_ns: int = 0
+    total_ns: int = 0  # of successful requests, from the head to the answer
+    failed_ns: int = 0
+    last_ns: int = 0  # Unix time of the last request; 0: there was none
+
+
+def encode_statistics(counted: Iterable[tuple[str, int, VersionStatistics]]) -> bytes:
+    """The answer of `…/stats`, by (name, version). What nobody measures or caches has the count 0."""
+    return orjson.dumps({"model_stats": [_model(name, number, seen) for name, number, seen in counted]})
+
+
+def _model(name: str, number: int, seen: VersionStatistics) -> dict[str, object]:
+    return {
+        "name": name,
+        "version": str(number),
+        "last_inference": seen.last_ns // 1_000_000,
+        "inference_count": seen.rows,
+        "execution_count": seen.executions,
+        "inference_stats": {
+            "success": _duration(seen.successes, seen.total_ns),
+            "fail": _duration(seen.failures, seen.failed_ns),
+            "queue": _duration(seen.successes, seen.queue_ns),
+            "compute_input": _duration(0, 0),
+            "compute_infer": _duration(seen.successes, seen.compute_ns),
+            "compute_output": _duration(0, 0),
+            "cache_hit": _duration(0, 0),
+            "cache_miss": _duration(0, 0),
+        },
+        "batch_stats": [],
+    }
+
+
+def _duration(count: int, ns: int) -> dict[str, int]:
+    return {"count": count, "ns": ns}

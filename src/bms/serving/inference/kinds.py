@@ -1,0 +1,141 @@
+"""Kinds: which parcels are alike, so that what holds for all of a kind is checked and measured once."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from bms.core.errors import InvalidArgument, NotFound
+from bms.core.signature import DEFAULT, Signature, check_inputs
+from bms.core.tensor import Array, Tensor
+from bms.protocols.frames import InferMeta
+from bms.serving.inference.policy import Experience
+from bms.serving.inference.preprocess import IMAGE, ImagePlan
+from bms.serving.inference.rate import Rate
+from bms.serving.inference.shortness import Shortness
+from bms.serving.inference.times import ServiceTimes
+from bms.serving.lifecycle.examples import constant
+from bms.serving.lifecycle.servable import Servable, StreamingServable
+
+Prepare = Callable[[dict[str, Array]], dict[str, Array]]
+RATE_WINDOW_S = 0.5
+_MOST_KINDS = 1024  # clients choose shapes; what is beyond is forgotten, oldest first
+
+
+class Route(NamedTuple):
+    """What a signature's name leads to: `target` is run, after `prepare` where there is one."""
+
+    signature: Signature
+    target: str
+    prepare: Prepare | None
+    streams: StreamingServable | None
+
+
+class Profile:
+    """What was measured of runs of one signature with rows of about one size."""
+
+    def __init__(self) -> None:
+        self.times = ServiceTimes()
+        self.shortness = Shortness()
+
+
+class Kind:
+    """Parcels of one kind have the same signature, outputs wanted, types, and shapes but for the rows: where `batched`
+    they may share a run."""
+
+    __slots__ = ("batched", "experience", "outputs", "profile", "rate", "route", "target")
+
+    def __init__(self, route: Route, outputs: tuple[str, ...], profile: Profile, *, batched: bool) -> None:
+        self.route = route
+        self.target = route.target
+        self.outputs = outputs
+        self.batched = batched
+        self.profile = profile
+        self.rate = Rate(RATE_WINDOW_S)
+        self.experience = Experience()
+
+
+class Kinds:
+    """The kinds of one servable."""
+
+    def __init__(self) -> None:
+        self._routes: dict[str, Route] = {}
+        self._seen: dict[object, Kind] = {}  # by what a frame says
+        self._kinds: dict[object, Kind] = {}  # by what it means
+        self._profiles: dict[tuple[str, int], Profile] = {}
+
+    def serve(self, servable: Servable, images: ImagePlan | None = None) -> None:
+        """Makes the routes to the servable's signatures, and to the one that images add."""
+        streaming = servable.streaming if isinstance(servable, StreamingServable) else frozenset[str]()
+        for name, signature in servable.signatures.items():
+            streams = servable if isinstance(servable, StreamingServable) and name in streaming else None
+            self._routes[name] = Route(signature, name, None, streams)
+        if images is not None:
+            self._routes[IMAGE] = Route(images.signature, images.target, images.prepare, None)
+        if DEFAULT not in self._routes and len(servable.signatures) == 1:
+            self._routes[DEFAULT] = self._routes[next(iter(servable.signatures))]
+
+    def find(self, meta: InferMeta, tensors: Sequence[Tensor]) -> tuple[Kind, int]:
+        """The kind of what was sent, and its rows. Raises NotFound or InvalidArgument."""
+        shapes = tuple([(one.name, one.dtype, one.shape[1:] if one.shape else None) for one in meta.tensors])
+        key: object = (meta.signature, meta.outputs, shapes)
+        kind = self._seen.get(key)
+        if kind is not None and (rows := _common_rows(tensors)):
+            return kind, rows
+        route = self._routes.get(meta.signature or DEFAULT)
+        if route is None:
+            raise NotFound(f"no signature {meta.signature!r}: this model has {', '.join(map(repr, self._routes))}")
+        rows = check_inputs(route.signature, list(tensors))
+        for name in meta.outputs:
+            route.signature.output(name)
+        kind = self._kind(route, meta.outputs, {tensor.name: tensor.array for tensor in tensors}, rows)
+        if route.signature.batched and tensors:
+            _keep(self._seen, key, kind)
+        return kind, rows
+
+    def prepared(self, kind: Kind, inputs: dict[str, Array], rows: int) -> Kind:
+        """The kind of what the preparation of `kind` made."""
+        return self._kind(self._routes[kind.target], kind.outputs, inputs, rows)
+
+    def warmed(self, signature: Signature, target: str, rows: int, seconds: float) -> None:
+        """A warm-up run took so long."""
+        elements = sum(array.size for array in constant(signature, 1, 0).values())
+        self._profile(target, elements).times.note(rows, seconds)
+
+    def _profile(self, target: str, elements: int) -> Profile:
+        """Of runs of a signature whose rows have about so many elements."""
+        key = (target, elements.bit_length())
+        found = self._profiles.get(key)
+        if found is None:
+            found = self._profiles[key] = Profile()
+        return found
+
+    def _kind(self, route: Route, outputs: tuple[str, ...], inputs: dict[str, Array], rows: int) -> Kind:
+        batched = route.signature.batched
+        shapes = tuple([inputs[spec.name].shape for spec in route.signature.inputs])
+        key = (route.prepare is None, route.target, outputs, tuple([one[1:] for one in shapes]) if batched else shapes)
+        found = self._kinds.get(key)
+        if found is None:
+            elements = sum(array.size for array in inputs.values()) // rows
+            found = Kind(route, outputs, self._profile(route.target, elements), batched=batched)
+            _keep(self._kinds, key, found)
+        return found
+
+
+def _keep(kinds: dict[object, Kind], key: object, kind: Kind) -> None:
+    if len(kinds) >= _MOST_KINDS:
+        del kinds[next(iter(kinds))]
+    kinds[key] = kind
+
+
+def _common_rows(tensors: Sequence[Tensor]) -> int:
+    """The first dimension of all tensors, 0 where they differ."""
+    rows: int = tensors[0].array.shape[0]
+    for tensor in tensors[1:]:
+        if tensor.array.shape[0] != rows:
+            return 0
+    return rows
+
+
+def check_together(kind: Kind, calls: int) -> None:
+    """Raises InvalidArgument where several calls of this kind can't travel together."""
+    if calls > 1 and not kind.route.signature.batched:
+        raise InvalidArgument(f"signature {kind.target!r} is not batched: send its calls one by one")

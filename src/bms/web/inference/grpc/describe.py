@@ -1,0 +1,111 @@
+"""The calls that ask no model: what is served, told to those who may call it, and health, told to all."""
+
+from collections.abc import Callable
+from typing import Any
+
+from bms.core.snapshot import KeyEntry, ServedVersion
+from bms.protocols import oip_grpc_models as models
+from bms.protocols.oip_grpc import read_version
+from bms.protocols.protobuf.pool import message, parse
+from bms.serving.traffic.snapshot_index import Route, served
+from bms.serving.traffic.split import find_route, named_version
+from bms.web.inference.desk import Desk
+from bms.web.inference.grpc.call import Call
+from bms.web.inference.grpc.callers import taken
+from bms.web.inference.grpc.method import QuietMethod
+
+
+class Told(QuietMethod):
+    """A call that is answered at once; `tell` makes the answer of the key (None where all may ask) and the request."""
+
+    def __init__(self, name: str, desk: Desk, tell: Callable[[KeyEntry | None, Any], bytes], *, public: bool) -> None:
+        self._request = message(f"inference.{name}Request")
+        self._desk = desk
+        self._tell = tell
+        self._public = public
+
+    def opened(self, call: Call) -> None:
+        if not self._public:
+            call.caller = taken(self._desk, call)
+
+    def message(self, call: Call, message: bytes | memoryview) -> None:
+        key = call.caller
+        assert key is None or isinstance(key, KeyEntry)
+        answer = self._tell(key, parse(self._request, message))
+        self._desk.metrics.direct(200)
+        call.respond(answer)
+
+
+class Describer:
+    """`ready` says whether a snapshot is there, `version` is this software's."""
+
+    def __init__(self, desk: Desk, ready: Callable[[], bool], version: str) -> None:
+        self._desk = desk
+        self._ready = ready
+        self._version = version
+
+    def methods(self) -> dict[str, Told]:
+        """By the names of the service's methods."""
+        public: dict[str, Callable[[KeyEntry | None, Any], bytes]] = {
+            "ServerLive": lambda key, request: models.server_live(),
+            "ServerReady": lambda key, request: models.server_ready(self._ready()),
+            "ServerMetadata": lambda key, request: models.server_metadata(self._version),
+        }
+        told: dict[str, Callable[[KeyEntry | None, Any], bytes]] = {
+            "ModelReady": self._model_ready,
+            "ModelMetadata": self._model_metadata,
+            "ModelConfig": self._model_config,
+            "ModelStatistics": self._model_statistics,
+            "RepositoryIndex": self._repository_index,
+        }
+        return {name: Told(name, self._desk, tell, public=name in public) for name, tell in {**public, **told}.items()}
+
+    def _model_ready(self, key: KeyEntry | None, request: Any) -> bytes:
+        route, number = self._route(key, request.name), read_version(request.version)
+        if number is None:
+            return models.model_ready(bool(route.shares))
+        return models.model_ready(served(named_version(route, number, None)))
+
+    def _model_metadata(self, key: KeyEntry | None, request: Any) -> bytes:
+        return models.model_metadata(*self._version_of(key, request))
+
+    def _model_config(self, key: KeyEntry | None, request: Any) -> bytes:
+        return models.model_config(*self._version_of(key, request))
+
+    def _model_statistics(self, key: KeyEntry | None, request: Any) -> bytes:
+        assert key is not None
+        number = read_version(request.version)
+        if request.name:
+            routes = [self._route(key, request.name)]
+        else:
+            index = self._desk.index()
+            routes = [index.routes[key.tenant, entry.name] for entry in index.tenant_entries(key.tenant)]
+        return models.model_statistics(
+            (route.entry.name, version.number, self._desk.metrics.statistics(route.entry.id, version.number))
+            for route in routes
+            for version in _versions(route, number if request.name else None)
+        )
+
+    def _repository_index(self, key: KeyEntry | None, request: Any) -> bytes:
+        assert key is not None
+        return models.repository_index(self._desk.index().tenant_entries(key.tenant), request.ready)
+
+    def _route(self, key: KeyEntry | None, name: str) -> Route:
+        assert key is not None
+        return find_route(self._desk.index(), key.tenant, name)
+
+    def _version_of(self, key: KeyEntry | None, request: Any) -> tuple[Any, ServedVersion]:
+        """The deployment's entry and the version that is asked for, or one that takes traffic."""
+        assert key is not None
+        number = read_version(request.version)
+        if number is not None:
+            route = self._route(key, request.name)
+            return route.entry, named_version(route, number, None)
+        route, version = self._desk.route(key, request.name, None, None)
+        return route.entry, version
+
+
+def _versions(route: Route, number: int | None) -> list[ServedVersion]:
+    if number is not None:
+        return [named_version(route, number, None)]
+    return [route.versions[each] for each in sorted(route.versions)]

@@ -1,0 +1,56 @@
+"""The host of a gateway's HTTP/2 connections, which are there for gRPC alone."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from bms.web.inference.grpc.method import Method
+from bms.web.inference.grpc.server import GrpcServer
+from bms.web.inference.http2.connection import Http2Connection
+from bms.web.inference.http2.limits import Http2Limits
+from bms.web.inference.http2.table import Handler
+from bms.web.inference.limits import HttpLimits
+
+
+class GrpcDoor:
+    """`connections` is the site's own set, which holds those of HTTP/1.1 too; `refused` counts by HTTP status."""
+
+    def __init__(
+        self,
+        methods: Mapping[bytes, Method],
+        limits: HttpLimits,
+        *,
+        connections: set[Any],
+        now: Callable[[], float],
+        fresh_id: Callable[[], bytes],
+        refused: Callable[[int], object],
+    ) -> None:
+        self.http2_limits = of_http(limits)
+        self.most_connections = limits.connections
+        self.connections = connections
+        self.now = now
+        self.http2_handler: Handler = GrpcServer(
+            methods,
+            message_bytes=limits.body_bytes,
+            buffered_bytes=max(self.http2_limits.buffered_bytes, 2 * limits.body_bytes),
+            fresh_id=fresh_id,
+            refused=refused,
+        )
+
+    def connection(self) -> asyncio.Protocol:
+        """A protocol for one accepted socket."""
+        return Http2Connection(self)
+
+
+def of_http(limits: HttpLimits) -> Http2Limits:
+    """What a site allows over HTTP/1.1, for HTTP/2."""
+    return Http2Limits(
+        header_bytes=limits.header_bytes,
+        header_count=limits.header_count,
+        header_timeout_s=limits.header_timeout_s,
+        body_timeout_s=limits.body_timeout_s,
+        body_bytes_per_s=limits.body_bytes_per_s,
+        keep_alive_s=limits.keep_alive_s,
+        write_timeout_s=limits.write_timeout_s,
+        linger_s=limits.linger_s,
+    )

@@ -1,0 +1,150 @@
+"""ModelStreamInfer: every request of the stream is an exchange of its own, and one that fails does not end the stream.
+
+Whole answers come in the order of their requests. The parts of a model that streams come as they are made; their id
+says whose they are.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from time import perf_counter
+
+from bms.core.errors import BmsError, PermissionDenied, ResourceExhausted, Unauthenticated
+from bms.core.tensor import Tensor
+from bms.protocols.oip_grpc import (
+    encode_stream_end,
+    encode_stream_error,
+    encode_stream_part,
+    wants_empty_final,
+)
+from bms.protocols.oip_grpc_outline import read_infer
+from bms.web.inference.desk import Desk
+from bms.web.inference.grpc.call import Call
+from bms.web.inference.grpc.callers import caller, taken
+from bms.web.inference.grpc.infer import GrpcExchange, exchange
+from bms.web.inference.grpc.method import QuietMethod
+from bms.web.inference.turn import Answer
+
+_MOST_IN_FLIGHT = 64  # requests of one stream; it is read no further meanwhile
+_MOST_BEHIND = 4 << 20  # bytes of parts that wait for a client which takes them too slowly
+
+
+class _Turn:
+    """The place of one request in its stream. `answer` None: not there yet; empty: there is nothing more to say."""
+
+    __slots__ = ("answer", "exchange")
+
+    def __init__(self) -> None:
+        self.answer: bytes | None = None
+        self.exchange: StreamExchange | None = None
+
+
+class StreamExchange(GrpcExchange):
+    """Its maker sets `line`, `turn`, and whether the client wants to be told of the end of parts."""
+
+    streams = True
+    line: "_Line"
+    turn: _Turn
+    empty_final = False
+    _behind = 0
+
+    def part(self, outputs: Sequence[Tensor]) -> int:
+        """Raises ResourceExhausted where the client takes what is sent too slowly."""
+        response = self.response(outputs)
+        response.final = False
+        message = encode_stream_part(response, self.decoded.classes)
+        self._behind = self._behind + len(message) if self.call.congested else 0
+        if self._behind > _MOST_BEHIND:
+            raise ResourceExhausted(f"{_MOST_BEHIND} bytes of the stream wait for the client: read faster")
+        self.call.send(message)
+        return len(message)
+
+    def encode(self, outputs: Sequence[Tensor]) -> Answer:
+        return Answer(encode_stream_part(self.response(outputs), self.decoded.classes))
+
+    def deliver(self, answer: Answer) -> None:
+        body = answer.body
+        if not body and self.empty_final:
+            body = encode_stream_end(self.route.entry.name, self.version.number, self.request.id)
+        self.line.answered(self.turn, body)
+
+    def deliver_error(self, error: BmsError) -> None:
+        self.line.answered(self.turn, encode_stream_error(error, self.request.id))
+
+
+class _Line:
+    """The requests of one stream that are not answered yet, in their order."""
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self.turns: deque[_Turn] = deque()
+
+    def enter(self) -> _Turn:
+        turn = _Turn()
+        self.turns.append(turn)
+        return turn
+
+    def answered(self, turn: _Turn, answer: bytes) -> None:
+        """Sends this answer when all before it are sent."""
+        turn.answer, turn.exchange = answer, None
+        call, turns = self.call, self.turns
+        while turns and turns[0].answer is not None:
+            message = turns.popleft().answer
+            if message:
+                call.send(message)
+        self.pace()
+
+    def pace(self) -> None:
+        """Reads on, or not; ends the call behind the last answer."""
+        call = self.call
+        if call.through and not self.turns:
+            call.finish()
+        elif not call.over:
+            call.hold(len(self.turns) >= _MOST_IN_FLIGHT or call.congested)
+
+
+class ModelStreamInfer(QuietMethod):
+    streams = True
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def opened(self, call: Call) -> None:
+        caller(self._desk, call)
+        call.state = _Line(call)
+
+    def message(self, call: Call, message: bytes | memoryview) -> None:
+        """A key that is good no more ends the stream; any other error is an answer."""
+        line, began = call.state, perf_counter()
+        assert isinstance(line, _Line)
+        turn, id = line.enter(), None
+        try:
+            key = taken(self._desk, call)
+            request = read_infer(message)
+            id = request.id
+            made = exchange(StreamExchange, self._desk, key, call, request, len(message), began)
+            assert isinstance(made, StreamExchange)
+            made.line, made.turn, made.empty_final = line, turn, wants_empty_final(request)
+            made.send()
+        except (Unauthenticated, PermissionDenied):
+            raise
+        except BmsError as error:
+            self._desk.metrics.direct(error.http_status)
+            line.answered(turn, encode_stream_error(error, id))
+        else:
+            turn.exchange = made
+            line.pace()
+
+    def ended(self, call: Call) -> None:
+        assert isinstance(call.state, _Line)
+        call.state.pace()
+
+    def writable(self, call: Call) -> None:
+        assert isinstance(call.state, _Line)
+        call.state.pace()
+
+    def cancel(self, call: Call) -> None:
+        line, call.state = call.state, None
+        if isinstance(line, _Line):
+            for turn in line.turns:
+                if turn.exchange is not None:
+                    turn.exchange.cancel()

@@ -1,0 +1,132 @@
+"""RepositoryModelLoad and RepositoryModelUnload: whoever starts and stops what runs is control, so it is asked as over
+REST, and its answer told."""
+
+from http import HTTPStatus
+from typing import Any, Literal
+from urllib.parse import quote
+
+import msgspec
+import orjson
+
+from bms.core.errors import BY_CODE, BmsError, Cancelled, InvalidArgument, Unavailable, from_code
+from bms.protocols.oip_grpc import read_parameters
+from bms.protocols.protobuf.pool import message, parse
+from bms.web.inference.desk import Desk
+from bms.web.inference.framing import Header
+from bms.web.inference.grpc.call import Call
+from bms.web.inference.grpc.callers import taken
+from bms.web.inference.grpc.method import QuietMethod
+from bms.web.inference.pass_on import PassOn
+from bms.web.inference.request import Head, Request
+
+_MOST = 1 << 16  # bytes of control's answer
+
+
+class Loading(QuietMethod):
+    def __init__(self, desk: Desk, pass_on: PassOn, verb: Literal["load", "unload"]) -> None:
+        self._desk = desk
+        self._pass_on = pass_on
+        self._verb = verb
+        self._request = message(f"inference.RepositoryModel{verb.capitalize()}Request")
+
+    def opened(self, call: Call) -> None:
+        call.caller = taken(self._desk, call)
+
+    def message(self, call: Call, message: bytes | memoryview) -> None:
+        asked = parse(self._request, message)
+        if not asked.model_name:
+            raise InvalidArgument("model_name is empty: name a deployment")
+        body = orjson.dumps({"parameters": _plain(read_parameters(asked.parameters))})
+        target = f"/v2/repository/models/{quote(asked.model_name, safe='')}/{self._verb}"
+        head = Head(b"POST", target.encode(), "1.1", self._headers(call, len(body)))
+        head.length = len(body)
+        request = Request(_Told(call), head)
+        request.id, request.complete, request.size = call.id, True, len(body)
+        request.chunks.append(body)
+        call.state = request
+        self._pass_on.start(request)
+
+    def cancel(self, call: Call) -> None:
+        request, call.state = call.state, None
+        if isinstance(request, Request):
+            self._pass_on.cancel(request)
+
+    def _headers(self, call: Call, length: int) -> list[Header]:
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % length)]
+        if call.head.authorization is not None:
+            headers.append((b"authorization", call.head.authorization))
+        elif call.head.api_key is not None:
+            headers.append((b"x-api-key", call.head.api_key))
+        if call.deadline is not None:
+            left = max(call.deadline - self._desk.monotonic(), 0.001)
+            headers.append((b"x-request-timeout", b"%.3f" % left))
+        return headers
+
+
+class _Told:
+    """The Answerer of one request to control: gathers the answer and gives it to the call."""
+
+    unsent = 0
+    slow_writer = False
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._status = 0
+        self._body = b""
+
+    def respond(self, request: Request, status: int, content_type: bytes, body: bytes, headers: bytes = b"") -> None:
+        self._status, self._body = status, body
+        self.end_stream(request)
+
+    def respond_error(self, request: Request, error: BmsError, headers: bytes = b"") -> None:
+        self._call.state = None
+        self._call.fail(error)
+
+    def begin_stream(self, request: Request, status: int, headers: bytes, length: int | None) -> None:
+        self._status = status
+
+    def stream(self, request: Request, data: bytes) -> None:
+        if len(self._body) < _MOST:
+            self._body += data
+
+    def end_stream(self, request: Request) -> None:
+        self._call.state = None
+        if self._status == HTTPStatus.OK:
+            self._call.respond(b"")
+        else:
+            self._call.fail(read_error(self._status, self._body))
+
+    def abort(self) -> None:
+        self._call.state = None
+        self._call.fail(Unavailable("control's answer broke off: it may have been done or not; ask again"))
+
+    def hold(self, yes: bool) -> None:
+        """The whole request is here already."""
+
+    def continue_(self, request: Request) -> None:
+        """Nobody waits to be asked for a body."""
+
+    @property
+    def peer(self) -> str:
+        return self._call.stream.table.peer
+
+
+def read_error(status: int, body: bytes) -> BmsError:
+    """What control said over REST: `{"error": …}`, or a problem of RFC 9457."""
+    try:
+        said = msgspec.json.decode(body, type=dict[str, Any])
+    except msgspec.DecodeError:
+        said = {}
+    words = str(said.get("error") or said.get("detail") or f"control answered with HTTP status {status}")
+    code = said.get("code")
+    if isinstance(code, str):
+        return from_code(code, words)
+    named = [kind for kind in BY_CODE.values() if kind.http_status == status and kind is not Cancelled]
+    return named[0](words) if named else Unavailable(words)
+
+
+def _plain(parameters: dict[str, Any]) -> dict[str, Any]:
+    for name, value in parameters.items():
+        if isinstance(value, bytes):
+            raise InvalidArgument(f"parameter {name[:80]!r} brings bytes: models are brought as versions, by the API")
+    return parameters

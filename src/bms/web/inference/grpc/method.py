@@ -1,0 +1,53 @@
+"""What a gRPC method is to the server."""
+
+from typing import Protocol
+
+from bms.web.inference.grpc.call import Call
+
+
+class Method(Protocol):
+    """One method of a service. All calls come from the loop; each may answer at once or later, and may raise BmsError,
+    which ends the call with it."""
+
+    streams: bool  # whether the client sends a stream; otherwise `message` comes exactly once
+
+    def opened(self, call: Call) -> None:
+        """The head is there: refuses by it what can be."""
+        ...
+
+    def message(self, call: Call, message: bytes | memoryview) -> None: ...
+
+    def ended(self, call: Call) -> None:
+        """The client sends no more; only where it streams."""
+        ...
+
+    def cancel(self, call: Call) -> None:
+        """Nobody waits for the answer any more."""
+        ...
+
+    def writable(self, call: Call) -> None:
+        """What was sent has gone to the client."""
+        ...
+
+    def check_time(self, call: Call, now: float) -> None:
+        """Called once a second, `now` in seconds."""
+        ...
+
+
+class QuietMethod:
+    """A method that does nothing but answer."""
+
+    streams = False
+
+    def opened(self, call: Call) -> None: ...
+
+    def message(self, call: Call, message: bytes | memoryview) -> None:
+        raise NotImplementedError
+
+    def ended(self, call: Call) -> None: ...
+
+    def cancel(self, call: Call) -> None: ...
+
+    def writable(self, call: Call) -> None: ...
+
+    def check_time(self, call: Call, now: float) -> None: ...

@@ -1,0 +1,55 @@
+"""How a gRPC call ends: header blocks with a status, after an answer or instead of one."""
+
+from math import ceil
+
+from bms.core.errors import BmsError
+from bms.web.inference.http2.fields import Field
+from bms.web.inference.http2.hpack import encode, encode_field
+
+_LONGEST = 1024  # bytes of a message
+_PLAIN = frozenset(range(0x20, 0x7F)) - {ord("%")}
+_REQUEST_ID = b"\x00\x0cx-request-id"  # a literal that is not indexed, with a new name
+ENCODINGS = b"identity,deflate,gzip"  # of messages that are read
+_GRPC = encode([(b":status", b"200"), (b"content-type", b"application/grpc"), (b"grpc-accept-encoding", ENCODINGS)])
+
+TOO_LARGE = encode(
+    [(b":status", b"431"), (b"grpc-status", b"8"), (b"grpc-message", b"the call's metadata are too large: send less")]
+)
+OK_TAIL = encode([(b"grpc-status", b"0")])
+
+
+def answer_head(request_id: bytes) -> bytes:
+    """The block before a message."""
+    size = len(request_id)
+    if size >= 0x7F:
+        return _GRPC + encode_field(b"x-request-id", request_id)
+    return b"%b%b%c%b" % (_GRPC, _REQUEST_ID, size, request_id)
+
+
+def error_tail(error: BmsError) -> bytes:
+    """The block behind messages. A client may wait by grpc-retry-pushback-ms (gRFC A6)."""
+    fields: list[Field] = [
+        (b"grpc-status", b"%d" % error.grpc_status),
+        (b"grpc-message", percent_encoded(error.message.encode(errors="replace")[:_LONGEST])),
+    ]
+    if error.retry_after_s is not None:
+        fields.append((b"grpc-retry-pushback-ms", b"%d" % max(1, ceil(error.retry_after_s * 1000))))
+    return encode(fields)
+
+
+def error_only(request_id: bytes, error: BmsError) -> bytes:
+    """The one block of an answer without messages."""
+    return answer_head(request_id) + error_tail(error)
+
+
+def no_grpc(status: int) -> bytes:
+    """The answer to what is no gRPC call: an HTTP status alone."""
+    more = [(b"allow", b"POST")] if status == 405 else []
+    return encode([(b":status", b"%d" % status), *more])
+
+
+def percent_encoded(message: bytes) -> bytes:
+    """As grpc-message wants it: all but printable ASCII, and '%' itself, as %XX."""
+    if all(octet in _PLAIN for octet in message):
+        return message
+    return b"".join(b"%c" % octet if octet in _PLAIN else b"%%%02X" % octet for octet in message)

@@ -1,0 +1,64 @@
+"""One stream: a request and its answer, and what may be done with it."""
+
+from collections import deque
+from typing import Protocol
+
+from bms.web.inference.http2.head import Head
+
+
+class Owner(Protocol):
+    """The connection's table of streams, as handlers use it."""
+
+    peer: str  # the client's address
+    buffered: int  # bytes of unfinished messages, counted by the handler
+
+    def hold(self, stream: "Stream", yes: bool) -> None:
+        """A held stream's client may send what its window still allows, and no more."""
+        ...
+
+
+class Output(Protocol):
+    """The connection's writer, as handlers use it. Headers and trailers are encoded blocks below 16 KiB."""
+
+    def answer(self, stream: "Stream", head: bytes, data: bytes, tail: bytes) -> None:
+        """A whole answer: headers, body and trailers."""
+        ...
+
+    def headers(self, stream: "Stream", block: bytes) -> None:
+        """The head of an answer that comes in pieces."""
+        ...
+
+    def data(self, stream: "Stream", data: bytes | memoryview) -> None:
+        """More of the body; what the windows do not allow yet waits."""
+        ...
+
+    def end(self, stream: "Stream", block: bytes) -> None:
+        """The trailers, behind all that waits; or, for an answer without body, its one header block."""
+        ...
+
+
+class Stream:
+    """Mutable, without ceremony: it is made once per request on the hot path. `state` is the handler's own."""
+
+    __slots__ = (
+        "ended", "head", "held", "id", "patient", "queue", "received", "since", "state", "table", "tail", "window_in",
+        "window_out", "writer",
+    )  # fmt: skip
+
+    def __init__(
+        self, table: Owner, writer: Output, stream_id: int, head: Head, window_in: int, window_out: int, now: float
+    ) -> None:
+        self.table = table
+        self.writer = writer
+        self.id = stream_id
+        self.head = head
+        self.window_in = window_in  # octets the client may still send
+        self.window_out = window_out  # octets it still takes
+        self.since = now  # it was opened, in seconds
+        self.ended = False  # the client has sent all
+        self.held = False  # the handler wants no more for now
+        self.patient = False  # the body may take as long as it likes
+        self.received = 0  # octets of the body
+        self.queue: deque[memoryview] | None = None  # what waits for windows
+        self.tail: bytes | None = None  # the trailers that end the answer, behind the queue
+        self.state: object = None

@@ -1,0 +1,85 @@
+"""`bms up` with TLS, and clients that believe its certificate."""
+
+from pathlib import Path
+
+import pytest
+
+from bms.core.errors import InvalidArgument, Unavailable
+from bms.sdk import Client
+from bms.sdk.trust import Trust
+from tests.callers import KINDS, Caller
+from tests.certificates import issue
+from tests.platforms import bms, real_platform
+
+
+def test_a_platform_serves_https_and_its_home_tells_commands_whom_to_believe(tmp_path: Path) -> None:
+    made = issue(tmp_path, "models.example.org", "localhost")  # not for the address that commands of a home use
+    with real_platform(tmp_path / "home", "--tls-cert", str(made.certificate), "--tls-key", str(made.key)) as platform:
+        assert platform.url.startswith("https://127.0.0.1:")
+        assert platform.good("status", "--json").json["ready"] is True  # type: ignore[index]
+        platform.good("user", "create", "kept")
+        url = platform.url.replace("127.0.0.1", "localhost")
+        options = ("user", "list", "--url", url, "--key", platform.key)
+        assert "kept" in bms(*options, "--ca", str(made.ca)).out
+        assert "kept" in bms(*options, BMS_CA=str(made.ca)).out
+        refused = bms(*options)
+        assert refused.status != 0
+        assert "no secure connection" in refused.errors
+        other = platform.url.replace("https://", "http://")
+        assert bms("user", "list", "--url", other, "--key", platform.key).status != 0
+
+
+def test_a_profile_keeps_whom_to_believe(tmp_path: Path) -> None:
+    made = issue(tmp_path)
+    configured = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
+    with real_platform(tmp_path / "home", "--tls-cert", str(made.certificate), "--tls-key", str(made.key)) as platform:
+        assert bms("profile", "set", "--home", str(platform.home), **configured).status == 0
+        assert bms("user", "list", **configured).status == 0
+        given = ("--url", platform.url, "--key", platform.key, "--ca", str(made.ca))
+        assert bms("profile", "set", *given, **configured).status == 0
+        assert bms("user", "list", **configured).status == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_both_clients_believe_an_authority_or_one_certificate(tmp_path: Path, kind: str) -> None:
+    made = issue(tmp_path)
+    (tmp_path / "other").mkdir()
+    stranger = issue(tmp_path / "other")
+    with real_platform(tmp_path / "home", "--tls-cert", str(made.certificate), "--tls-key", str(made.key)) as platform:
+        for trust in (Trust(ca=made.ca), Trust(certificate=made.certificate)):
+            caller = Caller(kind, platform.url, platform.key, trust)
+            assert (await caller.call(lambda client: client.tenants.whoami())).tenant == "default"
+            await caller.close()
+        for trust in (Trust(), Trust(ca=stranger.ca), Trust(certificate=stranger.certificate)):
+            caller = Caller(kind, platform.url, platform.key, trust)
+            with pytest.raises(Unavailable, match="no secure connection"):
+                await caller.call(lambda client: client.tenants.whoami())
+            await caller.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--tls-cert", "none.pem", "--tls-key", "none.key"), "can't be read"),
+        (("--tls-cert", "none.pem"), "both or neither"),
+        (("--tls-key", "none.key"), "both or neither"),
+    ],
+)
+def test_files_that_cannot_be_used_are_refused_before_anything_starts(
+    tmp_path: Path, options: tuple[str, ...], said: str
+) -> None:
+    ran = bms("up", "--home", str(tmp_path / "home"), "--port", "0", *options)
+    assert ran.status == 2
+    assert said in ran.errors
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("trust", [Trust(ca=Path("/none.pem")), Trust(certificate=Path("/none.pem"))])
+def test_a_file_without_certificates_is_named(trust: Trust, tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgument, match="can't be read"):
+        Client("https://127.0.0.1:1", trust=trust)
+    empty = tmp_path / "empty.pem"
+    empty.write_text("nothing")
+    broken = Trust(ca=empty) if trust.ca else Trust(certificate=empty)
+    with pytest.raises(InvalidArgument, match="holds no certificate"):
+        Client("https://127.0.0.1:1", trust=broken)

@@ -1,0 +1,93 @@
+"""What a deployment may ask for in batching, and when that makes another process."""
+
+import msgspec
+import pytest
+
+from bms.control.deployments.batching import build_part
+from bms.control.deployments.entries import deployment_entry
+from bms.control.deployments.launching import workload_spec
+from bms.control.deployments.nouns import Deployment, DeploymentSpec, Route, Share, Target
+from bms.control.deployments.observation import Desired, Wanted
+from bms.control.deployments.resolving import build_of
+from bms.core.errors import InvalidArgument
+from bms.core.programs import Batching, ModelServerConfig
+from tests.unit.control.deployments.test_snapshot_entries import NOW, replica, version
+
+
+def spec(**batching: object) -> DeploymentSpec:
+    return DeploymentSpec(model="m", targets=(Target(version=1),), batching=Batching(**batching))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("batching", "says"),
+    [
+        ({"max_rows": 0}, "max_rows is 1 to 65536, not 0"),
+        ({"max_wait_s": 11.0}, "max_wait_s is 0 to 10 seconds, not 11"),
+        ({"objective_s": 0.0}, "objective_s is 0.001 to 60 seconds, not 0"),
+        ({"sizes": (4, 1)}, r"sizes is \[4, 1\], expected .* each larger than the one before"),
+        ({"sizes": (1, 1)}, "each larger"),
+        ({"sizes": (0, 4)}, "from 1 to 65536"),
+        ({"sizes": (1, 65_537)}, "from 1 to 65536"),
+        ({"sizes": tuple(range(1, 40))}, "at most 32 numbers"),
+    ],
+)
+def test_what_can_t_be_is_named(batching: dict[str, object], says: str) -> None:
+    with pytest.raises(InvalidArgument, match=says):
+        spec(**batching)
+
+
+def test_what_was_stored_before_is_still_read() -> None:
+    stored = {"model": "m", "targets": [{"version": 1}], "batching": {"max_rows": 8, "max_wait_s": 0.01}}
+    read = msgspec.convert(stored, DeploymentSpec)
+    assert read.batching == Batching(max_rows=8, max_wait_s=0.01)
+    assert (read.batching.policy, read.batching.rows_together) == ("static", 8)
+
+
+def test_a_replica_started_before_there_were_more_options_is_still_the_wanted_one() -> None:
+    assert build_part(Batching()) == {"max_rows": 64, "max_wait_s": 0.0}
+    assert build_of(spec()) == "faba2a6b7ee1ef38"
+
+
+def test_every_option_makes_another_process() -> None:
+    asked = [{}, {"policy": "adaptive"}, {"policy": "off"}, {"max_rows": 8}, {"max_wait_s": 0.1}, {"sizes": (1, 4)}]
+    asked.append({"policy": "adaptive", "objective_s": 0.2})
+    assert len({build_of(spec(**one)) for one in asked}) == len(asked)
+
+
+@pytest.mark.parametrize(("replicas", "asked", "shared"), [(1, True, False), (2, True, True), (2, False, False)])
+def test_weights_are_shared_where_there_are_several_replicas(replicas: int, asked: bool, shared: bool) -> None:
+    wanted = msgspec.structs.replace(spec(), replicas=replicas, share_weights=asked)
+    made = workload_spec(replica("r", 1, "starting"), wanted, version(1), python="p", directory="/d", epoch=1)
+    config = msgspec.convert(made.config, ModelServerConfig)
+    assert config.servable.share_weights == shared
+    assert (build_of(wanted) == build_of(spec())) == asked
+
+
+def test_gateways_are_told_how_many_rows_may_run_together() -> None:
+    deployment = Deployment(id="d", tenant="t", name="n", spec=spec(sizes=(1, 8)), created_at=NOW, created_by="ann")
+    route = Route(deployment="d", tenant="t", shares=(Share(version=1, weight=100),))
+    desired = Desired(
+        deployment="d",
+        tenant="t",
+        since=NOW,
+        targets=(Wanted(version=1, weight=100, alias=None),),
+        aliases={},
+        problems={},
+        replicas=1,
+        build="b",
+        deleted=False,
+        drain_s=1,
+        keep_previous_s=1,
+        start_timeout_s=1,
+    )
+    entry = deployment_entry(deployment, desired, route, [replica("r", 1, "ready")], {1: version(1)})
+    assert entry is not None
+    assert entry.versions[0].max_rows == 8
+
+
+@pytest.mark.parametrize(
+    ("batching", "rows"),
+    [({}, 64), ({"policy": "off"}, 1), ({"max_rows": 1}, 1), ({"sizes": (1, 4, 16)}, 16), ({"max_rows": 9}, 9)],
+)
+def test_how_many_rows_may_run_together(batching: dict[str, object], rows: int) -> None:
+    assert spec(**batching).batching.rows_together == rows

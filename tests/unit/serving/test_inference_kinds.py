@@ -1,0 +1,107 @@
+"""Which parcels are alike: checked once, and never taken for what they are not."""
+
+import msgspec
+import numpy as np
+import pytest
+
+from bms.core.errors import BmsError, InvalidArgument, NotFound
+from bms.core.signature import DEFAULT, Signature, TensorSpec
+from bms.core.tensor import Array, Tensor, dtype_of
+from bms.protocols.frames import InferMeta, TensorMeta
+from bms.serving.inference import kinds as module
+from bms.serving.inference.kinds import Kind, Kinds, check_together
+from tests.servables import CountingServable, FunctionServable, doubled
+
+PAIR = Signature(
+    inputs=(
+        TensorSpec(name="a", dtype="FP32", shape=(None, None)),
+        TensorSpec(name="b", dtype="INT64", shape=(None,)),
+    ),
+    outputs=(TensorSpec(name="y", dtype="FP32", shape=(None, 2)), TensorSpec(name="z", dtype="FP32", shape=(None,))),
+)
+
+
+def found(
+    kinds: Kinds, inputs: dict[str, Array], signature: str = "", outputs: tuple[str, ...] = ()
+) -> tuple[Kind, int]:
+    tensors = [Tensor(name, array) for name, array in inputs.items()]
+    metas = tuple(TensorMeta(one.name, dtype_of(one.array), one.array.shape, one.array.nbytes) for one in tensors)
+    return kinds.find(InferMeta(signature, 0, outputs, metas), tensors)
+
+
+def pair(rows: int, width: int = 3) -> dict[str, Array]:
+    return {"a": np.zeros((rows, width), np.float32), "b": np.zeros(rows, np.int64)}
+
+
+@pytest.fixture
+def kinds() -> Kinds:
+    made = Kinds()
+    made.serve(FunctionServable(doubled, {DEFAULT: PAIR}))
+    return made
+
+
+def test_only_the_rows_may_differ_within_a_kind(kinds: Kinds) -> None:
+    one, rows = found(kinds, pair(1))
+    assert rows == 1
+    assert found(kinds, pair(7)) == (one, 7)
+    assert found(kinds, pair(7), DEFAULT) == (one, 7)  # the same signature by its name
+    backwards = dict(reversed(pair(2).items()))
+    assert found(kinds, backwards) == (one, 2)
+    assert found(kinds, pair(1, width=4))[0] is not one
+    assert found(kinds, pair(1), outputs=("y",))[0] is not one
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"a": np.zeros((2, 3), np.float64), "b": np.zeros(2, np.int64)},
+        {"a": np.zeros((2, 3), np.float32), "b": np.zeros(3, np.int64)},
+        {"a": np.zeros((2, 3), np.float32), "b": np.array(5)},
+        {"a": np.zeros((0, 3), np.float32), "b": np.zeros(0, np.int64)},
+        {"a": np.zeros((2, 3), np.float32)},
+        {**pair(2), "c": np.zeros(2)},
+        {},
+    ],
+    ids=["type", "rows", "rank", "no rows", "missing", "unknown", "nothing"],
+)
+def test_what_is_wrong_is_refused_also_after_what_is_right(kinds: Kinds, wrong: dict[str, Array]) -> None:
+    for _ in range(2):
+        with pytest.raises(InvalidArgument):
+            found(kinds, wrong)
+        found(kinds, pair(2))
+
+
+def test_unknown_names_are_refused(kinds: Kinds) -> None:
+    with pytest.raises(NotFound, match="no signature 'other': this model has 'serving_default'"):
+        found(kinds, pair(1), "other")
+    with pytest.raises(InvalidArgument, match="no output 'w'"):
+        found(kinds, pair(1), outputs=("w",))
+
+
+def test_shapes_that_clients_choose_fill_no_memory(kinds: Kinds, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MOST_KINDS", 10)
+    first, _ = found(kinds, pair(1, width=1))
+    for width in range(2, 200):
+        found(kinds, pair(1, width=width))
+    assert len(kinds._kinds) == len(kinds._seen) == 10
+    again, _ = found(kinds, pair(1, width=1))
+    assert again is not first
+    assert again.profile is first.profile  # what was measured stays: rows of about this size
+
+
+def test_calls_that_are_not_batched_never_travel_together() -> None:
+    kinds = Kinds()
+    kinds.serve(CountingServable())
+    kind, rows = found(kinds, {"to": np.array([4])}, "count")
+    assert (kind.batched, rows) == (False, 1)
+    assert kind.route.streams is not None
+    check_together(kind, 1)
+    with pytest.raises(BmsError, match="send its calls one by one"):
+        check_together(kind, 2)
+
+
+def test_warm_up_is_where_measuring_begins(kinds: Kinds) -> None:
+    small = msgspec.structs.replace(PAIR, inputs=PAIR.inputs[1:])
+    kinds.warmed(small, DEFAULT, 4, 0.5)
+    kind, _ = found(kinds, {"a": np.zeros((1, 0), np.float32), "b": np.zeros(1, np.int64)})
+    assert kind.profile.times.expected(4) == 0.5
