@@ -1,16 +1,12 @@
 """What the plot shows, and who draws it: plot.py in an environment with matplotlib."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from measuring import drawing
 from measuring.cases import Case
 from measuring.report import Report
-from systems import Missing
 from systems.catalogue import FLOORS, TITLES
-from systems.environment import environment
 from systems.measure import Measured
 
 from comparison.tables import spread
@@ -37,15 +33,8 @@ def panels(cases: Sequence[Case], seen: Seen, order: Sequence[str]) -> dict[str,
 
 
 def draw(report: Report) -> None:
-    """Draws what `report` has written, beside it; says why where it can't."""
-    try:
-        python = environment("plot", ("matplotlib",))
-    except Missing as error:
-        print(f"no picture: {error}", file=sys.stderr)
-        return
-    script = Path(__file__).with_name("plot.py")
-    files = [str(report.folder / f"{report.name}.{ending}") for ending in ("json", "png")]
-    subprocess.run([str(python), str(script), *files], check=True, env={**os.environ, "PYTHONPATH": ""})
+    """Draws what `report` has written, beside it."""
+    drawing.draw(report, Path(__file__).with_name("plot.py"))
 
 
 def _kind(name: str) -> str:

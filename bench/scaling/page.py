@@ -1,16 +1,12 @@
 """The page and the picture: tables over sizes, beside the aims."""
 
-import os
 import statistics
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from measuring import drawing
 from measuring.report import Report
-from systems import Missing
-from systems.environment import environment
 
 from scaling import changes, lookups
 from scaling.world import LARGE, Size
@@ -128,12 +124,5 @@ def plot(seen: Sequence[Seen]) -> dict[str, object]:
 
 
 def draw(report: Report) -> None:
-    """Says why where it can't."""
-    try:
-        python = environment("plot", ("matplotlib",))
-    except Missing as error:
-        print(f"no picture: {error}", file=sys.stderr)
-        return
-    script = Path(__file__).with_name("plot.py")
-    files = [str(report.folder / f"{report.name}.{ending}") for ending in ("json", "png")]
-    subprocess.run([str(python), str(script), *files], check=True, env={**os.environ, "PYTHONPATH": ""})
+    """Draws what `report` has written, beside it."""
+    drawing.draw(report, Path(__file__).with_name("plot.py"))
