@@ -38,6 +38,8 @@ SIGNATURE = {
     "scores": "probabilities",
 }
 REPORT = {"signatures": {"serving_default": SIGNATURE}, "memory": 1, "load_ns": 2, "infer_ns": 3, "format": "skops"}
+RECOGNISED = {"recognised": {"runtime": "sklearn", "format": "skops", "requirements": ["skops", "scikit-learn"]}}
+VERIFIED = {"verified": REPORT}
 CARD = {"runtime": "sklearn", "labels": [str(digit) for digit in range(10)], "environment": {"requirements": ["skops"]}}
 IMPORTED = {
     "train-00000-of-00001.tfrecord": b"t",

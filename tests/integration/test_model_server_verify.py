@@ -7,7 +7,7 @@ import pytest
 
 from bms.app.tasks.verify import main
 from bms.core.errors import FailedPrecondition, InvalidArgument
-from bms.core.programs import VerifyReport
+from bms.core.programs import Findings, VerifyReport
 from tests.model_servers import model
 
 
@@ -29,9 +29,38 @@ class Job:
         self.metrics[name] = value
 
 
+def findings(job: Job) -> Findings:
+    return msgspec.convert(main(job), Findings)
+
+
+def verified(job: Job) -> VerifyReport:
+    found = findings(job)
+    assert found.verified is not None
+    return found.verified
+
+
+def test_it_recognises_what_the_platforms_environment_runs_and_runs_it_at_once() -> None:
+    job = Job(Path(model("onnx/mlp")), runtime="")
+    job.parameters["recognise"] = {"requirements": [], "python": None}
+    found = findings(job)
+    assert found.recognised is not None
+    assert (found.recognised.runtime, found.recognised.format, found.recognised.requirements) == ("onnx", "onnx", ())
+    assert found.verified is not None
+
+
+def test_what_needs_another_environment_is_recognised_and_not_run() -> None:
+    job = Job(Path(model("sklearn/digits")), runtime="")
+    job.parameters["recognise"] = {"requirements": ["scikit_learn==1.5"], "python": "3.11"}
+    found = findings(job)
+    assert found.verified is None
+    assert found.recognised is not None
+    assert (found.recognised.runtime, found.recognised.format) == ("sklearn", "skops")
+    assert (found.recognised.requirements, found.recognised.python) == (("scikit_learn==1.5", "skops"), "3.11")
+
+
 def test_it_reports_signatures_memory_and_latency() -> None:
     job = Job(Path(model("onnx/mlp")))
-    report = msgspec.convert(main(job), VerifyReport)
+    report = verified(job)
     assert report.format == "onnx"
     assert report.signatures["serving_default"].inputs[0].shape == (None, 64)
     assert report.load_ns > 0
@@ -43,11 +72,11 @@ def test_it_reports_signatures_memory_and_latency() -> None:
 
 def test_it_adds_the_image_signature_where_images_are_decoded() -> None:
     preprocess = {"input": "x", "mode": "L", "height": 8, "width": 8}
-    report = msgspec.convert(main(Job(model("onnx/mlp"), preprocess=preprocess)), VerifyReport)
+    report = verified(Job(model("onnx/mlp"), preprocess=preprocess))
     assert report.signatures["image"].inputs[0].dtype == "BYTES"
     assert report.signatures["image"].outputs == report.signatures["serving_default"].outputs
     again = msgspec.to_builtins(report.signatures)
-    assert main(Job(model("onnx/mlp"), preprocess=preprocess, signatures=again))["signatures"] == again
+    assert verified(Job(model("onnx/mlp"), preprocess=preprocess, signatures=again)).signatures == report.signatures
 
 
 @pytest.mark.parametrize("name", ["truncated", "external_parent", "custom_operator", "several"])

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from bms.adapters.jobs.attempt_files import LocalAttemptFiles
 from bms.adapters.objects.unpacking import Unpacker
 from bms.adapters.recipes import PackagedRecipes
+from bms.adapters.runtimes.available import RUNTIMES
 from bms.adapters.sql.datasets import SqlDatasets
 from bms.adapters.sql.deployments import SqlDeployments
 from bms.adapters.sql.events import SqlAudit
@@ -107,7 +108,13 @@ def make_features(ground: Ground) -> Features:
         tenants=TenantService(stores.tenants, clock, ground.pepper),
         authenticator=Authenticator(stores.tenants, clock, ground.pepper),
         models=models,
-        uploads=Uploads(stores.models, objects, Unpacker.open(objects, ground.home / "cache" / "unpacking"), clock),
+        uploads=Uploads(
+            stores.models,
+            objects,
+            Unpacker.open(objects, ground.home / "cache" / "unpacking"),
+            clock,
+            runtimes=tuple(RUNTIMES),
+        ),
         releases=Releases(stores.models, clock, in_use.version),
         aliases=AliasService(stores.models, clock, in_use.alias),
         downloads=Downloads(stores.models, objects),
@@ -144,6 +151,7 @@ def reaction_handlers(
     return {
         "dataset.import_requested": [imports.on_import_requested],
         "version.uploaded": [verification.on_version_uploaded],
+        "version.recognised": [verification.on_version_recognised],
         "version.ready": [conversion.on_version_ready, gates.on_version_ready],
         "job.ended": [
             imports.on_job_ended,

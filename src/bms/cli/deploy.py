@@ -10,9 +10,21 @@ from bms.cli.batching import Batch, BatchObjective, BatchPolicy, BatchSizes, Bat
 from bms.cli.commands import Session, command
 from bms.cli.making import push
 from bms.cli.serving import SpecOptions, apply, show_status
+from bms.cli.version_options import (
+    AllowPickle,
+    Image,
+    Input,
+    Label,
+    Output,
+    Python,
+    Requirement,
+    Runtime,
+    VersionOptions,
+    detected,
+    name_for,
+)
 from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.sdk.deployments import Target
-from bms.sdk.models import NewVersion
 
 app = typer.Typer(add_completion=False)
 
@@ -30,20 +42,33 @@ def deploy(
     batch_wait_ms: BatchWait = None,
     batch_objective_ms: BatchObjective = None,
     batch_sizes: BatchSizes = None,
+    runtime: Runtime = "",
+    requirement: Requirement = None,
+    python: Python = None,
+    input: Input = None,
+    output: Output = None,
+    image: Image = None,
+    label: Label = None,
+    allow_pickle: AllowPickle = False,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it answers.")] = True,
 ) -> None:
     """Serve a model, or a file, under a name; once more: serve its newest version, without a failed request.
 
     What has a "/" in it, or is a file, is a path; it is pushed first, as a version of the model --name (by default
-    the file's name).
+    the file's name), and what it was recognised as is printed. The options from --runtime on are for such a push.
     """
     if version is not None and alias is not None:
         raise InvalidArgument("give --version or --alias, not both")
+    said = VersionOptions(runtime, requirement, python, input, output, image, label, allow_pickle=allow_pickle)
     model = what
     if os.sep in what or Path(what).is_file():
         path = Path(what)
-        model = name or path.name.partition(".")[0].lower()
-        version = push(session, path, model, NewVersion()).number
+        model = name or name_for(path)
+        made = push(session, path, model, said.version())
+        session.out.say(f"version {made.number} of {model}: {detected(made)}")
+        version = made.number
+    elif said != VersionOptions():
+        raise InvalidArgument(f"{what!r} is no path: {model!r} is taken for a model that was pushed before")
     if alias is not None:
         target = Target(alias=alias)
     else:

@@ -6,11 +6,22 @@ from typing import Annotated
 import typer
 
 from bms.cli.commands import Session, command, noun
-from bms.cli.making import parse_image, parse_pairs, push
+from bms.cli.making import push
+from bms.cli.version_options import (
+    AllowPickle,
+    Image,
+    Input,
+    Label,
+    Output,
+    Python,
+    Requirement,
+    Runtime,
+    VersionOptions,
+    name_for,
+    signature_text,
+)
 from bms.core.resources import size_text
-from bms.core.signature import shape_text
-from bms.sdk.models import Gate, NewVersion, Version
-from bms.sdk.signatures import EnvironmentSpec, Signature
+from bms.sdk.models import Gate, Version
 
 app = noun("Models, their versions and aliases.")
 Name = Annotated[str, typer.Argument(help="The model's name.")]
@@ -24,34 +35,30 @@ GateOption = Annotated[
 def push_(
     session: Session,
     path: Annotated[Path, typer.Argument(help="A file, a directory, or an archive (zip, tar).")],
-    name: Annotated[str, typer.Option(help="The model; made if there is none.")],
-    runtime: Annotated[str, typer.Option(help="onnx, sklearn …; found out if left out.")] = "",
-    requirement: Annotated[list[str] | None, typer.Option(help="A package it needs to run; repeatable.")] = None,
-    image: Annotated[
-        str | None, typer.Option(help="Takes images: input=x,mode=L,height=8,width=8[,scale=0.0625,layout=flat].")
+    name: Annotated[
+        str | None, typer.Option(help="The model, made if there is none; by default the file's name.")
     ] = None,
-    label: Annotated[
-        list[str] | None, typer.Option(help="Name of a class, in the order of scores; repeatable.")
-    ] = None,
+    runtime: Runtime = "",
+    requirement: Requirement = None,
+    python: Python = None,
+    input: Input = None,
+    output: Output = None,
+    image: Image = None,
+    label: Label = None,
     metric: Annotated[list[str] | None, typer.Option(help="NAME=NUMBER to keep with it; repeatable.")] = None,
     note: Annotated[list[str] | None, typer.Option(help="NAME=TEXT to keep with it; repeatable.")] = None,
-    allow_pickle: Annotated[bool, typer.Option(help="It holds a pickle, which runs code in its own process.")] = False,
+    allow_pickle: AllowPickle = False,
     alias: Annotated[str | None, typer.Option(help="Then point this alias at it.")] = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it is verified.")] = True,
 ) -> None:
-    """Upload the next version of a model and have it verified."""
-    new = NewVersion(
-        runtime=runtime,
-        environment=EnvironmentSpec(requirements=tuple(requirement or ())),
-        preprocess=None if image is None else parse_image(image),
-        labels=tuple(label or ()),
-        metrics={key: float(value) for key, value in parse_pairs(metric or [])},
-        metadata=dict(parse_pairs(note or [])),
-        allow_pickle=allow_pickle,
+    """Upload the next version of a model: what it is is found out, and it is run once before anybody may use it."""
+    options = VersionOptions(
+        runtime, requirement, python, input, output, image, label, metric, note, allow_pickle=allow_pickle
     )
-    version = push(session, path, name, new, wait=wait or alias is not None)
+    model = name or name_for(path)
+    version = push(session, path, model, options.version(), wait=wait or alias is not None)
     if alias is not None:
-        session.client.models.move_alias(name, alias, version.number)
+        session.client.models.move_alias(model, alias, version.number)
     _show(session, version)
 
 
@@ -210,10 +217,12 @@ def _show(session: Session, version: Version) -> None:
             "state": version.state,
             "why": version.reason,
             "runtime": version.runtime,
+            "format": version.format,
             "size": size_text(version.size),
-            **{f"signature {name}": _signature_text(each) for name, each in version.signatures.items()},
+            **{f"signature {name}": signature_text(each) for name, each in version.signatures.items()},
             "labels": version.labels,
             "requirements": version.environment.requirements,
+            "python": version.environment.python,
             "metrics": version.metrics,
             "gates": [f"{gate.metric} {gate.value:.4g} on {gate.dataset}" for gate in version.gate_results],
             "loads in": f"{measured.load_ns / 1e6:.0f} ms" if measured else "",
@@ -225,11 +234,6 @@ def _show(session: Session, version: Version) -> None:
             "artifact": version.artifact,
         },
     )
-
-
-def _signature_text(signature: Signature) -> str:
-    sides = (signature.inputs, signature.outputs)
-    return " → ".join(", ".join(f"{one.name} {one.dtype} {shape_text(one.shape)}" for one in side) for side in sides)
 
 
 def _gate(text: str) -> Gate:

@@ -53,7 +53,7 @@ class Batching(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class ServableConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How to load one version: used by the model server, by verification and by evaluation."""
 
-    runtime: str  # name in the runtimes' list: "onnx", "sklearn"
+    runtime: str  # name in the runtimes' list: "onnx", "sklearn"; empty: recognise (verification only)
     directory: str  # the unpacked artifact
     model: str
     version: int
@@ -136,6 +136,34 @@ class JobResult(msgspec.Struct, frozen=True, kw_only=True):
     report: dict[str, object] = {}
 
 
+class Description(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an artifact says of itself in its file `bms.json`; what its maker says at upload counts more.
+
+    A signature may leave its outputs out: they are found by running the model on an example.
+    """
+
+    runtime: str = ""
+    signatures: dict[str, Signature] = {}
+    preprocess: Preprocess | None = None
+    labels: tuple[str, ...] = ()
+    requirements: tuple[str, ...] = ()
+    python: str | None = None
+    metadata: dict[str, str] = {}
+
+
+class Recognised(msgspec.Struct, frozen=True, kw_only=True):
+    """What an artifact is, told by its content with nothing of it executed, and what it needs to run.
+
+    `requirements` are all that its environment is to hold; none, and no `python`: the platform's own will do.
+    """
+
+    runtime: str
+    format: str  # e.g. "onnx", "skops", "saved_model"
+    requirements: tuple[str, ...] = ()
+    python: str | None = None
+    description: Description = Description()
+
+
 class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
     """What "task:verify" found by loading a version and running an example."""
 
@@ -144,3 +172,10 @@ class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
     load_ns: int
     infer_ns: int  # median of single-row runs
     format: str  # recognised by content, e.g. "onnx", "skops"
+
+
+class Findings(msgspec.Struct, frozen=True, kw_only=True):
+    """The report of "task:verify". Without `verified`: the model needs another environment than the task ran in."""
+
+    recognised: Recognised | None = None  # None: it was known before
+    verified: VerifyReport | None = None

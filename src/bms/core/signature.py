@@ -26,7 +26,7 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """
 
     inputs: tuple[TensorSpec, ...]
-    outputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...] = ()  # none only where they are still to be found out
     batched: bool = True
     method: Literal["predict", "classify", "regress"] = "predict"
     scores: str | None = None

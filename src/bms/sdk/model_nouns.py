@@ -73,6 +73,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     measurement: Measurement | None = None
     gate_results: tuple[GateResult, ...] = ()
     reason: str = ""
+    format: str = ""
     revision: int = 1
 
 
@@ -90,6 +91,7 @@ class NewVersion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a version is to be beside its files; what is left out is found out by verification."""
 
     runtime: str = ""
+    signatures: Mapping[str, Signature] = {}
     preprocess: Preprocess | None = None
     labels: tuple[str, ...] = ()
     environment: EnvironmentSpec = EnvironmentSpec()

@@ -15,7 +15,7 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
     """One way to call a model; `labels` name the classes in the order of the last dimension of output `scores`."""
 
     inputs: tuple[TensorSpec, ...]
-    outputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...] = ()
     batched: bool = True
     method: str = "predict"
     scores: str | None = None

@@ -134,7 +134,8 @@ def test_cut_or_garbled_files_are_never_taken_for_models() -> None:
 
 
 def test_files_that_are_not_there_are_not_recognised(tmp_path: Path) -> None:
-    (tmp_path / "empty").touch()
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "nothing").touch()
     for runtime in RUNTIMES.values():
         assert runtime.recognises(str(tmp_path / "empty")) is None
         assert runtime.recognises(str(tmp_path / "absent")) is None

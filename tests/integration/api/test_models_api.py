@@ -107,7 +107,7 @@ async def house(sqlite: Database, clock: ManualClock, tmp_path: Path) -> House:
         return used.get((tenant, model, thing))
 
     service = ModelService(store, objects, clock)
-    uploads = Uploads(store, objects, Unpacker.open(objects, tmp_path / "scratch"), clock)
+    uploads = Uploads(store, objects, Unpacker.open(objects, tmp_path / "scratch"), clock, runtimes=("onnx", "sklearn"))
     releases, aliases = Releases(store, clock, in_use), AliasService(store, clock, in_use)
     rows = models.endpoints(service, uploads, releases, aliases, Downloads(store, objects), objects)
     api = await Api(sqlite, clock, [*rows, *blobs.endpoints(objects, MAX_BLOB)]).start()
@@ -189,7 +189,7 @@ async def test_an_upload_becomes_a_ready_version(house: House) -> None:
     started = await house.admin.post("/models/digits/versions", json=body)
     assert started.status_code == 201
     version = started.json()["version"]
-    assert (version["state"], version["number"], version["runtime"]) == ("uploading", 1, "onnx")
+    assert (version["state"], version["number"], version["runtime"]) == ("uploading", 1, "")
     assert set(started.json()["missing"]) == {of_bytes(ONNX), of_bytes(b"w" * 9)}
     assert (await house.admin.get("/models/digits/versions")).json()["items"] == [], "not visible yet"
     assert (await house.admin.get("/models/digits/versions", params={"all": "true"})).json()["items"] != []
@@ -225,7 +225,6 @@ async def test_contents_that_are_there_need_not_be_sent_again(house: House) -> N
         ({"files": [entry(ONNX), entry(ONNX, "MODEL.onnx")]}, "two files"),
         ({"files": [{"path": "m.onnx", "digest": "sha256:../../x", "size": 1}]}, "not a digest"),
         ({"files": [{"path": "m.onnx", "digest": of_bytes(b""), "size": 2**70}]}, "size"),
-        ({"files": [entry(ONNX, "readme.md")]}, "runtime"),
         ({"files": [entry(ONNX)], "runtime": "torch"}, "unknown runtime"),
         ({"files": [entry(ONNX)], "lineage": {"parent": 7}}, "parent 7 is not a version"),
         ({"files": [entry(ONNX)], "metadata": {"k": "x" * 300_000}}, "expected at most"),
@@ -265,7 +264,7 @@ async def test_two_that_complete_at_once_are_one_effect(house: House) -> None:
 
 async def test_versions_started_at_once_are_numbered_without_gaps(house: House) -> None:
     await house.model()
-    bodies = [{"files": [entry(ONNX, "x.md" if index % 4 == 3 else "x.onnx")]} for index in range(16)]
+    bodies = [{"files": [entry(ONNX)], "runtime": "tarot" if index % 4 == 3 else ""} for index in range(16)]
     done = await asyncio.gather(*(house.admin.post("/models/digits/versions", json=body) for body in bodies))
     numbers = [answer.json()["version"]["number"] for answer in done if answer.status_code == 201]
     assert sorted(numbers) == list(range(1, 13))

@@ -8,7 +8,7 @@ from bms.control.platform.trees import get_tree
 from bms.control.training.nouns import Training
 from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound
 from bms.core.pages import PageRequest
-from tests.features import ANN, CARD, REPORT, Played
+from tests.features import ANN, CARD, RECOGNISED, VERIFIED, Played
 from tests.jobs import put_files
 
 TRAINING = Training(recipe="image-mlp", datasets={"data": "digits"}, model="digits", parameters={"epochs": 2})
@@ -30,8 +30,12 @@ async def _trained(played: Played, card: object = CARD) -> Version:
     await played.digits()
     job = await played.training.submit(ANN, TRAINING)
     await played.end(job, output=played.made(card), metrics={"loss": 0.1})
-    (verify,) = await played.of_kind("verify")
-    await played.end(verify, report=REPORT)
+    (recognise,) = await played.of_kind("verify")
+    assert recognise.spec.environment.requirements == (), "nothing of the model runs yet"
+    await played.end(recognise, report=RECOGNISED)
+    (verify,) = [job for job in await played.of_kind("verify") if job.id != recognise.id]
+    assert verify.spec.environment.requirements == ("skops", "scikit-learn")
+    await played.end(verify, report=VERIFIED)
     return (await _versions(played))[0]
 
 
@@ -177,7 +181,7 @@ async def test_everything_handled_twice_has_one_effect(played: Played) -> None:
     before = await _versions(played)
     jobs = [len(await played.of_kind(kind)) for kind in ("import", "train", "verify", "convert", "evaluate")]
     await played.react_again()
-    assert jobs == [1, 1, 1, 1, 1]
+    assert jobs == [1, 1, 2, 1, 1]
     assert [len(await played.of_kind(kind)) for kind in ("import", "train", "verify", "convert", "evaluate")] == jobs
     assert [(version.state, len(version.gate_results)) for version in await _versions(played)] == [
         (version.state, len(version.gate_results)) for version in before

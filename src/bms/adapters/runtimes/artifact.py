@@ -1,6 +1,7 @@
 """Which file of an artifact is the model, and whether it is what it is declared to be."""
 
 import os
+from collections.abc import Callable, Iterator
 
 from bms.core.errors import FailedPrecondition
 from bms.serving.inference.runtime import Runtime
@@ -31,6 +32,34 @@ def model_file(directory: str, suffixes: tuple[str, ...], runtime: Runtime) -> s
     if os.path.islink(path) or not os.path.isfile(path):
         raise FailedPrecondition(f"{preferred[0]!r} is not an ordinary file: put the model itself into the artifact")
     return path
+
+
+def top_files(directory: str) -> Iterator[str]:
+    """The paths of the ordinary files at the top of an artifact, by name; none when it can't be read."""
+    try:
+        names = sorted(os.listdir(directory))
+    except OSError:
+        return
+    for name in names:
+        path = os.path.join(directory, name)
+        if os.path.isfile(path) and not os.path.islink(path):
+            yield path
+
+
+def first_format(directory: str, format_of: Callable[[str], str | None]) -> str | None:
+    """What `format_of` says of the first top file that it knows."""
+    for path in top_files(directory):
+        if (found := format_of(path)) is not None:
+            return found
+    return None
+
+
+def lacking(runtime: str, package: str) -> FailedPrecondition:
+    """The error of a runtime whose framework is not installed."""
+    return FailedPrecondition(
+        f"runtime {runtime!r} needs the package {package}, which the model's environment lacks: add it to the "
+        "version's requirements"
+    )
 
 
 def contained(directory: str, location: str) -> str:

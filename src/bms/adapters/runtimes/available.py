@@ -8,14 +8,22 @@ from bms.serving.inference.runtime import Runtime
 from bms.serving.lifecycle.servable import Servable
 
 RUNTIMES: dict[str, Runtime] = {
-    "onnx": OnnxRuntime(),
-    "sklearn": SklearnRuntime(),
+    runtime.name: runtime
+    for runtime in (
+        OnnxRuntime(),
+        SklearnRuntime(),
+    )
 }
+
+
+def runtime_named(name: str) -> Runtime:
+    """Raises InvalidArgument for an unknown one."""
+    runtime = RUNTIMES.get(name)
+    if runtime is None:
+        raise InvalidArgument(f"unknown runtime {name[:80]!r}: use one of {', '.join(RUNTIMES)}")
+    return runtime
 
 
 def open_servable(config: ServableConfig) -> Servable:
     """Loads with the runtime that the config names. Raises InvalidArgument for an unknown one."""
-    runtime = RUNTIMES.get(config.runtime)
-    if runtime is None:
-        raise InvalidArgument(f"unknown runtime {config.runtime!r}: use one of {', '.join(RUNTIMES)}")
-    return runtime.load(config)
+    return runtime_named(config.runtime).load(config)

@@ -1,7 +1,18 @@
 """Whether a declared signature fits what a model was found to take and give."""
 
+from msgspec import structs
+
 from bms.core.errors import BmsError, FailedPrecondition
 from bms.core.signature import Signature, TensorSpec, shape_text
+
+
+def settled(name: str, declared: Signature, found: Signature) -> Signature:
+    """`declared`, with the outputs of `found` where it names none. Raises as `check_declared` does."""
+    if not declared.outputs:
+        scores = declared.scores or found.scores
+        declared = structs.replace(declared, outputs=found.outputs, method=found.method, scores=scores)
+    check_declared(name, declared, found)
+    return declared
 
 
 def check_declared(name: str, declared: Signature, found: Signature) -> None:
@@ -23,6 +34,14 @@ def check_declared(name: str, declared: Signature, found: Signature) -> None:
         raise FailedPrecondition(f"signature {name!r} does not fit the model: {error.message}") from error
     if not declared.outputs:
         raise FailedPrecondition(f"signature {name!r} has no outputs")
+
+
+def ask(runtime: str, why: str) -> FailedPrecondition:
+    """The error that asks a model's maker for its signature; `why` says what the format does not tell."""
+    return FailedPrecondition(
+        f"the signature of this {runtime} model can't be found out: {why}; say what it takes, for example with "
+        "`--input 'x FP32 [-1, 64]'` (-1 for a free dimension), or in `signatures` of a file bms.json in the artifact"
+    )
 
 
 def _fits(name: str, what: str, declared: TensorSpec, found: TensorSpec) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from bms.adapters.runtimes.artifact import contained, model_file
-from bms.adapters.runtimes.declared import check_declared
+from bms.adapters.runtimes.artifact import contained, first_format, lacking, model_file
+from bms.adapters.runtimes.declared import settled
 from bms.adapters.runtimes.onnx_file import NotOnnx, OnnxFile, is_onnx, mapped, read
 from bms.adapters.runtimes.onnx_run import Runs
 from bms.adapters.runtimes.onnx_signature import graph_signature, map_keys
@@ -18,6 +18,7 @@ from bms.core.programs import ServableConfig
 from bms.core.signature import DEFAULT, Signature
 from bms.core.tensor import Array
 from bms.serving.inference.probe import observed
+from bms.serving.inference.runtime import Found
 
 _DOMAINS = frozenset(
     {
@@ -33,16 +34,22 @@ _DOMAINS = frozenset(
 _SOURCE = re.compile(r"\S*/onnxruntime/\S+:\d+ (?:\S+(?:\([^)]*\))?(?: const)? )?")
 
 
+def format_of(path: str) -> str | None:
+    """ "onnx" for a file whose content is that; None for anything else."""
+    try:
+        return "onnx" if is_onnx(mapped(path)) else None
+    except (OSError, ValueError):  # unreadable or empty
+        return None
+
+
 class OnnxRuntime:
     """Runs a `.onnx` file. Outputs that are sequences of maps (ZipMap) are given as FP32 [rows, classes]."""
 
     name = "onnx"
 
-    def recognises(self, path: str) -> str | None:
-        try:
-            return "onnx" if is_onnx(mapped(path)) else None
-        except (OSError, ValueError):  # unreadable or empty
-            return None
+    def recognises(self, directory: str) -> Found | None:
+        format = first_format(directory, format_of)
+        return None if format is None else Found(format, ("onnxruntime",))
 
     def load(self, config: ServableConfig) -> "OnnxServable":
         path = model_file(config.directory, (".onnx",), self)
@@ -52,10 +59,7 @@ class OnnxRuntime:
             import onnxruntime as ort
             from onnxruntime.capi import onnxruntime_pybind11_state as native
         except ImportError as error:
-            raise FailedPrecondition(
-                "runtime 'onnx' needs the package onnxruntime, which the model's environment lacks: add it to the "
-                "version's requirements"
-            ) from error
+            raise lacking("onnx", "onnxruntime") from error
         failures = tuple(
             kind for kind in vars(native).values() if isinstance(kind, type) and issubclass(kind, Exception)
         )
@@ -75,9 +79,8 @@ class OnnxRuntime:
             Runs(session, ort.RunOptions), {DEFAULT: inferred}, keys, failures, native.InvalidArgument
         )
         if config.signatures:
-            for name, signature in config.signatures.items():
-                check_declared(name, signature, inferred)
-            return servable.declaring(config.signatures)
+            said = {name: settled(name, signature, inferred) for name, signature in config.signatures.items()}
+            return servable.declaring(said)
         return servable.declaring({DEFAULT: observed(servable, DEFAULT, inferred)})
 
 

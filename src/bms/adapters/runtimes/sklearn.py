@@ -3,14 +3,15 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bms.adapters.runtimes.artifact import model_file
-from bms.adapters.runtimes.declared import check_declared
+from bms.adapters.runtimes.artifact import first_format, model_file
+from bms.adapters.runtimes.declared import settled
 from bms.adapters.runtimes.sklearn_file import SUFFIXES, format_of, read_estimator
 from bms.adapters.runtimes.sklearn_signature import INPUT, REFUSALS, calls_of, inferred
 from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.programs import ServableConfig
 from bms.core.signature import DEFAULT, Signature
 from bms.core.tensor import Array
+from bms.serving.inference.runtime import Found
 
 
 class SklearnRuntime:
@@ -18,8 +19,9 @@ class SklearnRuntime:
 
     name = "sklearn"
 
-    def recognises(self, path: str) -> str | None:
-        return format_of(path)
+    def recognises(self, directory: str) -> Found | None:
+        format = first_format(directory, format_of)
+        return None if format is None else Found(format, ("scikit-learn", "skops"))
 
     def load(self, config: ServableConfig) -> "SklearnServable":
         path = model_file(config.directory, SUFFIXES, self)
@@ -27,9 +29,8 @@ class SklearnRuntime:
         _limit_threads(estimator, config.threads)
         calls = calls_of(estimator)
         found = inferred(estimator, calls)
-        for name, signature in config.signatures.items():
-            check_declared(name, signature, found)
-        return SklearnServable(calls, dict(config.signatures) or {DEFAULT: found}, format)
+        said = {name: settled(name, signature, found) for name, signature in config.signatures.items()}
+        return SklearnServable(calls, said or {DEFAULT: found}, format)
 
 
 class SklearnServable:

@@ -4,6 +4,7 @@ import os
 import zipfile
 from typing import Any
 
+from bms.adapters.runtimes.artifact import lacking
 from bms.core.errors import FailedPrecondition
 
 SUFFIXES = (".skops", ".joblib", ".pkl", ".pickle")
@@ -77,7 +78,7 @@ def _skops(path: str, name: str) -> Any:
     try:
         import skops.io
     except ImportError as error:
-        raise _lacking("skops") from error
+        raise lacking("sklearn", "skops") from error
     try:
         unknown = set(skops.io.get_untrusted_types(file=path))
         if refused := sorted(unknown - TRUSTED):
@@ -96,7 +97,7 @@ def _pickled(path: str, name: str, suffix: str) -> Any:
     try:
         import joblib  # type: ignore[import-not-found]
     except ImportError as error:
-        raise _lacking("scikit-learn") from error
+        raise lacking("sklearn", "scikit-learn") from error
     try:
         return joblib.load(path)
     except (Exception, SystemExit) as error:  # a pickle runs what it likes
@@ -106,10 +107,3 @@ def _pickled(path: str, name: str, suffix: str) -> Any:
 def _broken(name: str, error: BaseException) -> FailedPrecondition:
     lacks = f"; add {error.name} to the version's requirements" if isinstance(error, ModuleNotFoundError) else ""
     return FailedPrecondition(f"{name!r} can't be read: {type(error).__name__}: {str(error)[:300]}{lacks}")
-
-
-def _lacking(package: str) -> FailedPrecondition:
-    return FailedPrecondition(
-        f"runtime 'sklearn' needs the package {package}, which the model's environment lacks: add it to the version's "
-        "requirements"
-    )

@@ -1,7 +1,8 @@
-"""Task: whether an artifact is a model that runs, and how it is called.
+"""Task: what an artifact is, whether it is a model that runs, and how it is called.
 
-Input: `artifact` (the version's files). Parameter: `servable` (a ServableConfig; its directory is filled in here).
-It runs in a process of its own, which a hostile file may crash.
+Input: `artifact` (the version's files). Parameters: `servable` (a ServableConfig; its directory is filled in here) and,
+where the artifact is still to be recognised, `recognise` (the environment that its maker asked for). What is recognised
+runs at once if this process's environment will do for it. It is a process of its own, which a hostile file may crash.
 """
 
 import os
@@ -16,7 +17,7 @@ from bms.adapters.images.plan import image_plan
 from bms.adapters.runtimes.available import open_servable
 from bms.core.clock import SystemClock
 from bms.core.errors import InvalidArgument
-from bms.core.programs import ServableConfig, VerifyReport
+from bms.core.programs import Findings, ServableConfig, VerifyReport
 from bms.core.signature import Signature
 from bms.serving.inference.foreign import call_foreign
 from bms.serving.inference.imaging import for_runtime
@@ -46,9 +47,48 @@ class Job(Protocol):
     def metric(self, name: str, value: float, /) -> None: ...
 
 
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a version's maker asked to be installed."""
+
+    requirements: tuple[str, ...] = ()
+    python: str | None = None
+
+
 def main(job: Job) -> dict[str, object]:
-    """A VerifyReport as builtins. Raises a BmsError that says why the artifact is refused."""
+    """Findings as builtins. Raises a BmsError that says why the artifact is refused."""
     config = servable_config(job)
+    if "recognise" not in job.parameters:
+        return _built(Findings(verified=_verified(job, config)))
+    # Imported here: this part runs in the platform's own environment.
+    from bms.adapters.runtimes.recognition import recognise
+
+    job.progress(0.05, "recognising")
+    asked = msgspec.convert(job.parameters["recognise"], Asked)
+    found = recognise(
+        config.directory,
+        runtime=config.runtime,
+        requirements=asked.requirements,
+        python=asked.python,
+        preprocess=config.preprocess,
+    )
+    if found.requirements or found.python:
+        return _built(Findings(recognised=found))
+    said = found.description
+    config = msgspec.structs.replace(
+        config,
+        runtime=found.runtime,
+        signatures=config.signatures or said.signatures,
+        preprocess=config.preprocess or said.preprocess,
+    )
+    return _built(Findings(recognised=found, verified=_verified(job, config)))
+
+
+def _built(findings: Findings) -> dict[str, object]:
+    built: dict[str, object] = msgspec.to_builtins(findings)
+    return built
+
+
+def _verified(job: Job, config: ServableConfig) -> VerifyReport:
     empty = _resident()
     job.progress(0.1, "loading")
     began = time.perf_counter_ns()
@@ -79,8 +119,7 @@ def main(job: Job) -> dict[str, object]:
     job.metric("load_seconds", report.load_ns / 1e9)
     job.metric("infer_seconds", report.infer_ns / 1e9)
     job.progress(1.0, f"{report.format}, {len(signatures)} signatures")
-    built: dict[str, object] = msgspec.to_builtins(report)
-    return built
+    return report
 
 
 def servable_config(job: Job) -> ServableConfig:

@@ -1,20 +1,27 @@
-"""Every uploaded version is loaded once in a throw-away process before anybody may use it."""
+"""Every uploaded version is recognised, and loaded once in a throw-away process, before anybody may use it.
+
+Both are done by "task:verify": in the platform's own environment first, which recognises what an artifact is without
+executing anything of it, and, where the model needs another environment, once more in that.
+"""
 
 import msgspec
 
-from bms.control.jobs.nouns import JobSpec, TreeInput
+from bms.control.jobs.nouns import Job, JobSpec, TreeInput
 from bms.control.jobs.service import JobService
 from bms.control.models.nouns import Version
 from bms.control.models.service import ModelService
 from bms.control.optimization.conversion import servable_config
+from bms.control.platform.environments import EnvironmentSpec
 from bms.core.errors import AlreadyExists
 from bms.core.events import Event
-from bms.core.programs import VerifyReport
+from bms.core.programs import Findings
 from bms.core.resources import Resources
+
+OWN = EnvironmentSpec()  # the platform's own
 
 
 class Verification:
-    """Handles `version.uploaded` (submits the job) and `job.ended` (accepts or rejects the version)."""
+    """Handles `version.uploaded` (recognise it), `version.recognised` (load it) and `job.ended` (what came of it)."""
 
     def __init__(self, jobs: JobService, models: ModelService) -> None:
         self._jobs = jobs
@@ -22,14 +29,13 @@ class Verification:
 
     async def on_version_uploaded(self, event: Event) -> None:
         version = await self._models.version_by_id(event.tenant, event.subject)
-        if version.state != "verifying":
-            return
-        try:
-            await self._jobs.submit(
-                version.tenant, version.created_by, "verify", _job(version), id=f"job_verify_{version.id}"
-            )
-        except AlreadyExists:
-            return  # submitted before a crash
+        if version.state == "verifying":
+            await self._submit(version, f"job_verify_{version.id}", OWN, recognise=version.environment)
+
+    async def on_version_recognised(self, event: Event) -> None:
+        version = await self._models.version_by_id(event.tenant, event.subject)
+        if version.state == "verifying":
+            await self._submit(version, f"job_load_{version.id}", version.environment)
 
     async def on_job_ended(self, event: Event) -> None:
         job = await self._jobs.get(event.tenant, event.subject)
@@ -43,20 +49,40 @@ class Verification:
             await self._models.reject_version(job.tenant, version.id, reason)
             return
         try:
-            report = msgspec.convert(job.report, VerifyReport)
-        except msgspec.ValidationError as error:  # an allowed pickle may have written anything in its process
+            findings = msgspec.convert(job.report, Findings)
+        except msgspec.ValidationError as error:  # a model's code may have written anything in its process
             await self._models.reject_version(job.tenant, version.id, f"its verification left no report: {error}")
             return
-        await self._models.accept_version(job.tenant, version.id, report)
+        await self._found(job, version, findings)
+
+    async def _found(self, job: Job, version: Version, findings: Findings) -> None:
+        if findings.recognised is not None and "recognise" in job.spec.parameters:
+            version = await self._models.describe_version(job.tenant, version.id, findings.recognised)
+        if findings.verified is not None and version.state == "verifying":
+            await self._models.accept_version(job.tenant, version.id, findings.verified)
+        elif findings.recognised is None:
+            await self._models.reject_version(job.tenant, version.id, "its verification found nothing")
+
+    async def _submit(
+        self, version: Version, id: str, environment: EnvironmentSpec, recognise: EnvironmentSpec | None = None
+    ) -> None:
+        spec = _job(version, environment, recognise)
+        try:
+            await self._jobs.submit(version.tenant, version.created_by, "verify", spec, id=id)
+        except AlreadyExists:
+            return  # submitted before a crash
 
 
-def _job(version: Version) -> JobSpec:
+def _job(version: Version, environment: EnvironmentSpec, recognise: EnvironmentSpec | None) -> JobSpec:
+    parameters: dict[str, object] = {"servable": msgspec.to_builtins(servable_config(version))}
+    if recognise is not None:
+        parameters["recognise"] = {"requirements": recognise.requirements, "python": recognise.python}
     return JobSpec(
         kind="verify",
         entry="task:verify",
         inputs=(TreeInput(name="artifact", tree=version.artifact, reference=f"{version.model}@{version.number}"),),
-        parameters={"servable": msgspec.to_builtins(servable_config(version))},
-        environment=version.environment,
+        parameters=parameters,
+        environment=environment,
         resources=Resources(cpu=1, memory=4 * 2**30),
         timeout_s=300,
         max_attempts=2,

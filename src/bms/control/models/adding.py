@@ -42,7 +42,7 @@ async def ensure_model(tx: ModelsTx, tenant: str, name: str, by: str, at: dateti
 
 
 async def add_version(
-    tx: ModelsTx, tenant: str, model: str, contents: Tree, new: NewVersion, *, runtime: str, state: VersionState,
+    tx: ModelsTx, tenant: str, model: str, contents: Tree, new: NewVersion, *, state: VersionState,
     by: str, at: datetime, job: str | None = None,
 ) -> Version:  # fmt: skip
     """The next version of a held model. Raises InvalidArgument when its parent is not a version of the same model."""
@@ -50,6 +50,6 @@ async def add_version(
     if parent is not None and await tx.version(tenant, model, parent) is None:
         raise InvalidArgument(f"parent {parent} is not a version of {model!r}")
     number = await tx.next_number(tenant, model)
-    version = draft(tenant, model, number, contents, new, runtime=runtime, state=state, by=by, at=at)
+    version = draft(tenant, model, number, contents, new, state=state, by=by, at=at)
     await tx.add_version(version, job)
     return version

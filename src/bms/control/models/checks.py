@@ -66,8 +66,8 @@ def check_new(new: NewVersion) -> NewVersion:
     if new.lineage.relation and new.lineage.parent is None:
         raise InvalidArgument(f"a version that was {new.lineage.relation} needs a parent: say which version")
     for name, signature in new.signatures.items():
-        if not signature.inputs or not signature.outputs:
-            raise InvalidArgument(f"signature {name[:80]!r} needs at least one input and one output")
+        if not signature.inputs:
+            raise InvalidArgument(f"signature {name[:80]!r} needs at least one input")
         for specs in (signature.inputs, signature.outputs):
             if len({spec.name for spec in specs}) != len(specs):
                 raise InvalidArgument(f"signature {name[:80]!r} names a tensor twice")

@@ -1,40 +1,23 @@
 """From files and what their maker says of them to a version's first form."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection
 from datetime import datetime
-from pathlib import PurePosixPath
 
 from bms.control.models.nouns import NewVersion, Version, VersionState
 from bms.control.platform.trees import Tree
 from bms.core.errors import InvalidArgument
 from bms.core.ids import new_id
 
-FORMATS: Mapping[str, str] = {
-    ".onnx": "onnx",
-    ".skops": "sklearn",
-    ".pkl": "sklearn",
-    ".pickle": "sklearn",
-    ".joblib": "sklearn",
-}
-"""File endings by which a runtime is chosen; verification then looks at the content."""
 
-
-def runtime_of(said: str, paths: Iterable[str], formats: Mapping[str, str] = FORMATS) -> str:
-    """The runtime a maker named, or the one whose files these are. Raises InvalidArgument when that is not one."""
-    known = sorted(set(formats.values()))
-    if said:
-        if said not in known:
-            raise InvalidArgument(f"unknown runtime {said[:80]!r}: use one of {', '.join(known)}")
-        return said
-    found = {formats[ending] for path in paths if (ending := PurePosixPath(path).suffix.lower()) in formats}
-    if len(found) != 1:
-        what = f"these are files of {' and '.join(sorted(found))}" if found else f"no file ends in {', '.join(formats)}"
-        raise InvalidArgument(f"the runtime can't be told from the files: {what}; name it in `runtime`")
-    return found.pop()
+def runtime_said(said: str, known: Collection[str]) -> str:
+    """The runtime that a maker named; empty: it is to be recognised. Raises InvalidArgument for an unknown one."""
+    if said and said not in known:
+        raise InvalidArgument(f"unknown runtime {said[:80]!r}: use one of {', '.join(known)}, or leave it out")
+    return said
 
 
 def draft(
-    tenant: str, model: str, number: int, tree: Tree, new: NewVersion, *, runtime: str, state: VersionState,
+    tenant: str, model: str, number: int, tree: Tree, new: NewVersion, *, state: VersionState,
     by: str, at: datetime,
 ) -> Version:  # fmt: skip
     """A version whose artifact is `tree`."""
@@ -44,7 +27,7 @@ def draft(
         model=model,
         number=number,
         state=state,
-        runtime=runtime,
+        runtime=new.runtime,
         artifact=tree.digest,
         size=tree.size,
         created_at=at,

@@ -74,7 +74,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     model: str  # the model's name
     number: int
     state: VersionState
-    runtime: str  # "onnx", "sklearn"
+    runtime: str  # "onnx", "sklearn"; empty until it is recognised, unless its maker named it
     artifact: str
     size: int
     created_at: datetime
@@ -90,6 +90,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     measurement: Measurement | None = None
     gate_results: tuple[GateResult, ...] = ()
     reason: str = ""  # why it was rejected, in words for its maker
+    format: str = ""  # what its files were recognised as, e.g. "skops"; empty until then
     revision: int = 1
 
 

@@ -1,18 +1,15 @@
 """Use cases of models and their versions: making, finding, registering, and what verification and gates found."""
 
-from collections.abc import Mapping
-
 import msgspec
 
 from bms.control.models.adding import add_model, add_version, ensure_model
 from bms.control.models.checks import check_alias, check_gates, check_model, check_new, check_text
-from bms.control.models.drafts import FORMATS, runtime_of
 from bms.control.models.gates import with_result
 from bms.control.models.lookup import Detail, expect, known_version, live_model, model_event, version_event
 from bms.control.models.nouns import Gate, GateResult, Model, NewVersion, Version, VersionState
 from bms.control.models.ports import ModelsTx
 from bms.control.models.states import HIDDEN, MOVES
-from bms.control.models.verdicts import rejected, verdict
+from bms.control.models.verdicts import described, rejected, verdict
 from bms.control.platform.objects import ObjectStore
 from bms.control.platform.transactions import Store
 from bms.control.platform.trees import get_tree, missing
@@ -20,19 +17,16 @@ from bms.core.clock import Clock
 from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound
 from bms.core.pages import Page, PageRequest
 from bms.core.principal import Principal
-from bms.core.programs import VerifyReport
+from bms.core.programs import Recognised, VerifyReport
 
 
 class ModelService:
     """Models and versions. Uploads, withdrawal, aliases and downloads have services of their own."""
 
-    def __init__(
-        self, store: Store[ModelsTx], objects: ObjectStore, clock: Clock, formats: Mapping[str, str] = FORMATS
-    ) -> None:
+    def __init__(self, store: Store[ModelsTx], objects: ObjectStore, clock: Clock) -> None:
         self._store = store
         self._objects = objects
         self._clock = clock
-        self._formats = formats
 
     async def create(self, by: Principal, name: str, description: str = "", gates: tuple[Gate, ...] = ()) -> Model:
         """Raises AlreadyExists. A deleted model's name may be used again; its numbers go on where they ended."""
@@ -141,7 +135,6 @@ class ModelService:
         contents = await get_tree(self._objects, tenant, tree)
         if absent := await missing(self._objects, tenant, contents):
             raise FailedPrecondition(f"{len(absent)} files of tree {tree} are not stored, e.g. {absent[0].path!r}")
-        runtime = runtime_of(new.runtime, (file.path for file in contents.files), self._formats)
         job = new.lineage.job
         async with self._store.write() as tx:
             at = self._clock.now()
@@ -151,10 +144,25 @@ class ModelService:
             if job is not None and (before := await tx.version_of_job(tenant, model, job)) is not None:
                 return before
             version = await add_version(
-                tx, tenant, model, contents, new, runtime=runtime, state="verifying", by=created_by, at=at, job=job
+                tx, tenant, model, contents, new, state="verifying", by=created_by, at=at, job=job
             )
             await tx.emit(version_event("version.uploaded", version, created_by, at))
         return version
+
+    async def describe_version(self, tenant: str, id: str, found: Recognised) -> Version:
+        """What an artifact was recognised as becomes part of the version, and where its maker said nothing, what it
+        says of itself. The version is rejected where that can't be stored. Raises FailedPrecondition unless verifying.
+        """
+        version = await self._verifying(tenant, id)
+        try:
+            saved = described(version, found)
+        except InvalidArgument as error:
+            return await self._settle(rejected(version, f"what the artifact says of itself is not valid: {error}"))
+        async with self._store.write() as tx:
+            saved = await tx.save_version(saved)
+            said: dict[str, Detail] = {"runtime": saved.runtime, "format": saved.format}
+            await tx.emit(version_event("version.recognised", saved, "system", self._clock.now(), **said))
+        return saved
 
     async def accept_version(self, tenant: str, id: str, report: VerifyReport) -> Version:
         """Verification's findings: the version becomes ready, or rejected where they contradict its maker.

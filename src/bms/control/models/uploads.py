@@ -1,20 +1,20 @@
 """Uploads: a version is announced with its list of files, its bytes come blob by blob, then it is completed."""
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from datetime import timedelta
 
 import msgspec
 
 from bms.control.models.adding import add_version
 from bms.control.models.checks import check_new
-from bms.control.models.drafts import FORMATS, runtime_of
+from bms.control.models.drafts import runtime_said
 from bms.control.models.lookup import known_version, live_model, version_event
 from bms.control.models.nouns import NewVersion, Version
 from bms.control.models.ports import Archives, ModelsTx
 from bms.control.models.states import moved
 from bms.control.platform.objects import ObjectStore
 from bms.control.platform.transactions import Store
-from bms.control.platform.trees import FileEntry, Tree, get_tree, missing, put_manifest, tree_of
+from bms.control.platform.trees import FileEntry, get_tree, missing, put_manifest, tree_of
 from bms.core.clock import Clock
 from bms.core.errors import FailedPrecondition
 from bms.core.principal import Principal
@@ -30,7 +30,10 @@ class StartedUpload(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Uploads:
-    """Brings versions in. Between `start` and `complete` anything may be repeated; nothing is visible before."""
+    """Brings versions in. Between `start` and `complete` anything may be repeated; nothing is visible before.
+
+    `runtimes` are the names of those there are.
+    """
 
     def __init__(
         self,
@@ -38,13 +41,13 @@ class Uploads:
         objects: ObjectStore,
         archives: Archives,
         clock: Clock,
-        formats: Mapping[str, str] = FORMATS,
+        runtimes: Collection[str],
     ) -> None:
         self._store = store
         self._objects = objects
         self._archives = archives
         self._clock = clock
-        self._formats = formats
+        self._runtimes = runtimes
 
     async def start(self, by: Principal, model: str, files: list[FileEntry], new: NewVersion) -> StartedUpload:
         """A version in state uploading. From now on collection spares its files' contents.
@@ -52,7 +55,8 @@ class Uploads:
         Raises NotFound for an unknown model, InvalidArgument for unsafe paths, wrong sizes, contradictions.
         """
         contents = tree_of(files)
-        runtime = self._checked(contents, new)
+        check_new(new)
+        runtime_said(new.runtime, self._runtimes)
         async with self._store.read() as tx:
             await live_model(tx, by.tenant, model)
         absent = await missing(self._objects, by.tenant, contents)
@@ -60,9 +64,7 @@ class Uploads:
         at = self._clock.now()
         async with self._store.write() as tx:
             await live_model(tx, by.tenant, model, hold=True)
-            version = await add_version(
-                tx, by.tenant, model, contents, new, runtime=runtime, state="uploading", by=by.user, at=at
-            )
+            version = await add_version(tx, by.tenant, model, contents, new, state="uploading", by=by.user, at=at)
             await tx.emit(version_event("version.started", version, by.user, at))
         return StartedUpload(version=version, missing=tuple(file.digest for file in absent))
 
@@ -130,7 +132,3 @@ class Uploads:
             saved = await tx.save_version(moved(version, "verifying"))
             await tx.emit(version_event("version.uploaded", saved, by.user, self._clock.now()))
         return saved
-
-    def _checked(self, contents: Tree, new: NewVersion) -> str:
-        check_new(new)
-        return runtime_of(new.runtime, (file.path for file in contents.files), self._formats)

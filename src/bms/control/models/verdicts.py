@@ -2,10 +2,11 @@
 
 import msgspec
 
-from bms.control.models.nouns import Measurement, Version
+from bms.control.models.checks import check_new
+from bms.control.models.nouns import Measurement, NewVersion, Version
 from bms.control.models.states import moved
 from bms.core.errors import FailedPrecondition
-from bms.core.programs import VerifyReport
+from bms.core.programs import Recognised, VerifyReport
 from bms.core.signature import DEFAULT, Signature, TensorSpec, shape_text
 
 MAX_FOUND = 1 << 20  # bytes of the found signatures as JSON; they come from the model's own process
@@ -21,9 +22,31 @@ def verdict(version: Version, report: VerifyReport) -> Version:
     default = signatures.get(DEFAULT)
     return msgspec.structs.replace(
         moved(version, "ready"),
+        format=report.format,
         signatures=signatures,
         labels=version.labels or (default.labels if default else ()),
         measurement=Measurement(memory=report.memory, load_ns=report.load_ns, infer_ns=report.infer_ns),
+    )
+
+
+def described(version: Version, found: Recognised) -> Version:
+    """`version` as it was recognised. What its maker said counts more than what the artifact says of itself.
+
+    Raises InvalidArgument for what can't be stored.
+    """
+    said, environment = found.description, version.environment
+    signatures = version.signatures or said.signatures
+    check_new(NewVersion(signatures=signatures, labels=version.labels or said.labels, metadata=said.metadata))
+    environment = msgspec.structs.replace(environment, requirements=found.requirements, python=found.python)
+    return msgspec.structs.replace(
+        version,
+        runtime=found.runtime,
+        format=found.format,
+        environment=environment,
+        signatures=signatures,
+        preprocess=version.preprocess or said.preprocess,
+        labels=version.labels or said.labels,
+        metadata={**said.metadata, **version.metadata},
     )
 
 
@@ -49,7 +72,9 @@ def agreed(given: dict[str, Signature], found: dict[str, Signature], labels: tup
             known = ", ".join(repr(one) for one in sorted(found))
             raise FailedPrecondition(f"signature {name!r} was declared, but the model has {known}")
         _check_fit(name, signature, found[name])
-    return {name: _labelled(name, given.get(name, signature), labels) for name, signature in found.items()}
+    said = {name: given.get(name, signature) for name, signature in found.items()}
+    whole = {name: signature if signature.outputs else found[name] for name, signature in said.items()}
+    return {name: _labelled(name, signature, labels) for name, signature in whole.items()}
 
 
 def _check_fit(name: str, given: Signature, found: Signature) -> None:

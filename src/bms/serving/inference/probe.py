@@ -17,7 +17,8 @@ def observed(servable: Servable, name: str, signature: Signature) -> Signature:
 
     A signature stays batched only if each row's answer is the same alone and in company (within 1e-3); a model that
     runs with one row only gets a fixed first dimension. Output types and ranks are those seen; output dimensions
-    that were seen to differ become free. Raises FailedPrecondition when not even one row runs.
+    that were seen to differ become free. Outputs that `signature` leaves out are those seen. Raises FailedPrecondition
+    when not even one row runs.
     """
     if not signature.inputs or any(spec.shape[:1] != (None,) for spec in signature.inputs):
         return _seen(signature, [_run(servable, name, varied(signature, 1))])
@@ -61,7 +62,7 @@ def _rows_agree(alone: list[dict[str, Array]], together: dict[str, Array]) -> bo
 
 def _seen(signature: Signature, answers: list[dict[str, Array]]) -> Signature:
     outputs = []
-    for spec in signature.outputs:
+    for spec in signature.outputs or _outputs(signature, answers[0]):
         arrays = [answer[spec.name] for answer in answers]
         shape = arrays[0].shape
         if any(array.ndim != len(shape) for array in arrays):
@@ -75,6 +76,15 @@ def _seen(signature: Signature, answers: list[dict[str, Array]]) -> Signature:
             sizes[0] = None
         outputs.append(TensorSpec(name=spec.name, dtype=dtype_of(arrays[0]), shape=tuple(sizes)))
     return structs.replace(signature, outputs=tuple(outputs))
+
+
+def _outputs(signature: Signature, answer: dict[str, Array]) -> list[TensorSpec]:
+    """As seen; sizes count only where no input has one that is free, beside the rows."""
+    settled = all(size is not None for spec in signature.inputs for size in spec.shape[1:])
+    return [
+        TensorSpec(name=name, dtype=dtype_of(array), shape=array.shape if settled else (None,) * array.ndim)
+        for name, array in answer.items()
+    ]
 
 
 def _one_row(signature: Signature) -> Signature:

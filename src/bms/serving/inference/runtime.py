@@ -1,20 +1,39 @@
 """The port to whatever loads and runs models: ONNX Runtime, scikit-learn, …"""
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from bms.core.programs import ServableConfig
 from bms.serving.lifecycle.servable import Servable
 
 
+class Found(NamedTuple):
+    """What a runtime recognised in an artifact.
+
+    `requirements` are what must be installed beside NumPy and msgspec to run it, e.g. ("xgboost-cpu>=2",); `python` a
+    version such as "3.11" where not every one will do. `whole`: the directory as a whole is the artifact and says what
+    it is, so that model files within it do not count by themselves. `complete`: the requirements are all there are, a
+    requirements.txt of the artifact has been read into them.
+    """
+
+    format: str
+    requirements: tuple[str, ...] = ()
+    python: str | None = None
+    whole: bool = False
+    complete: bool = False
+
+
 class Runtime(Protocol):
     """Contract, checked by one suite against every variant; what it loads keeps `Servable`'s.
 
-    1. `recognises` decides by content, never by name alone, and executes nothing of the file.
+    1. `recognises` decides by content, never by name alone, and executes nothing of the artifact. It needs the
+       standard library alone, is quick with large files, and gives None for what is not there or can't be read.
     2. `load` refuses an artifact that is not what its file name and the config declare; it never falls back to a
        less safe way to read it. Raises FailedPrecondition saying what was found, expected, and what to do.
     3. A broken or hostile artifact raises a BmsError; nothing outside `config.directory` is read.
-    4. With `config.signatures` empty, signatures are inferred. Otherwise they are checked against the model and
-       used as they are; FailedPrecondition names the first tensor that does not fit.
+    4. With `config.signatures` empty, signatures are inferred where the format knows them; where it does not,
+       FailedPrecondition asks for them (`declared.ask`). Otherwise they are checked against the model and used as
+       they are, outputs that were left out filled in (`by_example`); FailedPrecondition names the first tensor that
+       does not fit.
     5. At most `config.threads` threads compute at once.
     6. The framework is imported in `load`, not before; its absence raises FailedPrecondition naming the package.
     """
@@ -22,8 +41,8 @@ class Runtime(Protocol):
     @property
     def name(self) -> str: ...
 
-    def recognises(self, path: str) -> str | None:
-        """The format of the file at `path`, e.g. "skops", or None when it is not one of this runtime's."""
+    def recognises(self, directory: str) -> Found | None:
+        """What the artifact in `directory` is, or None when it is not one of this runtime's."""
         ...
 
     def load(self, config: ServableConfig) -> Servable: ...

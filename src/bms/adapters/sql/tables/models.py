@@ -57,6 +57,7 @@ versions = Table(
     Column("measurement", Packed(Measurement)),
     Column("gate_results", Packed(tuple[GateResult, ...]), nullable=False),
     Column("reason", String, nullable=False),
+    Column("format", String, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("job", String),  # the job whose output was registered as this version; not what a maker said of it
     ForeignKeyConstraint(["tenant", "model"], ["models.tenant", "models.name"]),

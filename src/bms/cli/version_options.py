@@ -1,0 +1,105 @@
+"""What `bms model push` and `bms deploy` may say of the version that they make; most of it is found out."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bms.cli.making import parse_image, parse_pairs
+from bms.core.errors import InvalidArgument
+from bms.core.signature import DEFAULT, shape_text
+from bms.sdk.models import NewVersion, Version
+from bms.sdk.signatures import EnvironmentSpec, Signature, TensorSpec
+
+Runtime = Annotated[str, typer.Option("--runtime", help="onnx, sklearn …; found out if left out.")]
+Requirement = Annotated[
+    list[str] | None, typer.Option("--requirement", help="A package it needs to run, beside its runtime's; repeatable.")
+]
+Python = Annotated[str | None, typer.Option("--python", help="The Python it needs, e.g. 3.11.")]
+Input = Annotated[
+    list[str] | None,
+    typer.Option("--input", help="What it takes, where its format does not tell: 'x FP32 [-1, 64]'; repeatable."),
+]
+Output = Annotated[
+    list[str] | None, typer.Option("--output", help="What it gives; found by running it if left out; repeatable.")
+]
+Image = Annotated[
+    str | None,
+    typer.Option("--image", help="Takes images: input=x,mode=L,height=8,width=8[,scale=0.0625,layout=flat]."),
+]
+Label = Annotated[
+    list[str] | None, typer.Option("--label", help="Name of a class, in the order of scores; repeatable.")
+]
+AllowPickle = Annotated[
+    bool, typer.Option("--allow-pickle", help="It holds a pickle, which runs code in its own process.")
+]
+_TENSOR = re.compile(r"\s*(\S+?)[\s:]+([A-Z]+\d*)\s*\[\s*(-?\d+(?:\s*,\s*-?\d+)*)?\s*\]\s*")
+_NAME = re.compile(r"[^a-z0-9]+")
+
+
+@dataclass(frozen=True)
+class VersionOptions:
+    """The options as they were given."""
+
+    runtime: str = ""
+    requirement: list[str] | None = None
+    python: str | None = None
+    input: list[str] | None = None
+    output: list[str] | None = None
+    image: str | None = None
+    label: list[str] | None = None
+    metric: list[str] | None = None
+    note: list[str] | None = None
+    allow_pickle: bool = False
+
+    def version(self) -> NewVersion:
+        """Raises InvalidArgument for what can't be read."""
+        signature = Signature(
+            inputs=tuple(parse_tensor(text) for text in self.input or ()),
+            outputs=tuple(parse_tensor(text) for text in self.output or ()),
+        )
+        if signature.outputs and not signature.inputs:
+            raise InvalidArgument("--output without --input: say what the model takes, too")
+        return NewVersion(
+            runtime=self.runtime,
+            signatures={DEFAULT: signature} if signature.inputs else {},
+            environment=EnvironmentSpec(requirements=tuple(self.requirement or ()), python=self.python),
+            preprocess=None if self.image is None else parse_image(self.image),
+            labels=tuple(self.label or ()),
+            metrics={key: float(value) for key, value in parse_pairs(self.metric or [])},
+            metadata=dict(parse_pairs(self.note or [])),
+            allow_pickle=self.allow_pickle,
+        )
+
+
+def parse_tensor(text: str) -> TensorSpec:
+    """`x FP32 [-1, 64]` as a TensorSpec. Raises InvalidArgument."""
+    found = _TENSOR.fullmatch(text)
+    if not found:
+        raise InvalidArgument(f"{text!r} is no tensor: write its name, type and shape, like 'x FP32 [-1, 64]'")
+    sizes = [int(size) for size in (found[3] or "").split(",") if size.strip()]
+    return TensorSpec(name=found[1], dtype=found[2], shape=tuple(None if size < 0 else size for size in sizes))
+
+
+def name_for(path: Path) -> str:
+    """The model's name that a path suggests: `Iris Model.tar.gz` → `iris-model`. Raises InvalidArgument."""
+    name = _NAME.sub("-", path.resolve().name.partition(".")[0].lower()).strip("-")
+    if not name:
+        raise InvalidArgument(f"{str(path)!r} suggests no name for the model: give one with --name")
+    return name
+
+
+def detected(version: Version) -> str:
+    """What was found out of a version's files, in a few lines for people."""
+    environment = ", ".join(version.environment.requirements) or "the platform's own"
+    lines = [f"{version.format or version.runtime} (runtime {version.runtime}), environment: {environment}"]
+    for name, signature in version.signatures.items():
+        lines.append(f"  {name}: {signature_text(signature)}")
+    return "\n".join(lines)
+
+
+def signature_text(signature: Signature) -> str:
+    sides = (signature.inputs, signature.outputs)
+    return " → ".join(", ".join(f"{one.name} {one.dtype} {shape_text(one.shape)}" for one in side) for side in sides)
