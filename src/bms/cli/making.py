@@ -24,7 +24,33 @@ def push(session: Session, path: Path, name: str, new: NewVersion, *, wait: bool
     if not wait:
         return version
     with session.out.progress(f"verifying version {version.number}") as bar:
-        return models.wait_version(name, version.number, lambda seen: bar(None, seen.state))
+        log = VerificationLog(session, version)
+        return models.wait_version(name, version.number, lambda _: bar(None, log.last_line()))
+
+
+class VerificationLog:
+    """What the jobs that verify a version say: building its environment, loading, running examples."""
+
+    def __init__(self, session: Session, version: Version) -> None:
+        self._jobs = session.client.jobs
+        self._version = version.id
+        self._read: dict[str, int] = {}
+        self._last = ""
+
+    def news(self) -> bytes:
+        """What was said since the last call."""
+        said = b""
+        for job in reversed(list(self._jobs.list(kind="verify", subject=self._version))):
+            after = self._read.get(job.id, 0)
+            new = b"".join(self._jobs.log(job.id, after=after))
+            self._read[job.id] = after + len(new)
+            said += new
+        return said
+
+    def last_line(self) -> str:
+        lines = self.news().decode(errors="replace").split("\n")
+        self._last = next((line for line in reversed(lines) if line.strip()), self._last)
+        return self._last
 
 
 def parse_image(text: str) -> Preprocess:

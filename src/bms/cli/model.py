@@ -1,12 +1,13 @@
 """`bms model`: models, their versions and aliases."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bms.cli.commands import Session, command, noun
-from bms.cli.making import push
+from bms.cli.making import VerificationLog, push
 from bms.cli.version_options import (
     AllowPickle,
     Image,
@@ -118,6 +119,27 @@ def versions(session: Session, name: Name) -> None:
 def show(session: Session, name: Name, version: Number) -> None:
     """Everything about a version."""
     _show(session, session.client.models.version(name, version))
+
+
+@command(app)
+def log(
+    session: Session,
+    name: Name,
+    version: Number,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until it is verified.")] = False,
+) -> None:
+    """What verifying a version said: how its environment was built, how it loaded, why it was refused."""
+    models = session.client.models
+    said = VerificationLog(session, models.version(name, version))
+
+    def tell(_: Version) -> None:
+        sys.stdout.buffer.write(said.news())
+        sys.stdout.buffer.flush()
+
+    if follow:
+        models.wait_version(name, version, tell)
+    else:
+        tell(models.version(name, version))
 
 
 @command(app)

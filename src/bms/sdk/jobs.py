@@ -164,9 +164,9 @@ class Jobs(Uploading[D]):
         return self._get(f"/jobs/{path_part(id)}/events", tuple[JobEvent, ...], {"after": after})
 
     @stream
-    def log(self, id: str, *, follow: bool = False) -> Stream[bytes]:
-        """The job's output in pieces; with `follow`, until it has ended."""
-        offset, wait = 0, FIRST_S
+    def log(self, id: str, *, follow: bool = False, after: int = 0) -> Stream[bytes]:
+        """The job's output in pieces, from byte `after` on; with `follow`, until it has ended."""
+        offset, wait = after, FIRST_S
         while True:
             path = f"{API}/jobs/{path_part(id)}/log"
             reply = yield from self._retrying(Request("GET", path, query={"offset": str(offset)}))

@@ -49,13 +49,24 @@ class Unpacker:
             try:
                 await self._objects.materialize(tenant, digest, directory / "archive")
                 files = await _to_the_end(unpack, directory / "archive", directory / "files", self._limits)
-                return [await self._store(tenant, directory / "files", path) for path, _ in files]
+                kept = wanted([path for path, _ in files])
+                return [await self._store(tenant, directory / "files", path, name) for path, name in kept.items()]
             finally:
                 await asyncio.shield(asyncio.to_thread(_remove, directory, lock))
 
-    async def _store(self, tenant: str, root: Path, path: str) -> FileEntry:
+    async def _store(self, tenant: str, root: Path, path: str, name: str) -> FileEntry:
         blob = await self._objects.put(tenant, _chunks(root / path))
-        return FileEntry(path=path, digest=blob.digest, size=blob.size)
+        return FileEntry(path=name, digest=blob.digest, size=blob.size)
+
+
+def wanted(paths: list[str]) -> dict[str, str]:
+    """The paths to keep, and what they are called then: without what archivers of desktops add, and without the one
+    folder that everything lies in."""
+    kept = [path for path in paths if not path.startswith("__MACOSX/") and not path.endswith(".DS_Store")] or paths
+    tops = {path.partition("/")[0] for path in kept}
+    if len(tops) == 1 and all("/" in path for path in kept):
+        return {path: path.partition("/")[2] for path in kept}
+    return {path: path for path in kept}
 
 
 async def _to_the_end(call: Callable[P, R], *args: P.args, **more: P.kwargs) -> R:

@@ -12,7 +12,7 @@ import pytest
 from bms.adapters.objects import unpacking
 from bms.adapters.objects.extraction import Extraction, Limits
 from bms.adapters.objects.memory import MemoryObjectStore
-from bms.adapters.objects.unpacking import Unpacker
+from bms.adapters.objects.unpacking import Unpacker, wanted
 from bms.core.digest import of_bytes
 from bms.core.errors import InvalidArgument, NotFound, PayloadTooLarge
 
@@ -96,3 +96,18 @@ async def test_opening_removes_what_a_killed_process_left_and_spares_living_ones
     assert list(scratch.iterdir()) == [held]
     unpacking._remove(held, lock)
     assert list(scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["saved/saved_model.pb", "saved/variables/v.index"], ["saved_model.pb", "variables/v.index"]),
+        (["m/model.onnx", "__MACOSX/m/._model.onnx", "m/.DS_Store"], ["model.onnx"]),
+        (["model.onnx", "weights/w.bin"], ["model.onnx", "weights/w.bin"]),
+        (["model.onnx"], ["model.onnx"]),
+        (["a/x", "b/x"], ["a/x", "b/x"]),
+        (["__MACOSX/x"], ["x"]),
+    ],
+)
+def test_the_one_folder_that_everything_lies_in_is_left_out(paths: list[str], names: list[str]) -> None:
+    assert list(wanted(paths).values()) == names
