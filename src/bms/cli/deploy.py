@@ -23,7 +23,7 @@ from bms.cli.version_options import (
     detected,
     name_for,
 )
-from bms.core.errors import FailedPrecondition, InvalidArgument
+from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound
 from bms.sdk.deployments import Target
 
 app = typer.Typer(add_completion=False)
@@ -54,14 +54,15 @@ def deploy(
 ) -> None:
     """Serve a model, or a file, under a name; once more: serve its newest version, without a failed request.
 
-    What has a "/" in it, or is a file, is a path; it is pushed first, as a version of the model --name (by default
-    the file's name), and what it was recognised as is printed. The options from --runtime on are for such a push.
+    What has a "/" in it, or is a file, or a folder and no model's name, is a path. It is pushed first, as a version of
+    the model --name (by default the file's name), and what it was recognised as is printed. The options from --runtime
+    on are for such a push.
     """
     if version is not None and alias is not None:
         raise InvalidArgument("give --version or --alias, not both")
     said = VersionOptions(runtime, requirement, python, input, output, image, label, allow_pickle=allow_pickle)
     model = what
-    if os.sep in what or Path(what).is_file():
+    if _is_path(session, what):
         path = Path(what)
         model = name or name_for(path)
         made = push(session, path, model, said.version())
@@ -83,6 +84,19 @@ def deploy(
     )
     status = apply(session, name or model, model, (target,), options, wait=wait)
     show_status(session, status)
+
+
+def _is_path(session: Session, what: str) -> bool:
+    """A folder of the same name as a model that is there already is meant as the model."""
+    if os.sep in what or Path(what).is_file():
+        return True
+    if not Path(what).is_dir():
+        return False
+    try:
+        session.client.models.get(what)
+    except (NotFound, InvalidArgument):
+        return True
+    return False
 
 
 def _newest(session: Session, model: str) -> int:
