@@ -21,7 +21,7 @@ class SklearnRuntime:
 
     def recognises(self, directory: str) -> Found | None:
         format = first_format(directory, format_of)
-        return None if format is None else Found(format, ("scikit-learn", "skops"))
+        return None if format is None else Found(format, ("scikit-learn", *(("skops",) if format == "skops" else ())))
 
     def load(self, config: ServableConfig) -> "SklearnServable":
         path = model_file(config.directory, SUFFIXES, self)
