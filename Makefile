@@ -7,11 +7,12 @@ COVERED := src/bms/core/*,src/bms/control/*,src/bms/serving/*,src/bms/protocols/
 FLOOR := 90
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt docs bench fuzz lock clean
+.PHONY: help demo test test-frameworks check fmt docs bench fuzz lock clean
 
 help:
 	@echo "make demo    watch data become a served, metered model (about two minutes)"
 	@echo "make test    all tests; 'make test ARGS=tests/unit' some of them, without the coverage floor"
+	@echo "make test-frameworks  every framework, the large ones too: its models made, pushed, served and compared"
 	@echo "make check   lint, format, types, import contracts, documentation"
 	@echo "make fmt     format and mend what can be mended"
 	@echo "make docs    write docs/cli.md and check every link"
@@ -32,6 +33,10 @@ test: .venv/dev.stamp
 	$(BIN)/pytest -n 2 --cov --cov-report=
 	$(BIN)/coverage report --include='$(COVERED)' --fail-under=$(FLOOR) --skip-covered --show-missing --sort=cover
 endif
+
+# Of these, `make test` runs what is not marked heavy.
+test-frameworks: .venv/dev.stamp
+	$(BIN)/pytest -m 'not long' --durations=20 $(or $(ARGS),tests/frameworks tests/contract/runtimes/test_runtime_environments.py)
 
 check: .venv/dev.stamp
 	$(BIN)/ruff check

@@ -15,7 +15,9 @@ from pathlib import Path
 SKLEARN = ("scikit-learn", "skops", "skl2onnx", "onnx", "onnxruntime", "msgspec", "pillow", "pytest")
 SLIM = ("numpy", "msgspec", "onnxruntime")
 SOURCE = Path(__file__).resolve().parent.parent / "src"
-_BUILD_S = 600
+# As in the platform's environments: unpinned torch, drawn in by others, would bring gigabytes of CUDA.
+CONSTRAINTS = ("torch==2.13.0",)
+_BUILD_S = 900
 
 
 def framework_python(requirements: tuple[str, ...]) -> Path:
@@ -25,7 +27,10 @@ def framework_python(requirements: tuple[str, ...]) -> Path:
         uv = str(Path(sys.executable).parent / "uv")
         _run([uv, "venv", "--quiet", "--python", sys.executable, str(folder)])
         python = str(folder / "bin" / "python")
-        _run([uv, "pip", "install", "--quiet", "--link-mode", "copy", "--python", python, *requirements])
+        held = folder / "constraints.txt"
+        held.write_text("\n".join(CONSTRAINTS) + "\n")
+        options = ["--link-mode", "copy", "--python", python, "--constraints", str(held)]
+        _run([uv, "pip", "install", "--quiet", *options, *requirements])
 
     name = f"env-{_digest(sys.version, *sorted(requirements))}"
     return _once(name, build) / "bin" / "python"
@@ -58,7 +63,7 @@ def _once(name: str, build: Callable[[Path], None]) -> Path:
 def _run(command: list[str]) -> None:
     # One thread: where several tests build at once, BLAS threads that wait for one another take ten times as long.
     alone = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    environment = {**os.environ, **alone, "ORT_DISABLE_TELEMETRY": "1"}
+    environment = {**os.environ, **alone, "ORT_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
     if "PIP_FIND_LINKS" in os.environ:  # uv does not read pip's settings
         environment.setdefault("UV_FIND_LINKS", os.environ["PIP_FIND_LINKS"])
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_BUILD_S)
@@ -71,6 +76,9 @@ def _digest(*parts: str) -> str:
 
 
 if __name__ == "__main__":  # before many tests run at once and wait for it: python -m tests.framework_env
-    for requirements in (SLIM, SKLEARN):
-        print(framework_python(requirements))
-    print(made_by(Path(__file__).parent / "contract" / "runtimes" / "make_artifacts.py", SKLEARN))
+    from tests.contract.runtimes.frameworks import FRAMEWORKS
+
+    print(framework_python(SLIM))
+    for framework in FRAMEWORKS:
+        if not framework.heavy:
+            print(framework.name, framework_python(framework.environment), framework.artifacts())

@@ -43,9 +43,9 @@ class RealPlatform:
     def client(self) -> Client:
         return Client(self.url, self.key)
 
-    def bms(self, *arguments: str, at: bool = True, **environment: str) -> Ran:
+    def bms(self, *arguments: str, at: bool = True, patience_s: float = PATIENCE_S, **environment: str) -> Ran:
         """Runs a command as a person would; `at` adds --home."""
-        return bms(*arguments, *(("--home", str(self.home)) if at else ()), **environment)
+        return bms(*arguments, *(("--home", str(self.home)) if at else ()), patience_s=patience_s, **environment)
 
     def good(self, *arguments: str) -> Ran:
         """The same, and it must succeed."""
@@ -54,14 +54,14 @@ class RealPlatform:
         return ran
 
 
-def bms(*arguments: str, **environment: str) -> Ran:
+def bms(*arguments: str, patience_s: float = PATIENCE_S, **environment: str) -> Ran:
     """The console command in a process of its own, with nothing of this one's settings for it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("BMS_", "XDG_"))}
     done = subprocess.run(
         [sys.executable, "-m", "bms.cli.main", *arguments],
         capture_output=True,
         text=True,
-        timeout=PATIENCE_S,
+        timeout=patience_s,
         check=False,
         env={**kept, "COLUMNS": "200", **environment},
     )

@@ -12,17 +12,11 @@ def model_file(directory: str, suffixes: tuple[str, ...], runtime: Runtime) -> s
 
     Raises FailedPrecondition when there is none, when it can't be said which, or when it is a link.
     """
-    try:
-        names = sorted(entry.name for entry in os.scandir(directory))
-    except OSError as error:
-        raise FailedPrecondition(f"the artifact can't be read: {error.strerror}") from error
+    names = top_names(directory)
     fitting = [name for name in names if name.lower().endswith(suffixes)]
     preferred = [name for name in fitting if os.path.splitext(name)[0] == "model"] or fitting
     if not preferred:
-        raise FailedPrecondition(
-            f"runtime {runtime.name!r} expects a file {' or '.join('*' + suffix for suffix in suffixes)} at the top of "
-            f"the artifact; it holds {', '.join(map(repr, names[:10])) or 'nothing'}"
-        )
+        raise unexpected(directory, runtime, f"a file {' or '.join('*' + suffix for suffix in suffixes)} at the top")
     if len(preferred) > 1:
         raise FailedPrecondition(
             f"the artifact holds several models ({', '.join(map(repr, preferred[:5]))}): name the one to serve model"
@@ -32,6 +26,23 @@ def model_file(directory: str, suffixes: tuple[str, ...], runtime: Runtime) -> s
     if os.path.islink(path) or not os.path.isfile(path):
         raise FailedPrecondition(f"{preferred[0]!r} is not an ordinary file: put the model itself into the artifact")
     return path
+
+
+def unexpected(directory: str, runtime: Runtime, expected: str) -> FailedPrecondition:
+    """The error of an artifact that lacks what the runtime looks for. Raises it when the artifact can't be read."""
+    names = top_names(directory)
+    return FailedPrecondition(
+        f"runtime {runtime.name!r} expects {expected} of the artifact; it holds "
+        f"{', '.join(map(repr, names[:10])) or 'nothing'}"
+    )
+
+
+def top_names(directory: str) -> list[str]:
+    """What an artifact holds at its top, sorted. Raises FailedPrecondition when it can't be read."""
+    try:
+        return sorted(os.listdir(directory))
+    except OSError as error:
+        raise FailedPrecondition(f"the artifact can't be read: {error.strerror}") from error
 
 
 def top_files(directory: str) -> Iterator[str]:

@@ -1,0 +1,16 @@
+"""scikit-learn's estimators for the runtimes' contract."""
+
+from pathlib import Path
+
+from tests.contract.runtimes.runtime_cases import Case, Framework
+from tests.framework_env import SKLEARN
+
+NAMES = ("digits", "forest", "joblib", "kmeans", "pca", "pickled", "ridge", "texts")
+
+FRAMEWORK = Framework(
+    name="sklearn",
+    requirements=SKLEARN,
+    maker=Path(__file__).with_name("make_artifacts.py"),
+    cases=tuple(Case("sklearn", f"sklearn/{name}", allow_pickle=name in ("joblib", "pickled")) for name in NAMES),
+    files=("test_runtime_sklearn.py",),
+)

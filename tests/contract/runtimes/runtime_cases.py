@@ -1,0 +1,63 @@
+"""What the runtimes' contract suite must know of a framework: a module `cases_<framework>.py` says it."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from bms.core.programs import ServableConfig
+from bms.core.signature import Signature
+from tests.framework_env import made_by
+
+CHOSEN = "BMS_CONTRACT_FRAMEWORK"  # in the environment: whose cases the suite is to run; empty: those that run at home
+SUITE = ("numpy", "msgspec", "pytest")  # what the suite itself needs beside a framework
+
+
+class Case(NamedTuple):
+    """A good model: `folder` is its artifact, below what the maker made."""
+
+    runtime: str
+    folder: str
+    batched: bool = True  # whether the model's rows are independent, and any number of them goes
+    bare: bool = True  # the file model.* is recognised alone and whatever its name; else the folder as a whole
+    signatures: Mapping[str, Signature] = {}  # what must be said, where the format does not tell it
+    allow_pickle: bool = False
+    rtol: float = 1e-5  # between a row's answer alone and in company
+    bytes_exact: bool = True  # the same question gets the same answer to the last bit
+
+
+class Framework(NamedTuple):
+    """The cases of one framework, and the environment that makes and runs them."""
+
+    name: str
+    requirements: tuple[str, ...]
+    maker: Path
+    cases: tuple[Case, ...]
+    files: tuple[str, ...] = ()  # test files of its own, beside this module, that run in its environment, too
+    at_home: bool = False  # the platform's own environment has it, so that its cases run there as well
+    heavy: bool = False  # its environment is large: `make test-frameworks` runs it, `make test` does not
+
+    @property
+    def environment(self) -> tuple[str, ...]:
+        """What is installed where the suite runs."""
+        return (*self.requirements, *(one for one in SUITE if one not in self.requirements))
+
+    def artifacts(self) -> Path:
+        """The folder that the maker has filled. Treat it as read-only."""
+        return made_by(self.maker, self.requirements)
+
+    def config(self, case: Case) -> ServableConfig:
+        return ServableConfig(
+            runtime=case.runtime,
+            directory=str(self.artifacts() / case.folder),
+            model="m",
+            version=1,
+            signatures=dict(case.signatures),
+            allow_pickle=case.allow_pickle,
+        )
+
+
+def chosen(frameworks: tuple[Framework, ...]) -> list[tuple[Framework, Case]]:
+    """What the suite is to run in this process."""
+    name = os.environ.get(CHOSEN)
+    return [(one, case) for one in frameworks for case in one.cases if one.name == name or (one.at_home and not name)]

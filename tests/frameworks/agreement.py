@@ -1,0 +1,189 @@
+"""A pushed model answers as its own library did: deployed by the command line, asked over REST and gRPC, compared.
+
+What is expected is an .npz file, or a dictionary, of arrays named as the signature's inputs and outputs; texts are
+arrays of fixed-width text or bytes (npz holds no objects). Outputs that are not expected are not looked at.
+"""
+
+import base64
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import numpy as np
+import numpy.typing as npt
+
+from bms.sdk.models import Version
+from bms.sdk.signatures import Signature
+from tests.platforms import Ran
+from tests.whole_platform import WholePlatform, whole_platform
+
+Arrays = dict[str, npt.NDArray[np.generic]]
+DEPLOY_S = 900.0  # an environment with a large framework is built on the way
+ASK_S = 120.0
+ASKING = Path(__file__).with_name("triton_asks.py")
+
+
+@contextmanager
+def framework_platform(folder: Path) -> Iterator[WholePlatform]:
+    """A whole platform, for a fixture of a test module."""
+    with whole_platform(folder) as running:
+        yield running
+
+
+def deployed(platform: WholePlatform, artifact: Path, name: str, options: Sequence[str] = ()) -> Version:
+    """The version that `bms deploy ARTIFACT --name NAME OPTIONS` made; it answers."""
+    ran = deploy(platform, artifact, name, options)
+    assert ran.status == 0, ran.errors + ran.out
+    return newest(platform, name)
+
+
+def deploy(platform: WholePlatform, artifact: Path, name: str, options: Sequence[str] = ()) -> Ran:
+    """What the command says."""
+    return platform.bms("deploy", f"{artifact}", "--name", name, *options, patience_s=DEPLOY_S)
+
+
+def newest(platform: WholePlatform, name: str) -> Version:
+    with platform.client() as client:
+        return next(iter(client.models.versions(name)))
+
+
+def serves_alike(
+    platform: WholePlatform,
+    artifact: Path,
+    expected: Path | Mapping[str, npt.NDArray[np.generic]],
+    *,
+    name: str,
+    options: Sequence[str] = (),
+    rtol: float = 1e-5,
+    atol: float = 1e-6,
+    signature: str = "",
+) -> Version:
+    """Pushes and deploys `artifact` (a file, or a directory) as `name`, then compares as `answers_alike` does."""
+    version = deployed(platform, artifact, name, options)
+    answers_alike(platform, version, expected, name=name, rtol=rtol, atol=atol, signature=signature)
+    return version
+
+
+def answers_alike(
+    platform: WholePlatform,
+    version: Version,
+    expected: Path | Mapping[str, npt.NDArray[np.generic]],
+    *,
+    name: str,
+    rtol: float = 1e-5,
+    atol: float = 1e-6,
+    signature: str = "",
+) -> None:
+    """By every wire the deployment `name` gives the expected outputs for the expected inputs: floating numbers within
+    the tolerance, all else exactly, types as the signature says. `signature`: another one than the default."""
+    arrays = _loaded(expected)
+    one = version.signatures[signature or _default(version)]
+    inputs = {spec.name: arrays[spec.name] for spec in one.inputs}
+    wanted = {spec.name: arrays[spec.name] for spec in one.outputs if spec.name in arrays}
+    assert wanted, f"of the outputs {[spec.name for spec in one.outputs]} none is in {sorted(arrays)}"
+    for wire in ("binary", "json", "grpc"):
+        given = ask_triton(platform, name, inputs, wire, signature)
+        _typed(given, one, wire)
+        _alike(given, wanted, rtol, atol, wire)
+    _alike(ask_tf_serving(platform, name, inputs, signature), wanted, rtol, atol, "tf serving")
+
+
+def ask_triton(platform: WholePlatform, name: str, inputs: Arrays, wire: str, signature: str = "") -> Arrays:
+    """The outputs by name, from the real tritonclient. `wire`: "binary" or "json" (both HTTP), "grpc"."""
+    address = platform.url.removeprefix("http://")
+    with tempfile.TemporaryDirectory() as folder:
+        asked, answered = Path(folder) / "inputs.npz", Path(folder) / "answers.npz"
+        np.savez(asked, **inputs)  # type: ignore[arg-type]
+        done = subprocess.run(
+            [sys.executable, str(ASKING), wire, address, name, signature, str(asked), str(answered)],
+            input=platform.key,
+            capture_output=True,
+            text=True,
+            timeout=ASK_S,
+            check=False,
+        )
+        assert done.returncode == 0, f"{wire}: {done.stderr[-3000:]}"
+        return _loaded(answered)
+
+
+def ask_tf_serving(platform: WholePlatform, name: str, inputs: Arrays, signature: str = "") -> Arrays:
+    """The outputs by name as TF Serving's `:predict` gives them for inputs in columns."""
+    body: dict[str, object] = {"inputs": {key: _jsonable(array) for key, array in inputs.items()}}
+    if signature:
+        body["signature_name"] = signature
+    headers = {"authorization": f"Bearer {platform.key}"}
+    url = f"{platform.url}/v1/models/{name}:predict"
+    answer = httpx.post(url, json=body, headers=headers, timeout=ASK_S, trust_env=False)
+    assert answer.status_code == 200, answer.text
+    outputs = answer.json()["outputs"]
+    if isinstance(outputs, dict) and "b64" not in outputs:
+        return {key: np.asarray(_unpacked(value)) for key, value in outputs.items()}
+    return {"": np.asarray(_unpacked(outputs))}  # a single output has no name there
+
+
+def _alike(given: Arrays, wanted: Arrays, rtol: float, atol: float, wire: str) -> None:
+    if "" in given and len(wanted) == 1:
+        given = {next(iter(wanted)): given[""]}
+    for name, array in wanted.items():
+        assert name in given, f"{wire}: no output {name!r} among {sorted(given)}"
+        got = given[name]
+        assert got.shape == array.shape, f"{wire}: {name!r} has shape {got.shape}, expected {array.shape}"
+        if array.dtype.kind == "f":
+            np.testing.assert_allclose(got, array, rtol=rtol, atol=atol, err_msg=f"{wire}: {name!r}")
+        elif array.dtype.kind in "SU":
+            assert _texts(got) == _texts(array), f"{wire}: {name!r}"
+        else:
+            np.testing.assert_array_equal(got, array, err_msg=f"{wire}: {name!r}")
+
+
+def _typed(given: Arrays, signature: Signature, wire: str) -> None:
+    """Every output is told, in the type that the signature says."""
+    kinds = {"FP16": "f2", "FP32": "f4", "FP64": "f8", "BOOL": "b1"}
+    for spec in signature.outputs:
+        told = given[spec.name].dtype
+        if spec.dtype == "BYTES":
+            assert told.kind in "SU", f"{wire}: {spec.name!r} is {told}"
+        else:
+            kind = kinds.get(spec.dtype) or spec.dtype.lower().replace("uint", "u").replace("int", "i")
+            bits = kind if spec.dtype in kinds else f"{kind[0]}{int(kind[1:]) // 8}"
+            assert told == np.dtype(bits), f"{wire}: {spec.name!r} is {told}, expected {spec.dtype}"
+
+
+def _default(version: Version) -> str:
+    return "serving_default" if "serving_default" in version.signatures else next(iter(version.signatures))
+
+
+def _loaded(expected: Path | Mapping[str, npt.NDArray[np.generic]]) -> Arrays:
+    if not isinstance(expected, Path):
+        return dict(expected)
+    with np.load(expected) as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
+def _texts(array: npt.NDArray[np.generic]) -> list[bytes]:
+    return [item if isinstance(item, bytes) else str(item).encode() for item in array.ravel().tolist()]
+
+
+def _jsonable(array: npt.NDArray[np.generic]) -> object:
+    if array.dtype.kind == "U":
+        return array.tolist()
+    return _packed(array.tolist()) if array.dtype.kind == "S" else array.tolist()
+
+
+def _packed(value: object) -> object:
+    """Bytes, at any depth, as TF Serving's {"b64": …}."""
+    if isinstance(value, list):
+        return [_packed(item) for item in value]
+    return {"b64": base64.b64encode(value).decode()} if isinstance(value, bytes) else value
+
+
+def _unpacked(value: object) -> object:
+    if isinstance(value, list):
+        return [_unpacked(item) for item in value]
+    if isinstance(value, dict) and set(value) == {"b64"}:
+        return base64.b64decode(value["b64"])
+    return value

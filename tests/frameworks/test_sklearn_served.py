@@ -1,0 +1,43 @@
+"""scikit-learn, from training to answers over every wire."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.framework_env import SKLEARN, made_by
+from tests.frameworks.agreement import deploy, framework_platform, newest, serves_alike
+from tests.whole_platform import WholePlatform
+
+pytestmark = pytest.mark.timeout(600)
+MAKER = Path(__file__).with_name("make_sklearn.py")
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholePlatform]:
+    with framework_platform(tmp_path_factory.mktemp("sklearn")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def made() -> Path:
+    return made_by(MAKER, SKLEARN)
+
+
+def test_a_skops_file_answers_as_the_pipeline(platform: WholePlatform, made: Path) -> None:
+    version = serves_alike(platform, made / "wine" / "model", made / "wine" / "expected.npz", name="wine")
+    assert (version.runtime, version.format) == ("sklearn", "skops")
+    assert version.environment.requirements == ("scikit-learn", "skops")
+    signature = version.signatures["serving_default"]
+    assert (signature.method, signature.labels) == ("classify", ("barbera", "barolo", "grignolino"))
+
+
+def test_a_joblib_file_is_refused_unless_pickles_are_allowed(platform: WholePlatform, made: Path) -> None:
+    artifact = made / "digits" / "model" / "model.joblib"
+    refused = deploy(platform, artifact, "pickled")
+    assert refused.status != 0
+    assert "allow pickles for this version" in refused.errors
+    assert newest(platform, "pickled").state == "rejected"
+    allowed = ["--allow-pickle"]
+    version = serves_alike(platform, artifact, made / "digits" / "expected.npz", name="pickled", options=allowed)
+    assert (version.runtime, version.format) == ("sklearn", "joblib")
