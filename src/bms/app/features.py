@@ -7,6 +7,7 @@ from bms.adapters.objects.unpacking import Unpacker
 from bms.adapters.recipes import PackagedRecipes
 from bms.adapters.sql.datasets import SqlDatasets
 from bms.adapters.sql.deployments import SqlDeployments
+from bms.adapters.sql.environments import SqlEnvironmentUses
 from bms.adapters.sql.events import SqlAudit
 from bms.adapters.sql.jobs import SqlJobs
 from bms.adapters.sql.models import SqlModels
@@ -21,6 +22,7 @@ from bms.control.datasets.service import DatasetService
 from bms.control.deployments.catalog import ModelCatalog
 from bms.control.deployments.in_use import InUse
 from bms.control.deployments.service import DeploymentService
+from bms.control.environments.service import EnvironmentService
 from bms.control.evaluation.gates import Gates
 from bms.control.evaluation.verification import Verification
 from bms.control.jobs.history import History
@@ -36,6 +38,7 @@ from bms.control.platform.objects import ObjectStore
 from bms.control.platform.reactions import Handler, Reactions
 from bms.control.platform.trees import digests_of
 from bms.control.tenants.authentication import Authenticator
+from bms.control.tenants.nouns import DEFAULT_TENANT
 from bms.control.tenants.service import TenantService
 from bms.control.training.imports import Imports
 from bms.control.training.registration import Registration
@@ -70,6 +73,7 @@ class Features:
     downloads: Downloads
     datasets: DatasetService
     jobs: JobService
+    environments: EnvironmentService
     training: TrainingService
     conversion: ConversionService
     gates: Gates
@@ -113,6 +117,9 @@ def make_features(ground: Ground) -> Features:
         downloads=Downloads(stores.models, objects),
         datasets=datasets,
         jobs=jobs,
+        environments=EnvironmentService(
+            ground.environments, SqlStore(database, SqlEnvironmentUses), operator=DEFAULT_TENANT
+        ),
         training=TrainingService(jobs, datasets, objects, PackagedRecipes(), TARGETS),
         conversion=conversion,
         gates=gates,
