@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 from bms import __version__
 from bms.adapters.bus.server import BusServer
+from bms.adapters.environments.sources import PackageSources
 from bms.adapters.replicas.probe import LinkProbe
 from bms.adapters.sql.engine import Database
 from bms.adapters.sql.replies import SqlReplies
@@ -37,6 +38,7 @@ from bms.web.api import (
     blobs,
     datasets,
     deployments,
+    environments,
     jobs,
     models,
     repository,
@@ -72,10 +74,17 @@ class Parts:
 
 
 async def make_parts(
-    database: Database, home: Path, run_dir: Path, bus_socket: str, max_jobs: int, *, bus_token: str
+    database: Database,
+    home: Path,
+    run_dir: Path,
+    bus_socket: str,
+    max_jobs: int,
+    *,
+    bus_token: str,
+    packages: PackageSources | None = None,
 ) -> Parts:
     """Everything control runs; the first start also makes the default tenant and HOME/admin.key."""
-    ground = await open_ground(database, home, run_dir)
+    ground = await open_ground(database, home, run_dir, packages)
     features = make_features(ground)
     await features.tenants.bootstrap(lambda created: _keep_admin_key(home, created))
     publisher = Publisher(
@@ -87,7 +96,8 @@ async def make_parts(
         ground.pepper,
     )
     await publisher.start()
-    reconciler = _reconciler(ground, features, publisher)
+    launcher = Launcher(ground.cluster, ground.environments, ground.trees, features.catalog)
+    reconciler = _reconciler(ground, features, publisher, launcher)
     reconciling = ReconcilerLoop(reconciler, ground.cluster, ground.events)
     bus = BusServer(
         bus_socket, publisher.connect, features.usage.ingest, reconciling.suspect, ground.clock, token=bus_token
@@ -120,6 +130,7 @@ async def make_parts(
         ground.clock,
         lambda: reconciler.health.said,
         lambda: publisher.told(LOOK_S),
+        lambda: launcher.preparing,
     )
     dispatcher = Dispatcher(features.authenticator, SqlReplies(database, ground.clock), observe=metrics.observe_request)
     parts.api = application(
@@ -128,12 +139,12 @@ async def make_parts(
     return parts
 
 
-def _reconciler(ground: Ground, features: Features, publisher: Publisher) -> Reconciler:
+def _reconciler(ground: Ground, features: Features, publisher: Publisher, launcher: Launcher) -> Reconciler:
     return Reconciler(
         features.stores.deployments,
         features.catalog,
         ground.cluster,
-        Launcher(ground.cluster, ground.environments, ground.trees, features.catalog),
+        launcher,
         Health(LinkProbe(), ground.clock),
         ground.leases,
         ground.events,
@@ -168,6 +179,7 @@ def _endpoints(
         *blobs.endpoints(objects),
         *datasets.endpoints(f.datasets, objects),
         *jobs.endpoints(f.jobs, objects),
+        *environments.endpoints(f.environments),
         *training.endpoints(f.training, f.conversion, f.gates),
         *deployments.endpoints(f.deployments, views),
         *repository.endpoints(ModelRepository(f.deployments, views, ground.clock)),
