@@ -46,6 +46,7 @@ def _control(home: Home, settings: UpSettings, listening: socket.socket) -> Serv
             "supervisor_command": adopting_command(home, listening),
             "max_jobs": settings.max_jobs,
             "packages": msgspec.to_builtins(settings.packages),
+            "require_isolation": settings.require_isolation,
             "log_level": settings.log_level,
         },
         config_path=home.run / "control.json",

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,15 @@ from bms.app.log_files import open_log, tail
 from bms.app.settings import DEFAULT_HOME, package_sources
 
 app = typer.Typer(add_completion=False)
+
+
+class Isolated(StrEnum):
+    """The levels of core/isolation.py as a choice on the command line."""
+
+    none = "none"
+    basic = "basic"
+    confined = "confined"
+    strict = "strict"
 
 
 @app.command()
@@ -38,6 +48,9 @@ def up(
         list[str] | None, typer.Option(help="NAME=URL, an index models may name; repeatable. [env: BMS_INDEX_NAME]")
     ] = None,
     offline: Annotated[bool, typer.Option(help="Install from --find-links and the cache alone.")] = False,
+    require_isolation: Annotated[
+        Isolated, typer.Option(help="Refuse to start where less keeps workloads in: docs/isolation.md.")
+    ] = Isolated.none,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when ready and go on in background.")] = False,
 ) -> None:
     """Run the platform on this machine until Ctrl-C or `bms down`.
@@ -49,6 +62,8 @@ def up(
     root = home.expanduser().resolve()
     command = [sys.executable, "-P", "-m", "bms.app.all_in_one", "--home", str(root), "--host", host]
     command += ["--port", str(port), "--gateways", str(gateways)]
+    if require_isolation is not Isolated.none:
+        command += ["--require-isolation", require_isolation.value]
     for option, file in (("--tls-cert", tls_cert), ("--tls-key", tls_key)):
         if file is not None:
             command += [option, str(file.expanduser().absolute())]

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from bms.adapters.clusters import processes, watching
+from bms.adapters.clusters import processes, verdicts, watching
+from bms.adapters.clusters.cgroups import Groups, Hits
 from bms.adapters.clusters.processes import Identity, Process
 from bms.adapters.clusters.records import Record, Records
 
@@ -23,7 +24,7 @@ class Recovered(NamedTuple):
     pidfd: int | None
 
 
-def recover(records: Records, home_mark: str, now_ns: int) -> list[Recovered]:
+def recover(records: Records, home_mark: str, now_ns: int, groups: Groups) -> list[Recovered]:
     """Adopts what runs, concludes what ended, ends what has no record. Nothing else may act on the home meanwhile.
 
     A record that is still `starting` belongs to a process that never passed its gate: it ran nothing, so both go
@@ -36,7 +37,7 @@ def recover(records: Records, home_mark: str, now_ns: int) -> list[Recovered]:
         if record.state == "starting":
             records.remove(record.spec.id)
         elif record.state == "running":
-            found.append(_adopt(records, record, boot, home_mark, now_ns))
+            found.append(_adopt(records, record, boot, home_mark, now_ns, groups.hits(record.spec.id)))
         else:
             found.append(Recovered(record, None))
     _end_orphans(home_mark, frozenset(each.record.spec.id for each in found if each.pidfd is not None))
@@ -44,11 +45,18 @@ def recover(records: Records, home_mark: str, now_ns: int) -> list[Recovered]:
 
 
 def conclude(
-    records: Records, record: Record, home_mark: str, leader: Identity | None, known: frozenset[Identity], now_ns: int
+    records: Records,
+    record: Record,
+    home_mark: str,
+    leader: Identity | None,
+    known: frozenset[Identity],
+    now_ns: int,
+    hits: Hits,
 ) -> Record:
     """Ends what the gone leader left behind and writes down how it ended.
 
-    `leader` None: its pid may be a stranger's by now, so only the mark tells what is left of the workload.
+    `leader` None: its pid may be a stranger's by now, so only the mark tells what is left of the workload. `hits` are
+    what the kernel had to refuse it.
     """
     exit_code, cpu_ns = None, record.cpu_ns
     if leader and (seen := processes.reap(leader.pid)):
@@ -58,23 +66,26 @@ def conclude(
     )
     if left:
         _log.error("%d processes of workload %s can't be killed; they wait in the kernel", left, record.spec.id)
-    ended = msgspec.structs.replace(record, state="ended", ended_at=now_ns, exit_code=exit_code, cpu_ns=cpu_ns)
+    verdict = record.verdict or verdicts.ending(record.spec.resources, exit_code, hits)
+    ended = msgspec.structs.replace(
+        record, state="ended", ended_at=now_ns, exit_code=exit_code, cpu_ns=cpu_ns, verdict=verdict
+    )
     records.save(ended)
     return ended
 
 
-def _adopt(records: Records, record: Record, boot: str, home_mark: str, now_ns: int) -> Recovered:
+def _adopt(records: Records, record: Record, boot: str, home_mark: str, now_ns: int, hits: Hits) -> Recovered:
     leader = Identity(record.pid, record.start_ticks)
     pidfd = processes.open_pidfd(leader) if record.boot == boot else None
     if pidfd is None:
-        return Recovered(conclude(records, record, home_mark, None, frozenset(), now_ns), None)
+        return Recovered(conclude(records, record, home_mark, None, frozenset(), now_ns, hits), None)
     # Boot, pid and start time are proof enough; the mark is not asked for, since programs that rename
     # themselves write over the memory that it is read from.
     now = processes.read(leader.pid)
     if now is not None and now.alive:
         return Recovered(record, pidfd)
     os.close(pidfd)
-    return Recovered(conclude(records, record, home_mark, leader, frozenset(), now_ns), None)
+    return Recovered(conclude(records, record, home_mark, leader, frozenset(), now_ns, hits), None)
 
 
 def _end_orphans(home_mark: str, adopted: frozenset[str]) -> None:
