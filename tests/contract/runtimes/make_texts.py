@@ -1,6 +1,6 @@
 """Makes small models of texts as Hugging Face directories and as bare ONNX graphs, with what they must answer.
 
-Beside each, `expected.npz` holds `text`, and the answers computed here by NumPy, text by text and without padding.
+Beside each folder, `<folder>.npz` holds `text`, and the answers computed here by NumPy, text by text and without padding.
 """
 
 import json
@@ -115,9 +115,7 @@ def write(folder, files, **expected):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
     if expected:
-        texts = np.empty(len(TEXTS), dtype=object)
-        texts[:] = [text.encode() for text in TEXTS]
-        np.savez(folder / "expected.npz", text=texts, **expected, allow_pickle=True)
+        np.savez(folder.with_suffix(".npz"), text=np.array(TEXTS), **expected)
 
 
 def main(root):

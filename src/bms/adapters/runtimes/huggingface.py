@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from bms.adapters.runtimes.artifact import unexpected
 from bms.adapters.runtimes.called import CalledServable, served
 from bms.adapters.runtimes.huggingface_answers import Scores, normalised, pooled
 from bms.adapters.runtimes.huggingface_directory import TOKENIZER, Layout, is_huggingface, layout
@@ -52,10 +53,10 @@ class HuggingFaceRuntime:
 
     def load(self, config: ServableConfig) -> CalledServable:
         if not is_huggingface(config.directory):
-            raise FailedPrecondition(
-                "runtime 'huggingface' expects a file config.json with a model_type, tokenizer.json and weights "
-                "(model.safetensors, or model.onnx) at the top of the artifact"
+            what = (
+                "config.json with a model_type, tokenizer.json and weights (model.safetensors or model.onnx) at the top"
             )
+            raise unexpected(config.directory, self, what)
         found = layout(config.directory)
         if found.refusal:
             raise FailedPrecondition(found.refusal)

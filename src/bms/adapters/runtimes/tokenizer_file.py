@@ -46,7 +46,7 @@ def open_tokenizer(directory: str, name: str, max_length: int, threads: int) -> 
         raise FailedPrecondition(f"{name!r} is no tokenizer that can be read: {str(error)[:300]}") from error
     if longest > max_length:
         raise FailedPrecondition(
-            f"{name!r} adds {longest} special tokens to every text, more than the {max_length} that a text may have"
+            f"{name!r} makes {longest} tokens of a text that may have {max_length}: allow more than its special ones"
         )
     return _Opened(made, pad)
 
