@@ -16,14 +16,14 @@ from bms.app.supervisor import running
 from bms.sdk import Client
 from bms.sdk.deployments import DeploymentSpec, DeploymentStatus, Target
 from bms.sdk.models import NewVersion, Version
-from bms.sdk.signatures import Preprocess
+from bms.sdk.signatures import ImagePreprocess
 from bms.sdk.tenants import NewKey
 from tests.platforms import Ran, RealPlatform, bms
 
 T = TypeVar("T")
 DATA = Path(__file__).parent / "data"
 DIGITS = DATA / "digits.onnx"
-IMAGES = Preprocess(input="x", mode="L", height=8, width=8, layout="flat")
+IMAGES = ImagePreprocess(input="x", mode="L", height=8, width=8, layout="flat")
 PATIENCE_S = 60.0
 _MARKS = ("BMS_HOME_SERVICE", "BMS_HOME_MARK")
 _UNFINISHED = ("run/**/*.new", "objects/*/tmp/*", "cache/unpacking/*", "cache/trees/.building/*")

@@ -9,11 +9,12 @@ import pytest
 from PIL import Image
 
 from bms.core.errors import InvalidArgument
-from bms.core.programs import ModelServerConfig, Preprocess, ServableConfig
+from bms.core.preprocessing import ImagePreprocess
+from bms.core.programs import ModelServerConfig, ServableConfig
 from bms.core.tensor import Array
 from tests.model_servers import model, rows, server_config, started
 
-DIGIT = Preprocess(input="x", mode="L", height=8, width=8)
+DIGIT = ImagePreprocess(input="x", mode="L", height=8, width=8)
 
 
 def encoded(pixels: npt.NDArray[np.uint8], kind: str = "PNG") -> bytes:
@@ -28,7 +29,7 @@ def images(*data: bytes) -> dict[str, Array]:
     return {"image": array}
 
 
-def config(tmp_path: Path, name: str = "onnx/mlp", preprocess: Preprocess = DIGIT) -> ModelServerConfig:
+def config(tmp_path: Path, name: str = "onnx/mlp", preprocess: ImagePreprocess = DIGIT) -> ModelServerConfig:
     servable = ServableConfig(runtime="onnx", directory=model(name), model="m", version=1, preprocess=preprocess)
     return server_config(tmp_path, servable)
 
@@ -46,7 +47,7 @@ def test_an_image_gets_the_answer_of_its_pixels(tmp_path: Path) -> None:
 def test_the_models_input_is_the_decoded_picture(tmp_path: Path) -> None:
     pixels = np.random.default_rng(2).integers(0, 256, (16, 24), dtype=np.uint8)
     with started(
-        config(tmp_path, "onnx/flat_image", Preprocess(input="x", mode="L", height=8, width=8, scale=1))
+        config(tmp_path, "onnx/flat_image", ImagePreprocess(input="x", mode="L", height=8, width=8, scale=1))
     ) as it:
         client = it.ready()
         same = client.infer(images(encoded(pixels[:8, :8])), signature="image")["y"]
@@ -79,12 +80,12 @@ def test_a_bad_image_fails_its_own_request_only(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("preprocess", "says"),
     [
-        (Preprocess(input="pixels", mode="L", height=8, width=8), "no signature takes just that input"),
-        (Preprocess(input="x", mode="RGB", height=8, width=8), r"makes rows of shape \[192\]"),
-        (Preprocess(input="x", mode="L", height=8, width=8, std=(0.0,)), "std holds a zero"),
+        (ImagePreprocess(input="pixels", mode="L", height=8, width=8), "no signature takes just that input"),
+        (ImagePreprocess(input="x", mode="RGB", height=8, width=8), r"makes rows of shape \[192\]"),
+        (ImagePreprocess(input="x", mode="L", height=8, width=8, std=(0.0,)), "std holds a zero"),
     ],
 )
-def test_a_preprocess_that_does_not_fit_fails_the_load(tmp_path: Path, preprocess: Preprocess, says: str) -> None:
+def test_a_preprocess_that_does_not_fit_fails_the_load(tmp_path: Path, preprocess: ImagePreprocess, says: str) -> None:
     import re
 
     with started(config(tmp_path, preprocess=preprocess)) as server:

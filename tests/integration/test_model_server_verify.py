@@ -71,7 +71,7 @@ def test_it_reports_signatures_memory_and_latency() -> None:
 
 
 def test_it_adds_the_image_signature_where_images_are_decoded() -> None:
-    preprocess = {"input": "x", "mode": "L", "height": 8, "width": 8}
+    preprocess = {"type": "image", "input": "x", "mode": "L", "height": 8, "width": 8}
     report = verified(Job(model("onnx/mlp"), preprocess=preprocess))
     assert report.signatures["image"].inputs[0].dtype == "BYTES"
     assert report.signatures["image"].outputs == report.signatures["serving_default"].outputs

@@ -18,17 +18,17 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
-from bms.adapters.images.plan import image_plan
 from bms.adapters.runtimes.available import open_servable
 from bms.app import process
 from bms.app.accepting import Acceptor
+from bms.app.preparing import plan_for
 from bms.core.clock import SystemClock
 from bms.core.errors import BmsError, FailedPrecondition, Unavailable
 from bms.core.programs import ModelServerConfig, ServableStatus
 from bms.serving.inference.connection import Connection
-from bms.serving.inference.imaging import for_runtime
+from bms.serving.inference.plan import Plan
 from bms.serving.inference.policy import warm_up_sizes
-from bms.serving.inference.preprocess import ImagePlan
+from bms.serving.inference.prepared import for_runtime
 from bms.serving.inference.service import ModelService
 from bms.serving.inference.worker import Worker
 from bms.serving.lifecycle.loader import Loaded, load
@@ -110,7 +110,7 @@ class ModelServer:
         self._connections: set[Connection] = set()
         self._signals: asyncio.Queue[int] = asyncio.Queue()
         self._worker = Worker(loop)
-        self._preparing = ThreadPoolExecutor(max(1, config.servable.threads), "images")
+        self._preparing = ThreadPoolExecutor(max(1, config.servable.threads), "preparing")
         self._service = ModelService(
             loop=loop,
             clock=SystemClock(),
@@ -178,7 +178,7 @@ class ModelServer:
     def _leaving(self) -> bool:
         return self._lifecycle.state in ("UNLOADING", "END")
 
-    def _load(self) -> tuple[Loaded, ImagePlan | None]:
+    def _load(self) -> tuple[Loaded, Plan | None]:
         config = self._config
         loaded = load(
             lambda: open_servable(for_runtime(config.servable)),
@@ -186,13 +186,13 @@ class ModelServer:
             sizes=warm_up_sizes(config.batching),
             clock=SystemClock(),
         )
-        images = image_plan(config.servable.preprocess, loaded.servable.signatures)
+        plan = plan_for(config.servable, loaded.servable.signatures)
         # What is loaded stays: the collector need not look through it again and again while requests wait.
         gc.collect()
         gc.freeze()
-        return loaded, images
+        return loaded, plan
 
-    def _told(self, made: tuple[Loaded, ImagePlan | None] | None, error: BmsError | None) -> None:
+    def _told(self, made: tuple[Loaded, Plan | None] | None, error: BmsError | None) -> None:
         if self._lifecycle.state != "LOADING":  # told to stop while it loaded
             return
         if made is None:
@@ -200,8 +200,8 @@ class ModelServer:
             _log.error("could not load", extra={"fields": {"reason": self._lifecycle.error}})
             self._signals.put_nowait(0)
             return
-        (servable, runs), images = made
-        self._service.serve(servable, images, runs)
+        (servable, runs), plan = made
+        self._service.serve(servable, plan, runs)
         self._lifecycle.move("AVAILABLE")
         took = (time.time_ns() - self._started_at) / 1e9
         _log.info("available", extra={"fields": {"format": servable.format, "seconds": round(took, 3)}})

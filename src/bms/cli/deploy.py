@@ -19,6 +19,7 @@ from bms.cli.version_options import (
     Python,
     Requirement,
     Runtime,
+    Text,
     VersionOptions,
     detected,
     name_for,
@@ -48,6 +49,7 @@ def deploy(
     input: Input = None,
     output: Output = None,
     image: Image = None,
+    text: Text = None,
     label: Label = None,
     allow_pickle: AllowPickle = False,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it answers.")] = True,
@@ -60,7 +62,7 @@ def deploy(
     """
     if version is not None and alias is not None:
         raise InvalidArgument("give --version or --alias, not both")
-    said = VersionOptions(runtime, requirement, python, input, output, image, label, allow_pickle=allow_pickle)
+    said = VersionOptions(runtime, requirement, python, input, output, image, text, label, allow_pickle=allow_pickle)
     model = what
     if _is_path(session, what):
         path = Path(what)

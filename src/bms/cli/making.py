@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -9,7 +10,9 @@ from bms.cli.commands import Session
 from bms.core.errors import InvalidArgument
 from bms.core.resources import size_text
 from bms.sdk.models import NewVersion, Version
-from bms.sdk.signatures import Preprocess
+from bms.sdk.signatures import ImagePreprocess, TextPreprocess
+
+T = TypeVar("T", ImagePreprocess, TextPreprocess)
 
 
 def push(session: Session, path: Path, name: str, new: NewVersion, *, wait: bool = True) -> Version:
@@ -53,16 +56,29 @@ class VerificationLog:
         return self._last
 
 
-def parse_image(text: str) -> Preprocess:
-    """`input=x,mode=L,height=8,width=8,…` as a Preprocess. Raises InvalidArgument."""
+def parse_image(text: str) -> ImagePreprocess:
+    """`input=x,mode=L,height=8,width=8,…` as an ImagePreprocess. Raises InvalidArgument."""
     given: dict[str, object] = dict(parse_pairs(text.split(",")))
     for several in ("mean", "std"):
         if several in given:
             given[several] = str(given[several]).split("/")
+    return _converted("image", given, ImagePreprocess, "input=x,mode=L,height=8,width=8")
+
+
+def parse_text(text: str) -> TextPreprocess:
+    """`max_length=128,types=token_type_ids,…`, or nothing, as a TextPreprocess. Raises InvalidArgument."""
+    given: dict[str, object] = dict(parse_pairs(text.split(",") if text.strip() else []))
+    return _converted("text", given, TextPreprocess, "max_length=128,types=token_type_ids")
+
+
+def _converted(option: str, given: dict[str, object], kind: type[T], example: str) -> T:
+    unknown = [name for name in given if name not in kind.__struct_fields__]
+    if unknown:
+        raise InvalidArgument(f"--{option}: no {unknown[0]!r}: it has {', '.join(kind.__struct_fields__)}")
     try:
-        return msgspec.convert(given, Preprocess, strict=False)
+        return msgspec.convert({**given, "type": option}, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise InvalidArgument(f"--image: {error}; write for example input=x,mode=L,height=8,width=8") from None
+        raise InvalidArgument(f"--{option}: {error}; write for example {example}") from None
 
 
 def parse_pairs(texts: Iterable[str]) -> list[tuple[str, str]]:

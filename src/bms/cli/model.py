@@ -17,6 +17,7 @@ from bms.cli.version_options import (
     Python,
     Requirement,
     Runtime,
+    Text,
     VersionOptions,
     name_for,
     signature_text,
@@ -45,6 +46,7 @@ def push_(
     input: Input = None,
     output: Output = None,
     image: Image = None,
+    text: Text = None,
     label: Label = None,
     metric: Annotated[list[str] | None, typer.Option(help="NAME=NUMBER to keep with it; repeatable.")] = None,
     note: Annotated[list[str] | None, typer.Option(help="NAME=TEXT to keep with it; repeatable.")] = None,
@@ -54,7 +56,7 @@ def push_(
 ) -> None:
     """Upload the next version of a model: what it is is found out, and it is run once before anybody may use it."""
     options = VersionOptions(
-        runtime, requirement, python, input, output, image, label, metric, note, allow_pickle=allow_pickle
+        runtime, requirement, python, input, output, image, text, label, metric, note, allow_pickle=allow_pickle
     )
     model = name or name_for(path)
     version = push(session, path, model, options.version(), wait=wait or alias is not None)

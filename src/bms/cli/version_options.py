@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from bms.cli.making import parse_image, parse_pairs
+from bms.cli.making import parse_image, parse_pairs, parse_text
 from bms.core.errors import InvalidArgument
 from bms.core.signature import DEFAULT, shape_text
 from bms.sdk.models import NewVersion, Version
-from bms.sdk.signatures import EnvironmentSpec, Signature, TensorSpec
+from bms.sdk.signatures import EnvironmentSpec, Preprocess, Signature, TensorSpec
 
 Runtime = Annotated[str, typer.Option("--runtime", help="onnx, sklearn …; found out if left out.")]
 Requirement = Annotated[
@@ -27,7 +27,11 @@ Output = Annotated[
 ]
 Image = Annotated[
     str | None,
-    typer.Option("--image", help="Takes images: input=x,mode=L,height=8,width=8[,scale=0.0625,layout=flat]."),
+    typer.Option("--image", help="Takes images: input=x,mode=L,height=8,width=8[,scale=0.0625,resize=crop]."),
+]
+Text = Annotated[
+    str | None,
+    typer.Option("--text", help="Takes texts, by its tokenizer.json: max_length=128[,types=token_type_ids,mask=]."),
 ]
 Label = Annotated[
     list[str] | None, typer.Option("--label", help="Name of a class, in the order of scores; repeatable.")
@@ -49,6 +53,7 @@ class VersionOptions:
     input: list[str] | None = None
     output: list[str] | None = None
     image: str | None = None
+    text: str | None = None
     label: list[str] | None = None
     metric: list[str] | None = None
     note: list[str] | None = None
@@ -62,16 +67,23 @@ class VersionOptions:
         )
         if signature.outputs and not signature.inputs:
             raise InvalidArgument("--output without --input: say what the model takes, too")
+        if self.image is not None and self.text is not None:
+            raise InvalidArgument("give --image or --text, not both")
         return NewVersion(
             runtime=self.runtime,
             signatures={DEFAULT: signature} if signature.inputs else {},
             environment=EnvironmentSpec(requirements=tuple(self.requirement or ()), python=self.python),
-            preprocess=None if self.image is None else parse_image(self.image),
+            preprocess=self._preprocess(),
             labels=tuple(self.label or ()),
             metrics={key: float(value) for key, value in parse_pairs(self.metric or [])},
             metadata=dict(parse_pairs(self.note or [])),
             allow_pickle=self.allow_pickle,
         )
+
+    def _preprocess(self) -> Preprocess | None:
+        if self.image is not None:
+            return parse_image(self.image)
+        return None if self.text is None else parse_text(self.text)
 
 
 def parse_tensor(text: str) -> TensorSpec:

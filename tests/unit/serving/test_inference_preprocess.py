@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from bms.core.errors import FailedPrecondition, InvalidArgument
-from bms.core.programs import Preprocess
+from bms.core.preprocessing import ImagePreprocess
 from bms.core.signature import DEFAULT, Signature, TensorSpec
-from bms.serving.inference.preprocess import ImagePlan, Pixels
+from bms.serving.inference.images import ImagePlan, Pixels
 
 PIXELS = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3) * 14
 
 
-def decode(data: bytes, options: Preprocess) -> Pixels:
+def decode(data: bytes, options: ImagePreprocess) -> Pixels:
     """The picture that the tests mean, whatever the bytes."""
     if data == b"bad":
         raise InvalidArgument("not a picture")
@@ -24,8 +24,8 @@ def takes(shape: tuple[int | None, ...], dtype: Any = "FP32", **more: Any) -> di
     return {DEFAULT: Signature(inputs=(spec,), outputs=outputs, **more)}
 
 
-def options(**given: Any) -> Preprocess:
-    return Preprocess(**{"input": "x", "mode": "RGB", "height": 2, "width": 3, **given})
+def options(**given: Any) -> ImagePreprocess:
+    return ImagePreprocess(**{"input": "x", "mode": "RGB", "height": 2, "width": 3, **given})
 
 
 def encoded(*data: bytes) -> dict[str, Any]:

@@ -14,7 +14,8 @@ import pytest
 
 from bms.core.clock import SystemClock
 from bms.core.errors import BmsError, Internal, InvalidArgument, Unavailable, from_code
-from bms.core.programs import Batching, Preprocess, ServableConfig, ServableStatus
+from bms.core.preprocessing import ImagePreprocess
+from bms.core.programs import Batching, ServableConfig, ServableStatus
 from bms.core.signature import DEFAULT, Signature, TensorSpec
 from bms.core.tensor import Array, Tensor
 from bms.protocols import frames
@@ -22,8 +23,8 @@ from bms.protocols.frames import Frame, FrameReader, Kind
 from bms.serving.inference import connection as connections
 from bms.serving.inference import service as services
 from bms.serving.inference.connection import Connection
-from bms.serving.inference.imaging import WithImages, for_runtime
-from bms.serving.inference.preprocess import ImagePlan
+from bms.serving.inference.images import ImagePlan
+from bms.serving.inference.prepared import PreparedServable, for_runtime
 from bms.serving.inference.service import ModelService
 from bms.serving.inference.worker import Worker
 from bms.serving.lifecycle.servable import Servable
@@ -544,10 +545,10 @@ async def test_an_asker_that_reads_nothing_is_not_read_from(tmp_path: Path, monk
         await until(reading)
 
 
-DIGIT = Preprocess(input="x", mode="L", height=1, width=2, scale=1.0)
+DIGIT = ImagePreprocess(input="x", mode="L", height=1, width=2, scale=1.0)
 
 
-def decode(data: bytes, options: Preprocess) -> np.ndarray:
+def decode(data: bytes, options: ImagePreprocess) -> np.ndarray:
     return np.frombuffer(data, dtype=np.uint8).reshape(1, 2, 1)
 
 
@@ -565,7 +566,7 @@ async def test_images_join_the_batches_of_tensors(tmp_path: Path) -> None:
 
 
 async def test_a_bad_image_leaves_its_parcel_to_the_others(tmp_path: Path) -> None:
-    def picky(data: bytes, options: Preprocess) -> np.ndarray:
+    def picky(data: bytes, options: ImagePreprocess) -> np.ndarray:
         if len(data) != 2:
             raise InvalidArgument("no image")
         return decode(data, options)
@@ -591,7 +592,7 @@ async def test_a_bad_image_leaves_its_parcel_to_the_others(tmp_path: Path) -> No
 async def test_images_given_up_while_they_are_decoded_are_forgotten(tmp_path: Path) -> None:
     gate, began = threading.Event(), threading.Event()
 
-    def slow(data: bytes, options: Preprocess) -> np.ndarray:
+    def slow(data: bytes, options: ImagePreprocess) -> np.ndarray:
         began.set()
         assert gate.wait(20)
         return decode(data, options)
@@ -614,7 +615,7 @@ async def test_images_given_up_while_they_are_decoded_are_forgotten(tmp_path: Pa
 
 def test_jobs_see_images_as_one_more_signature() -> None:
     inner = FunctionServable(doubled)
-    servable = WithImages(inner, ImagePlan(DIGIT, inner.signatures, decode))
+    servable = PreparedServable(inner, ImagePlan(DIGIT, inner.signatures, decode))
     assert list(servable.signatures) == [DEFAULT, "image"]
     outputs = servable.infer("image", {"image": np.array([b"\x01\x02"], dtype=object)}, ("y",))
     assert outputs["y"].tolist() == [[2, 4]]

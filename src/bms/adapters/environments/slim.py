@@ -26,6 +26,7 @@ PARTS = (
     "adapters/toolkits",
     "app/__init__.py",
     "app/accepting.py",
+    "app/preparing.py",
     "app/model_server.py",
     "app/job.py",
     "app/job_entry.py",

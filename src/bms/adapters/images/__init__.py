@@ -1,1 +1,1 @@
-"""Decoding encoded images: `pillow` is the port `bms.serving.inference.preprocess.ImageDecoder`, `plan` its use."""
+"""Decoding encoded images: `pillow` is the port `bms.serving.inference.images.ImageDecoder`, `plan` its use."""

@@ -1,14 +1,12 @@
-"""The plan for a model's images, where its config asks for one; Pillow is imported only then."""
+"""The plan for a model's images; Pillow is imported only for one."""
 
-from bms.core.programs import Preprocess
+from bms.core.preprocessing import ImagePreprocess
 from bms.core.signature import Signature
-from bms.serving.inference.preprocess import ImagePlan
+from bms.serving.inference.images import ImagePlan
 
 
-def image_plan(options: Preprocess | None, signatures: dict[str, Signature]) -> ImagePlan | None:
-    """None without `options`. Raises FailedPrecondition when Pillow is missing, or no signature takes such images."""
-    if options is None:
-        return None
+def image_plan(options: ImagePreprocess, signatures: dict[str, Signature]) -> ImagePlan:
+    """Raises FailedPrecondition when Pillow is missing, or no signature takes such images."""
     from bms.adapters.images.pillow import blank, decode
 
     plan = ImagePlan(options, signatures, decode)

@@ -1,5 +1,6 @@
 """The runtimes there are. To add one: write its file, add its line here."""
 
+from bms.adapters.runtimes.huggingface import HuggingFaceRuntime
 from bms.adapters.runtimes.onnx import OnnxRuntime
 from bms.adapters.runtimes.sklearn import SklearnRuntime
 from bms.core.errors import InvalidArgument
@@ -12,6 +13,7 @@ RUNTIMES: dict[str, Runtime] = {
     for runtime in (
         OnnxRuntime(),
         SklearnRuntime(),
+        HuggingFaceRuntime(),
     )
 }
 

@@ -7,7 +7,8 @@ from bms.adapters.runtimes.artifact import top_files
 from bms.adapters.runtimes.available import RUNTIMES, runtime_named
 from bms.adapters.runtimes.description import described, listed_requirements
 from bms.core.errors import FailedPrecondition
-from bms.core.programs import Preprocess, Recognised
+from bms.core.preprocessing import ImagePreprocess, Preprocess
+from bms.core.programs import Recognised
 from bms.serving.inference.runtime import Found, Runtime
 
 # What the platform's own environment has in any version that it was installed with.
@@ -87,7 +88,9 @@ def _chosen(directory: str, said: str) -> tuple[Runtime, Found]:
 
 
 def _preparing(preprocess: Preprocess | None) -> tuple[str, ...]:
-    return () if preprocess is None else ("pillow",)
+    if preprocess is None:
+        return ()
+    return ("pillow",) if isinstance(preprocess, ImagePreprocess) else ("tokenizers",)
 
 
 def _contents(directory: str) -> str:

@@ -12,7 +12,7 @@ from bms.adapters.sql.tables.models import aliases, models, versions
 from bms.adapters.sql.tables.models import models as models_table
 from bms.control.models.nouns import Alias, Model, Version, VersionFacts, VersionState
 from bms.core.pages import Page, PageRequest, page_of
-from bms.core.programs import Preprocess
+from bms.core.preprocessing import Preprocess
 from bms.core.signature import Signature
 
 _LIVE_OWNER = and_(models.c.tenant == aliases.c.tenant, models.c.name == aliases.c.model, models.c.deleted.is_(False))

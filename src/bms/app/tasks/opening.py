@@ -1,14 +1,14 @@
-"""A version opened whole in a job: by its runtime, with its images decoded where it asks for that."""
+"""A version opened whole in a job: by its runtime, with its images or texts prepared where it asks for that."""
 
-from bms.adapters.images.plan import image_plan
 from bms.adapters.runtimes.available import open_servable as open_by_runtime
+from bms.app.preparing import plan_for
 from bms.core.programs import ServableConfig
-from bms.serving.inference.imaging import WithImages, for_runtime
+from bms.serving.inference.prepared import PreparedServable, for_runtime
 from bms.serving.lifecycle.servable import Servable
 
 
 def open_servable(config: ServableConfig) -> Servable:
-    """Raises what the runtime raises; FailedPrecondition when Pillow is missing or nothing takes its images."""
+    """Raises what the runtime raises; FailedPrecondition when nothing takes what its preprocessing makes."""
     servable = open_by_runtime(for_runtime(config))
-    images = image_plan(config.preprocess, servable.signatures)
-    return servable if images is None else WithImages(servable, images)
+    plan = plan_for(config, servable.signatures)
+    return servable if plan is None else PreparedServable(servable, plan)

@@ -13,15 +13,14 @@ from typing import Protocol
 
 import msgspec
 
-from bms.adapters.images.plan import image_plan
 from bms.adapters.runtimes.available import open_servable
+from bms.app.preparing import plan_for
 from bms.core.clock import SystemClock
 from bms.core.errors import InvalidArgument
 from bms.core.programs import Findings, ServableConfig, VerifyReport
 from bms.core.signature import Signature
 from bms.serving.inference.foreign import call_foreign
-from bms.serving.inference.imaging import for_runtime
-from bms.serving.inference.preprocess import IMAGE
+from bms.serving.inference.prepared import for_runtime
 from bms.serving.lifecycle.examples import varied
 from bms.serving.lifecycle.loader import check_outputs, load
 from bms.serving.lifecycle.servable import Servable
@@ -101,12 +100,12 @@ def _verified(job: Job, config: ServableConfig) -> VerifyReport:
         ),
     )
     load_ns = time.perf_counter_ns() - began
-    images = image_plan(config.preprocess, servable.signatures)
+    plan = plan_for(config, servable.signatures)
     job.progress(0.6, "running examples")
     signatures = dict(servable.signatures)
     infer_ns = call_foreign("running the model", lambda: [_median_ns(servable, name) for name in signatures])
-    if images is not None:
-        signatures[IMAGE] = images.signature
+    if plan is not None:
+        signatures[plan.name] = plan.signature
     report = VerifyReport(
         signatures=signatures,
         memory=max(0, _resident() - empty),

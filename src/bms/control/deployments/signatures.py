@@ -3,28 +3,23 @@
 import msgspec
 
 from bms.control.models.nouns import Version, VersionFacts
-from bms.core.signature import DEFAULT, Signature, TensorSpec
-
-IMAGE = "image"  # the signature that `Preprocess` adds in the model server
+from bms.core.preprocessing import fed, kind_of, target_of
+from bms.core.signature import Signature
 
 
 def loaded(version: Version | VersionFacts) -> dict[str, Signature]:
     """What the runtime checks the model against; class names filled in."""
-    found = version.signatures.items()
-    return {name: _labelled(one, version.labels) for name, one in found if name != IMAGE or not version.preprocess}
+    added = None if version.preprocess is None else kind_of(version.preprocess)
+    return {name: _labelled(one, version.labels) for name, one in version.signatures.items() if name != added}
 
 
 def served(version: Version | VersionFacts) -> dict[str, Signature]:
-    """The same, with the one that takes encoded images where the version has preprocessing."""
-    signatures = loaded(version)
-    if version.preprocess is None:
+    """The same, with the one that takes encoded images or texts where the version has preprocessing."""
+    signatures, options = loaded(version), version.preprocess
+    if options is None:
         return signatures
-    for name in (DEFAULT, *signatures):
-        wrapped = signatures.get(name)
-        if wrapped is not None and [spec.name for spec in wrapped.inputs] == [version.preprocess.input]:
-            image = TensorSpec(name=IMAGE, dtype="BYTES", shape=(None,))
-            return {**signatures, IMAGE: msgspec.structs.replace(wrapped, inputs=(image,))}
-    return signatures
+    target = target_of(options, signatures)
+    return signatures if target is None else {**signatures, kind_of(options): fed(options, signatures[target])}
 
 
 def _labelled(signature: Signature, labels: tuple[str, ...]) -> Signature:

@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from bms.control.platform.environments import EnvironmentSpec
-from bms.core.programs import Preprocess
+from bms.core.preprocessing import Preprocess
 from bms.core.signature import Signature
 
 VersionState = Literal["uploading", "verifying", "ready", "rejected", "offline", "deleted"]

@@ -4,7 +4,7 @@ import msgspec
 
 from bms.control.models.nouns import Lineage
 from bms.control.platform.environments import EnvironmentSpec
-from bms.core.programs import Preprocess
+from bms.core.preprocessing import Preprocess
 from bms.core.resources import Resources
 from bms.core.signature import Signature
 

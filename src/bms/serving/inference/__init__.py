@@ -3,6 +3,6 @@
 Read in this order: runtime (the port), kinds and parcel (what waits and runs), policy (how many together, and when; it
 decides by times and rate), batcher (who runs next), execution (running them), worker (the model's thread) and shortness
 (when the loop's will do), dispatch (from the one to the other), ledger (answers), service (all of it together),
-connection (frames to the service and back); preparation with preprocess, streams and probe stand beside, metrics
-counts.
+connection (frames to the service and back); preparation (by a plan: images, or texts and tokens),
+streams and probe stand beside, metrics counts.
 """

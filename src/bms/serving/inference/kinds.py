@@ -7,8 +7,8 @@ from bms.core.errors import InvalidArgument, NotFound
 from bms.core.signature import DEFAULT, Signature, check_inputs
 from bms.core.tensor import Array, Tensor
 from bms.protocols.frames import InferMeta
+from bms.serving.inference.plan import Plan
 from bms.serving.inference.policy import Experience
-from bms.serving.inference.preprocess import IMAGE, ImagePlan
 from bms.serving.inference.rate import Rate
 from bms.serving.inference.shortness import Shortness
 from bms.serving.inference.times import ServiceTimes
@@ -62,14 +62,14 @@ class Kinds:
         self._kinds: dict[object, Kind] = {}  # by what it means
         self._profiles: dict[tuple[str, int], Profile] = {}
 
-    def serve(self, servable: Servable, images: ImagePlan | None = None) -> None:
-        """Makes the routes to the servable's signatures, and to the one that images add."""
+    def serve(self, servable: Servable, plan: Plan | None = None) -> None:
+        """Makes the routes to the servable's signatures, and to the one that a plan adds."""
         streaming = servable.streaming if isinstance(servable, StreamingServable) else frozenset[str]()
         for name, signature in servable.signatures.items():
             streams = servable if isinstance(servable, StreamingServable) and name in streaming else None
             self._routes[name] = Route(signature, name, None, streams)
-        if images is not None:
-            self._routes[IMAGE] = Route(images.signature, images.target, images.prepare, None)
+        if plan is not None:
+            self._routes[plan.name] = Route(plan.signature, plan.target, plan.prepare, None)
         if DEFAULT not in self._routes and len(servable.signatures) == 1:
             self._routes[DEFAULT] = self._routes[next(iter(servable.signatures))]
 

@@ -1,9 +1,10 @@
-"""Inputs that are made from what was sent, e.g. tensors from images, beside the loop and beside the model's thread."""
+"""Inputs that are made from what was sent, tensors from images or texts, beside the loop and the model's thread."""
 
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,7 +15,12 @@ from bms.serving.inference.kinds import Kinds, Prepare
 from bms.serving.inference.ledger import Ledger
 from bms.serving.inference.parcel import Parcel
 
-Prepared = list[dict[str, Array] | BmsError]  # one for the whole parcel, or one for each of its calls
+
+class Prepared(NamedTuple):
+    """What became of a parcel: the inputs of all its calls but those, by their numbers, that can't be prepared."""
+
+    inputs: dict[str, Array]
+    errors: dict[int, BmsError]
 
 
 class Preparation:
@@ -45,53 +51,57 @@ class Preparation:
         if parcel.cancelled or future.cancelled():
             return
         made = future.result()
-        if len(made) == 1:
-            (whole,) = made
-            if isinstance(whole, BmsError):
-                self._ledger.fail(parcel, whole)
-                return
-            parcel.inputs = whole
-        elif not self._keep_good(parcel, made):
+        if made.errors and not self._keep_good(parcel, made.errors):
             return
+        parcel.inputs = made.inputs
         parcel.kind = self._kinds.prepared(parcel.kind, parcel.inputs, parcel.rows)
         self._ready(parcel)
 
-    def _keep_good(self, parcel: Parcel, made: Prepared) -> bool:
+    def _keep_good(self, parcel: Parcel, errors: dict[int, BmsError]) -> bool:
         """Whether any call of the parcel is left once those that failed are told."""
-        good = [(number, one) for number, one in enumerate(made) if not isinstance(one, BmsError)]
-        bad = [(number, one) for number, one in enumerate(made) if isinstance(one, BmsError)]
-        if not good:  # the last one ends the parcel
-            parcel.numbers = (bad[-1][0],)
-        else:
-            parcel.numbers = tuple(number for number, _ in good)
+        good = [number for number in range(len(parcel.parts)) if number not in errors]
+        *others, last = errors.items()
+        parcel.numbers = tuple(good) or (last[0],)  # the last one ends the parcel
         kept = tuple(parcel.parts[number] for number in parcel.numbers)
-        for number, error in bad if good else bad[:-1]:
+        for number, error in errors.items() if good else others:
             self._ledger.fail_call(parcel, number, error)
         parcel.parts, parcel.rows = kept, sum(kept)
         if not good:
-            self._ledger.fail(parcel, bad[-1][1])
-            return False
-        parcel.inputs = {name: np.concatenate([inputs[name] for _, inputs in good]) for name in good[0][1]}
-        return True
+            self._ledger.fail(parcel, last[1])
+        return bool(good)
 
 
 def _prepared(parcel: Parcel, prepare: Prepare) -> Prepared:
     """Runs in the executor. Call by call only where the whole fails and there are several."""
     if parcel.cancelled:
-        return [{}]
+        return Prepared({}, {})
     whole = _tried(prepare, parcel.inputs)
-    if isinstance(whole, BmsError) and len(parcel.parts) > 1:
-        made: Prepared = []
-        at = 0
-        for rows in parcel.parts:
-            made.append(_tried(prepare, {name: array[at : at + rows] for name, array in parcel.inputs.items()}))
-            at += rows
-        return made
-    return [whole]
+    if not isinstance(whole, BmsError):
+        return Prepared(whole, {})
+    if len(parcel.parts) == 1:
+        return Prepared({}, {0: whole})
+    errors: dict[int, BmsError] = {}
+    good: list[dict[str, Array]] = []
+    at = 0
+    for number, rows in enumerate(parcel.parts):
+        inputs = {name: array[at : at + rows] for name, array in parcel.inputs.items()}
+        at += rows
+        tried = _tried(prepare, inputs)
+        if isinstance(tried, BmsError):
+            errors[number] = tried
+        else:
+            good.append(inputs)
+    if not good:
+        return Prepared({}, errors)
+    # Once more together: what is made of a call, e.g. the length of its rows, may depend on its company.
+    together = _tried(prepare, {name: np.concatenate([inputs[name] for inputs in good]) for name in parcel.inputs})
+    if isinstance(together, BmsError):
+        return Prepared({}, {number: errors.get(number, together) for number in range(len(parcel.parts))})
+    return Prepared(together, errors)
 
 
 def _tried(prepare: Prepare, inputs: dict[str, Array]) -> dict[str, Array] | BmsError:
     try:
-        return call_foreign("decoding the images", prepare, inputs)
+        return call_foreign("preparing the inputs", prepare, inputs)
     except BmsError as error:
         return error

@@ -14,8 +14,8 @@ from bms.serving.inference.kinds import Kinds, check_together
 from bms.serving.inference.ledger import Ledger, error_frame
 from bms.serving.inference.metrics import Metrics
 from bms.serving.inference.parcel import Asker, Parcel
+from bms.serving.inference.plan import Plan
 from bms.serving.inference.preparation import Preparation
-from bms.serving.inference.preprocess import ImagePlan
 from bms.serving.inference.streams import Streams
 from bms.serving.inference.worker import Worker
 from bms.serving.lifecycle.loader import WarmRun
@@ -50,9 +50,9 @@ class ModelService:
         self._streams = Streams(clock, worker, self.ledger)
         self._preparation = Preparation(loop, preparing, self.ledger, self.kinds, self._dispatch.add)
 
-    def serve(self, servable: Servable, images: ImagePlan | None = None, runs: Sequence[WarmRun] = ()) -> None:
+    def serve(self, servable: Servable, plan: Plan | None = None, runs: Sequence[WarmRun] = ()) -> None:
         """From now on calls are answered by this servable; `runs` is how long it took to warm up."""
-        self.kinds.serve(servable, images)
+        self.kinds.serve(servable, plan)
         for name, rows, seconds in runs:
             self.kinds.warmed(servable.signatures[name], name, rows, seconds)
         self._dispatch.serve(servable)

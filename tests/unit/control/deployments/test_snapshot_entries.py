@@ -12,7 +12,7 @@ from bms.control.deployments.signatures import loaded, served
 from bms.control.models.nouns import Version
 from bms.control.tenants.nouns import Key, User
 from bms.core.clock import ManualClock
-from bms.core.programs import Preprocess
+from bms.core.preprocessing import ImagePreprocess
 from bms.core.signature import Signature, TensorSpec
 
 NOW = ManualClock().now()
@@ -123,7 +123,7 @@ def test_a_deleted_deployment_has_no_entry() -> None:
 
 
 def test_class_names_reach_the_signature_and_images_add_one() -> None:
-    preprocess = Preprocess(input="x", mode="L", height=8, width=8)
+    preprocess = ImagePreprocess(input="x", mode="L", height=8, width=8)
     made = version(1, labels=("zero", "one"), preprocess=preprocess)
     assert loaded(made)["serving_default"].labels == ("zero", "one")
     assert set(loaded(made)) == {"serving_default"}

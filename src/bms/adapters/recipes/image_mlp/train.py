@@ -52,6 +52,7 @@ def _write_card(job: Any, labels: tuple[str, ...]) -> None:
     """How to serve it: the same decoding, sizes and scale as in training."""
     wanted = job.parameters
     preprocess = {
+        "type": "image",
         "input": "x",
         "mode": wanted["mode"],
         "height": wanted["height"],

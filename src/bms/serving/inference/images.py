@@ -1,4 +1,4 @@
-"""From decoded pixels to a model's input: the arithmetic of `Preprocess`, and the signature it adds."""
+"""From decoded pixels to a model's input: the arithmetic of `ImagePreprocess`, and the signature it adds."""
 
 from typing import Protocol
 
@@ -6,11 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from bms.core.errors import FailedPrecondition, InvalidArgument
-from bms.core.programs import Preprocess
-from bms.core.signature import DEFAULT, Signature, TensorSpec, shape_text
+from bms.core.preprocessing import IMAGE, ImagePreprocess, fed, target_of
+from bms.core.signature import Signature, TensorSpec, shape_text
 from bms.core.tensor import NUMPY, Array
 
-IMAGE = "image"
 Pixels = npt.NDArray[np.uint8]
 
 
@@ -18,13 +17,15 @@ class ImageDecoder(Protocol):
     """Contract: uint8 [height, width, channels] of the size and mode that `options` ask for, from an encoded JPEG
     or PNG. Raises InvalidArgument, saying what is wrong, for anything else; never more than a bounded memory."""
 
-    def __call__(self, data: bytes, options: Preprocess) -> Pixels: ...
+    def __call__(self, data: bytes, options: ImagePreprocess) -> Pixels: ...
 
 
 class ImagePlan:
-    """The signature "image" of one model: encoded images in, the outputs of signature `target` out."""
+    """A `Plan`: the signature "image" of one model: encoded images in, the outputs of signature `target` out."""
 
-    def __init__(self, options: Preprocess, signatures: dict[str, Signature], decode: ImageDecoder) -> None:
+    name = IMAGE
+
+    def __init__(self, options: ImagePreprocess, signatures: dict[str, Signature], decode: ImageDecoder) -> None:
         """Raises FailedPrecondition when no signature takes what `options` make."""
         self._options = options
         self._decode = decode
@@ -33,13 +34,7 @@ class ImagePlan:
         spec = wrapped.input(options.input)
         _check_fit(options, spec, wrapped)
         self._table = _table(options, spec)
-        self.signature = Signature(
-            inputs=(TensorSpec(name=IMAGE, dtype="BYTES", shape=(None,)),),
-            outputs=wrapped.outputs,
-            method=wrapped.method,
-            scores=wrapped.scores,
-            labels=wrapped.labels,
-        )
+        self.signature = fed(options, wrapped)
 
     def prepare(self, inputs: dict[str, Array]) -> dict[str, Array]:
         """The target's inputs, one row per image. Raises InvalidArgument naming the first bad image, from 1."""
@@ -57,7 +52,7 @@ class ImagePlan:
         return arranged(self._decode(data, self._options), self._table, self._options)
 
 
-def arranged(pixels: Pixels, table: Array, options: Preprocess) -> Array:
+def arranged(pixels: Pixels, table: Array, options: ImagePreprocess) -> Array:
     """One row of the model's input from uint8 [height, width, channels]; `table` is [channels, 256] of the input's
     type and holds what each pixel value becomes."""
     planes: list[Array] = [table[channel][pixels[:, :, channel]] for channel in range(pixels.shape[2])]
@@ -69,7 +64,7 @@ def arranged(pixels: Pixels, table: Array, options: Preprocess) -> Array:
     return row.reshape(row.size) if options.layout == "flat" else row
 
 
-def _table(options: Preprocess, spec: TensorSpec) -> Array:
+def _table(options: ImagePreprocess, spec: TensorSpec) -> Array:
     # Computed in float64 and rounded once, so that it equals what a training script gets by dividing pixels.
     channels = _channels(options)
     mean = _per_channel("mean", options.mean, channels, 0.0)
@@ -90,21 +85,28 @@ def _per_channel(what: str, given: tuple[float, ...], channels: int, absent: flo
     return np.resize(np.array(given or (absent,), dtype=np.float64), channels)
 
 
-def _channels(options: Preprocess) -> int:
+def _channels(options: ImagePreprocess) -> int:
     return 3 if options.mode == "RGB" else 1
 
 
-def _target(options: Preprocess, signatures: dict[str, Signature]) -> str:
-    for name in (DEFAULT, *signatures):
-        if name in signatures and [spec.name for spec in signatures[name].inputs] == [options.input]:
-            return name
-    raise FailedPrecondition(f"preprocess.input is {options.input!r}, but no signature takes just that input")
+def _target(options: ImagePreprocess, signatures: dict[str, Signature]) -> str:
+    found = target_of(options, signatures)
+    if found is None:
+        raise FailedPrecondition(f"preprocess.input is {options.input!r}, but no signature takes just that input")
+    return found
 
 
-def _check_fit(options: Preprocess, spec: TensorSpec, signature: Signature) -> None:
+def _check_fit(options: ImagePreprocess, spec: TensorSpec, signature: Signature) -> None:
     height, width, channels = options.height, options.width, _channels(options)
     if min(height, width) < 1 or height * width > 1 << 26:
         raise FailedPrecondition(f"preprocess makes images of {height} × {width} pixels, which can't be")
+    if options.resize == "crop" and options.shorter and options.shorter < max(height, width):
+        raise FailedPrecondition(
+            f"preprocess.shorter is {options.shorter}, from which {height} × {width} pixels can't be cut: say at least "
+            f"{max(height, width)}, or 0"
+        )
+    if options.shorter < 0 or options.shorter > 1 << 13 or (options.shorter and options.resize != "crop"):
+        raise FailedPrecondition('preprocess.shorter is for resize "crop", and at most 8192')
     if options.layout == "HW" and channels != 1:
         raise FailedPrecondition('preprocess.layout "HW" holds one channel: set mode "L" or another layout')
     row = {

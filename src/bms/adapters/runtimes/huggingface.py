@@ -1,0 +1,102 @@
+"""Hugging Face directories: models that make embeddings of texts, or sort texts into classes.
+
+Weights are an ONNX graph (run by ONNX Runtime) or safetensors (run by transformers on torch). Nothing is fetched from
+anywhere, and no code of the artifact is ever run.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from bms.adapters.runtimes.artifact import unexpected
+from bms.adapters.runtimes.called import CalledServable, served
+from bms.adapters.runtimes.huggingface_answers import Scores, normalised, pooled
+from bms.adapters.runtimes.huggingface_directory import TOKENIZER, Layout, is_huggingface, layout
+from bms.adapters.runtimes.huggingface_onnx import OnnxForward
+from bms.adapters.runtimes.huggingface_torch import TorchForward
+from bms.adapters.runtimes.tokenizer_file import open_tokenizer
+from bms.core.errors import FailedPrecondition
+from bms.core.preprocessing import TEXT
+from bms.core.programs import ServableConfig
+from bms.core.signature import DEFAULT, Signature, TensorSpec
+from bms.core.tensor import Array
+from bms.serving.inference.runtime import Found
+from bms.serving.inference.tokens import Tokenizer, Tokens, padded, texts_of
+
+REQUIREMENTS = {
+    "onnx": ("onnxruntime", "tokenizers"),
+    "safetensors": ("torch==2.13.0", "transformers>=5,<6", "tokenizers"),
+    "": (),  # it is refused, with the reason, by whoever tries to load it
+}
+_TEXTS = (TensorSpec(name=TEXT, dtype="BYTES", shape=(None,)),)
+
+
+class Forward(Protocol):
+    """Contract: the model's FP32 answer to tokens: logits [rows, classes]; or, of an encoder, a vector per token
+    [rows, tokens, size], or per text [rows, size] where the model itself makes one."""
+
+    def __call__(self, tokens: Tokens) -> npt.NDArray[np.float32]: ...
+
+
+class HuggingFaceRuntime:
+    """Texts in; `scores` with the labels of config.json, a `value`, or an `embedding` and its count of `tokens` out."""
+
+    name = "huggingface"
+
+    def recognises(self, directory: str) -> Found | None:
+        if not is_huggingface(directory):
+            return None
+        found = layout(directory)
+        return Found(f"huggingface-{found.weights}".rstrip("-"), REQUIREMENTS[found.weights], whole=True)
+
+    def load(self, config: ServableConfig) -> CalledServable:
+        if not is_huggingface(config.directory):
+            what = (
+                "config.json with a model_type, tokenizer.json and weights (model.safetensors or model.onnx) at the top"
+            )
+            raise unexpected(config.directory, self, what)
+        found = layout(config.directory)
+        if found.refusal:
+            raise FailedPrecondition(found.refusal)
+        tokenizer = open_tokenizer(config.directory, TOKENIZER, found.max_length, config.threads)
+        forward: Forward = (OnnxForward if found.weights == "onnx" else TorchForward)(config, found)
+        answers = Answers(found, tokenizer, forward)
+        format = f"huggingface-{found.weights}"
+        return served(config, format, answers.call, {DEFAULT: signature_of(found)})
+
+
+class Answers:
+    """From texts to what a signature promises."""
+
+    def __init__(self, found: Layout, tokenizer: Tokenizer, forward: Forward) -> None:
+        self._found = found
+        self._tokenizer = tokenizer
+        self._forward = forward
+        self._scores = Scores(found.task, len(found.labels))
+
+    def call(self, signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...]) -> dict[str, Array]:
+        found = self._found
+        texts = texts_of(inputs[TEXT])
+        if found.prompt:
+            texts = [found.prompt + text for text in texts]
+        tokens = padded(self._tokenizer.encode(texts), self._tokenizer.pad or 0)
+        answer = self._forward(tokens)
+        if found.task != "embed":
+            return self._scores(answer)
+        vectors = answer if answer.ndim == 2 else pooled(answer, tokens.mask, found.pooling)
+        counts = tokens.mask.sum(axis=1, dtype=np.int32)
+        return {"embedding": normalised(vectors) if found.normalise else vectors, "tokens": counts}
+
+
+def signature_of(found: Layout) -> Signature:
+    """An encoder's outputs are found by running it."""
+    count = len(found.labels)
+    if found.task == "embed":
+        return Signature(inputs=_TEXTS)
+    if found.task == "regress":
+        value = TensorSpec(name="value", dtype="FP32", shape=(None, count))
+        return Signature(inputs=_TEXTS, outputs=(value,), method="regress" if count == 1 else "predict")
+    scores = TensorSpec(name="scores", dtype="FP32", shape=(None, count))
+    return Signature(inputs=_TEXTS, outputs=(scores,), method="classify", scores="scores", labels=found.labels)

@@ -1,0 +1,64 @@
+"""The safetensors weights of a Hugging Face directory, run by transformers on torch: by its own classes, offline."""
+
+import os
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bms.adapters.runtimes.artifact import lacking
+from bms.adapters.runtimes.huggingface_directory import Layout
+from bms.core.errors import FailedPrecondition
+from bms.core.programs import ServableConfig
+from bms.serving.inference.tokens import Tokens
+
+
+class TorchForward:
+    """A `Forward`. Raises FailedPrecondition for weights that transformers can't load whole."""
+
+    def __init__(self, config: ServableConfig, found: Layout) -> None:
+        os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
+        try:
+            import torch
+        except ImportError as error:
+            raise lacking("huggingface", "torch") from error
+        try:
+            import transformers
+        except ImportError as error:
+            raise lacking("huggingface", "transformers") from error
+        transformers.utils.logging.set_verbosity_error()
+        transformers.utils.logging.disable_progress_bar()
+        torch.set_num_threads(config.threads)
+        auto = transformers.AutoModel if found.task == "embed" else transformers.AutoModelForSequenceClassification
+        try:
+            self._model, told = auto.from_pretrained(
+                config.directory,
+                local_files_only=True,
+                trust_remote_code=False,
+                use_safetensors=True,
+                dtype=torch.float32,
+                output_loading_info=True,
+            )
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError, ImportError) as error:
+            raise FailedPrecondition(f"transformers can't load the model: {str(error)[:500]}") from error
+        _check_whole(told)
+        self._model.eval()
+        self._torch: Any = torch
+
+    def __call__(self, tokens: Tokens) -> npt.NDArray[np.float32]:
+        torch = self._torch
+        with torch.inference_mode():
+            given = self._model(input_ids=torch.from_numpy(tokens.ids), attention_mask=torch.from_numpy(tokens.mask))
+            answer: npt.NDArray[np.float32] = given[0].numpy()
+        return answer
+
+
+def _check_whole(told: dict[str, Any]) -> None:
+    """Weights that are missing would be made up at random. The pooler's are not used."""
+    missing = sorted(name for name in told["missing_keys"] if "pooler." not in name)
+    wrong = sorted(map(str, told.get("mismatched_keys") or ()))
+    if missing or wrong:
+        raise FailedPrecondition(
+            f"the weights lack {', '.join(missing[:5]) or 'nothing'} and have other shapes than config.json says for "
+            f"{', '.join(wrong[:5]) or 'none'}: save the model whole, with save_pretrained"
+        )

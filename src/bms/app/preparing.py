@@ -1,0 +1,23 @@
+"""What a version does with images or texts before its model runs; what that needs is imported only then."""
+
+from bms.core.preprocessing import ImagePreprocess
+from bms.core.programs import ServableConfig
+from bms.core.signature import Signature
+from bms.serving.inference.plan import Plan
+
+
+def plan_for(config: ServableConfig, signatures: dict[str, Signature]) -> Plan | None:
+    """None without preprocessing. Raises FailedPrecondition when a package or a file that it needs is missing, or no
+    signature takes what it makes."""
+    options = config.preprocess
+    if options is None:
+        return None
+    if isinstance(options, ImagePreprocess):
+        from bms.adapters.images.plan import image_plan
+
+        return image_plan(options, signatures)
+    from bms.adapters.runtimes.tokenizer_file import open_tokenizer
+    from bms.serving.inference.texts import TextPlan
+
+    opened = open_tokenizer(config.directory, options.tokenizer, options.max_length, config.threads)
+    return TextPlan(options, signatures, opened)

@@ -1,0 +1,72 @@
+"""From texts to a model's token ids, and the signature that `TextPreprocess` adds."""
+
+from bms.core.errors import FailedPrecondition
+from bms.core.preprocessing import TEXT, TextPreprocess, fed, feeds, target_of
+from bms.core.signature import Signature, shape_text
+from bms.core.tensor import NUMPY, Array
+from bms.serving.inference.tokens import Tokenizer, padded, texts_of
+
+MAX_LENGTH = 1 << 17
+_TOGETHER = 8  # lengths are rounded up to its multiples, so that requests of about one length can run together
+_INTEGERS = frozenset({"INT32", "INT64"})
+
+
+class TextPlan:
+    """A `Plan`: the signature "text" of one model: texts in, the outputs of signature `target` out."""
+
+    name = TEXT
+
+    def __init__(self, options: TextPreprocess, signatures: dict[str, Signature], tokenizer: Tokenizer) -> None:
+        """Raises FailedPrecondition when no signature takes what `options` make."""
+        found = target_of(options, signatures)
+        if found is None:
+            raise FailedPrecondition(
+                f"preprocess makes {', '.join(map(repr, feeds(options)))}, but no signature takes just that"
+            )
+        self.target = found
+        wrapped = signatures[found]
+        self._length = _length(options, wrapped)
+        self._kinds = {spec.name: NUMPY[spec.dtype] for spec in wrapped.inputs}
+        if tokenizer.pad is None and not options.mask and self._length is None:
+            raise FailedPrecondition(
+                f"{options.tokenizer!r} names no padding and the model takes no mask: texts of different lengths can't "
+                "run together; set the tokenizer's padding"
+            )
+        self._options = options
+        self._tokenizer = tokenizer
+        self.signature = fed(options, wrapped)
+
+    def prepare(self, inputs: dict[str, Array]) -> dict[str, Array]:
+        """The target's inputs, one row per text. Raises InvalidArgument naming the first bad text, from 1."""
+        options = self._options
+        made = padded(
+            self._tokenizer.encode(texts_of(inputs[TEXT])),
+            self._tokenizer.pad or 0,
+            multiple=_TOGETHER if options.mask else 1,
+            length=self._length,
+        )
+        named = zip((options.ids, options.mask, options.types), made, strict=True)
+        return {name: array.astype(self._kinds[name], copy=False) for name, array in named if name}
+
+
+def _length(options: TextPreprocess, signature: Signature) -> int | None:
+    """The one length that the model takes; None: any."""
+    if not 1 <= options.max_length <= MAX_LENGTH:
+        raise FailedPrecondition(f"preprocess.max_length is {options.max_length}, expected 1 to {MAX_LENGTH}")
+    if not options.ids:
+        raise FailedPrecondition("preprocess.ids is empty: name the input that takes the token ids")
+    lengths = set()
+    for spec in signature.inputs:
+        if not signature.batched or spec.dtype not in _INTEGERS or len(spec.shape) != 2:
+            raise FailedPrecondition(
+                f"preprocess makes INT64 or INT32 [-1, tokens], but input {spec.name!r} is {spec.dtype} "
+                f"{shape_text(spec.shape)}"
+            )
+        lengths.add(spec.shape[1])
+    lengths -= {None}
+    if len(lengths) > 1 or any(options.max_length > (length or 0) for length in lengths):
+        raise FailedPrecondition(
+            f"preprocess makes up to {options.max_length} tokens, but the model takes {sorted(map(str, lengths))}: set "
+            "max_length to that"
+        )
+    return lengths.pop() if lengths else None

@@ -1,0 +1,75 @@
+"""Texts as a model takes them: token ids of one length, and a mask that says which of them are padding."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from bms.core.errors import InvalidArgument
+from bms.core.tensor import Array
+
+MAX_BYTES = 1 << 20  # of one text: it is tokenised whole before it is cut
+Ids = npt.NDArray[np.int64]
+
+
+class Encoding(Protocol):
+    """One text: its token ids and, as long, the segments they belong to."""
+
+    @property
+    def ids(self) -> list[int]: ...
+
+    @property
+    def type_ids(self) -> list[int]: ...
+
+
+class Tokenizer(Protocol):
+    """Contract: `encode` gives an encoding for each text, special tokens included, cut at the length that it was opened
+    with, not padded. It may be called from several threads at once. `pad` is the id that fills up, None: none is known.
+    """
+
+    @property
+    def pad(self) -> int | None: ...
+
+    def encode(self, texts: list[str]) -> Sequence[Encoding]: ...
+
+
+class Tokens(NamedTuple):
+    """Each int64 [rows, length]; `mask` is 1 for tokens and 0 for padding, which is always at the end."""
+
+    ids: Ids
+    mask: Ids
+    types: Ids
+
+
+def texts_of(array: Array) -> list[str]:
+    """BYTES [rows] as text. Raises InvalidArgument naming the first one, from 1, that is no UTF-8 or too long."""
+    texts = []
+    for number, content in enumerate(array.tolist(), start=1):
+        if len(content) > MAX_BYTES:
+            raise InvalidArgument(
+                f"text {number} of {len(array)}: {len(content)} bytes are more than a text may have ({MAX_BYTES})"
+            )
+        try:
+            texts.append(content.decode())
+        except UnicodeDecodeError as error:
+            raise InvalidArgument(
+                f"text {number} of {len(array)}: byte {error.start} is not UTF-8, which texts must be"
+            ) from error
+    return texts
+
+
+def padded(encodings: Sequence[Encoding], pad: int, *, multiple: int = 1, length: int | None = None) -> Tokens:
+    """All as long as the longest, rounded up to a `multiple`; or just `length`, which none may exceed."""
+    lists = [encoding.ids for encoding in encodings]
+    if length is None:
+        longest = max(1, max(map(len, lists)))
+        length = -(-longest // multiple) * multiple
+    ids = np.full((len(lists), length), pad, dtype=np.int64)
+    mask, types = np.zeros_like(ids), np.zeros_like(ids)
+    for row, (encoding, one) in enumerate(zip(encodings, lists, strict=True)):
+        count = len(one)
+        ids[row, :count] = one
+        mask[row, :count] = 1
+        types[row, :count] = encoding.type_ids
+    return Tokens(ids, mask, types)

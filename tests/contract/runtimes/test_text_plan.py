@@ -1,0 +1,74 @@
+"""Texts for a model of token ids, by the real tokenizer. Run by `test_runtime_environments.py`."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tokenizers", reason="tokenizers is in an environment of its own")
+
+from msgspec import structs
+
+from bms.app.tasks.opening import open_servable
+from bms.core.errors import FailedPrecondition, InvalidArgument
+from bms.core.preprocessing import TextPreprocess
+from bms.core.programs import ServableConfig
+from bms.core.tensor import Array
+from tests.contract.runtimes.cases_huggingface import FRAMEWORK
+
+OPTIONS = TextPreprocess(tokenizer="words/tokenizer.json", max_length=24)
+
+
+def config(**changes: Any) -> ServableConfig:
+    directory = str(FRAMEWORK.artifacts() / "plain")
+    options = structs.replace(OPTIONS, **changes)
+    return ServableConfig(runtime="onnx", directory=directory, model="m", version=1, preprocess=options)
+
+
+def texts(*given: bytes) -> dict[str, Array]:
+    array = np.empty(len(given), dtype=object)
+    array[:] = given
+    return {"text": array}
+
+
+def test_a_text_gets_the_answer_of_its_tokens() -> None:
+    servable = open_servable(config())
+    expected = np.load(FRAMEWORK.artifacts() / "plain.npz")
+    sentences = [text.encode() for text in expected["text"].tolist()]
+    assert list(servable.signatures) == ["serving_default", "text"]
+    assert servable.signatures["text"].method == "classify"
+    together = servable.infer("text", texts(*sentences))["probabilities"]
+    np.testing.assert_allclose(together, expected["scores"], rtol=1e-5, atol=1e-6)
+    for row, sentence in enumerate(sentences):
+        alone = servable.infer("text", texts(sentence))["probabilities"]
+        np.testing.assert_allclose(alone[0], expected["scores"][row], rtol=1e-5, atol=1e-6)
+
+
+def test_a_bad_text_is_named_by_its_place() -> None:
+    with pytest.raises(InvalidArgument, match="text 2 of 2: byte 0 is not UTF-8"):
+        open_servable(config()).infer("text", texts(b"good", b"\xff"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"tokenizer": "../tokenizer.json"}, "leads out of its artifact"),
+        ({"tokenizer": "absent.json"}, "holds no such file"),
+        ({"tokenizer": "model.onnx"}, "is no tokenizer"),
+        ({"max_length": 2}, None),
+        ({"max_length": 1}, "allow more than its special ones"),
+        ({"mask": ""}, "no signature takes just that"),
+        ({"types": "token_type_ids"}, "no signature takes just that"),
+    ],
+)
+def test_a_description_that_does_not_fit_fails_the_load(changes: dict[str, Any], says: str | None) -> None:
+    if says is None:
+        assert open_servable(config(**changes)).infer("text", texts(b"the cat"))["probabilities"].shape == (1, 3)
+        return
+    with pytest.raises(FailedPrecondition, match=says):
+        open_servable(config(**changes))
+
+
+def test_the_folder_is_where_it_is_said_to_be() -> None:
+    assert (Path(config().directory) / OPTIONS.tokenizer).is_file()
