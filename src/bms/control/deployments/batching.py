@@ -1,6 +1,4 @@
-"""How requests may be put together: what a deployment can ask for, and what of it makes another process."""
-
-import msgspec
+"""How requests may be put together: what a deployment can ask for."""
 
 from bms.core.errors import InvalidArgument
 from bms.core.programs import Batching
@@ -25,12 +23,3 @@ def check_batching(batching: Batching) -> None:
             f"batching.sizes is {list(sizes[:40])}, expected at most {MOST_SIZES} numbers of rows from 1 to "
             f"{MOST_ROWS}, each larger than the one before"
         )
-
-
-def build_part(batching: Batching) -> dict[str, object]:
-    """What names it in a replica's build. Fields that came later are left out while they have their default, so that
-    a replica started before is still the one that is wanted."""
-    asked: dict[str, object] = msgspec.to_builtins(batching)
-    plain: dict[str, object] = msgspec.to_builtins(Batching())
-    first = ("max_rows", "max_wait_s")
-    return {name: asked[name] for name in (*first, *asked) if name in first or asked[name] != plain[name]}

@@ -1,21 +1,10 @@
 """From a deployment's spec to exactly what should run: aliases looked up, versions checked."""
 
-import msgspec
-
-from bms.control.deployments.batching import build_part
+from bms.control.deployments.builds import build_of
 from bms.control.deployments.nouns import Deployment, DeploymentRevision, DeploymentSpec
 from bms.control.deployments.observation import Desired, Wanted
 from bms.control.deployments.ports import Catalog, Known
-from bms.core.digest import of_parts
 from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound
-
-
-def build_of(spec: DeploymentSpec) -> str:
-    """Names all that a replica's process is started with, beside its version."""
-    parts = [spec.model, spec.resources, build_part(spec.batching), spec.drain_s]
-    if not spec.share_weights:
-        parts.append("weights of its own")
-    return of_parts([msgspec.json.encode(parts).decode()]).removeprefix("sha256:")[:16]
 
 
 async def resolve(deployment: Deployment, revision: DeploymentRevision, catalog: Known) -> Desired:

@@ -3,12 +3,11 @@
 import msgspec
 import pytest
 
-from bms.control.deployments.batching import build_part
+from bms.control.deployments.builds import build_of
 from bms.control.deployments.entries import deployment_entry
 from bms.control.deployments.launching import workload_spec
 from bms.control.deployments.nouns import Deployment, DeploymentSpec, Route, Share, Target
 from bms.control.deployments.observation import Desired, Wanted
-from bms.control.deployments.resolving import build_of
 from bms.core.errors import InvalidArgument
 from bms.core.programs import Batching, ModelServerConfig
 from tests.unit.control.deployments.test_snapshot_entries import NOW, replica, version
@@ -44,7 +43,6 @@ def test_what_was_stored_before_is_still_read() -> None:
 
 
 def test_a_replica_started_before_there_were_more_options_is_still_the_wanted_one() -> None:
-    assert build_part(Batching()) == {"max_rows": 64, "max_wait_s": 0.0}
     assert build_of(spec()) == "faba2a6b7ee1ef38"
 
 
