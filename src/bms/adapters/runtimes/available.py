@@ -1,7 +1,10 @@
 """The runtimes there are. To add one: write its file, add its line here."""
 
+from bms.adapters.runtimes.lightgbm import LightgbmRuntime
 from bms.adapters.runtimes.onnx import OnnxRuntime
+from bms.adapters.runtimes.openvino import OpenvinoRuntime
 from bms.adapters.runtimes.sklearn import SklearnRuntime
+from bms.adapters.runtimes.xgboost import XgboostRuntime
 from bms.core.errors import InvalidArgument
 from bms.core.programs import ServableConfig
 from bms.serving.inference.runtime import Runtime
@@ -12,6 +15,9 @@ RUNTIMES: dict[str, Runtime] = {
     for runtime in (
         OnnxRuntime(),
         SklearnRuntime(),
+        XgboostRuntime(),
+        LightgbmRuntime(),
+        OpenvinoRuntime(),
     )
 }
 
