@@ -9,12 +9,17 @@ from bms.core.programs import ServableConfig
 from bms.core.signature import Signature
 from tests.framework_env import made_by
 
+MAKERS = Path(__file__).parent.parent.parent / "frameworks"
 CHOSEN = "BMS_CONTRACT_FRAMEWORK"  # in the environment: whose cases the suite is to run; empty: those that run at home
-SUITE = ("numpy", "msgspec", "pytest")  # what the suite itself needs beside a framework
+SUITE = ("msgspec", "pytest")  # what the suite itself needs beside a framework, which brings NumPy
 
 
 class Case(NamedTuple):
-    """A good model: `folder` is its artifact, below what the maker made."""
+    """A good model: `folder` is its artifact, below what the maker made.
+
+    Where an `expected.npz` lies beside that folder, with arrays named as the first signature's inputs and outputs, the
+    model's answers are compared with it.
+    """
 
     runtime: str
     folder: str
@@ -22,7 +27,7 @@ class Case(NamedTuple):
     bare: bool = True  # the file model.* is recognised alone and whatever its name; else the folder as a whole
     signatures: Mapping[str, Signature] = {}  # what must be said, where the format does not tell it
     allow_pickle: bool = False
-    rtol: float = 1e-5  # between a row's answer alone and in company
+    rtol: float = 1e-5  # between a row's answer alone and in company, and to what is expected
     bytes_exact: bool = True  # the same question gets the same answer to the last bit
 
 
@@ -39,12 +44,12 @@ class Framework(NamedTuple):
 
     @property
     def environment(self) -> tuple[str, ...]:
-        """What is installed where the suite runs."""
+        """What is installed where the maker and the suite run."""
         return (*self.requirements, *(one for one in SUITE if one not in self.requirements))
 
     def artifacts(self) -> Path:
         """The folder that the maker has filled. Treat it as read-only."""
-        return made_by(self.maker, self.requirements)
+        return made_by(self.maker, self.environment)
 
     def config(self, case: Case) -> ServableConfig:
         return ServableConfig(

@@ -23,6 +23,7 @@ from bms.serving.lifecycle.loader import check_outputs
 from bms.serving.lifecycle.servable import Servable
 from tests.contract.runtimes.frameworks import FRAMEWORKS
 from tests.contract.runtimes.runtime_cases import Case, Framework, chosen
+from tests.contract.runtimes.torn_files import mutations
 
 
 class Chosen:
@@ -31,6 +32,7 @@ class Chosen:
     def __init__(self, framework: Framework, case: Case) -> None:
         self.case = case
         self.config = framework.config(case)
+        self.expected = Path(self.config.directory).parent / "expected.npz"
 
 
 @pytest.fixture(params=chosen(FRAMEWORKS), ids=lambda pair: pair[1].folder.replace("/", "-"))
@@ -53,7 +55,8 @@ def test_it_is_recognised_by_its_content_whatever_its_name(model: Chosen, tmp_pa
     renamed = tmp_path / "renamed"
     if model.case.bare:
         renamed.mkdir()
-        shutil.copy(next(path for path in folder.iterdir() if path.stem == "model"), renamed / "something")
+        for number, path in enumerate(path for path in folder.iterdir() if path.stem == "model"):
+            shutil.copy(path, renamed / f"something-{number}")
     else:
         shutil.copytree(folder, renamed)
     assert recognise(str(renamed)).runtime == model.case.runtime
@@ -63,6 +66,19 @@ def alike(model: Chosen, one: np.ndarray, other: np.ndarray) -> bool:
     if one.dtype.kind == "f" and not model.case.bytes_exact:
         return one.shape == other.shape and np.allclose(one, other, rtol=model.case.rtol, atol=1e-6, equal_nan=True)
     return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
+
+
+def test_garbage_is_at_most_not_recognised(model: Chosen, tmp_path: Path) -> None:
+    files = [path for path in Path(model.config.directory).rglob("*") if path.is_file()]
+    copy = tmp_path / "copy"
+    shutil.copytree(model.config.directory, copy)
+    for file in files:
+        place = copy / file.relative_to(model.config.directory)
+        for _, content in mutations(file.read_bytes()[:1_000_000]):
+            place.write_bytes(content)
+            for runtime in RUNTIMES.values():
+                runtime.recognises(str(copy))  # whatever it says, it says it
+        shutil.copy(file, place)
 
 
 def test_inferred_signatures_say_what_infer_takes_and_gives(loaded: Servable) -> None:
@@ -77,6 +93,32 @@ def test_inferred_signatures_say_what_infer_takes_and_gives(loaded: Servable) ->
 
 def test_rows_that_depend_on_one_another_are_not_batched(model: Chosen, loaded: Servable) -> None:
     assert all(signature.batched is model.case.batched for _, signature in every(loaded))
+
+
+def test_answers_are_what_the_library_itself_said(model: Chosen, loaded: Servable) -> None:
+    if not model.expected.exists():
+        return  # its framework's own tests compare them
+    name, signature = every(loaded)[0]
+    with np.load(model.expected) as expected:
+        inputs = {spec.name: as_sent(expected[spec.name], spec) for spec in signature.inputs}
+        told = loaded.infer(name, inputs)
+        compared = [spec for spec in signature.outputs if spec.name in expected.files]
+        assert compared, expected.files
+        for spec in compared:
+            wanted = as_sent(expected[spec.name], spec)
+            if wanted.dtype.kind == "f":
+                np.testing.assert_allclose(told[spec.name], wanted, rtol=model.case.rtol, atol=1e-6)
+            else:
+                assert np.array_equal(told[spec.name], wanted)
+
+
+def as_sent(array: np.ndarray, spec: TensorSpec) -> np.ndarray:
+    if spec.dtype != "BYTES":
+        return array
+    flat = [item if isinstance(item, bytes) else str(item).encode() for item in array.ravel().tolist()]
+    made = np.empty(len(flat), dtype=object)
+    made[:] = flat
+    return made.reshape(array.shape)
 
 
 def test_only_wanted_outputs_are_given(loaded: Servable) -> None:
@@ -166,8 +208,8 @@ def test_closing_twice_is_one_effect_and_a_closed_one_refuses(loaded: Servable) 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_an_artifact_without_a_model_is_refused_with_what_was_expected(runtime: str, tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("nothing to run")
-    with pytest.raises(FailedPrecondition, match=r"expects .*'notes\.txt'"):
+    (tmp_path / "notes.md").write_text("nothing to run")
+    with pytest.raises(FailedPrecondition, match=r"expects .*'notes\.md'"):
         open_servable(ServableConfig(runtime=runtime, directory=str(tmp_path), model="m", version=1))
     with pytest.raises(FailedPrecondition, match="can't be read"):
         open_servable(ServableConfig(runtime=runtime, directory=str(tmp_path / "absent"), model="m", version=1))

@@ -28,6 +28,25 @@ def model_file(directory: str, suffixes: tuple[str, ...], runtime: Runtime) -> s
     return path
 
 
+def known_file(
+    directory: str, suffixes: tuple[str, ...], format_of: Callable[[str], str | None], runtime: Runtime
+) -> str:
+    """As `model_file`, for endings that many files have: those of other content than `format_of` knows don't count.
+
+    Raises FailedPrecondition also when files with such an ending are there, but none of them is a model.
+    """
+    known = [path for path in top_files(directory) if path.lower().endswith(suffixes) and format_of(path)]
+    if len(known) == 1:
+        return known[0]
+    path = model_file(directory, suffixes, runtime)
+    if path not in known:
+        raise FailedPrecondition(
+            f"{os.path.basename(path)!r} is named as a model for runtime {runtime.name!r}, but its content is none: "
+            "it is cut off, or something else; save the model again"
+        )
+    return path
+
+
 def unexpected(directory: str, runtime: Runtime, expected: str) -> FailedPrecondition:
     """The error of an artifact that lacks what the runtime looks for. Raises it when the artifact can't be read."""
     names = top_names(directory)

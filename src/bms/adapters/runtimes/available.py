@@ -1,8 +1,11 @@
 """The runtimes there are. To add one: write its file, add its line here."""
 
 from bms.adapters.runtimes.huggingface import HuggingFaceRuntime
+from bms.adapters.runtimes.lightgbm import LightgbmRuntime
 from bms.adapters.runtimes.onnx import OnnxRuntime
+from bms.adapters.runtimes.openvino import OpenvinoRuntime
 from bms.adapters.runtimes.sklearn import SklearnRuntime
+from bms.adapters.runtimes.xgboost import XgboostRuntime
 from bms.core.errors import InvalidArgument
 from bms.core.programs import ServableConfig
 from bms.serving.inference.runtime import Runtime
@@ -14,6 +17,9 @@ RUNTIMES: dict[str, Runtime] = {
         OnnxRuntime(),
         SklearnRuntime(),
         HuggingFaceRuntime(),
+        XgboostRuntime(),
+        LightgbmRuntime(),
+        OpenvinoRuntime(),
     )
 }
 

@@ -1,0 +1,13 @@
+"""XGBoost's boosters for the runtimes' contract."""
+
+from tests.contract.runtimes.runtime_cases import MAKERS, Case, Framework
+
+NAMES = ("best", "dart", "digits", "linear", "odd", "softmax", "sum", "targets")
+
+FRAMEWORK = Framework(
+    name="xgboost",
+    requirements=("xgboost-cpu",),
+    maker=MAKERS / "make_xgboost.py",
+    cases=tuple(Case("xgboost", f"{name}/model") for name in NAMES),
+    files=("test_runtime_xgboost.py",),
+)

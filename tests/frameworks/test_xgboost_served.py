@@ -1,0 +1,37 @@
+"""XGBoost, from training to answers over every wire."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.contract.runtimes.cases_xgboost import FRAMEWORK
+from tests.frameworks.agreement import framework_platform, serves_alike
+from tests.whole_platform import WholePlatform
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholePlatform]:
+    with framework_platform(tmp_path_factory.mktemp("xgboost")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def made() -> Path:
+    return FRAMEWORK.artifacts()
+
+
+def test_a_classifier_in_ubjson_answers_as_the_booster(platform: WholePlatform, made: Path) -> None:
+    version = serves_alike(platform, made / "digits" / "model", made / "digits" / "expected.npz", name="digits")
+    assert (version.runtime, version.format) == ("xgboost", "xgboost-ubj")
+    assert version.environment.requirements == ("xgboost-cpu",)
+    signature = version.signatures["serving_default"]
+    assert (signature.method, signature.labels) == ("classify", tuple("0123456789"))
+
+
+def test_a_single_file_in_json_answers_as_the_booster(platform: WholePlatform, made: Path) -> None:
+    artifact = made / "odd" / "model" / "model.json"
+    version = serves_alike(platform, artifact, made / "odd" / "expected.npz", name="odd")
+    assert version.format == "xgboost-json"
