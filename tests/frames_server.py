@@ -49,6 +49,10 @@ SIGNATURES: dict[str, Signature] = {
         scores="scores",
         labels=("odd", "even"),
     ),
+    "text": Signature(
+        inputs=(_spec("text", "BYTES", None),),
+        outputs=(_spec("embedding", "FP32", None, 4), _spec("tokens", "INT32", None)),
+    ),
     "two": Signature(
         inputs=(_spec("number", "INT64", None), _spec("text", "BYTES", None)),
         outputs=(_spec("number", "INT64", None), _spec("text", "BYTES", None), _spec("text_bytes", "BYTES", None)),
@@ -59,7 +63,8 @@ FAILS = b"fail"  # a word at which the stream of "words" breaks off
 
 
 def compute(signature: str, tensors: list[Tensor]) -> list[Tensor]:
-    """y = 2x + 1; scores = (a, 1 - a); value = a + b; an image's scores by the parity of its size; two = itself."""
+    """y = 2x + 1; scores = (a, 1 - a); value = a + b; an image's scores by the parity of its size; a text's
+    embedding = its size * (3, 0, 4, 0), and as many tokens; two = itself."""
     given = {tensor.name: tensor.array for tensor in tensors}
     if signature == "serving_default":
         return [Tensor("y", (given["x"] * np.float32(2) + np.float32(1)).astype("<f4"))]
@@ -71,6 +76,10 @@ def compute(signature: str, tensors: list[Tensor]) -> list[Tensor]:
     if signature == "image":
         even = np.array([len(item) % 2 == 0 for item in given["image"]])
         return [Tensor("scores", np.stack([~even, even], axis=1).astype("<f4"))]
+    if signature == "text":
+        sizes = np.array([len(item) for item in given["text"]])
+        vectors = sizes[:, None] * np.array([[3, 0, 4, 0]])
+        return [Tensor("embedding", vectors.astype("<f4")), Tensor("tokens", sizes.astype("<i4"))]
     return [
         Tensor("number", given["number"]),
         Tensor("text", given["text"]),

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from functools import partial
 from random import Random
 
+import numpy as np
+
 from bms.core.errors import BmsError
 from bms.core.inference import InferRequest, InferResponse
 from bms.core.signature import Signature, TensorSpec
 from bms.core.tensor import Tensor, to_raw
-from bms.protocols import oip, oip_generate, oip_repository, tfserving, tfserving_examples
+from bms.protocols import oip, oip_generate, oip_repository, openai_embeddings, tfserving, tfserving_examples
 from bms.web.inference.compression import chosen_coding, deflate, inflate
 from fuzzing.hostile_json import bodies
 from fuzzing.target import Decoder, same, taking
@@ -37,6 +39,13 @@ SIGNATURES = {
     "value": Signature(
         inputs=(_spec("features", "FP32", None, 2),), outputs=(_spec("value", "FP32", None, 1),), method="regress"
     ),
+}
+_VECTOR = (_spec("embedding", "FP32", None, 3),)
+VECTORS = {
+    "serving_default": Signature(
+        inputs=(_spec("input_ids", "INT64", None, None), _spec("attention_mask", "INT64", None, None)), outputs=_VECTOR
+    ),
+    "text": Signature(inputs=(_spec("text", "BYTES", None),), outputs=(*_VECTOR, _spec("tokens", "INT32", None))),
 }
 _X = {"name": "x", "shape": [1, 4], "datatype": "FP32", "data": [1, 2.5, -3, 4e-2]}
 _MANY: list[object] = [
@@ -78,6 +87,12 @@ GENERATE: list[object] = [
     {"number": 1, "text": ["a", "b"], "flag": [[True]], "parameters": {"timeout": 9, "signature_name": "several"}},
     {"parameters": {"x": [[0, 0, 0, 0], [1, 1, 1, 1]], "priority": 3}},
 ]
+EMBEDDINGS: list[object] = [
+    {"model": "m", "input": "a text", "encoding_format": "base64", "user": "u"},
+    {"model": "m@3", "input": ["a", "\u00e9", ""], "encoding_format": "float", "dimensions": 2},
+    {"model": "m@stable", "input": [[1, 2, 3], [4]]},
+    {"model": "m", "input": [101, 7, 102]},
+]
 INDEX: list[object] = [{"ready": True}, {}, {"repository_name": "a", "ready": False}]
 
 
@@ -90,6 +105,7 @@ def decoders() -> list[Decoder]:
         Decoder("oip binary", taking(_oip_binary), _binary_seeds(), make=_binary),
         _json("oip generate", taking(lambda body: oip_generate.decode_generate(body, "m", SIGNATURES)), GENERATE),
         _json("oip repository index", taking(oip_repository.decode_index), INDEX),
+        _json("openai embeddings", _embeddings, EMBEDDINGS),
         Decoder("image", taking(_image), [b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"]),
         Decoder("accept-encoding", _coding, _CODINGS),
         Decoder("compressed body", _inflated, _compressed(), make=_bomb),
@@ -113,6 +129,17 @@ def _predict(body: bytes) -> bool:
 
 def _examples(verb: str, body: bytes) -> bool:
     tfserving_examples.decode_examples(body, "m", SIGNATURES, verb)  # type: ignore[arg-type]
+    return True
+
+
+def _embeddings(body: bytes) -> bool:
+    """What is taken is answered, with vectors of three numbers."""
+    decoded = openai_embeddings.decode_embeddings(openai_embeddings.read_embeddings(body), "m", VECTORS)
+    vectors = Tensor("embedding", np.ones((decoded.rows, 3), np.float32))
+    outputs = [vectors, Tensor("tokens", np.ones(decoded.rows, np.int32))]
+    answered = InferResponse(model="m", version=1, outputs=outputs)
+    answer = json.loads(openai_embeddings.encode_embeddings(answered, decoded))
+    same(len(answer["data"]), decoded.rows, "the texts and the vectors")
     return True
 
 
@@ -176,7 +203,7 @@ def _binary(random: Random) -> bytes:
 
 def _image(data: bytes) -> None:
     image = {"image": Signature(inputs=(_spec("image", "BYTES", None),), outputs=())}
-    tfserving.decode_image(data, "m", image, "predict")
+    tfserving.decode_content(data, "m", image, "predict", "image")
 
 
 _CODINGS = [b"gzip, deflate;q=0.5, br", b"*;q=0", b"identity;q=0, x-gzip", b"gzip;q=1.000,*;q=0.1", b""]

@@ -23,7 +23,7 @@ from bms.protocols.frames import FrameReader
 from bms.protocols.oip import decode_infer
 from bms.protocols.oip_generate import decode_generate
 from bms.protocols.oip_repository import decode_index
-from bms.protocols.tfserving import decode_image, decode_predict
+from bms.protocols.tfserving import decode_content, decode_predict
 from bms.protocols.tfserving_examples import decode_examples
 from bms.web.inference.answers import plain_error
 from tests.frames_server import SIGNATURES
@@ -72,7 +72,7 @@ def fuzz_decoders(seed: int, count: int) -> int:
             except BmsError as error:
                 plain_error(error)
         try:
-            decode_image(body, "m", SIGNATURES, "predict")
+            decode_content(body, "m", SIGNATURES, "predict", "image")
         except BmsError as error:
             plain_error(error)
     return taken

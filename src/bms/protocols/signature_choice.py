@@ -4,9 +4,8 @@ from collections.abc import Collection, Mapping
 
 from bms.core.errors import InvalidArgument
 from bms.core.inference import Verb
+from bms.core.preprocessing import IMAGE, TEXT
 from bms.core.signature import DEFAULT, Signature
-
-IMAGE = "image"  # the input's name in the signature that takes encoded images
 
 
 def choose_signature(
@@ -41,17 +40,27 @@ def choose_signature(
     raise InvalidArgument(f"say which signature is meant: this model has {_names(signatures)}")
 
 
-def image_signature(signatures: Mapping[str, Signature], verb: Verb = "predict") -> str:
-    """The signature whose one input is BYTES and named "image". Raises InvalidArgument where there is none."""
-    for name, signature in signatures.items():
-        if (
-            len(signature.inputs) == 1
-            and signature.inputs[0].name == IMAGE
-            and signature.inputs[0].dtype == "BYTES"
-            and (verb == "predict" or signature.method == verb)
-        ):
-            return name
-    raise InvalidArgument(f"this model takes no encoded image for {verb!r}: send its inputs as JSON")
+def content_signature(signatures: Mapping[str, Signature], content: str, verb: Verb = "predict") -> str:
+    """The signature for a body that is one input as it is, `content` an "image" or a "text": the one whose one input is
+    BYTES [rows] and has that name; for a text also the only one that takes such an input, but images.
+
+    Raises InvalidArgument where there is none.
+    """
+    single = {
+        name: signature.inputs[0].name
+        for name, signature in signatures.items()
+        if len(signature.inputs) == 1
+        and signature.inputs[0].dtype == "BYTES"
+        and len(signature.inputs[0].shape) == 1
+        and (verb == "predict" or signature.method == verb)
+    }
+    fitting = [name for name, input in single.items() if input == content]
+    if not fitting and content == TEXT:
+        fitting = [name for name, input in single.items() if input != IMAGE]
+    if not fitting or (len(fitting) > 1 and single[fitting[0]] != content):
+        what = "encoded image" if content == IMAGE else "plain text"
+        raise InvalidArgument(f"this model takes no {what} for {verb!r}: send its inputs as JSON")
+    return fitting[0]
 
 
 def _takes(signature: Signature, inputs: Collection[str]) -> bool:

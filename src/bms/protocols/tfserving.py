@@ -25,7 +25,7 @@ from bms.protocols.json_values import (
     members,
     objects,
 )
-from bms.protocols.signature_choice import choose_signature, image_signature
+from bms.protocols.signature_choice import choose_signature, content_signature
 
 V = TypeVar("V")
 
@@ -64,14 +64,16 @@ def decode_predict(body: bytes | memoryview, model: str, signatures: Mapping[str
     return Decoded(request, rows, parsed.inputs is msgspec.UNSET)
 
 
-def decode_image(body: bytes | memoryview, model: str, signatures: Mapping[str, Signature], verb: Verb) -> Decoded:
-    """An encoded image as the whole body: one BYTES row for the signature that takes images."""
-    chosen = image_signature(signatures, verb)
+def decode_content(
+    body: bytes | memoryview, model: str, signatures: Mapping[str, Signature], verb: Verb, content: str
+) -> Decoded:
+    """A body that is an encoded image, or a text: one BYTES row for the signature that takes such."""
+    chosen = content_signature(signatures, content, verb)
     if not body:
-        raise InvalidArgument("the body is empty: send the image file's bytes")
-    content = np.empty(1, dtype=object)
-    content[0] = bytes(body)
-    tensors = [Tensor(signatures[chosen].inputs[0].name, content)]
+        raise InvalidArgument(f"the body is empty: send the {content} itself")
+    row = np.empty(1, dtype=object)
+    row[0] = bytes(body)
+    tensors = [Tensor(signatures[chosen].inputs[0].name, row)]
     rows = check_inputs(signatures[chosen], tensors)
     return Decoded(InferRequest(model=model, inputs=tensors, signature=chosen), rows, True)
 

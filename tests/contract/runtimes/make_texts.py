@@ -1,6 +1,6 @@
-"""Makes small models of texts as Hugging Face directories and as bare ONNX graphs, with what they answer.
+"""Makes small models of texts as Hugging Face directories and as bare ONNX graphs, with what they must answer.
 
-Beside each folder, `<folder>.npz` holds `text`, and the answers that NumPy computes, text by text and unpadded.
+Beside each folder, `<folder>.npz` holds `text` and the answers, computed here by NumPy text by text without padding.
 """
 
 import json

@@ -2,7 +2,7 @@ import pytest
 
 from bms.core.errors import InvalidArgument
 from bms.core.signature import Signature, TensorSpec
-from bms.protocols.signature_choice import choose_signature, image_signature
+from bms.protocols.signature_choice import choose_signature, content_signature
 
 
 def signature(*names: str, method: str = "predict", dtype: str = "FP32") -> Signature:
@@ -55,6 +55,6 @@ def test_what_means_nothing_or_too_much_is_refused(
 
 
 def test_an_image_goes_to_the_signature_that_takes_one() -> None:
-    assert image_signature({"serving_default": A, "image": IMAGE}, "classify") == "image"
+    assert content_signature({"serving_default": A, "image": IMAGE}, "image", "classify") == "image"
     with pytest.raises(InvalidArgument, match="takes no encoded image"):
-        image_signature({"serving_default": A, "image": signature("image")})
+        content_signature({"serving_default": A, "image": signature("image")}, "image")

@@ -12,7 +12,7 @@ from bms.core.errors import Internal, InvalidArgument
 from bms.core.inference import InferResponse
 from bms.core.signature import Signature, TensorSpec
 from bms.core.tensor import Array, Tensor
-from bms.protocols.tfserving import decode_image, decode_predict, encode_predict
+from bms.protocols.tfserving import decode_content, decode_predict, encode_predict
 from bms.protocols.tfserving_examples import decode_examples, encode_classify, encode_regress
 from tests.frames_server import SIGNATURES
 
@@ -117,11 +117,11 @@ def test_what_is_not_json_is_refused(data: bytes) -> None:
 
 
 def test_an_image_is_one_row_of_bytes() -> None:
-    decoded = decode_image(b"\x89PNG", "m", SIGNATURES, "classify")
+    decoded = decode_content(b"\x89PNG", "m", SIGNATURES, "classify", "image")
     assert decoded.request.signature == "image"
     assert decoded.request.inputs[0].array.tolist() == [b"\x89PNG"]
     with pytest.raises(InvalidArgument, match="empty"):
-        decode_image(b"", "m", SIGNATURES, "classify")
+        decode_content(b"", "m", SIGNATURES, "classify", "image")
 
 
 def test_a_single_output_loses_its_name_and_several_keep_theirs() -> None:

@@ -1,1 +1,2 @@
-"""Decoding encoded images: `pillow` is the port `bms.serving.inference.images.ImageDecoder`, `plan` its use."""
+"""Decoding encoded images: `pillow` is the port `bms.serving.inference.images.ImageDecoder`, `sizing` brings pictures
+to a model's size, `plan` is their use."""

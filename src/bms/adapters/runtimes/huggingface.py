@@ -53,9 +53,7 @@ class HuggingFaceRuntime:
 
     def load(self, config: ServableConfig) -> CalledServable:
         if not is_huggingface(config.directory):
-            what = (
-                "config.json with a model_type, tokenizer.json and weights (model.safetensors or model.onnx) at the top"
-            )
+            what = "config.json (with a model_type), tokenizer.json, and model.safetensors or model.onnx at the top"
             raise unexpected(config.directory, self, what)
         found = layout(config.directory)
         if found.refusal:

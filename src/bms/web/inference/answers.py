@@ -9,6 +9,8 @@ from bms.core.errors import BmsError, ResourceExhausted, Unauthenticated, Unavai
 
 JSON = b"application/json"
 PROBLEM = b"application/problem+json"
+_OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+_OPENAI_CODES = {401: "invalid_api_key", 404: "model_not_found", 429: "rate_limit_exceeded"}
 _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 
 
@@ -37,6 +39,13 @@ def error_headers(error: BmsError) -> bytes:
 def plain_error(error: BmsError) -> bytes:
     """As TF Serving, KServe and Triton write errors."""
     return orjson.dumps({"error": error.message})
+
+
+def openai_error(error: BmsError) -> bytes:
+    """As OpenAI writes errors: its clients tell them apart by status, people by the message."""
+    kind = "server_error" if error.http_status >= 500 else _OPENAI_TYPES.get(error.http_status, "invalid_request_error")
+    code = _OPENAI_CODES.get(error.http_status, error.code.lower())
+    return orjson.dumps({"error": {"message": error.message, "type": kind, "param": None, "code": code}})
 
 
 def problem(error: BmsError, request_id: str) -> bytes:

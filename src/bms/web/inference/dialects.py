@@ -4,22 +4,24 @@ To add one: write its pair in `bms.protocols`, a class like these around it, and
 `paths.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from bms.core.errors import InvalidArgument
 from bms.core.inference import InferRequest, InferResponse
+from bms.core.preprocessing import IMAGE, TEXT
 from bms.core.signature import Signature
-from bms.protocols import oip, tfserving
+from bms.protocols import oip, openai_embeddings, tfserving
 from bms.protocols.oip import decode_infer, encode_infer
 from bms.protocols.oip_generate import decode_generate, encode_generate
-from bms.protocols.tfserving import decode_image, decode_predict, encode_predict
+from bms.protocols.openai_embeddings import Asked, decode_embeddings, encode_embeddings, read_embeddings
+from bms.protocols.tfserving import decode_content, decode_predict, encode_predict
 from bms.protocols.tfserving_examples import decode_examples, encode_classify, encode_regress
 from bms.web.inference.answers import JSON
 from bms.web.inference.turn import Answer
 
 _BINARY = b"application/octet-stream"
-_IMAGES = (b"image/png", b"image/jpeg")
+_CONTENTS = {b"image/png": IMAGE, b"image/jpeg": IMAGE, b"text/plain": TEXT}  # a body that is one input as it is
 Signatures = Mapping[str, Signature]
 Fields = Mapping[bytes, bytes]  # an HTTP request's headers, names in lower case
 
@@ -73,11 +75,11 @@ class OipGenerate:
 
 
 class TfsPredict:
-    """TensorFlow Serving's predict, KServe V1's too; or an image file by its content type."""
+    """TensorFlow Serving's predict, KServe V1's too; or an image file or a text by its content type."""
 
     def decode(self, body: bytes | memoryview, fields: Fields, model: str, signatures: Signatures) -> tfserving.Decoded:
-        if _is_image(fields):
-            return decode_image(body, model, signatures, "predict")
+        if (content := _content(fields)) is not None:
+            return decode_content(body, model, signatures, "predict", content)
         return decode_predict(body, model, signatures)
 
     def encode(self, response: InferResponse, decoded: tfserving.Decoded, signatures: Signatures) -> Answer:
@@ -86,11 +88,11 @@ class TfsPredict:
 
 
 class TfsClassify:
-    """TensorFlow Serving's classify; or an image file."""
+    """TensorFlow Serving's classify; or an image file or a text."""
 
     def decode(self, body: bytes | memoryview, fields: Fields, model: str, signatures: Signatures) -> tfserving.Decoded:
-        if _is_image(fields):
-            return decode_image(body, model, signatures, "classify")
+        if (content := _content(fields)) is not None:
+            return decode_content(body, model, signatures, "classify", content)
         return decode_examples(body, model, signatures, "classify")
 
     def encode(self, response: InferResponse, decoded: tfserving.Decoded, signatures: Signatures) -> Answer:
@@ -109,6 +111,16 @@ class TfsRegress:
         return Answer(body, JSON)
 
 
+class OpenAiEmbeddings:
+    """OpenAI's embeddings. Its body names the model, so it is read before there are signatures to decode it by."""
+
+    def decode(self, body: Any, fields: Fields, model: str, signatures: Signatures) -> openai_embeddings.Decoded:
+        return decode_embeddings(body, model, signatures)
+
+    def encode(self, response: InferResponse, decoded: openai_embeddings.Decoded, signatures: Signatures) -> Answer:
+        return Answer(encode_embeddings(response, decoded), JSON)
+
+
 DIALECTS: dict[str, Dialect] = {  # by action, as in paths.py
     "infer": OipInfer(),
     "generate": OipGenerate(),
@@ -116,8 +128,12 @@ DIALECTS: dict[str, Dialect] = {  # by action, as in paths.py
     "predict": TfsPredict(),
     "classify": TfsClassify(),
     "regress": TfsRegress(),
+    "embeddings": OpenAiEmbeddings(),
 }
+# Of those whose body says which model is asked: how it is read, into what `decode` then takes for a body.
+ADDRESSED: dict[str, Callable[[bytes | memoryview], Asked]] = {"embeddings": read_embeddings}
 
 
-def _is_image(fields: Fields) -> bool:
-    return fields.get(b"content-type", b"").partition(b";")[0].strip().lower() in _IMAGES
+def _content(fields: Fields) -> str | None:
+    """What the body is by its content type, where it is no JSON: "image" or "text"."""
+    return _CONTENTS.get(fields.get(b"content-type", b"").partition(b";")[0].strip().lower())

@@ -2,13 +2,14 @@
 
 import logging
 from time import perf_counter
+from typing import Any
 
 from bms.core.errors import BmsError, Internal, InvalidArgument
 from bms.core.snapshot import KeyEntry
 from bms.serving.traffic.snapshot_index import SnapshotIndex
 from bms.web.inference.compression import inflate
 from bms.web.inference.desk import Desk
-from bms.web.inference.dialects import DIALECTS
+from bms.web.inference.dialects import ADDRESSED, DIALECTS
 from bms.web.inference.event_stream import EventStream
 from bms.web.inference.http_exchange import HttpExchange
 from bms.web.inference.limits import HttpLimits
@@ -80,19 +81,21 @@ class InferenceDoor:
         operation, key, desk, fields = request.head.operation, request.caller, self._desk, request.head.fields
         assert isinstance(operation, Operation)
         assert isinstance(key, KeyEntry)
+        action = operation.action or ""
+        dialect = DIALECTS[action]
+        body: Any = None
+        if action in ADDRESSED:
+            body = ADDRESSED[action](self._body(request))
+            operation = Operation(operation.action, body.model, body.version, body.alias)
         route, version = desk.route(key, operation.model, operation.version, operation.alias)
-        dialect = DIALECTS[operation.action or ""]
-        body = request.body()
-        if b"content-encoding" in fields:
-            body = inflate(body, fields[b"content-encoding"], self._limits.body_bytes)
-        decoded = dialect.decode(body, fields, operation.model, version.signatures)
+        decoded = dialect.decode(body or self._body(request), fields, operation.model, version.signatures)
         infer = decoded.request
         infer.version, infer.alias = operation.version, operation.alias
         if infer.timeout_s is None and b"x-request-timeout" not in fields:
             deadline = desk.monotonic() + route.entry.timeout_s
         else:
             deadline = desk.deadline(route, infer.timeout_s, _asked_s(fields))
-        exchange = (EventStream if operation.action == "generate_stream" else HttpExchange)(
+        exchange = (EventStream if action == "generate_stream" else HttpExchange)(
             desk,
             key,
             infer,
@@ -108,6 +111,10 @@ class InferenceDoor:
         exchange.send()
         request.state = exchange
         request.chunks.clear()
+
+    def _body(self, request: Request) -> bytes | memoryview:
+        body, coding = request.body(), request.head.fields.get(b"content-encoding")
+        return body if coding is None else inflate(body, coding, self._limits.body_bytes)
 
 
 def _asked_s(fields: dict[bytes, bytes]) -> float | None:

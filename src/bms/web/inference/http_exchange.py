@@ -6,7 +6,6 @@ from typing import Any
 from bms.core.errors import BmsError
 from bms.core.inference import InferResponse
 from bms.core.tensor import Tensor
-from bms.web.inference.answers import JSON, error_headers, plain_error
 from bms.web.inference.compression import WORTH_BYTES, deflate
 from bms.web.inference.dialects import Dialect
 from bms.web.inference.exchange import Exchange
@@ -41,4 +40,4 @@ class HttpExchange(Exchange):
     def deliver_error(self, error: BmsError) -> None:
         http = self.http
         http.state = None
-        http.connection.respond(http, error.http_status, JSON, plain_error(error), error_headers(error))
+        http.connection.respond_error(http, error)

@@ -1,4 +1,4 @@
-"""What a request's target asks of the gateway: paths of TF Serving, KServe and the Open Inference Protocol."""
+"""What a request's target asks of the gateway: paths of TF Serving, KServe, the Open Inference Protocol and OpenAI."""
 
 import re
 from typing import Literal, NamedTuple
@@ -8,12 +8,16 @@ from bms.core.errors import InvalidArgument
 
 Action = Literal[
     "predict", "classify", "regress", "infer", "generate", "generate_stream",  # what a model answers
+    "embeddings",  # the same, of the model that the body names
     "list", "model", "metadata",  # what is served, as TF Serving, KServe V1 and OpenAI tell it
     "oip_server", "oip_model", "oip_model_ready", "oip_config", "oip_stats", "oip_all_stats", "oip_index",
     "alive", "oip_live", "oip_ready", "metrics",  # open to all
 ]  # fmt: skip
 PUBLIC: frozenset[str] = frozenset({"alive", "oip_live", "oip_ready", "metrics"})
-VERBS: frozenset[str] = frozenset({"predict", "classify", "regress", "infer", "generate", "generate_stream"})
+VERBS: frozenset[str] = frozenset(
+    {"predict", "classify", "regress", "infer", "generate", "generate_stream", "embeddings"}
+)
+OPENAI = (b"/v1/embeddings",)  # whose errors are told as OpenAI tells them
 
 _NAMED = r"/v1/models/(?P<model>[^/:]+)(?:/versions/(?P<version>\d{1,18})|/labels/(?P<label>[^/:]+))?"
 _TFS_VERB = re.compile(_NAMED + r":(?P<verb>predict|classify|regress|explain)", re.IGNORECASE | re.ASCII)
@@ -39,6 +43,8 @@ _FIXED: dict[str, Action] = {
     "/monitoring/prometheus/metrics": "metrics",
     "/v1/models": "list",
     "/v1/models/": "list",
+    "/v1/embeddings": "embeddings",
+    "/v1/embeddings/": "embeddings",
     "/v2": "oip_server",
     "/v2/": "oip_server",
     "/v2/health/live": "oip_live",
@@ -68,7 +74,7 @@ def read_path(method: bytes, target: bytes) -> Operation | None:
     path = _path(target)
     fixed = _FIXED.get(path)
     if fixed is not None:
-        return Operation(fixed, allowed="POST" if fixed == "oip_index" else "GET")
+        return Operation(fixed, allowed="POST" if fixed == "oip_index" or fixed in VERBS else "GET")
     lowered = path[:11].lower()
     if lowered.startswith("/v1/models/"):
         return _tfserving(method, path)

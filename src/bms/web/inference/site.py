@@ -6,7 +6,7 @@ from itertools import count
 from typing import Protocol
 
 from bms.core.errors import BmsError
-from bms.web.inference.answers import JSON, PROBLEM, plain_error, problem
+from bms.web.inference.answers import JSON, PROBLEM, openai_error, plain_error, problem
 from bms.web.inference.connection import HttpConnection
 from bms.web.inference.describe import Describer
 from bms.web.inference.desk import Desk
@@ -15,7 +15,7 @@ from bms.web.inference.heads import Heads
 from bms.web.inference.limits import HttpLimits
 from bms.web.inference.metrics import Metrics
 from bms.web.inference.pass_on import PassOn
-from bms.web.inference.paths import PUBLIC, VERBS, Operation, read_path
+from bms.web.inference.paths import OPENAI, PUBLIC, VERBS, Operation, read_path
 from bms.web.inference.request import Request
 
 _REMEMBERED = 4096
@@ -109,7 +109,10 @@ class Site:
         return request.handler is self._door and request.refusal is None
 
     def error_body(self, request: Request, error: BmsError) -> tuple[bytes, bytes]:
-        if not request.target or request.target[:3].lower().startswith(_PLAIN):
+        target = request.target
+        if target.startswith(OPENAI):
+            return JSON, openai_error(error)
+        if not target or target[:3].lower().startswith(_PLAIN):
             return JSON, plain_error(error)
         return PROBLEM, problem(error, request.id.decode("ascii"))
 

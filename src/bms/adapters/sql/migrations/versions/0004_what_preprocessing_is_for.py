@@ -18,15 +18,16 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    # A step back loses what the older form has no words for: texts, and all but stretching.
-    _each(lambda said: {name: value for name, value in said.items() if name in _OLD} if _old(said) else None)
+    """What the older form has no words for, texts and pictures that are cut, is not said any more."""
+    _each(lambda said: {name: said[name] for name in _OLD if name in said} if _sayable(said) else None)
 
 
-_OLD = frozenset({"input", "mode", "height", "width", "scale", "mean", "std", "layout"})
+_OLD = ("input", "mode", "height", "width", "scale", "mean", "std", "layout")
 
 
-def _old(said: dict[str, Any]) -> bool:
-    return bool(said.get("type", "image") == "image")
+def _sayable(said: dict[str, Any]) -> bool:
+    usual = (said.get("type"), said.get("resize", "stretch"), said.get("interpolation", "bilinear"))
+    return usual == ("image", "stretch", "bilinear")
 
 
 def _each(made_of: Callable[[dict[str, Any]], dict[str, Any] | None]) -> None:
