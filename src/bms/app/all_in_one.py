@@ -1,6 +1,6 @@
 """The supervisor, `bms up`: holds the home's lock and the listening socket, keeps control and gateways alive.
 
-    python -m bms.app.all_in_one --home DIR [--host H] [--port P] [--gateways N] [--tls-cert F --tls-key F]
+    python -m bms.app.all_in_one --home DIR [--host H] [--port P] [--gateways N] [--tls-cert F --tls-key F] [--index …]
     python -m bms.app.all_in_one --home DIR --adopt FD      (started by control when its supervisor was killed)
 
 It imports little and does little, so that it is small and has few reasons to die. Read next: home, listening,
@@ -22,7 +22,7 @@ from bms.app.exit_codes import ExitCode, exit_code_of
 from bms.app.home import Holder, Home, disk_refusal, write_private
 from bms.app.listening import is_loopback, listen
 from bms.app.log_files import open_log
-from bms.app.settings import UpSettings, database_url
+from bms.app.settings import UpSettings, database_url, package_sources
 from bms.app.supervisor import Ready, Supervisor, recorded_services
 from bms.app.tls import read_certificate
 from bms.core.errors import BmsError
@@ -119,6 +119,11 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--gateways", type=int, default=1)
     parser.add_argument("--tls-cert", default="", help="the certificate's chain, PEM")
     parser.add_argument("--tls-key", default="", help="its key, PEM")
+    parser.add_argument("--index-url", default="", help="the package index, instead of the public one")
+    parser.add_argument("--extra-index-url", action="append", default=[], help="an index asked before that")
+    parser.add_argument("--find-links", action="append", default=[], help="a directory of wheels")
+    parser.add_argument("--index", action="append", default=[], metavar="NAME=URL", help="one that tenants may name")
+    parser.add_argument("--offline", action="store_true", help="install from --find-links and the cache alone")
     parser.add_argument("--ready-fd", type=int, help="a pipe that is told when the platform is ready")
     parser.add_argument("--adopt", type=int, metavar="FD", help="take over what runs, with this listening socket")
     return parser.parse_args(argv)
@@ -144,6 +149,9 @@ def main(argv: list[str]) -> int:
                 tls_certificate=_absolute(given.tls_cert),
                 tls_key=_absolute(given.tls_key),
                 database_url=database_url(),
+                packages=package_sources(
+                    given.index_url, given.extra_index_url, given.find_links, given.index, given.offline
+                ),
             )
             up(settings, given.ready_fd)
     except BmsError as error:

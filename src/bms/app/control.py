@@ -16,6 +16,7 @@ import msgspec
 import uvicorn
 import uvloop
 
+from bms.adapters.environments.sources import PackageSources
 from bms.adapters.sql.engine import Database
 from bms.adapters.sql.migrate import NewerSchema, upgrade
 from bms.app.adoption import watch_supervisor
@@ -40,6 +41,7 @@ class ControlConfig(msgspec.Struct, frozen=True, kw_only=True):
     supervisor_pid: int | None = None
     supervisor_command: tuple[str, ...] = ()  # starts a new supervisor that adopts what lives
     max_jobs: int = 2
+    packages: PackageSources = PackageSources()  # where environments are installed from; may hold passwords
     log_level: str = "INFO"
 
 
@@ -59,6 +61,7 @@ async def run(config: ControlConfig) -> None:
             config.bus_socket,
             config.max_jobs,
             bus_token=config.bus_token,
+            packages=config.packages,
         )
         cleanup.push_async_callback(parts.close)
         async with asyncio.TaskGroup() as tasks:

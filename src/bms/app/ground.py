@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from bms.adapters.clusters.local import LocalCluster
+from bms.adapters.environments.sources import PackageSources
 from bms.adapters.environments.uv import UvEnvironments
 from bms.adapters.jobs.tree_cache import LocalTreeCache
 from bms.adapters.objects.local import LocalObjectStore
@@ -42,11 +43,11 @@ class Ground:
         return await asyncio.to_thread(_last_line, Path(self.cluster.directory(workload)) / "workload.log")
 
 
-async def open_ground(database: Database, home: Path, run_dir: Path) -> Ground:
+async def open_ground(database: Database, home: Path, run_dir: Path, packages: PackageSources | None = None) -> Ground:
     """Opens everything, adopting the workloads that run. Raises BmsError."""
     clock = SystemClock()
     objects = LocalObjectStore.open(home / "objects", clock)
-    environments = UvEnvironments(home, os.environ)
+    environments = UvEnvironments(home, os.environ, sources=packages)
     cluster = LocalCluster(home, run_dir, environments.slim_path(), clock)
     await cluster.open()
     return Ground(

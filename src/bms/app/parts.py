@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 from bms import __version__
 from bms.adapters.bus.server import BusServer
+from bms.adapters.environments.sources import PackageSources
 from bms.adapters.replicas.probe import LinkProbe
 from bms.adapters.sql.engine import Database
 from bms.adapters.sql.replies import SqlReplies
@@ -72,10 +73,17 @@ class Parts:
 
 
 async def make_parts(
-    database: Database, home: Path, run_dir: Path, bus_socket: str, max_jobs: int, *, bus_token: str
+    database: Database,
+    home: Path,
+    run_dir: Path,
+    bus_socket: str,
+    max_jobs: int,
+    *,
+    bus_token: str,
+    packages: PackageSources | None = None,
 ) -> Parts:
     """Everything control runs; the first start also makes the default tenant and HOME/admin.key."""
-    ground = await open_ground(database, home, run_dir)
+    ground = await open_ground(database, home, run_dir, packages)
     features = make_features(ground)
     await features.tenants.bootstrap(lambda created: _keep_admin_key(home, created))
     publisher = Publisher(

@@ -4,6 +4,8 @@ import os
 import socket
 import sys
 
+import msgspec
+
 from bms.app.home import Home
 from bms.app.services import Service
 from bms.app.settings import UpSettings
@@ -43,6 +45,7 @@ def _control(home: Home, settings: UpSettings, listening: socket.socket) -> Serv
             "supervisor_pid": os.getpid(),
             "supervisor_command": adopting_command(home, listening),
             "max_jobs": settings.max_jobs,
+            "packages": msgspec.to_builtins(settings.packages),
             "log_level": settings.log_level,
         },
         config_path=home.run / "control.json",

@@ -1,11 +1,12 @@
 """Every setting that comes from outside: the one place that reads the environment."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
+from bms.adapters.environments.sources import PackageSources, holds_password
 from bms.core.errors import InvalidArgument
 
 HOME_VARIABLE = "BMS_HOME_SERVICE"  # marks the platform's own processes; workloads carry a mark of their own
@@ -23,6 +24,7 @@ MALLOC = {  # glibc maps and unmaps every large buffer by default, which costs i
 }
 _KEPT = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "PYTHONPATH", "VIRTUAL_ENV")
 _KEPT_FAMILIES = ("LC_", "PIP_", "UV_", "COVERAGE_")
+_INDEX = "BMS_INDEX_"
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
 
@@ -39,6 +41,7 @@ class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
     drain_s: float = 30.0
     tls_certificate: str = ""  # paths of PEM files; empty: no TLS
     tls_key: str = ""
+    packages: PackageSources = PackageSources()
     control: tuple[str, ...] = ("-m", "bms.app.control")
     gateway: tuple[str, ...] = ("-m", "bms.app.gateway")
 
@@ -80,6 +83,48 @@ def client_settings(environment: Mapping[str, str] = os.environ) -> ClientSettin
 def database_url(environment: Mapping[str, str] = os.environ) -> str:
     """BMS_DATABASE_URL; empty means SQLite in the home. It is no option, since everybody can read a command line."""
     return environment.get("BMS_DATABASE_URL", "")
+
+
+def package_sources(
+    index_url: str = "",
+    extra_index_urls: Sequence[str] = (),
+    find_links: Sequence[str] = (),
+    named: Sequence[str] = (),
+    offline: bool = False,
+    environment: Mapping[str, str] = os.environ,
+) -> PackageSources:
+    """From the options of `bms up` (`named` are NAME=URL), else from BMS_INDEX_URL, BMS_EXTRA_INDEX_URL,
+    BMS_FIND_LINKS (each several by white space), BMS_INDEX_<NAME> and BMS_OFFLINE.
+
+    Raises InvalidArgument; also for an option that holds a password, since everybody can read a command line.
+    """
+    by_name = {
+        name.removeprefix(_INDEX).lower().replace("_", "-"): url
+        for name, url in environment.items()
+        if name.startswith(_INDEX) and name != f"{_INDEX}URL" and url
+    }
+    for text in named:
+        name, sign, url = text.partition("=")
+        if not sign:
+            raise InvalidArgument(f"--index is {text.rpartition('@')[2]!r}, expected NAME=URL")
+        by_name[name] = url
+    for option, variable, url in (
+        ("--index-url", f"{_INDEX}URL", index_url),
+        *(("--extra-index-url", "BMS_EXTRA_INDEX_URL", url) for url in extra_index_urls),
+        *(("--index", _INDEX + text.partition("=")[0].upper().replace("-", "_"), text) for text in named),
+    ):
+        if holds_password(url):
+            raise InvalidArgument(
+                f"the URL given by {option} holds a password, which everybody on this machine can read on the command "
+                f"line: put it into the environment variable {variable} instead"
+            )
+    return PackageSources(
+        index_url=index_url or environment.get(f"{_INDEX}URL", ""),
+        extra_index_urls=tuple(extra_index_urls) or tuple(environment.get("BMS_EXTRA_INDEX_URL", "").split()),
+        find_links=tuple(find_links) or tuple(environment.get("BMS_FIND_LINKS", "").split()),
+        named=by_name,
+        offline=offline or environment.get("BMS_OFFLINE", "") not in ("", "0"),
+    )
 
 
 def service_environment(home_mark: str, environment: Mapping[str, str] = os.environ) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ import typer
 from bms.app.exit_codes import ExitCode
 from bms.app.home import Home
 from bms.app.log_files import open_log, tail
-from bms.app.settings import DEFAULT_HOME
+from bms.app.settings import DEFAULT_HOME, package_sources
 
 app = typer.Typer(add_completion=False)
 
@@ -26,12 +27,24 @@ def up(
     gateways: Annotated[int, typer.Option(help="Processes that answer requests.")] = 1,
     tls_cert: Annotated[Path | None, typer.Option(help="Serve https with this certificate (its chain, PEM).")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="The certificate's key, PEM.")] = None,
+    index_url: Annotated[str, typer.Option(help="Install packages from this index. [env: BMS_INDEX_URL]")] = "",
+    extra_index_url: Annotated[
+        list[str] | None, typer.Option(help="An index to ask before that; repeatable. [env: BMS_EXTRA_INDEX_URL]")
+    ] = None,
+    find_links: Annotated[
+        list[Path] | None, typer.Option(help="A directory of wheels; repeatable. [env: BMS_FIND_LINKS]")
+    ] = None,
+    index: Annotated[
+        list[str] | None, typer.Option(help="NAME=URL, an index models may name; repeatable. [env: BMS_INDEX_NAME]")
+    ] = None,
+    offline: Annotated[bool, typer.Option(help="Install from --find-links and the cache alone.")] = False,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when ready and go on in background.")] = False,
 ) -> None:
     """Run the platform on this machine until Ctrl-C or `bms down`.
 
     A certificate and key that are replaced are read again, and connections go on.
-    BMS_DATABASE_URL names another database than SQLite in the home.
+    BMS_DATABASE_URL names another database than SQLite in the home. URLs of indexes that hold a password belong into
+    the environment variables, not on the command line.
     """
     root = home.expanduser().resolve()
     command = [sys.executable, "-P", "-m", "bms.app.all_in_one", "--home", str(root), "--host", host]
@@ -39,10 +52,23 @@ def up(
     for option, file in (("--tls-cert", tls_cert), ("--tls-key", tls_key)):
         if file is not None:
             command += [option, str(file.expanduser().absolute())]
+    command += _packages(index_url, extra_index_url or (), find_links or (), index or (), offline)
     if not detach:
         sys.stdout.flush()
         os.execv(sys.executable, command)  # noqa: S606 - in our place, so that the supervisor is small and has our terminal
     _detached(Home(root), command)
+
+
+def _packages(
+    index_url: str, extra: Sequence[str], find_links: Sequence[Path], named: Sequence[str], offline: bool
+) -> list[str]:
+    """The supervisor's options of the same names. Raises InvalidArgument for what is no place of packages."""
+    places = [str(path.expanduser().absolute()) for path in find_links]
+    package_sources(index_url, extra, places, named, offline)  # refused here, before it is on another command line
+    options = ["--index-url", index_url] if index_url else []
+    for option, values in (("--extra-index-url", extra), ("--find-links", places), ("--index", named)):
+        options += [word for value in values for word in (option, value)]
+    return [*options, "--offline"] if offline else options
 
 
 def _detached(home: Home, command: list[str]) -> None:

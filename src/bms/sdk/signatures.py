@@ -23,10 +23,15 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EnvironmentSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """What must be installed where something runs; `python` None: the platform's own version."""
+    """What must be installed where something runs; `python` None: the platform's own version.
+
+    `lock` holds lines of a lock file, `name==version --hash=sha256:…`; `index` names one of the operator's indexes.
+    """
 
     requirements: tuple[str, ...] = ()
     python: str | None = None
+    lock: tuple[str, ...] = ()
+    index: str = ""
 
 
 class Preprocess(msgspec.Struct, frozen=True, kw_only=True):

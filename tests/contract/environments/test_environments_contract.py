@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from bms.adapters.environments.recipe import OWN_PYTHON
 from bms.adapters.environments.uv import UvEnvironments
-from bms.control.platform.environments import EnvironmentSpec
+from bms.control.platform.environments import EnvironmentSpec, Needed
 from bms.core.errors import FailedPrecondition, InvalidArgument
 
 SMALL = EnvironmentSpec(requirements=("iniconfig",))
@@ -39,6 +40,13 @@ asyncio.run(main())
 @pytest.fixture
 def environments(tmp_path: Path) -> UvEnvironments:
     return UvEnvironments(tmp_path / "home", os.environ)
+
+
+def needed(*digests: str) -> Needed:
+    async def now() -> frozenset[str]:
+        return frozenset(digests)
+
+    return now
 
 
 @asynccontextmanager
@@ -101,11 +109,27 @@ async def test_the_same_requirements_are_built_once_however_they_are_written(env
     assert told == []
 
 
-async def test_two_who_ask_at_once_get_one_build(environments: UvEnvironments) -> None:
+async def test_two_who_ask_at_once_get_one_build_and_both_see_it(environments: UvEnvironments, tmp_path: Path) -> None:
     told: tuple[list[str], list[str]] = ([], [])
     first, second = await asyncio.gather(*(environments.ensure(SMALL, lines.append) for lines in told))
     assert first == second
-    assert sorted(map(bool, told)) == [False, True]
+    builder, follower = sorted(told, key=lambda lines: "for somebody else" in lines[0])
+    assert "for somebody else" in follower[0]
+    assert follower[1:] == builder
+    assert sum("Installed" in line for line in builder) == 1
+
+
+async def test_a_build_that_fails_fails_once_for_all_who_wait_for_it(environments: UvEnvironments) -> None:
+    told: tuple[list[str], list[str]] = ([], [])
+    wanted = EnvironmentSpec(requirements=("iniconfig==99.99",))
+    asked = (environments.ensure(wanted, lines.append) for lines in told)
+    one, other = await asyncio.gather(*asked, return_exceptions=True)
+    assert isinstance(one, FailedPrecondition)
+    assert isinstance(other, FailedPrecondition)
+    assert one.message == other.message
+    assert sum("for somebody else" in lines[0] for lines in told) == 1
+    assert environments.digest(wanted) is not None
+    assert await environments.state(environments.digest(wanted) or "") == "failed"
 
 
 async def test_two_processes_build_one_digest_once(tmp_path: Path) -> None:
@@ -114,7 +138,10 @@ async def test_two_processes_build_one_digest_once(tmp_path: Path) -> None:
     digests = {text.splitlines()[-1] for text in said}
     assert len(digests) == 1
     assert digests.pop().startswith("BUILT sha256:")
-    assert sum("Installed" in text for text in said) == 1
+    alone = [text for text in said if "Installed" in text and "for somebody else" not in text]
+    assert len(alone) == 1
+    kept = next((tmp_path / "environments").glob("*.log")).read_text()
+    assert kept.count("Installed") == 1
 
 
 async def test_a_build_that_fails_tells_the_installers_reason_and_leaves_nothing(
@@ -124,21 +151,26 @@ async def test_a_build_that_fails_tells_the_installers_reason_and_leaves_nothing
         await environments.ensure(EnvironmentSpec(requirements=("iniconfig==99.99",)))
     assert await environments.built() == []
     left = {path.name for path in (tmp_path / "home" / "environments").iterdir()}
-    assert all(name == "locks" or name.endswith(".log") for name in left)
+    assert all(name == "locks" or name.endswith((".log", ".failed")) for name in left)
 
 
 async def test_an_interpreter_that_is_not_installed_is_named(environments: UvEnvironments) -> None:
     with pytest.raises(FailedPrecondition, match=r"3\.99"):
         await environments.ensure(EnvironmentSpec(requirements=("iniconfig",), python="3.99"))
+    with pytest.raises(FailedPrecondition, match=rf"installed here: .*{OWN_PYTHON}"):
+        await environments.ensure(EnvironmentSpec(requirements=("iniconfig",), python="3.99"))
 
 
+@pytest.mark.parametrize("moment", [b"CPython", b"Resolved"])
 async def test_a_build_killed_midway_leaves_nothing_that_looks_built(
-    environments: UvEnvironments, tmp_path: Path
+    environments: UvEnvironments, tmp_path: Path, moment: bytes
 ) -> None:
+    """When the interpreter is chosen, and when the packages are known: nothing is installed yet, or some are."""
     home = tmp_path / "home"
     async with builder(home, "iniconfig") as process:
         assert process.stdout
-        assert b"CPython" in await process.stdout.readline()  # the interpreter is chosen, nothing is installed
+        while moment not in (line := await process.stdout.readline()):
+            assert line, f"it never said {moment!r}"
         process.send_signal(signal.SIGKILL)
     assert list((home / "environments").glob("*.building-*"))
     assert await environments.built() == []
@@ -169,7 +201,7 @@ async def test_pruning_removes_what_is_not_kept(environments: UvEnvironments, tm
     removed = await environments.ensure(EnvironmentSpec(requirements=("pluggy",)))
     unfinished = tmp_path / "home" / "environments" / f"{'0' * 64}.building-1"
     unfinished.mkdir()
-    assert await environments.prune(frozenset({kept.digest})) == [removed]
+    assert await environments.prune(needed(kept.digest)) == [removed]
     assert await environments.built() == [kept]
     assert not Path(removed.python).exists()
     assert not unfinished.exists()

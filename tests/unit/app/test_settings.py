@@ -1,10 +1,15 @@
 """Settings from outside."""
 
+import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bms.app.settings import HOME_VARIABLE, UpSettings, client_settings, service_environment
+from bms.adapters.environments.sources import PackageSources
+from bms.app.home import Home
+from bms.app.roster import roster
+from bms.app.settings import HOME_VARIABLE, UpSettings, client_settings, package_sources, service_environment
 from bms.core.errors import InvalidArgument
 
 
@@ -40,3 +45,57 @@ def test_client_settings_come_from_the_environment() -> None:
     told = client_settings({"HOME": "/u", "BMS_URL": "http://x", "BMS_KEY": ""})
     assert (told.url, told.key, told.profile) == ("http://x", None, Path("/u/.config/bms/profile.toml"))
     assert client_settings({"XDG_CONFIG_HOME": "/c"}).profile == Path("/c/bms/profile.toml")
+
+
+def test_package_sources_come_from_options_else_from_the_environment() -> None:
+    told = {
+        "BMS_INDEX_URL": "https://me:password@mirror/simple",
+        "BMS_EXTRA_INDEX_URL": "https://a/simple https://b/simple",
+        "BMS_FIND_LINKS": "/wheels",
+        "BMS_INDEX_MY_TEAM": "https://me:password@team/simple",
+        "BMS_OFFLINE": "1",
+    }
+    found = package_sources(environment=told)
+    assert found.index_url == told["BMS_INDEX_URL"]
+    assert found.extra_index_urls == ("https://a/simple", "https://b/simple")
+    assert found.find_links == ("/wheels",)
+    assert found.named == {"my-team": told["BMS_INDEX_MY_TEAM"]}
+    assert found.offline
+    given = package_sources("https://x/simple", ["https://c/simple"], ["/w"], ["two=https://y"], environment=told)
+    assert (given.index_url, given.extra_index_urls, given.find_links) == (
+        "https://x/simple",
+        ("https://c/simple",),
+        ("/w",),
+    )
+    assert given.named == {"my-team": told["BMS_INDEX_MY_TEAM"], "two": "https://y"}
+    assert package_sources(environment={"BMS_OFFLINE": "0"}) == PackageSources()
+
+
+@pytest.mark.parametrize(
+    ("options", "variable"),
+    [
+        ({"index_url": "https://me:password@h"}, "BMS_INDEX_URL"),
+        ({"extra_index_urls": ["https://me:password@h"]}, "BMS_EXTRA_INDEX_URL"),
+        ({"named": ["my-team=https://me:password@h"]}, "BMS_INDEX_MY_TEAM"),
+    ],
+)
+def test_a_password_on_the_command_line_is_refused(options: dict[str, Any], variable: str) -> None:
+    with pytest.raises(InvalidArgument, match=f"{variable} instead") as refused:
+        package_sources(**options, environment={})
+    assert "me:password" not in refused.value.message
+
+
+def test_an_index_without_a_name_is_refused() -> None:
+    with pytest.raises(InvalidArgument, match="expected NAME=URL"):
+        package_sources(named=["https://me@h"], environment={})
+
+
+def test_passwords_of_indexes_reach_control_alone(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.prepare()
+    packages = package_sources(environment={"BMS_INDEX_PRIVATE": "https://me:password@h"})
+    with socket.socket() as listening:
+        control, gateway = roster(home, UpSettings(home=str(home.root), packages=packages), listening)
+    home.run_dir().rmdir()
+    assert "me:password@h" in str(control.config)
+    assert "me:password@h" not in str(gateway.config) + str(control.program)

@@ -8,45 +8,24 @@ independent of its path, and the interpreter is a link out of the environment, s
 import asyncio
 import contextlib
 import ctypes
-import fcntl
 import os
 import shutil
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from bms.adapters.environments.installer import run_uv
+from bms.adapters.environments.interpreters import installed
+from bms.adapters.environments.lock import hashed, lock_text
 from bms.adapters.environments.recipe import OWN_PYTHON, Recipe
+from bms.adapters.environments.resolving import RunUv, resolve
 from bms.control.platform.environments import Environment
-
-LOCK_POLL_S = 0.05
-
-
-@asynccontextmanager
-async def locked(path: Path) -> AsyncIterator[int]:
-    """Holds the lock at `path` against everybody, other tasks of this process included; gives its descriptor.
-
-    It is free when every copy of the descriptor is closed: a uv that outlives its killed starter keeps it.
-    """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        while not try_lock(descriptor):  # noqa: ASYNC110 - the holder may be another process, which sets no event
-            await asyncio.sleep(LOCK_POLL_S)
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+from bms.core.digest import of_bytes
+from bms.core.errors import FailedPrecondition
 
 
 async def build(
@@ -63,25 +42,26 @@ async def build(
     remove_unfinished(target)
     building = target.with_name(f"{target.name}.building-{os.getpid()}")
     building.mkdir(mode=0o700)
+    run = partial(run_uv, environment=environment, tell=tell, keep_open=lock, patience_s=patience_s)
     try:
-        requirements, constraints = building / "requirements.txt", building / "constraints.txt"
-        requirements.write_text("".join(f"{line}\n" for line in recipe.requirements))
-        constraints.write_text("".join(f"{line}\n" for line in recipe.constraints))
-        interpreter = sys.executable if recipe.python == OWN_PYTHON else recipe.python
-        make = ["venv", "--relocatable", "--python", interpreter, str(building / "venv")]
-        await run_uv(make, environment, tell, lock, patience_s)
-        python = os.path.realpath(building / "venv" / "bin" / "python")  # what is installed may replace the link
-        # Copies, because a hard link into the cache would let one environment's code change all others. Wheels only,
-        # because building from source runs the package's code with the platform's rights.
-        install = ["pip", "install", "--python", str(building / "venv"), "--link-mode", "copy", "--no-build"]
-        install += ["--constraints", str(constraints), "--requirements", str(requirements)]
-        await run_uv(install, environment, tell, lock, patience_s)
-        await _compile(python, building / "venv")
+        venv = building / "venv"
+        await _make(recipe.python, venv, environment, run)
+        python = os.path.realpath(venv / "bin" / "python")  # what is installed may replace the link
+        lines = await resolve(recipe, building, venv / "bin" / "python", run, tell)
+        pins = lock_text(lines)
+        (building / "lock.txt").write_text(f"# Python {recipe.python}, {sys.platform}\n{pins}")
+        await run(_install(venv, building / "lock.txt", lines))
+        await _compile(python, venv)
         built = Environment(
             digest=recipe.digest,
             python=_python(target),
             size=await asyncio.to_thread(_size, building),
             built_s=round(time.monotonic() - started, 3),
+            version=recipe.python,
+            requirements=recipe.asked,
+            index=recipe.index,
+            lock=of_bytes(pins.encode()),
+            packages=len(lines),
         )
         (building / "environment.json").write_bytes(msgspec.json.encode(built))
         await asyncio.to_thread(_publish, building, target)
@@ -89,6 +69,25 @@ async def build(
         await asyncio.to_thread(shutil.rmtree, building)
         raise
     return built
+
+
+async def _make(python: str, venv: Path, environment: Mapping[str, str], run: RunUv) -> None:
+    interpreter = sys.executable if python == OWN_PYTHON else python
+    try:
+        await run(["venv", "--relocatable", "--python", interpreter, str(venv)])
+    except FailedPrecondition as error:
+        if python == OWN_PYTHON:
+            raise
+        there = ", ".join(await installed(environment))
+        raise FailedPrecondition(f"{error.message}\nPython versions that are installed here: {there}") from None
+
+
+def _install(venv: Path, lock: Path, lines: Sequence[str]) -> list[str]:
+    """Copies, because a hard link into the cache would let one environment's code change all others. Wheels only,
+    because building from source runs the package's code with the platform's rights."""
+    install = ["pip", "install", "--python", str(venv), "--link-mode", "copy", "--no-build"]
+    install += ["--require-hashes"] if hashed(lines) else []
+    return [*install, "--requirements", str(lock)]
 
 
 def remove_unfinished(target: Path) -> None:

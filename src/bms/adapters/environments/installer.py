@@ -2,15 +2,14 @@
 
 import asyncio
 import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 
 from uv import find_uv_bin
 
+from bms.adapters.environments.sources import without_password
 from bms.core.errors import FailedPrecondition
 
 LAST_WORDS = 2000  # characters
-_SECRET = re.compile(r"(?<=://)[^/@\s]+@")
 _HANDED_ON = (
     *("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "SSL_CERT_FILE", "SSL_CERT_DIR"),
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy"),
@@ -64,8 +63,8 @@ async def run_uv(
         env=environment,
         cwd="/",  # uv reads settings from the directories above the one it is started in
         stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
+        stdout=asyncio.subprocess.DEVNULL,  # what uv makes goes to files; what it says comes by stderr
+        stderr=asyncio.subprocess.PIPE,
         pass_fds=(keep_open,),
         start_new_session=True,
     )
@@ -87,9 +86,9 @@ async def run_uv(
 
 
 async def _listen(process: asyncio.subprocess.Process, said: list[str], tell: Callable[[str], None]) -> None:
-    assert process.stdout
+    assert process.stderr
     rest = b""
-    while chunk := await process.stdout.read(65_536):
+    while chunk := await process.stderr.read(65_536):
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
             _say(line, said, tell)
@@ -98,7 +97,7 @@ async def _listen(process: asyncio.subprocess.Process, said: list[str], tell: Ca
 
 
 def _say(line: bytes, said: list[str], tell: Callable[[str], None]) -> None:
-    text = _SECRET.sub("***@", line.decode(errors="replace").rstrip())
+    text = without_password(line.decode(errors="replace").rstrip())
     said.append(text)
     tell(text)
 

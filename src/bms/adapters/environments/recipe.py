@@ -7,6 +7,7 @@ import sysconfig
 
 import msgspec
 
+from bms.adapters.environments.lock import beside, normalise_lock, pinned
 from bms.adapters.environments.requirements import names, normalise
 from bms.control.platform.environments import EnvironmentSpec
 from bms.core.digest import of_parts
@@ -21,11 +22,15 @@ _FORMAT = "environment 1"
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True):
-    """`python` is a version such as "3.11"; `digest` names the environment for ever."""
+    """`python` is a version such as "3.11"; `digest` names the environment for ever. `lock` is installed as it is;
+    `requirements`, what it says nothing of, are resolved under it. `asked` is what the spec asked for."""
 
     python: str
+    asked: tuple[str, ...]
     requirements: tuple[str, ...]
     constraints: tuple[str, ...]
+    lock: tuple[str, ...]
+    index: str
     digest: str
 
 
@@ -39,14 +44,24 @@ def recipe(spec: EnvironmentSpec) -> Recipe | None:
     python = OWN_PYTHON if spec.python is None else spec.python
     if not _PYTHON.fullmatch(python):
         raise InvalidArgument(f"python {python[:40]!r} is not a version: write for example {OWN_PYTHON!r}")
-    asked = normalise(spec.requirements)
-    if not asked and python == OWN_PYTHON:
+    asked, lock = normalise(spec.requirements), normalise_lock(spec.lock)
+    if not asked and not lock and python == OWN_PYTHON:
         return None
     requirements = (*asked, *SLIM_REQUIREMENTS)
-    named = names(asked)
+    named = names(asked) | pinned(lock).keys()
     constraints = tuple(line for name, line in sorted(CONSTRAINTS.items()) if name not in named)
-    digest = of_parts([_FORMAT, python, *_machine(), *requirements, "constraints", *constraints])
-    return Recipe(python=python, requirements=requirements, constraints=constraints, digest=digest)
+    parts = [_FORMAT, python, *_machine(), *requirements, "constraints", *constraints]
+    parts += ["lock", *lock] if lock else []
+    parts += ["index", spec.index] if spec.index else []
+    return Recipe(
+        python=python,
+        asked=asked,
+        requirements=beside(requirements, lock),
+        constraints=constraints,
+        lock=lock,
+        index=spec.index,
+        digest=of_parts(parts),
+    )
 
 
 def _machine() -> tuple[str, ...]:

@@ -1,32 +1,48 @@
 """Environments built by uv, below HOME/environments, each under its digest, shared by whatever asks for the same."""
 
 import asyncio
+import contextlib
+import errno
 import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from bms.adapters.environments import building, slim
+from bms.adapters.environments.following import Following, read_piece
 from bms.adapters.environments.installer import settings
-from bms.adapters.environments.recipe import platform_digest, recipe
-from bms.control.platform.environments import Environment, EnvironmentSpec
+from bms.adapters.environments.locks import free, locked, shared, try_lock
+from bms.adapters.environments.recipe import Recipe, platform_digest, recipe
+from bms.adapters.environments.sources import PackageSources, with_sources
+from bms.control.platform.environments import Environment, EnvironmentSpec, EnvironmentState, Needed
+from bms.core.digest import check_digest
+from bms.core.errors import FailedPrecondition, NotFound, ResourceExhausted
 
 BUILD_PATIENCE_S = 1800.0
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class UvEnvironments:
-    """The `Environments` of one home. `environ` is where uv's and pip's settings (indexes, proxies) are read from.
+    """The `Environments` of one home. `environ` is where uv's and pip's settings (indexes, proxies) are read from;
+    `sources`, what the operator told us, counts more.
 
-    HOME/environments holds, per environment: DIGEST/ (complete), DIGEST.log (what its last build said),
-    locks/DIGEST, and while it is built DIGEST.building-PID/. Requirements are installed from wheels only.
+    HOME/environments holds, per environment: DIGEST/ (complete; lock.txt is what it was installed from), DIGEST.log
+    (what its last build said), DIGEST.failed (why that failed), locks/DIGEST, and while it is built
+    DIGEST.building-PID/. Packages are installed from wheels only.
     """
 
-    def __init__(self, home: Path, environ: Mapping[str, str], patience_s: float = BUILD_PATIENCE_S) -> None:
+    def __init__(
+        self,
+        home: Path,
+        environ: Mapping[str, str],
+        patience_s: float = BUILD_PATIENCE_S,
+        sources: PackageSources | None = None,
+    ) -> None:
         self._folder = home.resolve() / "environments"
         self._slim_folder = home.resolve() / "slim"
         self._settings = settings(environ)
+        self._sources = sources or PackageSources()
         self._patience_s = patience_s
         self._slim_path: str | None = None
 
@@ -35,33 +51,64 @@ class UvEnvironments:
         if wanted is None:
             return Environment(digest=platform_digest(), python=sys.executable)
         target = self._target(wanted.digest)
-        if found := building.read(target):
+        if found := await self._present(target):
             return found
-        async with self._locked(target) as lock:
+        following = Following(self._log(target), log)
+        async with locked(self._lock(target), following) as lock:
+            if following.waited:
+                following()
             if found := building.read(target):
                 return found
-            with target.with_name(f"{target.name}.log").open("w", buffering=1) as kept:
+            if following.waited and (failure := read_piece(self._failed(target), 0, 1 << 16)):
+                raise FailedPrecondition(failure.decode(errors="replace"))
+            try:
+                return await self._build(wanted, target, log, lock)
+            except OSError as error:
+                if error.errno not in _FULL:
+                    raise
+                raise ResourceExhausted(
+                    "the environment can't be built: the disk of the platform's home is full; make room, or remove "
+                    "environments that nobody needs with `bms environment prune`"
+                ) from error
 
-                def tell(line: str) -> None:
-                    kept.write(line + "\n")
-                    if log:
-                        log(line)
-
-                return await building.build(wanted, target, self._settings, tell, lock, patience_s=self._patience_s)
+    def digest(self, spec: EnvironmentSpec) -> str | None:
+        wanted = recipe(spec)
+        return None if wanted is None else wanted.digest
 
     async def built(self) -> list[Environment]:
         return await asyncio.to_thread(self._built)
 
-    async def prune(self, keep: frozenset[str]) -> list[Environment]:
-        """Also removes what interrupted builds left. One that is being built is left alone."""
+    async def state(self, digest: str) -> EnvironmentState:
+        target = self._target(digest)
+        if building.read(target):
+            return "built"
+        if not free(self._lock(target)):
+            return "building"
+        return "failed" if self._failed(target).exists() else "absent"
+
+    async def lock(self, digest: str) -> str:
+        try:
+            return await asyncio.to_thread((self._target(digest) / "lock.txt").read_text)
+        except FileNotFoundError:
+            raise NotFound(f"environment {digest} is not built, or was before lock files were kept") from None
+
+    async def log(self, digest: str, offset: int, limit: int) -> bytes:
+        return await asyncio.to_thread(read_piece, self._log(self._target(digest)), offset, limit)
+
+    async def prune(self, needed: Needed) -> list[Environment]:
+        """Also removes what interrupted and failed builds left. One that is being built is left alone."""
         removed = []
+        keep = await needed()
         for environment in await self.built():
-            if environment.digest not in keep:
-                target = self._target(environment.digest)
-                async with self._locked(target):
+            target = self._target(environment.digest)
+            if environment.digest in keep:
+                continue
+            async with locked(self._lock(target)):
+                if environment.digest not in await needed() and building.read(target):
                     await asyncio.to_thread(_remove, target)
-                removed.append(environment)
-        await asyncio.to_thread(self._remove_unfinished)
+                    self._log(target).unlink(missing_ok=True)
+                    removed.append(environment)
+        await asyncio.to_thread(self._remove_left, keep)
         return removed
 
     def slim_path(self) -> str:
@@ -70,25 +117,60 @@ class UvEnvironments:
             self._slim_path = str(slim.place(Path(__file__).parents[2], self._slim_folder))
         return self._slim_path
 
-    def _target(self, digest: str) -> Path:
-        return self._folder / digest.removeprefix("sha256:")
+    async def _present(self, target: Path) -> Environment | None:
+        """Under the lock, so that what is found is not being removed: see `prune`."""
+        if not target.exists():
+            return None
+        async with shared(self._lock(target)):
+            return building.read(target)
 
-    def _locked(self, target: Path) -> AbstractAsyncContextManager[int]:
-        locks = self._folder / "locks"
-        locks.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return building.locked(locks / target.name)
+    async def _build(self, wanted: Recipe, target: Path, log: Callable[[str], None] | None, lock: int) -> Environment:
+        environment = with_sources(self._settings, self._sources, wanted.index)
+        self._failed(target).unlink(missing_ok=True)
+        with self._log(target).open("w", buffering=1) as kept:
+
+            def tell(line: str) -> None:
+                kept.write(line + "\n")
+                if log:
+                    log(line)
+
+            try:
+                return await building.build(wanted, target, environment, tell, lock, patience_s=self._patience_s)
+            except FailedPrecondition as error:
+                with contextlib.suppress(OSError):  # a full disk: then those who wait try for themselves
+                    self._failed(target).write_text(error.message)
+                raise
+
+    def _target(self, digest: str) -> Path:
+        return self._folder / check_digest(digest).removeprefix("sha256:")
+
+    def _lock(self, target: Path) -> Path:
+        return self._folder / "locks" / target.name
+
+    def _log(self, target: Path) -> Path:
+        return target.with_name(f"{target.name}.log")
+
+    def _failed(self, target: Path) -> Path:
+        return target.with_name(f"{target.name}.failed")
 
     def _built(self) -> list[Environment]:
         targets = sorted(path.parent for path in self._folder.glob("*/environment.json") if "." not in path.parent.name)
         return [found for target in targets if (found := building.read(target))]
 
-    def _remove_unfinished(self) -> None:
-        for unfinished in list(self._folder.glob("*.building-*")) + list(self._folder.glob("*.removing-*")):
-            target = unfinished.with_name(unfinished.name.partition(".")[0])
-            lock = os.open(self._folder / "locks" / target.name, os.O_RDWR | os.O_CREAT, 0o600)
+    def _remove_left(self, keep: frozenset[str]) -> None:
+        """What interrupted builds and removals left, and the words of failed builds that nobody needs."""
+        for left in [path for path in self._folder.iterdir() if "." in path.name] if self._folder.is_dir() else []:
+            target = left.with_name(left.name.partition(".")[0])
+            if left.suffix in (".log", ".failed") and (f"sha256:{target.name}" in keep or target.exists()):
+                continue
+            lock = try_lock(self._lock(target))
+            if lock is None:
+                continue
             try:
-                if building.try_lock(lock):
-                    shutil.rmtree(unfinished)
+                if left.is_dir():
+                    shutil.rmtree(left)
+                elif not target.exists():
+                    left.unlink(missing_ok=True)
             finally:
                 os.close(lock)
 
@@ -98,4 +180,3 @@ def _remove(target: Path) -> None:
     removing = target.with_name(f"{target.name}.removing-{os.getpid()}")
     target.rename(removing)
     shutil.rmtree(removing)
-    target.with_name(f"{target.name}.log").unlink(missing_ok=True)

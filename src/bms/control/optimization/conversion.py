@@ -7,7 +7,6 @@ from bms.control.jobs.nouns import Job, JobSpec, TreeInput
 from bms.control.jobs.service import JobService
 from bms.control.models.nouns import Lineage, Version
 from bms.control.models.service import ModelService
-from bms.control.platform.environments import EnvironmentSpec
 from bms.control.training.nouns import Register
 from bms.core.errors import AlreadyExists, FailedPrecondition, InvalidArgument
 from bms.core.events import Event
@@ -74,9 +73,8 @@ class ConversionService:
                 "target": target,
                 "tolerance": tolerance,
             },
-            environment=EnvironmentSpec(
-                requirements=(*version.environment.requirements, *converter.requirements),
-                python=version.environment.python,
+            environment=msgspec.structs.replace(
+                version.environment, requirements=(*version.environment.requirements, *converter.requirements)
             ),
             resources=Resources(cpu=1, memory=4 * 2**30),
             timeout_s=900,

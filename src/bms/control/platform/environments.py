@@ -1,26 +1,45 @@
-"""Isolated Python environments, built from requirements, once each."""
+"""Isolated Python environments, built from requirements or a lock, once each."""
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Awaitable, Callable
+from typing import Literal, Protocol
 
 import msgspec
 
+EnvironmentState = Literal["absent", "building", "built", "failed"]
+Needed = Callable[[], Awaitable[frozenset[str]]]
+"""() -> the digests that somebody needs, now."""
+
 
 class EnvironmentSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What must be installed. Without requirements: the platform's own interpreter and packages (ONNX Runtime,
-    NumPy). `python` is a version such as "3.11"; None: the platform's."""
+    """What must be installed. Without requirements and lock: the platform's own interpreter and packages (ONNX
+    Runtime, NumPy). `python` is a version such as "3.11"; None: the platform's.
+
+    `lock` holds the lines of a lock file, `name==version --hash=sha256:…`: nothing it names is resolved anew, and
+    what is installed must have one of its hashes. `index` names one of the operator's indexes; "" is the default.
+    """
 
     requirements: tuple[str, ...] = ()
     python: str | None = None
+    lock: tuple[str, ...] = ()
+    index: str = ""
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
-    """A built one. `digest` is of the normalised spec and the machine's platform; `python` is an interpreter's path."""
+    """A built one. `digest` is of the normalised spec and the machine's platform; `python` is an interpreter's path.
+
+    `lock` is the digest of what the spec was resolved to, exact versions with hashes; `packages` counts them.
+    `size` in bytes, `built_s` in seconds. The platform's own has neither size nor lock.
+    """
 
     digest: str
     python: str
     size: int = 0
     built_s: float = 0.0
+    version: str = ""  # of Python, "3.11"
+    requirements: tuple[str, ...] = ()
+    index: str = ""
+    lock: str = ""
+    packages: int = 0
 
 
 class Environments(Protocol):
@@ -28,17 +47,36 @@ class Environments(Protocol):
     interrupted build leaves nothing that looks built; a built environment is never changed."""
 
     async def ensure(self, spec: EnvironmentSpec, log: Callable[[str], None] | None = None) -> Environment:
-        """Builds it unless it exists. `log` receives the resolver's and installer's lines as they come.
+        """Builds it unless it exists. `log` receives the resolver's and installer's lines as they come, also of a
+        build that somebody else began.
 
-        Raises InvalidArgument for requirements that can't be parsed (or name paths, URLs or options) and
-        FailedPrecondition, with the installer's own words, when the build fails.
+        Raises InvalidArgument for requirements that can't be parsed (or name paths, URLs or options), a lock that
+        contradicts them and an index nobody configured; FailedPrecondition, with the installer's own words, when
+        the build fails; ResourceExhausted when the disk is full.
         """
+        ...
+
+    def digest(self, spec: EnvironmentSpec) -> str | None:
+        """What `ensure` will call it; None for the platform's own. Raises InvalidArgument."""
         ...
 
     async def built(self) -> list[Environment]: ...
 
-    async def prune(self, keep: frozenset[str]) -> list[Environment]:
-        """Removes environments whose digest is not in `keep`; returns them."""
+    async def state(self, digest: str) -> EnvironmentState:
+        """How far it is; "failed" until somebody asks for it again."""
+        ...
+
+    async def lock(self, digest: str) -> str:
+        """The lock file it was installed from. Raises NotFound unless it is built."""
+        ...
+
+    async def log(self, digest: str, offset: int, limit: int) -> bytes:
+        """What its last build said, from byte `offset` on, at most `limit` bytes; it grows while it is built."""
+        ...
+
+    async def prune(self, needed: Needed) -> list[Environment]:
+        """Removes environments that nobody needs; returns them. `needed` is asked for each while nobody can get it:
+        who makes known that it is needed before asking for it by `ensure` gets one that stays."""
         ...
 
     def slim_path(self) -> str:

@@ -1,0 +1,40 @@
+"""What a build says, while it says it: for its own asker, for others who wait for it, and for later readers."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+PIECE = 1 << 20  # bytes
+
+
+class Following:
+    """Tells the lines of a build that somebody else began, each time it is called. `waited`: it was called."""
+
+    def __init__(self, log: Path, tell: Callable[[str], None] | None) -> None:
+        self._log = log
+        self._tell = tell
+        self._offset = 0
+        self._rest = b""
+        self.waited = False
+
+    def __call__(self) -> None:
+        if self._tell is None:
+            self.waited = True
+            return
+        if not self.waited:
+            self._tell("this environment is being built for somebody else; what is said:")
+        self.waited = True
+        piece = read_piece(self._log, self._offset, PIECE)
+        self._offset += len(piece)
+        *lines, self._rest = (self._rest + piece).split(b"\n")
+        for line in lines:
+            self._tell(line.decode(errors="replace"))
+
+
+def read_piece(path: Path, offset: int, limit: int) -> bytes:
+    """At most `limit` bytes from `offset` on; empty where there are none."""
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            return file.read(limit)
+    except FileNotFoundError:
+        return b""
