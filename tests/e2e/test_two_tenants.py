@@ -273,6 +273,7 @@ ACTS: dict[str, Act] = {
     "models:write": lambda client: client.models.change(HIDDEN, description="changed"),
     "deployments:read": lambda client: client.deployments.get(HIDDEN),
     "jobs:read": lambda client: list(client.jobs.list()),
+    "environments:read": lambda client: list(client.environments.list()),
     "usage:read": lambda client: client.usage.summary(),
     "keys:read": lambda client: list(client.keys.list()),
     "keys:write": lambda client: client.keys.create("more"),
@@ -309,7 +310,7 @@ def test_a_role_allows_what_it_says(platform: WholePlatform, acme: Tenant) -> No
         made = ours.keys.create("eves", user=eve.id)
     with Client(platform.url, made.text, retries=RetryPolicy(attempts=1)) as viewer:
         assert {name for name, act in ACTS.items() if may(viewer, act)} == {
-            "models:read", "deployments:read", "jobs:read", "usage:read",
+            "models:read", "deployments:read", "jobs:read", "environments:read", "usage:read",
         }  # fmt: skip
         with pytest.raises(PermissionDenied):
             viewer.models.upload("eves", DIGITS, NewVersion())

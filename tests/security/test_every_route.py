@@ -81,6 +81,11 @@ FOREIGN = {
     "get_jobs_job_events": 404,
     "get_jobs_job_output": 404,
     "get_jobs_job_output_path_path": 404,
+    "get_environments": 200,
+    "get_environments_environment": 404,
+    "get_environments_environment_lock": 404,
+    "get_environments_environment_log": 404,
+    "post_environments_prune": 403,
     "get_recipes": 200,
     "post_models_model_versions_number_convert": 404,
     "post_models_model_versions_number_evaluate": 404,
@@ -104,7 +109,11 @@ FOREIGN = {
     "get_system_metrics": 403,
 }
 OWN_MARK = {"put_blobs_digest", "post_datasets_dataset_versions"}  # answers repeat what the asker itself sent
-NOT_THERE_YET = {"get_datasets_dataset_versions_number_files_path_path", "get_jobs_job_output_path_path"}
+NOT_THERE_YET = {
+    "get_datasets_dataset_versions_number_files_path_path",
+    "get_jobs_job_output_path_path",
+    "get_environments_environment_lock",
+}
 
 
 @pytest.fixture

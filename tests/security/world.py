@@ -17,6 +17,7 @@ from bms.adapters.sql.tenants import SqlTenants
 from bms.app import parts as composition
 from bms.app.home import Home
 from bms.app.parts import Parts, make_parts
+from bms.control.platform.environments import EnvironmentSpec
 from bms.control.platform.trees import FileEntry, put_tree, tree_of
 from bms.control.tenants.service import TenantService
 from bms.core.clock import ManualClock, SystemClock
@@ -133,7 +134,10 @@ async def _furnish(world: World) -> None:
         await registry.add_version(2, model="quarry-model")
         await registry.point("quarry-alias", 2, model="quarry-model")
         await made("POST", "/datasets/quarry-data/versions", {"source": {"sample": "digits"}})
-        job = await made("POST", "/jobs", {"code": world.tree, "entry": "quarry.py", "name": "quarry-job"})
+        needs = {"requirements": ["quarry-package"]}
+        train = {"code": world.tree, "entry": "quarry.py", "name": "quarry-job", "environment": needs}
+        job = await made("POST", "/jobs", train)
+        environment = world.parts.ground.environments.digest(EnvironmentSpec(requirements=("quarry-package",)))
         await made("POST", "/deployments", {"name": "quarry-dep", "model": "quarry-model", "version": 2})
         world.ids["owner"] = (await client.get("/whoami")).json()["user"]
     world.ids["user"], world.ids["key"] = str(user["id"]), str(key["key"]["id"])  # type: ignore[index]
@@ -146,6 +150,7 @@ async def _furnish(world: World) -> None:
         "digest": digest(MODEL),
         "dataset": "quarry-data",
         "job": str(job["id"]),
+        "environment": str(environment),
         "path": "quarry.onnx",
         "deployment": "quarry-dep",
     }

@@ -8,6 +8,7 @@ from bms.adapters.recipes import PackagedRecipes
 from bms.adapters.runtimes.available import RUNTIMES
 from bms.adapters.sql.datasets import SqlDatasets
 from bms.adapters.sql.deployments import SqlDeployments
+from bms.adapters.sql.environments import SqlEnvironmentUses
 from bms.adapters.sql.events import SqlAudit
 from bms.adapters.sql.jobs import SqlJobs
 from bms.adapters.sql.models import SqlModels
@@ -22,6 +23,7 @@ from bms.control.datasets.service import DatasetService
 from bms.control.deployments.catalog import ModelCatalog
 from bms.control.deployments.in_use import InUse
 from bms.control.deployments.service import DeploymentService
+from bms.control.environments.service import EnvironmentService
 from bms.control.evaluation.gates import Gates
 from bms.control.evaluation.verification import Verification
 from bms.control.jobs.history import History
@@ -37,6 +39,7 @@ from bms.control.platform.objects import ObjectStore
 from bms.control.platform.reactions import Handler, Reactions
 from bms.control.platform.trees import digests_of
 from bms.control.tenants.authentication import Authenticator
+from bms.control.tenants.nouns import DEFAULT_TENANT
 from bms.control.tenants.service import TenantService
 from bms.control.training.imports import Imports
 from bms.control.training.registration import Registration
@@ -71,6 +74,7 @@ class Features:
     downloads: Downloads
     datasets: DatasetService
     jobs: JobService
+    environments: EnvironmentService
     training: TrainingService
     conversion: ConversionService
     gates: Gates
@@ -120,6 +124,9 @@ def make_features(ground: Ground) -> Features:
         downloads=Downloads(stores.models, objects),
         datasets=datasets,
         jobs=jobs,
+        environments=EnvironmentService(
+            ground.environments, SqlStore(database, SqlEnvironmentUses), operator=DEFAULT_TENANT
+        ),
         training=TrainingService(jobs, datasets, objects, PackagedRecipes(), TARGETS),
         conversion=conversion,
         gates=gates,

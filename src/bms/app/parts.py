@@ -38,6 +38,7 @@ from bms.web.api import (
     blobs,
     datasets,
     deployments,
+    environments,
     jobs,
     models,
     repository,
@@ -95,7 +96,8 @@ async def make_parts(
         ground.pepper,
     )
     await publisher.start()
-    reconciler = _reconciler(ground, features, publisher)
+    launcher = Launcher(ground.cluster, ground.environments, ground.trees, features.catalog)
+    reconciler = _reconciler(ground, features, publisher, launcher)
     reconciling = ReconcilerLoop(reconciler, ground.cluster, ground.events)
     bus = BusServer(
         bus_socket, publisher.connect, features.usage.ingest, reconciling.suspect, ground.clock, token=bus_token
@@ -128,6 +130,7 @@ async def make_parts(
         ground.clock,
         lambda: reconciler.health.said,
         lambda: publisher.told(LOOK_S),
+        lambda: launcher.preparing,
     )
     dispatcher = Dispatcher(features.authenticator, SqlReplies(database, ground.clock), observe=metrics.observe_request)
     parts.api = application(
@@ -136,12 +139,12 @@ async def make_parts(
     return parts
 
 
-def _reconciler(ground: Ground, features: Features, publisher: Publisher) -> Reconciler:
+def _reconciler(ground: Ground, features: Features, publisher: Publisher, launcher: Launcher) -> Reconciler:
     return Reconciler(
         features.stores.deployments,
         features.catalog,
         ground.cluster,
-        Launcher(ground.cluster, ground.environments, ground.trees, features.catalog),
+        launcher,
         Health(LinkProbe(), ground.clock),
         ground.leases,
         ground.events,
@@ -176,6 +179,7 @@ def _endpoints(
         *blobs.endpoints(objects),
         *datasets.endpoints(f.datasets, objects),
         *jobs.endpoints(f.jobs, objects),
+        *environments.endpoints(f.environments),
         *training.endpoints(f.training, f.conversion, f.gates),
         *deployments.endpoints(f.deployments, views),
         *repository.endpoints(ModelRepository(f.deployments, views, ground.clock)),

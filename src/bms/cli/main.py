@@ -30,6 +30,7 @@ COMMANDS: dict[str, Entry] = {
     "predict": Entry("predict", "Ask a served model."),
     "dataset": Entry("dataset", "Data sets and their versions."),
     "job": Entry("job", "Training and other programs that run to their end."),
+    "environment": Entry("environment", "What models and jobs run in: Python and packages."),
     "tenant": Entry("tenant", "Isolated customers of the platform."),
     "user": Entry("user", "People and programs of a tenant."),
     "key": Entry("key", "What programs show to act as a user."),

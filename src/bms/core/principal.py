@@ -13,13 +13,16 @@ Role = Literal["owner", "admin", "developer", "viewer"]
 Permission = str
 
 READ: frozenset[Permission] = frozenset(
-    f"{noun}:read" for noun in ("tenants", "datasets", "models", "jobs", "deployments", "usage", "system")
+    f"{noun}:read"
+    for noun in ("tenants", "datasets", "models", "jobs", "environments", "deployments", "usage", "system")
 )
 DEVELOP: frozenset[Permission] = frozenset(
     {"datasets:write", "models:write", "jobs:write", "deployments:write", "inference:invoke", "blobs:write"}
 )
 BRING: frozenset[Permission] = frozenset({"datasets:write", "models:write", "jobs:write"})  # each implies blobs:write
-ADMINISTER: frozenset[Permission] = frozenset({"users:read", "users:write", "keys:read", "keys:write", "audit:read"})
+ADMINISTER: frozenset[Permission] = frozenset(
+    {"users:read", "users:write", "keys:read", "keys:write", "audit:read", "environments:write"}
+)
 OWN: frozenset[Permission] = frozenset({"tenants:write"})
 
 ROLES: dict[Role, frozenset[Permission]] = {

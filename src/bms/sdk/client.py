@@ -18,6 +18,7 @@ from bms.sdk.blobs import Blobs
 from bms.sdk.datasets import Datasets
 from bms.sdk.deployments import Deployments
 from bms.sdk.drivers import AsyncDriver, SyncDriver
+from bms.sdk.environments import Environments
 from bms.sdk.inference import Inference
 from bms.sdk.jobs import Jobs
 from bms.sdk.latency import Latencies, LatencySummary
@@ -45,6 +46,7 @@ class Connected(Inference[D]):
         self.blobs: Blobs[D] = Blobs(driver, retrying)
         self.datasets: Datasets[D] = Datasets(driver, retrying)
         self.jobs: Jobs[D] = Jobs(driver, retrying)
+        self.environments: Environments[D] = Environments(driver, retrying)
         self.models: Models[D] = Models(driver, retrying)
         self.deployments: Deployments[D] = Deployments(driver, retrying)
         self.usage: Usage[D] = Usage(driver, retrying)

@@ -1,6 +1,7 @@
 """Starting a replica's process: the slow part, done outside transactions and safe to repeat."""
 
 import math
+from collections.abc import Mapping
 
 import msgspec
 
@@ -10,7 +11,7 @@ from bms.control.deployments.ports import Catalog
 from bms.control.deployments.signatures import loaded
 from bms.control.models.nouns import Version
 from bms.control.platform.clusters import Cluster
-from bms.control.platform.environments import Environments
+from bms.control.platform.environments import Environment, Environments
 from bms.control.platform.tree_cache import TreeCache
 from bms.core.errors import FailedPrecondition
 from bms.core.programs import ModelServerConfig, ServableConfig
@@ -18,6 +19,7 @@ from bms.core.workload import WorkloadSpec
 
 PROGRAM = "bms.app.model_server"
 SCHEME = "unix:"
+LONGEST_LINE = 200  # characters of a build's last line that a status shows
 
 
 def workload_spec(
@@ -64,6 +66,12 @@ class Launcher:
         self._environments = environments
         self._trees = trees
         self._catalog = catalog
+        self._preparing: dict[str, str] = {}
+
+    @property
+    def preparing(self) -> Mapping[str, str]:
+        """By replica, the last line of a build of its environment that goes on now."""
+        return self._preparing
 
     def address(self, replica: str) -> str:
         """Where the replica of this id will listen."""
@@ -77,9 +85,19 @@ class Launcher:
         version = await self._catalog.version(replica.tenant, spec.model, replica.version)
         if version.state != "ready":
             raise FailedPrecondition(f"version {version.number} is {version.state}: only ready versions are started")
-        environment = await self._environments.ensure(version.environment)
+        environment = await self._environment(replica, version)
         directory = await self._trees.path(replica.tenant, version.artifact)
         return workload_spec(replica, spec, version, python=environment.python, directory=directory, epoch=epoch)
+
+    async def _environment(self, replica: Replica, version: Version) -> Environment:
+        def tell(line: str) -> None:
+            if line.strip():
+                self._preparing[replica.id] = line.strip()[:LONGEST_LINE]
+
+        try:
+            return await self._environments.ensure(version.environment, tell)
+        finally:
+            self._preparing.pop(replica.id, None)
 
     async def start(self, spec: WorkloadSpec) -> None:
         """Raises what clusters raise."""

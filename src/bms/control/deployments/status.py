@@ -11,6 +11,7 @@ from bms.control.deployments.observation import Desired
 from bms.control.deployments.retries import retry_at
 from bms.core.programs import ServableStatus
 
+BUILDING = "building its environment: "
 DeploymentState = Literal["starting", "serving", "rolling", "degraded", "failing", "stopped", "deleted"]
 
 
@@ -61,8 +62,11 @@ def view(
     replicas: Sequence[Replica],
     said: Mapping[str, ServableStatus],
     now: datetime,
+    building: Mapping[str, str] | None = None,
 ) -> DeploymentStatus:
-    """The state in one word and one sentence, with the evidence. `said` is by replica."""
+    """The state in one word and one sentence, with the evidence. `said` is by replica, and so is `building`: the last
+    line of the build of its environment."""
+    replicas = [_with_build(replica, building or {}) for replica in replicas]
     live = [replica for replica in replicas if replica.state in ("starting", "ready", "draining")]
     failed = [replica for replica in replicas if replica.state == "failed"][-3:]
     shown = [_replica(replica, said.get(replica.id)) for replica in [*live, *failed]]
@@ -130,13 +134,27 @@ def _progress(version: int, desired: Desired, replicas: Sequence[Replica], now: 
     ready = _ready(replicas, version)
     starting = any(replica.version == version and replica.state == "starting" for replica in replicas)
     last = _last_failure(desired, version, replicas)
+    building = _build(version, replicas)
     if problem := desired.problems.get(version):
         return f"version {version} can't be started: {problem}"
     if last is None or (starting and last.restarts == 0):
-        return f"version {version} is starting ({ready} of {desired.replicas} replicas ready)"
+        return f"version {version} is {building or 'starting'} ({ready} of {desired.replicas} replicas ready)"
     wait = (retry_at(last) - now).total_seconds()
-    again = "trying again now" if starting or wait <= 0 else f"next try in {wait:.0f} s"
+    again = building or ("trying again now" if starting or wait <= 0 else f"next try in {wait:.0f} s")
     return f"version {version} failed: {last.reason}; {again}"
+
+
+def _with_build(replica: Replica, building: Mapping[str, str]) -> Replica:
+    """A starting one says what it waits for."""
+    if replica.state != "starting" or replica.id not in building:
+        return replica
+    return msgspec.structs.replace(replica, reason=BUILDING + building[replica.id])
+
+
+def _build(version: int, replicas: Sequence[Replica]) -> str:
+    """What is said of the environment that is being built for this version; empty when none is."""
+    starting = [one for one in replicas if one.version == version and one.state == "starting"]
+    return next((one.reason for one in starting if one.reason.startswith(BUILDING)), "")
 
 
 def _last_failure(desired: Desired, version: int, replicas: Sequence[Replica]) -> Replica | None:

@@ -16,6 +16,10 @@ Said = Callable[[], Mapping[str, ServableStatus]]
 """What model servers last said of themselves, by replica."""
 
 
+Preparing = Callable[[], Mapping[str, str]]
+"""By replica, what is being done for it before its process can start, in the words of whoever does it."""
+
+
 Told = Callable[[], Awaitable[bool]]
 """Whether every gateway routes by all that is committed: who reads "serving" may call at once."""
 
@@ -27,13 +31,20 @@ async def nobody_to_tell() -> bool:
 
 class DeploymentViews:
     def __init__(
-        self, store: Store[DeploymentsTx], catalog: Catalog, clock: Clock, said: Said, told: Told = nobody_to_tell
+        self,
+        store: Store[DeploymentsTx],
+        catalog: Catalog,
+        clock: Clock,
+        said: Said,
+        told: Told = nobody_to_tell,
+        preparing: Preparing = dict,
     ) -> None:
         self._store = store
         self._catalog = catalog
         self._clock = clock
         self._said = said
         self._told = told
+        self._preparing = preparing
 
     async def told(self) -> bool:
         """Whether every gateway routes by all that is committed; waits a moment for them."""
@@ -51,7 +62,8 @@ class DeploymentViews:
         assert revision is not None, "made with the deployment"
         assert route is not None, "made with the deployment"
         desired = await resolve(deployment, revision, self._catalog)
-        seen = view(deployment, desired, route, replicas, self._said(), self._clock.now())
+        building = self._preparing()
+        seen = view(deployment, desired, route, replicas, self._said(), self._clock.now(), building)
         if seen.state == "serving" and not await self._told():
             return msgspec.structs.replace(seen, state="rolling", message=f"{seen.message}; gateways are being told")
         return seen

@@ -7,7 +7,7 @@ from bms.control.deployments.status import DeploymentStatus, view
 from tests.unit.control.deployments.planning_world import World, said
 
 
-def status(world: World) -> DeploymentStatus:
+def status(world: World, building: str = "") -> DeploymentStatus:
     deployment = Deployment(
         id="d",
         tenant="t",
@@ -18,7 +18,8 @@ def status(world: World) -> DeploymentStatus:
     )
     words = {id: said(id, "AVAILABLE") for id in world.available}
     replicas = list(world.replicas.values())
-    return view(deployment, world.resolved(), world.route, replicas, words, world.clock.now())
+    lines = {replica.id: building for replica in replicas} if building else {}
+    return view(deployment, world.resolved(), world.route, replicas, words, world.clock.now(), lines)
 
 
 @pytest.fixture
@@ -34,6 +35,16 @@ def test_a_new_one_is_starting() -> None:
     seen = status(world)
     assert (seen.state, seen.message) == ("starting", "version 1 is starting (0 of 2 replicas ready)")
     assert seen.serving_since is None
+
+
+def test_one_whose_environment_is_built_says_what_is_done(world: World) -> None:
+    new = World()
+    new.step(), new.step()
+    seen = status(new, "Downloading torch (181.9MiB)")
+    words = "building its environment: Downloading torch (181.9MiB)"
+    assert (seen.state, seen.message) == ("starting", f"version 1 is {words} (0 of 1 replicas ready)")
+    assert seen.replicas[0].reason == words
+    assert status(world, "a line of before").message == "version 1 answers"
 
 
 def test_one_at_strength_is_serving(world: World) -> None:

@@ -1,0 +1,49 @@
+"""What is shown of an environment."""
+
+import msgspec
+
+from bms.control.platform.environments import EnvironmentSpec, EnvironmentState
+
+
+class Use(msgspec.Struct, frozen=True, kw_only=True):
+    """How many versions and jobs are to run in what is made of `spec`."""
+
+    spec: EnvironmentSpec
+    versions: int = 0
+    jobs: int = 0
+
+
+class EnvironmentView(msgspec.Struct, frozen=True, kw_only=True):
+    """One environment. `versions` and `jobs` count those of the tenant that asks (of all tenants, for the operator's).
+
+    `python` is a version; `lock` the digest of what it was resolved to, `packages` how many that are; `size` in bytes,
+    `built_s` in seconds. What only a build can tell is empty before one has ended.
+    """
+
+    digest: str
+    state: EnvironmentState
+    python: str = ""
+    requirements: tuple[str, ...] = ()
+    index: str = ""
+    locked: bool = False  # a lock file was given
+    lock: str = ""
+    packages: int = 0
+    size: int = 0
+    built_s: float = 0.0
+    versions: int = 0
+    jobs: int = 0
+
+
+class LogPiece(msgspec.Struct, frozen=True, kw_only=True):
+    """A piece of what a build says. `next` is where to read on; it grows as long as `state` is "building"."""
+
+    content: bytes
+    next: int
+    state: EnvironmentState
+
+
+class Pruned(msgspec.Struct, frozen=True, kw_only=True):
+    """What was removed, and how many bytes that freed."""
+
+    removed: tuple[EnvironmentView, ...]
+    freed: int

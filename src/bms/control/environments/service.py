@@ -1,0 +1,130 @@
+"""Use cases of environments: look, read what a build says, give the lock back, remove what nobody needs.
+
+Environments are shared by whoever asks for the same, but a tenant sees only those that its own versions and jobs use.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from bms.control.environments.nouns import EnvironmentView, LogPiece, Pruned, Use
+from bms.control.environments.ports import UsesTx
+from bms.control.platform.environments import Environment, Environments, EnvironmentSpec
+from bms.control.platform.transactions import Store
+from bms.core.digest import check_digest
+from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
+from bms.core.pages import Page, PageRequest, page_of
+from bms.core.principal import Principal
+
+PIECE = 1 << 20  # bytes of a log that are read at once
+
+
+class EnvironmentService:
+    """`operator` is the tenant that may see and prune all."""
+
+    def __init__(self, environments: Environments, store: Store[UsesTx], *, operator: str) -> None:
+        self._environments = environments
+        self._store = store
+        self._operator = operator
+
+    async def page(self, by: Principal, page: PageRequest) -> Page[EnvironmentView]:
+        """By digest."""
+        views = await self._views(by)
+        later = sorted(digest for digest in views if page.after is None or digest > page.after)
+        shown = [(digest, await self._with_state(views[digest])) for digest in later[: page.limit + 1]]
+        return page_of(shown, page.limit)
+
+    async def get(self, by: Principal, digest: str) -> EnvironmentView:
+        """Raises NotFound for one that neither is the tenant's nor exists: it does not learn which."""
+        view = (await self._views(by)).get(check_digest(digest))
+        if view is None:
+            raise NotFound(f"no version or job of this tenant uses an environment {digest}: see `bms environment list`")
+        return await self._with_state(view)
+
+    async def lock(self, by: Principal, digest: str) -> str:
+        """The lock file it was installed from. Raises NotFound, and FailedPrecondition before it is built."""
+        view = await self.get(by, digest)
+        if view.state != "built":
+            raise FailedPrecondition(f"environment {digest} is {view.state}: only a built one has a lock file")
+        return await self._environments.lock(digest)
+
+    async def log(self, by: Principal, digest: str, offset: int) -> LogPiece:
+        """Raises NotFound."""
+        view = await self.get(by, digest)  # before the log is read, so that an end is not missed
+        content = await self._environments.log(digest, offset, PIECE)
+        return LogPiece(content=content, next=offset + len(content), state=view.state)
+
+    async def prune(self, by: Principal) -> Pruned:
+        """Removes what no version that may be served and no job that has not ended needs. Raises PermissionDenied."""
+        if by.tenant != self._operator:
+            raise PermissionDenied("only the operator's tenant may remove environments: all tenants share them")
+        removed = await self._environments.prune(self.needed)
+        return Pruned(
+            removed=tuple(msgspec.structs.replace(_of_built(each), state="absent") for each in removed),
+            freed=sum(each.size for each in removed),
+        )
+
+    async def needed(self) -> frozenset[str]:
+        """The digests that may not be removed now."""
+        async with self._store.read() as tx:
+            specs = await tx.needed()
+        return frozenset(digest for spec in specs if (digest := self._digest(spec)))
+
+    async def _views(self, by: Principal) -> dict[str, EnvironmentView]:
+        """By digest; states are not looked up."""
+        everybody = by.tenant == self._operator
+        async with self._store.read() as tx:
+            uses = await tx.uses(None if everybody else by.tenant)
+        built = {each.digest: each for each in await self._environments.built()}
+        views = {digest: _of_built(each) for digest, each in built.items()} if everybody else {}
+        for digest, use in self._by_digest(uses):
+            view = views.get(digest)
+            if view is None:
+                view = _of_built(built[digest]) if digest in built else _of_spec(digest, use.spec)
+            views[digest] = msgspec.structs.replace(
+                view,
+                locked=bool(use.spec.lock),
+                versions=view.versions + use.versions,
+                jobs=view.jobs + use.jobs,
+            )
+        return views
+
+    async def _with_state(self, view: EnvironmentView) -> EnvironmentView:
+        return msgspec.structs.replace(view, state=await self._environments.state(view.digest))
+
+    def _by_digest(self, uses: Iterable[Use]) -> Iterable[tuple[str, Use]]:
+        for use in uses:
+            if digest := self._digest(use.spec):
+                yield digest, use
+
+    def _digest(self, spec: EnvironmentSpec) -> str | None:
+        """None for the platform's own, and for what can't be built in any case."""
+        try:
+            return self._environments.digest(spec)
+        except InvalidArgument:
+            return None
+
+
+def _of_built(environment: Environment) -> EnvironmentView:
+    return EnvironmentView(
+        digest=environment.digest,
+        state="built",
+        python=environment.version,
+        requirements=environment.requirements,
+        index=environment.index,
+        lock=environment.lock,
+        packages=environment.packages,
+        size=environment.size,
+        built_s=environment.built_s,
+    )
+
+
+def _of_spec(digest: str, spec: EnvironmentSpec) -> EnvironmentView:
+    return EnvironmentView(
+        digest=digest,
+        state="absent",
+        python=spec.python or "",
+        requirements=spec.requirements,
+        index=spec.index,
+        locked=bool(spec.lock),
+    )

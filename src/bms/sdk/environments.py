@@ -1,0 +1,75 @@
+"""Environments: where models and jobs run, what is installed there, and what a build says."""
+
+import msgspec
+
+from bms.sdk.binding import API, D, Resource, operation, path_part, stream
+from bms.sdk.flow import Flow, Item, Request, Stream, pause
+from bms.sdk.waiting import FIRST_S, GROWTH, LONGEST_S
+
+
+class Environment(msgspec.Struct, frozen=True, kw_only=True):
+    """One environment. `state` is absent, building, built or failed; `versions` and `jobs` count who uses it.
+
+    `python` is a version, `lock` the digest of what the requirements were resolved to; `size` in bytes.
+    """
+
+    digest: str
+    state: str
+    python: str = ""
+    requirements: tuple[str, ...] = ()
+    index: str = ""
+    locked: bool = False
+    lock: str = ""
+    packages: int = 0
+    size: int = 0
+    built_s: float = 0.0
+    versions: int = 0
+    jobs: int = 0
+
+
+class Pruned(msgspec.Struct, frozen=True, kw_only=True):
+    """What was removed, and how many bytes that freed."""
+
+    removed: tuple[Environment, ...]
+    freed: int
+
+
+class Environments(Resource[D]):
+    """/api/v1/environments"""
+
+    @stream
+    def list(self) -> Stream[Environment]:
+        """Those that the tenant's versions and jobs use; for the operator's tenant, all."""
+        return self._pages("/environments", Environment, {})
+
+    @operation
+    def get(self, digest: str) -> Flow[Environment]:
+        return self._get(f"/environments/{path_part(digest)}", Environment)
+
+    @operation
+    def lock(self, digest: str) -> Flow[str]:
+        """The lock file that a built environment was installed from: exact versions with their hashes."""
+        reply = yield from self._retrying(Request("GET", f"{API}/environments/{path_part(digest)}/lock"))
+        return reply.content.decode()
+
+    @stream
+    def log(self, digest: str, *, follow: bool = False) -> Stream[bytes]:
+        """What its last build said, in pieces; with `follow`, until it has ended."""
+        offset, wait = 0, FIRST_S
+        while True:
+            path = f"{API}/environments/{path_part(digest)}/log"
+            reply = yield from self._retrying(Request("GET", path, query={"offset": str(offset)}))
+            offset = int(reply.headers.get("x-next-offset", offset + len(reply.content)))
+            if reply.content:
+                wait = FIRST_S
+                yield Item(reply.content)
+            elif not follow or reply.headers.get("x-environment-state") != "building":
+                return
+            else:
+                yield from pause(wait)
+                wait = min(LONGEST_S, wait * GROWTH)
+
+    @operation
+    def prune(self) -> Flow[Pruned]:
+        """Removes all that no version that may be served and no unended job needs; for the operator's tenant alone."""
+        return self._post("/environments/prune", Pruned)
