@@ -252,11 +252,12 @@ class Deployed:
         self.service = DeploymentService(self.store, catalog, clock)
         self.publisher = Publisher(self.tenant_store, self.store, catalog, self.events, clock, PEPPER)
         self.health = Health(probe or cluster, clock)
+        self.launcher = Launcher(cluster, environments or PlainEnvironments(), trees or PlainTrees(), catalog)
         self.reconciler = Reconciler(
             self.store,
             catalog,
             cluster,
-            Launcher(cluster, environments or PlainEnvironments(), trees or PlainTrees(), catalog),
+            self.launcher,
             self.health,
             SqlLeases(database, clock),
             self.events,

@@ -8,6 +8,7 @@ import msgspec
 import typer
 
 from bms.cli.commands import Session, command, noun
+from bms.cli.environment_options import environment_given
 from bms.cli.making import parse_pairs
 from bms.core.errors import InvalidArgument
 from bms.sdk.jobs import Job
@@ -28,6 +29,9 @@ def train(
     model: Annotated[str | None, typer.Option(help="Register the result as a version of this model.")] = None,
     parameter: Annotated[list[str] | None, typer.Option("--parameter", "-p", help="NAME=JSON; repeatable.")] = None,
     requirement: Annotated[list[str] | None, typer.Option(help="A package the code needs; repeatable.")] = None,
+    lock: Annotated[Path | None, typer.Option(help="A lock file: exact versions with hashes.")] = None,
+    index: Annotated[str, typer.Option(help="One of the operator's package indexes, by name.")] = "",
+    python: Annotated[str | None, typer.Option(help="A Python version, like 3.11; else the platform's.")] = None,
     name: Annotated[str, typer.Option(help="What to call the job.")] = "",
     attempts: Annotated[int, typer.Option(help="How often it may be tried.")] = 1,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Show progress until it ends.")] = True,
@@ -40,7 +44,7 @@ def train(
         datasets=dict(_dataset(text) for text in dataset or ()),
         model=model,
         parameters={key: _value(text) for key, text in parse_pairs(parameter or ())},
-        requirements=None if requirement is None else tuple(requirement),
+        environment=environment_given(requirement, lock, index, python),
         name=name,
         max_attempts=attempts,
     )

@@ -84,6 +84,7 @@ class Jobs(Uploading[D]):
         name: str = "",
         parameters: Mapping[str, object] | None = None,
         requirements: tuple[str, ...] | None = None,
+        environment: EnvironmentSpec | None = None,
         convert: tuple[str, ...] | None = None,
         resources: Mapping[str, object] | None = None,
         timeout_s: float = 3600.0,
@@ -93,7 +94,7 @@ class Jobs(Uploading[D]):
         """Submits a training by `recipe`, or by `code` (a directory, or an uploaded tree's digest) and `entry`.
 
         `datasets` maps the names of the job's input directories to data sets ("digits", "digits@3"); `model`
-        registers the result as its next version.
+        registers the result as its next version; `environment` says more than `requirements`: a lock, a Python.
         """
         if isinstance(code, Path):
             code = yield from self._send_tree(code, on_progress)
@@ -105,7 +106,7 @@ class Jobs(Uploading[D]):
             "datasets": datasets,
             "model": model,
             "parameters": parameters,
-            "environment": None if requirements is None else {"requirements": requirements},
+            "environment": environment or (None if requirements is None else {"requirements": requirements}),
             "convert": convert,
             "resources": resources,
         }
