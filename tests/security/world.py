@@ -135,6 +135,7 @@ async def _furnish(world: World) -> None:
         await made("POST", "/datasets/quarry-data/versions", {"source": {"sample": "digits"}})
         job = await made("POST", "/jobs", {"code": world.tree, "entry": "quarry.py", "name": "quarry-job"})
         await made("POST", "/deployments", {"name": "quarry-dep", "model": "quarry-model", "version": 2})
+        await made("PUT", "/secrets/quarry-secret", {"value": "quarry-value"})
         world.ids["owner"] = (await client.get("/whoami")).json()["user"]
     world.ids["user"], world.ids["key"] = str(user["id"]), str(key["key"]["id"])  # type: ignore[index]
     world.places = {
@@ -148,4 +149,5 @@ async def _furnish(world: World) -> None:
         "job": str(job["id"]),
         "path": "quarry.onnx",
         "deployment": "quarry-dep",
+        "secret": "quarry-secret",
     }

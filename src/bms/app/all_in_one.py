@@ -1,6 +1,7 @@
 """The supervisor, `bms up`: holds the home's lock and the listening socket, keeps control and gateways alive.
 
     python -m bms.app.all_in_one --home DIR [--host H] [--port P] [--gateways N] [--tls-cert F --tls-key F]
+                                 [--allow-upstream NETWORK|HOST:PORT …]
     python -m bms.app.all_in_one --home DIR --adopt FD      (started by control when its supervisor was killed)
 
 It imports little and does little, so that it is small and has few reasons to die. Read next: home, listening,
@@ -22,7 +23,7 @@ from bms.app.exit_codes import ExitCode, exit_code_of
 from bms.app.home import Holder, Home, disk_refusal, write_private
 from bms.app.listening import is_loopback, listen
 from bms.app.log_files import open_log
-from bms.app.settings import UpSettings, database_url
+from bms.app.settings import UpSettings, allowed_upstreams, database_url
 from bms.app.supervisor import Ready, Supervisor, recorded_services
 from bms.app.tls import read_certificate
 from bms.core.errors import BmsError
@@ -119,6 +120,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--gateways", type=int, default=1)
     parser.add_argument("--tls-cert", default="", help="the certificate's chain, PEM")
     parser.add_argument("--tls-key", default="", help="its key, PEM")
+    parser.add_argument("--allow-upstream", action="append", default=[], help="what models may reach, not public")
     parser.add_argument("--ready-fd", type=int, help="a pipe that is told when the platform is ready")
     parser.add_argument("--adopt", type=int, metavar="FD", help="take over what runs, with this listening socket")
     return parser.parse_args(argv)
@@ -143,6 +145,7 @@ def main(argv: list[str]) -> int:
                 gateways=given.gateways,
                 tls_certificate=_absolute(given.tls_cert),
                 tls_key=_absolute(given.tls_key),
+                allow_upstreams=(*allowed_upstreams(), *given.allow_upstream),
                 database_url=database_url(),
             )
             up(settings, given.ready_fd)

@@ -40,6 +40,7 @@ class ControlConfig(msgspec.Struct, frozen=True, kw_only=True):
     supervisor_pid: int | None = None
     supervisor_command: tuple[str, ...] = ()  # starts a new supervisor that adopts what lives
     max_jobs: int = 2
+    allowed_upstreams: tuple[str, ...] = ()  # what models may reach beside public addresses
     log_level: str = "INFO"
 
 
@@ -59,6 +60,7 @@ async def run(config: ControlConfig) -> None:
             config.bus_socket,
             config.max_jobs,
             bus_token=config.bus_token,
+            allowed_upstreams=config.allowed_upstreams,
         )
         cleanup.push_async_callback(parts.close)
         async with asyncio.TaskGroup() as tasks:

@@ -14,7 +14,9 @@ from bms.adapters.jobs.tree_cache import LocalTreeCache
 from bms.adapters.objects.local import LocalObjectStore
 from bms.adapters.sql.engine import Database
 from bms.adapters.sql.events import SqlEventLog, SqlLeases
+from bms.adapters.vault.aes_gcm import AesGcmVault
 from bms.app.home import Home
+from bms.control.deployments.tokens import ReplicaTokens
 from bms.core.clock import Clock, SystemClock
 from bms.core.resources import size_text
 
@@ -35,6 +37,8 @@ class Ground:
     cluster: LocalCluster
     trees: LocalTreeCache
     pepper: bytes
+    tokens: ReplicaTokens
+    vault: AesGcmVault
     holder: str
 
     async def last_words(self, workload: str) -> str:
@@ -60,6 +64,8 @@ async def open_ground(database: Database, home: Path, run_dir: Path) -> Ground:
         cluster=cluster,
         trees=LocalTreeCache.open(home / "cache" / "trees", objects),
         pepper=Home(home).pepper(),
+        tokens=ReplicaTokens(Home(home).replicas_key()),
+        vault=AesGcmVault(Home(home).masters()),
         holder=f"{socket.gethostname()}:{home}",
     )
 

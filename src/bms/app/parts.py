@@ -31,6 +31,7 @@ from bms.control.jobs.nouns import Capacity
 from bms.control.jobs.scheduler import Scheduler
 from bms.control.monitoring.nouns import GatewayView
 from bms.control.monitoring.service import MonitoringService
+from bms.control.secrets.sealing import Sealing, UpstreamSealing
 from bms.control.tenants.nouns import DEFAULT_TENANT, NewTenant
 from bms.web.api import (
     audit,
@@ -40,6 +41,7 @@ from bms.web.api import (
     jobs,
     models,
     repository,
+    secrets,
     system,
     tenants,
     training,
@@ -72,7 +74,14 @@ class Parts:
 
 
 async def make_parts(
-    database: Database, home: Path, run_dir: Path, bus_socket: str, max_jobs: int, *, bus_token: str
+    database: Database,
+    home: Path,
+    run_dir: Path,
+    bus_socket: str,
+    max_jobs: int,
+    *,
+    bus_token: str,
+    allowed_upstreams: tuple[str, ...] = (),
 ) -> Parts:
     """Everything control runs; the first start also makes the default tenant and HOME/admin.key."""
     ground = await open_ground(database, home, run_dir)
@@ -85,9 +94,11 @@ async def make_parts(
         ground.events,
         ground.clock,
         ground.pepper,
+        ground.tokens,
     )
     await publisher.start()
-    reconciler = _reconciler(ground, features, publisher)
+    sealing = UpstreamSealing(ground.objects, features.secrets, allowed_upstreams)
+    reconciler = _reconciler(ground, features, publisher, sealing)
     reconciling = ReconcilerLoop(reconciler, ground.cluster, ground.events)
     bus = BusServer(
         bus_socket, publisher.connect, features.usage.ingest, reconciling.suspect, ground.clock, token=bus_token
@@ -97,7 +108,7 @@ async def make_parts(
         ground=ground,
         features=features,
         publisher=publisher,
-        scheduler=_scheduler(ground, features, max_jobs),
+        scheduler=_scheduler(ground, features, max_jobs, sealing),
         reconciling=reconciling,
         bus=bus,
         api=Starlette(),
@@ -128,13 +139,13 @@ async def make_parts(
     return parts
 
 
-def _reconciler(ground: Ground, features: Features, publisher: Publisher) -> Reconciler:
+def _reconciler(ground: Ground, features: Features, publisher: Publisher, sealing: Sealing) -> Reconciler:
     return Reconciler(
         features.stores.deployments,
         features.catalog,
         ground.cluster,
-        Launcher(ground.cluster, ground.environments, ground.trees, features.catalog),
-        Health(LinkProbe(), ground.clock),
+        Launcher(ground.cluster, ground.environments, ground.trees, features.catalog, ground.tokens, sealing),
+        Health(LinkProbe(ground.tokens.of), ground.clock),
         ground.leases,
         ground.events,
         ground.clock,
@@ -144,10 +155,17 @@ def _reconciler(ground: Ground, features: Features, publisher: Publisher) -> Rec
     )
 
 
-def _scheduler(ground: Ground, features: Features, max_jobs: int) -> Scheduler:
+def _scheduler(ground: Ground, features: Features, max_jobs: int, sealing: Sealing) -> Scheduler:
     store = features.stores.jobs
     attempts = Attempts(
-        store, ground.cluster, ground.environments, ground.trees, features.files, features.history, ground.clock
+        store,
+        ground.cluster,
+        ground.environments,
+        ground.trees,
+        features.files,
+        features.history,
+        ground.clock,
+        sealing,
     )
     cores, memory = machine()
     capacity = Capacity(jobs=max_jobs, cpu=max(cores, float(max_jobs)), memory=memory)
@@ -165,6 +183,7 @@ def _endpoints(
     return [
         *tenants.endpoints(f.tenants, told),
         *models.endpoints(f.models, f.uploads, f.releases, f.aliases, f.downloads, objects),
+        *secrets.endpoints(f.secrets),
         *blobs.endpoints(objects),
         *datasets.endpoints(f.datasets, objects),
         *jobs.endpoints(f.jobs, objects),

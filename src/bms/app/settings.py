@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from bms.core.errors import InvalidArgument
+from bms.core.upstreams import parse_allowed
 
 HOME_VARIABLE = "BMS_HOME_SERVICE"  # marks the platform's own processes; workloads carry a mark of their own
 MAX_GATEWAYS = 64
@@ -39,6 +40,7 @@ class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
     drain_s: float = 30.0
     tls_certificate: str = ""  # paths of PEM files; empty: no TLS
     tls_key: str = ""
+    allow_upstreams: tuple[str, ...] = ()  # what models may reach beside public addresses
     control: tuple[str, ...] = ("-m", "bms.app.control")
     gateway: tuple[str, ...] = ("-m", "bms.app.gateway")
 
@@ -51,6 +53,7 @@ class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
             raise InvalidArgument(f"home {self.home!r} is not an absolute path")
         if bool(self.tls_certificate) != bool(self.tls_key):
             raise InvalidArgument("TLS needs a certificate and its key: give --tls-cert and --tls-key, both or neither")
+        parse_allowed(self.allow_upstreams)
 
     @property
     def scheme(self) -> str:
@@ -80,6 +83,11 @@ def client_settings(environment: Mapping[str, str] = os.environ) -> ClientSettin
 def database_url(environment: Mapping[str, str] = os.environ) -> str:
     """BMS_DATABASE_URL; empty means SQLite in the home. It is no option, since everybody can read a command line."""
     return environment.get("BMS_DATABASE_URL", "")
+
+
+def allowed_upstreams(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """BMS_ALLOWED_UPSTREAMS: networks and places (`core.upstreams.parse_allowed`), with commas or blanks between."""
+    return tuple(environment.get("BMS_ALLOWED_UPSTREAMS", "").replace(",", " ").split())
 
 
 def service_environment(home_mark: str, environment: Mapping[str, str] = os.environ) -> dict[str, str]:

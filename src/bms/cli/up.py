@@ -26,12 +26,16 @@ def up(
     gateways: Annotated[int, typer.Option(help="Processes that answer requests.")] = 1,
     tls_cert: Annotated[Path | None, typer.Option(help="Serve https with this certificate (its chain, PEM).")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="The certificate's key, PEM.")] = None,
+    allow_upstream: Annotated[
+        list[str] | None,
+        typer.Option(help="Let models forward to this network or HOST:PORT, not public ones alone; repeatable."),
+    ] = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when ready and go on in background.")] = False,
 ) -> None:
     """Run the platform on this machine until Ctrl-C or `bms down`.
 
     A certificate and key that are replaced are read again, and connections go on.
-    BMS_DATABASE_URL names another database than SQLite in the home.
+    BMS_DATABASE_URL names another database than SQLite in the home, BMS_ALLOWED_UPSTREAMS what --allow-upstream does.
     """
     root = home.expanduser().resolve()
     command = [sys.executable, "-P", "-m", "bms.app.all_in_one", "--home", str(root), "--host", host]
@@ -39,6 +43,8 @@ def up(
     for option, file in (("--tls-cert", tls_cert), ("--tls-key", tls_key)):
         if file is not None:
             command += [option, str(file.expanduser().absolute())]
+    for allowed in allow_upstream or ():
+        command += ["--allow-upstream", allowed]
     if not detach:
         sys.stdout.flush()
         os.execv(sys.executable, command)  # noqa: S606 - in our place, so that the supervisor is small and has our terminal

@@ -16,10 +16,15 @@ READ: frozenset[Permission] = frozenset(
     f"{noun}:read" for noun in ("tenants", "datasets", "models", "jobs", "deployments", "usage", "system")
 )
 DEVELOP: frozenset[Permission] = frozenset(
-    {"datasets:write", "models:write", "jobs:write", "deployments:write", "inference:invoke", "blobs:write"}
+    {
+        *("datasets:write", "models:write", "jobs:write", "deployments:write", "inference:invoke", "blobs:write"),
+        "secrets:read",  # names; nobody reads values
+    }
 )
 BRING: frozenset[Permission] = frozenset({"datasets:write", "models:write", "jobs:write"})  # each implies blobs:write
-ADMINISTER: frozenset[Permission] = frozenset({"users:read", "users:write", "keys:read", "keys:write", "audit:read"})
+ADMINISTER: frozenset[Permission] = frozenset(
+    {"users:read", "users:write", "keys:read", "keys:write", "secrets:write", "audit:read"}
+)
 OWN: frozenset[Permission] = frozenset({"tenants:write"})
 
 ROLES: dict[Role, frozenset[Permission]] = {

@@ -92,7 +92,7 @@ class LocalCluster:
         for tracked in self._tracked.values():
             self._let_go(tracked)
 
-    async def start(self, spec: WorkloadSpec) -> WorkloadStatus:
+    async def start(self, spec: WorkloadSpec, sealed: bytes = b"") -> WorkloadStatus:
         """Raises FailedPrecondition when the program can't be started or a later epoch of its owner is known,
         ResourceExhausted without room."""
         check_id(spec.id)
@@ -100,7 +100,7 @@ class LocalCluster:
             return self._status(tracked)
         if spec.id not in self._starts:
             self._refuse_impossible(spec)
-            task = self._starts[spec.id] = asyncio.create_task(self._start(spec))
+            task = self._starts[spec.id] = asyncio.create_task(self._start(spec, sealed))
             task.add_done_callback(lambda _: self._starts.pop(spec.id))
         # A caller that goes away must not leave a process half started.
         return await asyncio.shield(self._starts[spec.id])
@@ -162,13 +162,13 @@ class LocalCluster:
                     f"{spec.owner} is at epoch {other.epoch} already: a start for epoch {spec.epoch} comes too late"
                 )
 
-    async def _start(self, spec: WorkloadSpec) -> WorkloadStatus:
+    async def _start(self, spec: WorkloadSpec, sealed: bytes) -> WorkloadStatus:
         cores = limits.choose_cores(spec.resources.cpu, self._allowed, self._cores.values())
         self._cores[spec.id] = cores
         record = Record(spec=spec, state="starting", started_at=self._now_ns(), cores=cores)
         try:
             directory, sockets = Path(self.directory(spec.id)), Path(self.address(spec.id)).parent
-            record, pidfd = await asyncio.to_thread(self._launcher.launch, record, directory, sockets)
+            record, pidfd = await asyncio.to_thread(self._launcher.launch, record, directory, sockets, sealed)
         except BaseException:
             del self._cores[spec.id]
             raise

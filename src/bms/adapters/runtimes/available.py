@@ -1,6 +1,7 @@
 """The runtimes there are. To add one: write its file, add its line here."""
 
 from bms.adapters.runtimes.onnx import OnnxRuntime
+from bms.adapters.runtimes.remote import RemoteRuntime
 from bms.adapters.runtimes.sklearn import SklearnRuntime
 from bms.core.errors import InvalidArgument
 from bms.core.programs import ServableConfig
@@ -11,6 +12,7 @@ RUNTIMES: dict[str, Runtime] = {
     runtime.name: runtime
     for runtime in (
         OnnxRuntime(),
+        RemoteRuntime(),
         SklearnRuntime(),
     )
 }

@@ -4,6 +4,8 @@ from typing import Protocol
 
 from bms.core.workload import WorkloadSpec, WorkloadStatus
 
+MAX_SEALED = 60 << 10  # bytes; a pipe holds 64 KiB, so handing over never waits
+
 
 class Cluster(Protocol):
     """Contract, checked by one suite against every variant:
@@ -12,9 +14,11 @@ class Cluster(Protocol):
     2. Workloads outlive the process that started them; a new one sees them by `observe`.
     3. A workload is its whole process group and every descendant; `stop` leaves none of them.
     4. Limits are enforced and a verdict says so.
+    5. `sealed` is what the program reads from its standard input, to the end. It is in no record, file, environment
+       or command line; at most MAX_SEALED bytes.
     """
 
-    async def start(self, spec: WorkloadSpec) -> WorkloadStatus:
+    async def start(self, spec: WorkloadSpec, sealed: bytes = b"") -> WorkloadStatus:
         """Raises FailedPrecondition when the program can't be started, ResourceExhausted without room."""
         ...
 
