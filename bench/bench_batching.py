@@ -20,7 +20,7 @@ from measuring.machine import LOAD_CORE, QUICK, ROOT, SERVER_CORE, Strangers, bu
 from measuring.models import ROW, tensor
 from measuring.report import Report, Spread
 
-from bms.core.programs import ServableStatus
+from bms.core.programs import Sealed, ServableStatus
 from bms.core.tensor import Tensor
 from bms.protocols.frames import HEADER, FrameReader, Kind, encode_infer, encode_parcel, encode_plain
 
@@ -32,6 +32,7 @@ POLICIES: tuple[tuple[str, dict[str, object]], ...] = (
 )
 CALLS = (1, 4, 16)  # in a parcel, each of one row
 REPEATS = 3 if QUICK else 7
+TOKEN = b"the server's own"
 SECONDS = 0.2 if QUICK else 1.0
 
 
@@ -64,6 +65,7 @@ class Asker:
         self._pid = pid
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.connect(path)
+        self._socket.sendall(encode_plain(Kind.HELLO, meta=TOKEN))
         self._id = 0
 
     def status(self) -> ServableStatus:
@@ -143,7 +145,10 @@ def served(batching: dict[str, object]) -> Iterator[Asker]:
         (folder / "config.json").write_text(json.dumps(config))
         command = [sys.executable, "-m", "bms.app.model_server", str(folder / "config.json")]
         environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src")}
-        process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        assert process.stdin is not None
+        with process.stdin as stdin:
+            stdin.write(msgspec.msgpack.encode(Sealed(token=TOKEN)))
         try:
             while not (folder / "s").exists():
                 if process.poll() is not None:

@@ -19,8 +19,10 @@ from bms.control.deployments.nouns import DeploymentSpec, Replica, Route, Target
 from bms.control.deployments.publisher import Publisher
 from bms.control.deployments.reconciler import Reconciler
 from bms.control.deployments.service import DeploymentService
+from bms.control.deployments.tokens import ReplicaTokens
 from bms.control.models.nouns import Alias, Model, Version
 from bms.control.platform.environments import Environment, EnvironmentSpec
+from bms.control.secrets.sealing import NOTHING
 from bms.control.tenants.nouns import NewTenant
 from bms.control.tenants.service import TenantService
 from bms.core.clock import Clock
@@ -32,6 +34,7 @@ from bms.core.signature import Signature, TensorSpec
 from bms.core.workload import WorkloadSpec, WorkloadStatus
 
 PEPPER = b"pepper of the tests"
+TOKENS = ReplicaTokens(b"key of the tests")
 SIGNATURE = Signature(
     inputs=(TensorSpec(name="x", dtype="FP32", shape=(None, 4)),),
     outputs=(TensorSpec(name="y", dtype="FP32", shape=(None, 3)),),
@@ -127,7 +130,7 @@ class ObedientCluster:
         self.asked = 0
         self._changed = asyncio.Event()
 
-    async def start(self, spec: WorkloadSpec) -> WorkloadStatus:
+    async def start(self, spec: WorkloadSpec, sealed: bytes = b"") -> WorkloadStatus:
         if self.full:
             raise FailedPrecondition("no room for it")
         if spec.id in self.workloads:
@@ -172,10 +175,9 @@ class ObedientCluster:
     async def changed(self, timeout_s: float) -> None:
         await asyncio.wait([asyncio.create_task(self._changed.wait())], timeout=timeout_s)
 
-    async def status(self, address: str) -> ServableStatus | None:
+    async def status(self, replica: str, address: str) -> ServableStatus | None:
         """`ReplicaProbe`."""
         self.asked += 1
-        replica = address.removeprefix("unix:/run/").removesuffix(".sock")
         workload = self.workloads.get(replica)
         if workload is None or workload.state == "ended" or replica in self.hung:
             return None
@@ -250,9 +252,11 @@ class Deployed:
         catalog = ModelCatalog(self.registry.store)
         self.catalog = catalog
         self.service = DeploymentService(self.store, catalog, clock)
-        self.publisher = Publisher(self.tenant_store, self.store, catalog, self.events, clock, PEPPER)
+        self.publisher = Publisher(self.tenant_store, self.store, catalog, self.events, clock, PEPPER, TOKENS)
         self.health = Health(probe or cluster, clock)
-        self.launcher = Launcher(cluster, environments or PlainEnvironments(), trees or PlainTrees(), catalog)
+        self.launcher = Launcher(
+            cluster, environments or PlainEnvironments(), trees or PlainTrees(), catalog, TOKENS, NOTHING
+        )
         self.reconciler = Reconciler(
             self.store,
             catalog,

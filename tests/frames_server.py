@@ -100,7 +100,7 @@ class FramesServer(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         for frame in self.reader.feed(data):
-            if frame.kind == Kind.SHARED:  # not repeated: this server takes no memory
+            if frame.kind in (Kind.HELLO, Kind.SHARED):  # this server asks for no token and takes no memory
                 continue
             self.server.seen.append((frame.kind, frame.id))
             if frame.kind == Kind.INFER:

@@ -77,7 +77,7 @@ class CountedCluster:
         self.obedient = True
         self._changed = asyncio.Event()
 
-    async def start(self, spec: WorkloadSpec) -> WorkloadStatus:
+    async def start(self, spec: WorkloadSpec, sealed: bytes = b"") -> WorkloadStatus:
         if self.refusal is not None:
             raise self.refusal
         await asyncio.sleep(0)

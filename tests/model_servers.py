@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from bms.core.errors import BmsError, from_code
-from bms.core.programs import ModelServerConfig, ServableConfig, ServableStatus
+from bms.core.programs import ModelServerConfig, Sealed, ServableConfig, ServableStatus
 from bms.core.tensor import Array, Tensor
 from bms.protocols import frames
 from bms.protocols.frames import Frame, FrameReader, Kind
@@ -23,6 +23,7 @@ from tests.framework_env import SKLEARN, SOURCE, made_by
 
 MODELS = Path(__file__).parent / "contract" / "runtimes" / "make_artifacts.py"
 PATIENCE_S = 30.0
+TOKEN = b"the token of r1."
 
 
 def model(path: str) -> str:
@@ -81,7 +82,13 @@ class Server:
 
 
 @contextmanager
-def started(config: ModelServerConfig, *, python: Path | str = sys.executable, path: Path = SOURCE) -> Iterator[Server]:
+def started(
+    config: ModelServerConfig,
+    *,
+    python: Path | str = sys.executable,
+    path: Path = SOURCE,
+    sealed: Sealed = Sealed(token=TOKEN),
+) -> Iterator[Server]:
     """A model server run by `python`, which finds `bms` at `path` and nowhere else."""
     folder = Path(config.socket).parent
     (folder / "config.json").write_bytes(msgspec.json.encode(config))
@@ -90,8 +97,14 @@ def started(config: ModelServerConfig, *, python: Path | str = sys.executable, p
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(path), **kernels}
     with log.open("wb") as stderr:
         process = subprocess.Popen(
-            [str(python), "-m", "bms.app.model_server", str(folder / "config.json")], env=environment, stderr=stderr
+            [str(python), "-m", "bms.app.model_server", str(folder / "config.json")],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stderr=stderr,
         )
+    assert process.stdin is not None
+    with process.stdin as stdin:
+        stdin.write(msgspec.msgpack.encode(sealed))
     try:
         yield Server(process, config.socket, log)
     finally:
@@ -103,10 +116,11 @@ def started(config: ModelServerConfig, *, python: Path | str = sys.executable, p
 class Client:
     """One connection, blocking, without any cleverness."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, token: bytes = TOKEN) -> None:
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(PATIENCE_S)
         self.socket.connect(path)
+        self.send(frames.encode_plain(Kind.HELLO, meta=token))
         self._reader = FrameReader()
         self._frames: deque[Frame] = deque()
         self._next = 0

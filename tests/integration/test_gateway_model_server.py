@@ -6,8 +6,9 @@ import numpy as np
 import onnxruntime
 
 from bms.core.signature import Signature, TensorSpec
+from bms.core.snapshot import ReplicaAddress
 from tests.gateways import FakeBus, GatewayProcess, Scene, deployment, gateway, key, version
-from tests.model_servers import mlp_config, model, rows, started
+from tests.model_servers import TOKEN, mlp_config, model, rows, started
 
 DTYPES = {"tensor(float)": "FP32", "tensor(int64)": "INT64"}
 
@@ -28,7 +29,8 @@ async def test_predictions_agree_with_the_model_run_directly_to_the_last_digit(t
     text, entry = key()
     with started(mlp_config(tmp_path)) as server:
         server.ready().close()
-        served = version(3, server.path, signatures={"serving_default": signature})
+        address = ReplicaAddress(id="r1", address=f"unix:{server.path}", token=TOKEN)
+        served = version(3, replicas=(address,), signatures={"serving_default": signature})
         bus = FakeBus(str(tmp_path / "bus.sock"), (entry, deployment(served)))
         async with bus, gateway(tmp_path, bus) as process:
             outputs = await _outputs(process, bus, str(text), given["x"])

@@ -16,11 +16,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bms.app import process
 from bms.core.errors import DeadlineExceeded, InvalidArgument, NotFound
-from bms.core.programs import Batching, ServableConfig
+from bms.core.programs import Batching, Sealed, ServableConfig
 from bms.protocols import frames
 from bms.protocols.frames import Kind
 from tests.framework_env import SOURCE
-from tests.model_servers import Client, mlp_config, model, rows, server_config, slow_config, started, turns
+from tests.model_servers import TOKEN, Client, mlp_config, model, rows, server_config, slow_config, started, turns
 
 
 def direct(inputs: dict[str, np.ndarray]) -> np.ndarray:
@@ -356,21 +356,25 @@ def test_what_cannot_start_says_why(tmp_path: Path) -> None:
     config = mlp_config(tmp_path)
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCE)}
 
-    def run(*arguments: str) -> tuple[int, str]:
+    def run(*arguments: str, sealed: bytes = msgspec.msgpack.encode(Sealed(token=TOKEN))) -> tuple[int, str]:
         ended = subprocess.run(
             [sys.executable, "-m", "bms.app.model_server", *arguments],
             env=environment,
+            input=sealed,
             capture_output=True,
-            text=True,
             timeout=30,
         )
-        return ended.returncode, ended.stderr
+        return ended.returncode, ended.stderr.decode()
 
     assert run()[0] == process.USAGE
     assert "can't be read" in run(str(tmp_path / "absent.json"))[1]
     (tmp_path / "bad.json").write_text('{"replica": 5}')
     status, said = run(str(tmp_path / "bad.json"))
     assert (status, "is not a ModelServerConfig" in said) == (process.CONFIG, True)
+    (tmp_path / "config.json").write_bytes(msgspec.json.encode(config))
+    for sealed, words in ((b"", "no token was handed over"), (b"\xc1", "not what a workload is handed")):
+        status, said = run(str(tmp_path / "config.json"), sealed=sealed)
+        assert (status, words in said) == (process.CONFIG, True), said
     with started(config) as server:
         server.ready()
         status, said = run(str(tmp_path / "config.json"))

@@ -27,7 +27,7 @@ from bms.core.signature import Signature, TensorSpec
 from bms.core.snapshot import DeploymentEntry, ReplicaAddress
 from bms.core.tensor import Array, Tensor
 from bms.protocols.frames import AnswerMeta, ErrorMeta
-from tests.deployments import Deployed, follow, principal
+from tests.deployments import TOKENS, Deployed, follow, principal
 
 BY = principal()
 DATA = Path(__file__).parent.parent / "data"
@@ -100,7 +100,7 @@ class Caller:
                 self.version, self._replicas = version.number, list(version.replicas)
         for replica in self._replicas:
             if replica.id not in self._links:
-                self._links[replica.id] = ReplicaLink(replica.address)
+                self._links[replica.id] = ReplicaLink(replica.address, token=replica.token)
         for id in set(self._links) - {replica.id for replica in self._replicas}:
             self._links.pop(id).retire()
 
@@ -123,7 +123,7 @@ class Platform:
         self.cluster = LocalCluster(home, home / "r", environments.slim_path(), clock, watch_s=0.05)
         trees = LocalTreeCache.open(home / "trees", self.objects)
         self.deployed = Deployed(
-            database, clock, self.cluster, environments=environments, trees=trees, probe=LinkProbe()
+            database, clock, self.cluster, environments=environments, trees=trees, probe=LinkProbe(TOKENS.of)
         )
         self.loop = ReconcilerLoop(self.deployed.reconciler, self.cluster, self.deployed.events)
         self.views = DeploymentViews(

@@ -12,7 +12,7 @@ import pytest
 from bms.adapters.replicas.link import ReplicaLink
 from bms.core.tensor import Tensor
 from bms.protocols.frames import AnswerMeta, ErrorMeta, FrameReader, Kind, encode_plain, encode_shared
-from tests.model_servers import mlp_config, model, rows, started
+from tests.model_servers import TOKEN, mlp_config, model, rows, started
 
 MANY = 6_000
 
@@ -43,7 +43,7 @@ async def test_the_answers_are_those_of_the_model_run_directly_and_the_memory_is
     session = onnxruntime.InferenceSession(model("onnx/mlp") + "/model.onnx")
     with started(mlp_config(tmp_path)) as server:
         server.ready().close()
-        link = ReplicaLink(f"unix:{server.path}")
+        link = ReplicaLink(f"unix:{server.path}", token=TOKEN)
         await _until(lambda: link.arena is not None)
         assert len(memory_of(server.process.pid)) == 1
         given = [rows(MANY, seed=seed)["x"] for seed in range(8)]
@@ -64,7 +64,7 @@ async def test_the_answers_are_those_of_the_model_run_directly_and_the_memory_is
 async def test_what_does_not_fit_is_sent(tmp_path: Path) -> None:
     with started(mlp_config(tmp_path)) as server:
         server.ready().close()
-        link = ReplicaLink(f"unix:{server.path}")
+        link = ReplicaLink(f"unix:{server.path}", token=TOKEN)
         await _until(lambda: link.arena is not None)
         x = np.zeros((300_000, 64), dtype="<f4")  # 77 MB
         sink = Sink()
@@ -77,7 +77,7 @@ async def test_what_does_not_fit_is_sent(tmp_path: Path) -> None:
 async def test_cancelled_calls_free_their_memory(tmp_path: Path) -> None:
     with started(mlp_config(tmp_path)) as server:
         server.ready().close()
-        link = ReplicaLink(f"unix:{server.path}")
+        link = ReplicaLink(f"unix:{server.path}", token=TOKEN)
         await _until(lambda: link.arena is not None)
         calls = [link.infer(Sink(), "serving_default", [Tensor("x", rows(MANY)["x"])], 0, (), MANY, 64) for _ in "123"]
         await asyncio.sleep(0)  # they are written, and nothing was read since
@@ -104,7 +104,7 @@ def test_memory_that_could_shrink_under_the_server_is_not_taken(tmp_path: Path, 
         with socket.socket(socket.AF_UNIX) as asker:
             asker.connect(server.path)
             asker.settimeout(10)
-            socket.send_fds(asker, [encode_plain(Kind.SHARED)], descriptors)
+            socket.send_fds(asker, [encode_plain(Kind.HELLO, meta=TOKEN) + encode_plain(Kind.SHARED)], descriptors)
             asker.sendall(encode_plain(Kind.STATUS, 7))
             (frame,) = FrameReader().feed(asker.recv(1 << 16))
             assert (frame.kind, frame.id) == (Kind.STATUS_ANSWER, 7), "and nothing said of memory"

@@ -27,6 +27,7 @@ BODIES: dict[str, dict[str, object]] = {
     "post_deployments": {"name": "new-dep", "model": "quarry-model", "version": 2},
     "put_deployments_deployment": {"model": "quarry-model", "version": 2},
     "post_deployments_deployment_rollback": {},
+    "put_secrets_secret": {"value": "another-value", "hosts": ["api.example.com"]},
     "post_v2_repository_models_deployment_load": {},
     "post_v2_repository_models_deployment_unload": {"parameters": {"unload_dependents": False}},
 }
@@ -62,6 +63,9 @@ FOREIGN = {
     "get_models_model_aliases_alias": 404,
     "put_models_model_aliases_alias": 404,
     "delete_models_model_aliases_alias": 404,
+    "put_secrets_secret": 200,  # one of its own, of the same name
+    "get_secrets": 200,
+    "delete_secrets_secret": 404,
     "head_blobs_digest": 404,
     "put_blobs_digest": 201,  # its own copy, sent by itself
     "get_datasets": 200,
@@ -108,7 +112,11 @@ FOREIGN = {
     "get_system_status": 200,
     "get_system_metrics": 403,
 }
-OWN_MARK = {"put_blobs_digest", "post_datasets_dataset_versions"}  # answers repeat what the asker itself sent
+OWN_MARK = {
+    "put_blobs_digest",
+    "post_datasets_dataset_versions",
+    "put_secrets_secret",
+}  # answers repeat what the asker itself sent
 NOT_THERE_YET = {
     "get_datasets_dataset_versions_number_files_path_path",
     "get_jobs_job_output_path_path",

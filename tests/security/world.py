@@ -139,6 +139,7 @@ async def _furnish(world: World) -> None:
         job = await made("POST", "/jobs", train)
         environment = world.parts.ground.environments.digest(EnvironmentSpec(requirements=("quarry-package",)))
         await made("POST", "/deployments", {"name": "quarry-dep", "model": "quarry-model", "version": 2})
+        await made("PUT", "/secrets/quarry-secret", {"value": "quarry-value"})
         world.ids["owner"] = (await client.get("/whoami")).json()["user"]
     world.ids["user"], world.ids["key"] = str(user["id"]), str(key["key"]["id"])  # type: ignore[index]
     world.places = {
@@ -153,4 +154,5 @@ async def _furnish(world: World) -> None:
         "environment": str(environment),
         "path": "quarry.onnx",
         "deployment": "quarry-dep",
+        "secret": "quarry-secret",
     }

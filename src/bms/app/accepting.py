@@ -1,26 +1,30 @@
-"""Accepting connections on a Unix socket together with the memory that an asker shares by its first message."""
+"""Accepting connections on a Unix socket from those who know its token, with the memory that they share at first."""
 
 import asyncio
 import fcntl
+import hmac
 import logging
 import mmap
 import os
 import socket
 from collections.abc import Callable
 
+from bms.protocols.frames import Kind, encode_plain
+
 _log = logging.getLogger(__name__)
 _FIRST = 1 << 16  # bytes
 _AT_ONCE = 64
-_MOMENT_S = 0.1
+_PATIENCE_S = 5.0
 Make = Callable[[memoryview | None], asyncio.Protocol]
 
 
 class Acceptor:
-    """Calls `make` with the shared memory for every connection once its first bytes are there; with None for one that
-    shares none, or says nothing for a moment."""
+    """Calls `make` for every connection whose first bytes are a HELLO with `token`, with the memory that it shares,
+    None where it shares none. Others are closed unanswered, and what they share is never mapped."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, listener: socket.socket, make: Make) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, listener: socket.socket, make: Make, token: bytes) -> None:
         self._loop = loop
+        self._hello = encode_plain(Kind.HELLO, meta=token)
         self._listener = listener
         self._make = make
         self._silent: dict[socket.socket, asyncio.TimerHandle] = {}  # accepted, have said nothing yet
@@ -47,7 +51,7 @@ class Acceptor:
                 _log.warning("a connection could not be accepted", extra={"fields": {"reason": str(error)}})
                 return
             connection.setblocking(False)
-            self._silent[connection] = self._loop.call_later(_MOMENT_S, self._begin, connection, b"", None)
+            self._silent[connection] = self._loop.call_later(_PATIENCE_S, self._refuse, connection)
             self._loop.add_reader(connection.fileno(), self._hear, connection)
 
     def _hear(self, connection: socket.socket) -> None:
@@ -57,17 +61,27 @@ class Acceptor:
             return
         except OSError:
             data, descriptors = b"", []
-        shared = _mapped(descriptors)
+        hello, rest = data[: len(self._hello)], data[len(self._hello) :]
+        if hmac.compare_digest(hello, self._hello):
+            self._begin(connection, rest, _mapped(descriptors))
+            return
+        for descriptor in descriptors:
+            os.close(descriptor)
         if data:
-            self._begin(connection, data, shared)
-        else:
-            self._silent.pop(connection).cancel()
-            self._loop.remove_reader(connection.fileno())
-            connection.close()
+            _log.warning("closed a connection that did not show this server's token")
+        self._refuse(connection)
 
-    def _begin(self, connection: socket.socket, data: bytes, shared: memoryview | None) -> None:
+    def _refuse(self, connection: socket.socket) -> None:
+        self._take(connection)
+        connection.close()
+
+    def _take(self, connection: socket.socket) -> None:
+        """It is silent no more."""
         self._silent.pop(connection).cancel()
         self._loop.remove_reader(connection.fileno())
+
+    def _begin(self, connection: socket.socket, data: bytes, shared: memoryview | None) -> None:
+        self._take(connection)
         task = self._loop.create_task(self._hand_over(connection, data, shared))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -1,6 +1,7 @@
 """The supervisor, `bms up`: holds the home's lock and the listening socket, keeps control and gateways alive.
 
     python -m bms.app.all_in_one --home DIR [--host H] [--port P] [--gateways N] [--tls-cert F --tls-key F] [--index …]
+                                 [--allow-upstream NETWORK|HOST:PORT …]
     python -m bms.app.all_in_one --home DIR --adopt FD      (started by control when its supervisor was killed)
 
 It imports little and does little, so that it is small and has few reasons to die. Read next: home, listening,
@@ -22,7 +23,7 @@ from bms.app.exit_codes import ExitCode, Refusal, exit_code_of
 from bms.app.home import Holder, Home, disk_refusal, write_private
 from bms.app.listening import is_loopback, listen
 from bms.app.log_files import open_log
-from bms.app.settings import UpSettings, database_url, package_sources
+from bms.app.settings import UpSettings, allowed_upstreams, database_url, package_sources
 from bms.app.supervisor import Ready, Supervisor, recorded_services
 from bms.app.tls import read_certificate
 from bms.core.errors import BmsError
@@ -135,6 +136,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--index", action="append", default=[], metavar="NAME=URL", help="one that tenants may name")
     parser.add_argument("--offline", action="store_true", help="install from --find-links and the cache alone")
     parser.add_argument("--require-isolation", choices=LEVELS, default="none", help="refuse to start with less")
+    parser.add_argument("--allow-upstream", action="append", default=[], help="what models may reach, not public")
     parser.add_argument("--ready-fd", type=int, help="a pipe that is told when the platform is ready")
     parser.add_argument("--adopt", type=int, metavar="FD", help="take over what runs, with this listening socket")
     return parser.parse_args(argv)
@@ -160,6 +162,7 @@ def main(argv: list[str]) -> int:
                 tls_certificate=_absolute(given.tls_cert),
                 tls_key=_absolute(given.tls_key),
                 require_isolation=given.require_isolation,
+                allow_upstreams=(*allowed_upstreams(), *given.allow_upstream),
                 database_url=database_url(),
                 packages=package_sources(
                     given.index_url, given.extra_index_url, given.find_links, given.index, given.offline

@@ -44,6 +44,7 @@ class ControlConfig(msgspec.Struct, frozen=True, kw_only=True):
     max_jobs: int = 2
     packages: PackageSources = PackageSources()  # where environments are installed from; may hold passwords
     require_isolation: Level = "none"
+    allowed_upstreams: tuple[str, ...] = ()  # what models may reach beside public addresses
     log_level: str = "INFO"
 
 
@@ -65,6 +66,7 @@ async def run(config: ControlConfig) -> None:
             bus_token=config.bus_token,
             packages=config.packages,
             require_isolation=config.require_isolation,
+            allowed_upstreams=config.allowed_upstreams,
         )
         cleanup.push_async_callback(parts.close)
         async with asyncio.TaskGroup() as tasks:

@@ -13,6 +13,7 @@ from bms.adapters.sql.events import SqlAudit
 from bms.adapters.sql.jobs import SqlJobs
 from bms.adapters.sql.models import SqlModels
 from bms.adapters.sql.positions import SqlPositions
+from bms.adapters.sql.secrets import SqlSecrets
 from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.tenants import SqlTenants
 from bms.adapters.sql.usage import SqlUsage
@@ -38,6 +39,7 @@ from bms.control.optimization.conversion import TARGETS, ConversionService
 from bms.control.platform.objects import ObjectStore
 from bms.control.platform.reactions import Handler, Reactions
 from bms.control.platform.trees import digests_of
+from bms.control.secrets.service import SecretService
 from bms.control.tenants.authentication import Authenticator
 from bms.control.tenants.nouns import DEFAULT_TENANT
 from bms.control.tenants.service import TenantService
@@ -67,6 +69,7 @@ class Features:
     catalog: ModelCatalog
     tenants: TenantService
     authenticator: Authenticator
+    secrets: SecretService
     models: ModelService
     uploads: Uploads
     releases: Releases
@@ -111,6 +114,7 @@ def make_features(ground: Ground) -> Features:
         catalog=catalog,
         tenants=TenantService(stores.tenants, clock, ground.pepper),
         authenticator=Authenticator(stores.tenants, clock, ground.pepper),
+        secrets=SecretService(SqlStore(database, SqlSecrets), ground.vault, clock),
         models=models,
         uploads=Uploads(
             stores.models,

@@ -212,7 +212,7 @@ class Gateway:
                 self._table.update(old.entry if old else None, new.entry if new else None)
 
     def _connect(self, address: ReplicaAddress) -> ReplicaLink:
-        return ReplicaLink(address.address, lambda: self._tell_down(address.id))
+        return ReplicaLink(address.address, lambda: self._tell_down(address.id), token=address.token)
 
     def _tell_down(self, replica: str) -> None:
         self._bus.send(ReplicaDown(replica))

@@ -16,7 +16,9 @@ from bms.adapters.jobs.tree_cache import LocalTreeCache
 from bms.adapters.objects.local import LocalObjectStore
 from bms.adapters.sql.engine import Database
 from bms.adapters.sql.events import SqlEventLog, SqlLeases
+from bms.adapters.vault.aes_gcm import AesGcmVault
 from bms.app.home import Home
+from bms.control.deployments.tokens import ReplicaTokens
 from bms.core.clock import Clock, SystemClock
 from bms.core.isolation import Level
 from bms.core.resources import size_text
@@ -38,6 +40,8 @@ class Ground:
     cluster: LocalCluster
     trees: LocalTreeCache
     pepper: bytes
+    tokens: ReplicaTokens
+    vault: AesGcmVault
     holder: str
 
     async def last_words(self, workload: str) -> str:
@@ -72,6 +76,8 @@ async def open_ground(
         cluster=cluster,
         trees=LocalTreeCache.open(home / "cache" / "trees", objects),
         pepper=Home(home).pepper(),
+        tokens=ReplicaTokens(Home(home).replicas_key()),
+        vault=AesGcmVault(Home(home).masters()),
         holder=f"{socket.gethostname()}:{home}",
     )
 

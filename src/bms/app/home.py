@@ -25,6 +25,8 @@ SCHEMA = 1
 FOLDERS = ("objects", "environments", "cache", "slim", "run", "run/workloads", "logs", "journal", "secrets")
 PEPPER_BYTES = 32
 BUS_TOKEN_BYTES = 32
+MASTER_BYTES = 32
+OLDER_MASTERS = "master-*"
 _DISK = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up", errno.EROFS: "it is read-only"}
 
 
@@ -119,6 +121,17 @@ class Home:
     def bus_token(self) -> str:
         """What gateways show control, in hexadecimal digits. Raises Refusal if damaged."""
         return self._secret("bus", BUS_TOKEN_BYTES, "remove it while nothing runs: a new one is made").hex()
+
+    def replicas_key(self) -> bytes:
+        """Of which the tokens of model servers are made. Raises Refusal if damaged."""
+        return self._secret("replicas", MASTER_BYTES, "remove it while nothing runs: a new one is made")
+
+    def masters(self) -> list[bytes]:
+        """The keys of tenants' secrets: `master` encrypts, and files beside it named `master-…` decrypt what it does
+        not. Raises Refusal for a damaged one."""
+        remedy = "put back the file that was there, or the secrets that were encrypted with it have to be set again"
+        older = sorted((self.root / "secrets").glob(OLDER_MASTERS))
+        return [self._secret(name, MASTER_BYTES, remedy) for name in ("master", *(path.name for path in older))]
 
     def _secret(self, name: str, size: int, remedy: str) -> bytes:
         """Made once, kept for ever."""

@@ -57,6 +57,7 @@ class Ending:
 
 def main() -> NoReturn:
     config = process.begin(JobConfig, sys.argv)
+    sealed = process.sealed()
     directory = Path(config.directory)
     for name in ("output", "work", "checkpoint"):
         (directory / name).mkdir(parents=True, exist_ok=True)
@@ -64,7 +65,7 @@ def main() -> NoReturn:
     process.redirect_output(directory / "job.log")
     os.chdir(directory / "work")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    ending.job = Job(config, SystemClock())
+    ending.job = Job(config, SystemClock(), sealed)
     enter(ending.job)
     try:
         _take_cancellation(ending)

@@ -18,13 +18,15 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
+import msgspec
+
 from bms.adapters.runtimes.available import open_servable
 from bms.app import process
 from bms.app.accepting import Acceptor
 from bms.app.preparing import plan_for
 from bms.core.clock import SystemClock
 from bms.core.errors import BmsError, FailedPrecondition, Unavailable
-from bms.core.programs import ModelServerConfig, ServableStatus
+from bms.core.programs import ModelServerConfig, Sealed, ServableStatus
 from bms.serving.inference.connection import Connection
 from bms.serving.inference.plan import Plan
 from bms.serving.inference.policy import warm_up_sizes
@@ -42,7 +44,11 @@ _log = logging.getLogger("bms.model_server")
 def main() -> int:
     """Runs until the drain is over; returns the exit status."""
     config = process.begin(ModelServerConfig, sys.argv)
+    sealed = process.sealed()
     _write_logs()
+    if not sealed.token:
+        _log.error("can't start", extra={"fields": {"reason": "no token was handed over by the standard input"}})
+        return process.CONFIG
     try:
         listener = listen(config.socket)
     except FailedPrecondition as error:
@@ -50,7 +56,7 @@ def main() -> int:
         return process.CONFIG
     try:
         with asyncio.Runner(loop_factory=process.event_loop) as runner:
-            status, abandoned = runner.run(_serve(config, listener))
+            status, abandoned = runner.run(_serve(config, sealed, listener))
     finally:
         listener.close()
         with contextlib.suppress(FileNotFoundError):
@@ -61,8 +67,8 @@ def main() -> int:
     return status
 
 
-async def _serve(config: ModelServerConfig, listener: socket.socket) -> tuple[int, bool]:
-    server = ModelServer(config, asyncio.get_running_loop())
+async def _serve(config: ModelServerConfig, sealed: Sealed, listener: socket.socket) -> tuple[int, bool]:
+    server = ModelServer(config, sealed, asyncio.get_running_loop())
     status = await server.run(listener)
     return status, server.abandoned()
 
@@ -102,8 +108,9 @@ def resident_bytes() -> int:
 class ModelServer:
     """One process's life: load, serve, drain. `status` answers all the while."""
 
-    def __init__(self, config: ModelServerConfig, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, config: ModelServerConfig, sealed: Sealed, loop: asyncio.AbstractEventLoop) -> None:
         self._config = config
+        self._sealed = sealed
         self._loop = loop
         self._started_at = time.time_ns()
         self._lifecycle = Lifecycle()
@@ -124,7 +131,7 @@ class ModelServer:
         """Serves on `listener` until SIGTERM or SIGINT, or until loading fails; returns the exit status."""
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._signals.put_nowait, number)
-        acceptor = Acceptor(self._loop, listener, self._connection)
+        acceptor = Acceptor(self._loop, listener, self._connection, self._sealed.token)
         self._lifecycle.move("LOADING")
         self._worker.submit("loading the model", self._load, self._told)
         await self._signals.get()
@@ -181,7 +188,7 @@ class ModelServer:
     def _load(self) -> tuple[Loaded, Plan | None]:
         config = self._config
         loaded = load(
-            lambda: open_servable(for_runtime(config.servable)),
+            lambda: open_servable(msgspec.structs.replace(for_runtime(config.servable), sealed=self._sealed)),
             warmup_runs=config.warmup_runs,
             sizes=warm_up_sizes(config.batching),
             clock=SystemClock(),

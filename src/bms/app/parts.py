@@ -32,6 +32,7 @@ from bms.control.jobs.nouns import Capacity
 from bms.control.jobs.scheduler import Scheduler
 from bms.control.monitoring.nouns import GatewayView
 from bms.control.monitoring.service import MonitoringService
+from bms.control.secrets.sealing import Sealing, UpstreamSealing
 from bms.control.tenants.nouns import DEFAULT_TENANT, NewTenant
 from bms.core.isolation import Level
 from bms.web.api import (
@@ -43,6 +44,7 @@ from bms.web.api import (
     jobs,
     models,
     repository,
+    secrets,
     system,
     tenants,
     training,
@@ -84,6 +86,7 @@ async def make_parts(
     bus_token: str,
     packages: PackageSources | None = None,
     require_isolation: Level = "none",
+    allowed_upstreams: tuple[str, ...] = (),
 ) -> Parts:
     """Everything control runs; the first start also makes the default tenant and HOME/admin.key."""
     ground = await open_ground(database, home, run_dir, packages=packages, require_isolation=require_isolation)
@@ -96,9 +99,11 @@ async def make_parts(
         ground.events,
         ground.clock,
         ground.pepper,
+        ground.tokens,
     )
     await publisher.start()
-    launcher = Launcher(ground.cluster, ground.environments, ground.trees, features.catalog)
+    sealing = UpstreamSealing(ground.objects, features.secrets, allowed_upstreams)
+    launcher = Launcher(ground.cluster, ground.environments, ground.trees, features.catalog, ground.tokens, sealing)
     reconciler = _reconciler(ground, features, publisher, launcher)
     reconciling = ReconcilerLoop(reconciler, ground.cluster, ground.events)
     bus = BusServer(
@@ -109,7 +114,7 @@ async def make_parts(
         ground=ground,
         features=features,
         publisher=publisher,
-        scheduler=_scheduler(ground, features, max_jobs),
+        scheduler=_scheduler(ground, features, max_jobs, sealing),
         reconciling=reconciling,
         bus=bus,
         api=Starlette(),
@@ -147,7 +152,7 @@ def _reconciler(ground: Ground, features: Features, publisher: Publisher, launch
         features.catalog,
         ground.cluster,
         launcher,
-        Health(LinkProbe(), ground.clock),
+        Health(LinkProbe(ground.tokens.of), ground.clock),
         ground.leases,
         ground.events,
         ground.clock,
@@ -157,10 +162,17 @@ def _reconciler(ground: Ground, features: Features, publisher: Publisher, launch
     )
 
 
-def _scheduler(ground: Ground, features: Features, max_jobs: int) -> Scheduler:
+def _scheduler(ground: Ground, features: Features, max_jobs: int, sealing: Sealing) -> Scheduler:
     store = features.stores.jobs
     attempts = Attempts(
-        store, ground.cluster, ground.environments, ground.trees, features.files, features.history, ground.clock
+        store,
+        ground.cluster,
+        ground.environments,
+        ground.trees,
+        features.files,
+        features.history,
+        ground.clock,
+        sealing,
     )
     cores, memory = machine()
     capacity = Capacity(jobs=max_jobs, cpu=max(cores, float(max_jobs)), memory=memory)
@@ -178,6 +190,7 @@ def _endpoints(
     return [
         *tenants.endpoints(f.tenants, told),
         *models.endpoints(f.models, f.uploads, f.releases, f.aliases, f.downloads, objects),
+        *secrets.endpoints(f.secrets),
         *blobs.endpoints(objects),
         *datasets.endpoints(f.datasets, objects),
         *jobs.endpoints(f.jobs, objects),

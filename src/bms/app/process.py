@@ -7,12 +7,15 @@ import asyncio
 import ctypes
 import importlib
 import os
+import stat
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
 import msgspec
+
+from bms.core.programs import Sealed
 
 PR_SET_NO_NEW_PRIVS = 38  # prctl(2)
 USAGE = 64  # EX_USAGE and EX_CONFIG of sysexits.h
@@ -32,6 +35,21 @@ def begin(kind: type[C], arguments: Sequence[str]) -> C:
         _leave(f"the config can't be read: {error}", CONFIG)
     except msgspec.DecodeError as error:
         _leave(f"{arguments[1]} is not a {kind.__name__}: {error}", CONFIG)
+
+
+def sealed() -> Sealed:
+    """What was handed over by the standard input, which is empty from now on; nothing where that is no pipe."""
+    if not stat.S_ISFIFO(os.fstat(0).st_mode):
+        return Sealed()
+    with open(0, "rb", closefd=False) as handed:
+        content = handed.read()
+    empty = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(empty, 0)
+    os.close(empty)
+    try:
+        return msgspec.msgpack.decode(content, type=Sealed) if content else Sealed()
+    except msgspec.DecodeError:
+        _leave("what the standard input holds is not what a workload is handed", CONFIG)
 
 
 def confine() -> None:

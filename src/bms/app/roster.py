@@ -47,6 +47,7 @@ def _control(home: Home, settings: UpSettings, listening: socket.socket) -> Serv
             "max_jobs": settings.max_jobs,
             "packages": msgspec.to_builtins(settings.packages),
             "require_isolation": settings.require_isolation,
+            "allowed_upstreams": settings.allow_upstreams,
             "log_level": settings.log_level,
         },
         config_path=home.run / "control.json",

@@ -9,6 +9,7 @@ import msgspec
 from bms.adapters.environments.sources import PackageSources, holds_password
 from bms.core.errors import InvalidArgument
 from bms.core.isolation import Level
+from bms.core.upstreams import parse_allowed
 
 HOME_VARIABLE = "BMS_HOME_SERVICE"  # marks the platform's own processes; workloads carry a mark of their own
 MAX_GATEWAYS = 64
@@ -44,6 +45,7 @@ class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
     tls_certificate: str = ""  # paths of PEM files; empty: no TLS
     tls_key: str = ""
     packages: PackageSources = PackageSources()
+    allow_upstreams: tuple[str, ...] = ()  # what models may reach beside public addresses
     control: tuple[str, ...] = ("-m", "bms.app.control")
     gateway: tuple[str, ...] = ("-m", "bms.app.gateway")
 
@@ -56,6 +58,7 @@ class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
             raise InvalidArgument(f"home {self.home!r} is not an absolute path")
         if bool(self.tls_certificate) != bool(self.tls_key):
             raise InvalidArgument("TLS needs a certificate and its key: give --tls-cert and --tls-key, both or neither")
+        parse_allowed(self.allow_upstreams)
 
     @property
     def scheme(self) -> str:
@@ -127,6 +130,11 @@ def package_sources(
         named=by_name,
         offline=offline or environment.get("BMS_OFFLINE", "") not in ("", "0"),
     )
+
+
+def allowed_upstreams(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """BMS_ALLOWED_UPSTREAMS: networks and places (`core.upstreams.parse_allowed`), with commas or blanks between."""
+    return tuple(environment.get("BMS_ALLOWED_UPSTREAMS", "").replace(",", " ").split())
 
 
 def service_environment(home_mark: str, environment: Mapping[str, str] = os.environ) -> dict[str, str]:

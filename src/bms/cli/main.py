@@ -34,6 +34,7 @@ COMMANDS: dict[str, Entry] = {
     "tenant": Entry("tenant", "Isolated customers of the platform."),
     "user": Entry("user", "People and programs of a tenant."),
     "key": Entry("key", "What programs show to act as a user."),
+    "secret": Entry("secret", "Values that models send to their upstreams."),
     "usage": Entry("usage", "What was used, from the books."),
     "audit": Entry("audit", "Who did what."),
     "profile": Entry("profile", "The server and key that commands use unless told otherwise."),

@@ -51,13 +51,17 @@ def up(
     require_isolation: Annotated[
         Isolated, typer.Option(help="Refuse to start where less keeps workloads in: docs/isolation.md.")
     ] = Isolated.none,
+    allow_upstream: Annotated[
+        list[str] | None,
+        typer.Option(help="Let models forward to this network or HOST:PORT, not public ones alone; repeatable."),
+    ] = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when ready and go on in background.")] = False,
 ) -> None:
     """Run the platform on this machine until Ctrl-C or `bms down`.
 
     A certificate and key that are replaced are read again, and connections go on.
-    BMS_DATABASE_URL names another database than SQLite in the home. URLs of indexes that hold a password belong into
-    the environment variables, not on the command line.
+    BMS_DATABASE_URL names another database than SQLite in the home, BMS_ALLOWED_UPSTREAMS what --allow-upstream does.
+    URLs of indexes that hold a password belong into the environment variables, not on the command line.
     """
     root = home.expanduser().resolve()
     command = [sys.executable, "-P", "-m", "bms.app.all_in_one", "--home", str(root), "--host", host]
@@ -68,6 +72,8 @@ def up(
         if file is not None:
             command += [option, str(file.expanduser().absolute())]
     command += _packages(index_url, extra_index_url or (), find_links or (), index or (), offline)
+    for allowed in allow_upstream or ():
+        command += ["--allow-upstream", allowed]
     if not detach:
         sys.stdout.flush()
         os.execv(sys.executable, command)  # noqa: S606 - in our place, so that the supervisor is small and has our terminal

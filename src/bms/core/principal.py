@@ -17,11 +17,17 @@ READ: frozenset[Permission] = frozenset(
     for noun in ("tenants", "datasets", "models", "jobs", "environments", "deployments", "usage", "system")
 )
 DEVELOP: frozenset[Permission] = frozenset(
-    {"datasets:write", "models:write", "jobs:write", "deployments:write", "inference:invoke", "blobs:write"}
+    {
+        *("datasets:write", "models:write", "jobs:write", "deployments:write", "inference:invoke", "blobs:write"),
+        "secrets:read",  # names; nobody reads values
+    }
 )
 BRING: frozenset[Permission] = frozenset({"datasets:write", "models:write", "jobs:write"})  # each implies blobs:write
 ADMINISTER: frozenset[Permission] = frozenset(
-    {"users:read", "users:write", "keys:read", "keys:write", "audit:read", "environments:write"}
+    {
+        *("users:read", "users:write", "keys:read", "keys:write", "audit:read", "environments:write"),
+        "secrets:write",
+    }
 )
 OWN: frozenset[Permission] = frozenset({"tenants:write"})
 

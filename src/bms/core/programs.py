@@ -34,6 +34,21 @@ class Batching(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return 1 if self.policy == "off" else self.sizes[-1] if self.sizes else self.max_rows
 
 
+class Sealed(msgspec.Struct, frozen=True, kw_only=True):
+    """What control hands to a workload's process by its standard input, at its start, and writes down nowhere.
+
+    `token` is what a model server asks of whoever connects to it; `secrets` are the tenant's that its model names;
+    `upstreams` is what the operator allows models to reach beside public addresses (`core.upstreams`).
+    """
+
+    token: bytes = b""
+    secrets: dict[str, str] = {}
+    upstreams: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Sealed({', '.join(self.secrets)})"  # names alone: this may end up in a log
+
+
 class ServableConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How to load one version: used by the model server, by verification and by evaluation."""
 
@@ -46,6 +61,7 @@ class ServableConfig(msgspec.Struct, frozen=True, kw_only=True):
     threads: int = 1
     allow_pickle: bool = False
     share_weights: bool = False  # have large weights in memory once for all processes that serve them, where possible
+    sealed: Sealed = Sealed()  # filled in by the process that loads, never in what control writes
 
 
 class ModelServerConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,10 +27,11 @@ class KeyEntry(msgspec.Struct, frozen=True, kw_only=True, tag="key"):
 
 
 class ReplicaAddress(msgspec.Struct, frozen=True, kw_only=True):
-    """One ready replica: where the model server of one version listens."""
+    """One ready replica: where the model server of one version listens, and what it asks of who connects."""
 
     id: str
     address: str  # "unix:/path"
+    token: bytes = b""
 
 
 class ServedVersion(msgspec.Struct, frozen=True, kw_only=True):

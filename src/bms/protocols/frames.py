@@ -13,7 +13,10 @@ All integers little-endian. Tensors are row-major little-endian, BYTES elements 
 An INFER frame is a parcel: one call, or several that may run together, whose rows follow one another in each tensor.
 Its calls are numbered in that order; answers and errors say which of them they are for.
 
-An asker on the same machine may share memory: its first frame, SHARED, comes with the descriptor of a sealed memory
+An asker's first frame is HELLO, whose msgpack part is the server's token as it is: whoever does not know it is
+disconnected without a word.
+
+An asker on the same machine may share memory: with HELLO comes the frame SHARED and the descriptor of a sealed memory
 file, and the server repeats the frame when it has mapped it. From then on a tensor of an INFER frame may say where in
 that memory its bytes lie, instead of bringing them.
 """
@@ -42,6 +45,7 @@ class Kind(IntEnum):
     CANCEL = 6  # asker → server: the caller of INFER `id` is gone (no body)
     GOING_AWAY = 7  # server → askers: finish what is in flight, send no more (id 0)
     SHARED = 8  # asker → server, with a descriptor: memory to hand large tensors over in; server → asker: mapped (id 0)
+    HELLO = 9  # asker → server, before anything else: the server's token (id 0)
 
 
 class Frame(NamedTuple):

@@ -24,6 +24,7 @@ from bms.sdk.jobs import Jobs
 from bms.sdk.latency import Latencies, LatencySummary
 from bms.sdk.models import Models
 from bms.sdk.retries import Retrying, RetryPolicy
+from bms.sdk.secrets import Secrets
 from bms.sdk.system import System
 from bms.sdk.tenants import Keys, Tenants, Users
 from bms.sdk.trust import Trust
@@ -43,6 +44,7 @@ class Connected(Inference[D]):
         self.tenants: Tenants[D] = Tenants(driver, retrying)
         self.users: Users[D] = Users(driver, retrying)
         self.keys: Keys[D] = Keys(driver, retrying)
+        self.secrets: Secrets[D] = Secrets(driver, retrying)
         self.blobs: Blobs[D] = Blobs(driver, retrying)
         self.datasets: Datasets[D] = Datasets(driver, retrying)
         self.jobs: Jobs[D] = Jobs(driver, retrying)

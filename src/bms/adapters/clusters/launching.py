@@ -16,6 +16,7 @@ from bms.adapters.clusters.cgroups import Groups
 from bms.adapters.clusters.probing import Means
 from bms.adapters.clusters.records import Record, Records
 from bms.adapters.clusters.surroundings import surroundings
+from bms.control.platform.clusters import MAX_SEALED
 from bms.core.devices import Device
 from bms.core.errors import FailedPrecondition, ResourceExhausted
 from bms.core.workload import WorkloadSpec
@@ -39,9 +40,11 @@ class Launcher:
         self.means = Means()  # until the machine was asked: nothing but what needs no asking
         self.groups = Groups({}, home_mark)
 
-    def launch(self, record: Record, directory: Path, sockets: Path, gpus: Iterable[Device] = ()) -> tuple[Record, int]:
+    def launch(
+        self, record: Record, directory: Path, sockets: Path, gpus: Iterable[Device] = (), sealed: bytes = b""
+    ) -> tuple[Record, int]:
         """The record with its process, and the process's pidfd; `directory` and `sockets` (for its socket alone)
-        are made. Blocks for several fsyncs.
+        are made, `sealed` waits in the process's standard input. Blocks for several fsyncs.
 
         Raises FailedPrecondition when it can't be started, ResourceExhausted when disk, memory or processes
         are used up; then nothing of it is left but its directories.
@@ -52,7 +55,7 @@ class Launcher:
             directories.prepare(record.spec, directory, sockets, enclosing.enclose(record.spec, self.means, files))
             self._records.save(record)
             try:
-                return self._start(record, directory, gpus)
+                return self._start(record, directory, gpus, sealed)
             except BaseException:
                 self._records.remove(record.spec.id)
                 raise
@@ -61,9 +64,9 @@ class Launcher:
                 raise ResourceExhausted(f"no room to start workload {record.spec.id}: {error.strerror}") from error
             raise FailedPrecondition(f"workload {record.spec.id} can't be started: {error}") from error
 
-    def _start(self, record: Record, directory: Path, gpus: Iterable[Device]) -> tuple[Record, int]:
+    def _start(self, record: Record, directory: Path, gpus: Iterable[Device], sealed: bytes) -> tuple[Record, int]:
         environment = surroundings(record.spec, directory, self._home_mark, gpus)
-        pid, gate = _spawn(record.spec, directory, self._slim_path, environment)
+        pid, gate = _spawn(record.spec, directory, self._slim_path, environment, sealed)
         try:
             # Nobody waited for this child yet, so the pid is certainly its own, even if it ended already.
             pidfd = os.pidfd_open(pid)
@@ -103,15 +106,23 @@ class Launcher:
         )
 
 
-def _spawn(spec: WorkloadSpec, directory: Path, slim_path: str, environment: Mapping[str, str]) -> tuple[int, int]:
+def _spawn(
+    spec: WorkloadSpec, directory: Path, slim_path: str, environment: Mapping[str, str], sealed: bytes
+) -> tuple[int, int]:
     """(pid, gate): one byte written to the gate lets the process run its program, closing it ends the process."""
     if not (os.path.isfile(spec.python) and os.access(spec.python, os.X_OK)):
         raise FailedPrecondition(f"{spec.program} can't be started: {spec.python} is no interpreter that can be run")
     log = os.open(directory / "workload.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
     try:
+        stdin = _holding(sealed)
+    except BaseException:
+        os.close(log)
+        raise
+    try:
         waits, gate = os.pipe()
     except OSError:
         os.close(log)
+        os.close(stdin)
         raise
     walls, config = str(directory / "walls.json"), str(directory / "config.json")
     first = [sys.executable, "-I", "-S", bootstrap.__file__, str(waits), walls]
@@ -120,7 +131,7 @@ def _spawn(spec: WorkloadSpec, directory: Path, slim_path: str, environment: Map
             [*first, spec.python, slim_path, spec.program, config],
             cwd=directory,
             env=environment,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=log,
             stderr=log,
             pass_fds=(waits,),
@@ -136,5 +147,20 @@ def _spawn(spec: WorkloadSpec, directory: Path, slim_path: str, environment: Map
     finally:
         os.close(waits)
         os.close(log)
+        os.close(stdin)
     process.returncode = 0  # its end is noticed through a pidfd, so this object must neither wait nor warn
     return process.pid, gate
+
+
+def _holding(sealed: bytes) -> int:
+    """A descriptor from which `sealed` can be read, once; without any, the one that is always at its end."""
+    if not sealed:
+        return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    if len(sealed) > MAX_SEALED:
+        raise FailedPrecondition(f"{len(sealed)} bytes are to be handed over, at most {MAX_SEALED} can be")
+    reading, writing = os.pipe()
+    try:
+        os.write(writing, sealed)
+    finally:
+        os.close(writing)
+    return reading

@@ -115,7 +115,7 @@ class LocalCluster:
         for tracked in self._tracked.values():
             self._let_go(tracked)
 
-    async def start(self, spec: WorkloadSpec) -> WorkloadStatus:
+    async def start(self, spec: WorkloadSpec, sealed: bytes = b"") -> WorkloadStatus:
         """Raises FailedPrecondition when the program can't be started or a later epoch of its owner is known,
         ResourceExhausted without room."""
         check_id(spec.id)
@@ -123,7 +123,7 @@ class LocalCluster:
             return self._status(tracked)
         if spec.id not in self._starts:
             self._refuse_impossible(spec)
-            task = self._starts[spec.id] = asyncio.create_task(self._start(spec))
+            task = self._starts[spec.id] = asyncio.create_task(self._start(spec, sealed))
             task.add_done_callback(lambda _: self._starts.pop(spec.id))
         # A caller that goes away must not leave a process half started.
         return await asyncio.shield(self._starts[spec.id])
@@ -188,13 +188,13 @@ class LocalCluster:
                     f"{spec.owner} is at epoch {other.epoch} already: a start for epoch {spec.epoch} comes too late"
                 )
 
-    async def _start(self, spec: WorkloadSpec) -> WorkloadStatus:
+    async def _start(self, spec: WorkloadSpec, sealed: bytes) -> WorkloadStatus:
         cores, shares = self._allotments.choose(spec.id, spec.resources)
         record = Record(spec=spec, state="starting", started_at=self._now_ns(), cores=cores, shares=shares)
         try:
             directory, sockets = Path(self.directory(spec.id)), Path(self.address(spec.id)).parent
             gpus = self._allotments.of(shares)
-            record, pidfd = await asyncio.to_thread(self._launcher.launch, record, directory, sockets, gpus)
+            record, pidfd = await asyncio.to_thread(self._launcher.launch, record, directory, sockets, gpus, sealed)
         except BaseException:
             self._allotments.release(spec.id)
             raise

@@ -27,15 +27,17 @@ class ReplicaLink(asyncio.Protocol):
 
     All calls of one loop turn are written together, in as few frames as they fit into (`parcels.py`). A loss fails
     everything pending at once, as worth a retry.
-    `address` is "unix:/path"; `on_down` is called whenever the server turns out to be unreachable.
+    `address` is "unix:/path"; `on_down` is called whenever the server turns out to be unreachable; `token` is what the
+    server asks for.
     """
 
-    def __init__(self, address: str, on_down: Callable[[], None] | None = None) -> None:
+    def __init__(self, address: str, on_down: Callable[[], None] | None = None, *, token: bytes = b"") -> None:
         scheme, _, path = address.partition(":")
         if scheme != "unix" or not path:
             raise InvalidArgument(f"replica address {address!r} is not served: expected unix:/path")
         self._path = path
         self._on_down = on_down
+        self._hello = encode_plain(Kind.HELLO, meta=token)
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.WriteTransport | None = None
         self._reader = FrameReader()
@@ -207,7 +209,7 @@ class ReplicaLink(asyncio.Protocol):
         try:
             connection.setblocking(False)
             await self._loop.sock_connect(connection, self._path)
-            self._arena = _share(connection)
+            self._arena = _introduce(connection, self._hello)
             await self._loop.create_unix_connection(lambda: self, sock=connection)
         except BaseException:
             connection.close()
@@ -242,15 +244,17 @@ class ReplicaLink(asyncio.Protocol):
             self.close()
 
 
-def _share(connection: socket.socket) -> Arena | None:
-    """Offers memory to the server that `connection` leads to; None where the kernel has none to give."""
+def _introduce(connection: socket.socket, hello: bytes) -> Arena | None:
+    """Says hello to the server that `connection` leads to and offers it memory, in one piece; None where the kernel has
+    none to give. Raises OSError when the server is gone."""
     try:
         arena = Arena()
     except OSError as error:
         log.warning("no shared memory, large tensors are sent instead: %s", error)
+        connection.send(hello)
         return None
     try:
-        socket.send_fds(connection, [encode_plain(Kind.SHARED)], [arena.fd or 0])
+        socket.send_fds(connection, [hello + encode_plain(Kind.SHARED)], [arena.fd or 0])
     finally:
         arena.close_fd()
     return arena

@@ -4,6 +4,7 @@ from bms.adapters.runtimes.huggingface import HuggingFaceRuntime
 from bms.adapters.runtimes.lightgbm import LightgbmRuntime
 from bms.adapters.runtimes.onnx import OnnxRuntime
 from bms.adapters.runtimes.openvino import OpenvinoRuntime
+from bms.adapters.runtimes.remote import RemoteRuntime
 from bms.adapters.runtimes.sklearn import SklearnRuntime
 from bms.adapters.runtimes.xgboost import XgboostRuntime
 from bms.core.errors import InvalidArgument
@@ -15,6 +16,7 @@ RUNTIMES: dict[str, Runtime] = {
     runtime.name: runtime
     for runtime in (
         OnnxRuntime(),
+        RemoteRuntime(),
         SklearnRuntime(),
         HuggingFaceRuntime(),
         XgboostRuntime(),

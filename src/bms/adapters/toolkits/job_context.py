@@ -21,7 +21,7 @@ import msgspec
 
 from bms.core.clock import Clock
 from bms.core.errors import FailedPrecondition, InvalidArgument
-from bms.core.programs import JobConfig, JobEvent
+from bms.core.programs import JobConfig, JobEvent, Sealed
 
 MAX_EVENTS = 4 * 2**20  # bytes of events.jsonl; the platform keeps no more
 MAX_MESSAGE = 4000  # characters; in JSON a character takes at most 12 bytes, and a line shall stay under 64 kB
@@ -39,10 +39,11 @@ class Job:
     """One attempt of one job, as its code sees it. Safe to use from several threads.
 
     `inputs` maps names to read-only directories; what lies in `output` at the end is kept as the job's output;
-    `checkpoint` is a directory for whatever a later attempt could go on from; `threads` is how many to use.
+    `checkpoint` is a directory for whatever a later attempt could go on from; `threads` is how many to use. `sealed`
+    is for the platform's own tasks: a job with code is handed nothing.
     """
 
-    def __init__(self, config: JobConfig, clock: Clock) -> None:
+    def __init__(self, config: JobConfig, clock: Clock, sealed: Sealed = Sealed()) -> None:
         directory = Path(config.directory)
         self.id = config.job
         self.attempt = config.attempt
@@ -51,6 +52,7 @@ class Job:
         self.output = directory / "output"
         self.checkpoint = directory / "checkpoint"
         self.threads = config.threads
+        self.sealed = sealed
         self._clock = clock
         self._metrics: dict[str, float] = {}
         self._lock = Lock()

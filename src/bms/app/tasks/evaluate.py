@@ -24,7 +24,7 @@ ROWS = 256  # at a time: bounds memory, and is what a server's large batch looks
 def main(job: Any) -> dict[str, object]:
     """Returns the metrics; they are also the job's. Raises FailedPrecondition when data and model do not fit."""
     wanted = msgspec.convert(job.parameters["servable"], ServableConfig)
-    config = msgspec.structs.replace(wanted, directory=str(job.inputs["artifact"]))
+    config = msgspec.structs.replace(wanted, directory=str(job.inputs["artifact"]), sealed=job.sealed)
     servable = open_servable(config)
     label = read_manifest(job.inputs["data"]).label
     if label is None:

@@ -17,7 +17,7 @@ from bms.adapters.runtimes.available import open_servable
 from bms.app.preparing import plan_for
 from bms.core.clock import SystemClock
 from bms.core.errors import InvalidArgument
-from bms.core.programs import Findings, ServableConfig, VerifyReport
+from bms.core.programs import Findings, Sealed, ServableConfig, VerifyReport
 from bms.core.signature import Signature
 from bms.serving.inference.foreign import call_foreign
 from bms.serving.inference.prepared import for_runtime
@@ -40,6 +40,9 @@ class Job(Protocol):
     def inputs(self) -> Mapping[str, object]:
         """Directories by name, as text or paths."""
         ...
+
+    @property
+    def sealed(self) -> Sealed: ...
 
     def progress(self, fraction: float, message: str, /) -> None: ...
 
@@ -129,9 +132,10 @@ def servable_config(job: Job) -> ServableConfig:
     if not isinstance(given, dict):
         raise InvalidArgument("verification needs the parameter 'servable', a ServableConfig")
     try:
-        return msgspec.convert({**given, "directory": str(job.inputs["artifact"])}, ServableConfig)
+        config = msgspec.convert({**given, "directory": str(job.inputs["artifact"])}, ServableConfig)
     except msgspec.ValidationError as error:
         raise InvalidArgument(f"the parameter 'servable' is not valid: {error}") from error
+    return msgspec.structs.replace(config, sealed=job.sealed)
 
 
 def _median_ns(servable: Servable, name: str) -> int:

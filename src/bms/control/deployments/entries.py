@@ -1,6 +1,6 @@
 """What gateways are told: one entry per live key and per deployment."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -51,8 +51,12 @@ def deployment_entry(
     route: Route,
     replicas: Sequence[Replica],
     versions: Mapping[int, Version | VersionFacts],
+    token_of: Callable[[str], bytes],
 ) -> DeploymentEntry | None:
-    """None for a deleted deployment. A version that lost its traffic is shown as long as it is loaded."""
+    """None for a deleted deployment. A version that lost its traffic is shown as long as it is loaded.
+
+    `token_of` knows what the model server of a replica asks of who connects.
+    """
     if deployment.deleted:
         return None
     shown: list[ServedVersion] = []
@@ -65,6 +69,7 @@ def deployment_entry(
             route,
             [replica for replica in replicas if replica.version == number],
             deployment.spec.batching.rows_together,
+            token_of,
         )
         if desired.stopped:
             one = msgspec.structs.replace(one, state="UNLOADING" if one.replicas else "END", error="")
@@ -82,7 +87,13 @@ def deployment_entry(
     )
 
 
-def _served(version: Version | VersionFacts, route: Route, replicas: Sequence[Replica], max_rows: int) -> ServedVersion:
+def _served(
+    version: Version | VersionFacts,
+    route: Route,
+    replicas: Sequence[Replica],
+    max_rows: int,
+    token_of: Callable[[str], bytes],
+) -> ServedVersion:
     share = next((share for share in route.shares if share.version == version.number), None)
     ready = [replica for replica in replicas if replica.state == "ready"]
     starting = any(replica.state == "starting" for replica in replicas)
@@ -91,7 +102,7 @@ def _served(version: Version | VersionFacts, route: Route, replicas: Sequence[Re
         number=version.number,
         state="AVAILABLE" if ready else "LOADING" if starting else "END" if failed else "START",
         signatures=served(version),
-        replicas=tuple(ReplicaAddress(id=replica.id, address=replica.address) for replica in ready),
+        replicas=tuple([ReplicaAddress(id=one.id, address=one.address, token=token_of(one.id)) for one in ready]),
         platform=version.runtime,
         error=failed[-1].reason if failed and not ready else "",
         max_rows=max_rows,

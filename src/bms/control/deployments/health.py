@@ -63,7 +63,7 @@ class Health:
 
     def _ask(self, replica: Replica) -> None:
         async def ask() -> None:
-            status = await self._probe.status(replica.address)
+            status = await self._probe.status(replica.id, replica.address)
             if replica.id in self._asked:
                 self._note(replica, status)
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import msgspec
 
@@ -9,12 +10,14 @@ from bms.control.deployments.nouns import DeploymentSpec, Replica
 from bms.control.deployments.plan import MARGIN_S
 from bms.control.deployments.ports import Catalog
 from bms.control.deployments.signatures import loaded
+from bms.control.deployments.tokens import ReplicaTokens
 from bms.control.models.nouns import Version
 from bms.control.platform.clusters import Cluster
 from bms.control.platform.environments import Environment, Environments
 from bms.control.platform.tree_cache import TreeCache
+from bms.control.secrets.sealing import Sealing, encode_sealed
 from bms.core.errors import FailedPrecondition
-from bms.core.programs import ModelServerConfig, ServableConfig
+from bms.core.programs import ModelServerConfig, Sealed, ServableConfig
 from bms.core.workload import WorkloadSpec
 
 PROGRAM = "bms.app.model_server"
@@ -58,14 +61,31 @@ def workload_spec(
     )
 
 
+class Prepared(NamedTuple):
+    """A process that can be started, and what it is handed at its start."""
+
+    spec: WorkloadSpec
+    sealed: Sealed
+
+
 class Launcher:
     """From a recorded replica to a running process."""
 
-    def __init__(self, cluster: Cluster, environments: Environments, trees: TreeCache, catalog: Catalog) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        environments: Environments,
+        trees: TreeCache,
+        catalog: Catalog,
+        tokens: ReplicaTokens,
+        sealing: Sealing,
+    ) -> None:
         self._cluster = cluster
         self._environments = environments
         self._trees = trees
         self._catalog = catalog
+        self._tokens = tokens
+        self._sealing = sealing
         self._preparing: dict[str, str] = {}
 
     @property
@@ -77,17 +97,19 @@ class Launcher:
         """Where the replica of this id will listen."""
         return SCHEME + self._cluster.address(replica)
 
-    async def prepare(self, replica: Replica, spec: DeploymentSpec, epoch: int) -> WorkloadSpec:
+    async def prepare(self, replica: Replica, spec: DeploymentSpec, epoch: int) -> Prepared:
         """The process to start, once its environment and files are there.
 
-        Raises what environments and trees raise, and FailedPrecondition for a version that may not run.
+        Raises what environments, trees and sealing raise, and FailedPrecondition for a version that may not run.
         """
         version = await self._catalog.version(replica.tenant, spec.model, replica.version)
         if version.state != "ready":
             raise FailedPrecondition(f"version {version.number} is {version.state}: only ready versions are started")
         environment = await self._environment(replica, version)
         directory = await self._trees.path(replica.tenant, version.artifact)
-        return workload_spec(replica, spec, version, python=environment.python, directory=directory, epoch=epoch)
+        sealed = await self._sealing.of(replica.tenant, version.artifact, version.environment)
+        workload = workload_spec(replica, spec, version, python=environment.python, directory=directory, epoch=epoch)
+        return Prepared(workload, msgspec.structs.replace(sealed, token=self._tokens.of(replica.id)))
 
     async def _environment(self, replica: Replica, version: Version) -> Environment:
         def tell(line: str) -> None:
@@ -99,6 +121,6 @@ class Launcher:
         finally:
             self._preparing.pop(replica.id, None)
 
-    async def start(self, spec: WorkloadSpec) -> None:
+    async def start(self, prepared: Prepared) -> None:
         """Raises what clusters raise."""
-        await self._cluster.start(spec)
+        await self._cluster.start(prepared.spec, encode_sealed(prepared.sealed))

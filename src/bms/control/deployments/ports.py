@@ -121,8 +121,8 @@ class BulkCatalog(Catalog, Protocol):
 
 
 class ReplicaProbe(Protocol):
-    async def status(self, address: str) -> ServableStatus | None:
-        """What the model server at `address` says of itself; None when it does not answer."""
+    async def status(self, replica: str, address: str) -> ServableStatus | None:
+        """What the model server of `replica` at `address` says of itself; None when it does not answer."""
         ...
 
 

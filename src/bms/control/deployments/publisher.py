@@ -14,6 +14,7 @@ from bms.control.deployments.entries import Entries, EntryKey, deployment_entry,
 from bms.control.deployments.ports import BulkCatalog, DeploymentsTx, Known
 from bms.control.deployments.reading import Rows, in_parts
 from bms.control.deployments.resolving import resolve
+from bms.control.deployments.tokens import ReplicaTokens
 from bms.control.models.nouns import Version, VersionFacts
 from bms.control.platform.transactions import EventLog, Store
 from bms.control.tenants.ports import TenantsTx
@@ -39,6 +40,7 @@ class Publisher:
         events: EventLog,
         clock: Clock,
         pepper: bytes,
+        tokens: ReplicaTokens,
     ) -> None:
         self._tenants = tenants
         self._deployments = deployments
@@ -46,6 +48,7 @@ class Publisher:
         self._events = events
         self._clock = clock
         self.pepper = pepper
+        self._tokens = tokens
         self.adoption = Adoption(clock.monotonic())
         self._sharing = Sharing()
         self._entries: dict[EntryKey, Entry] = {}
@@ -188,7 +191,7 @@ class Publisher:
         entries: list[Entry] = []
         async for _, rows, known in in_parts(self._deployments, self._catalog, ids):
             for each in rows:
-                entry = await _entry(each, known)
+                entry = await _entry(each, known, self._tokens)
                 if entry is not None:
                     entries.append(self._sharing.entry(entry))
         return entries
@@ -230,7 +233,7 @@ class Feed:
         self._publisher.gone(self._connection)
 
 
-async def _entry(rows: Rows, known: Known) -> DeploymentEntry | None:
+async def _entry(rows: Rows, known: Known, tokens: ReplicaTokens) -> DeploymentEntry | None:
     deployment, route = rows.deployment, rows.route
     desired = await resolve(deployment, rows.revision, known)
     versions: dict[int, Version | VersionFacts] = {}
@@ -239,7 +242,7 @@ async def _entry(rows: Rows, known: Known) -> DeploymentEntry | None:
             versions[number] = await known.version(deployment.tenant, deployment.spec.model, number)
         except NotFound:
             continue
-    return deployment_entry(deployment, desired, route, rows.replicas, versions)
+    return deployment_entry(deployment, desired, route, rows.replicas, versions, tokens.of)
 
 
 def _of_user(entry: Entry, users: Collection[str]) -> bool:

@@ -220,12 +220,12 @@ class Reconciler:
 
     async def _launch(self, replica: Replica, deployment: Deployment, token: int) -> None:
         try:
-            spec = await self._launcher.prepare(replica, deployment.spec, token)
+            prepared = await self._launcher.prepare(replica, deployment.spec, token)
             async with self._store.write() as tx:
                 await tx.fence(LEASE, token)
                 found = await tx.replica(replica.id)
             if found is not None and found.state == "starting":
-                await self._launcher.start(spec)
+                await self._launcher.start(prepared)
         except Aborted as error:
             log.info("replica %s is not launched by us: %s", replica.id, error.message)
         except BmsError as error:

@@ -23,6 +23,7 @@ from bms.control.platform.clusters import Cluster
 from bms.control.platform.environments import Environments
 from bms.control.platform.transactions import Store
 from bms.control.platform.tree_cache import TreeCache
+from bms.control.secrets.sealing import NOTHING, Sealing, encode_sealed
 from bms.core.clock import Clock
 from bms.core.errors import BmsError, DataLoss, ResourceExhausted, Unavailable
 from bms.core.programs import JobConfig, JobEvent, JobInput, JobResult
@@ -32,6 +33,7 @@ log = logging.getLogger("bms.jobs")
 PREPARATION_S = 1800.0  # how long building an environment and fetching inputs may take
 NO_ROOM_S = 5.0  # pause after the cluster had no room
 PROGRAM = "bms.app.job"
+ARTIFACT = "artifact"  # the input in which tasks find a version's files
 
 
 class Attempts:
@@ -44,6 +46,7 @@ class Attempts:
         files: AttemptFiles,
         history: History,
         clock: Clock,
+        sealing: Sealing = NOTHING,
     ) -> None:
         self._store = store
         self._cluster = cluster
@@ -52,12 +55,14 @@ class Attempts:
         self._files = files
         self._history = history
         self._clock = clock
+        self._sealing = sealing
 
     async def prepare(self, job: Job) -> None:
         """From "starting" to a workload that runs; a failed attempt where that can't be done."""
         try:
             async with asyncio.timeout(PREPARATION_S):
                 workload = await self._workload(job)
+                sealed = await self._sealed(job)
         except Unavailable:
             raise
         except TimeoutError:
@@ -71,7 +76,7 @@ class Attempts:
         if not await self._still_wanted(job):
             return
         try:
-            await self._cluster.start(workload)
+            await self._cluster.start(workload, sealed)
         except ResourceExhausted as error:
             await self._release(job, str(error))
         except BmsError as error:
@@ -185,6 +190,15 @@ class Attempts:
             resources=spec.resources,
             readable=tuple(given.directory for given in inputs) + (() if code is None else (code,)),
         )
+
+    async def _sealed(self, job: Job) -> bytes:
+        """What the model that a task of ours opens may know; nothing for a tenant's code."""
+        if job.spec.code is not None:
+            return b""
+        for given in job.spec.inputs:
+            if given.name == ARTIFACT:
+                return encode_sealed(await self._sealing.of(job.tenant, given.tree, job.spec.environment))
+        return b""
 
     async def _still_wanted(self, job: Job) -> bool:
         async with self._store.read() as tx:

@@ -5,6 +5,8 @@ from typing import Protocol
 from bms.core.isolation import Isolation
 from bms.core.workload import WorkloadSpec, WorkloadStatus
 
+MAX_SEALED = 60 << 10  # bytes; a pipe holds 64 KiB, so handing over never waits
+
 
 class Cluster(Protocol):
     """Contract, checked by one suite against every variant:
@@ -14,6 +16,8 @@ class Cluster(Protocol):
     3. A workload is its whole process group and every descendant; `stop` leaves none of them.
     4. Limits are enforced and a verdict says so.
     5. `isolation` keeps every workload in; one that asks for more than that is refused.
+    6. `sealed` is what the program reads from its standard input, to the end. It is in no record, file, environment
+       or command line; at most MAX_SEALED bytes.
     """
 
     @property
@@ -21,7 +25,7 @@ class Cluster(Protocol):
         """What keeps workloads from the platform and from one another."""
         ...
 
-    async def start(self, spec: WorkloadSpec) -> WorkloadStatus:
+    async def start(self, spec: WorkloadSpec, sealed: bytes = b"") -> WorkloadStatus:
         """Raises FailedPrecondition when the program can't be started or asks for more isolation than there is,
         ResourceExhausted without room."""
         ...

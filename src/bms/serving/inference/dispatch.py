@@ -14,7 +14,7 @@ from bms.serving.inference.ledger import Ledger
 from bms.serving.inference.parcel import Batch, Parcel
 from bms.serving.inference.policy import policy_of
 from bms.serving.inference.worker import Worker
-from bms.serving.lifecycle.servable import InterruptibleServable, Servable
+from bms.serving.lifecycle.servable import InterruptibleServable, Servable, WaitingServable
 
 TURN_S = 500e-6  # for so long one turn goes on with short runs before the loop reads and writes
 STOP_AGAIN_S = 0.05  # between two attempts to stop a run
@@ -39,6 +39,7 @@ class Dispatch:
         self._sizes = options.sizes
         self._batcher = Batcher(policy_of(options))
         self._servable: Servable | None = None
+        self._apart = False  # whether every run is the worker's
         self._interrupt: Callable[[], None] | None = None
         self._running: list[Parcel] | None = None  # in the worker
         self._turn_asked = False
@@ -52,6 +53,7 @@ class Dispatch:
 
     def serve(self, servable: Servable) -> None:
         self._servable = servable
+        self._apart = isinstance(servable, WaitingServable) and servable.waits
         if isinstance(servable, InterruptibleServable):
             self._interrupt = servable.interrupt
 
@@ -101,7 +103,7 @@ class Dispatch:
         metrics, until = self._ledger.metrics, now + TURN_S
         while (batch := self._batcher.take(now)) is not None:
             metrics.left[batch.reason] += 1
-            if self._worker.busy or not batch.parcels[0].kind.profile.shortness.short(batch.rows):
+            if self._apart or self._worker.busy or not batch.parcels[0].kind.profile.shortness.short(batch.rows):
                 self._running = batch.parcels
                 self._worker.submit(
                     "running the model",

@@ -51,6 +51,14 @@ class StreamingServable(Protocol):
 
 
 @runtime_checkable
+class WaitingServable(Protocol):
+    """A servable whose runs may wait long for something else, however short they have been: they never run in the
+    event loop."""
+
+    waits: bool
+
+
+@runtime_checkable
 class InterruptibleServable(Protocol):
     """A servable whose run can be stopped, e.g. because nobody waits for it any more."""
 

@@ -10,6 +10,7 @@ from bms.control.deployments.nouns import Deployment, DeploymentSpec, Route, Sha
 from bms.control.deployments.observation import Desired, Wanted
 from bms.core.errors import InvalidArgument
 from bms.core.programs import Batching, ModelServerConfig
+from tests.deployments import TOKENS
 from tests.unit.control.deployments.test_snapshot_entries import NOW, replica, version
 
 
@@ -78,7 +79,7 @@ def test_gateways_are_told_how_many_rows_may_run_together() -> None:
         keep_previous_s=1,
         start_timeout_s=1,
     )
-    entry = deployment_entry(deployment, desired, route, [replica("r", 1, "ready")], {1: version(1)})
+    entry = deployment_entry(deployment, desired, route, [replica("r", 1, "ready")], {1: version(1)}, TOKENS.of)
     assert entry is not None
     assert entry.versions[0].max_rows == 8
 

@@ -14,6 +14,7 @@ from bms.control.tenants.nouns import Key, User
 from bms.core.clock import ManualClock
 from bms.core.preprocessing import ImagePreprocess
 from bms.core.signature import Signature, TensorSpec
+from tests.deployments import TOKENS
 
 NOW = ManualClock().now()
 CLASSIFY = Signature(
@@ -78,18 +79,19 @@ VERSIONS = {number: version(number) for number in (1, 2, 3)}
 
 def test_traffic_stays_with_the_routed_version_while_the_next_one_loads() -> None:
     replicas = [replica("a", 1, "ready"), replica("b", 1, "draining"), replica("c", 2, "starting")]
-    entry = deployment_entry(DEPLOYMENT, DESIRED, ROUTE, replicas, VERSIONS)
+    entry = deployment_entry(DEPLOYMENT, DESIRED, ROUTE, replicas, VERSIONS, TOKENS.of)
     assert entry is not None
     assert (entry.name, entry.model, entry.max_in_flight, entry.timeout_s) == ("digits", "m", 9, 3.0)
     assert entry.known_aliases == ("old", "other", "production")
     one, two = entry.versions
     assert (one.number, one.state, one.weight, one.aliases) == (1, "AVAILABLE", 100, ("old", "production"))
     assert [address.id for address in one.replicas] == ["a"], "a draining replica is not for gateways"
+    assert one.replicas[0].token == TOKENS.of("a") != TOKENS.of("b")
     assert (two.number, two.state, two.weight, two.replicas) == (2, "LOADING", 0, ())
 
 
 def test_a_version_that_failed_ends_with_its_reason() -> None:
-    entry = deployment_entry(DEPLOYMENT, DESIRED, ROUTE, [replica("c", 2, "failed", "too big")], VERSIONS)
+    entry = deployment_entry(DEPLOYMENT, DESIRED, ROUTE, [replica("c", 2, "failed", "too big")], VERSIONS, TOKENS.of)
     assert entry is not None
     assert (entry.versions[1].state, entry.versions[1].error) == ("END", "too big")
 
@@ -98,10 +100,10 @@ def test_a_retired_version_is_shown_while_it_is_loaded() -> None:
     route = Route(
         deployment="d", tenant="t", shares=(Share(version=2, weight=100),), retired=(Retired(version=1, at=NOW),)
     )
-    entry = deployment_entry(DEPLOYMENT, DESIRED, route, [replica("a", 1, "ready")], VERSIONS)
+    entry = deployment_entry(DEPLOYMENT, DESIRED, route, [replica("a", 1, "ready")], VERSIONS, TOKENS.of)
     assert entry is not None
     assert [(one.number, one.weight) for one in entry.versions] == [(1, 0), (2, 100)]
-    entry = deployment_entry(DEPLOYMENT, DESIRED, route, [replica("a", 1, "draining")], VERSIONS)
+    entry = deployment_entry(DEPLOYMENT, DESIRED, route, [replica("a", 1, "draining")], VERSIONS, TOKENS.of)
     assert entry is not None
     assert [one.number for one in entry.versions] == [2]
 
@@ -109,17 +111,17 @@ def test_a_retired_version_is_shown_while_it_is_loaded() -> None:
 def test_versions_of_a_stopped_deployment_have_ended() -> None:
     stopped = msgspec.structs.replace(DESIRED, stopped=True)
     route = msgspec.structs.replace(ROUTE, shares=())
-    entry = deployment_entry(DEPLOYMENT, stopped, route, [replica("a", 2, "failed", "too big")], VERSIONS)
+    entry = deployment_entry(DEPLOYMENT, stopped, route, [replica("a", 2, "failed", "too big")], VERSIONS, TOKENS.of)
     assert entry is not None
     assert [(one.number, one.state, one.error, one.weight) for one in entry.versions] == [(2, "END", "", 0)]
-    entry = deployment_entry(DEPLOYMENT, stopped, route, [replica("a", 2, "ready")], VERSIONS)
+    entry = deployment_entry(DEPLOYMENT, stopped, route, [replica("a", 2, "ready")], VERSIONS, TOKENS.of)
     assert entry is not None
     assert entry.versions[0].state == "UNLOADING"
 
 
 def test_a_deleted_deployment_has_no_entry() -> None:
     gone = msgspec.structs.replace(DEPLOYMENT, deleted=True)
-    assert deployment_entry(gone, DESIRED, ROUTE, [replica("a", 1, "ready")], VERSIONS) is None
+    assert deployment_entry(gone, DESIRED, ROUTE, [replica("a", 1, "ready")], VERSIONS, TOKENS.of) is None
 
 
 def test_class_names_reach_the_signature_and_images_add_one() -> None:

@@ -1,0 +1,60 @@
+"""Models that are elsewhere: a server that speaks OIP or the OpenAI protocol answers for the file `upstream.json`."""
+
+import os
+from collections.abc import Callable
+
+from bms.adapters.runtimes.description import small_file
+from bms.core.errors import FailedPrecondition, InvalidArgument
+from bms.core.programs import ServableConfig
+from bms.core.upstreams import FILE, MAX_BYTES, parse_allowed, place_of, read_upstream
+from bms.serving.inference.runtime import Found
+from bms.serving.lifecycle.servable import Servable
+
+_BESIDE = frozenset({FILE, "bms.json"})
+
+
+class RemoteRuntime:
+    """Runs nothing of a tenant's: the process holds a secret, and its environment is the platform's own."""
+
+    name = "remote"
+
+    def recognises(self, directory: str) -> Found | None:
+        try:
+            if not _BESIDE.issuperset(os.listdir(directory)):
+                return None
+            content = small_file(directory, FILE)
+        except (OSError, FailedPrecondition):
+            return None
+        # Whether all of it is right is for `load` to say, in words.
+        if content is None or len(content) > MAX_BYTES or not content.lstrip().startswith(b"{"):
+            return None
+        return Found(format="upstream", whole=True) if b'"url"' in content and b'"protocol"' in content else None
+
+    def load(self, config: ServableConfig) -> Servable:
+        # What speaks HTTP and TLS is imported here: most model servers need neither.
+        from bms.adapters.runtimes.remote_http import Http
+        from bms.adapters.runtimes.remote_oip import OipServable
+        from bms.adapters.runtimes.remote_openai import EmbeddingsServable, GenerateServable
+
+        servables: dict[str, Callable[..., Servable]]
+        servables = {"oip": OipServable, "openai": GenerateServable, "openai-embeddings": EmbeddingsServable}
+        content = small_file(config.directory, FILE)
+        if content is None or self.recognises(config.directory) is None:
+            raise FailedPrecondition(f"runtime {self.name!r} expects an artifact that is the one file {FILE!r}")
+        try:
+            upstream = read_upstream(content)
+            allowed = parse_allowed(config.sealed.upstreams)
+        except InvalidArgument as error:
+            raise FailedPrecondition(error.message) from None
+        secret = None
+        if upstream.secret is not None and (secret := config.sealed.secrets.get(upstream.secret)) is None:
+            raise FailedPrecondition(
+                f"the secret {upstream.secret!r} was not handed to this process: set it with `bms secret set "
+                f"{upstream.secret}`"
+            )
+        http = Http(place_of(upstream.url), allowed, secret, upstream.timeout_s)
+        try:
+            return servables[upstream.protocol](http, upstream, config.signatures)
+        except BaseException:
+            http.close()
+            raise

@@ -1,0 +1,194 @@
+"""Upstreams that speak OpenAI's protocol: embeddings, and chat completions as they are generated.
+
+Source: https://platform.openai.com/docs/api-reference. The upstream's URL is what its clients call the base URL, for
+example https://api.example.com/v1.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+import numpy as np
+
+from bms.adapters.runtimes.declared import settled
+from bms.adapters.runtimes.remote_http import Http
+from bms.core.errors import BmsError, FailedPrecondition, Internal, InvalidArgument, Unavailable
+from bms.core.signature import DEFAULT, Signature, TensorSpec
+from bms.core.tensor import Array
+from bms.core.upstreams import Upstream
+
+GENERATE = "generate"
+TRIAL = "ok"
+_BLANK = " "  # in place of an empty text, which most upstreams refuse
+
+
+class _Embedding(msgspec.Struct, frozen=True):
+    index: int
+    embedding: tuple[float, ...]
+
+
+class _Usage(msgspec.Struct, frozen=True):
+    prompt_tokens: int = 0
+
+
+class _Embeddings(msgspec.Struct, frozen=True):
+    data: tuple[_Embedding, ...]
+    usage: _Usage = _Usage()
+
+
+class _Delta(msgspec.Struct, frozen=True):
+    content: str | None = None
+
+
+class _Choice(msgspec.Struct, frozen=True):
+    delta: _Delta = _Delta()
+    finish_reason: str | None = None
+
+
+class _Chunk(msgspec.Struct, frozen=True):
+    choices: tuple[_Choice, ...] = ()
+
+
+_embeddings = msgspec.json.Decoder(_Embeddings)
+_chunk = msgspec.json.Decoder(_Chunk)
+
+
+class _Remote:
+    """What both kinds share."""
+
+    format = "upstream"
+    waits = True
+
+    def __init__(self, http: Http, upstream: Upstream) -> None:
+        self._http: Http | None = http
+        self._model = upstream.model
+
+    def interrupt(self) -> None:
+        if (http := self._http) is not None:
+            http.interrupt()
+
+    def close(self) -> None:
+        http, self._http = self._http, None
+        if http is not None:
+            http.close()
+
+    @property
+    def _open(self) -> Http:
+        if self._http is None:
+            raise FailedPrecondition("this servable is closed")
+        return self._http
+
+
+class EmbeddingsServable(_Remote):
+    """`text` BYTES [-1] → `embedding` FP32 [-1, d] and `tokens` INT32 [-1].
+
+    Upstreams count tokens of a request as a whole: its texts have their share by length, and add up to the count.
+    """
+
+    def __init__(self, http: Http, upstream: Upstream, declared: Mapping[str, Signature]) -> None:
+        """Asks for one embedding. Raises FailedPrecondition when it can't be had, or `declared` does not fit it."""
+        super().__init__(http, upstream)
+        try:
+            vectors, _ = self._asked([TRIAL])
+        except BmsError as error:
+            raise FailedPrecondition(error.message) from error
+        found = Signature(
+            inputs=(TensorSpec(name="text", dtype="BYTES", shape=(None,)),),
+            outputs=(
+                TensorSpec(name="embedding", dtype="FP32", shape=(None, vectors.shape[1])),
+                TensorSpec(name="tokens", dtype="INT32", shape=(None,)),
+            ),
+        )
+        self.signatures = {name: settled(name, one, found) for name, one in declared.items()} or {DEFAULT: found}
+
+    def infer(self, signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...] = ()) -> dict[str, Array]:
+        texts = [_text(item) for item in inputs["text"]]
+        vectors, tokens = self._asked(texts)
+        width = self.signatures[signature].output("embedding").shape[1]
+        if vectors.shape[1] != width:
+            raise Internal(f"the upstream's embeddings have {vectors.shape[1]} numbers, and had {width} before")
+        given: dict[str, Array] = {"embedding": vectors, "tokens": _shares(tokens, texts)}
+        return {name: given[name] for name in outputs or ("embedding", "tokens")}
+
+    def _asked(self, texts: list[str]) -> tuple[Array, int]:
+        body = {"model": self._model, "input": [text or _BLANK for text in texts], "encoding_format": "float"}
+        content = self._open.json("POST", "/embeddings", msgspec.json.encode(body))
+        try:
+            found = _embeddings.decode(content)
+            rows = sorted(found.data, key=lambda row: row.index)
+            vectors = np.array([row.embedding for row in rows], dtype=np.float32)
+        except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
+            raise Internal(f"the upstream's embeddings can't be read: {str(error)[:200]}") from None
+        if vectors.ndim != 2 or [row.index for row in rows] != list(range(len(texts))) or not vectors.shape[1]:
+            raise Internal(f"the upstream gave {len(rows)} embeddings for {len(texts)} texts")
+        return vectors, found.usage.prompt_tokens
+
+
+class GenerateServable(_Remote):
+    """`text` BYTES [1], a prompt → `text` BYTES [1], piece by piece. An empty prompt is answered by one empty piece,
+    without asking anybody: that is how platforms warm up, and upstreams are paid."""
+
+    streaming = frozenset({GENERATE})
+
+    def __init__(self, http: Http, upstream: Upstream, declared: Mapping[str, Signature]) -> None:
+        """Has one token generated. Raises FailedPrecondition when that can't be had, or `declared` does not fit."""
+        super().__init__(http, upstream)
+        text = (TensorSpec(name="text", dtype="BYTES", shape=(1,)),)
+        found = Signature(inputs=text, outputs=text, batched=False)
+        if declared.keys() - self.streaming:
+            raise FailedPrecondition(f"this upstream has the signature {GENERATE!r} alone")
+        self.signatures = {name: settled(name, one, found) for name, one in declared.items()} or {GENERATE: found}
+        try:
+            for _ in self._pieces(TRIAL, max_tokens=1):
+                pass
+        except BmsError as error:
+            raise FailedPrecondition(error.message) from error
+
+    def infer(self, signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...] = ()) -> dict[str, Array]:
+        """All pieces as one."""
+        return {
+            "text": np.array([b"".join(piece["text"][0] for piece in self.stream(signature, inputs))], dtype=object)
+        }
+
+    def stream(
+        self, signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...] = ()
+    ) -> Iterator[dict[str, Array]]:
+        prompt = _text(inputs["text"][0])
+        for piece in self._pieces(prompt) if prompt else [""]:
+            yield {"text": np.array([piece.encode()], dtype=object)}
+
+    def _pieces(self, prompt: str, **more: object) -> Iterator[str]:
+        body = {"model": self._model, "messages": [{"role": "user", "content": prompt}], "stream": True, **more}
+        headers = {"Content-Type": "application/json", "Accept": "text/event-stream"}
+        finished = False
+        for line in self._open.stream("POST", "/chat/completions", msgspec.json.encode(body), headers):
+            data = line.removeprefix(b"data:").strip()
+            if not line.startswith(b"data:") or not data:
+                continue
+            if data == b"[DONE]":
+                return
+            try:
+                choices = _chunk.decode(data).choices
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise Internal(f"a piece of the upstream's stream can't be read: {str(error)[:200]}") from None
+            for choice in choices[:1]:
+                finished = finished or choice.finish_reason is not None
+                if choice.delta.content:
+                    yield choice.delta.content
+        if not finished:
+            raise Unavailable("the upstream broke its answer off")
+
+
+def _text(item: object) -> str:
+    """Raises InvalidArgument for what is not UTF-8."""
+    try:
+        return item.decode() if isinstance(item, bytes) else str(item)
+    except UnicodeDecodeError:
+        raise InvalidArgument("input 'text' is not UTF-8") from None
+
+
+def _shares(tokens: int, texts: list[str]) -> Array:
+    """INT32, one for each text, `tokens` altogether."""
+    ends = np.cumsum([len(text) + 1 for text in texts])
+    bounds = np.round(ends * (tokens / ends[-1])).astype(np.int32)
+    shares: Array = np.diff(bounds, prepend=np.int32(0)).astype(np.int32)
+    return shares
