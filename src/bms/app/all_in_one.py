@@ -16,9 +16,9 @@ from pathlib import Path
 
 import msgspec
 
-from bms.adapters.clusters import processes
+from bms.adapters.clusters import probing, processes
 from bms.app.endings import end_leftovers, end_services
-from bms.app.exit_codes import ExitCode, exit_code_of
+from bms.app.exit_codes import ExitCode, Refusal, exit_code_of
 from bms.app.home import Holder, Home, disk_refusal, write_private
 from bms.app.listening import is_loopback, listen
 from bms.app.log_files import open_log
@@ -26,6 +26,7 @@ from bms.app.settings import UpSettings, database_url
 from bms.app.supervisor import Ready, Supervisor, recorded_services
 from bms.app.tls import read_certificate
 from bms.core.errors import BmsError
+from bms.core.isolation import LEVELS, Level, shortfall
 
 STOP_GRACE_S = 10.0
 
@@ -33,6 +34,7 @@ STOP_GRACE_S = 10.0
 def up(settings: UpSettings, ready_fd: int | None = None) -> None:
     """Runs the platform on a home until it is told to stop. Raises Refusal when it can't start."""
     home = Home(Path(settings.home))
+    _refuse_less_isolation(settings.require_isolation)
     if settings.tls_certificate:
         read_certificate(settings.tls_certificate, settings.tls_key)
     home.prepare()
@@ -81,6 +83,14 @@ def _supervise(
         end_leftovers(home, STOP_GRACE_S, {_own_identity()})
 
 
+def _refuse_less_isolation(wanted: Level) -> None:
+    """Asked here too, where the answer is seen, and not only by control, which is alone when it starts again."""
+    if wanted == "none":
+        return
+    if lacks := shortfall(probing.describe(probing.probe()), wanted):
+        raise Refusal(ExitCode.CONFLICT, f"{lacks}. Require less, or see docs/isolation.md for what a machine needs")
+
+
 def _hold(home: Home, lock: int) -> None:
     pid, ticks = _own_identity()
     home.hold(lock, Holder(pid=pid, start_ticks=ticks))
@@ -119,6 +129,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--gateways", type=int, default=1)
     parser.add_argument("--tls-cert", default="", help="the certificate's chain, PEM")
     parser.add_argument("--tls-key", default="", help="its key, PEM")
+    parser.add_argument("--require-isolation", choices=LEVELS, default="none", help="refuse to start with less")
     parser.add_argument("--ready-fd", type=int, help="a pipe that is told when the platform is ready")
     parser.add_argument("--adopt", type=int, metavar="FD", help="take over what runs, with this listening socket")
     return parser.parse_args(argv)
@@ -143,6 +154,7 @@ def main(argv: list[str]) -> int:
                 gateways=given.gateways,
                 tls_certificate=_absolute(given.tls_cert),
                 tls_key=_absolute(given.tls_key),
+                require_isolation=given.require_isolation,
                 database_url=database_url(),
             )
             up(settings, given.ready_fd)

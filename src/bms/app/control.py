@@ -23,6 +23,7 @@ from bms.app.logs import log_to_stderr
 from bms.app.loops import run_loops
 from bms.app.parts import Parts, make_parts
 from bms.core.errors import BmsError
+from bms.core.isolation import Level
 
 EXIT_NEWER_SCHEMA = 8  # the same number that `bms` exits with
 
@@ -40,6 +41,7 @@ class ControlConfig(msgspec.Struct, frozen=True, kw_only=True):
     supervisor_pid: int | None = None
     supervisor_command: tuple[str, ...] = ()  # starts a new supervisor that adopts what lives
     max_jobs: int = 2
+    require_isolation: Level = "none"
     log_level: str = "INFO"
 
 
@@ -59,6 +61,7 @@ async def run(config: ControlConfig) -> None:
             config.bus_socket,
             config.max_jobs,
             bus_token=config.bus_token,
+            require_isolation=config.require_isolation,
         )
         cleanup.push_async_callback(parts.close)
         async with asyncio.TaskGroup() as tasks:

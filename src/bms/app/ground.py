@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from bms.adapters.clusters.devices import NvidiaDevices
 from bms.adapters.clusters.local import LocalCluster
 from bms.adapters.environments.uv import UvEnvironments
 from bms.adapters.jobs.tree_cache import LocalTreeCache
@@ -16,6 +17,7 @@ from bms.adapters.sql.engine import Database
 from bms.adapters.sql.events import SqlEventLog, SqlLeases
 from bms.app.home import Home
 from bms.core.clock import Clock, SystemClock
+from bms.core.isolation import Level
 from bms.core.resources import size_text
 
 LAST_WORDS = 4096  # bytes of a workload's log that are looked at for the reason of its end
@@ -42,12 +44,14 @@ class Ground:
         return await asyncio.to_thread(_last_line, Path(self.cluster.directory(workload)) / "workload.log")
 
 
-async def open_ground(database: Database, home: Path, run_dir: Path) -> Ground:
+async def open_ground(database: Database, home: Path, run_dir: Path, require_isolation: Level = "none") -> Ground:
     """Opens everything, adopting the workloads that run. Raises BmsError."""
     clock = SystemClock()
     objects = LocalObjectStore.open(home / "objects", clock)
     environments = UvEnvironments(home, os.environ)
-    cluster = LocalCluster(home, run_dir, environments.slim_path(), clock)
+    cluster = LocalCluster(
+        home, run_dir, environments.slim_path(), clock, devices=NvidiaDevices(), require=require_isolation
+    )
     await cluster.open()
     return Ground(
         home=home,

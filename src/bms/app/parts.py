@@ -32,6 +32,7 @@ from bms.control.jobs.scheduler import Scheduler
 from bms.control.monitoring.nouns import GatewayView
 from bms.control.monitoring.service import MonitoringService
 from bms.control.tenants.nouns import DEFAULT_TENANT, NewTenant
+from bms.core.isolation import Level
 from bms.web.api import (
     audit,
     blobs,
@@ -72,10 +73,17 @@ class Parts:
 
 
 async def make_parts(
-    database: Database, home: Path, run_dir: Path, bus_socket: str, max_jobs: int, *, bus_token: str
+    database: Database,
+    home: Path,
+    run_dir: Path,
+    bus_socket: str,
+    max_jobs: int,
+    *,
+    bus_token: str,
+    require_isolation: Level = "none",
 ) -> Parts:
     """Everything control runs; the first start also makes the default tenant and HOME/admin.key."""
-    ground = await open_ground(database, home, run_dir)
+    ground = await open_ground(database, home, run_dir, require_isolation)
     features = make_features(ground)
     await features.tenants.bootstrap(lambda created: _keep_admin_key(home, created))
     publisher = Publisher(
@@ -111,7 +119,7 @@ async def make_parts(
         gateways=lambda: _gateways(bus),
         snapshot=lambda: publisher.revision,
         leading=lambda: parts.leading,
-        confinement=ground.cluster.confinement,
+        devices=ground.cluster.devices,
         texts=[metrics.texts, lambda: _gateway_texts(bus), lambda: _replica_texts(reconciler.health)],
     )
     views = DeploymentViews(

@@ -43,6 +43,7 @@ def _control(home: Home, settings: UpSettings, listening: socket.socket) -> Serv
             "supervisor_pid": os.getpid(),
             "supervisor_command": adopting_command(home, listening),
             "max_jobs": settings.max_jobs,
+            "require_isolation": settings.require_isolation,
             "log_level": settings.log_level,
         },
         config_path=home.run / "control.json",

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from bms.core.errors import InvalidArgument
+from bms.core.isolation import Level
 
 HOME_VARIABLE = "BMS_HOME_SERVICE"  # marks the platform's own processes; workloads carry a mark of their own
 MAX_GATEWAYS = 64
@@ -35,6 +36,7 @@ class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
     gateways: int = 1
     database_url: str = ""  # empty: SQLite in the home
     max_jobs: int = 2
+    require_isolation: Level = "none"  # what must keep workloads in, or nothing starts
     log_level: str = "INFO"
     drain_s: float = 30.0
     tls_certificate: str = ""  # paths of PEM files; empty: no TLS

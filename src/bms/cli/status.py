@@ -66,7 +66,7 @@ def _show(session: Session, report: Report) -> None:
             "since": system.started_at,
             "home": session.connection.home,
             "database": system.database,
-            "confined": system.confinement,
+            "isolation": _isolation_words(system),
             "memory": f"{size_text(memory)} in {len(report.processes)} processes" if report.processes else "",
         },
     )
@@ -80,6 +80,22 @@ def _show(session: Session, report: Report) -> None:
                 "IN FLIGHT": lambda each: each.in_flight,
                 "CONNECTIONS": lambda each: each.connections,
                 "BEHIND": lambda each: system.snapshot - each.revision or "no",
+            },
+            "",
+        )
+    if lacking := [each for each in system.isolation.protections if not each.on]:
+        out.say("")
+        out.many(lacking, {"NOT PROTECTED": lambda each: each.name, "WHY": lambda each: each.lacking}, "")
+    if system.devices:
+        out.say("")
+        out.many(
+            system.devices,
+            {
+                "GPU": lambda each: each.index,
+                "NAME": lambda each: each.name,
+                "MEMORY": lambda each: size_text(each.memory),
+                "FREE": lambda each: size_text(each.free),
+                "USED BY": lambda each: each.used_by,
             },
             "",
         )
@@ -98,3 +114,8 @@ def _show(session: Session, report: Report) -> None:
     )
     if jobs := [each for each in system.workloads if each.kind == "job" and each.state == "running"]:
         out.say(f"\n{len(jobs)} job{'s run' if len(jobs) > 1 else ' runs'}: `bms job list`")
+
+
+def _isolation_words(system: SystemStatus) -> str:
+    on = ", ".join(each.name for each in system.isolation.protections if each.on)
+    return f"{system.isolation.level} ({on})" if on else system.isolation.level

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,15 @@ from bms.app.settings import DEFAULT_HOME
 app = typer.Typer(add_completion=False)
 
 
+class Isolated(StrEnum):
+    """The levels of core/isolation.py as a choice on the command line."""
+
+    none = "none"
+    basic = "basic"
+    confined = "confined"
+    strict = "strict"
+
+
 @app.command()
 def up(
     home: Annotated[Path, typer.Option(help="Where everything is kept; made if missing.")] = DEFAULT_HOME,
@@ -26,6 +36,9 @@ def up(
     gateways: Annotated[int, typer.Option(help="Processes that answer requests.")] = 1,
     tls_cert: Annotated[Path | None, typer.Option(help="Serve https with this certificate (its chain, PEM).")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="The certificate's key, PEM.")] = None,
+    require_isolation: Annotated[
+        Isolated, typer.Option(help="Refuse to start where less keeps workloads in: docs/isolation.md.")
+    ] = Isolated.none,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when ready and go on in background.")] = False,
 ) -> None:
     """Run the platform on this machine until Ctrl-C or `bms down`.
@@ -36,6 +49,8 @@ def up(
     root = home.expanduser().resolve()
     command = [sys.executable, "-P", "-m", "bms.app.all_in_one", "--home", str(root), "--host", host]
     command += ["--port", str(port), "--gateways", str(gateways)]
+    if require_isolation is not Isolated.none:
+        command += ["--require-isolation", require_isolation.value]
     for option, file in (("--tls-cert", tls_cert), ("--tls-key", tls_key)):
         if file is not None:
             command += [option, str(file.expanduser().absolute())]

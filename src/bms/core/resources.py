@@ -21,11 +21,15 @@ _SIZE = re.compile(r"(\d{1,18}(?:\.\d{1,18})?)\s*([KMGT]i?)?B?")
 
 
 class Resources(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Limits of one process: CPU in cores, memory in bytes (resident, of the whole process group)."""
+    """Limits of one workload: CPU in cores, memory in bytes (resident, of all its processes), `processes` with their
+    threads, `disk` in bytes of its own directory; `gpu` devices, with `gpu_memory` bytes of each (0: all of it)."""
 
     cpu: float = 1.0
     memory: int = 2 * 2**30
     gpu: int = 0
+    gpu_memory: int = 0
+    processes: int = 512
+    disk: int = 64 * 2**30
 
     def __post_init__(self) -> None:
         if not 0 < self.cpu <= 1024:
@@ -34,6 +38,14 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             raise InvalidArgument(f"memory is {self.memory} bytes, expected at least 1 MiB")
         if not 0 <= self.gpu <= 64:
             raise InvalidArgument(f"gpu is {self.gpu}, expected 0 to 64 devices")
+        if not 0 <= self.gpu_memory <= 2**50:
+            raise InvalidArgument(f"gpu_memory is {self.gpu_memory} bytes, expected 0 (all of a device) or more")
+        if self.gpu_memory and not self.gpu:
+            raise InvalidArgument("gpu_memory is given without gpu: say how many devices, for example gpu=1")
+        if not 1 <= self.processes <= 2**20:
+            raise InvalidArgument(f"processes is {self.processes}, expected 1 to {2**20}")
+        if not 2**20 <= self.disk <= 2**50:
+            raise InvalidArgument(f"disk is {self.disk} bytes, expected at least 1 MiB")
 
 
 def parse_size(text: str) -> int:

@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from bms.core.isolation import Level
 from bms.core.resources import Resources
 
 WorkloadKind = Literal["model_server", "job"]
@@ -15,7 +16,9 @@ class WorkloadSpec(msgspec.Struct, frozen=True, kw_only=True):
     `program` is a module of the slim part, e.g. "bms.app.model_server"; it runs with `python` (an
     environment's interpreter), its one argument the path of a JSON file holding `config`, inside
     `directory`, which the cluster creates and which outlives the process until `forget`. A confining cluster
-    shows it of the platform's files only its environment, the paths of `readable`, and what is its own.
+    shows it of the platform's files only its environment, the paths of `readable`, and what is its own. `network`
+    is for programs of the platform that must reach out; it keeps all other walls. `isolation` is the least that it
+    may run with.
     """
 
     id: str
@@ -29,6 +32,8 @@ class WorkloadSpec(msgspec.Struct, frozen=True, kw_only=True):
     resources: Resources
     env: dict[str, str] = {}
     readable: tuple[str, ...] = ()
+    network: bool = False
+    isolation: Level = "none"
     stop_grace_s: float = 10.0
 
 
@@ -52,3 +57,4 @@ class WorkloadStatus(msgspec.Struct, frozen=True, kw_only=True):
     verdict: str = ""  # why the cluster ended it, e.g. "killed: used 2.1 GB of 2.0 GB"
     memory: int = 0  # resident bytes of its process group
     cpu_ns: int = 0
+    gpus: tuple[str, ...] = ()  # uuids of the devices that it alone sees

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import msgspec
 
+from bms.core.isolation import Isolation
 from bms.sdk.binding import D, Resource, operation
 from bms.sdk.flow import Flow
 
@@ -31,11 +32,23 @@ class WorkloadView(msgspec.Struct, frozen=True, kw_only=True):
     pid: int = 0
     memory: int = 0
     cpu_s: float = 0.0
+    gpus: tuple[str, ...] = ()
+
+
+class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
+    """One GPU that workloads may be given. Memory in bytes, `free`: given to nobody; `used_by` are workloads."""
+
+    index: int
+    uuid: str
+    name: str
+    memory: int
+    free: int
+    used_by: tuple[str, ...] = ()
 
 
 class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """Gateways, database and confinement (what keeps workloads from the platform's files, in words) are told to the
-    operator's tenant alone."""
+    """`isolation` is what keeps workloads in. Gateways, devices, the database and why a protection lacks are told to
+    the operator's tenant alone."""
 
     version: str
     started_at: datetime
@@ -43,7 +56,8 @@ class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
     workloads: tuple[WorkloadView, ...] = ()
     gateways: tuple[GatewayView, ...] = ()
     database: str = ""
-    confinement: str = ""
+    isolation: Isolation = Isolation()
+    devices: tuple[DeviceView, ...] = ()
 
 
 class System(Resource[D]):

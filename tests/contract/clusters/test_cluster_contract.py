@@ -179,7 +179,20 @@ async def test_the_surroundings_hold_nothing_of_the_starter(
     assert seen["environ"]["OMP_NUM_THREADS"] == "1"
     assert seen["environ"]["HOME"] == cluster.directory("wl_1")
     allowed = {"LC_CTYPE", "PATH", "HOME", "TMPDIR", "LANG", "OF_THE_SPEC", "BMS_WORKLOAD", "BMS_HOME_MARK"}
-    prefixes = ("OMP_", "OPENBLAS_", "MKL_", "MALLOC_", "ORT_", "DO_NOT_", "MLFLOW_", "RAY_", "VLLM_", "HF_")
+    prefixes = (
+        "OMP_",
+        "OPENBLAS_",
+        "MKL_",
+        "MALLOC_",
+        "ORT_",
+        "DO_NOT_",
+        "MLFLOW_",
+        "RAY_",
+        "VLLM_",
+        "HF_",
+        "CUDA_",
+        "NVIDIA_",
+    )
     assert {name for name in seen["environ"] if not name.startswith(prefixes)} <= allowed
 
 

@@ -49,7 +49,6 @@ def _attacks(given):
         "list the sockets": lambda: os.listdir(given["sockets"]),
         "replace a socket": lambda: Path(given["sockets"], "bus.sock").unlink(),
         "list shared memory": lambda: os.listdir("/dev/shm"),
-        "write to /tmp": lambda: Path("/tmp/bms-evil").write_text("x"),
         "signal control": lambda: os.kill(control, 0),
         "end control": lambda: os.kill(control, signal.SIGKILL),
         "end another tenant's process": lambda: os.kill(given["neighbour"], signal.SIGKILL),
@@ -72,6 +71,7 @@ def _own_work(job, given):
     return {
         "read an input": lambda: (job.inputs["data"] / given["input"]).read_bytes(),
         "read its code": lambda: Path(__file__).read_text(),
+        "a /tmp of its own": lambda: Path("/tmp/bms-evil").write_text("x"),
         "temporary files": lambda: tempfile.NamedTemporaryFile().write(b"x"),
         "move between directories": lambda: _moved(job.output),
         "shared memory": _shared,
@@ -95,7 +95,7 @@ def _through_a_link(target):
 
 
 def _as_a_child(path):
-    code = f"import sys\ntry: open({str(path)!r})\nexcept PermissionError: sys.exit(13)"
+    code = f"import sys\ntry: open({str(path)!r})\nexcept OSError: sys.exit(13)"
     if subprocess.run([sys.executable, "-c", code], check=False).returncode == 13:
         raise PermissionError(13, "in a child")
 

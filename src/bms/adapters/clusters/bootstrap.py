@@ -2,11 +2,11 @@
 
 Run by its path, by the platform's own interpreter, isolated and without its packages:
 
-    python -I -S bootstrap.py GATE ALLOWED PYTHON SLIM PROGRAM CONFIG
+    python -I -S bootstrap.py GATE WALLS PYTHON SLIM PROGRAM CONFIG
 
 GATE is the number of a pipe's reading end. One byte means that the workload's record is on disk and its limits
 are set. The end of the pipe without it means that whoever started this died first: nobody knows of this process,
-so it must not run anything. ALLOWED is a JSON file with what `confinement.confine` takes.
+so it must not run anything. WALLS is a JSON file with what `walls.put_up` takes.
 
 PYTHON, the environment's interpreter, begins only when this process is confined, because an environment is made of
 packages that a tenant chose, and packages may bring code that runs whenever their interpreter starts.
@@ -20,6 +20,7 @@ import sys
 
 PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 NOBODY_KNOWS = 75  # EX_TEMPFAIL of sysexits.h
+NOT_CONFINED = 71  # EX_OSERR
 NOT_FOUND = 127  # what shells say of a program that can't be run
 START = (
     "import runpy, sys; slim, sys.argv = sys.argv[1], sys.argv[2:]; sys.path.insert(0, slim); "
@@ -27,16 +28,22 @@ START = (
 )
 
 
-def run(gate: int, allowed: str, python: str, slim: str, program: str, config: str) -> None:
+def run(gate: int, walls: str, python: str, slim: str, program: str, config: str) -> None:
+    # Before the gate, so that it is done while the record is written.
+    folder = os.path.dirname(os.path.abspath(__file__))
+    sys.path.insert(0, os.path.dirname(folder))
+    put_up = importlib.import_module(f"{os.path.basename(folder)}.walls").put_up
     if not os.read(gate, 1):
         os._exit(NOBODY_KNOWS)
     os.close(gate)
     # Grandchildren whose parents ended come to us instead of init, so that the whole family can be found and ended.
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-    confinement = importlib.import_module("confinement")
-    with open(allowed, "rb") as file:
-        confinement.confine(json.load(file))
+    try:
+        with open(walls, "rb") as file:
+            put_up(json.load(file), python)
+    except OSError as error:
+        sys.stderr.write(f"not started, since it can't be confined: {error}\n")
+        sys.exit(NOT_CONFINED)
     try:
         os.execv(python, [python, "-I", "-c", START, slim, program, config])  # noqa: S606 - no shell is wanted
     except OSError as error:

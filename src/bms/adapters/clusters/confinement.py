@@ -1,8 +1,8 @@
-"""What the kernel lets a workload do: Landlock (landlock(7)) for files, signals and abstract sockets; no capabilities.
+"""What the kernel lets a workload do: Landlock (landlock(7)) for files, signals, abstract sockets; no capabilities.
 
-Standard library only: `bootstrap` loads it, by its path, in a process that has nothing else. Landlock holds for the
-process and for all that it starts, through exec, and nobody can take it off again. What it does not know of (network,
-connections to sockets that have a path, chmod, stat) it does not restrict: docs/decisions/0008.
+Standard library only (`kernel`): `bootstrap` loads it in a process that has nothing else. Landlock holds for the
+process and for all that it starts, through exec, and nobody can take it off again. What it does not know of
+(connections to sockets that have a path, chmod, stat) is `roots`'s.
 """
 
 import ctypes
@@ -10,6 +10,8 @@ import os
 import stat
 import struct
 from collections.abc import Iterable, Mapping
+
+from .kernel import checked, libc, prctl
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same numbers on every architecture
 _CREATE_RULESET_VERSION = 1
@@ -22,8 +24,9 @@ MAKE_REG, MAKE_SOCK, MAKE_FIFO, MAKE_BLOCK, MAKE_SYM, REFER, TRUNCATE, IOCTL_DEV
 _OF_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV  # the others mean something for directories alone
 _SINCE_ABI = {2: REFER, 3: TRUNCATE, 5: IOCTL_DEV}
 _SCOPED = 0b11  # abstract Unix sockets, signals: neither leaves the workload
-_SCOPED_SINCE_ABI = 6
-_OPEN_BEFORE_ABI = {3: "truncation", 6: "signals"}
+SIGNALS_SINCE_ABI = 6
+_TCP = 0b11  # binding and connecting
+TCP_SINCE_ABI = 4
 
 RIGHTS = {
     "read": READ_FILE | READ_DIR,
@@ -33,50 +36,41 @@ RIGHTS = {
     "shared": READ_FILE | WRITE_FILE | TRUNCATE | MAKE_REG | REMOVE_FILE,
     "own": (1 << 16) - 1 & ~(MAKE_CHAR | MAKE_BLOCK | IOCTL_DEV),
 }
-
-_libc = ctypes.CDLL(None, use_errno=True)
+RIGHTS["scratch"] = RIGHTS["own"]
 
 
 def abi() -> int:
     """The version of Landlock that this kernel has; 0 where it has none, or has it switched off."""
-    found: int = _libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(_CREATE_RULESET_VERSION))
+    found: int = libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(_CREATE_RULESET_VERSION))
     return max(0, found)
 
 
-def words() -> str:
-    """What `confine` can do on this kernel, for people."""
-    version = abi()
-    if not version:
-        return "not confined: this kernel has no Landlock"
-    lacking = " and ".join(what for since, what in _OPEN_BEFORE_ABI.items() if version < since)
-    return f"landlock {version}" + (f", without {lacking}" if lacking else "")
-
-
-def confine(allowed: Mapping[str, Iterable[str]]) -> None:
-    """Takes from this process, for ever, all but what `allowed` gives: paths by the name of the right in RIGHTS.
+def confine(allowed: Mapping[str, Iterable[str]], *, tcp: bool = True) -> None:
+    """Takes from this process, for ever, all but what `allowed` gives: paths by the name of the right in RIGHTS, and
+    `tcp`.
 
     To be called with one thread. Paths that are not there give nothing. Without Landlock only capabilities and new
     privileges are taken. Raises OSError when the kernel refuses.
     """
     version = abi()
-    _checked(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
+    prctl(_PR_SET_NO_NEW_PRIVS, 1, "no_new_privs")
     if version:
         known = (1 << 16) - 1
         for since, right in _SINCE_ABI.items():
             known &= ~right if version < since else ~0
-        scoped = _SCOPED if version >= _SCOPED_SINCE_ABI else 0
-        attributes = struct.pack("=QQQ", known, 0, scoped)
-        ruleset = _checked(
-            _libc.syscall(_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint32(0)), "ruleset"
+        scoped = _SCOPED if version >= SIGNALS_SINCE_ABI else 0
+        attributes = struct.pack("=QQQ", known, 0 if tcp or version < TCP_SINCE_ABI else _TCP, scoped)
+        ruleset = checked(
+            libc.syscall(_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint32(0)), "ruleset"
         )
         for name, paths in allowed.items():
             for path in paths:
                 _allow(ruleset, path, RIGHTS[name] & known)
-        _checked(_libc.syscall(_RESTRICT_SELF, ctypes.c_int(ruleset), ctypes.c_uint32(0)), "restriction")
+        checked(libc.syscall(_RESTRICT_SELF, ctypes.c_int(ruleset), ctypes.c_uint32(0)), "restriction")
         os.close(ruleset)
     # For a platform that root runs: loading modules, reading the kernel's memory and the like go round Landlock.
     nothing = struct.pack("=6I", *[0] * 6)
-    _checked(_libc.capset(struct.pack("=Ii", _CAPABILITY_VERSION_3, 0), nothing), "capabilities")
+    checked(libc.capset(struct.pack("=Ii", _CAPABILITY_VERSION_3, 0), nothing), "capabilities")
 
 
 def _allow(ruleset: int, path: str, rights: int) -> None:
@@ -88,16 +82,9 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
         if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
             rights &= _OF_FILES
         rule = struct.pack("=Qi", rights, descriptor)
-        added = _libc.syscall(
+        added = libc.syscall(
             _ADD_RULE, ctypes.c_int(ruleset), ctypes.c_int(_RULE_PATH_BENEATH), rule, ctypes.c_uint32(0)
         )
-        _checked(added, path)
+        checked(added, path)
     finally:
         os.close(descriptor)
-
-
-def _checked(answer: int, what: str) -> int:
-    if answer < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"confining: {os.strerror(number)}", what)
-    return answer

@@ -15,8 +15,8 @@ from bms.core.workload import WorkloadSpec
 _SOCKETS = re.compile("[0-9a-f]{16}")
 
 
-def prepare(spec: WorkloadSpec, directory: Path, sockets: Path, allowed: Mapping[str, object]) -> None:
-    """Makes both, `directory` with `tmp`, `config.json` and `allowed.json` (what it is confined to).
+def prepare(spec: WorkloadSpec, directory: Path, sockets: Path, walls: Mapping[str, object]) -> None:
+    """Makes both, `directory` with `tmp`, `config.json` and `walls.json` (what keeps it in).
 
     Raises FailedPrecondition for a config that is not JSON.
     """
@@ -28,7 +28,7 @@ def prepare(spec: WorkloadSpec, directory: Path, sockets: Path, allowed: Mapping
     (directory / "tmp").mkdir(exist_ok=True, mode=0o700)
     sockets.mkdir(parents=True, exist_ok=True, mode=0o700)
     _write(directory / "config.json", config)
-    _write(directory / "allowed.json", msgspec.json.encode(allowed))
+    _write(directory / "walls.json", msgspec.json.encode(walls))
 
 
 def _write(path: Path, content: bytes) -> None:

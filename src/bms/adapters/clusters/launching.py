@@ -6,14 +6,17 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
 
-from bms.adapters.clusters import bootstrap, directories, limits, places, processes
+from bms.adapters.clusters import bootstrap, devices, directories, enclosing, limits, places, processes
+from bms.adapters.clusters.cgroups import Groups
+from bms.adapters.clusters.probing import Means
 from bms.adapters.clusters.records import Record, Records
 from bms.adapters.clusters.surroundings import surroundings
+from bms.core.devices import Device
 from bms.core.errors import FailedPrecondition, ResourceExhausted
 from bms.core.workload import WorkloadSpec
 
@@ -33,8 +36,10 @@ class Launcher:
         self._hidden = (home, run_dir)
         self._home_mark = home_mark
         self._boot = processes.boot_id()
+        self.means = Means()  # until the machine was asked: nothing but what needs no asking
+        self.groups = Groups({}, home_mark)
 
-    def launch(self, record: Record, directory: Path, sockets: Path) -> tuple[Record, int]:
+    def launch(self, record: Record, directory: Path, sockets: Path, gpus: Iterable[Device] = ()) -> tuple[Record, int]:
         """The record with its process, and the process's pidfd; `directory` and `sockets` (for its socket alone)
         are made. Blocks for several fsyncs.
 
@@ -42,11 +47,12 @@ class Launcher:
         are used up; then nothing of it is left but its directories.
         """
         try:
-            allowed = places.allowed(record.spec, slim=self._slim_path, own=(directory, sockets), hidden=self._hidden)
-            directories.prepare(record.spec, directory, sockets, allowed)
+            own, nodes = (directory, sockets), devices.nodes(gpus)
+            files = places.allowed(record.spec, slim=self._slim_path, own=own, hidden=self._hidden, devices=nodes)
+            directories.prepare(record.spec, directory, sockets, enclosing.enclose(record.spec, self.means, files))
             self._records.save(record)
             try:
-                return self._start(record, directory)
+                return self._start(record, directory, gpus)
             except BaseException:
                 self._records.remove(record.spec.id)
                 raise
@@ -55,10 +61,9 @@ class Launcher:
                 raise ResourceExhausted(f"no room to start workload {record.spec.id}: {error.strerror}") from error
             raise FailedPrecondition(f"workload {record.spec.id} can't be started: {error}") from error
 
-    def _start(self, record: Record, directory: Path) -> tuple[Record, int]:
-        pid, gate = _spawn(
-            record.spec, directory, self._slim_path, surroundings(record.spec, directory, self._home_mark)
-        )
+    def _start(self, record: Record, directory: Path, gpus: Iterable[Device]) -> tuple[Record, int]:
+        environment = surroundings(record.spec, directory, self._home_mark, gpus)
+        pid, gate = _spawn(record.spec, directory, self._slim_path, environment)
         try:
             # Nobody waited for this child yet, so the pid is certainly its own, even if it ended already.
             pidfd = os.pidfd_open(pid)
@@ -70,6 +75,7 @@ class Launcher:
         except BaseException:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
+            self.groups.remove(record.spec.id)
             raise
         finally:
             os.close(gate)
@@ -79,11 +85,22 @@ class Launcher:
         record = msgspec.structs.replace(record, state="running", pid=pid, start_ticks=ticks, boot=self._boot)
         # One that failed at once is noticed through its pidfd, like any other end.
         with contextlib.suppress(ProcessLookupError):
-            limits.apply(pid, record.spec.kind, record.cores)
+            self._limit(pid, record)
         self._records.save(record)
         with contextlib.suppress(BrokenPipeError):
             os.write(gate, b"\n")
         return record
+
+    def _limit(self, pid: int, record: Record) -> None:
+        given = record.spec.resources
+        limits.apply(pid, record.spec.kind, record.cores, given)
+        self.groups.make(
+            record.spec.id,
+            pid,
+            memory=limits.most_memory(given.memory),
+            processes=limits.most_processes(given.processes),
+            cpu=limits.fraction(given.cpu, record.cores),
+        )
 
 
 def _spawn(spec: WorkloadSpec, directory: Path, slim_path: str, environment: Mapping[str, str]) -> tuple[int, int]:
@@ -96,8 +113,8 @@ def _spawn(spec: WorkloadSpec, directory: Path, slim_path: str, environment: Map
     except OSError:
         os.close(log)
         raise
-    allowed, config = str(directory / "allowed.json"), str(directory / "config.json")
-    first = [sys.executable, "-I", "-S", bootstrap.__file__, str(waits), allowed]
+    walls, config = str(directory / "walls.json"), str(directory / "config.json")
+    first = [sys.executable, "-I", "-S", bootstrap.__file__, str(waits), walls]
     try:
         process = subprocess.Popen(
             [*first, spec.python, slim_path, spec.program, config],

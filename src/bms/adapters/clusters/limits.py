@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from bms.core.resources import size_text
+from bms.core.resources import Resources, size_text
 from bms.core.workload import WorkloadKind
 
 JOB_NICE = 10
@@ -38,17 +38,33 @@ def choose_cores(cpu: float, allowed: Iterable[int], taken: Iterable[tuple[int, 
     return tuple(sorted(sorted(load, key=lambda core: (load[core], core))[:wanted]))
 
 
-def apply(pid: int, kind: WorkloadKind, cores: tuple[int, ...]) -> None:
+def most_memory(limit: int) -> int:
+    """Bytes at which the kernel steps in: a little more than the watch allows, which so mostly speaks first."""
+    return limit + limit // 16 + 16 * 2**20
+
+
+def most_processes(limit: int) -> int:
+    """Likewise for processes and threads."""
+    return limit + max(16, limit // 8)
+
+
+def fraction(cpu: float, cores: tuple[int, ...]) -> float | None:
+    """`cpu` where it is less than the cores that were chosen for it; else they are the limit."""
+    return cpu if cpu < len(cores) else None
+
+
+def apply(pid: int, kind: WorkloadKind, cores: tuple[int, ...], resources: Resources) -> None:
     """Limits a process that waits at its gate; whatever it starts later inherits them.
 
-    No limit on address space (CUDA and torch map far more than they use) and none on the number of processes
-    (the kernel counts it per user, so it would hit the neighbours). Memory is watched instead: see `watching`.
+    No limit on address space (CUDA and torch map far more than they use) and none of this kind on the number of
+    processes (the kernel counts it per user, so it would hit the neighbours): see `watching` and `cgroups`.
     """
     os.sched_setaffinity(pid, cores)
     _, most = resource.prlimit(pid, resource.RLIMIT_NOFILE)
     files = OPEN_FILES if most == resource.RLIM_INFINITY else min(OPEN_FILES, most)
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (files, files))
     resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (resources.disk, resources.disk))
     # When the kernel itself runs out of memory it shall take workloads before control and gateways, jobs first.
     Path(f"/proc/{pid}/oom_score_adj").write_text(str(OOM_SCORE[kind]))
     if kind == "job":

@@ -12,14 +12,18 @@ from pathlib import Path
 
 import msgspec
 
-from bms.adapters.clusters import confinement, directories, limits, processes, recovery, watching
+from bms.adapters.clusters import directories, enclosing, limits, probing, processes, recovery, watching
+from bms.adapters.clusters.allotting import Allotments
+from bms.adapters.clusters.cgroups import Groups
 from bms.adapters.clusters.changes import Changes
+from bms.adapters.clusters.footprints import Footprints
 from bms.adapters.clusters.launching import Launcher
 from bms.adapters.clusters.processes import Identity, Process
 from bms.adapters.clusters.records import Record, Records, check_id
 from bms.core.clock import Clock
-from bms.core.errors import FailedPrecondition, InvalidArgument, ResourceExhausted
-from bms.core.resources import size_text
+from bms.core.devices import Device, Devices
+from bms.core.errors import FailedPrecondition, InvalidArgument
+from bms.core.isolation import Isolation, Level, reaches, shortfall
 from bms.core.workload import WorkloadSpec, WorkloadStatus
 
 SOCKET_PATH_LIMIT = 107  # bytes of sun_path in unix(7), less its final zero
@@ -45,22 +49,36 @@ class LocalCluster:
     """The `Cluster` of one machine and one home; exactly one may be open on a home at a time.
 
     Records and directories lie in HOME/run/workloads; sockets in `run_dir`, which is short and private, each in a
-    directory of its own. Workloads are confined where the kernel can do that: `confinement` says so.
-    `slim_path` is the directory put on each workload's path. `close` leaves workloads running.
+    directory of its own. Workloads are kept in by what the kernel offers: `isolation` says what, and `open` refuses
+    where that is less than `require`. `slim_path` is the directory put on each workload's path; `devices` lists GPUs
+    to give away. `close` leaves workloads running.
     """
 
-    def __init__(self, home: Path, run_dir: Path, slim_path: str, clock: Clock, watch_s: float = 0.25) -> None:
+    def __init__(
+        self,
+        home: Path,
+        run_dir: Path,
+        slim_path: str,
+        clock: Clock,
+        watch_s: float = 0.25,
+        *,
+        devices: Devices | None = None,
+        require: Level = "none",
+    ) -> None:
         self._folder = home.resolve() / "run" / "workloads"
         self._run_dir = run_dir.resolve()
         self._clock = clock
         self._watch_s = watch_s
         self._home_mark = hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:16]
         self._records = Records(self._folder)
-        self._allowed = frozenset(os.sched_getaffinity(0))
+        self._allotments = Allotments(os.sched_getaffinity(0))
+        self._devices = devices
+        self._require = require
+        self._isolation = Isolation()
+        self._footprints = Footprints()
         self._launcher = Launcher(self._records, slim_path, home.resolve(), self._run_dir, self._home_mark)
         self._tracked: dict[str, _Tracked] = {}
         self._starts: dict[str, asyncio.Task[WorkloadStatus]] = {}
-        self._cores: dict[str, tuple[int, ...]] = {}
         self._background: set[asyncio.Task[None]] = set()
         self._watch: asyncio.Task[None] | None = None
         self._changes = Changes()
@@ -68,8 +86,10 @@ class LocalCluster:
             raise InvalidArgument(f"{run_dir} is too long for sockets: give a directory of at most 80 bytes")
 
     async def open(self) -> None:
-        """Adopts workloads that run, notes those that ended meanwhile, ends processes that nobody knows."""
+        """Finds out what keeps workloads in here, adopts those that run, notes those that ended meanwhile, ends
+        processes that nobody knows. Raises FailedPrecondition where less keeps them in than is required."""
         self._run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        await self._ask_the_machine()
         found = await asyncio.to_thread(recovery.recover, self._records, self._home_mark, self._now_ns())
         for each in found:
             if each.pidfd is not None:
@@ -79,6 +99,7 @@ class LocalCluster:
                 ended.gone.set()
         living = {Path(self.address(each.record.spec.id)).parent.name for each in found if each.pidfd is not None}
         await asyncio.to_thread(directories.remove_sockets, self._run_dir, living)
+        await asyncio.to_thread(self._launcher.groups.close, self._living())
         self._watch = asyncio.create_task(self._watch_all())
 
     async def close(self) -> None:
@@ -89,6 +110,7 @@ class LocalCluster:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._watch
         await asyncio.gather(*self._background, return_exceptions=True)
+        await asyncio.to_thread(self._launcher.groups.close, self._living())
         for tracked in self._tracked.values():
             self._let_go(tracked)
 
@@ -143,16 +165,19 @@ class LocalCluster:
         return str(self._folder / check_id(workload))
 
     @property
-    def confinement(self) -> str:
-        """What keeps workloads from the platform's files and from one another, in words."""
-        return confinement.words()
+    def isolation(self) -> Isolation:
+        """What keeps workloads from the platform and from one another; known once it is open."""
+        return self._isolation
+
+    def devices(self) -> list[tuple[Device, int]]:
+        """Its GPUs, each with the bytes of its memory that nobody was given."""
+        return self._allotments.free()
 
     async def changed(self, timeout_s: float) -> None:
         await self._changes.wait(timeout_s)
 
     def _refuse_impossible(self, spec: WorkloadSpec) -> None:
-        if spec.resources.gpu:
-            raise ResourceExhausted(f"{spec.resources.gpu} GPUs are asked for and this machine's cluster offers none")
+        enclosing.refuse(spec, self._isolation)
         for tracked in self._tracked.values():
             other = tracked.record.spec
             if (other.kind, other.tenant, other.owner) == (spec.kind, spec.tenant, spec.owner) and (
@@ -163,20 +188,20 @@ class LocalCluster:
                 )
 
     async def _start(self, spec: WorkloadSpec) -> WorkloadStatus:
-        cores = limits.choose_cores(spec.resources.cpu, self._allowed, self._cores.values())
-        self._cores[spec.id] = cores
-        record = Record(spec=spec, state="starting", started_at=self._now_ns(), cores=cores)
+        cores, shares = self._allotments.choose(spec.id, spec.resources)
+        record = Record(spec=spec, state="starting", started_at=self._now_ns(), cores=cores, shares=shares)
         try:
             directory, sockets = Path(self.directory(spec.id)), Path(self.address(spec.id)).parent
-            record, pidfd = await asyncio.to_thread(self._launcher.launch, record, directory, sockets)
+            gpus = self._allotments.of(shares)
+            record, pidfd = await asyncio.to_thread(self._launcher.launch, record, directory, sockets, gpus)
         except BaseException:
-            del self._cores[spec.id]
+            self._allotments.release(spec.id)
             raise
         return self._status(self._track(record, pidfd))
 
     def _track(self, record: Record, pidfd: int) -> _Tracked:
         tracked = self._tracked[record.spec.id] = _Tracked(record, pidfd)
-        self._cores[record.spec.id] = record.cores
+        self._allotments.take(record.spec.id, record.cores, record.shares)
         asyncio.get_running_loop().add_reader(pidfd, self._on_end, tracked)
         return tracked
 
@@ -198,15 +223,21 @@ class LocalCluster:
             # It has ended whether or not the disk can hold that; a restart finds its process gone and says so again.
             _log.error("the end of workload %s can't be written down: %s", record.spec.id, error)
             tracked.record = msgspec.structs.replace(record, state="ended", ended_at=self._now_ns())
-        self._cores.pop(record.spec.id, None)
+        self._allotments.release(record.spec.id)
         tracked.gone.set()
         self._changes.ring()
 
     def _conclude(self, record: Record, tracked: _Tracked) -> Record:
-        ended = recovery.conclude(self._records, record, self._home_mark, tracked.leader, tracked.known, self._now_ns())
+        workload, directory = record.spec.id, Path(self.directory(record.spec.id))
+        hits = self._launcher.groups.hits(workload)
+        ended = recovery.conclude(
+            self._records, record, self._home_mark, tracked.leader, tracked.known, self._now_ns(), hits
+        )
+        self._launcher.groups.remove(workload)
+        self._footprints.forget(directory)
         for name in limits.LOGS:
-            limits.trim_log(Path(self.directory(record.spec.id)) / name)
-        directories.remove(Path(self.address(record.spec.id)).parent)
+            limits.trim_log(directory / name)
+        directories.remove(Path(self.address(workload)).parent)
         return ended
 
     async def _watch_all(self) -> None:
@@ -216,7 +247,7 @@ class LocalCluster:
             if not watched:
                 continue
             try:
-                sights = await asyncio.to_thread(watching.look, watched)
+                sights = await asyncio.to_thread(watching.look, watched, self._launcher.groups, self._footprints)
             except OSError as error:  # out of descriptors, say; the next look may do better
                 _log.error("running workloads can't be looked at: %s", error)
                 continue
@@ -226,7 +257,7 @@ class LocalCluster:
     def _watched(self, tracked: _Tracked) -> watching.Watched:
         spec = tracked.record.spec
         directory = Path(self.directory(spec.id))
-        return watching.Watched(spec.id, tracked.leader, tracked.known, spec.resources.memory, directory)
+        return watching.Watched(spec.id, tracked.leader, tracked.known, spec.resources, directory)
 
     def _note(self, tracked: _Tracked, sight: watching.Sight) -> None:
         if tracked.pidfd is None:  # it ended while it was looked at
@@ -234,12 +265,12 @@ class LocalCluster:
         tracked.known = sight.family
         tracked.record = msgspec.structs.replace(tracked.record, memory=sight.memory, cpu_ns=sight.cpu_ns)
         if sight.over and not tracked.verdict:
-            used, limit = size_text(sight.memory), size_text(tracked.record.spec.resources.memory)
-            self._in_background(self._kill(tracked, f"killed: used {used} of {limit}"))
+            self._in_background(self._kill(tracked, sight.over))
 
     async def _kill(self, tracked: _Tracked, verdict: str) -> None:
         tracked.verdict = tracked.verdict or verdict
         workload = tracked.record.spec.id
+        await asyncio.to_thread(processes.kill_group, tracked.leader)
         await asyncio.to_thread(
             processes.end_all,
             lambda: watching.belonging(self._home_mark, workload, tracked.leader, tracked.known),
@@ -256,6 +287,19 @@ class LocalCluster:
 
     def _status(self, tracked: _Tracked) -> WorkloadStatus:
         return tracked.record.status(self.directory(tracked.record.spec.id))
+
+    async def _ask_the_machine(self) -> None:
+        means = await asyncio.to_thread(probing.probe)
+        self._isolation = probing.describe(means)
+        if not reaches(self._isolation, self._require):
+            raise FailedPrecondition(shortfall(self._isolation, self._require))
+        if self._devices is not None:
+            self._allotments.devices = await asyncio.to_thread(self._devices.list)
+        self._launcher.means = means
+        self._launcher.groups = Groups(means.cgroups, self._home_mark)
+
+    def _living(self) -> frozenset[str]:
+        return frozenset(workload for workload, tracked in self._tracked.items() if tracked.pidfd is not None)
 
     def _in_background(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.create_task(work)

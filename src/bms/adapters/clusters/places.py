@@ -27,19 +27,19 @@ _OF_A_PREFIX = ("bin", "etc", "include", "lib", "lib32", "lib64", "libexec", "py
 
 
 def allowed(
-    spec: WorkloadSpec, *, slim: str, own: Iterable[Path], hidden: Iterable[Path]
+    spec: WorkloadSpec, *, slim: str, own: Iterable[Path], hidden: Iterable[Path], devices: Iterable[str] = ()
 ) -> dict[str, tuple[str, ...]]:
     """Paths by what may be done with them, in the words of `confinement.RIGHTS`.
 
     `own` are the workload's directories. `hidden`, absolute and without links, are what none of the general places
-    may open, wherever they happen to lie: the home, the sockets.
+    may open, wherever they happen to lie: the home, the sockets. `devices` are the files of its GPUs.
     """
     kept = tuple(hidden)
     run = [path for root in (*map(Path, _PROGRAMS), *_interpreter(spec.python)) for path in _around(root, kept)]
     return {
         "run": (*map(str, run), slim),
         "read": (*_FACTS, *spec.readable),
-        "device": _DEVICES,
+        "device": (*_DEVICES, *devices),
         "shared": _SHARED,
         "own": tuple(map(str, own)),
     }

@@ -1,5 +1,6 @@
 """What Linux says of processes: /proc as data, and signals that can't hit a stranger."""
 
+import contextlib
 import os
 import signal
 import time
@@ -27,6 +28,7 @@ class Process(NamedTuple):
     alive: bool  # false: a zombie, which only waits for its parent to look
     resident: int  # bytes
     cpu_ns: int  # its own and its waited-for children's, user and system
+    threads: int = 1
 
 
 def boot_id() -> str:
@@ -50,6 +52,7 @@ def read(pid: int) -> Process | None:
         alive=fields[0] not in (b"Z", b"X"),
         resident=int(fields[21]) * PAGE,
         cpu_ns=sum(map(int, fields[11:15])) * TICK_NS,
+        threads=int(fields[17]),
     )
 
 
@@ -134,6 +137,14 @@ def send(identity: Identity, number: signal.Signals) -> None:
         return
     finally:
         os.close(descriptor)
+
+
+def kill_group(leader: Identity) -> None:
+    """Kills the leader's group in one call, which no process of it outruns by starting others."""
+    now = read(leader.pid)
+    if now is not None and now.identity == leader and now.group == leader.pid:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(leader.pid, signal.SIGKILL)
 
 
 def reap(pid: int) -> tuple[int, int] | None:

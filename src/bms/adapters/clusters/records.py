@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from bms.core.devices import Share
 from bms.core.errors import InvalidArgument
 from bms.core.workload import WorkloadSpec, WorkloadStatus
 
@@ -34,6 +35,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     exit_code: int | None = None
     verdict: str = ""
     cores: tuple[int, ...] = ()
+    shares: tuple[Share, ...] = ()  # of GPUs
     memory: int = 0
     cpu_ns: int = 0
 
@@ -52,6 +54,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
             verdict=self.verdict,
             memory=self.memory,
             cpu_ns=self.cpu_ns,
+            gpus=tuple(share.uuid for share in self.shares),
         )
 
 

@@ -7,11 +7,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from bms.adapters.clusters import processes, watching
+from bms.adapters.clusters import processes, verdicts, watching
+from bms.adapters.clusters.cgroups import Hits
 from bms.adapters.clusters.processes import Identity, Process
 from bms.adapters.clusters.records import Record, Records
 
 KILL_PATIENCE_S = 10.0
+NO_HITS = Hits()
 EXECUTING_S = 0.02  # more than a process needs to become another program, during which it carries no mark
 _log = logging.getLogger(__name__)
 
@@ -44,11 +46,18 @@ def recover(records: Records, home_mark: str, now_ns: int) -> list[Recovered]:
 
 
 def conclude(
-    records: Records, record: Record, home_mark: str, leader: Identity | None, known: frozenset[Identity], now_ns: int
+    records: Records,
+    record: Record,
+    home_mark: str,
+    leader: Identity | None,
+    known: frozenset[Identity],
+    now_ns: int,
+    hits: Hits = NO_HITS,
 ) -> Record:
     """Ends what the gone leader left behind and writes down how it ended.
 
-    `leader` None: its pid may be a stranger's by now, so only the mark tells what is left of the workload.
+    `leader` None: its pid may be a stranger's by now, so only the mark tells what is left of the workload. `hits` are
+    what the kernel had to refuse it.
     """
     exit_code, cpu_ns = None, record.cpu_ns
     if leader and (seen := processes.reap(leader.pid)):
@@ -58,7 +67,10 @@ def conclude(
     )
     if left:
         _log.error("%d processes of workload %s can't be killed; they wait in the kernel", left, record.spec.id)
-    ended = msgspec.structs.replace(record, state="ended", ended_at=now_ns, exit_code=exit_code, cpu_ns=cpu_ns)
+    verdict = record.verdict or verdicts.ending(record.spec.resources, exit_code, hits)
+    ended = msgspec.structs.replace(
+        record, state="ended", ended_at=now_ns, exit_code=exit_code, cpu_ns=cpu_ns, verdict=verdict
+    )
     records.save(ended)
     return ended
 

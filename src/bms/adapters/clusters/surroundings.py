@@ -1,8 +1,10 @@
 """The environment of a workload's process: scrubbed, marked, told how many threads to use and to report to nobody."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
-from bms.adapters.clusters import limits
+from bms.adapters.clusters import devices, limits
+from bms.core.devices import Device
 from bms.core.workload import WorkloadSpec
 
 MARK_WORKLOAD = "BMS_WORKLOAD"
@@ -23,7 +25,7 @@ MALLOC = {  # glibc maps and unmaps every large buffer by default, which costs i
 }
 
 
-def surroundings(spec: WorkloadSpec, directory: Path, home_mark: str) -> dict[str, str]:
+def surroundings(spec: WorkloadSpec, directory: Path, home_mark: str, gpus: Iterable[Device] = ()) -> dict[str, str]:
     """The whole environment of the workload's process; nothing of ours is inherited."""
     threads = str(limits.threads(spec.resources.cpu))
     return {
@@ -38,6 +40,7 @@ def surroundings(spec: WorkloadSpec, directory: Path, home_mark: str) -> dict[st
         **MALLOC,
         **QUIET,
         **spec.env,
+        **devices.variables(gpus),
         MARK_WORKLOAD: spec.id,
         MARK_HOME: home_mark,
     }

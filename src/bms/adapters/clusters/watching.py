@@ -1,11 +1,14 @@
-"""What a look at running workloads finds: memory, CPU time, and the processes that belong to each."""
+"""What a look at running workloads finds: the processes that belong to each, what they use, and what is too much."""
 
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from bms.adapters.clusters import limits, processes, surroundings
+from bms.adapters.clusters import limits, processes, surroundings, verdicts
+from bms.adapters.clusters.cgroups import Groups
+from bms.adapters.clusters.footprints import Footprints
 from bms.adapters.clusters.processes import Identity, Process
+from bms.core.resources import Resources
 
 
 class Watched(NamedTuple):
@@ -14,31 +17,37 @@ class Watched(NamedTuple):
     id: str
     leader: Identity
     known: frozenset[Identity]  # who belonged to it at the last look
-    memory_limit: int  # bytes
+    limits: Resources
     directory: Path
 
 
 class Sight(NamedTuple):
-    """`memory` is the family's resident bytes; `over` says that they are more than the limit."""
+    """`memory` is the family's resident bytes; `over` is the verdict on one that uses too much of something."""
 
     family: frozenset[Identity]
     memory: int
     cpu_ns: int
-    over: bool
+    over: str
 
 
-def look(watched: Iterable[Watched]) -> dict[str, Sight]:
+def look(watched: Iterable[Watched], groups: Groups, footprints: Footprints) -> dict[str, Sight]:
     """One look at all of them, by id; cuts their logs on the way. Reads /proc, so it belongs in a thread."""
     table = processes.table()
     sights = {}
     for each in watched:
         members = processes.family(each.leader, table, each.known)
-        memory = _memory(members, each.memory_limit)
+        memory = _memory(members, each.limits.memory)
         sights[each.id] = Sight(
             family=frozenset(member.identity for member in members),
             memory=memory,
             cpu_ns=sum(member.cpu_ns for member in members),
-            over=memory > each.memory_limit,
+            over=verdicts.over(
+                each.limits,
+                memory=memory,
+                processes=sum(member.threads for member in members),
+                disk=footprints.of(each.directory),
+                hits=groups.hits(each.id),
+            ),
         )
         for name in limits.LOGS:
             limits.trim_log(each.directory / name)

@@ -4,6 +4,8 @@ from datetime import datetime
 
 import msgspec
 
+from bms.core.isolation import Isolation
+
 
 class GatewayView(msgspec.Struct, frozen=True, kw_only=True):
     """One connected gateway. `revision` is the snapshot's that it routes by; counts are since its start."""
@@ -28,11 +30,23 @@ class WorkloadView(msgspec.Struct, frozen=True, kw_only=True):
     memory: int
     cpu_s: float
     started_at: datetime
+    gpus: tuple[str, ...] = ()
+
+
+class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
+    """One GPU that workloads may be given. Memory in bytes, `free`: given to nobody; `used_by` are their workloads."""
+
+    index: int
+    uuid: str
+    name: str
+    memory: int
+    free: int
+    used_by: tuple[str, ...] = ()
 
 
 class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """`snapshot` is the newest revision; gateways, database and confinement (what keeps workloads from the
-    platform's files, in words) are shown to the operator's tenant alone."""
+    """`snapshot` is the newest revision. `isolation` is what keeps workloads in; gateways, devices, the database and
+    why a protection lacks are shown to the operator's tenant alone."""
 
     version: str
     started_at: datetime
@@ -40,5 +54,6 @@ class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
     workloads: tuple[WorkloadView, ...]
     gateways: tuple[GatewayView, ...] = ()
     database: str = ""
-    confinement: str = ""
+    isolation: Isolation = Isolation()
+    devices: tuple[DeviceView, ...] = ()
     leading: bool = False

@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
 from bms.control.monitoring.exposition import merge
-from bms.control.monitoring.nouns import GatewayView, SystemStatus, WorkloadView
+from bms.control.monitoring.nouns import DeviceView, GatewayView, SystemStatus, WorkloadView
 from bms.control.platform.clusters import Cluster
 from bms.core.clock import Clock
+from bms.core.devices import Device
 from bms.core.errors import PermissionDenied
+from bms.core.isolation import told
 from bms.core.principal import Principal
 from bms.core.workload import WorkloadStatus
 
@@ -15,7 +17,8 @@ Texts = Callable[[], Iterable[tuple[dict[str, str], str]]]
 
 
 class MonitoringService:
-    """`operator` is the tenant that may see everything; `texts` give (labels, Prometheus text) of processes."""
+    """`operator` is the tenant that may see everything; `texts` give (labels, Prometheus text) of processes, `devices`
+    GPUs with the bytes of their memory that are free."""
 
     def __init__(
         self,
@@ -29,7 +32,7 @@ class MonitoringService:
         snapshot: Callable[[], int],
         leading: Callable[[], bool],
         texts: Sequence[Texts],
-        confinement: str = "",
+        devices: Callable[[], Sequence[tuple[Device, int]]] = lambda: (),
     ) -> None:
         self._cluster = cluster
         self._version = version
@@ -40,15 +43,13 @@ class MonitoringService:
         self._snapshot = snapshot
         self._leading = leading
         self._texts = texts
-        self._confinement = confinement
+        self._devices = devices
 
     async def status(self, by: Principal) -> SystemStatus:
         all_of_it = by.tenant == self._operator
-        workloads = [
-            _view(workload)
-            for workload in (await self._cluster.observe()).values()
-            if workload.state == "running" and (all_of_it or workload.tenant == by.tenant)
-        ]
+        running = [each for each in (await self._cluster.observe()).values() if each.state == "running"]
+        workloads = [_view(workload) for workload in running if all_of_it or workload.tenant == by.tenant]
+        isolation = self._cluster.isolation
         return SystemStatus(
             version=self._version,
             started_at=self._started_at,
@@ -56,7 +57,8 @@ class MonitoringService:
             workloads=tuple(sorted(workloads, key=lambda view: (view.kind, view.id))),
             gateways=tuple(self._gateways()) if all_of_it else (),
             database=self._database if all_of_it else "",
-            confinement=self._confinement if all_of_it else "",
+            isolation=isolation if all_of_it else told(isolation),
+            devices=tuple(_device(*each, running) for each in self._devices()) if all_of_it else (),
             leading=self._leading(),
         )
 
@@ -65,6 +67,17 @@ class MonitoringService:
         if by.tenant != self._operator:
             raise PermissionDenied("only the operator's tenant may read the platform's metrics")
         return merge(source for texts in self._texts for source in texts())
+
+
+def _device(device: Device, free: int, running: Iterable[WorkloadStatus]) -> DeviceView:
+    return DeviceView(
+        index=device.index,
+        uuid=device.uuid,
+        name=device.name,
+        memory=device.memory,
+        free=free,
+        used_by=tuple(sorted(each.id for each in running if device.uuid in each.gpus)),
+    )
 
 
 def _view(workload: WorkloadStatus) -> WorkloadView:
@@ -77,5 +90,6 @@ def _view(workload: WorkloadStatus) -> WorkloadView:
         pid=workload.pid,
         memory=workload.memory,
         cpu_s=workload.cpu_ns / 1e9,
+        gpus=workload.gpus,
         started_at=datetime.fromtimestamp(workload.started_at / 1e9, UTC),
     )

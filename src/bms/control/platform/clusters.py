@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from bms.core.isolation import Isolation
 from bms.core.workload import WorkloadSpec, WorkloadStatus
 
 
@@ -12,10 +13,17 @@ class Cluster(Protocol):
     2. Workloads outlive the process that started them; a new one sees them by `observe`.
     3. A workload is its whole process group and every descendant; `stop` leaves none of them.
     4. Limits are enforced and a verdict says so.
+    5. `isolation` keeps every workload in; one that asks for more than that is refused.
     """
 
+    @property
+    def isolation(self) -> Isolation:
+        """What keeps workloads from the platform and from one another."""
+        ...
+
     async def start(self, spec: WorkloadSpec) -> WorkloadStatus:
-        """Raises FailedPrecondition when the program can't be started, ResourceExhausted without room."""
+        """Raises FailedPrecondition when the program can't be started or asks for more isolation than there is,
+        ResourceExhausted without room."""
         ...
 
     async def observe(self) -> dict[str, WorkloadStatus]:

@@ -5,7 +5,9 @@ import pytest
 from bms.control.monitoring.nouns import GatewayView
 from bms.control.monitoring.service import MonitoringService
 from bms.core.clock import ManualClock
+from bms.core.devices import Device
 from bms.core.errors import PermissionDenied
+from bms.core.isolation import Protection, isolation
 from bms.core.principal import Principal
 from bms.core.workload import WorkloadStatus
 
@@ -25,10 +27,19 @@ def _workload(id: str, tenant: str, state: str = "running") -> WorkloadStatus:
         started_at=1_700_000_000_000_000_000,
         memory=5,
         cpu_ns=1_500_000_000,
+        gpus=("GPU-1",) if id == "a" else (),
     )
 
 
+FOUND = isolation(
+    (Protection(name="files", how="Landlock 7"), Protection(name="view", lacking="unshare: this kernel refuses it"))
+)
+GPU = Device(index=0, uuid="GPU-1", name="Big", memory=80)
+
+
 class Cluster:
+    isolation = FOUND
+
     async def observe(self) -> dict[str, WorkloadStatus]:
         seen = [_workload("b", "acme"), _workload("a", "default"), _workload("c", "acme", "ended")]
         return {workload.id: workload for workload in seen}
@@ -45,6 +56,7 @@ def service() -> MonitoringService:
         gateways=lambda: [GATEWAY],
         snapshot=lambda: 7,
         leading=lambda: True,
+        devices=lambda: [(GPU, 30)],
         texts=[lambda: [({"gateway": "0"}, "up 1\n")], lambda: [({}, "down 0\n")]],
     )
 
@@ -64,6 +76,21 @@ async def test_a_tenant_sees_its_own(service: MonitoringService) -> None:
     status = await service.status(_by("acme"))
     assert [workload.id for workload in status.workloads] == ["b"]
     assert (status.gateways, status.database) == ((), "")
+
+
+async def test_the_operator_sees_why_a_protection_lacks_and_who_has_which_gpu(service: MonitoringService) -> None:
+    status = await service.status(_by("default"))
+    assert status.isolation == FOUND
+    (device,) = status.devices
+    assert (device.name, device.memory, device.free, device.used_by) == ("Big", 80, 30, ("a",))
+
+
+async def test_a_tenant_sees_what_is_on_but_nothing_of_the_machine(service: MonitoringService) -> None:
+    status = await service.status(_by("acme"))
+    assert status.isolation.level == FOUND.level
+    assert {each.name: each.on for each in status.isolation.protections} == {"files": True, "view": False}
+    assert "kernel" not in str(status.isolation)
+    assert status.devices == ()
 
 
 def test_metrics_are_the_operators_alone(service: MonitoringService) -> None:
