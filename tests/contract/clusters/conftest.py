@@ -10,6 +10,7 @@ import pytest
 
 from bms.adapters.clusters.local import LocalCluster
 from bms.core.clock import SystemClock
+from bms.core.isolation import Level
 from bms.core.resources import Resources
 from bms.core.workload import WorkloadKind, WorkloadSpec
 from tests.contract.clusters.sights import PROGRAMS, MakeSpec
@@ -52,6 +53,9 @@ def make_spec() -> MakeSpec:
         python: str = sys.executable,
         program: str = "cluster_programs",
         env: dict[str, str] | None = None,
+        network: bool = False,
+        isolation: Level = "none",
+        resources: dict[str, Any] | None = None,
         **config: Any,
     ) -> WorkloadSpec:
         return WorkloadSpec(
@@ -63,8 +67,10 @@ def make_spec() -> MakeSpec:
             python=python,
             program=program,
             config=config,
-            resources=Resources(cpu=cpu, memory=memory),
+            resources=Resources(cpu=cpu, memory=memory, **(resources or {})),
             env=env or {},
+            network=network,
+            isolation=isolation,
         )
 
     return make

@@ -90,7 +90,8 @@ class LocalCluster:
         processes that nobody knows. Raises FailedPrecondition where less keeps them in than is required."""
         self._run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         await self._ask_the_machine()
-        found = await asyncio.to_thread(recovery.recover, self._records, self._home_mark, self._now_ns())
+        groups = self._launcher.groups
+        found = await asyncio.to_thread(recovery.recover, self._records, self._home_mark, self._now_ns(), groups)
         for each in found:
             if each.pidfd is not None:
                 self._track(each.record, each.pidfd)
@@ -99,7 +100,7 @@ class LocalCluster:
                 ended.gone.set()
         living = {Path(self.address(each.record.spec.id)).parent.name for each in found if each.pidfd is not None}
         await asyncio.to_thread(directories.remove_sockets, self._run_dir, living)
-        await asyncio.to_thread(self._launcher.groups.close, self._living())
+        await asyncio.to_thread(groups.close, self._living())
         self._watch = asyncio.create_task(self._watch_all())
 
     async def close(self) -> None:

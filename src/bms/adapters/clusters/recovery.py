@@ -8,12 +8,11 @@ from typing import NamedTuple
 import msgspec
 
 from bms.adapters.clusters import processes, verdicts, watching
-from bms.adapters.clusters.cgroups import Hits
+from bms.adapters.clusters.cgroups import Groups, Hits
 from bms.adapters.clusters.processes import Identity, Process
 from bms.adapters.clusters.records import Record, Records
 
 KILL_PATIENCE_S = 10.0
-NO_HITS = Hits()
 EXECUTING_S = 0.02  # more than a process needs to become another program, during which it carries no mark
 _log = logging.getLogger(__name__)
 
@@ -25,7 +24,7 @@ class Recovered(NamedTuple):
     pidfd: int | None
 
 
-def recover(records: Records, home_mark: str, now_ns: int) -> list[Recovered]:
+def recover(records: Records, home_mark: str, now_ns: int, groups: Groups) -> list[Recovered]:
     """Adopts what runs, concludes what ended, ends what has no record. Nothing else may act on the home meanwhile.
 
     A record that is still `starting` belongs to a process that never passed its gate: it ran nothing, so both go
@@ -38,7 +37,7 @@ def recover(records: Records, home_mark: str, now_ns: int) -> list[Recovered]:
         if record.state == "starting":
             records.remove(record.spec.id)
         elif record.state == "running":
-            found.append(_adopt(records, record, boot, home_mark, now_ns))
+            found.append(_adopt(records, record, boot, home_mark, now_ns, groups.hits(record.spec.id)))
         else:
             found.append(Recovered(record, None))
     _end_orphans(home_mark, frozenset(each.record.spec.id for each in found if each.pidfd is not None))
@@ -52,7 +51,7 @@ def conclude(
     leader: Identity | None,
     known: frozenset[Identity],
     now_ns: int,
-    hits: Hits = NO_HITS,
+    hits: Hits,
 ) -> Record:
     """Ends what the gone leader left behind and writes down how it ended.
 
@@ -75,18 +74,18 @@ def conclude(
     return ended
 
 
-def _adopt(records: Records, record: Record, boot: str, home_mark: str, now_ns: int) -> Recovered:
+def _adopt(records: Records, record: Record, boot: str, home_mark: str, now_ns: int, hits: Hits) -> Recovered:
     leader = Identity(record.pid, record.start_ticks)
     pidfd = processes.open_pidfd(leader) if record.boot == boot else None
     if pidfd is None:
-        return Recovered(conclude(records, record, home_mark, None, frozenset(), now_ns), None)
+        return Recovered(conclude(records, record, home_mark, None, frozenset(), now_ns, hits), None)
     # Boot, pid and start time are proof enough; the mark is not asked for, since programs that rename
     # themselves write over the memory that it is read from.
     now = processes.read(leader.pid)
     if now is not None and now.alive:
         return Recovered(record, pidfd)
     os.close(pidfd)
-    return Recovered(conclude(records, record, home_mark, leader, frozenset(), now_ns), None)
+    return Recovered(conclude(records, record, home_mark, leader, frozenset(), now_ns, hits), None)
 
 
 def _end_orphans(home_mark: str, adopted: frozenset[str]) -> None:
