@@ -17,6 +17,7 @@ from bms.adapters.objects.local import LocalObjectStore
 from bms.adapters.replicas.link import ReplicaLink
 from bms.adapters.replicas.probe import LinkProbe
 from bms.adapters.sql.engine import Database
+from bms.control.deployments import launching
 from bms.control.deployments.loop import ReconcilerLoop
 from bms.control.deployments.nouns import DeploymentSpec, Target
 from bms.control.deployments.status import DeploymentStatus
@@ -236,6 +237,25 @@ async def test_a_broken_version_leaves_the_old_one_serving_and_says_why(platform
     back = await platform.deployed.service.rollback(BY, "digits")
     assert back.spec.targets == (Target(version=1),)
     await platform.until_state("serving")
+
+
+async def test_a_version_that_sleeps_in_its_load_is_ended_and_the_old_one_answers(
+    platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await platform.deployed.service.create(BY, "digits", follow(start_timeout_s=30.0))
+    await platform.caller.serving(1)
+    before = set(await platform.cluster.observe())
+    (slim,) = (tmp_path / "slim").iterdir()
+    (slim / "sleeper.py").write_text("import time; time.sleep(3600)")
+    monkeypatch.setattr(launching, "PROGRAM", "sleeper")
+    await platform.deployed.service.deploy(BY, "digits", follow(start_timeout_s=1.0))
+    await platform.deployed.registry.point("production", 2)
+    status = await platform.until_state("degraded")
+    assert "version 1 answers; version 2 failed: it was not ready 1 s after its start" in status.message
+    async with asyncio.timeout(WAIT_S):
+        while set(await platform.cluster.observe()) != before:
+            await asyncio.sleep(0.05)
+    await platform.caller.call()
 
 
 async def test_a_killed_model_server_is_replaced_and_retries_hide_it(platform: Platform) -> None:

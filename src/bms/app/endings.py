@@ -5,7 +5,7 @@ import signal
 import time
 from collections.abc import Callable, Container
 
-from bms.adapters.clusters import processes
+from bms.adapters.clusters import cgroups, processes
 from bms.adapters.clusters.processes import Identity, Process
 from bms.adapters.clusters.surroundings import MARK_HOME
 from bms.app.exit_codes import ExitCode, Refusal
@@ -33,6 +33,7 @@ def end_leftovers(home: Home, grace_s: float, spare: Container[Identity] = ()) -
     """
     count = _end(lambda: services_of(home, spare), grace_s)
     count += _end(lambda: workloads_of(home), grace_s)
+    cgroups.remove_all(home.mark)
     shutil.rmtree(home.sockets, ignore_errors=True)
     for name in ("endpoint.json", "processes.json", "supervisor.json"):
         (home.run / name).unlink(missing_ok=True)

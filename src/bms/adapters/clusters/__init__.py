@@ -1,7 +1,8 @@
 """Where processes run: variants of the port `control/platform/clusters`.
 
 `local` is this machine. Read in this order: records (what is remembered on disk), processes (what /proc says),
-bootstrap (a workload's first lines), confinement (what the kernel then lets it do), places (with which files),
-surroundings, limits, directories, launching, watching, recovery, changes,
-and `local`, which composes them.
+bootstrap (a workload's first lines), walls (what keeps it in: namespaces, roots, confinement, seccomp, over `kernel`),
+probes and probing (what this machine can do of that), places and enclosing (which walls one workload gets),
+surroundings, limits, cgroups, devices, allotting, directories, launching, footprints, verdicts, watching, recovery,
+changes, and `local`, which composes them.
 """

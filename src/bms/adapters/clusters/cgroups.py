@@ -4,7 +4,6 @@ Standard library only: `probes` uses it too. Groups lie below this process's own
 groups below one that has processes: BASE/bms-MARK/WORKLOAD, one BASE per controller.
 """
 
-import contextlib
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -46,6 +45,18 @@ def candidates(mounts: str, own: str) -> Iterator[dict[str, str]]:
                 yield {"unified": os.path.dirname(below)}
     if first:
         yield first
+
+
+def remove_all(mark: str) -> None:
+    """Removes what is left of a home's groups, when nothing of it runs any more."""
+    for bases in here():
+        Groups(bases, mark).close()
+
+
+def here() -> list[dict[str, str]]:
+    """The `candidates` of this process. Raises OSError without /proc."""
+    with open("/proc/self/mounts") as mounts, open("/proc/self/cgroup") as own:
+        return list(candidates(mounts.read(), own.read()))
 
 
 class Groups:
@@ -99,23 +110,20 @@ class Groups:
         """Removes the group of one whose processes are gone."""
         deadline = time.monotonic() + _REMOVING_S
         for name in self._roots:
-            while group := self._group(name, workload):
-                try:
-                    os.rmdir(group)
-                except OSError:
-                    if time.monotonic() > deadline:
-                        break
-                    time.sleep(0.005)
+            if group := self._group(name, workload):
+                _remove(group, deadline)
 
     def close(self, keep: frozenset[str] = frozenset()) -> None:
         """Removes empty groups: those of workloads that are not to be kept, and, without any, their roots."""
+        deadline = time.monotonic() + _REMOVING_S
         for root in self._roots.values():
-            with contextlib.suppress(OSError):
-                for entry in os.scandir(root):
-                    if entry.is_dir() and entry.name not in keep:
-                        with contextlib.suppress(OSError):
-                            os.rmdir(entry.path)
-                os.rmdir(root)
+            if not os.path.isdir(root):
+                continue
+            for entry in os.scandir(root):
+                if entry.is_dir() and entry.name not in keep:
+                    _remove(entry.path, deadline)
+            if not keep:
+                _remove(root, deadline)
                 self._ready = False
 
     def _prepare(self) -> None:
@@ -142,6 +150,20 @@ def _memory(limit: int) -> dict[str, str]:
 
 def _cpu(cpu: float) -> dict[str, str]:
     return {"cpu.cfs_period_us": str(PERIOD_US), "cpu.cfs_quota_us": str(int(cpu * PERIOD_US))}
+
+
+def _remove(group: str, deadline: float) -> None:
+    """A group whose last processes are just ending is busy for a moment; one that stays so is left."""
+    while True:
+        try:
+            os.rmdir(group)
+            return
+        except FileNotFoundError:
+            return
+        except OSError:
+            if time.monotonic() > deadline:
+                return
+            time.sleep(0.005)
 
 
 def _write(path: str, text: str, *, optional: bool = False) -> None:

@@ -5,8 +5,7 @@ import stat
 import time
 from pathlib import Path
 
-PAUSE_S = 1.0  # between two looks at the same directory
-_SHARE = 20  # and at least so many times what a look took
+_SHARE = 50  # a look is followed by so many times what it took without one
 _BLOCK = 512  # bytes of st_blocks, whatever the file system
 
 
@@ -23,7 +22,7 @@ class Footprints:
         if now >= due:
             used = size(directory)
             took = time.monotonic() - now
-            self._seen[directory] = used, now + took + max(PAUSE_S, _SHARE * took)
+            self._seen[directory] = used, now + (1 + _SHARE) * took
         return used
 
     def forget(self, directory: Path) -> None:

@@ -149,8 +149,7 @@ def _end(pid: int) -> None:
 def _cgroups() -> tuple[dict[str, str], str]:
     """The bases whose controllers could be used, and the last refusal where there is none."""
     try:
-        with open("/proc/self/mounts") as mounts, open("/proc/self/cgroup") as own:
-            candidates = list(cgroups.candidates(mounts.read(), own.read()))
+        candidates = cgroups.here()
     except OSError as error:
         return {}, str(error)
     refused = "no control groups are mounted"
