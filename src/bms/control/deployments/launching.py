@@ -109,6 +109,7 @@ class Launcher:
         directory = await self._trees.path(replica.tenant, version.artifact)
         sealed = await self._sealing.of(replica.tenant, version.artifact, version.environment)
         workload = workload_spec(replica, spec, version, python=environment.python, directory=directory, epoch=epoch)
+        workload = msgspec.structs.replace(workload, network=sealed.network)
         return Prepared(workload, msgspec.structs.replace(sealed, token=self._tokens.of(replica.id)))
 
     async def _environment(self, replica: Replica, version: Version) -> Environment:

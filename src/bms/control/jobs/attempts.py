@@ -26,7 +26,7 @@ from bms.control.platform.tree_cache import TreeCache
 from bms.control.secrets.sealing import NOTHING, Sealing, encode_sealed
 from bms.core.clock import Clock
 from bms.core.errors import BmsError, DataLoss, ResourceExhausted, Unavailable
-from bms.core.programs import JobConfig, JobEvent, JobInput, JobResult
+from bms.core.programs import JobConfig, JobEvent, JobInput, JobResult, Sealed
 from bms.core.workload import WorkloadSpec, WorkloadStatus
 
 log = logging.getLogger("bms.jobs")
@@ -61,8 +61,8 @@ class Attempts:
         """From "starting" to a workload that runs; a failed attempt where that can't be done."""
         try:
             async with asyncio.timeout(PREPARATION_S):
-                workload = await self._workload(job)
                 sealed = await self._sealed(job)
+                workload = msgspec.structs.replace(await self._workload(job), network=sealed.network)
         except Unavailable:
             raise
         except TimeoutError:
@@ -76,7 +76,7 @@ class Attempts:
         if not await self._still_wanted(job):
             return
         try:
-            await self._cluster.start(workload, sealed)
+            await self._cluster.start(workload, encode_sealed(sealed))
         except ResourceExhausted as error:
             await self._release(job, str(error))
         except BmsError as error:
@@ -191,14 +191,14 @@ class Attempts:
             readable=tuple(given.directory for given in inputs) + (() if code is None else (code,)),
         )
 
-    async def _sealed(self, job: Job) -> bytes:
-        """What the model that a task of ours opens may know; nothing for a tenant's code."""
+    async def _sealed(self, job: Job) -> Sealed:
+        """What the model that a task of ours opens may know and reach; nothing for a tenant's code."""
         if job.spec.code is not None:
-            return b""
+            return Sealed()
         for given in job.spec.inputs:
             if given.name == ARTIFACT:
-                return encode_sealed(await self._sealing.of(job.tenant, given.tree, job.spec.environment))
-        return b""
+                return await self._sealing.of(job.tenant, given.tree, job.spec.environment)
+        return Sealed()
 
     async def _still_wanted(self, job: Job) -> bool:
         async with self._store.read() as tx:
