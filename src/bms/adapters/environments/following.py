@@ -23,11 +23,20 @@ class Following:
         if not self.waited:
             self._tell("this environment is being built for somebody else; what is said:")
         self.waited = True
+        if _size(self._log) < self._offset:  # what was read was of the build before, whose log is begun anew
+            self._offset, self._rest = 0, b""
         piece = read_piece(self._log, self._offset, PIECE)
         self._offset += len(piece)
         *lines, self._rest = (self._rest + piece).split(b"\n")
         for line in lines:
             self._tell(line.decode(errors="replace"))
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def read_piece(path: Path, offset: int, limit: int) -> bytes:
