@@ -13,11 +13,14 @@ from bms.cli.serving import SpecOptions, apply, show_status
 from bms.cli.version_options import (
     AllowPickle,
     Image,
+    Index,
     Input,
     Label,
+    Lock,
     Output,
     Python,
     Requirement,
+    RequirementsFile,
     Runtime,
     Text,
     VersionOptions,
@@ -45,6 +48,9 @@ def deploy(
     batch_sizes: BatchSizes = None,
     runtime: Runtime = "",
     requirement: Requirement = None,
+    requirements_file: RequirementsFile = None,
+    lock: Lock = None,
+    index: Index = "",
     python: Python = None,
     input: Input = None,
     output: Output = None,
@@ -62,7 +68,20 @@ def deploy(
     """
     if version is not None and alias is not None:
         raise InvalidArgument("give --version or --alias, not both")
-    said = VersionOptions(runtime, requirement, python, input, output, image, text, label, allow_pickle=allow_pickle)
+    said = VersionOptions(
+        runtime=runtime,
+        requirement=requirement,
+        requirements_file=requirements_file,
+        lock=lock,
+        index=index,
+        python=python,
+        input=input,
+        output=output,
+        image=image,
+        text=text,
+        label=label,
+        allow_pickle=allow_pickle,
+    )
     model = what
     if _is_path(session, what):
         path = Path(what)

@@ -11,11 +11,14 @@ from bms.cli.making import VerificationLog, push
 from bms.cli.version_options import (
     AllowPickle,
     Image,
+    Index,
     Input,
     Label,
+    Lock,
     Output,
     Python,
     Requirement,
+    RequirementsFile,
     Runtime,
     Text,
     VersionOptions,
@@ -42,6 +45,9 @@ def push_(
     ] = None,
     runtime: Runtime = "",
     requirement: Requirement = None,
+    requirements_file: RequirementsFile = None,
+    lock: Lock = None,
+    index: Index = "",
     python: Python = None,
     input: Input = None,
     output: Output = None,
@@ -56,7 +62,20 @@ def push_(
 ) -> None:
     """Upload the next version of a model: what it is is found out, and it is run once before anybody may use it."""
     options = VersionOptions(
-        runtime, requirement, python, input, output, image, text, label, metric, note, allow_pickle=allow_pickle
+        runtime=runtime,
+        requirement=requirement,
+        requirements_file=requirements_file,
+        lock=lock,
+        index=index,
+        python=python,
+        input=input,
+        output=output,
+        image=image,
+        text=text,
+        label=label,
+        metric=metric,
+        note=note,
+        allow_pickle=allow_pickle,
     )
     model = name or name_for(path)
     version = push(session, path, model, options.version(), wait=wait or alias is not None)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from bms.cli.environment_options import environment_given
 from bms.cli.making import parse_image, parse_pairs, parse_text
 from bms.core.errors import InvalidArgument
 from bms.core.signature import DEFAULT, shape_text
@@ -17,6 +18,13 @@ Runtime = Annotated[str, typer.Option("--runtime", help="onnx, sklearn …; foun
 Requirement = Annotated[
     list[str] | None, typer.Option("--requirement", help="A package it needs to run, beside its runtime's; repeatable.")
 ]
+RequirementsFile = Annotated[
+    Path | None, typer.Option("--requirements-file", help="A requirements.txt that says what it needs.")
+]
+Lock = Annotated[
+    Path | None, typer.Option("--lock", help="A lock file with hashes: just these versions are installed.")
+]
+Index = Annotated[str, typer.Option("--index", help="The name of a package index that the operator configured.")]
 Python = Annotated[str | None, typer.Option("--python", help="The Python it needs, e.g. 3.11.")]
 Input = Annotated[
     list[str] | None,
@@ -49,6 +57,9 @@ class VersionOptions:
 
     runtime: str = ""
     requirement: list[str] | None = None
+    requirements_file: Path | None = None
+    lock: Path | None = None
+    index: str = ""
     python: str | None = None
     input: list[str] | None = None
     output: list[str] | None = None
@@ -72,7 +83,8 @@ class VersionOptions:
         return NewVersion(
             runtime=self.runtime,
             signatures={DEFAULT: signature} if signature.inputs else {},
-            environment=EnvironmentSpec(requirements=tuple(self.requirement or ()), python=self.python),
+            environment=environment_given(self.requirement, self.lock, self.index, self.python, self.requirements_file)
+            or EnvironmentSpec(),
             preprocess=self._preprocess(),
             labels=tuple(self.label or ()),
             metrics={key: float(value) for key, value in parse_pairs(self.metric or [])},

@@ -156,13 +156,16 @@ class Description(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class Recognised(msgspec.Struct, frozen=True, kw_only=True):
     """What an artifact is, told by its content with nothing of it executed, and what it needs to run.
 
-    `requirements` are all that its environment is to hold; none, and no `python`: the platform's own will do.
+    `requirements` are all that its environment is to hold, resolved under `lock` where there is one; `at_home`: the
+    platform's own environment will do.
     """
 
     runtime: str
     format: str  # e.g. "onnx", "skops", "saved_model"
     requirements: tuple[str, ...] = ()
+    lock: tuple[str, ...] = ()
     python: str | None = None
+    at_home: bool = False
     description: Description = Description()
 
 

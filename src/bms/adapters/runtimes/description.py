@@ -1,11 +1,13 @@
 """What an artifact says of itself, read from files of its own: `bms.json`, `requirements.txt`. Nothing is executed."""
 
 import os
+from typing import NamedTuple
 
 import msgspec
 
-from bms.core.errors import FailedPrecondition
+from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.programs import Description
+from bms.core.requirement_lines import is_lock, parse_lock, parse_requirements
 
 DESCRIPTION = "bms.json"
 REQUIREMENTS = "requirements.txt"
@@ -23,23 +25,23 @@ def described(directory: str) -> Description:
         raise FailedPrecondition(f"{DESCRIPTION!r} does not describe a model: {error}") from error
 
 
-def listed_requirements(directory: str, name: str = REQUIREMENTS) -> tuple[str, ...]:
-    """The requirements of a requirements file, one each; none where there is no such file.
+class Listed(NamedTuple):
+    """What a requirements file comes to: requirements, or, where it pins by hash, the lines of a lock."""
 
-    Raises FailedPrecondition for installer options: what else is installed, and from where, is not the artifact's say.
+    requirements: tuple[str, ...] = ()
+    lock: tuple[str, ...] = ()
+
+
+def listed(directory: str, name: str = REQUIREMENTS) -> Listed:
+    """The artifact's requirements file; nothing where there is none.
+
+    Raises FailedPrecondition for options and other files: what else is installed, and from where, is not its say.
     """
-    content = small_file(directory, name)
-    found: list[str] = []
-    for line in (content or b"").decode(errors="replace").replace("\\\n", " ").splitlines():
-        text = line.split(" #")[0].strip()
-        if not text or text.startswith("#"):
-            continue
-        if text.startswith("-"):
-            raise FailedPrecondition(
-                f"{name!r} holds the option {text[:80]!r}: list names and versions only, one to a line"
-            )
-        found.append(text)
-    return tuple(found)
+    text = (small_file(directory, name) or b"").decode(errors="replace")
+    try:
+        return Listed(lock=parse_lock(text)) if is_lock(text) else Listed(parse_requirements(text))
+    except InvalidArgument as error:
+        raise FailedPrecondition(f"{name!r} can't be used: {error.message}") from error
 
 
 def small_file(directory: str, name: str) -> bytes | None:

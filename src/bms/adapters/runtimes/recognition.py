@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from bms.adapters.runtimes.artifact import top_files
 from bms.adapters.runtimes.available import RUNTIMES, runtime_named
-from bms.adapters.runtimes.description import described, listed_requirements
+from bms.adapters.runtimes.description import Listed, described, listed
 from bms.core.errors import FailedPrecondition
 from bms.core.preprocessing import ImagePreprocess, Preprocess
 from bms.core.programs import Recognised
@@ -23,10 +23,16 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def recognise(
-    directory: str, *, runtime: str = "", requirements: Iterable[str] = (), python: str | None = None,
+    directory: str,
+    *,
+    runtime: str = "",
+    requirements: Iterable[str] = (),
+    lock: tuple[str, ...] = (),
+    index: str = "",
+    python: str | None = None,
     preprocess: Preprocess | None = None,
-) -> Recognised:  # fmt: skip
-    """What is in `directory`. `runtime`, `requirements`, `python` and `preprocess` are what its maker said.
+) -> Recognised:
+    """What is in `directory`; the rest is what its maker said.
 
     Raises InvalidArgument for an unknown runtime, and FailedPrecondition when the artifact is nothing that is known,
     not what it was said to be, or several things at once.
@@ -34,16 +40,18 @@ def recognise(
     said = described(directory)
     chosen, found = _chosen(directory, runtime or said.runtime)
     asked = merged(requirements, said.requirements)
-    if not found.complete:
-        asked = merged(asked, listed_requirements(directory))
+    own = Listed() if found.complete else listed(directory)
+    asked, lock = merged(asked, own.requirements), lock or own.lock
     needed = merged(asked, (*found.requirements, *_preparing(preprocess or said.preprocess)))
     wanted = python or said.python or found.python
-    at_home = wanted is None and AT_HOME.issuperset(needed)
+    at_home = not (wanted or lock or index) and AT_HOME.issuperset(needed)
     return Recognised(
         runtime=chosen.name,
         format=found.format,
         requirements=() if at_home else needed,
+        lock=lock,
         python=wanted,
+        at_home=at_home,
         description=said,
     )
 

@@ -54,6 +54,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
     requirements: tuple[str, ...] = ()
     python: str | None = None
+    lock: tuple[str, ...] = ()
+    index: str = ""
 
 
 def main(job: Job) -> dict[str, object]:
@@ -70,10 +72,12 @@ def main(job: Job) -> dict[str, object]:
         config.directory,
         runtime=config.runtime,
         requirements=asked.requirements,
+        lock=asked.lock,
+        index=asked.index,
         python=asked.python,
         preprocess=config.preprocess,
     )
-    if found.requirements or found.python:
+    if not found.at_home:
         return _built(Findings(recognised=found))
     said = found.description
     config = msgspec.structs.replace(

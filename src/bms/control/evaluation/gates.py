@@ -86,6 +86,6 @@ class Gates:
 
 def _with_images(environment: EnvironmentSpec) -> EnvironmentSpec:
     """The version's own environment, with what decoding a data set's images takes."""
-    if not environment.requirements or any(name.startswith("pillow") for name in environment.requirements):
+    if environment == EnvironmentSpec() or any(name.startswith("pillow") for name in environment.requirements):
         return environment
     return msgspec.structs.replace(environment, requirements=(*environment.requirements, "pillow>=11"))

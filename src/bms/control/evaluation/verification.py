@@ -76,7 +76,7 @@ class Verification:
 def _job(version: Version, environment: EnvironmentSpec, recognise: EnvironmentSpec | None) -> JobSpec:
     parameters: dict[str, object] = {"servable": msgspec.to_builtins(servable_config(version))}
     if recognise is not None:
-        parameters["recognise"] = {"requirements": recognise.requirements, "python": recognise.python}
+        parameters["recognise"] = msgspec.to_builtins(recognise)
     return JobSpec(
         kind="verify",
         entry="task:verify",

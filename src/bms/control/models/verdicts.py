@@ -37,7 +37,9 @@ def described(version: Version, found: Recognised) -> Version:
     said, environment = found.description, version.environment
     signatures = version.signatures or said.signatures
     check_new(NewVersion(signatures=signatures, labels=version.labels or said.labels, metadata=said.metadata))
-    environment = msgspec.structs.replace(environment, requirements=found.requirements, python=found.python)
+    environment = msgspec.structs.replace(
+        environment, requirements=found.requirements, python=found.python, lock=found.lock
+    )
     return msgspec.structs.replace(
         version,
         runtime=found.runtime,
