@@ -55,6 +55,7 @@ def workload_spec(
         config=msgspec.to_builtins(config),
         resources=spec.resources,
         stop_grace_s=spec.drain_s + MARGIN_S,
+        # network: needed where version.runtime is "remote"
         readable=(directory,),
     )
 
@@ -97,9 +98,9 @@ class Launcher:
         version = await self._catalog.version(replica.tenant, spec.model, replica.version)
         if version.state != "ready":
             raise FailedPrecondition(f"version {version.number} is {version.state}: only ready versions are started")
+        sealed = await self._sealing.of(replica.tenant, version.artifact, version.environment)
         environment = await self._environments.ensure(version.environment)
         directory = await self._trees.path(replica.tenant, version.artifact)
-        sealed = await self._sealing.of(replica.tenant, version.artifact, version.environment)
         workload = workload_spec(replica, spec, version, python=environment.python, directory=directory, epoch=epoch)
         return Prepared(workload, msgspec.structs.replace(sealed, token=self._tokens.of(replica.id)))
 

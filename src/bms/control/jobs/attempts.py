@@ -61,8 +61,8 @@ class Attempts:
         """From "starting" to a workload that runs; a failed attempt where that can't be done."""
         try:
             async with asyncio.timeout(PREPARATION_S):
-                workload = await self._workload(job)
                 sealed = await self._sealed(job)
+                workload = await self._workload(job)
         except Unavailable:
             raise
         except TimeoutError:
@@ -189,6 +189,7 @@ class Attempts:
             config=msgspec.to_builtins(config),
             resources=spec.resources,
             readable=tuple(given.directory for given in inputs) + (() if code is None else (code,)),
+            # network: needed where what is sealed for the job says that its model has an upstream
         )
 
     async def _sealed(self, job: Job) -> bytes:
