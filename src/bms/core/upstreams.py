@@ -118,8 +118,11 @@ def place_of(url: str) -> Place:
             raise InvalidArgument("it names a user: name a 'secret' instead")
         if parts.query or parts.fragment or "?" in url or "#" in url:
             raise InvalidArgument("it has a query or a fragment")
+        written = f"[{host}]" if isinstance(_address(host), ipaddress.IPv6Address) else host
         if not (_address(host) or _HOST.fullmatch(host)) or port == 0:
             raise InvalidArgument("it has no host, or one that is none")
+        if parts.netloc.lower() not in (written, f"{written}:{port}"):
+            raise InvalidArgument("its host and port can be read in two ways")
         if not _PATH.fullmatch(parts.path) or "//" in parts.path or {".", ".."} & set(parts.path.split("/")):
             raise InvalidArgument("its path is not a plain one")
     except (InvalidArgument, ValueError) as error:
@@ -166,7 +169,7 @@ def refusal(address: str, host: str, port: int, allowed: Allowed = Allowed()) ->
     ):
         return None
     if any(found in network for network in _NOT_PUBLIC) or (found.version == 6 and found not in _GLOBAL_6):
-        return f"{found} is not a public address"
+        return f"{address} is not a public address"
     return None
 
 

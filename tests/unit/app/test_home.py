@@ -40,6 +40,21 @@ def test_a_damaged_pepper_is_told_rather_than_replaced(home: Home) -> None:
         home.pepper()
 
 
+def test_keys_of_secrets_are_made_once_and_older_ones_stay_readable(home: Home) -> None:
+    first = home.masters()
+    assert [len(key) for key in first] == [32]
+    assert Home(home.root).masters() == first
+    secrets = home.root / "secrets"
+    assert (secrets / "master").stat().st_mode & 0o777 == 0o600
+    (secrets / "master").rename(secrets / "master-2026")
+    new, old = home.masters()
+    assert (old, new != old) == (first[0], True)
+    (secrets / "master-2026").write_bytes(b"cut")
+    with pytest.raises(Refusal, match="master-2026 holds 3 bytes, expected 32: put back the file that was there"):
+        home.masters()
+    assert len({home.pepper(), home.replicas_key(), new}) == 3
+
+
 def test_the_lock_has_one_holder(home: Home) -> None:
     lock = home.lock()
     home.hold(lock, Holder(pid=os.getpid(), start_ticks=7))

@@ -51,15 +51,15 @@ class Http:
         self._idle: list[tuple[float, _Connection]] = []
         self._busy: set[_Connection] = set()
         self._closed = False
+        try:
+            self.addresses()
+        except Unavailable as error:
+            raise FailedPrecondition(error.message) from error
         if secret is not None and self._tls is None and (place.host, place.port) not in allowed.places:
             raise FailedPrecondition(
                 "the upstream's secret would be sent unencrypted: use https, or let the operator allow "
                 f"{place.host}:{place.port} by --allow-upstream"
             )
-        try:
-            self.addresses()
-        except Unavailable as error:
-            raise FailedPrecondition(error.message) from error
 
     def addresses(self) -> list[str]:
         """Where the name leads now. Raises FailedPrecondition when any of it may not be connected to."""
@@ -269,6 +269,7 @@ class _Exchange:
         if self._response.length:  # what was promised and did not come
             raise http.client.IncompleteRead(b"", self._response.length)
         self._usable = not self._response.will_close
+        self._response.close()  # the connection stays
         return b"".join(parts)
 
     def lines(self) -> Iterator[bytes]:

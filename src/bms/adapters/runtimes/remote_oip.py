@@ -148,6 +148,8 @@ def _outputs(content: bytes, length: str | None) -> dict[str, Array]:
     for output in _answer.decode(content[:size]).outputs:
         binary = output.parameters.get("binary_data_size")
         if isinstance(binary, int):
+            if not 0 <= binary <= len(raw) - at:
+                raise InvalidArgument(f"output {output.name!r} declares {binary} bytes, {len(raw) - at} are left")
             found[output.name] = from_raw(output.datatype, output.shape, raw[at : at + binary])
             at += binary
         else:

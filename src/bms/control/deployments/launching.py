@@ -105,9 +105,9 @@ class Launcher:
         version = await self._catalog.version(replica.tenant, spec.model, replica.version)
         if version.state != "ready":
             raise FailedPrecondition(f"version {version.number} is {version.state}: only ready versions are started")
+        sealed = await self._sealing.of(replica.tenant, version.artifact, version.environment)
         environment = await self._environment(replica, version)
         directory = await self._trees.path(replica.tenant, version.artifact)
-        sealed = await self._sealing.of(replica.tenant, version.artifact, version.environment)
         workload = workload_spec(replica, spec, version, python=environment.python, directory=directory, epoch=epoch)
         workload = msgspec.structs.replace(workload, network=sealed.network)
         return Prepared(workload, msgspec.structs.replace(sealed, token=self._tokens.of(replica.id)))
