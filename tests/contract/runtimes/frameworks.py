@@ -7,4 +7,5 @@ FRAMEWORKS: tuple[Framework, ...] = (
     cases_onnx.FRAMEWORK,
     cases_sklearn.FRAMEWORK,
     cases_huggingface.FRAMEWORK,
+    cases_huggingface.TRANSFORMERS,
 )
