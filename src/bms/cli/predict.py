@@ -12,6 +12,7 @@ import typer
 
 from bms.cli.commands import Session, command
 from bms.core.errors import InvalidArgument, NotFound
+from bms.sdk.contents import Classes
 from bms.sdk.inference import Prediction
 
 app = typer.Typer(add_completion=False)
@@ -25,25 +26,43 @@ def predict(
         str | None, typer.Option(help="Rows as JSON, or inputs by name; or a file of it, .npy, .npz; or - for stdin.")
     ] = None,
     image: Annotated[Path | None, typer.Option(help="An image file (JPEG, PNG).")] = None,
-    classify: Annotated[bool, typer.Option(help="With --image: class names and scores, best first.")] = False,
+    text: Annotated[str | None, typer.Option(help="A text, or - for stdin.")] = None,
+    top: Annotated[int, typer.Option(help="How many classes to show, where the model tells classes.", min=1)] = 5,
+    raw: Annotated[bool, typer.Option("--raw", help="Its outputs as they are, where it tells classes, too.")] = False,
     version: Annotated[int | None, typer.Option(help="Ask this version.")] = None,
     alias: Annotated[str | None, typer.Option(help="Ask what this alias names.")] = None,
 ) -> None:
-    """Ask a served model: `bms predict digits --data '[[0, 1, …]]'` or `--image digit.png --classify`."""
-    if (data is None) == (image is None):
-        raise InvalidArgument("give --data or --image, exactly one of them")
+    """Ask a served model: `bms predict digits --data '[[0, 1, …]]'`, `--image digit.png` or `--text 'a sentence'`.
+
+    A classifier of images or texts answers with class names and their probabilities, best first.
+    """
+    if (data is not None) + (image is not None) + (text is not None) != 1:
+        raise InvalidArgument("give --data, --image or --text, exactly one of them")
     client = session.client
-    if image is not None:
-        content = _read(image)
-        if classify:
-            scores = client.classify_image(name, content, version=version, alias=alias)
-            columns = {"CLASS": lambda pair: pair[0], "SCORE": lambda pair: f"{pair[1]:.6f}"}
-            session.out.many(scores, columns, "no classes")
-            return
-        prediction = client.predict_image(name, content, version=version, alias=alias)
+    if data is not None:
+        _show(session, client.predict(name, read_data(data), version=version, alias=alias))
+        return
+    content = _read(image) if image is not None else None
+    words = sys.stdin.read() if text == "-" else text
+    if not raw and _tells_classes(session, name, "text" if content is None else "image", version, alias):
+        classes = client.classify(name, text=words, image=content, version=version, alias=alias)
+        _show_classes(session, classes, top)
+    elif content is not None:
+        _show(session, client.predict_image(name, content, version=version, alias=alias))
     else:
-        prediction = client.predict(name, read_data(str(data)), version=version, alias=alias)
-    _show(session, prediction)
+        _show(session, client.predict_text(name, str(words), version=version, alias=alias))
+
+
+def _tells_classes(session: Session, name: str, content: str, version: int | None, alias: str | None) -> bool:
+    ways = session.client.signatures(name, version=version, alias=alias).values()
+    return any(one.method == "classify" and one.inputs == (content,) for one in ways)
+
+
+def _show_classes(session: Session, classes: Classes, top: int) -> None:
+    """As JSON all of them."""
+    shown = classes.top(len(classes.rows[0]) if session.out.json else top)
+    columns = {"CLASS": lambda pair: pair[0], "PROBABILITY": lambda pair: f"{pair[1]:.6f}"}
+    session.out.many(shown, columns, "no classes")
 
 
 def read_data(text: str) -> Any:

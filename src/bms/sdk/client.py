@@ -15,11 +15,11 @@ from bms.sdk.addresses import check_url
 from bms.sdk.audit import Audit
 from bms.sdk.binding import D
 from bms.sdk.blobs import Blobs
+from bms.sdk.contents import Contents
 from bms.sdk.datasets import Datasets
 from bms.sdk.deployments import Deployments
 from bms.sdk.drivers import AsyncDriver, SyncDriver
 from bms.sdk.environments import Environments
-from bms.sdk.inference import Inference
 from bms.sdk.jobs import Jobs
 from bms.sdk.latency import Latencies, LatencySummary
 from bms.sdk.models import Models
@@ -33,14 +33,14 @@ from bms.sdk.usage import Usage
 TIMEOUT_S = 60.0
 
 
-class Connected(Inference[D]):
+class Connected(Contents[D]):
     """What both clients are: predictions directly, everything else by resource."""
 
     def __init__(self, driver: D, latencies: Latencies, policy: RetryPolicy) -> None:
         retrying = Retrying(policy)
         super().__init__(driver, retrying)
         self._latencies = latencies
-        self.inference: Inference[D] = self
+        self.inference: Contents[D] = self
         self.tenants: Tenants[D] = Tenants(driver, retrying)
         self.users: Users[D] = Users(driver, retrying)
         self.keys: Keys[D] = Keys(driver, retrying)

@@ -1,7 +1,6 @@
 """Predictions: numpy arrays in, numpy arrays out."""
 
-import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -68,10 +67,6 @@ class _Statuses(msgspec.Struct):
     model_version_status: list[_Status]
 
 
-class _Classes(msgspec.Struct):
-    results: list[list[tuple[str, float]]]
-
-
 class Inference(Resource[D]):
     """The paths under /v1/models and /v2/models."""
 
@@ -99,10 +94,10 @@ class Inference(Resource[D]):
             version = yield from self._version_of(name, alias)
         tensors = yield from self._tensors(name, inputs, version)
         if wire == "tfserving":
-            path = f"/v1/models/{path_part(name)}{_which(version, alias)}:predict"
+            path = f"/v1/models/{path_part(name)}{which(version, alias)}:predict"
             reply = yield from self._infer(path, encode_columns(tensors), JSON, timeout_s)
             return Prediction(decode_columns(reply.content), None)
-        path = f"/v2/models/{path_part(name)}{_which(version, None)}/infer"
+        path = f"/v2/models/{path_part(name)}{which(version, None)}/infer"
         if wire == "json":
             reply = yield from self._infer(path, encode_json(tensors), JSON, timeout_s)
         else:
@@ -112,25 +107,6 @@ class Inference(Resource[D]):
         told = reply.headers.get(JSON_LENGTH)
         answered_by, outputs = decode_answer(reply.content, None if told is None else int(told))
         return Prediction(outputs, answered_by)
-
-    @operation
-    def predict_image(
-        self, name: str, image: bytes, *, version: int | None = None, alias: str | None = None
-    ) -> Flow[Prediction]:
-        """What the model answers to an encoded image (JPEG or PNG)."""
-        content = np.empty(1, dtype=object)
-        content[0] = image
-        return Inference.predict.flow(self, name, {"image": content}, version=version, alias=alias)
-
-    @operation
-    def classify_image(
-        self, name: str, image: bytes, *, version: int | None = None, alias: str | None = None
-    ) -> Flow[Sequence[tuple[str, float]]]:
-        """Class names and their scores for an encoded image, best first. InvalidArgument for no classifier."""
-        path = f"/v1/models/{path_part(name)}{_which(version, alias)}:classify"
-        example = {"image": {"b64": base64.b64encode(image).decode()}}
-        reply = yield from self._infer(path, msgspec.json.encode({"examples": [example]}), JSON, None)
-        return sorted(decode(reply, _Classes).results[0], key=lambda pair: -pair[1])
 
     @operation
     def metadata(self, name: str, *, version: int | None = None) -> Flow[ModelInfo]:
@@ -144,7 +120,7 @@ class Inference(Resource[D]):
         return reply.ok
 
     def _metadata(self, name: str, version: int | None) -> Flow[ModelInfo]:
-        reply = yield from self._retrying(Request("GET", f"/v2/models/{path_part(name)}{_which(version, None)}"))
+        reply = yield from self._retrying(Request("GET", f"/v2/models/{path_part(name)}{which(version, None)}"))
         return decode(reply, ModelInfo)
 
     def _infer(self, path: str, body: bytes, headers: Mapping[str, str], timeout_s: float | None) -> Flow[Reply]:
@@ -183,7 +159,8 @@ def _array(value: object, datatype: str | None) -> Array:
         raise InvalidArgument(f"the input can't be made an array of {datatype}: {error}") from None
 
 
-def _which(version: int | None, alias: str | None) -> str:
+def which(version: int | None, alias: str | None) -> str:
+    """What a path says after the model's name, to mean one version."""
     if version is not None:
         return f"/versions/{version}"
     return "" if alias is None else f"/labels/{path_part(alias)}"

@@ -17,4 +17,5 @@ FRAMEWORKS: tuple[Framework, ...] = (
     cases_xgboost.FRAMEWORK,
     cases_lightgbm.FRAMEWORK,
     cases_openvino.FRAMEWORK,
+    cases_huggingface.TRANSFORMERS,
 )

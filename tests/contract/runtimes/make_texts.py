@@ -177,7 +177,7 @@ def main(root):
     write(
         root / "plain",
         {"model.onnx": encoder.classifier("probabilities"), "words/tokenizer.json": file},
-        scores=np.stack([softmax(one) for one in logits]),
+        probabilities=np.stack([softmax(one) for one in logits]),
     )
 
 

@@ -39,10 +39,10 @@ def test_a_text_gets_the_answer_of_its_tokens() -> None:
     assert list(servable.signatures) == ["serving_default", "text"]
     assert servable.signatures["text"].method == "classify"
     together = servable.infer("text", texts(*sentences))["probabilities"]
-    np.testing.assert_allclose(together, expected["scores"], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(together, expected["probabilities"], rtol=1e-5, atol=1e-6)
     for row, sentence in enumerate(sentences):
         alone = servable.infer("text", texts(sentence))["probabilities"]
-        np.testing.assert_allclose(alone[0], expected["scores"][row], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(alone[0], expected["probabilities"][row], rtol=1e-5, atol=1e-6)
 
 
 def test_a_bad_text_is_named_by_its_place() -> None:

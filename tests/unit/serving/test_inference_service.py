@@ -24,6 +24,7 @@ from bms.serving.inference import connection as connections
 from bms.serving.inference import service as services
 from bms.serving.inference.connection import Connection
 from bms.serving.inference.images import ImagePlan
+from bms.serving.inference.plan import Plan
 from bms.serving.inference.prepared import PreparedServable, for_runtime
 from bms.serving.inference.service import ModelService
 from bms.serving.inference.worker import Worker
@@ -88,8 +89,8 @@ class House:
     async def asker(self) -> Asker:
         return Asker(*await asyncio.open_unix_connection(self._path, limit=1 << 24))
 
-    def load(self, servable: Servable, images: ImagePlan | None = None) -> None:
-        self.service.serve(servable, images)
+    def load(self, servable: Servable, plan: Plan | None = None) -> None:
+        self.service.serve(servable, plan)
         self.lifecycle.move("AVAILABLE")
 
 
@@ -587,6 +588,32 @@ async def test_a_bad_image_leaves_its_parcel_to_the_others(tmp_path: Path) -> No
         assert frames.decode_answer(frame)[1][0].array.tolist() == [[2, 4], [6, 8]]
         assert servable.runs == [2, 2]
         assert it.service.ledger.in_flight == 0
+
+
+async def test_texts_of_different_lengths_go_on_together_without_the_bad_one(tmp_path: Path) -> None:
+    class Lengths:
+        """A plan that makes rows as long as the longest text of those it is given together."""
+
+        name, target, signature = "text", DEFAULT, ROW
+
+        def prepare(self, inputs: dict[str, Array]) -> dict[str, Array]:
+            texts = inputs["x"][:, 0].tolist()
+            if 0 in texts:
+                raise InvalidArgument("an empty text")
+            longest = int(max(texts))
+            return {"x": np.array([[text] * longest for text in texts], dtype=np.float32)}
+
+    servable = FunctionServable(lambda inputs: {"y": inputs["x"][:, :1] * inputs["x"].shape[1]})
+    async with house(tmp_path) as it:
+        it.load(servable, Lengths())
+        asker = await it.asker()
+        asker.ask_parcel(1, [x(1), x(0), x(3)], "text")
+        assert sorted([await asker.told() for _ in range(3)]) == [
+            (1, 0, 1, ""),
+            (1, 1, 1, "INVALID_ARGUMENT"),
+            (1, 2, 1, ""),
+        ]
+        assert servable.runs == [2]
 
 
 async def test_images_given_up_while_they_are_decoded_are_forgotten(tmp_path: Path) -> None:

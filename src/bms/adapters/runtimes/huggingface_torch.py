@@ -39,7 +39,9 @@ class TorchForward:
                 dtype=torch.float32,
                 output_loading_info=True,
             )
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError, ImportError) as error:
+        except MemoryError:
+            raise
+        except Exception as error:  # of several libraries, each with its own
             raise FailedPrecondition(f"transformers can't load the model: {str(error)[:500]}") from error
         _check_whole(told)
         self._model.eval()

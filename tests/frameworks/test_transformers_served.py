@@ -1,0 +1,48 @@
+"""Hugging Face models on transformers and torch, from training to answers over every wire."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import openai
+import pytest
+
+from tests.contract.runtimes.cases_huggingface import TRANSFORMERS
+from tests.frameworks.agreement import framework_platform, serves_alike
+from tests.whole_platform import WholePlatform
+
+pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1800)]
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholePlatform]:
+    with framework_platform(tmp_path_factory.mktemp("transformers")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def made() -> Path:
+    return TRANSFORMERS.artifacts()
+
+
+def test_a_trained_classifier_answers_as_transformers_does(platform: WholePlatform, made: Path) -> None:
+    version = serves_alike(platform, made / "about", made / "about.npz", name="about", rtol=1e-4)
+    assert (version.runtime, version.format) == ("huggingface", "huggingface-safetensors")
+    assert version.signatures["serving_default"].labels == ("wine", "digits", "cancer")
+    with platform.client() as client:
+        assert client.classify("about", text="我们测量酒精").top(1)[0][0] == "wine"
+    shown = platform.bms("predict", "about", "--text", "这里说的是肿瘤", "--top", "1").out
+    assert shown.splitlines()[1].startswith("cancer")
+
+
+@pytest.mark.parametrize("name", ["minilm", "minilm-onnx"])
+def test_a_real_encoder_answers_as_sentence_transformers_does(platform: WholePlatform, made: Path, name: str) -> None:
+    serves_alike(platform, made / name, made / f"{name}.npz", name=name, rtol=1e-4, atol=2e-6)
+    with (
+        np.load(made / f"{name}.npz") as expected,
+        openai.OpenAI(base_url=f"{platform.url}/v1", api_key=platform.key, max_retries=0) as client,
+    ):
+        answer = client.embeddings.create(model=name, input=expected["text"].tolist())
+        got = np.array([one.embedding for one in answer.data], np.float32)
+        np.testing.assert_allclose(got, expected["embedding"], rtol=1e-4, atol=2e-6)
+        assert answer.usage.total_tokens == int(expected["tokens"].sum())

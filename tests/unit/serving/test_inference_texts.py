@@ -1,0 +1,108 @@
+"""Texts as token ids, by a tokenizer that is easy to check: a word is as many as it has letters."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from bms.core.errors import FailedPrecondition, InvalidArgument
+from bms.core.preprocessing import TextPreprocess
+from bms.core.signature import DEFAULT, Signature, TensorSpec
+from bms.core.tensor import Array
+from bms.serving.inference.texts import TextPlan
+from bms.serving.inference.tokens import MAX_BYTES, padded, texts_of
+
+
+class Words(NamedTuple):
+    ids: list[int]
+    type_ids: list[int]
+
+
+class Letters:
+    """Keeps `Tokenizer`'s contract."""
+
+    def __init__(self, pad: int | None = 99) -> None:
+        self.pad = pad
+
+    def encode(self, texts: list[str]) -> Sequence[Words]:
+        return [Words([len(word) for word in text.split()], [1 for _ in text.split()]) for text in texts]
+
+
+def takes(*names: str, length: int | None = None, dtype: Any = "INT64", **more: Any) -> dict[str, Signature]:
+    specs = tuple(TensorSpec(name=name, dtype=dtype, shape=(None, length)) for name in names)
+    outputs = (TensorSpec(name="y", dtype="FP32", shape=(None, 2)),)
+    return {DEFAULT: Signature(inputs=specs, outputs=outputs, **more)}
+
+
+def options(**given: Any) -> TextPreprocess:
+    return TextPreprocess(**{"ids": "i", "mask": "m", "types": "", "max_length": 16, **given})
+
+
+def texts(*given: bytes) -> dict[str, Array]:
+    array = np.empty(len(given), dtype=object)
+    array[:] = given
+    return {"text": array}
+
+
+def test_rows_are_filled_up_to_the_longest_rounded_up() -> None:
+    plan = TextPlan(options(types="t"), takes("i", "m", "t", dtype="INT32"), Letters())
+    made = plan.prepare(texts(b"a bb", "ccc é a b c d e f g".encode(), b""))
+    assert {name: (array.shape, array.dtype) for name, array in made.items()} == dict.fromkeys(
+        "imt", ((3, 16), np.dtype(np.int32))
+    )
+    assert made["i"][0].tolist() == [1, 2] + [99] * 14
+    assert made["m"].sum(axis=1).tolist() == [2, 9, 0]
+    assert made["t"][1].tolist() == [1] * 9 + [0] * 7
+    assert plan.prepare(texts(b"a"))["i"].shape == (1, 8)
+
+
+def test_without_a_mask_nothing_is_rounded() -> None:
+    plan = TextPlan(options(mask=""), takes("i"), Letters())
+    assert plan.prepare(texts(b"a bb ccc", b"a"))["i"].tolist() == [[1, 2, 3], [1, 99, 99]]
+
+
+def test_a_model_of_one_length_gets_that() -> None:
+    plan = TextPlan(options(), takes("i", "m", length=20), Letters())
+    assert plan.prepare(texts(b"a"))["i"].shape == (1, 20)
+
+
+def test_the_signature_takes_texts_and_gives_what_its_target_gives() -> None:
+    signatures = takes("i", "m", method="classify", scores="y", labels=("a", "b"))
+    plan = TextPlan(options(), signatures, Letters())
+    assert (plan.name, plan.target) == ("text", DEFAULT)
+    assert plan.signature.inputs == (TensorSpec(name="text", dtype="BYTES", shape=(None,)),)
+    assert (plan.signature.method, plan.signature.scores, plan.signature.labels) == ("classify", "y", ("a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("given", "signatures", "pad", "says"),
+    [
+        ({}, takes("i"), 0, "makes 'i', 'm', but no signature takes just that"),
+        ({"ids": "", "mask": "m"}, takes("m"), 0, "ids is empty"),
+        ({}, takes("i", "m", dtype="FP32"), 0, r"input 'i' is FP32 \[-1, -1\]"),
+        ({}, takes("i", "m", batched=False), 0, "preprocess makes INT64"),
+        ({"max_length": 0}, takes("i", "m"), 0, "max_length is 0"),
+        ({"max_length": 1 << 20}, takes("i", "m"), 0, "expected 1 to 131072"),
+        ({}, takes("i", "m", length=8), 0, r"up to 16 tokens, but the model takes \['8'\]"),
+        ({"mask": ""}, takes("i"), None, "names no padding"),
+    ],
+)
+def test_what_does_not_fit_the_model_is_refused(given: Any, signatures: Any, pad: int | None, says: str) -> None:
+    with pytest.raises(FailedPrecondition, match=says):
+        TextPlan(options(**given), signatures, Letters(pad))
+
+
+def test_texts_that_are_none_are_named_by_their_place() -> None:
+    with pytest.raises(InvalidArgument, match="text 2 of 2: byte 1 is not UTF-8"):
+        texts_of(texts(b"a", b"b\xff")["text"])
+    with pytest.raises(InvalidArgument, match="text 1 of 1: 1048577 bytes"):
+        texts_of(texts(b"a" * (MAX_BYTES + 1))["text"])
+
+
+def test_padding_to_a_multiple_or_to_one_length() -> None:
+    rows = [Words([1, 2, 3], [0, 0, 0]), Words([4], [0])]
+    assert padded(rows, 7).ids.tolist() == [[1, 2, 3], [4, 7, 7]]
+    assert padded(rows, 7, multiple=2).mask.tolist() == [[1, 1, 1, 0], [1, 0, 0, 0]]
+    assert padded(rows, 7, length=5).ids.shape == (2, 5)
+    assert padded([Words([], [])], 7).ids.tolist() == [[7]]
