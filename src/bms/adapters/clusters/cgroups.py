@@ -15,10 +15,9 @@ _REMOVING_S = 0.5  # how long a group of ended processes may take to be empty
 
 
 class Hits(NamedTuple):
-    """How often the kernel had to refuse: memory (by killing), processes. `peak`: most bytes of memory at once."""
+    """How often the kernel had to end a process for want of memory, and the `peak` of bytes then."""
 
     memory: int = 0
-    processes: int = 0
     peak: int = 0
 
 
@@ -66,10 +65,6 @@ class Groups:
         self._roots = {name: f"{base}/bms-{mark}" for name, base in bases.items()}
         self._ready = False
 
-    @property
-    def used(self) -> bool:
-        return bool(self._roots)
-
     def make(self, workload: str, pid: int, *, memory: int, processes: int, cpu: float | None) -> None:
         """Puts a process, and all that it will start, into a group with these limits: bytes, processes and threads,
         and cores where they are not whole. Raises OSError."""
@@ -96,15 +91,12 @@ class Groups:
 
     def hits(self, workload: str) -> Hits:
         """What the kernel had to refuse so far; nothing for a workload without a group."""
-        unified = self._group("unified", workload)
-        memory, pids = self._group("memory", workload) or unified, self._group("pids", workload) or unified
-        file = "memory.events" if unified else "memory.oom_control"
-        peak = "memory.peak" if unified else "memory.max_usage_in_bytes"
-        return Hits(
-            memory=_counted(f"{memory}/{file}", "oom_kill") if memory else 0,
-            processes=_counted(f"{pids}/pids.events", "max") if pids else 0,
-            peak=int(_read(f"{memory}/{peak}") or 0) if memory else 0,
-        )
+        for controller, events, peak in _OF_MEMORY:
+            if controller in self._roots:
+                group = f"{self._roots[controller]}/{workload}"
+                killed = _counted(f"{group}/{events}", "oom_kill")
+                return Hits(killed, int(_read(f"{group}/{peak}") or 0)) if killed else Hits()
+        return Hits()
 
     def remove(self, workload: str) -> None:
         """Removes the group of one whose processes are gone."""
@@ -141,7 +133,11 @@ class Groups:
         return group if group and os.path.isdir(group) else ""
 
 
-_OPTIONAL = frozenset({"memory.swap.max", "memory.oom.group", "memory.memsw.limit_in_bytes"})
+_OPTIONAL = frozenset({"memory.swap.max", "memory.oom.group", "memory.memsw.limit_in_bytes", "cpu.max"})
+_OF_MEMORY = (
+    ("unified", "memory.events", "memory.peak"),
+    ("memory", "memory.oom_control", "memory.max_usage_in_bytes"),
+)
 
 
 def _memory(limit: int) -> dict[str, str]:

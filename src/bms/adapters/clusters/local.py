@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -18,8 +17,9 @@ from bms.adapters.clusters.cgroups import Groups
 from bms.adapters.clusters.changes import Changes
 from bms.adapters.clusters.footprints import Footprints
 from bms.adapters.clusters.launching import Launcher
-from bms.adapters.clusters.processes import Identity, Process
+from bms.adapters.clusters.processes import Process
 from bms.adapters.clusters.records import Record, Records, check_id
+from bms.adapters.clusters.tracking import Tracked
 from bms.core.clock import Clock
 from bms.core.devices import Device, Devices
 from bms.core.errors import FailedPrecondition, InvalidArgument
@@ -28,21 +28,6 @@ from bms.core.workload import WorkloadSpec, WorkloadStatus
 
 SOCKET_PATH_LIMIT = 107  # bytes of sun_path in unix(7), less its final zero
 _log = logging.getLogger(__name__)
-
-
-@dataclass(eq=False)
-class _Tracked:
-    """A workload in memory. `record` is newer than its file in what the watch fills in."""
-
-    record: Record
-    pidfd: int | None
-    known: frozenset[Identity] = frozenset()
-    verdict: str = ""
-    gone: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def leader(self) -> Identity:
-        return Identity(self.record.pid, self.record.start_ticks)
 
 
 class LocalCluster:
@@ -77,7 +62,7 @@ class LocalCluster:
         self._isolation = Isolation()
         self._footprints = Footprints()
         self._launcher = Launcher(self._records, slim_path, home.resolve(), self._run_dir, self._home_mark)
-        self._tracked: dict[str, _Tracked] = {}
+        self._tracked: dict[str, Tracked] = {}
         self._starts: dict[str, asyncio.Task[WorkloadStatus]] = {}
         self._background: set[asyncio.Task[None]] = set()
         self._watch: asyncio.Task[None] | None = None
@@ -96,7 +81,7 @@ class LocalCluster:
             if each.pidfd is not None:
                 self._track(each.record, each.pidfd)
             else:
-                self._tracked[each.record.spec.id] = ended = _Tracked(each.record, None)
+                self._tracked[each.record.spec.id] = ended = Tracked(each.record, None)
                 ended.gone.set()
         living = {Path(self.address(each.record.spec.id)).parent.name for each in found if each.pidfd is not None}
         await asyncio.to_thread(directories.remove_sockets, self._run_dir, living)
@@ -200,23 +185,23 @@ class LocalCluster:
             raise
         return self._status(self._track(record, pidfd))
 
-    def _track(self, record: Record, pidfd: int) -> _Tracked:
-        tracked = self._tracked[record.spec.id] = _Tracked(record, pidfd)
+    def _track(self, record: Record, pidfd: int) -> Tracked:
+        tracked = self._tracked[record.spec.id] = Tracked(record, pidfd)
         self._allotments.take(record.spec.id, record.cores, record.shares)
         asyncio.get_running_loop().add_reader(pidfd, self._on_end, tracked)
         return tracked
 
-    def _on_end(self, tracked: _Tracked) -> None:
+    def _on_end(self, tracked: Tracked) -> None:
         self._let_go(tracked)
         self._in_background(self._finish(tracked))
 
-    def _let_go(self, tracked: _Tracked) -> None:
+    def _let_go(self, tracked: Tracked) -> None:
         if tracked.pidfd is not None:
             asyncio.get_running_loop().remove_reader(tracked.pidfd)
             os.close(tracked.pidfd)
             tracked.pidfd = None
 
-    async def _finish(self, tracked: _Tracked) -> None:
+    async def _finish(self, tracked: Tracked) -> None:
         record = msgspec.structs.replace(tracked.record, verdict=tracked.verdict)
         try:
             tracked.record = await asyncio.to_thread(self._conclude, record, tracked)
@@ -228,7 +213,7 @@ class LocalCluster:
         tracked.gone.set()
         self._changes.ring()
 
-    def _conclude(self, record: Record, tracked: _Tracked) -> Record:
+    def _conclude(self, record: Record, tracked: Tracked) -> Record:
         workload, directory = record.spec.id, Path(self.directory(record.spec.id))
         hits = self._launcher.groups.hits(workload)
         ended = recovery.conclude(
@@ -244,7 +229,11 @@ class LocalCluster:
     async def _watch_all(self) -> None:
         while True:
             await asyncio.sleep(self._watch_s)
-            watched = [self._watched(tracked) for tracked in self._tracked.values() if tracked.pidfd is not None]
+            watched = [
+                tracked.watched(Path(self.directory(tracked.id)))
+                for tracked in self._tracked.values()
+                if tracked.pidfd is not None
+            ]
             if not watched:
                 continue
             try:
@@ -255,12 +244,7 @@ class LocalCluster:
             for workload, sight in sights.items():
                 self._note(self._tracked[workload], sight)
 
-    def _watched(self, tracked: _Tracked) -> watching.Watched:
-        spec = tracked.record.spec
-        directory = Path(self.directory(spec.id))
-        return watching.Watched(spec.id, tracked.leader, tracked.known, spec.resources, directory)
-
-    def _note(self, tracked: _Tracked, sight: watching.Sight) -> None:
+    def _note(self, tracked: Tracked, sight: watching.Sight) -> None:
         if tracked.pidfd is None:  # it ended while it was looked at
             return
         tracked.known = sight.family
@@ -268,9 +252,9 @@ class LocalCluster:
         if sight.over and not tracked.verdict:
             self._in_background(self._kill(tracked, sight.over))
 
-    async def _kill(self, tracked: _Tracked, verdict: str) -> None:
+    async def _kill(self, tracked: Tracked, verdict: str) -> None:
         tracked.verdict = tracked.verdict or verdict
-        workload = tracked.record.spec.id
+        workload = tracked.id
         await asyncio.to_thread(processes.kill_group, tracked.leader)
         await asyncio.to_thread(
             processes.end_all,
@@ -278,7 +262,7 @@ class LocalCluster:
             recovery.KILL_PATIENCE_S,
         )
 
-    def _ask_to_end(self, tracked: _Tracked) -> None:
+    def _ask_to_end(self, tracked: Tracked) -> None:
         table = processes.table()
         # Who its end will orphan is known afterwards only by having been seen before.
         tracked.known |= {process.identity for process in processes.family(tracked.leader, table, tracked.known)}
@@ -286,8 +270,8 @@ class LocalCluster:
         for process in group:
             processes.send(process.identity, signal.SIGTERM)
 
-    def _status(self, tracked: _Tracked) -> WorkloadStatus:
-        return tracked.record.status(self.directory(tracked.record.spec.id))
+    def _status(self, tracked: Tracked) -> WorkloadStatus:
+        return tracked.record.status(self.directory(tracked.id))
 
     async def _ask_the_machine(self) -> None:
         means = await asyncio.to_thread(probing.probe)
