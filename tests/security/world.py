@@ -17,6 +17,7 @@ from bms.adapters.sql.tenants import SqlTenants
 from bms.app import parts as composition
 from bms.app.home import Home
 from bms.app.parts import Parts, make_parts
+from bms.app.rules import WorkloadRules
 from bms.control.platform.environments import EnvironmentSpec
 from bms.control.platform.trees import FileEntry, put_tree, tree_of
 from bms.control.tenants.service import TenantService
@@ -92,7 +93,9 @@ async def two_tenants(folder: Path, patch: pytest.MonkeyPatch) -> AsyncIterator[
     patch.setattr(composition, "application", catching)
     try:
         await composition_schema(database)
-        parts = await make_parts(database, home.root, folder / "run", str(folder / "run" / "bus"), 2, bus_token="b")
+        parts = await make_parts(
+            database, home.root, folder / "run", str(folder / "run" / "bus"), 2, bus_token="b", rules=WorkloadRules()
+        )
         world = World(parts, home.root, caught, home.admin_key.read_text().strip(), "", {}, {}, "")
         await _furnish(world)
         yield world

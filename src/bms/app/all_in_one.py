@@ -23,6 +23,7 @@ from bms.app.exit_codes import ExitCode, Refusal, exit_code_of
 from bms.app.home import Holder, Home, disk_refusal, write_private
 from bms.app.listening import is_loopback, listen
 from bms.app.log_files import open_log
+from bms.app.rules import WorkloadRules
 from bms.app.settings import UpSettings, allowed_upstreams, database_url, package_sources
 from bms.app.supervisor import Ready, Supervisor, recorded_services
 from bms.app.tls import read_certificate
@@ -35,7 +36,7 @@ STOP_GRACE_S = 10.0
 def up(settings: UpSettings, ready_fd: int | None = None) -> None:
     """Runs the platform on a home until it is told to stop. Raises Refusal when it can't start."""
     home = Home(Path(settings.home))
-    _refuse_less_isolation(settings.require_isolation)
+    _refuse_less_isolation(settings.rules.require_isolation)
     if settings.tls_certificate:
         read_certificate(settings.tls_certificate, settings.tls_key)
     home.prepare()
@@ -137,6 +138,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--offline", action="store_true", help="install from --find-links and the cache alone")
     parser.add_argument("--require-isolation", choices=LEVELS, default="none", help="refuse to start with less")
     parser.add_argument("--allow-upstream", action="append", default=[], help="what models may reach, not public")
+    parser.add_argument("--verification-timeout", type=float, default=300.0, help="seconds to load and try a version")
     parser.add_argument("--ready-fd", type=int, help="a pipe that is told when the platform is ready")
     parser.add_argument("--adopt", type=int, metavar="FD", help="take over what runs, with this listening socket")
     return parser.parse_args(argv)
@@ -161,11 +163,14 @@ def main(argv: list[str]) -> int:
                 gateways=given.gateways,
                 tls_certificate=_absolute(given.tls_cert),
                 tls_key=_absolute(given.tls_key),
-                require_isolation=given.require_isolation,
-                allow_upstreams=(*allowed_upstreams(), *given.allow_upstream),
                 database_url=database_url(),
-                packages=package_sources(
-                    given.index_url, given.extra_index_url, given.find_links, given.index, given.offline
+                rules=WorkloadRules(
+                    packages=package_sources(
+                        given.index_url, given.extra_index_url, given.find_links, given.index, given.offline
+                    ),
+                    require_isolation=given.require_isolation,
+                    allowed_upstreams=(*allowed_upstreams(), *given.allow_upstream),
+                    verification_s=given.verification_timeout,
                 ),
             )
             up(settings, given.ready_fd)

@@ -16,15 +16,14 @@ import msgspec
 import uvicorn
 import uvloop
 
-from bms.adapters.environments.sources import PackageSources
 from bms.adapters.sql.engine import Database
 from bms.adapters.sql.migrate import NewerSchema, upgrade
 from bms.app.adoption import watch_supervisor
 from bms.app.logs import log_to_stderr
 from bms.app.loops import run_loops
 from bms.app.parts import Parts, make_parts
+from bms.app.rules import WorkloadRules
 from bms.core.errors import BmsError
-from bms.core.isolation import Level
 
 EXIT_NEWER_SCHEMA = 8  # the same number that `bms` exits with
 
@@ -42,9 +41,7 @@ class ControlConfig(msgspec.Struct, frozen=True, kw_only=True):
     supervisor_pid: int | None = None
     supervisor_command: tuple[str, ...] = ()  # starts a new supervisor that adopts what lives
     max_jobs: int = 2
-    packages: PackageSources = PackageSources()  # where environments are installed from; may hold passwords
-    require_isolation: Level = "none"
-    allowed_upstreams: tuple[str, ...] = ()  # what models may reach beside public addresses
+    rules: WorkloadRules = WorkloadRules()
     log_level: str = "INFO"
 
 
@@ -64,9 +61,7 @@ async def run(config: ControlConfig) -> None:
             config.bus_socket,
             config.max_jobs,
             bus_token=config.bus_token,
-            packages=config.packages,
-            require_isolation=config.require_isolation,
-            allowed_upstreams=config.allowed_upstreams,
+            rules=config.rules,
         )
         cleanup.push_async_callback(parts.close)
         async with asyncio.TaskGroup() as tasks:

@@ -18,6 +18,7 @@ from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.tenants import SqlTenants
 from bms.adapters.sql.usage import SqlUsage
 from bms.app.ground import Ground
+from bms.app.rules import WorkloadRules
 from bms.control.audit.service import AuditService
 from bms.control.billing.service import UsageService
 from bms.control.datasets.service import DatasetService
@@ -88,7 +89,7 @@ class Features:
     collector: Collector
 
 
-def make_features(ground: Ground) -> Features:
+def make_features(ground: Ground, rules: WorkloadRules) -> Features:
     """Nothing is started here."""
     database, clock, objects = ground.database, ground.clock, ground.objects
     stores = Stores(
@@ -140,7 +141,7 @@ def make_features(ground: Ground) -> Features:
         reactions=Reactions(
             ground.events,
             SqlPositions(database),
-            reaction_handlers(jobs, models, datasets, conversion, gates, objects),
+            reaction_handlers(jobs, models, datasets, conversion, gates, objects, verification_s=rules.verification_s),
             "reactions",
         ),
         collector=_collector(ground, stores, datasets, jobs),
@@ -154,11 +155,13 @@ def reaction_handlers(
     conversion: ConversionService,
     gates: Gates,
     objects: ObjectStore,
+    *,
+    verification_s: float = 300.0,
 ) -> dict[str, list[Handler]]:
     """What follows from what, across features."""
     imports = Imports(jobs, datasets)
     registration = Registration(jobs, models, objects)
-    verification = Verification(jobs, models)
+    verification = Verification(jobs, models, verification_s)
     return {
         "dataset.import_requested": [imports.on_import_requested],
         "version.uploaded": [verification.on_version_uploaded],

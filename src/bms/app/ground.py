@@ -10,7 +10,6 @@ import msgspec
 
 from bms.adapters.clusters.devices import NvidiaDevices
 from bms.adapters.clusters.local import LocalCluster
-from bms.adapters.environments.sources import PackageSources
 from bms.adapters.environments.uv import UvEnvironments
 from bms.adapters.jobs.tree_cache import LocalTreeCache
 from bms.adapters.objects.local import LocalObjectStore
@@ -18,9 +17,9 @@ from bms.adapters.sql.engine import Database
 from bms.adapters.sql.events import SqlEventLog, SqlLeases
 from bms.adapters.vault.aes_gcm import AesGcmVault
 from bms.app.home import Home
+from bms.app.rules import WorkloadRules
 from bms.control.deployments.tokens import ReplicaTokens
 from bms.core.clock import Clock, SystemClock
-from bms.core.isolation import Level
 from bms.core.resources import size_text
 
 LAST_WORDS = 4096  # bytes of a workload's log that are looked at for the reason of its end
@@ -53,16 +52,14 @@ async def open_ground(
     database: Database,
     home: Path,
     run_dir: Path,
-    *,
-    packages: PackageSources | None = None,
-    require_isolation: Level = "none",
+    rules: WorkloadRules,
 ) -> Ground:
     """Opens everything, adopting the workloads that run. Raises BmsError."""
     clock = SystemClock()
     objects = LocalObjectStore.open(home / "objects", clock)
-    environments = UvEnvironments(home, os.environ, sources=packages)
+    environments = UvEnvironments(home, os.environ, sources=rules.packages)
     cluster = LocalCluster(
-        home, run_dir, environments.slim_path(), clock, devices=NvidiaDevices(), require=require_isolation
+        home, run_dir, environments.slim_path(), clock, devices=NvidiaDevices(), require=rules.require_isolation
     )
     await cluster.open()
     return Ground(

@@ -12,7 +12,6 @@ from starlette.types import ASGIApp
 
 from bms import __version__
 from bms.adapters.bus.server import BusServer
-from bms.adapters.environments.sources import PackageSources
 from bms.adapters.replicas.probe import LinkProbe
 from bms.adapters.sql.engine import Database
 from bms.adapters.sql.replies import SqlReplies
@@ -20,6 +19,7 @@ from bms.adapters.telemetry.control_metrics import ControlMetrics
 from bms.app.features import Features, make_features
 from bms.app.ground import Ground, describe, machine, open_ground
 from bms.app.home import write_private
+from bms.app.rules import WorkloadRules
 from bms.control.deployments.health import Health
 from bms.control.deployments.launching import Launcher
 from bms.control.deployments.loop import ReconcilerLoop
@@ -34,7 +34,6 @@ from bms.control.monitoring.nouns import GatewayView
 from bms.control.monitoring.service import MonitoringService
 from bms.control.secrets.sealing import Sealing, UpstreamSealing
 from bms.control.tenants.nouns import DEFAULT_TENANT, NewTenant
-from bms.core.isolation import Level
 from bms.web.api import (
     audit,
     blobs,
@@ -84,13 +83,11 @@ async def make_parts(
     max_jobs: int,
     *,
     bus_token: str,
-    packages: PackageSources | None = None,
-    require_isolation: Level = "none",
-    allowed_upstreams: tuple[str, ...] = (),
+    rules: WorkloadRules,
 ) -> Parts:
     """Everything control runs; the first start also makes the default tenant and HOME/admin.key."""
-    ground = await open_ground(database, home, run_dir, packages=packages, require_isolation=require_isolation)
-    features = make_features(ground)
+    ground = await open_ground(database, home, run_dir, rules)
+    features = make_features(ground, rules)
     await features.tenants.bootstrap(lambda created: _keep_admin_key(home, created))
     publisher = Publisher(
         features.stores.tenants,
@@ -102,7 +99,7 @@ async def make_parts(
         ground.tokens,
     )
     await publisher.start()
-    sealing = UpstreamSealing(ground.objects, features.secrets, allowed_upstreams)
+    sealing = UpstreamSealing(ground.objects, features.secrets, rules.allowed_upstreams)
     launcher = Launcher(ground.cluster, ground.environments, ground.trees, features.catalog, ground.tokens, sealing)
     reconciler = _reconciler(ground, features, publisher, launcher)
     reconciling = ReconcilerLoop(reconciler, ground.cluster, ground.events)

@@ -7,9 +7,8 @@ from pathlib import Path
 import msgspec
 
 from bms.adapters.environments.sources import PackageSources, holds_password
+from bms.app.rules import WorkloadRules
 from bms.core.errors import InvalidArgument
-from bms.core.isolation import Level
-from bms.core.upstreams import parse_allowed
 
 HOME_VARIABLE = "BMS_HOME_SERVICE"  # marks the platform's own processes; workloads carry a mark of their own
 MAX_GATEWAYS = 64
@@ -39,13 +38,11 @@ class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
     gateways: int = 1
     database_url: str = ""  # empty: SQLite in the home
     max_jobs: int = 2
-    require_isolation: Level = "none"  # what must keep workloads in, or nothing starts
     log_level: str = "INFO"
     drain_s: float = 30.0
     tls_certificate: str = ""  # paths of PEM files; empty: no TLS
     tls_key: str = ""
-    packages: PackageSources = PackageSources()
-    allow_upstreams: tuple[str, ...] = ()  # what models may reach beside public addresses
+    rules: WorkloadRules = WorkloadRules()
     control: tuple[str, ...] = ("-m", "bms.app.control")
     gateway: tuple[str, ...] = ("-m", "bms.app.gateway")
 
@@ -58,7 +55,6 @@ class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
             raise InvalidArgument(f"home {self.home!r} is not an absolute path")
         if bool(self.tls_certificate) != bool(self.tls_key):
             raise InvalidArgument("TLS needs a certificate and its key: give --tls-cert and --tls-key, both or neither")
-        parse_allowed(self.allow_upstreams)
 
     @property
     def scheme(self) -> str:

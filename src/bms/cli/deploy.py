@@ -9,6 +9,7 @@ import typer
 from bms.cli.batching import Batch, BatchObjective, BatchPolicy, BatchSizes, BatchWait
 from bms.cli.commands import Session, command
 from bms.cli.making import push
+from bms.cli.resource_options import Cpu, Gpu, GpuMemory, Memory
 from bms.cli.serving import SpecOptions, apply, show_status
 from bms.cli.version_options import (
     AllowPickle,
@@ -41,6 +42,10 @@ def deploy(
     version: Annotated[int | None, typer.Option(help="Serve this version; by default the newest ready one.")] = None,
     alias: Annotated[str | None, typer.Option(help="Serve, and from then on follow, what this alias names.")] = None,
     replicas: Annotated[int | None, typer.Option(help="Model servers per version.")] = None,
+    cpu: Cpu = None,
+    memory: Memory = None,
+    gpu: Gpu = None,
+    gpu_memory: GpuMemory = None,
     batch: Batch = None,
     batch_policy: BatchPolicy = None,
     batch_wait_ms: BatchWait = None,
@@ -97,6 +102,10 @@ def deploy(
         target = Target(version=version if version is not None else _newest(session, model))
     options = SpecOptions(
         replicas=replicas,
+        cpu=cpu,
+        memory=memory,
+        gpu=gpu,
+        gpu_memory=gpu_memory,
         batch=batch,
         batch_policy=batch_policy,
         batch_wait_ms=batch_wait_ms,

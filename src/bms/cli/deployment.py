@@ -6,6 +6,7 @@ import typer
 
 from bms.cli.batching import Batch, BatchObjective, BatchPolicy, BatchSizes, BatchWait
 from bms.cli.commands import Session, command, noun
+from bms.cli.resource_options import Cpu, Gpu, GpuMemory, Memory
 from bms.cli.serving import SpecOptions, apply, parse_targets, settled, show_status
 
 app = noun("What is served under which name.")
@@ -22,8 +23,10 @@ def set_(
         list[str], typer.Option(help="Version or alias, or several with shares: 3=90, 4=10; repeatable.")
     ],
     replicas: Annotated[int | None, typer.Option(help="Model servers per version.")] = None,
-    cpu: Annotated[float | None, typer.Option(help="Cores per model server.")] = None,
-    memory: Annotated[str | None, typer.Option(help="Memory per model server, like 512Mi.")] = None,
+    cpu: Cpu = None,
+    memory: Memory = None,
+    gpu: Gpu = None,
+    gpu_memory: GpuMemory = None,
     batch: Batch = None,
     batch_policy: BatchPolicy = None,
     batch_wait_ms: BatchWait = None,
@@ -44,6 +47,8 @@ def set_(
         replicas=replicas,
         cpu=cpu,
         memory=memory,
+        gpu=gpu,
+        gpu_memory=gpu_memory,
         batch=batch,
         batch_policy=batch_policy,
         batch_wait_ms=batch_wait_ms,

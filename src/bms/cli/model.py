@@ -25,6 +25,7 @@ from bms.cli.version_options import (
     name_for,
     signature_text,
 )
+from bms.core.isolation import words
 from bms.core.resources import size_text
 from bms.sdk.models import Gate, Version
 
@@ -266,6 +267,7 @@ def _show(session: Session, version: Version) -> None:
             "labels": version.labels,
             "requirements": version.environment.requirements,
             "python": version.environment.python,
+            "isolation": words(session.client.system.status().isolation) if not session.out.json else "",
             "metrics": version.metrics,
             "gates": [f"{gate.metric} {gate.value:.4g} on {gate.dataset}" for gate in version.gate_results],
             "loads in": f"{measured.load_ns / 1e6:.0f} ms" if measured else "",

@@ -16,6 +16,8 @@ class SpecOptions(msgspec.Struct, frozen=True, kw_only=True):
     replicas: int | None = None
     cpu: float | None = None
     memory: str | None = None
+    gpu: int | None = None
+    gpu_memory: str | None = None
     batch: int | None = None
     batch_policy: str | None = None
     batch_wait_ms: float | None = None
@@ -40,6 +42,10 @@ class SpecOptions(msgspec.Struct, frozen=True, kw_only=True):
             resources["cpu"] = self.cpu
         if self.memory is not None:
             resources["memory"] = parse_size(self.memory)
+        if self.gpu is not None:
+            resources["gpu"] = self.gpu
+        if self.gpu_memory is not None:
+            resources["gpu_memory"] = parse_size(self.gpu_memory)
         if resources:
             given["resources"] = resources
         return msgspec.structs.replace(spec, **given)

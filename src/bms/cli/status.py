@@ -10,6 +10,7 @@ from bms.app.home import Home
 from bms.app.memory import Resident, resident
 from bms.cli.commands import Session, command
 from bms.core.errors import BmsError
+from bms.core.isolation import words
 from bms.core.resources import size_text
 from bms.sdk.deployments import DeploymentStatus
 from bms.sdk.system import SystemStatus
@@ -66,7 +67,7 @@ def _show(session: Session, report: Report) -> None:
             "since": system.started_at,
             "home": session.connection.home,
             "database": system.database,
-            "isolation": _isolation_words(system),
+            "isolation": words(system.isolation),
             "memory": f"{size_text(memory)} in {len(report.processes)} processes" if report.processes else "",
         },
     )
@@ -114,8 +115,3 @@ def _show(session: Session, report: Report) -> None:
     )
     if jobs := [each for each in system.workloads if each.kind == "job" and each.state == "running"]:
         out.say(f"\n{len(jobs)} job{'s run' if len(jobs) > 1 else ' runs'}: `bms job list`")
-
-
-def _isolation_words(system: SystemStatus) -> str:
-    on = ", ".join(each.name for each in system.isolation.protections if each.on)
-    return f"{system.isolation.level} ({on})" if on else system.isolation.level

@@ -51,6 +51,9 @@ def up(
     require_isolation: Annotated[
         Isolated, typer.Option(help="Refuse to start where less keeps workloads in: docs/isolation.md.")
     ] = Isolated.none,
+    verification_timeout: Annotated[
+        float, typer.Option(help="Seconds that a version may take to be loaded and tried.")
+    ] = 300.0,
     allow_upstream: Annotated[
         list[str] | None,
         typer.Option(help="Let models forward to this network or HOST:PORT, not public ones alone; repeatable."),
@@ -72,6 +75,7 @@ def up(
         if file is not None:
             command += [option, str(file.expanduser().absolute())]
     command += _packages(index_url, extra_index_url or (), find_links or (), index or (), offline)
+    command += ["--verification-timeout", str(verification_timeout)]
     for allowed in allow_upstream or ():
         command += ["--allow-upstream", allowed]
     if not detach:

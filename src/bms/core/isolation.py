@@ -73,6 +73,12 @@ def shortfall(found: Isolation, wanted: Level) -> str:
     return f"isolation {wanted!r} can't be given here, only {found.level!r}. What lacks: " + "; ".join(reasons)
 
 
+def words(found: Isolation) -> str:
+    """The level and what is on, for people."""
+    on = ", ".join(each.name for each in found.protections if each.on)
+    return f"{found.level} ({on})" if on else found.level
+
+
 def told(found: Isolation) -> Isolation:
     """As every tenant may see it: what is on and what is not, without why."""
     return Isolation(

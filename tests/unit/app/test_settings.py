@@ -9,6 +9,7 @@ import pytest
 from bms.adapters.environments.sources import PackageSources
 from bms.app.home import Home
 from bms.app.roster import roster
+from bms.app.rules import WorkloadRules
 from bms.app.settings import HOME_VARIABLE, UpSettings, client_settings, package_sources, service_environment
 from bms.core.errors import InvalidArgument
 
@@ -95,7 +96,8 @@ def test_passwords_of_indexes_reach_control_alone(tmp_path: Path) -> None:
     home.prepare()
     packages = package_sources(environment={"BMS_INDEX_PRIVATE": "https://me:password@h"})
     with socket.socket() as listening:
-        control, gateway = roster(home, UpSettings(home=str(home.root), packages=packages), listening)
+        settings = UpSettings(home=str(home.root), rules=WorkloadRules(packages=packages))
+        control, gateway = roster(home, settings, listening)
     home.run_dir().rmdir()
     assert "me:password@h" in str(control.config)
     assert "me:password@h" not in str(gateway.config) + str(control.program)

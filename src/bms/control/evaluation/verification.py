@@ -23,9 +23,11 @@ OWN = EnvironmentSpec()  # the platform's own
 class Verification:
     """Handles `version.uploaded` (recognise it), `version.recognised` (load it) and `job.ended` (what came of it)."""
 
-    def __init__(self, jobs: JobService, models: ModelService) -> None:
+    def __init__(self, jobs: JobService, models: ModelService, timeout_s: float = 300.0) -> None:
+        """`timeout_s` is for each of the two, without what building the environment takes."""
         self._jobs = jobs
         self._models = models
+        self._timeout_s = timeout_s
 
     async def on_version_uploaded(self, event: Event) -> None:
         version = await self._models.version_by_id(event.tenant, event.subject)
@@ -66,7 +68,7 @@ class Verification:
     async def _submit(
         self, version: Version, id: str, environment: EnvironmentSpec, recognise: EnvironmentSpec | None = None
     ) -> None:
-        spec = _job(version, environment, recognise)
+        spec = msgspec.structs.replace(_job(version, environment, recognise), timeout_s=self._timeout_s)
         try:
             await self._jobs.submit(version.tenant, version.created_by, "verify", spec, id=id)
         except AlreadyExists:
@@ -84,7 +86,6 @@ def _job(version: Version, environment: EnvironmentSpec, recognise: EnvironmentS
         parameters=parameters,
         environment=environment,
         resources=Resources(cpu=1, memory=4 * 2**30),
-        timeout_s=300,
         max_attempts=2,
         subject=version.id,
     )

@@ -1,0 +1,24 @@
+"""What the operator decides about models and jobs: told to `bms up`, kept by control."""
+
+import msgspec
+
+from bms.adapters.environments.sources import PackageSources
+from bms.core.errors import InvalidArgument
+from bms.core.isolation import Level
+from bms.core.upstreams import parse_allowed
+
+
+class WorkloadRules(msgspec.Struct, frozen=True, kw_only=True):
+    """`packages` is where environments are installed from and may hold passwords; `require_isolation` what must keep
+    workloads in, or nothing starts; `allowed_upstreams` what models may reach beside public addresses;
+    `verification_s` how long a version may take to be recognised, loaded and tried, in seconds."""
+
+    packages: PackageSources = PackageSources()
+    require_isolation: Level = "none"
+    allowed_upstreams: tuple[str, ...] = ()
+    verification_s: float = 300.0
+
+    def __post_init__(self) -> None:
+        parse_allowed(self.allowed_upstreams)
+        if not 1 <= self.verification_s <= 86_400:
+            raise InvalidArgument(f"the time for verification is {self.verification_s:g} s, expected 1 to 86400")
