@@ -1,6 +1,14 @@
 """The frameworks whose runtimes keep the contract. To add one: write cases_<framework>.py, add its line here."""
 
-from tests.contract.runtimes import cases_lightgbm, cases_onnx, cases_openvino, cases_sklearn, cases_xgboost
+from tests.contract.runtimes import (
+    cases_lightgbm,
+    cases_mlflow,
+    cases_onnx,
+    cases_openvino,
+    cases_python,
+    cases_sklearn,
+    cases_xgboost,
+)
 from tests.contract.runtimes.runtime_cases import Framework
 
 FRAMEWORKS: tuple[Framework, ...] = (
@@ -9,4 +17,6 @@ FRAMEWORKS: tuple[Framework, ...] = (
     cases_xgboost.FRAMEWORK,
     cases_lightgbm.FRAMEWORK,
     cases_openvino.FRAMEWORK,
+    cases_mlflow.FRAMEWORK,
+    cases_python.FRAMEWORK,
 )

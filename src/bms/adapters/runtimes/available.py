@@ -1,8 +1,10 @@
 """The runtimes there are. To add one: write its file, add its line here."""
 
 from bms.adapters.runtimes.lightgbm import LightgbmRuntime
+from bms.adapters.runtimes.mlflow import MlflowRuntime
 from bms.adapters.runtimes.onnx import OnnxRuntime
 from bms.adapters.runtimes.openvino import OpenvinoRuntime
+from bms.adapters.runtimes.python import PythonRuntime
 from bms.adapters.runtimes.sklearn import SklearnRuntime
 from bms.adapters.runtimes.xgboost import XgboostRuntime
 from bms.core.errors import InvalidArgument
@@ -18,8 +20,10 @@ RUNTIMES: dict[str, Runtime] = {
         XgboostRuntime(),
         LightgbmRuntime(),
         OpenvinoRuntime(),
+        PythonRuntime(),
     )
 }
+RUNTIMES[MlflowRuntime.name] = MlflowRuntime(RUNTIMES)  # which hands most of its models to the others
 
 
 def runtime_named(name: str) -> Runtime:
