@@ -3,8 +3,10 @@
 from tests.contract.runtimes import (
     cases_huggingface,
     cases_lightgbm,
+    cases_mlflow,
     cases_onnx,
     cases_openvino,
+    cases_python,
     cases_sklearn,
     cases_xgboost,
 )
@@ -18,4 +20,6 @@ FRAMEWORKS: tuple[Framework, ...] = (
     cases_lightgbm.FRAMEWORK,
     cases_openvino.FRAMEWORK,
     cases_huggingface.TRANSFORMERS,
+    cases_mlflow.FRAMEWORK,
+    cases_python.FRAMEWORK,
 )

@@ -2,8 +2,10 @@
 
 from bms.adapters.runtimes.huggingface import HuggingFaceRuntime
 from bms.adapters.runtimes.lightgbm import LightgbmRuntime
+from bms.adapters.runtimes.mlflow import MlflowRuntime
 from bms.adapters.runtimes.onnx import OnnxRuntime
 from bms.adapters.runtimes.openvino import OpenvinoRuntime
+from bms.adapters.runtimes.python import PythonRuntime
 from bms.adapters.runtimes.remote import RemoteRuntime
 from bms.adapters.runtimes.sklearn import SklearnRuntime
 from bms.adapters.runtimes.xgboost import XgboostRuntime
@@ -22,8 +24,10 @@ RUNTIMES: dict[str, Runtime] = {
         XgboostRuntime(),
         LightgbmRuntime(),
         OpenvinoRuntime(),
+        PythonRuntime(),
     )
 }
+RUNTIMES[MlflowRuntime.name] = MlflowRuntime(RUNTIMES)  # which hands most of its models to the others
 
 
 def runtime_named(name: str) -> Runtime:

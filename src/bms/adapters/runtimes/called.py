@@ -7,7 +7,7 @@ from msgspec import structs
 from bms.adapters.runtimes.declared import ask, settled
 from bms.core.errors import BmsError, FailedPrecondition, Internal, InvalidArgument
 from bms.core.programs import ServableConfig
-from bms.core.signature import Signature
+from bms.core.signature import DEFAULT, Signature
 from bms.core.tensor import Array
 from bms.serving.inference.probe import observed
 
@@ -74,7 +74,7 @@ def served(
     servable = CalledServable(format, call, {**wanted, **(found or {})}, invalid)
     known = {name: observed(servable, name, one) for name, one in (found or {}).items()}
     for name, signature in config.signatures.items():
-        real = known.get(name) or (next(iter(known.values())) if len(known) == 1 else None)
+        real = known.get(name) or known.get(DEFAULT) or (next(iter(known.values())) if len(known) == 1 else None)
         if real is not None:
             known[name] = settled(name, signature, real)
         else:

@@ -1,0 +1,168 @@
+"""Plain Python: a directory with `model.py`, whose class Model loads, predicts and streams as its maker likes."""
+
+import json
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from msgspec import structs
+
+from bms.adapters.runtimes.artifact import unexpected
+from bms.adapters.runtimes.called import CalledServable, served
+from bms.adapters.runtimes.description import small_file
+from bms.adapters.runtimes.python_code import fitted, holds_model, imported, told
+from bms.adapters.runtimes.python_signature import returned, said_signatures
+from bms.core.errors import FailedPrecondition, Internal
+from bms.core.programs import ServableConfig
+from bms.core.signature import DEFAULT, Signature
+from bms.core.tensor import Array
+from bms.serving.inference.runtime import Found
+
+STREAM = "stream"
+_HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
+
+
+class PythonRuntime:
+    """Runs `Model()` after its `load(directory, config)`; both arguments, and `load` itself, may be left out.
+
+    `predict(inputs)` is called by one thread at a time. With `stream(inputs)`, too, there is a signature "stream" that
+    answers part by part; with `stream` alone every signature does.
+    """
+
+    name = "python"
+
+    def recognises(self, directory: str) -> Found | None:
+        # With its Python named, so that it never runs in the platform's own environment.
+        return Found("python", ("numpy",), python=_HERE, whole=True) if holds_model(directory) else None
+
+    def load(self, config: ServableConfig) -> CalledServable:
+        directory = config.directory
+        if not holds_model(directory):
+            raise unexpected(directory, self, "model.py, with a class Model that has predict or stream, at the top")
+        model = _made(directory)
+        if not callable(getattr(model, "predict", None)) and not callable(getattr(model, STREAM, None)):
+            raise FailedPrecondition("class Model has neither predict nor stream")
+        config, found, streaming = _signatures(config, model)
+        code = Code(model, directory, streaming)
+        code.signatures = {**config.signatures, **(found or {})}
+        servable = served(config, "python", code.call, found, why="class Model has no attribute 'signature'")
+        servable.signatures = {
+            name: structs.replace(one, batched=False) if name in streaming else one
+            for name, one in servable.signatures.items()
+        }
+        code.signatures, code.settled = servable.signatures, True
+        return StreamingPython(servable, code) if streaming else servable
+
+
+class Code:
+    """The maker's object, called with care; it never changes what it was given."""
+
+    def __init__(self, model: Any, directory: str, streaming: frozenset[str]) -> None:
+        self.signatures: Mapping[str, Signature] = {}
+        self.settled = False  # whether the signatures are more than what was said
+        self.streaming = streaming
+        self._predict = fitted(getattr(model, "predict", None) or _nothing)
+        self._stream = fitted(getattr(model, STREAM, None) or _nothing)
+        self._directory = directory
+        self._one = threading.Lock()
+
+    def call(self, signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...]) -> dict[str, Array]:
+        """What `predict` returns; the last part of a signature that streams."""
+        if signature in self.streaming:
+            parts = list(self.parts(signature, inputs))
+            if not parts:
+                raise Internal("Model.stream gave nothing")
+            return parts[-1]
+        said = self.signatures.get(signature)
+        batched = said is not None and said.batched and self.settled
+        rows = next(iter(inputs.values())).shape[0] if batched else None
+        with self._one:
+            value = self._told("predict", lambda: self._predict(_guarded(inputs), signature))
+        return returned(value, said, rows)
+
+    def parts(self, signature: str, inputs: Mapping[str, Array]) -> Iterator[dict[str, Array]]:
+        """What `stream` yields, one by one."""
+        steps = self._told(STREAM, lambda: iter(self._stream(_guarded(inputs), signature)))
+        said = self.signatures.get(signature)
+        try:
+            while (part := self._told(STREAM, lambda: next(steps, _END))) is not _END:
+                yield returned(part, said, None)
+        finally:
+            if hasattr(steps, "close"):
+                self._told(STREAM, steps.close)
+
+    def _told(self, method: str, call: Callable[[], Any]) -> Any:
+        return told(Internal, f"Model.{method} failed", self._directory, call)
+
+
+def _nothing(*_: object) -> Any:
+    raise Internal("this signature can't be called so")
+
+
+_END = object()
+
+
+class StreamingPython(CalledServable):
+    """A `StreamingServable`: as the one it was made of, with `stream`."""
+
+    def __init__(self, servable: CalledServable, code: Code) -> None:
+        super().__init__(servable.format, code.call, servable.signatures)
+        self.streaming = code.streaming
+        self._code: Code | None = code
+
+    def stream(
+        self, signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...] = ()
+    ) -> Iterator[dict[str, Array]]:
+        if self._code is None:
+            raise FailedPrecondition("this servable is closed")
+        for part in self._code.parts(signature, inputs):
+            yield {name: part[name] for name in outputs or part if name in part}
+
+    def close(self) -> None:
+        super().close()
+        self._code = None
+
+
+def _made(directory: str) -> Any:
+    kind = imported(directory)
+    text = small_file(directory, "config.json")
+    try:
+        settings = {} if text is None else json.loads(text)
+    except ValueError as error:
+        raise FailedPrecondition(f"'config.json' is no JSON: {error}") from error
+    load = callable(getattr(kind, "load", None))
+    arguments = () if load else (directory, settings)
+    model = told(FailedPrecondition, "Model can't be made", directory, lambda: fitted(kind)(*arguments))
+    if load:
+        told(FailedPrecondition, "Model.load failed", directory, lambda: fitted(model.load)(directory, settings))
+    return model
+
+
+def _signatures(
+    config: ServableConfig, model: Any
+) -> tuple[ServableConfig, dict[str, Signature] | None, frozenset[str]]:
+    """The config and the signatures found, both with the one that streams, and the names of those that do."""
+    found = said_signatures(model)
+    if not callable(getattr(model, STREAM, None)):
+        return config, found or None, frozenset()
+    if not callable(getattr(model, "predict", None)):
+        return config, found or None, frozenset((*config.signatures, *found))
+
+    def extended(signatures: Mapping[str, Signature]) -> dict[str, Signature]:
+        first = signatures.get(DEFAULT)
+        if first is None or STREAM in signatures:
+            return dict(signatures)
+        added = structs.replace(first, outputs=(), batched=False, method="predict", scores=None, labels=())
+        return {**signatures, STREAM: added}
+
+    config = structs.replace(config, signatures=extended(config.signatures))
+    return config, extended(found) or None, frozenset({STREAM})
+
+
+def _guarded(inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """Views that can't be written to: others may still need what is in them."""
+    views = {name: array.view() for name, array in inputs.items()}
+    for view in views.values():
+        view.flags.writeable = False
+    return views

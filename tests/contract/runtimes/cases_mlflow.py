@@ -1,0 +1,20 @@
+"""MLflow directories of several flavors for the runtimes' contract."""
+
+from tests.contract.runtimes.runtime_cases import MAKERS, Case, Framework
+
+SAFE = ("lightgbm", "onnx", "sklearn", "unsigned", "xgboost", "xgboost_classifier")
+CODE = ("cloudpickled", "pyfunc", "pyfunc_texts")
+
+FRAMEWORK = Framework(
+    name="mlflow",
+    requirements=(
+        *("mlflow-skinny==3.17.2", "pandas", "scikit-learn", "skops"),
+        *("xgboost-cpu", "lightgbm", "onnx", "onnxruntime"),
+    ),
+    maker=MAKERS / "make_mlflow.py",
+    cases=(
+        *(Case("mlflow", f"{name}/model", bare=False) for name in SAFE),
+        *(Case("mlflow", f"{name}/model", bare=False, allow_pickle=True) for name in CODE),
+    ),
+    files=("test_runtime_mlflow.py",),
+)

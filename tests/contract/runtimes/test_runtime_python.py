@@ -1,0 +1,176 @@
+"""Plain Python's own: code is found without being run, and its errors are told by the maker's own line."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bms.adapters.runtimes.available import open_servable
+from bms.adapters.runtimes.recognition import recognise
+from bms.core.errors import FailedPrecondition, Internal, InvalidArgument
+from bms.core.programs import ServableConfig
+from bms.core.signature import Signature, TensorSpec
+from bms.serving.lifecycle.servable import Servable, StreamingServable
+from tests.contract.runtimes.cases_python import FRAMEWORK
+
+X = {"x": np.ones((2, 2), np.float32)}
+SIGNED = """
+import numpy as np
+
+class Model:
+    signature = {"inputs": ["x FP32 [-1, 2]"], "outputs": ["y FP32 [-1]"]}
+    calls = 0
+
+    def predict(self, inputs):
+        self.calls += 1
+        if self.calls > 6:  # not while it is looked at
+            BODY
+        return inputs["x"].sum(axis=1)
+"""
+
+
+def config(folder: Path, **more: object) -> ServableConfig:
+    return ServableConfig(runtime="python", directory=str(folder), model="m", version=1, **more)  # type: ignore[arg-type]
+
+
+def written(folder: Path, code: str, **files: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "model.py").write_text(code)
+    for name, content in files.items():
+        (folder / name.replace("_", ".")).write_text(content)
+    return folder
+
+
+def asked(servable: Servable, times: int = 12) -> None:
+    for _ in range(times):
+        servable.infer("serving_default", X)
+
+
+def test_code_is_recognised_without_being_run(tmp_path: Path) -> None:
+    folder = written(tmp_path, "raise SystemExit(3)\nclass Model:\n    def predict(self, inputs): pass\n")
+    found = recognise(str(folder))
+    assert (found.runtime, found.format, found.requirements) == ("python", "python", ("numpy",))
+    assert found.python is not None
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "class Other:\n    def predict(self, inputs): pass\n",
+        "class Model:\n    def fit(self): pass\n",
+        "x = 'class Model'\n",
+        "\0class Model:\n    pass",
+        "class Model:\n    def predict(self, inputs): pass\n" + "#" * (1 << 20),
+    ],
+)
+def test_what_is_no_model_is_not_recognised(tmp_path: Path, code: str) -> None:
+    folder = written(tmp_path, code)
+    with pytest.raises(FailedPrecondition, match=r"expects model\.py"):
+        open_servable(config(folder))
+    with pytest.raises(FailedPrecondition, match="no model was recognised"):
+        recognise(str(folder))
+
+
+def test_its_requirements_are_those_of_its_file(tmp_path: Path) -> None:
+    folder = written(tmp_path, SIGNED, requirements_txt="scipy>=1.10\nnumpy==2.1.0\n")
+    assert recognise(str(folder)).requirements == ("scipy>=1.10", "numpy==2.1.0")
+
+
+PREDICTS = "class Model:\n  def predict(self, x): pass\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("class Model:\n  def predict(self inputs): pass\n", r"can't be imported: model\.py, line 2: SyntaxError"),
+        ("class Model:\n" + "(" * 100_000, "SyntaxError: too many nested"),
+        ("import nothing_like_it\n" + PREDICTS, r"line 1: ModuleNotFoundError.*list what"),
+        (PREDICTS + "  def load(self):\n    1 / 0\n", r"Model\.load failed: model\.py, line 4"),
+        (PREDICTS + "  def __init__(self):\n    exit(3)\n", r"made: model\.py, line 4: SystemExit"),
+        (PREDICTS, "can't be found out: class Model has no attribute 'signature'"),
+        (PREDICTS + "  signature = 3\n", "signature 'serving_default' of class Model"),
+        (PREDICTS + "  signature = {'inputs': ['x']}\n", "'x' is no tensor"),
+        ("class B: pass\nclass Model(B): pass\n", "neither predict nor stream"),
+    ],
+)
+def test_what_goes_wrong_while_loading_is_told_by_the_makers_line(tmp_path: Path, code: str, says: str) -> None:
+    with pytest.raises(FailedPrecondition, match=says) as raised:
+        open_servable(config(written(tmp_path, code)))
+    assert str(tmp_path) not in raised.value.message
+
+
+def test_an_error_names_the_line_and_the_log_has_all(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    code = SIGNED.replace("BODY", "from deeper import deep; deep()")
+    folder = written(tmp_path, code, deeper_py="def deep():\n    return {}['gone']\n")
+    with caplog.at_level(logging.ERROR), pytest.raises(Internal) as raised:
+        asked(open_servable(config(folder)))
+    assert raised.value.message == "Model.predict failed: deeper.py, line 2: KeyError: 'gone'"
+    assert "in predict" in caplog.text
+
+
+def test_code_may_say_that_the_inputs_are_at_fault(tmp_path: Path) -> None:
+    code = SIGNED.replace("BODY", "from bms.core.errors import InvalidArgument; raise InvalidArgument('no such row')")
+    with pytest.raises(InvalidArgument, match="no such row"):
+        asked(open_servable(config(written(tmp_path, code))))
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("return None", "returned None"),
+        ("return inputs['x'].sum(axis=1).astype(float)", r"'y' is FP64, the signature says FP32: convert it"),
+        ("return inputs['x']", r"'y' has shape \[2, 2\], the signature says \[-1\]"),
+        ("return inputs['x'].sum(axis=1)[:1]", "'y' has 1 rows for 2"),
+        ("return {'z': inputs['x']}", "no output 'y'"),
+        ("return {'y': [object()]}", "no array that can be sent"),
+        ("return {'y': [[1], [1, 2]]}", "no array that can be sent"),
+        ("return {'y': np.array([1j])}", "no array that can be sent"),
+        ("inputs['x'][0] = 7", "read-only"),
+    ],
+)
+def test_what_is_returned_must_be_what_was_said(tmp_path: Path, body: str, says: str) -> None:
+    servable = open_servable(config(written(tmp_path, SIGNED.replace("BODY", body))))
+    with pytest.raises(Internal, match=says):
+        asked(servable)
+
+
+def test_outputs_are_found_by_running_it(tmp_path: Path) -> None:
+    folder = written(tmp_path, "class Model:\n    def predict(self, inputs):\n        return inputs['x'] * 2\n")
+    said = {"serving_default": Signature(inputs=(TensorSpec(name="x", dtype="FP32", shape=(None, 2)),))}
+    servable = open_servable(config(folder, signatures=said))
+    (output,) = servable.signatures["serving_default"].outputs
+    assert (output.name, output.dtype, output.shape) == ("output", "FP32", (None, 2))
+
+
+def test_a_signature_that_streams_gives_part_by_part() -> None:
+    servable = open_servable(config(FRAMEWORK.artifacts() / "streams" / "model"))
+    assert isinstance(servable, StreamingServable)
+    assert servable.streaming == {"stream"}
+    assert [spec.name for spec in servable.signatures["stream"].outputs] == ["sum"]
+    parts = servable.stream("stream", {"upto": np.array([4])})
+    assert [int(part["sum"][0]) for part in parts] == [0, 1, 3, 6, 10]
+    with pytest.raises(Internal, match=r"model\.py, line \d+: ValueError: nobody adds beyond 13"):
+        list(servable.stream("stream", {"upto": np.array([20])}))
+
+
+def test_a_stream_that_nobody_reads_on_is_closed(tmp_path: Path) -> None:
+    code = """
+class Model:
+    signature = {"inputs": ["x FP32 [1]"], "outputs": ["y INT64 []"], "batched": False}
+    def load(self, directory):
+        self.mark = directory + "/closed"
+    def stream(self, inputs):
+        try:
+            yield 1
+            yield 2
+        finally:
+            open(self.mark, "a").write("x")
+"""
+    servable = open_servable(config(written(tmp_path, code)))
+    assert isinstance(servable, StreamingServable)
+    before = len((tmp_path / "closed").read_text())
+    parts = servable.stream("serving_default", {"x": np.ones(1, np.float32)})
+    assert int(next(parts)["y"]) == 1
+    parts.close()  # type: ignore[attr-defined]
+    assert len((tmp_path / "closed").read_text()) == before + 1
