@@ -143,6 +143,7 @@ def fuzz_http(seed: int, count: int, port: int, key: str) -> dict[str, int]:
         ("POST", "/v2/models/digits/infer", INFER),
         ("POST", "/v2/models/digits/generate", {"x": [0.0] * 64}),
         ("POST", "/v2/models/digits/generate_stream", {"x": [0.0] * 64}),
+        ("POST", "/v1/embeddings", {"model": "digits@1", "input": ["a", "b"], "dimensions": 2}),
         ("POST", "/v2/repository/index", {"ready": True}),
         ("GET", "/v2/models/digits/stats", None),
         ("GET", "/v1/models/digits/metadata", None),

@@ -7,6 +7,7 @@ import pytest
 
 from bms.adapters.runtimes.recognition import merged, recognise
 from bms.core.errors import FailedPrecondition, InvalidArgument
+from bms.core.preprocessing import ImagePreprocess, TextPreprocess
 from tests.whole_platform import DIGITS
 
 SKOPS = DIGITS.with_name("digits.skops")
@@ -37,6 +38,15 @@ def test_requirements_come_from_the_maker_then_the_description_then_the_file_the
     found = recognise(folder, requirements=["numpy==2.1"])
     assert found.requirements == ("numpy==2.1", "pandas<3", "scikit_learn == 1.5", "skops")
     assert found.description.labels == ("a",)
+
+
+def test_preprocessing_brings_what_it_needs(tmp_path: Path) -> None:
+    folder = artifact(tmp_path, model__onnx=DIGITS.read_bytes())
+    assert recognise(folder, preprocess=ImagePreprocess(input="x", mode="L", height=8, width=8)).requirements == ()
+    assert recognise(folder, preprocess=TextPreprocess()).requirements == ("onnxruntime", "tokenizers")
+    artifact(tmp_path, bms__json=json.dumps({"preprocess": {"type": "text", "max_length": 9}}))
+    found = recognise(folder)
+    assert (found.description.preprocess, "tokenizers" in found.requirements) == (TextPreprocess(max_length=9), True)
 
 
 def test_of_equal_packages_one_is_kept() -> None:

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from bms.cli.durations import parse_duration
-from bms.cli.making import parse_image, parse_pairs
+from bms.cli.making import parse_image, parse_pairs, parse_text
 from bms.cli.predict import read_data
 from bms.cli.serving import SpecOptions, parse_targets
 from bms.core.errors import InvalidArgument, NotFound
 from bms.sdk.deployments import DeploymentSpec, Target
+from bms.sdk.signatures import TextPreprocess
 
 
 def test_lengths_of_time() -> None:
@@ -84,3 +85,12 @@ def test_a_pickle_in_an_array_file_is_not_opened(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(InvalidArgument, match=r"a\.npy"):
         read_data(str(tmp_path / "a.npy"))
+
+
+def test_text_descriptions() -> None:
+    assert parse_text("") == TextPreprocess()
+    text = parse_text("max_length=128,types=token_type_ids,mask=")
+    assert (text.max_length, text.types, text.mask, text.ids) == (128, "token_type_ids", "", "input_ids")
+    for wrong, says in (("max_length=many", "max_length"), ("length=3", "no 'length'"), ("mask", "NAME=VALUE")):
+        with pytest.raises(InvalidArgument, match=says):
+            parse_text(wrong)

@@ -11,7 +11,7 @@ from bms.core.preprocessing import TextPreprocess
 from bms.core.signature import DEFAULT, Signature, TensorSpec
 from bms.core.tensor import Array
 from bms.serving.inference.texts import TextPlan
-from bms.serving.inference.tokens import MAX_BYTES, padded, texts_of
+from bms.serving.inference.tokens import MAX_BYTES, by_length, padded, texts_of
 
 
 class Words(NamedTuple):
@@ -106,3 +106,17 @@ def test_padding_to_a_multiple_or_to_one_length() -> None:
     assert padded(rows, 7, multiple=2).mask.tolist() == [[1, 1, 1, 0], [1, 0, 0, 0]]
     assert padded(rows, 7, length=5).ids.shape == (2, 5)
     assert padded([Words([], [])], 7).ids.tolist() == [[7]]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "groups"),
+    [
+        ([5], [[0]]),
+        ([3, 9, 5], [[1, 2, 0]]),
+        ([8, 256, 9, 130, 7], [[1, 3], [2, 0, 4]]),
+        ([100, 40], [[0, 1]]),
+        ([100, 20], [[0], [1]]),
+    ],
+)
+def test_short_texts_are_not_filled_up_to_long_ones(lengths: list[int], groups: list[list[int]]) -> None:
+    assert by_length(lengths) == groups

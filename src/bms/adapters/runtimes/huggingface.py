@@ -4,7 +4,7 @@ Weights are an ONNX graph (run by ONNX Runtime) or safetensors (run by transform
 anywhere, and no code of the artifact is ever run.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -23,7 +23,7 @@ from bms.core.programs import ServableConfig
 from bms.core.signature import DEFAULT, Signature, TensorSpec
 from bms.core.tensor import Array
 from bms.serving.inference.runtime import Found
-from bms.serving.inference.tokens import Tokenizer, Tokens, padded, texts_of
+from bms.serving.inference.tokens import Encoding, Tokenizer, Tokens, by_length, padded, texts_of
 
 REQUIREMENTS = {
     "onnx": ("onnxruntime", "tokenizers"),
@@ -79,7 +79,18 @@ class Answers:
         texts = texts_of(inputs[TEXT])
         if found.prompt:
             texts = [found.prompt + text for text in texts]
-        tokens = padded(self._tokenizer.encode(texts), self._tokenizer.pad or 0)
+        encodings = self._tokenizer.encode(texts)
+        groups = by_length([len(encoding.ids) for encoding in encodings])
+        made = [self._answered([encodings[row] for row in group]) for group in groups]
+        if len(made) == 1 and groups[0] == sorted(groups[0]):
+            return made[0]
+        back = np.argsort(np.concatenate(groups))
+        return {name: np.concatenate([part[name] for part in made])[back] for name in made[0]}
+
+    def _answered(self, encodings: Sequence[Encoding]) -> dict[str, Array]:
+        """Of rows that run together."""
+        found = self._found
+        tokens = padded(encodings, self._tokenizer.pad or 0)
         answer = self._forward(tokens)
         if found.task != "embed":
             return self._scores(answer)

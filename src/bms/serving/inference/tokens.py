@@ -10,6 +10,7 @@ from bms.core.errors import InvalidArgument
 from bms.core.tensor import Array
 
 MAX_BYTES = 1 << 20  # of one text: it is tokenised whole before it is cut
+_WORTH = 64  # tokens of padding
 Ids = npt.NDArray[np.int64]
 
 
@@ -57,6 +58,21 @@ def texts_of(array: Array) -> list[str]:
                 f"text {number} of {len(array)}: byte {error.start} is not UTF-8, which texts must be"
             ) from error
     return texts
+
+
+def by_length(lengths: Sequence[int]) -> list[list[int]]:
+    """Which rows to run together, longest first: those that are half as long as their group's longest, or less, go into
+    another, where that saves padding that is worth a run."""
+    order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
+    groups = [order[:1]]
+    for place, row in enumerate(order[1:], start=1):
+        longest = lengths[groups[-1][0]]
+        saved = sum(longest - lengths[other] for other in order[place:]) if 2 * lengths[row] <= longest else 0
+        if saved >= _WORTH:
+            groups.append([row])
+        else:
+            groups[-1].append(row)
+    return groups
 
 
 def padded(encodings: Sequence[Encoding], pad: int, *, multiple: int = 1, length: int | None = None) -> Tokens:
