@@ -85,7 +85,7 @@ def _job(version: Version, environment: EnvironmentSpec, recognise: EnvironmentS
         inputs=(TreeInput(name="artifact", tree=version.artifact, reference=f"{version.model}@{version.number}"),),
         parameters=parameters,
         environment=environment,
-        resources=Resources(cpu=1, memory=4 * 2**30),
+        resources=Resources(cpu=1, memory=4 * 2**30, disk=2 * 2**30),
         max_attempts=2,
         subject=version.id,
     )
