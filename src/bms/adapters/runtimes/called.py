@@ -71,7 +71,7 @@ def served(
     if not config.signatures and not found:
         raise ask(config.runtime, why)
     wanted = dict(config.signatures or found or {})
-    servable = CalledServable(format, call, {**(found or {}), **wanted}, invalid)
+    servable = CalledServable(format, call, {**wanted, **(found or {})}, invalid)
     known = {name: observed(servable, name, one) for name, one in (found or {}).items()}
     for name, signature in config.signatures.items():
         real = known.get(name) or (next(iter(known.values())) if len(known) == 1 else None)
