@@ -189,7 +189,7 @@ def test_the_command_line(platform: WholePlatform, rows: Rows, direct: Outputs, 
 def test_the_command_line_with_an_image_file(platform: WholePlatform, rows: Rows, tmp_path: Path) -> None:
     png, pixels = picture(rows[1])
     (tmp_path / "digit.png").write_bytes(png)
-    told = platform.good("predict", NAME, "--image", str(tmp_path / "digit.png"), "--json").json
+    told = platform.good("predict", NAME, "--image", str(tmp_path / "digit.png"), "--raw", "--json").json
     assert isinstance(told, dict)
     same(told["outputs"], run_directly(pixels))
 
