@@ -40,7 +40,15 @@ class RemoteRuntime:
         servables = {"oip": OipServable, "openai": GenerateServable, "openai-embeddings": EmbeddingsServable}
         content = small_file(config.directory, FILE)
         if content is None or self.recognises(config.directory) is None:
-            raise FailedPrecondition(f"runtime {self.name!r} expects an artifact that is the one file {FILE!r}")
+            try:
+                names = sorted(os.listdir(config.directory))
+            except OSError as error:
+                raise FailedPrecondition(f"the artifact can't be read: {error.strerror}") from error
+            held = ", ".join(map(repr, names[:10])) or "nothing"
+            raise FailedPrecondition(
+                f"runtime {self.name!r} expects a file {FILE!r} with a url and a protocol, and none beside it: the "
+                f"artifact holds {held}"
+            )
         try:
             upstream = read_upstream(content)
             allowed = parse_allowed(config.sealed.upstreams)
