@@ -9,6 +9,8 @@ import msgspec
 
 from bms.core.signature import Signature
 
+UPSTREAM = "upstream.json"  # the one file of an artifact that is a server elsewhere (`core.upstreams`)
+
 
 class Preprocess(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How an encoded image (JPEG or PNG) becomes the model's input; it adds a signature named "image".

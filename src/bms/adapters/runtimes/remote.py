@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from bms.adapters.runtimes.description import small_file
 from bms.core.errors import FailedPrecondition, InvalidArgument
+from bms.core.programs import UPSTREAM as FILE
 from bms.core.programs import ServableConfig
-from bms.core.upstreams import FILE, MAX_BYTES, parse_allowed, place_of, read_upstream
 from bms.serving.inference.runtime import Found
 from bms.serving.lifecycle.servable import Servable
 
@@ -26,15 +26,16 @@ class RemoteRuntime:
         except (OSError, FailedPrecondition):
             return None
         # Whether all of it is right is for `load` to say, in words.
-        if content is None or len(content) > MAX_BYTES or not content.lstrip().startswith(b"{"):
+        if content is None or not content.lstrip().startswith(b"{"):
             return None
         return Found(format="upstream", whole=True) if b'"url"' in content and b'"protocol"' in content else None
 
     def load(self, config: ServableConfig) -> Servable:
-        # What speaks HTTP and TLS is imported here: most model servers need neither.
+        # What speaks HTTP and knows addresses is imported here: most model servers need neither.
         from bms.adapters.runtimes.remote_http import Http
         from bms.adapters.runtimes.remote_oip import OipServable
         from bms.adapters.runtimes.remote_openai import EmbeddingsServable, GenerateServable
+        from bms.core.upstreams import parse_allowed, place_of, read_upstream
 
         servables: dict[str, Callable[..., Servable]]
         servables = {"oip": OipServable, "openai": GenerateServable, "openai-embeddings": EmbeddingsServable}
