@@ -7,7 +7,7 @@ import pytest
 
 from bms.app.tasks.verify import main
 from bms.core.errors import FailedPrecondition, InvalidArgument
-from bms.core.programs import Findings, VerifyReport
+from bms.core.programs import Findings, Sealed, VerifyReport
 from tests.model_servers import model
 
 
@@ -18,6 +18,7 @@ class Job:
         self.inputs = {} if artifact is None else {"artifact": artifact}
         given = {"runtime": "onnx", "directory": "", "model": "m", "version": 1, **servable}
         self.parameters: dict[str, object] = {"servable": given}
+        self.sealed = Sealed()
         self.progressed: list[float] = []
         self.metrics: dict[str, float] = {}
 

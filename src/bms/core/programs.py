@@ -10,6 +10,8 @@ import msgspec
 from bms.core.preprocessing import Preprocess
 from bms.core.signature import Signature
 
+UPSTREAM = "upstream.json"  # the one file of an artifact that is a server elsewhere (`core.upstreams`)
+
 
 class Batching(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How waiting requests are put together; sizes in rows, times in seconds.

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from bms.core.errors import InvalidArgument
+from bms.core.programs import UPSTREAM as FILE
 
-FILE = "upstream.json"
 MAX_BYTES = 64 << 10
 PORTS = {"http": 80, "https": 443}
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -81,6 +81,8 @@ class Allowed(NamedTuple):
 
 def read_upstream(content: bytes) -> Upstream:
     """Raises InvalidArgument saying what is wrong with the file."""
+    if len(content) > MAX_BYTES:
+        raise InvalidArgument(f"{FILE!r} has {len(content)} bytes, expected at most {MAX_BYTES}")
     try:
         upstream = msgspec.json.decode(content, type=Upstream)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -152,7 +152,7 @@ def test_an_artifact_with_anything_beside_is_not_recognised(tmp_path: Path) -> N
     assert RemoteRuntime().recognises(str(tmp_path)) is not None
     (tmp_path / "model.py").write_text("")
     assert RemoteRuntime().recognises(str(tmp_path)) is None
-    with pytest.raises(FailedPrecondition, match="one file"):
+    with pytest.raises(FailedPrecondition, match=r"expects a file .* none beside it: the artifact holds .*'model.py'"):
         open_servable(served)
     (tmp_path / "model.py").unlink()
     (tmp_path / "upstream.json").rename(tmp_path / "elsewhere")

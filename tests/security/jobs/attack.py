@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import tempfile
@@ -48,6 +49,7 @@ def _attacks(given):
         "write into another environment": lambda: Path(given["environment"], "evil.pth").write_text("x"),
         "list the sockets": lambda: os.listdir(given["sockets"]),
         "replace a socket": lambda: Path(given["sockets"], "bus.sock").unlink(),
+        "ask another tenant's model server": lambda: _asked_model_servers(given["sockets"]),
         "list shared memory": lambda: os.listdir("/dev/shm"),
         "signal control": lambda: os.kill(control, 0),
         "end control": lambda: os.kill(control, signal.SIGKILL),
@@ -115,6 +117,25 @@ def _traced(pid):
 def _moved(output):
     Path("made").write_text("x")
     Path("made").rename(output / "made")
+
+
+def _asked_model_servers(folder):
+    """Their paths are in a list that everybody can read; what they ask for is not."""
+    status = struct.pack("<QIB3xQ", 0, 0, 4, 1)
+    lines = Path("/proc/net/unix").read_text().splitlines()[1:]
+    paths = {line.split()[-1] for line in lines if line.endswith("/s") and folder in line}
+    if not paths:
+        raise AssertionError("no model server was found")
+    heard = []
+    for path in paths:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(10)
+            connection.connect(path)
+            connection.sendall(status)
+            heard.append(connection.recv(100))
+    if any(heard):
+        return heard
+    raise PermissionError(13, "closed without a word")
 
 
 def _shared():

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from bms.adapters.runtimes.description import small_file
 from bms.core.errors import FailedPrecondition, InvalidArgument
+from bms.core.programs import UPSTREAM as FILE
 from bms.core.programs import ServableConfig
-from bms.core.upstreams import FILE, MAX_BYTES, parse_allowed, place_of, read_upstream
 from bms.serving.inference.runtime import Found
 from bms.serving.lifecycle.servable import Servable
 
@@ -26,21 +26,30 @@ class RemoteRuntime:
         except (OSError, FailedPrecondition):
             return None
         # Whether all of it is right is for `load` to say, in words.
-        if content is None or len(content) > MAX_BYTES or not content.lstrip().startswith(b"{"):
+        if content is None or not content.lstrip().startswith(b"{"):
             return None
         return Found(format="upstream", whole=True) if b'"url"' in content and b'"protocol"' in content else None
 
     def load(self, config: ServableConfig) -> Servable:
-        # What speaks HTTP and TLS is imported here: most model servers need neither.
+        # What speaks HTTP and knows addresses is imported here: most model servers need neither.
         from bms.adapters.runtimes.remote_http import Http
         from bms.adapters.runtimes.remote_oip import OipServable
         from bms.adapters.runtimes.remote_openai import EmbeddingsServable, GenerateServable
+        from bms.core.upstreams import parse_allowed, place_of, read_upstream
 
         servables: dict[str, Callable[..., Servable]]
         servables = {"oip": OipServable, "openai": GenerateServable, "openai-embeddings": EmbeddingsServable}
         content = small_file(config.directory, FILE)
         if content is None or self.recognises(config.directory) is None:
-            raise FailedPrecondition(f"runtime {self.name!r} expects an artifact that is the one file {FILE!r}")
+            try:
+                names = sorted(os.listdir(config.directory))
+            except OSError as error:
+                raise FailedPrecondition(f"the artifact can't be read: {error.strerror}") from error
+            held = ", ".join(map(repr, names[:10])) or "nothing"
+            raise FailedPrecondition(
+                f"runtime {self.name!r} expects a file {FILE!r} with a url and a protocol, and none beside it: the "
+                f"artifact holds {held}"
+            )
         try:
             upstream = read_upstream(content)
             allowed = parse_allowed(config.sealed.upstreams)

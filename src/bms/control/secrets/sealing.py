@@ -9,8 +9,9 @@ from bms.control.platform.objects import ObjectStore
 from bms.control.platform.trees import get_tree
 from bms.control.secrets.service import SecretService
 from bms.core.errors import FailedPrecondition, InvalidArgument
+from bms.core.programs import UPSTREAM as FILE
 from bms.core.programs import Sealed
-from bms.core.upstreams import FILE, MAX_BYTES, Upstream, parse_allowed, place_of, read_upstream
+from bms.core.upstreams import MAX_BYTES, Upstream, parse_allowed, place_of, read_upstream
 
 BESIDE = frozenset({FILE, "bms.json"})  # all that an artifact with an upstream may hold
 
