@@ -36,7 +36,7 @@ endif
 
 # Of these, `make test` runs what is not marked heavy.
 test-frameworks: .venv/dev.stamp
-	$(BIN)/pytest -m 'not long' --durations=20 $(or $(ARGS),tests/frameworks tests/contract/runtimes/test_runtime_environments.py)
+	$(BIN)/pytest -n 2 --dist loadfile -m 'not long' --durations=20 $(or $(ARGS),tests/frameworks tests/contract/runtimes/test_runtime_environments.py)
 
 check: .venv/dev.stamp
 	$(BIN)/ruff check

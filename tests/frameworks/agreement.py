@@ -85,29 +85,36 @@ def answers_alike(
     inputs = {spec.name: arrays[spec.name] for spec in one.inputs}
     wanted = {spec.name: arrays[spec.name] for spec in one.outputs if spec.name in arrays}
     assert wanted, f"of the outputs {[spec.name for spec in one.outputs]} none is in {sorted(arrays)}"
-    for wire in ("binary", "json", "grpc"):
-        given = ask_triton(platform, name, inputs, wire, signature)
-        _typed(given, one, wire)
-        _alike(given, wanted, rtol, atol, wire)
+    for wires in ("binary,json", "grpc"):  # HTTP and gRPC in a process each: their libraries don't bear one another
+        for wire, given in ask_triton_all(platform, name, inputs, wires, signature).items():
+            _typed(given, one, wire)
+            _alike(given, wanted, rtol, atol, wire)
     _alike(ask_tf_serving(platform, name, inputs, signature), wanted, rtol, atol, "tf serving")
 
 
 def ask_triton(platform: WholePlatform, name: str, inputs: Arrays, wire: str, signature: str = "") -> Arrays:
     """The outputs by name, from the real tritonclient. `wire`: "binary" or "json" (both HTTP), "grpc"."""
+    return ask_triton_all(platform, name, inputs, wire, signature)[wire]
+
+
+def ask_triton_all(
+    platform: WholePlatform, name: str, inputs: Arrays, wires: str, signature: str = ""
+) -> dict[str, Arrays]:
+    """The same by several wires, with commas between them: those of HTTP, or that of gRPC."""
     address = platform.url.removeprefix("http://")
     with tempfile.TemporaryDirectory() as folder:
-        asked, answered = Path(folder) / "inputs.npz", Path(folder) / "answers.npz"
+        asked = Path(folder) / "inputs.npz"
         np.savez(asked, **inputs)  # type: ignore[arg-type]
         done = subprocess.run(
-            [sys.executable, str(ASKING), wire, address, name, signature, str(asked), str(answered)],
+            [sys.executable, str(ASKING), wires, address, name, signature, str(asked), folder],
             input=platform.key,
             capture_output=True,
             text=True,
             timeout=ASK_S,
             check=False,
         )
-        assert done.returncode == 0, f"{wire}: {done.stderr[-3000:]}"
-        return _loaded(answered)
+        assert done.returncode == 0, f"{wires}: {done.stderr[-3000:]}"
+        return {wire: _loaded(Path(folder) / f"{wire}.npz") for wire in wires.split(",")}
 
 
 def ask_tf_serving(platform: WholePlatform, name: str, inputs: Arrays, signature: str = "") -> Arrays:

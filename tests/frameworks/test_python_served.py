@@ -1,6 +1,8 @@
 """Plain Python, from training to answers over every wire."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,24 @@ from tests.contract.runtimes.cases_python import FRAMEWORK
 from tests.frameworks.agreement import deploy, framework_platform, serves_alike
 from tests.whole_platform import WholePlatform
 
+STREAM = """
+import queue, sys
+import numpy as np
+import tritonclient.grpc as triton
+
+url, key = sys.argv[1:]
+answers = queue.Queue()
+client = triton.InferenceServerClient(url)
+client.start_stream(lambda result, error: answers.put((result, error)), headers={"authorization": f"Bearer {key}"})
+given = triton.InferInput("prompt", [1], "BYTES")
+given.set_data_from_numpy(np.array([b"to be or not"], dtype=object))
+client.async_stream_infer("grpc-words", [given])
+for _ in range(4):
+    result, error = answers.get(timeout=60)
+    assert error is None, error
+    print(result.as_numpy("word")[0].decode())
+client.stop_stream()
+"""
 pytestmark = pytest.mark.timeout(600)
 
 
@@ -49,6 +69,14 @@ def test_a_stream_is_an_event_for_every_part(platform: WholePlatform, made: Path
     ]
     body = {"upto": 4, "parameters": {"signature_name": "stream"}}
     assert [event["sum"] for event in events(platform, "adds", body)] == [0, 1, 3, 6, 10]
+
+
+def test_a_stream_over_grpc_is_a_message_for_every_part(platform: WholePlatform, made: Path) -> None:
+    assert deploy(platform, made / "words" / "model", "grpc-words").status == 0
+    command = [sys.executable, "-c", STREAM, platform.url.removeprefix("http://"), platform.key]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.split() == ["to", "be", "or", "not"]
 
 
 def test_an_error_in_the_midst_of_a_stream_names_the_makers_line(platform: WholePlatform, made: Path) -> None:

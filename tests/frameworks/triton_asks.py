@@ -1,7 +1,8 @@
-"""tritonclient asks a platform, in a process of its own: `triton_asks.py PROTOCOL URL MODEL SIGNATURE INPUTS ANSWERS`.
+"""tritonclient asks a platform, in a process of its own: `triton_asks.py WIRES URL MODEL SIGNATURE INPUTS ANSWERS`.
 
-PROTOCOL is grpc, json or binary. INPUTS is an .npz of inputs by name; ANSWERS the .npz it writes, of outputs by name.
-The key is read from standard input. An empty SIGNATURE leaves the choice to the platform.
+WIRES is grpc, or json, binary, or both with a comma. INPUTS is an .npz of inputs by name; ANSWERS a folder where it
+writes an .npz of outputs by name for each wire, named as the wire. The key is read from standard input. An empty
+SIGNATURE leaves the choice to the platform.
 """
 
 import sys
@@ -9,14 +10,20 @@ import sys
 import numpy as np
 
 
-def main(protocol: str, url: str, model: str, signature: str, inputs: str, answers: str) -> None:
+def main(wires: str, url: str, model: str, signature: str, inputs: str, answers: str) -> None:
+    key = sys.stdin.readline().strip()
+    for wire in wires.split(","):
+        ask(wire, url, key, model, signature, inputs, f"{answers}/{wire}.npz")
+
+
+def ask(protocol: str, url: str, key: str, model: str, signature: str, inputs: str, answers: str) -> None:
     if protocol == "grpc":
         import tritonclient.grpc as triton
     else:
         import tritonclient.http as triton
     from tritonclient.utils import np_to_triton_dtype
 
-    headers = {"authorization": f"Bearer {sys.stdin.readline().strip()}"}
+    headers = {"authorization": f"Bearer {key}"}
     given = []
     with np.load(inputs) as arrays:
         for name in arrays.files:
