@@ -1,9 +1,11 @@
 """A version that does what it must not: it is refused or contained, and its neighbour answers without one failure."""
 
 import json
+import re
 import shutil
 import socket
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import httpx
@@ -18,7 +20,7 @@ from tests.whole_platform import DATA, WholePlatform, deploy, new_key, push, unt
 
 ROW = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 64], "data": [0.5] * 64}]}
 LIMITS = {"memory": 400 << 20, "cpu": 1, "processes": 64, "disk": 1 << 30}
-LOAD_LIMIT_S = 20
+LOAD_LIMIT_S = 15
 
 
 @pytest.fixture(scope="module")
@@ -89,10 +91,10 @@ def hostile(platform: WholePlatform, tmp_path_factory: pytest.TempPathFactory) -
     [
         ("segfault", "SIGSEGV"),
         ("allocate", "killed: used "),
-        ("fork", "processes"),
-        ("spin", "time"),
-        ("sleep", "time"),
-        ("fill", "wrote"),
+        ("fork", "(processes of|Resource temporarily unavailable)"),  # the watch's word, or the kernel's
+        ("spin", "timed out after"),
+        ("sleep", "timed out after"),
+        ("fill", "killed: wrote "),
     ],
 )
 def test_one_that_misbehaves_while_it_is_loaded_is_rejected_with_the_reason(
@@ -100,7 +102,7 @@ def test_one_that_misbehaves_while_it_is_loaded_is_rejected_with_the_reason(
 ) -> None:
     with pytest.raises(FailedPrecondition) as refused:
         push(client, f"bad-{deed}", artifact(tmp_path, at_load=deed), NewVersion())
-    assert words in refused.value.message
+    assert re.search(words, refused.value.message)
     assert list(client.deployments.list(model=f"bad-{deed}")) == []
 
 
@@ -109,28 +111,27 @@ def test_one_that_misbehaves_while_it_is_loaded_is_rejected_with_the_reason(
     [
         ("segfault", "SIGSEGV"),
         ("allocate", "killed: used "),
-        ("fork", "processes"),
-        ("forks_that_fork", "processes"),
-        ("fill", "wrote"),
+        ("fork", "processes of"),
+        ("forks_that_fork", "processes of"),
+        ("fill", "killed: wrote "),
+        ("spin", "a run still went on"),
     ],
 )
 def test_one_that_misbehaves_when_asked_is_ended_with_a_verdict_and_started_again(
     hostile: WholePlatform, client: Client, neighbour: Load, deed: str, words: str
 ) -> None:
     answer = told(hostile, deed)
-    assert answer.status_code in (500, 503, 504), answer.text
 
     def verdict() -> bool:
         replicas = client.deployments.status("hostile").replicas
         return any(words in replica.reason for replica in replicas if replica.state == "failed")
 
-    until(verdict, f"{words!r} is told of a replica")
-    until(lambda: client.deployments.status("hostile").state == "serving", "it serves again")
-    assert said(hostile, "nothing") == "nothing"
-
-
-def test_one_that_spins_is_given_up_when_the_callers_time_is_used_up(hostile: WholePlatform, neighbour: Load) -> None:
-    assert told(hostile, "spin").status_code == 504
+    if answer.status_code == 200:  # the kernel said no, and the watch was not needed
+        assert "Resource temporarily unavailable" in answer.text
+    else:
+        assert answer.status_code in (500, 503, 504), answer.text
+        until(verdict, f"{words!r} is told of a replica")
+    until(lambda: told(hostile, "nothing").status_code == 200, "it serves again")
 
 
 def refused(words: str) -> bool:
@@ -158,20 +159,22 @@ def test_it_writes_nowhere_but_in_its_own_directory(hostile: WholePlatform, neig
         assert not place.exists()
 
 
-def test_it_reaches_no_network_and_no_neighbours_socket(hostile: WholePlatform, neighbour: Load) -> None:
+def test_it_reaches_no_network_and_no_neighbours_socket(
+    hostile: WholePlatform, client: Client, neighbour: Load
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket(type=socket.SOCK_DGRAM) as udp:
         udp.bind(("127.0.0.1", 0))
         udp.settimeout(1)
         assert refused(said(hostile, f"connect 127.0.0.1:{listener.getsockname()[1]}"))
         assert refused(said(hostile, f"connect {hostile.url.removeprefix('http://')}"))
-        assert said(hostile, f"send 127.0.0.1:{udp.getsockname()[1]}") != "never"
+        said(hostile, f"send 127.0.0.1:{udp.getsockname()[1]}")
         with pytest.raises(TimeoutError):
             udp.recv(10)
     sockets = [line.split()[-1] for line in Path("/proc/net/unix").read_text().splitlines() if "/bms-" in line]
     assert sockets
-    own = said(hostile, "commands")
+    own = {sha256(replica.id.encode()).hexdigest()[:16] for replica in client.deployments.status("hostile").replicas}
     for path in sockets:
-        if path not in own:
+        if Path(path).parent.name not in own:
             assert refused(said(hostile, f"knock {path}")), path
 
 

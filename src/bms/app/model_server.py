@@ -37,6 +37,8 @@ from bms.serving.lifecycle.loader import Loaded, load
 from bms.serving.lifecycle.states import Lifecycle
 
 FLUSH_S = 1.0
+STUCK_S = 10.0  # a run that goes on for so long after everybody left never ends: a new process serves better
+LOOK_S = 1.0
 LINGER_S = 2.0  # after a failed load: long enough for whoever waits for this replica to read why
 _log = logging.getLogger("bms.model_server")
 
@@ -134,7 +136,9 @@ class ModelServer:
         acceptor = Acceptor(self._loop, listener, self._connection, self._sealed.token)
         self._lifecycle.move("LOADING")
         self._worker.submit("loading the model", self._load, self._told)
+        watching = asyncio.ensure_future(self._watch())
         await self._signals.get()
+        watching.cancel()
         failed = self._lifecycle.state == "END"
         if failed:
             await self._signalled(LINGER_S)
@@ -149,6 +153,14 @@ class ModelServer:
         self._service.close()
         self._preparing.shutdown(wait=False, cancel_futures=True)
         return 1 if failed else 0
+
+    async def _watch(self) -> None:
+        """Gives this process up when its model does not come back from a run."""
+        while self._service.unattended_s < STUCK_S:  # noqa: ASYNC110 - a thread that hangs sets no event
+            await asyncio.sleep(LOOK_S)
+        self._lifecycle.fail(f"a run still went on {STUCK_S:g} s after all who waited for it had gone")
+        _log.error("gave up", extra={"fields": {"reason": self._lifecycle.error}})
+        self._signals.put_nowait(0)
 
     def abandoned(self) -> bool:
         """Whether, at the end, the model's thread still runs something that does not come back."""

@@ -216,9 +216,5 @@ def test_an_artifact_without_a_model_is_refused_with_what_was_expected(runtime: 
 
 
 def test_an_unknown_runtime_is_refused() -> None:
-<<<<<<< HEAD
     with pytest.raises(InvalidArgument, match="unknown runtime 'tarot': use one of onnx, "):
-=======
-    with pytest.raises(InvalidArgument, match=r"unknown runtime 'tarot': use one of onnx, .*sklearn"):
->>>>>>> 94dcb3df329845fe79ee1171a05c34e5262b5c96
         open_servable(ServableConfig(runtime="tarot", directory="/", model="m", version=1))

@@ -56,9 +56,11 @@ class Model:
         time.sleep(3600)
 
     def fill(self):
-        with open(os.path.join(os.environ["TMPDIR"], "filler"), "wb") as file:
-            while True:
-                file.write(b"x" * (16 << 20))
+        count = 0
+        while True:
+            count += 1
+            with open(os.path.join(os.environ["TMPDIR"], f"filler{count}"), "wb") as file:
+                file.write(b"x" * (64 << 20))
 
     def write(self, path):
         with open(path, "w") as file:

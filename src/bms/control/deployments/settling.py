@@ -7,6 +7,7 @@ import msgspec
 
 from bms.control.deployments.nouns import Replica
 from bms.control.deployments.observation import Desired, Observed
+from bms.control.jobs.endings import exit_text
 from bms.core.workload import WorkloadStatus
 
 
@@ -77,4 +78,4 @@ def _end_of(workload: WorkloadStatus) -> str:
     code = workload.exit_code
     if code is None:
         return "its process is gone, and nobody saw how it ended"
-    return f"its process was killed by signal {-code}" if code < 0 else f"its process ended with exit code {code}"
+    return f"its process ended {exit_text(code)}"

@@ -25,7 +25,7 @@ from bms.control.platform.transactions import Store
 from bms.control.platform.tree_cache import TreeCache
 from bms.control.secrets.sealing import NOTHING, Sealing, encode_sealed
 from bms.core.clock import Clock
-from bms.core.errors import BmsError, DataLoss, ResourceExhausted, Unavailable
+from bms.core.errors import BmsError, DataLoss, FailedPrecondition, InvalidArgument, ResourceExhausted, Unavailable
 from bms.core.programs import JobConfig, JobEvent, JobInput, JobResult, Sealed
 from bms.core.workload import WorkloadSpec, WorkloadStatus
 
@@ -71,7 +71,9 @@ class Attempts:
             )
             return
         except (BmsError, OSError) as error:
-            await self.conclude(job, Ending(state="failed", error=f"it could not be got ready: {error}"))
+            # What is wrong with what was asked for is wrong the next time, too.
+            final = isinstance(error, InvalidArgument | FailedPrecondition)
+            await self.conclude(job, Ending(state="failed", error=f"it could not be got ready: {error}", final=final))
             return
         if not await self._still_wanted(job):
             return

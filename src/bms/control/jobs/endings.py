@@ -36,18 +36,19 @@ def ending(job: Job, status: WorkloadStatus | None, result: JobResult | None, un
             return Ending(state=state, error=error)
         return Ending(state=state, error=error, metrics=result.metrics, report=result.report)
 
+    task = job.spec.entry.startswith(TASK)
     if job.stopping:
-        return ended("failed", job.stopping)
+        return msgspec.structs.replace(ended("failed", job.stopping), final=task)
     if result is not None and result.state == "succeeded":
         return ended("succeeded")
     if status is not None and status.verdict:
-        return ended("failed", status.verdict)
+        return msgspec.structs.replace(ended("failed", status.verdict), final=task)
     if result is not None and result.error == STOPPED and not job.cancel_requested:
         return ended("lost", "its process was stopped from outside before it was done")
     if result is not None:
         told = ended("failed", result.error or "it failed and did not say why")
         # A task of the platform's own that says what is wrong with its input has nothing else to say about it.
-        return msgspec.structs.replace(told, final=bool(result.error) and job.spec.entry.startswith(TASK))
+        return msgspec.structs.replace(told, final=bool(result.error) and task)
     if unreadable:
         return ended("failed", unreadable)
     if status is None or status.exit_code is None:

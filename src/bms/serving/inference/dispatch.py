@@ -42,6 +42,7 @@ class Dispatch:
         self._apart = False  # whether every run is the worker's
         self._interrupt: Callable[[], None] | None = None
         self._running: list[Parcel] | None = None  # in the worker
+        self._left_at: float | None = None  # when the last of their askers had gone
         self._turn_asked = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = _NEVER
@@ -65,10 +66,18 @@ class Dispatch:
         elif parcel.latest is not None and parcel.latest < self._timer_at:
             self._arm(parcel.latest)
 
+    @property
+    def unattended_s(self) -> float:
+        """For how long a run has gone on after all who waited for it had gone."""
+        return 0.0 if self._left_at is None else self._monotonic() - self._left_at
+
     def cancel(self, parcel: Parcel) -> None:
         """Forgets a parcel that waits. A run for which nobody waits any more is stopped where the servable can."""
         self._batcher.cancel(parcel)
-        if self._running and self._interrupt is not None:
+        if not self._running or not all(each.cancelled for each in self._running):
+            return
+        self._left_at = self._left_at or self._monotonic()
+        if self._interrupt is not None:
             self._stop(self._running, self._interrupt)
 
     def hurry(self) -> None:
@@ -129,7 +138,7 @@ class Dispatch:
 
     def _stop(self, parcels: list[Parcel], interrupt: Callable[[], None]) -> None:
         """Interrupts the run of these until it is over: it may not have begun when it is told first."""
-        if self._running is parcels and all(parcel.cancelled for parcel in parcels):
+        if self._running is parcels:
             interrupt()
             self._loop.call_later(STOP_AGAIN_S, self._stop, parcels, interrupt)
 
@@ -143,7 +152,7 @@ class Dispatch:
         self._ledger.fail(parcel, error)
 
     def _ran(self, batch: Batch, done: Executed | None, error: BmsError | None) -> None:
-        self._running = None
+        self._running = self._left_at = None
         if len(self._batcher):
             self._ask_turn()
         self._ended(batch, done, error)

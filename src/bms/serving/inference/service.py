@@ -92,6 +92,11 @@ class ModelService:
         self.ledger.cancel(parcel)
         self._dispatch.cancel(parcel)
 
+    @property
+    def unattended_s(self) -> float:
+        """For how long the model has been running for nobody."""
+        return self._dispatch.unattended_s
+
     async def drained(self) -> None:
         """Returns when every accepted call is answered; none is held for company any more."""
         self._dispatch.hurry()

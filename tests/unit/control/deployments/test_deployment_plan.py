@@ -153,7 +153,7 @@ def test_a_dead_replica_with_traffic_is_replaced_at_once() -> None:
     world = serving(2)
     world.end("r1", exit_code=-9)
     actions = world.step()
-    assert actions == [MarkFailed("r1", "its process was killed by signal 9"), StartReplica(1, 1)]
+    assert actions == [MarkFailed("r1", "its process ended by signal 9 (SIGKILL)"), StartReplica(1, 1)]
     assert world.traffic() == {1: 100}
     world.settle()
     assert len(world.of("ready", 1)) == 2
@@ -304,7 +304,7 @@ def test_a_version_with_a_problem_is_not_started_but_goes_on_while_it_runs() -> 
     ("how", "reason"),
     [
         ({"exit_code": 3}, "its process ended with exit code 3"),
-        ({"exit_code": -9}, "its process was killed by signal 9"),
+        ({"exit_code": -9}, "its process ended by signal 9 (SIGKILL)"),
         ({"exit_code": -9, "verdict": "killed: used 2.1 GB of 2.0 GB"}, "killed: used 2.1 GB of 2.0 GB"),
         ({"exit_code": None}, "its process is gone, and nobody saw how it ended"),
     ],
