@@ -42,7 +42,7 @@ def format_of(path: str) -> str | None:
                 return "skops" if "schema.json" in archive.namelist() else None
         with open(path, "rb") as file:
             head = file.read(6)
-    except (OSError, zipfile.BadZipFile):
+    except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError):  # garbled zip files
         return None
     if len(head) > 1 and head[0] == 0x80 and 2 <= head[1] <= 5:
         return "pickle"
