@@ -56,12 +56,14 @@ class Sealed(msgspec.Struct, frozen=True, kw_only=True):
     """What control hands to a workload's process by its standard input, at its start, and writes down nowhere.
 
     `token` is what a model server asks of whoever connects to it; `secrets` are the tenant's that its model names;
-    `upstreams` is what the operator allows models to reach beside public addresses (`core.upstreams`).
+    `upstreams` is what the operator allows models to reach beside public addresses (`core.upstreams`); `network` says
+    that the model forwards to a server elsewhere.
     """
 
     token: bytes = b""
     secrets: dict[str, str] = {}
     upstreams: tuple[str, ...] = ()
+    network: bool = False
 
     def __repr__(self) -> str:
         return f"Sealed({', '.join(self.secrets)})"  # names alone: this may end up in a log

@@ -55,7 +55,7 @@ def workload_spec(
         config=msgspec.to_builtins(config),
         resources=spec.resources,
         stop_grace_s=spec.drain_s + MARGIN_S,
-        # network: needed where version.runtime is "remote"
+        # network: needed where `sealed.network`
         readable=(directory,),
     )
 

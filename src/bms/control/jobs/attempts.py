@@ -26,7 +26,7 @@ from bms.control.platform.tree_cache import TreeCache
 from bms.control.secrets.sealing import NOTHING, Sealing, encode_sealed
 from bms.core.clock import Clock
 from bms.core.errors import BmsError, DataLoss, ResourceExhausted, Unavailable
-from bms.core.programs import JobConfig, JobEvent, JobInput, JobResult
+from bms.core.programs import JobConfig, JobEvent, JobInput, JobResult, Sealed
 from bms.core.workload import WorkloadSpec, WorkloadStatus
 
 log = logging.getLogger("bms.jobs")
@@ -76,7 +76,7 @@ class Attempts:
         if not await self._still_wanted(job):
             return
         try:
-            await self._cluster.start(workload, sealed)
+            await self._cluster.start(workload, encode_sealed(sealed))
         except ResourceExhausted as error:
             await self._release(job, str(error))
         except BmsError as error:
@@ -189,17 +189,17 @@ class Attempts:
             config=msgspec.to_builtins(config),
             resources=spec.resources,
             readable=tuple(given.directory for given in inputs) + (() if code is None else (code,)),
-            # network: needed where what is sealed for the job says that its model has an upstream
+            # network: needed where `sealed.network`
         )
 
-    async def _sealed(self, job: Job) -> bytes:
+    async def _sealed(self, job: Job) -> Sealed:
         """What the model that a task of ours opens may know; nothing for a tenant's code."""
         if job.spec.code is not None:
-            return b""
+            return Sealed()
         for given in job.spec.inputs:
             if given.name == ARTIFACT:
-                return encode_sealed(await self._sealing.of(job.tenant, given.tree, job.spec.environment))
-        return b""
+                return await self._sealing.of(job.tenant, given.tree, job.spec.environment)
+        return Sealed()
 
     async def _still_wanted(self, job: Job) -> bool:
         async with self._store.read() as tx:

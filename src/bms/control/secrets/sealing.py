@@ -45,7 +45,7 @@ class UpstreamSealing:
                 "read its secret: upload it without requirements and without a Python version"
             )
         if upstream.secret is None:
-            return Sealed(upstreams=self._allowed)
+            return Sealed(upstreams=self._allowed, network=True)
         secret, value = await self._secrets.value(tenant, upstream.secret)
         host = place_of(upstream.url).host
         if secret.hosts and host not in secret.hosts:
@@ -53,7 +53,7 @@ class UpstreamSealing:
                 f"the secret {secret.name!r} may be sent to {', '.join(secret.hosts)} alone, and the upstream is on "
                 f"{host!r}: name another secret, or let an admin of the tenant set it for this host too"
             )
-        return Sealed(secrets={secret.name: value}, upstreams=self._allowed)
+        return Sealed(secrets={secret.name: value}, upstreams=self._allowed, network=True)
 
     async def _upstream(self, tenant: str, artifact: str) -> Upstream | None:
         """None also for a file that describes none: the runtime says what is wrong with it."""
