@@ -104,6 +104,7 @@ async def test_secrets_are_handed_to_artifacts_that_are_an_upstream_and_to_no_ot
         given = await sealing.of("default", await put_files(objects, "default", files), environment)
         assert given.token == b""
         assert given.upstreams == (("10.0.0.0/8",) if given.secrets else ())
+        assert given.network == bool(given.secrets)
         return given.secrets
 
     assert await sealed({"upstream.json": upstream}) == {"quarry-secret": "quarry-value"}
