@@ -7,6 +7,7 @@ from tests.contract.runtimes import (
     cases_openvino,
     cases_python,
     cases_sklearn,
+    cases_tensorflow,
     cases_xgboost,
 )
 from tests.contract.runtimes.runtime_cases import Framework
@@ -19,4 +20,5 @@ FRAMEWORKS: tuple[Framework, ...] = (
     cases_openvino.FRAMEWORK,
     cases_mlflow.FRAMEWORK,
     cases_python.FRAMEWORK,
+    cases_tensorflow.FRAMEWORK,
 )

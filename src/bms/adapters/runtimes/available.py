@@ -6,6 +6,7 @@ from bms.adapters.runtimes.onnx import OnnxRuntime
 from bms.adapters.runtimes.openvino import OpenvinoRuntime
 from bms.adapters.runtimes.python import PythonRuntime
 from bms.adapters.runtimes.sklearn import SklearnRuntime
+from bms.adapters.runtimes.tensorflow import TensorflowRuntime
 from bms.adapters.runtimes.xgboost import XgboostRuntime
 from bms.core.errors import InvalidArgument
 from bms.core.programs import ServableConfig
@@ -21,6 +22,7 @@ RUNTIMES: dict[str, Runtime] = {
         LightgbmRuntime(),
         OpenvinoRuntime(),
         PythonRuntime(),
+        TensorflowRuntime(),
     )
 }
 RUNTIMES[MlflowRuntime.name] = MlflowRuntime(RUNTIMES)  # which hands most of its models to the others
