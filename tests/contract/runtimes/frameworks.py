@@ -8,6 +8,7 @@ from tests.contract.runtimes import (
     cases_python,
     cases_sklearn,
     cases_tensorflow,
+    cases_torch,
     cases_xgboost,
 )
 from tests.contract.runtimes.runtime_cases import Framework
@@ -21,4 +22,5 @@ FRAMEWORKS: tuple[Framework, ...] = (
     cases_mlflow.FRAMEWORK,
     cases_python.FRAMEWORK,
     cases_tensorflow.FRAMEWORK,
+    cases_torch.FRAMEWORK,
 )

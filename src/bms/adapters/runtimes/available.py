@@ -7,6 +7,9 @@ from bms.adapters.runtimes.openvino import OpenvinoRuntime
 from bms.adapters.runtimes.python import PythonRuntime
 from bms.adapters.runtimes.sklearn import SklearnRuntime
 from bms.adapters.runtimes.tensorflow import TensorflowRuntime
+from bms.adapters.runtimes.torch_code import TorchCodeRuntime
+from bms.adapters.runtimes.torch_export import TorchExportRuntime
+from bms.adapters.runtimes.torch_script import TorchScriptRuntime
 from bms.adapters.runtimes.xgboost import XgboostRuntime
 from bms.core.errors import InvalidArgument
 from bms.core.programs import ServableConfig
@@ -23,6 +26,9 @@ RUNTIMES: dict[str, Runtime] = {
         OpenvinoRuntime(),
         PythonRuntime(),
         TensorflowRuntime(),
+        TorchExportRuntime(),
+        TorchScriptRuntime(),
+        TorchCodeRuntime(),
     )
 }
 RUNTIMES[MlflowRuntime.name] = MlflowRuntime(RUNTIMES)  # which hands most of its models to the others
