@@ -1,6 +1,7 @@
 """The frameworks whose runtimes keep the contract. To add one: write cases_<framework>.py, add its line here."""
 
 from tests.contract.runtimes import (
+    cases_keras,
     cases_lightgbm,
     cases_mlflow,
     cases_onnx,
@@ -22,5 +23,6 @@ FRAMEWORKS: tuple[Framework, ...] = (
     cases_mlflow.FRAMEWORK,
     cases_python.FRAMEWORK,
     cases_tensorflow.FRAMEWORK,
+    cases_keras.FRAMEWORK,
     cases_torch.FRAMEWORK,
 )

@@ -1,5 +1,6 @@
 """The runtimes there are. To add one: write its file, add its line here."""
 
+from bms.adapters.runtimes.keras import KerasRuntime
 from bms.adapters.runtimes.lightgbm import LightgbmRuntime
 from bms.adapters.runtimes.mlflow import MlflowRuntime
 from bms.adapters.runtimes.onnx import OnnxRuntime
@@ -26,6 +27,7 @@ RUNTIMES: dict[str, Runtime] = {
         OpenvinoRuntime(),
         PythonRuntime(),
         TensorflowRuntime(),
+        KerasRuntime(),
         TorchExportRuntime(),
         TorchScriptRuntime(),
         TorchCodeRuntime(),
