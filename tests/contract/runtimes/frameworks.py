@@ -4,6 +4,7 @@ from tests.contract.runtimes import (
     cases_keras,
     cases_lightgbm,
     cases_mlflow,
+    cases_mxnet,
     cases_onnx,
     cases_openvino,
     cases_python,
@@ -25,4 +26,5 @@ FRAMEWORKS: tuple[Framework, ...] = (
     cases_tensorflow.FRAMEWORK,
     cases_keras.FRAMEWORK,
     cases_torch.FRAMEWORK,
+    cases_mxnet.FRAMEWORK,
 )

@@ -3,6 +3,7 @@
 from bms.adapters.runtimes.keras import KerasRuntime
 from bms.adapters.runtimes.lightgbm import LightgbmRuntime
 from bms.adapters.runtimes.mlflow import MlflowRuntime
+from bms.adapters.runtimes.mxnet import MxnetRuntime
 from bms.adapters.runtimes.onnx import OnnxRuntime
 from bms.adapters.runtimes.openvino import OpenvinoRuntime
 from bms.adapters.runtimes.python import PythonRuntime
@@ -31,6 +32,7 @@ RUNTIMES: dict[str, Runtime] = {
         TorchExportRuntime(),
         TorchScriptRuntime(),
         TorchCodeRuntime(),
+        MxnetRuntime(),
     )
 }
 RUNTIMES[MlflowRuntime.name] = MlflowRuntime(RUNTIMES)  # which hands most of its models to the others
