@@ -16,6 +16,7 @@ from bms.adapters.runtimes.available import open_servable
 from bms.core.errors import FailedPrecondition
 from bms.core.programs import ServableConfig
 from tests.contract.runtimes.cases_keras import FRAMEWORK
+from tests.contract.runtimes.torn_files import torn
 
 MADE = FRAMEWORK.artifacts()
 
@@ -98,3 +99,8 @@ def test_the_payloads_reach_outside_where_nobody_looks() -> None:
     anonymous = MADE / "refused" / "lambda" / "model.keras"
     model = keras.saving.load_model(anonymous, compile=False, safe_mode=False)
     assert np.asarray(model(np.ones((1, 4), np.float32)).detach()).tolist() == [[2.0] * 4]
+
+
+@pytest.mark.parametrize("file", ["sequential/model/model.keras", "legacy/model/model.h5"])
+def test_cut_and_garbled_copies_are_refused_or_run(file: str, tmp_path: Path) -> None:
+    torn("keras", MADE / file, tmp_path)

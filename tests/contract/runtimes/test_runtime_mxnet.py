@@ -1,5 +1,7 @@
 """MXNet's own: what its symbols tell, and models that are refused. Run by `test_runtime_environments.py`."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -14,6 +16,7 @@ from bms.core.errors import FailedPrecondition
 from bms.core.programs import ServableConfig
 from bms.core.signature import Signature, TensorSpec
 from tests.contract.runtimes.cases_mxnet import FRAMEWORK, ROWS
+from tests.contract.runtimes.torn_files import torn
 
 MADE = FRAMEWORK.artifacts()
 
@@ -77,3 +80,8 @@ def test_every_broken_artifact_is_tried() -> None:
 def test_it_runs_on_the_last_python_that_has_it() -> None:
     found = recognise(str(MADE / "module" / "model"))
     assert (found.python, found.requirements) == ("3.11", ("mxnet==1.9.1", "numpy==1.23.5"))
+
+
+@pytest.mark.parametrize("file", ["module/model/digits-0020.params", "module/model/digits-symbol.json"])
+def test_cut_and_garbled_copies_are_refused_or_run(file: str, tmp_path: Path) -> None:
+    torn("mxnet", MADE / file, tmp_path)

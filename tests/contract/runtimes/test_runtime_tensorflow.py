@@ -15,6 +15,7 @@ from bms.core.errors import FailedPrecondition
 from bms.core.programs import ServableConfig
 from bms.core.signature import Signature, TensorSpec
 from tests.contract.runtimes.cases_tensorflow import FRAMEWORK
+from tests.contract.runtimes.torn_files import torn
 
 MADE = FRAMEWORK.artifacts()
 
@@ -116,3 +117,8 @@ def test_one_process_computes_with_one_number_of_threads() -> None:
     assert tf.config.threading.get_intra_op_parallelism_threads() == 1
     with pytest.raises(FailedPrecondition, match="another number of threads"):
         open_servable(config("exported/model", threads=2))
+
+
+@pytest.mark.parametrize("file", ["exported/model/saved_model.pb"])
+def test_cut_and_garbled_copies_are_refused_or_run(file: str, tmp_path: Path) -> None:
+    torn("tensorflow", MADE / file, tmp_path)

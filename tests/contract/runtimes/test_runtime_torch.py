@@ -18,6 +18,7 @@ from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.programs import ServableConfig
 from bms.core.signature import Signature, TensorSpec
 from tests.contract.runtimes.cases_torch import FRAMEWORK, ROWS
+from tests.contract.runtimes.torn_files import torn
 
 MADE = FRAMEWORK.artifacts()
 
@@ -188,3 +189,8 @@ def test_threads_are_those_configured() -> None:
     open_servable(config("export/model"))
     assert (torch.get_num_threads(), torch.get_num_interop_threads()) == (1, 1)
     assert os.environ["OMP_WAIT_POLICY"] == "passive"
+
+
+@pytest.mark.parametrize("file", ["export/model/model.pt2"])
+def test_cut_and_garbled_copies_are_refused_or_run(file: str, tmp_path: Path) -> None:
+    torn("torch-export", MADE / file, tmp_path)
