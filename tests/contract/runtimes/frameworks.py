@@ -2,12 +2,16 @@
 
 from tests.contract.runtimes import (
     cases_huggingface,
+    cases_keras,
     cases_lightgbm,
     cases_mlflow,
+    cases_mxnet,
     cases_onnx,
     cases_openvino,
     cases_python,
     cases_sklearn,
+    cases_tensorflow,
+    cases_torch,
     cases_xgboost,
 )
 from tests.contract.runtimes.runtime_cases import Framework
@@ -22,4 +26,8 @@ FRAMEWORKS: tuple[Framework, ...] = (
     cases_huggingface.TRANSFORMERS,
     cases_mlflow.FRAMEWORK,
     cases_python.FRAMEWORK,
+    cases_tensorflow.FRAMEWORK,
+    cases_keras.FRAMEWORK,
+    cases_torch.FRAMEWORK,
+    cases_mxnet.FRAMEWORK,
 )

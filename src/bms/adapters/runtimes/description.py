@@ -21,7 +21,7 @@ def described(directory: str) -> Description:
         return Description()
     try:
         return msgspec.json.decode(content, type=Description)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise FailedPrecondition(f"{DESCRIPTION!r} does not describe a model: {error}") from error
 
 

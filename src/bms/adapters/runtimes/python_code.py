@@ -22,7 +22,10 @@ _log = logging.getLogger("bms.model")
 
 
 def holds_model(directory: str) -> bool:
-    """Whether `model.py` holds a class Model with `predict` or `stream`, or one that may inherit them."""
+    """Whether `model.py` holds a class Model with `predict` or `stream`, or one that may inherit them.
+
+    One with `forward` is a PyTorch module, for the runtime "torch".
+    """
     path = os.path.join(directory, CODE)
     if os.path.islink(path) or not os.path.isfile(path):
         return False
@@ -34,7 +37,7 @@ def holds_model(directory: str) -> bool:
         for node in ast.parse(source).body:
             if isinstance(node, ast.ClassDef) and node.name == CLASS:
                 methods = {each.name for each in node.body if isinstance(each, ast.FunctionDef)}
-                return bool(node.bases or methods & {"predict", "stream"})
+                return bool(methods & {"predict", "stream"} or (node.bases and "forward" not in methods))
     except SyntaxError:
         return True  # loading it will say where
     except (OSError, ValueError, RecursionError, MemoryError):

@@ -1,0 +1,136 @@
+"""PyTorch models as code and weights: `model.py` and `model.safetensors`, with settings in `config.json`."""
+
+import ast
+import importlib.util
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from bms.adapters.runtimes.artifact import lacking, unexpected
+from bms.adapters.runtimes.asked import served_as_asked
+from bms.adapters.runtimes.called import CalledServable
+from bms.adapters.runtimes.class_scores import classify
+from bms.adapters.runtimes.description import small_file
+from bms.adapters.runtimes.torch_run import REFUSALS, REQUIREMENTS, calling, parsed, torch_with
+from bms.core.errors import FailedPrecondition
+from bms.core.programs import ServableConfig
+from bms.serving.inference.runtime import Found
+
+CODE, WEIGHTS, SETTINGS = "model.py", "model.safetensors", "config.json"
+_FOREIGN = frozenset(
+    {"architectures", "model_type"}
+)  # settings of a Hugging Face model, which has a runtime of its own
+_MODULE = "bms_artifact_model"
+
+
+class TorchCodeRuntime:
+    """Builds the module that `model.py` defines: `build(config)`, else `Model(**config)`; loads the weights strictly.
+
+    The code is the artifact's own and runs as it is, in the process of this model alone.
+    """
+
+    name = "torch"
+
+    def recognises(self, directory: str) -> Found | None:
+        try:
+            found = _is_safetensors(os.path.join(directory, WEIGHTS)) and _builder(directory)
+            foreign = found and _FOREIGN.intersection(_settings(directory))
+        except (OSError, FailedPrecondition):
+            return None
+        return Found("safetensors", REQUIREMENTS, whole=True) if found and not foreign else None
+
+    def load(self, config: ServableConfig) -> CalledServable:
+        weights = os.path.join(config.directory, WEIGHTS)
+        builder = _builder(config.directory)
+        if builder is None or not os.path.exists(weights):
+            raise unexpected(
+                config.directory,
+                self,
+                f"{CODE}, with a class Model(torch.nn.Module) or a function build(config), and {WEIGHTS} at the top",
+            )
+        if not _is_safetensors(weights):
+            raise FailedPrecondition(f"{WEIGHTS!r} is no safetensors file: write it with safetensors.torch.save_file")
+        settings = _settings(config.directory)
+        torch = torch_with(config.threads, self.name)
+        module = _built(config.directory, builder, settings)
+        if not isinstance(module, torch.nn.Module):
+            raise FailedPrecondition(f"{builder} of {CODE!r} gave a {type(module).__name__}, not a torch.nn.Module")
+        _fill(module, weights)
+        module.eval()
+        servable = served_as_asked(
+            config,
+            "safetensors",
+            calling(torch, lambda tensors: module(**tensors)),
+            takes=None,
+            why="code tells neither types nor shapes of what it takes (the names are those of forward's arguments)",
+            invalid=REFUSALS,
+        )
+        return classify(servable, config.signatures)
+
+
+def _is_safetensors(path: str) -> bool:
+    """By its header: a length, then JSON. Source: https://github.com/huggingface/safetensors#format."""
+    if os.path.islink(path) or not os.path.isfile(path):
+        return False
+    with open(path, "rb") as file:
+        head = file.read(9)
+    length = int.from_bytes(head[:8], "little")
+    return len(head) == 9 and head[8:] == b"{" and 2 <= length <= os.path.getsize(path) - 8
+
+
+def _builder(directory: str) -> str | None:
+    """What builds the module: "build", "Model" (if it has a forward: else it is one for the runtime "python"), or None
+    where the code has neither. Raises FailedPrecondition for code that can't be read."""
+    source = small_file(directory, CODE)
+    if source is None:
+        return None
+    defined = parsed(source, CODE).body
+    if any(isinstance(one, ast.FunctionDef) and one.name == "build" for one in defined):
+        return "build"
+    for one in defined:
+        if isinstance(one, ast.ClassDef) and one.name == "Model":
+            methods = {inner.name for inner in one.body if isinstance(inner, ast.FunctionDef)}
+            return "Model" if "forward" in methods and not methods & {"predict", "stream"} else None
+    return None
+
+
+def _settings(directory: str) -> dict[str, Any]:
+    content = small_file(directory, SETTINGS)
+    try:
+        return msgspec.json.decode(content, type=dict[str, Any]) if content is not None else {}
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise FailedPrecondition(f"{SETTINGS!r} is no JSON object: {error}") from error
+
+
+def _built(directory: str, builder: str, settings: dict[str, Any]) -> Any:
+    spec = importlib.util.spec_from_file_location(_MODULE, os.path.join(directory, CODE))
+    assert spec is not None
+    assert spec.loader is not None
+    code = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, directory)  # for what the code imports of its own
+    sys.modules[_MODULE] = code
+    try:
+        spec.loader.exec_module(code)
+        make: Callable[..., Any] = getattr(code, builder)
+        return make(settings) if builder == "build" else make(**settings)
+    except (Exception, SystemExit) as error:  # it is the artifact's code and may raise anything
+        lacks = f"; add {error.name} to the version's requirements" if isinstance(error, ModuleNotFoundError) else ""
+        words = f"{type(error).__name__}: {str(error)[:300]}{lacks}"
+        raise FailedPrecondition(f"{CODE!r} can't build its model: {words}") from error
+    finally:
+        sys.path.remove(directory)
+
+
+def _fill(module: Any, weights: str) -> None:
+    try:
+        from safetensors.torch import load_model
+    except ImportError as error:
+        raise lacking("torch", "safetensors") from error
+    try:
+        load_model(module, weights, strict=True, device="cpu")
+    except Exception as error:  # it may be broken in any way
+        words = " ".join(str(error).split())[:400]
+        raise FailedPrecondition(f"{WEIGHTS!r} does not fit the model that {CODE!r} builds: {words}") from error

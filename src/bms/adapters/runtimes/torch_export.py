@@ -1,0 +1,110 @@
+"""PyTorch programs saved by torch.export.save (.pt2)."""
+
+import os
+import pickle
+from typing import Any
+
+from bms.adapters.runtimes.artifact import model_file
+from bms.adapters.runtimes.called import CalledServable, served
+from bms.adapters.runtimes.class_scores import classify
+from bms.adapters.runtimes.torch_archive import first_kind
+from bms.adapters.runtimes.torch_export_file import inspect
+from bms.adapters.runtimes.torch_run import REFUSALS, REQUIREMENTS, calling, dtype_names, named, torch_with
+from bms.core.errors import BmsError, FailedPrecondition
+from bms.core.programs import ServableConfig
+from bms.core.signature import DEFAULT, Signature, TensorSpec
+from bms.serving.inference.runtime import Found
+
+
+class TorchExportRuntime:
+    """Runs an exported program. Its signature is that of the program; outputs are named as `torch_run.named` says."""
+
+    name = "torch-export"
+
+    def recognises(self, directory: str) -> Found | None:
+        return Found("pt2", REQUIREMENTS) if first_kind(directory, "pt2") else None
+
+    def load(self, config: ServableConfig) -> CalledServable:
+        path = model_file(config.directory, (".pt2",), self)
+        inspect(path)
+        os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = "1"  # torch.export.load would unpickle example inputs otherwise
+        torch = torch_with(config.threads, self.name)
+        try:
+            program = torch.export.load(path)
+            opened = Program(torch, program)
+        except BmsError:
+            raise
+        except pickle.UnpicklingError as error:  # its words recommend to read less safely
+            raise FailedPrecondition(
+                f"{os.path.basename(path)!r} holds pickled objects, which run whatever code they hold when opened: "
+                "export a program whose weights, constants and example inputs are tensors"
+            ) from error
+        except Exception as error:  # a hostile file may make any part of the reader fail
+            words = " ".join(str(error).split())[:400]
+            raise FailedPrecondition(f"PyTorch can't load the program: {type(error).__name__}: {words}") from error
+        found = dict.fromkeys(config.signatures or (DEFAULT,), opened.signature)
+        servable = served(config, "pt2", calling(torch, opened.run), found, invalid=REFUSALS)
+        return classify(servable, config.signatures, opened.probabilities)
+
+
+class Program:
+    """An exported program as a function of named tensors."""
+
+    def __init__(self, torch: Any, program: Any) -> None:
+        kinds = torch.export.graph_signature
+        self._unflatten = torch.utils._pytree.tree_unflatten
+        self._structure = program.call_spec.in_spec
+        values = {node.name: node for node in program.graph.nodes}
+        self._given: list[tuple[str | None, object]] = []  # the name of a tensor, or None and a constant
+        inputs = []
+        for spec in program.graph_signature.input_specs:
+            if spec.kind != kinds.InputKind.USER_INPUT:
+                continue
+            if isinstance(spec.arg, kinds.TensorArgument):
+                self._given.append((spec.arg.name, None))
+                inputs.append(_spec(torch, spec.arg.name, values[spec.arg.name].meta["val"]))
+            elif isinstance(spec.arg, kinds.ConstantArgument):
+                self._given.append((None, spec.arg.value))
+            else:
+                raise FailedPrecondition(
+                    f"the program's input {getattr(spec.arg, 'name', '?')!r} is no tensor: export a model of tensors"
+                )
+        _takes_one_row(program, [values[spec.name].meta["val"] for spec in inputs])
+        outputs = [
+            getattr(spec.arg, "name", None)
+            for spec in program.graph_signature.output_specs
+            if spec.kind == kinds.OutputKind.USER_OUTPUT
+        ]
+        answers = dict(named(self._unflatten(outputs, program.call_spec.out_spec)))
+        softmax = (torch.ops.aten.softmax.int, torch.ops.aten._softmax.default)
+        self.probabilities = frozenset(
+            name for name, node in answers.items() if node in values and values[node].target in softmax
+        )
+        batched = bool(inputs) and all(spec.shape[:1] == (None,) for spec in inputs)
+        self.signature = Signature(inputs=tuple(inputs), batched=batched)
+        self._module = program.module(check_guards=False)  # guards are code of the file's
+
+    def run(self, tensors: dict[str, Any]) -> Any:
+        flat = [constant if name is None else tensors[name] for name, constant in self._given]
+        arguments, named_arguments = self._unflatten(flat, self._structure)
+        return self._module(*arguments, **named_arguments)
+
+
+def _spec(torch: Any, name: str, value: Any) -> TensorSpec:
+    dtype = dtype_names(torch).get(value.dtype)
+    if dtype is None:
+        raise FailedPrecondition(
+            f"the program's input {name!r} is {value.dtype}, which no wire has: export another type"
+        )
+    return TensorSpec(name=name, dtype=dtype, shape=tuple(size if type(size) is int else None for size in value.shape))
+
+
+def _takes_one_row(program: Any, values: list[Any]) -> None:
+    for value in values:
+        size: Any = value.shape[0] if value.dim() else 1
+        limits = None if type(size) is int else program.range_constraints.get(size.node.expr)
+        if limits is not None and limits.lower > 1:
+            raise FailedPrecondition(
+                f"the program was exported for {limits.lower} rows at least, which single questions don't have: export "
+                "it with dynamic_shapes of torch.export.Dim('rows', min=1)"
+            )

@@ -1,0 +1,12 @@
+"""Keras models for the runtimes' contract."""
+
+from tests.contract.runtimes.runtime_cases import MAKERS, Case, Framework
+
+FRAMEWORK = Framework(
+    name="keras",
+    requirements=("keras>=3.12", "torch==2.13.0"),
+    maker=MAKERS / "make_keras.py",
+    cases=tuple(Case("keras", f"{name}/model") for name in ("sequential", "legacy", "functional")),
+    files=("test_runtime_keras.py",),
+    heavy=True,
+)

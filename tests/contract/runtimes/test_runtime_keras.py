@@ -1,0 +1,106 @@
+"""Keras's own: its signatures, and files that are refused. Run by `test_runtime_environments.py`."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+os.environ["KERAS_BACKEND"] = "torch"  # read when the package is imported
+pytest.importorskip("keras", reason="Keras is in an environment of its own")
+
+import h5py
+import keras
+
+from bms.adapters.runtimes.available import open_servable
+from bms.core.errors import FailedPrecondition
+from bms.core.programs import ServableConfig
+from tests.contract.runtimes.cases_keras import FRAMEWORK
+from tests.contract.runtimes.torn_files import torn
+
+MADE = FRAMEWORK.artifacts()
+
+
+def config(path: str) -> ServableConfig:
+    return ServableConfig(runtime="keras", directory=str(MADE / path), model="m", version=1)
+
+
+@pytest.mark.parametrize(("name", "format"), [("sequential", "keras"), ("legacy", "keras-h5")])
+def test_a_softmax_at_the_end_makes_a_classifier(name: str, format: str) -> None:
+    servable = open_servable(config(f"{name}/model"))
+    signature = servable.signatures["serving_default"]
+    assert servable.format == format
+    assert [(spec.name, spec.dtype, spec.shape) for spec in signature.inputs] == [("pixels", "FP32", (None, 64))]
+    assert [(spec.name, spec.dtype, spec.shape) for spec in signature.outputs] == [("digit", "FP32", (None, 10))]
+    assert (signature.method, signature.scores) == ("classify", "digit")
+
+
+def test_several_inputs_and_outputs_have_the_models_names() -> None:
+    signature = open_servable(config("functional/model")).signatures["serving_default"]
+    assert [(spec.name, spec.shape) for spec in signature.inputs] == [("image", (None, 8, 8, 1)), ("more", (None, 2))]
+    assert [(spec.name, spec.shape) for spec in signature.outputs] == [("logits", (None, 10)), ("size", (None, 1))]
+    assert signature.method == "predict"
+
+
+@pytest.mark.parametrize("name", ["sequential", "legacy", "functional"])
+def test_answers_are_those_of_keras(name: str) -> None:
+    servable = open_servable(config(f"{name}/model"))
+    expected = np.load(MADE / name / "expected.npz")
+    signature = servable.signatures["serving_default"]
+    answers = servable.infer("serving_default", {spec.name: expected[spec.name] for spec in signature.inputs})
+    for output, array in answers.items():
+        np.testing.assert_allclose(array, expected[output], rtol=1e-5, atol=1e-6)
+
+
+REFUSED = [
+    ("lambda", r"holds a Lambda \('lambda.*export a SavedModel"),
+    ("lambda_h5", r"holds a Lambda \('lambda.*export a SavedModel"),
+    ("wraps_pickle", "TorchModuleWrapper: a pickled PyTorch module"),
+    ("own_layer", r"needs mine>Own \('own'\), code that the file does not hold"),
+    ("imports", "needs os.function"),
+    ("fetches", "needs keras.utils.function"),
+    ("reads_words", "StringLookup, which only TensorFlow computes"),
+    ("external_link", "kernel' as a link to a file outside the artifact"),
+    ("external_link_within", "'model.weights.h5' keeps .* as a link to a file outside the artifact"),
+    ("external_data", "kernel' in other files"),
+    ("virtual_data", "kernel' in other files"),
+    ("bomb", "would unpack to 68719"),
+    ("swollen", "would unpack from"),
+    ("outside", "leads out of it"),
+    ("more", "holds 'run.py'"),
+    ("torn", "content is neither"),
+    ("torn_h5", "can't be read: OSError"),
+    ("garbled", "content is neither"),
+    ("weights_only", "content is neither"),
+    ("h5_as_keras", "named as a .keras archive, but its content is a model in HDF5"),
+    ("keras_as_h5", "named as a model in HDF5, but its content is a .keras archive"),
+]
+
+
+@pytest.mark.parametrize(("name", "says"), REFUSED)
+def test_files_that_hold_more_than_a_model_are_refused(
+    name: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FailedPrecondition, match=says):
+        open_servable(config(f"refused/{name}"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_broken_artifact_is_tried() -> None:
+    assert {name for name, _ in REFUSED} == {path.name for path in (MADE / "refused").iterdir() if path.is_dir()}
+
+
+def test_the_payloads_reach_outside_where_nobody_looks() -> None:
+    with h5py.File(MADE / "refused" / "external_link" / "model.h5") as file:
+        found: list[str] = []
+        file.visititems_links(lambda name, link: found.append(name) if isinstance(link, h5py.ExternalLink) else None)
+        assert np.array_equal(file[found[0]], np.ones((64, 32)))
+    anonymous = MADE / "refused" / "lambda" / "model.keras"
+    model = keras.saving.load_model(anonymous, compile=False, safe_mode=False)
+    assert np.asarray(model(np.ones((1, 4), np.float32)).detach()).tolist() == [[2.0] * 4]
+
+
+@pytest.mark.parametrize("file", ["sequential/model/model.keras", "legacy/model/model.h5"])
+def test_cut_and_garbled_copies_are_refused_or_run(file: str, tmp_path: Path) -> None:
+    torn("keras", MADE / file, tmp_path)

@@ -1,0 +1,185 @@
+"""Trains and saves Keras models, one folder each, and breaks some: run where keras and torch are installed.
+
+Good ones lie at the top: the artifact in `model`, what Keras answers to rows it was not trained on in `expected.npz`.
+Bad ones lie below `refused`.
+"""
+
+import json
+import os
+import shutil
+import sys
+import zipfile
+from pathlib import Path
+
+os.environ["KERAS_BACKEND"] = "torch"
+
+import h5py
+import keras
+import numpy as np
+
+DIGITS = Path(__file__).parent.parent / "data" / "digits.npz"
+TRAINED = 300  # rows; the others are held out
+
+
+def main(root):
+    keras.utils.set_random_seed(3)
+    with np.load(DIGITS) as data:
+        x, y = data["x"], data["y"]
+    line = keras.Sequential(
+        [
+            keras.Input((64,), name="pixels"),
+            keras.layers.Dense(32, activation="relu"),
+            keras.layers.Dropout(0.2),
+            keras.layers.Dense(10, activation="softmax", name="digit"),
+        ]
+    )
+    line.compile(loss="sparse_categorical_crossentropy", optimizer=keras.optimizers.Adam(0.01))
+    line.fit(x[:TRAINED], y[:TRAINED], epochs=15, verbose=0)
+    answer = np.asarray(line.predict(x[TRAINED:], verbose=0))
+    for name, file in (("sequential", "model.keras"), ("legacy", "model.h5")):
+        (root / name / "model").mkdir(parents=True)
+        line.save(root / name / "model" / file)
+        np.savez(root / name / "expected.npz", pixels=x[TRAINED:], y=y[TRAINED:], digit=answer)
+    functional(root / "functional", x)
+    refused(root / "refused", root / "sequential" / "model" / "model.keras", root / "legacy" / "model" / "model.h5")
+
+
+def functional(folder, x):
+    """Two inputs, by name, and two outputs: an image and a number."""
+    image, more = keras.Input((8, 8, 1), name="image"), keras.Input((2,), name="more")
+    hidden = keras.layers.Conv2D(4, 3, activation="relu")(image)
+    hidden = keras.layers.BatchNormalization()(hidden)
+    hidden = keras.layers.Concatenate()([keras.layers.Flatten()(hidden), more])
+    outputs = [keras.layers.Dense(10, name="logits")(hidden), keras.layers.Dense(1, name="size")(hidden)]
+    network = keras.Model({"image": image, "more": more}, outputs)
+    rows = {"image": x[:20].reshape(-1, 8, 8, 1), "more": x[:20, :2]}
+    answers = network.predict(rows, verbose=0)
+    (folder / "model").mkdir(parents=True)
+    network.save(folder / "model" / "model.keras")
+    np.savez(folder / "expected.npz", **rows, logits=answers[0], size=answers[1])
+
+
+@keras.saving.register_keras_serializable(package="mine")
+class Own(keras.layers.Layer):
+    def call(self, x):
+        return x
+
+
+def refused(root, archive, legacy):
+    def small(*layers):
+        return keras.Sequential([keras.Input((4,)), *layers])
+
+    anonymous = small(keras.layers.Lambda(lambda x: x * 2))
+    for name, file in (("lambda", "model.keras"), ("lambda_h5", "model.h5")):
+        (root / name).mkdir(parents=True)
+        anonymous.save(root / name / file)
+    (root / "own_layer").mkdir()
+    small(Own()).save(root / "own_layer" / "model.keras")
+    (root / "weights_only").mkdir()
+    small(keras.layers.Dense(2)).save_weights(root / "weights_only" / "model.weights.h5")
+    imports(root, archive)
+    hdf5(root, archive, legacy)
+    for name, file, content in (
+        ("torn", "model.keras", archive.read_bytes()[:-500]),
+        ("torn_h5", "model.h5", legacy.read_bytes()[: legacy.stat().st_size // 2]),
+        ("garbled", "model.keras", b"this is a text\n" * 99),
+        ("h5_as_keras", "model.keras", legacy.read_bytes()),
+        ("keras_as_h5", "model.h5", archive.read_bytes()),
+    ):
+        (root / name).mkdir()
+        (root / name / file).write_bytes(content)
+
+
+def imports(root, archive):
+    """Descriptions that name what is no part of a model."""
+    mkdir = {"module": "os", "class_name": "function", "config": "mkdir", "registered_name": "mkdir"}
+    fetch = {"module": "keras.utils", "class_name": "function", "config": "get_file", "registered_name": "get_file"}
+    words = {"module": "keras.layers", "class_name": "StringLookup", "config": {"vocabulary": "/etc/passwd"}}
+    torch = {"module": "keras.layers", "class_name": "TorchModuleWrapper", "config": {"module": "gASV"}}
+    for name, part in (("imports", mkdir), ("fetches", fetch), ("reads_words", words), ("wraps_pickle", torch)):
+        rebuilt(root / name, archive, config=lambda config, part=part: activation(config, part))
+    rebuilt(root / "outside", archive, more={"assets/../../outside": b"1"})
+    rebuilt(root / "more", archive, more={"run.py": b"1"})
+    rebuilt(root / "swollen", archive, more={"assets/zeros": bytes(128 << 20)})
+
+
+def activation(config, part):
+    config["config"]["layers"][1]["config"]["activation"] = part
+    return config
+
+
+def rebuilt(folder, archive, *, config=None, weights=None, more=None):
+    folder.mkdir(parents=True)
+    with zipfile.ZipFile(archive) as old, zipfile.ZipFile(folder / "model.keras", "w") as new:
+        for info in old.infolist():
+            content = old.read(info)
+            if info.filename == "config.json" and config is not None:
+                content = json.dumps(config(json.loads(content))).encode()
+            if info.filename == "model.weights.h5" and weights is not None:
+                content = weights(content)
+            new.writestr(info.filename, content)
+        for name, content in (more or {}).items():
+            new.writestr(name, content, zipfile.ZIP_DEFLATED)
+
+
+def hdf5(root, archive, legacy):
+    """Files that keep what they hold elsewhere, or claim to hold far more than they do."""
+    secret = root / "secret.h5"
+    with h5py.File(secret, "w") as file:
+        file["kernel"] = np.ones((64, 32), np.float32)
+    (root / "secret.bin").write_bytes(np.ones((64, 32), np.float32).tobytes())
+
+    def linked(group):
+        del group["kernel"]
+        group["kernel"] = h5py.ExternalLink(str(secret), "kernel")
+
+    def stored_elsewhere(group):
+        del group["kernel"]
+        group.create_dataset("kernel", (64, 32), "f4", external=[(str(root / "secret.bin"), 0, 64 * 32 * 4)])
+
+    def virtual(group):
+        del group["kernel"]
+        layout = h5py.VirtualLayout((64, 32), "f4")
+        layout[:] = h5py.VirtualSource(str(secret), "kernel", (64, 32))
+        group.create_virtual_dataset("kernel", layout)
+
+    def bomb(group):
+        del group["kernel"]
+        group.create_dataset("kernel", (1 << 20, 1 << 14), "f4", chunks=(1 << 10, 1 << 10), compression="gzip")
+
+    for name, change in (
+        ("external_link", linked),
+        ("external_data", stored_elsewhere),
+        ("virtual_data", virtual),
+        ("bomb", bomb),
+    ):
+        (root / name).mkdir()
+        shutil.copy(legacy, root / name / "model.h5")
+        changed(root / name / "model.h5", change)
+    rebuilt(root / "external_link_within", archive, weights=lambda content: weights_changed(root, content, linked))
+
+
+def weights_changed(root, content, change):
+    path = root / "changed.h5"
+    path.write_bytes(content)
+    changed(path, change)
+    content = path.read_bytes()
+    path.unlink()
+    return content
+
+
+def changed(path, change):
+    """Changes the first group that holds a kernel of 64 rows, named so or "0"."""
+    with h5py.File(path, "a") as file:
+        found = []
+        file.visititems(lambda name, item: found.append(name) if getattr(item, "shape", None) == (64, 32) else None)
+        group, _, name = found[0].rpartition("/")
+        if name != "kernel":
+            file[group].move(name, "kernel")
+        change(file[group])
+        if name != "kernel":
+            file[group].move("kernel", name)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

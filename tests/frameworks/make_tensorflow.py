@@ -1,0 +1,200 @@
+"""Trains and saves TensorFlow models, one folder each, and breaks some: run where tensorflow-cpu is installed.
+
+Good ones lie at the top: the artifact in `model`, what TensorFlow answers to rows it was not trained on in
+`expected.npz`. Bad ones lie below `refused`. `keras` is a .keras file for whoever serves those.
+"""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+
+DIGITS = Path(__file__).parent.parent / "data" / "digits.npz"
+TRAINED = 300  # rows; the others are held out
+CLASSES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+
+
+def main(root):
+    keras.utils.set_random_seed(3)
+    with np.load(DIGITS) as data:
+        x, y = data["x"], data["y"]
+    network = trained(x[:TRAINED], y[:TRAINED])
+    exported(root / "exported", network, x, y)
+    module(root / "module", network, x, y)
+    in_keras(root / "keras", network, x, y)
+    refused(root / "refused", root / "exported" / "model", root / "module" / "model")
+
+
+def trained(x, y):
+    given = keras.Input((64,), name="pixels")
+    image = keras.layers.Reshape((8, 8, 1))(given)
+    hidden = keras.layers.Conv2D(16, 3, activation="relu")(image)
+    hidden = keras.layers.BatchNormalization()(hidden)
+    hidden = keras.layers.Flatten()(hidden)
+    scores = keras.layers.Dense(10, activation="softmax", name="probabilities")(hidden)
+    network = keras.Model(given, {"probabilities": scores})
+    network.compile(loss={"probabilities": "sparse_categorical_crossentropy"}, optimizer=keras.optimizers.Adam(0.01))
+    network.fit(x, {"probabilities": y}, epochs=15, verbose=0)
+    return network
+
+
+def expected(folder, x, y, **arrays):
+    np.savez(folder / "expected.npz", y=y[TRAINED:], **{key: np.asarray(value) for key, value in arrays.items()}, **x)
+
+
+def exported(folder, network, x, y):
+    folder.mkdir()
+    network.export(str(folder / "model"), verbose=False)
+    answer = network(x[TRAINED:], training=False)["probabilities"].numpy()
+    expected(folder, {"pixels": x[TRAINED:]}, y, probabilities=answer)
+
+
+class Module(tf.Module):
+    """Digits, and a table of their names, which lies in a file of the artifact."""
+
+    def __init__(self, network, names):
+        super().__init__()
+        self.network = network
+        lines = tf.lookup.TextFileIndex
+        self.table = tf.lookup.StaticHashTable(
+            tf.lookup.TextFileInitializer(names, tf.string, lines.WHOLE_LINE, tf.int64, lines.LINE_NUMBER), -1
+        )
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 64], tf.float32, name="x")])
+    def digits(self, x):
+        scores = self.network(x, training=False)["probabilities"]
+        return {"scores": scores, "label": tf.argmax(scores, 1), "name": tf.gather(CLASSES, tf.argmax(scores, 1))}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="name")])
+    def number(self, name):
+        return {"number": self.table.lookup(name)}
+
+
+def module(folder, network, x, y):
+    folder.mkdir()
+    names = folder / "names.txt"
+    names.write_text("\n".join(CLASSES) + "\n")
+    made = Module(network, str(names))
+    save(made, folder / "model", {"serving_default": made.digits, "number": made.number})
+    names.unlink()  # the artifact has its own
+    answer = made.digits(x[TRAINED:])
+    arrays = {key: value.numpy() for key, value in answer.items()}
+    expected(folder, {"x": x[TRAINED:]}, y, **{**arrays, "name": arrays["name"].astype("S")})
+
+
+def in_keras(folder, network, x, y):
+    (folder / "model").mkdir(parents=True)
+    network.save(folder / "model" / "model.keras")
+    answer = network(x[TRAINED:], training=False)["probabilities"].numpy()
+    expected(folder, {"pixels": x[TRAINED:]}, y, probabilities=answer)
+
+
+def save(made, folder, signatures):
+    tf.saved_model.save(made, str(folder), signatures=signatures)
+
+
+def hostile(name):
+    """A function of a text that does what no served graph may."""
+    raw = tf.raw_ops
+
+    def called(path):
+        return np.array(len(path))
+
+    return {
+        "read_file": lambda path: tf.io.read_file(path),
+        "write_file": lambda path: with_effect(tf.io.write_file(path, "bitten")),
+        "matching_files": lambda path: tf.io.matching_files(path),
+        "python": lambda path: tf.numpy_function(called, [path], tf.int64),
+        "print_to_file": lambda path: with_effect(tf.print(path, output_stream="file://bitten")),
+        "dataset": lambda path: raw.DatasetToSingleElement(
+            dataset=tf.data.TextLineDataset(path).take(1)._variant_tensor, output_types=[tf.string], output_shapes=[[]]
+        )[0],
+        "restore": lambda path: raw.RestoreV2(
+            prefix=path, tensor_names=["a"], shape_and_slices=[""], dtypes=[tf.float32]
+        )[0],
+        "save": lambda path: with_effect(
+            raw.SaveV2(prefix=path, tensor_names=["a"], shape_and_slices=[""], tensors=[tf.constant(1.0)])
+        ),
+    }[name]
+
+
+def with_effect(operation):
+    with tf.control_dependencies([operation] if operation is not None else []):
+        return tf.constant(1.0)
+
+
+REFUSED = ("read_file", "write_file", "matching_files", "python", "print_to_file", "dataset", "restore", "save")
+
+
+def refused(root, good, with_asset):
+    root.mkdir()
+    for name in REFUSED:
+        served(root / name, hostile(name))
+    branch(root / "in_a_branch")
+    for name in ("torn", "garbled", "empty", "chunked", "untagged", "unknown_operation"):
+        shutil.copytree(good, root / name)
+    content = (good / "saved_model.pb").read_bytes()
+    (root / "torn" / "saved_model.pb").write_bytes(content[: len(content) // 2])
+    (root / "garbled" / "saved_model.pb").write_bytes(b"this is a text\n" * 100)
+    (root / "empty" / "saved_model.pb").write_bytes(b"")
+    (root / "chunked" / "saved_model.cpb").write_bytes(b"riegeli")
+    edited(root / "untagged", lambda graph: graph.meta_info_def.tags.__setitem__(0, "train"))
+    edited(root / "unknown_operation", unknown)
+    (root / "secret.txt").write_text("zero\n")
+    shutil.copytree(with_asset, root / "asset_outside")
+    edited(root / "asset_outside", lambda graph: graph.asset_file_def[0].__setattr__("filename", "../../secret.txt"))
+    shutil.copytree(with_asset, root / "asset_link")
+    (root / "asset_link" / "assets" / "names.txt").unlink()
+    (root / "asset_link" / "assets" / "names.txt").symlink_to(root / "secret.txt")
+    shutil.copytree(with_asset, root / "table_elsewhere")
+    edited(root / "table_elsewhere", table_elsewhere)
+    shutil.copytree(good, root / "variables_link")
+    (root / "variables_link" / "variables" / "variables.index").unlink()
+    (root / "variables_link" / "variables" / "variables.index").symlink_to(good / "variables" / "variables.index")
+
+
+def served(folder, does):
+    made = tf.Module()
+    spec = [tf.TensorSpec([], tf.string, name="path")]
+    made.call = tf.function(lambda path: {"done": does(path)}, input_signature=spec)
+    save(made, folder, {"serving_default": made.call})
+
+
+def branch(folder):
+    """Reads a file in a branch that is taken for one input only."""
+    served(folder, lambda path: tf.cond(tf.equal(path, "now"), lambda: tf.io.read_file("/etc/hostname"), lambda: path))
+
+
+def unknown(graph):
+    graph.graph_def.library.function[0].node_def[0].op = "Shell"
+
+
+def table_elsewhere(graph):
+    """The table's file is a constant of the graph instead of the asset."""
+    for function in graph.graph_def.library.function:
+        for node in function.node_def:
+            if node.op == "InitializeTableFromTextFileV2":
+                constant = function.node_def.add(name="elsewhere", op="Const")
+                constant.attr["dtype"].type = tf.string.as_datatype_enum
+                constant.attr["value"].tensor.CopyFrom(tf.make_tensor_proto("/etc/passwd"))
+                node.input[1] = "elsewhere:output:0"
+                return
+    raise AssertionError("no table to change")
+
+
+def edited(folder, change):
+    path = folder / "saved_model.pb"
+    model = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+    change(model.meta_graphs[0])
+    path.write_bytes(model.SerializeToString())
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
