@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from bms.adapters.runtimes import onnx_weights
+from bms.adapters.runtimes.artifact import mapped
 from bms.adapters.runtimes.available import open_servable
-from bms.adapters.runtimes.onnx_file import NotOnnx, mapped, read
+from bms.adapters.runtimes.onnx_file import read
 from bms.adapters.runtimes.onnx_weights import without_weights
+from bms.adapters.runtimes.protobuf_wire import NotProtobuf
 from bms.core.programs import Batching, ServableConfig
 from tests.model_servers import Client, model, server_config, started
 
@@ -64,7 +66,7 @@ def test_what_is_small_or_outside_already_is_left_as_it_is(name: str) -> None:
 
 def test_a_torn_file_is_no_model() -> None:
     data = mapped(model("large/inline") + "/model.onnx")
-    with pytest.raises(NotOnnx):
+    with pytest.raises(NotProtobuf):
         without_weights(data[: len(data) - 1000], "model.onnx", any_offset=True)
 
 

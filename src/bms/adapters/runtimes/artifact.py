@@ -1,5 +1,6 @@
 """Which file of an artifact is the model, and whether it is what it is declared to be."""
 
+import mmap
 import os
 from collections.abc import Callable, Iterator
 
@@ -113,3 +114,9 @@ def contained(directory: str, location: str) -> str:
     if not os.path.isfile(path):
         raise FailedPrecondition(f"the model keeps data in {location[:200]!r}, but the artifact holds no such file")
     return path
+
+
+def mapped(path: str) -> memoryview:
+    """The file's bytes, unmapped when the last view of them is gone. Raises OSError; ValueError for an empty file."""
+    with open(path, "rb") as file:
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))

@@ -9,7 +9,7 @@ import os
 import zipfile
 from typing import Any, Literal
 
-from bms.adapters.runtimes.onnx_file import mapped
+from bms.adapters.runtimes.artifact import mapped
 from bms.core.errors import FailedPrecondition
 
 SUFFIXES = (".keras", ".h5", ".hdf5")

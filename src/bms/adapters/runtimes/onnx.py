@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from bms.adapters.runtimes.artifact import contained, first_format, lacking, model_file
+from bms.adapters.runtimes.artifact import contained, first_format, lacking, mapped, model_file
 from bms.adapters.runtimes.declared import settled
-from bms.adapters.runtimes.onnx_file import NotOnnx, OnnxFile, is_onnx, mapped, read
+from bms.adapters.runtimes.onnx_file import OnnxFile, is_onnx, read
 from bms.adapters.runtimes.onnx_run import Runs
 from bms.adapters.runtimes.onnx_signature import graph_signature, map_keys
 from bms.adapters.runtimes.onnx_weights import weights_mapped
+from bms.adapters.runtimes.protobuf_wire import NotProtobuf
 from bms.core.errors import FailedPrecondition, Internal, InvalidArgument
 from bms.core.programs import ServableConfig
 from bms.core.signature import DEFAULT, Signature
@@ -148,7 +149,7 @@ def _inspected(path: str, directory: str) -> OnnxFile:
     name = os.path.basename(path)
     try:
         found = read(mapped(path))
-    except (NotOnnx, ValueError) as error:  # ValueError: an empty file can't be mapped
+    except (NotProtobuf, ValueError) as error:  # ValueError: an empty file can't be mapped
         raise FailedPrecondition(f"{name!r} is named as an ONNX model, but its content is none: {error}") from error
     known = _DOMAINS | found.functions
     foreign = sorted(f"{domain}.{operator}" for domain, operator in found.operators if domain not in known)

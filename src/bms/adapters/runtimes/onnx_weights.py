@@ -13,7 +13,9 @@ import platform
 from collections.abc import Iterator
 from typing import Any
 
-from bms.adapters.runtimes.onnx_file import NotOnnx, OnnxFile, mapped, varint
+from bms.adapters.runtimes.artifact import mapped
+from bms.adapters.runtimes.onnx_file import OnnxFile
+from bms.adapters.runtimes.protobuf_wire import NotProtobuf, varint
 
 LARGE = 1 << 20  # bytes of a tensor from which on it is worth it
 ENOUGH = 32 << 20  # and of all those together
@@ -46,7 +48,7 @@ def without_weights(data: memoryview, location: str, *, any_offset: bool) -> byt
     large.
 
     Weights lie wherever the message put them. Kernels read them there on machines that read numbers at any address as
-    well as at aligned ones; without `any_offset` only weights at multiples of 8 bytes are left out. Raises NotOnnx
+    well as at aligned ones; without `any_offset` only weights at multiples of 8 bytes are left out. Raises NotProtobuf
     where the bytes break the format.
     """
     step = 1 if any_offset else _ALIGNED
@@ -112,9 +114,9 @@ def _spans(data: memoryview, at: int, end: int) -> Iterator[tuple[int, int, int,
         elif kind in _FIXED:
             value, at = at, at + _FIXED[kind]
         else:
-            raise NotOnnx(f"wire type {kind} at byte {begin}")
+            raise NotProtobuf(f"wire type {kind} at byte {begin}")
         if at > end:
-            raise NotOnnx(f"a field ends beyond its message at byte {begin}")
+            raise NotProtobuf(f"a field ends beyond its message at byte {begin}")
         yield number, begin, value, at
 
 

@@ -5,8 +5,6 @@ Source: https://protobuf.dev/programming-guides/encoding/.
 
 from collections.abc import Iterator
 
-from bms.adapters.runtimes.onnx_file import NotOnnx, varint
-
 Value = int | memoryview
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
@@ -19,13 +17,13 @@ def fields(data: memoryview) -> Iterator[tuple[int, Value]]:
     """(field number, value) of one message; numbers of fixed size are given as 0. Raises NotProtobuf."""
     at, end = 0, len(data)
     while at < end:
-        key, at = _varint(data, at)
+        key, at = varint(data, at)
         number, kind = key >> 3, key & 7
         value: Value = 0
         if kind == _VARINT:
-            value, at = _varint(data, at)
+            value, at = varint(data, at)
         elif kind == _BYTES:
-            size, at = _varint(data, at)
+            size, at = varint(data, at)
             value, at = data[at : at + size], at + size
         elif kind in (_FIXED64, _FIXED32):
             at += 8 if kind == _FIXED64 else 4
@@ -66,8 +64,14 @@ def entry(data: memoryview) -> tuple[str, memoryview]:
     return key, content
 
 
-def _varint(data: memoryview, at: int) -> tuple[int, int]:
-    try:
-        return varint(data, at)
-    except NotOnnx as error:
-        raise NotProtobuf(str(error)) from error
+def varint(data: memoryview, at: int) -> tuple[int, int]:
+    """The number that begins at byte `at`, and where the next thing does. Raises NotProtobuf."""
+    value = shift = 0
+    while at < len(data) and shift < 70:
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+        shift += 7
+    raise NotProtobuf(f"a number breaks off at byte {at}")

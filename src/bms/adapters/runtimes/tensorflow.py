@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from bms.adapters.runtimes.artifact import contained, lacking, unexpected
+from bms.adapters.runtimes.artifact import contained, lacking, mapped, unexpected
 from bms.adapters.runtimes.called import CalledServable, served
 from bms.adapters.runtimes.class_scores import classify
-from bms.adapters.runtimes.onnx_file import mapped
 from bms.adapters.runtimes.protobuf_wire import NotProtobuf
 from bms.adapters.runtimes.tensorflow_file import MetaGraph, is_saved_model, read
 from bms.adapters.runtimes.tensorflow_refused import refusals
