@@ -14,6 +14,8 @@ class PackagedRecipes:
         self._folders: dict[str, str] = {}
         self._recipes: dict[str, Recipe] = {}
         for folder in sorted(resources.files(__package__).iterdir(), key=lambda entry: entry.name):
+            if folder.name == "__pycache__":  # which may be somebody else's, and shut
+                continue
             if folder.is_dir() and (card := folder / "recipe.json").is_file():
                 recipe = msgspec.json.decode(card.read_bytes(), type=Recipe)
                 self._recipes[recipe.name] = recipe
