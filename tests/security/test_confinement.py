@@ -43,6 +43,14 @@ def neighbour(platform: RealPlatform) -> tuple[int, Path]:
     return workload.pid, platform.home / "run" / "workloads" / workload.id
 
 
+def model_servers(home: Path) -> list[str]:
+    """The paths of their sockets, which everybody outside can read."""
+    lines = Path("/proc/net/unix").read_text().splitlines()[1:]
+    found = {line.split()[-1] for line in lines if line.endswith("/s") and str(Home(home).sockets) in line}
+    assert found
+    return sorted(found)
+
+
 @pytest.fixture(scope="module")
 def report(platform: RealPlatform, acme: Client, tmp_path_factory: pytest.TempPathFactory) -> Report:
     """What the attacking job says, by "denied" and "works"; it is told where everything is."""
@@ -74,6 +82,7 @@ def report(platform: RealPlatform, acme: Client, tmp_path_factory: pytest.TempPa
             "neighbour": pid,
             "files": [*map(str, files), str(Path.home() / ".profile"), "/etc/shadow"],
             "sockets": str(Home(home).sockets),
+            "model_servers": model_servers(home),
             "slim": str(next((home / "slim").iterdir())),
             "packages": str(Path(os.__file__).parent / "site-packages"),
             "environment": str(other),

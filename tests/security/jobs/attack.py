@@ -49,7 +49,7 @@ def _attacks(given):
         "write into another environment": lambda: Path(given["environment"], "evil.pth").write_text("x"),
         "list the sockets": lambda: os.listdir(given["sockets"]),
         "replace a socket": lambda: Path(given["sockets"], "bus.sock").unlink(),
-        "ask another tenant's model server": lambda: _asked_model_servers(given["sockets"]),
+        "ask another tenant's model server": lambda: _asked(given["model_servers"]),
         "list shared memory": lambda: os.listdir("/dev/shm"),
         "signal control": lambda: os.kill(control, 0),
         "end control": lambda: os.kill(control, signal.SIGKILL),
@@ -119,13 +119,9 @@ def _moved(output):
     Path("made").rename(output / "made")
 
 
-def _asked_model_servers(folder):
-    """Their paths are in a list that everybody can read; what they ask for is not."""
+def _asked(paths):
+    """Without a root of its own it can connect to the sockets it was told of; what they ask for it does not know."""
     status = struct.pack("<QIB3xQ", 0, 0, 4, 1)
-    lines = Path("/proc/net/unix").read_text().splitlines()[1:]
-    paths = {line.split()[-1] for line in lines if line.endswith("/s") and folder in line}
-    if not paths:
-        raise AssertionError("no model server was found")
     heard = []
     for path in paths:
         with socket.socket(socket.AF_UNIX) as connection:
