@@ -30,13 +30,13 @@ else
 test: .venv/dev.stamp
 	rm -f .coverage .coverage.*
 	$(BIN)/python -m tests.framework_env
-	$(BIN)/pytest -n 2 --cov --cov-report=
+	$(BIN)/pytest -n 2 --cov --cov-report= --durations=12
 	$(BIN)/coverage report --include='$(COVERED)' --fail-under=$(FLOOR) --skip-covered --show-missing --sort=cover
 endif
 
 # Of these, `make test` runs what is not marked heavy.
 test-frameworks: .venv/dev.stamp
-	$(BIN)/pytest -n 2 --dist loadfile -m 'not long' --durations=20 $(or $(ARGS),tests/frameworks tests/contract/runtimes/test_runtime_environments.py)
+	$(BIN)/pytest -n 2 --dist loadfile -m 'not long' --durations=20 $(or $(ARGS),tests/frameworks tests/contract/runtimes/test_runtime_environments.py tests/e2e/test_load_cycles.py)
 
 check: .venv/dev.stamp
 	$(BIN)/ruff check
