@@ -114,7 +114,7 @@ def _tell(home: Home, ready: Ready, ready_fd: int | None, adopting: bool) -> Non
         f"BMS is ready at {ready.url} ({ready.seconds:.1f} s)\n"
         f"  admin key  {home.admin_key}\n"
         f"  look       bms status {where}\n"
-        f"  serve      bms model push model.onnx --name NAME {where} && bms deploy NAME {where}\n"
+        f"  serve      bms deploy PATH {where}\n"
         f"  stop       {'Ctrl-C, or ' if ready_fd is None else ''}bms down {where}",
         flush=True,
     )

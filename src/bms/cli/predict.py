@@ -117,8 +117,10 @@ def _show(session: Session, prediction: Prediction) -> None:
         session.out.raw({"version": prediction.version, "outputs": outputs})
         return
     for name, array in prediction.outputs.items():
-        session.out.say(f"{name}  {array.dtype} {list(array.shape)}")
-        session.out.say(np.array2string(array, threshold=1000, max_line_width=120))
+        texts = array.dtype.kind == "O"
+        session.out.say(f"{name}  {'text' if texts else array.dtype} {list(array.shape)}")
+        shown = np.array(outputs[name], dtype=object) if texts else array
+        session.out.say(np.array2string(shown, threshold=1000, max_line_width=120))
 
 
 def _listed(array: Any) -> Any:
