@@ -77,7 +77,7 @@ def test_loading_and_unloading_leaves_no_growth_no_process_and_no_file(tmp_path:
                 deploy(client, name, "digits", Target(version=1))
         assert all_cycles(platform, WARM_UP, rows).keys() == {200}
         settled(platform)
-        memory, left = own_memory(platform), files(platform)
+        memory, left, running = own_memory(platform), files(platform), len(platform.processes())
         assert memory.keys() >= {"supervisor", "control", "gateway-0"}
         seen = all_cycles(platform, count, rows)
         assert seen == {200: 3 * count}
@@ -86,6 +86,7 @@ def test_loading_and_unloading_leaves_no_growth_no_process_and_no_file(tmp_path:
         print(f"{count} cycles: {grown}")
         assert sum(grown.values()) <= GROWTH, grown
         assert files(platform) - left == set()
+        assert len(platform.processes()) == running
 
 
 def settled(platform: WholePlatform) -> None:

@@ -140,7 +140,12 @@ def refused(words: str) -> bool:
 
 def test_it_reads_no_secret_and_no_other_tenants_files(hostile: WholePlatform, neighbour: Load) -> None:
     home = hostile.home
-    objects = [path for path in (home / "objects").rglob("*") if path.is_file()]
+    with hostile.client() as operator:
+        other = operator.tenants.create("other")
+    with Client(hostile.url, other.key.text) as theirs:
+        push(theirs, "theirs")
+    tenant = other.tenant.id
+    objects = [path for path in (home / "objects").rglob("*") if path.is_file() and tenant in path.parts]
     assert objects, "there is something to steal"
     for path in (home / "admin.key", *(home / "secrets").iterdir(), *objects[:3], *home.glob("*.db*")):
         assert refused(said(hostile, f"read {path}")), path

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
 from bms.cli.commands import Session, command, noun
@@ -25,7 +26,7 @@ from bms.cli.version_options import (
     name_for,
     signature_text,
 )
-from bms.core.isolation import words
+from bms.core.isolation import Isolation, words
 from bms.core.resources import size_text
 from bms.sdk.models import Gate, Version
 
@@ -251,10 +252,18 @@ def delete(
         session.out.say(f"deleted version {version} of {name}", {})
 
 
+class Page(Version, frozen=True, kw_only=True):
+    """All that is shown of a version: with what keeps its processes in on this platform."""
+
+    isolation: Isolation = Isolation()
+
+
 def _show(session: Session, version: Version) -> None:
     measured = version.measurement
+    isolation = session.client.system.status().isolation
+    page = Page(**msgspec.structs.asdict(version), isolation=isolation)
     session.out.one(
-        version,
+        page,
         {
             "model": version.model,
             "version": version.number,
@@ -267,7 +276,7 @@ def _show(session: Session, version: Version) -> None:
             "labels": version.labels,
             "requirements": version.environment.requirements,
             "python": version.environment.python,
-            "isolation": words(session.client.system.status().isolation) if not session.out.json else "",
+            "isolation": words(isolation),
             "metrics": version.metrics,
             "gates": [f"{gate.metric} {gate.value:.4g} on {gate.dataset}" for gate in version.gate_results],
             "loads in": f"{measured.load_ns / 1e6:.0f} ms" if measured else "",

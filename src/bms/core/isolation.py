@@ -74,9 +74,10 @@ def shortfall(found: Isolation, wanted: Level) -> str:
 
 
 def words(found: Isolation) -> str:
-    """The level and what is on, for people."""
+    """The level, what is on, and what is not, for people."""
     on = ", ".join(each.name for each in found.protections if each.on)
-    return f"{found.level} ({on})" if on else found.level
+    off = ", ".join(each.name for each in found.protections if not each.on)
+    return f"{found.level} ({on or 'nothing'}{f'; without {off}' if off else ''})"
 
 
 def told(found: Isolation) -> Isolation:

@@ -132,7 +132,7 @@ class LocalCluster:
             await tracked.gone.wait()
 
     async def stop_all(self, grace_s: float | None = None) -> None:
-        """Stops every workload at once; for the end of the platform."""
+        """Stops every workload at once; for the end of tests."""
         await asyncio.gather(*(self.stop(workload, grace_s) for workload in [*self._starts, *self._tracked]))
 
     async def forget(self, workload: str) -> None:

@@ -29,7 +29,7 @@ class Means(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def probe() -> Means:
-    """Blocks for about a tenth of a second. Raises FailedPrecondition when the probe itself fails."""
+    """Blocks while it tries everything. Raises FailedPrecondition when the probe itself fails."""
     folder = Path(__file__).parent
     command = [sys.executable, "-I", "-S", "-c", _START.format(folder.name), str(folder.parent)]
     try:

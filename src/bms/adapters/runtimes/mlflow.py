@@ -28,6 +28,7 @@ from bms.serving.inference.runtime import Found, Runtime
 from bms.serving.lifecycle.servable import Servable
 
 PYFUNC = "python_function"
+STATE = "state"  # a pickled PyTorch module, which only MLflow itself opens, where pickles are allowed
 # Each flavor with the runtimes that may run it, in the order in which they are asked.
 FLAVORS = {
     "onnx": ("onnx",),
@@ -35,10 +36,10 @@ FLAVORS = {
     "lightgbm": ("lightgbm", "sklearn"),
     "keras": ("keras", "tensorflow"),
     "tensorflow": ("keras", "tensorflow"),
-    "pytorch": ("torch", "pytorch", "torchscript"),
+    "pytorch": ("torch-export", "torchscript", "torch"),
     "sklearn": ("sklearn",),
 }
-_OBJECTS = frozenset({"sklearn", "torch", "pytorch"})  # runtimes whose files may need any of the listed packages
+_OBJECTS = frozenset({"sklearn", "torch"})  # runtimes whose files may need any of the listed packages
 _EXACT = frozenset({"sklearn", "lightgbm", "xgboost"})  # runtimes that take numbers in any precision
 
 
@@ -100,7 +101,7 @@ class MlflowRuntime:
                 within = os.path.join(directory, place) if place else directory
                 for runtime in (self._others[name] for name in FLAVORS[flavor] if name in self._others):
                     found = runtime.recognises(within)
-                    if found is not None:
+                    if found is not None and found.format != STATE:
                         return Inner(runtime, within, found)
         return None
 

@@ -5,12 +5,10 @@ from collections.abc import Callable
 
 from bms.adapters.runtimes.description import small_file
 from bms.core.errors import FailedPrecondition, InvalidArgument
+from bms.core.programs import BESIDE_UPSTREAM, ServableConfig
 from bms.core.programs import UPSTREAM as FILE
-from bms.core.programs import ServableConfig
 from bms.serving.inference.runtime import Found
 from bms.serving.lifecycle.servable import Servable
-
-_BESIDE = frozenset({FILE, "bms.json"})
 
 
 class RemoteRuntime:
@@ -20,7 +18,7 @@ class RemoteRuntime:
 
     def recognises(self, directory: str) -> Found | None:
         try:
-            if not _BESIDE.issuperset(os.listdir(directory)):
+            if not BESIDE_UPSTREAM.issuperset(os.listdir(directory)):
                 return None
             content = small_file(directory, FILE)
         except (OSError, FailedPrecondition):

@@ -9,7 +9,6 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from bms.core.errors import DataLoss, FailedPrecondition
 
-KEY_BYTES = 32
 NONCE_BYTES = 12  # random: far from 2**32 values under one key, the bound of SP 800-38D 8.3
 
 

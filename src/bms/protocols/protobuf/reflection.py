@@ -5,7 +5,6 @@ Both versions are the same but for their package.
 
 V1 = ("grpc/reflection/v1/reflection.proto", "grpc.reflection.v1")
 V1ALPHA = ("grpc/reflection/v1alpha/reflection.proto", "grpc.reflection.v1alpha")
-SERVICES = tuple(f"{package}.ServerReflection" for _, package in (V1, V1ALPHA))
 
 TEXT = """
 service ServerReflection {

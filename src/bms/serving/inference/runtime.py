@@ -26,14 +26,15 @@ class Runtime(Protocol):
     """Contract, checked by one suite against every variant; what it loads keeps `Servable`'s.
 
     1. `recognises` decides by content, never by name alone, and executes nothing of the artifact. It needs the
-       standard library alone, is quick with large files, and gives None for what is not there or can't be read.
+       standard library, NumPy and msgspec alone, is quick with large files, and gives None for what is not there or
+       can't be read.
     2. `load` refuses an artifact that is not what its file name and the config declare; it never falls back to a
        less safe way to read it. Raises FailedPrecondition saying what was found, expected, and what to do.
     3. A broken or hostile artifact raises a BmsError; nothing outside `config.directory` is read.
     4. With `config.signatures` empty, signatures are inferred where the format knows them; where it does not,
        FailedPrecondition asks for them (`declared.ask`). Otherwise they are checked against the model and used as
-       they are, outputs that were left out filled in (`by_example`); FailedPrecondition names the first tensor that
-       does not fit.
+       they are, outputs that were left out found by running examples (`called.served`); FailedPrecondition names the
+       first tensor that does not fit.
     5. At most `config.threads` threads compute at once.
     6. The framework is imported in `load`, not before; its absence raises FailedPrecondition naming the package.
     """

@@ -1,0 +1,38 @@
+"""ONNX, from training to answers over every wire."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.framework_env import SKLEARN, made_by
+from tests.frameworks.agreement import framework_platform, serves_alike
+from tests.whole_platform import WholePlatform
+
+pytestmark = pytest.mark.timeout(600)
+MAKER = Path(__file__).with_name("make_onnx.py")
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholePlatform]:
+    with framework_platform(tmp_path_factory.mktemp("onnx")) as running:
+        yield running
+
+
+def test_an_exported_graph_answers_as_the_classifier(platform: WholePlatform) -> None:
+    made = made_by(MAKER, SKLEARN) / "digits"
+    version = serves_alike(platform, made / "model" / "model.onnx", made / "expected.npz", name="digits")
+    assert (version.runtime, version.format) == ("onnx", "onnx")
+    assert version.environment.requirements == (), "the platform's own environment will do"
+
+
+def test_a_versions_page_says_what_keeps_it_in(platform: WholePlatform) -> None:
+    made = made_by(MAKER, SKLEARN) / "digits"
+    platform.good("model", "push", str(made / "model"), "--name", "shown")
+    page = platform.good("model", "show", "shown", "1", "--json").json
+    assert isinstance(page, dict)
+    status = platform.good("status", "--json").json
+    assert isinstance(status, dict)
+    assert page["isolation"]["level"] == status["system"]["isolation"]["level"]
+    assert {each["name"] for each in page["isolation"]["protections"]} >= {"files", "network", "memory limit"}
+    assert f"{page['isolation']['level']} (" in platform.good("model", "show", "shown", "1").out
