@@ -20,7 +20,7 @@ KINDS = {
     "ONNX alone": ("onnxruntime>=1.20",),
     "scikit-learn": ("scikit-learn>=1.6,<2", "skops>=0.11,<1"),
     "LightGBM": ("lightgbm>=4,<5",),
-    "XGBoost": ("xgboost>=2,<4",),
+    "XGBoost": ("xgboost-cpu>=2,<4",),
 }
 STATES = ("cold", "warm", "locked", "built")
 
