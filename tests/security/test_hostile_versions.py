@@ -1,6 +1,7 @@
 """A version that does what it must not: it is refused or contained, and its neighbour answers without one failure."""
 
 import json
+import os
 import re
 import shutil
 import socket
@@ -183,7 +184,11 @@ def test_it_reaches_no_network_and_no_neighbours_socket(
             assert refused(said(hostile, f"knock {path}")), path
 
 
-def test_it_ends_nobody_else(hostile: WholePlatform, neighbour: Load) -> None:
+def test_it_ends_and_slows_down_nobody_else(hostile: WholePlatform, neighbour: Load) -> None:
+    everybody_of_this_user = f"{os.PRIO_USER} 0"
+    assert refused(said(hostile, f"renice {everybody_of_this_user}"))
+    assert said(hostile, f"renice {os.PRIO_PROCESS} 0") == "done", "itself"
     for pid in hostile.processes():
         if "model_server" not in hostile.processes().get(pid, ""):
             assert refused(said(hostile, f"kill {pid}"))
+            assert refused(said(hostile, f"renice {os.PRIO_PROCESS} {pid}"))

@@ -24,7 +24,7 @@ that memory its bytes lie, instead of bringing them.
 import struct
 from collections.abc import Iterator
 from enum import IntEnum
-from typing import NamedTuple, TypeVar
+from typing import Annotated, NamedTuple, TypeVar
 
 import msgspec
 
@@ -74,14 +74,18 @@ class InferMeta(msgspec.Struct, array_like=True, frozen=True):
     priority: int = 0  # 1: the highest, 0: the usual one
 
 
+# A model's own code may have written any number here; what is none of these breaks its connection alone.
+Counted = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+
+
 class AnswerMeta(msgspec.Struct, array_like=True, frozen=True):
     final: bool
-    queue_ns: int  # waited in the model server
-    compute_ns: int  # these calls' share of their batch's run
+    queue_ns: Counted  # waited in the model server
+    compute_ns: Counted  # these calls' share of their batch's run
     tensors: tuple[TensorMeta, ...]
     first: int = 0  # of the parcel's calls that are answered here
     count: int = 0  # how many calls; 0: all from `first`
-    batch: int = 0  # rows of the run that they were in; 0: unknown
+    batch: Counted = 0  # rows of the run that they were in; 0: unknown
 
 
 class ErrorMeta(msgspec.Struct, array_like=True, frozen=True):

@@ -14,7 +14,7 @@ from bms.protocols.json_values import JsonValue, ValueDecoder
 _VECTORS = ("embedding", "embeddings", "sentence_embedding")  # outputs, the most usual name first
 _FLOATS = frozenset({"FP16", "FP32", "FP64"})
 _IDS, _MASK, _TYPES = "input_ids", "attention_mask", "token_type_ids"
-_MOST = 1 << 24  # tokens of a request, filled up
+_MOST, _MOST_FILLED = 1 << 16, 8  # tokens of a request, filled up; more where lists are about as long as one another
 
 _ids: ValueDecoder[list[int]] = ValueDecoder(list[int], list[int])
 _lists: ValueDecoder[list[list[int]]] = ValueDecoder(list[list[int]], list[list[int]])
@@ -64,18 +64,21 @@ def token_tensors(lists: list[list[int]], signature: Signature) -> list[Tensor]:
     names = {spec.name for spec in signature.inputs}
     if _MASK not in names and min(map(len, lists)) != longest:
         raise InvalidArgument("'input' holds lists of different lengths, and this model takes no mask: send them alone")
-    if len(lists) * longest > _MOST:
+    if len(lists) * longest > max(_MOST, _MOST_FILLED * sum(map(len, lists))):
         raise InvalidArgument(f"'input' takes {len(lists)} × {longest} tokens when its lists are filled up: send fewer")
-    ids = np.zeros((len(lists), longest), dtype=np.int64)
-    mask = np.zeros_like(ids)
-    try:
-        for row, one in enumerate(lists):
-            ids[row, : len(one)] = one
-            mask[row, : len(one)] = 1
-    except OverflowError:
-        raise InvalidArgument("'input' holds a number that no token id can be") from None
-    made: dict[str, Array] = {_IDS: ids, _MASK: mask, _TYPES: np.zeros_like(ids)}
-    return [Tensor(spec.name, made[spec.name].astype(NUMPY[spec.dtype], copy=False)) for spec in signature.inputs]
+    made: list[Tensor] = []
+    for spec in signature.inputs:
+        array: Array = np.zeros((len(lists), longest), dtype=NUMPY[spec.dtype])
+        try:
+            for row, one in enumerate(lists):
+                if spec.name == _IDS:
+                    array[row, : len(one)] = one
+                elif spec.name == _MASK:
+                    array[row, : len(one)] = 1
+        except OverflowError:
+            raise InvalidArgument("'input' holds a number that no token id can be") from None
+        made.append(Tensor(spec.name, array))
+    return made
 
 
 def _vector(signature: Signature) -> str | None:

@@ -20,7 +20,7 @@ class Model:
         said = []
         for text in inputs["do"].tolist():
             deed, _, argument = (text.decode() or "nothing").partition(" ")
-            said.append(str(tried(getattr(self, deed), *([argument] if argument else []))).encode())
+            said.append(str(tried(getattr(self, deed), *argument.split())).encode())
         import numpy as np
 
         return {"said": np.array(said, dtype=object)}
@@ -97,6 +97,10 @@ class Model:
     def kill(self, pid):
         os.kill(int(pid), signal.SIGKILL)
         return "killed"
+
+    def renice(self, which, who):
+        os.setpriority(int(which), int(who), 19)
+        return "done"
 
     def environment(self):
         return " ".join(sorted(os.environ))

@@ -2,6 +2,7 @@
 
 import struct
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -71,3 +72,13 @@ def test_tensors_that_contradict_the_frame_are_refused(size: int) -> None:
     frame = Frame(Kind.INFER, 1, memoryview(encoded), memoryview(raw))
     with pytest.raises(InvalidArgument):
         frames.decode_infer(frame)
+
+
+@pytest.mark.parametrize("compute_ns", [-1, 2**53 + 1, 2**64 - 1])
+def test_times_that_no_run_took_are_refused(compute_ns: int) -> None:
+    """A model's own code may have written them; the books of others must not hear of it."""
+    stream = _bytes(frames.encode_answer(1, TENSORS, compute_ns=compute_ns))
+    reader = FrameReader()
+    with pytest.raises(msgspec.DecodeError):
+        for frame in reader.feed(stream):
+            frames.decode_answer(frame)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bms.core.errors import InvalidArgument
+from bms.core.errors import Internal, InvalidArgument
 from bms.core.inference import InferResponse
 from bms.core.signature import Signature, TensorSpec
 from bms.core.tensor import Tensor
@@ -130,3 +130,19 @@ CLASSES = Signature(inputs=TEXTS.inputs, outputs=(spec("scores", "FP32", None, 2
 def test_what_does_not_fit_is_refused_in_words(body: object, signatures: dict[str, Signature], says: str) -> None:
     with pytest.raises(InvalidArgument, match=says):
         decoded(body, signatures)
+
+
+def test_a_small_body_does_not_become_many_times_its_size() -> None:
+    uneven = [[7] * 8192, *([7] for _ in range(2046))]
+    with pytest.raises(InvalidArgument, match="2047 × 8192 tokens when its lists are filled up"):
+        decoded({"model": "m", "input": uneven})
+    even = [[7] * 512 for _ in range(400)]
+    assert decoded({"model": "m", "input": even}).rows == 400
+
+
+@pytest.mark.parametrize("form", ["float", "base64"])
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_a_vector_that_json_cant_say_is_the_models_fault(form: str, number: float) -> None:
+    asked = decoded({"model": "m", "input": "a", "encoding_format": form})
+    with pytest.raises(Internal, match="no finite number"):
+        answered(asked, embedding=np.array([[0.5, number]], np.float32))

@@ -160,7 +160,12 @@ def _holding(sealed: bytes) -> int:
         raise FailedPrecondition(f"{len(sealed)} bytes are to be handed over, at most {MAX_SEALED} can be")
     reading, writing = os.pipe()
     try:
-        os.write(writing, sealed)
+        os.set_blocking(writing, False)  # where the user has many pipes, new ones hold less
+        if os.write(writing, sealed) < len(sealed):
+            raise BlockingIOError(errno.EAGAIN, "a pipe holds less than is to be handed over")
+    except BaseException:
+        os.close(reading)
+        raise
     finally:
         os.close(writing)
     return reading

@@ -10,7 +10,6 @@ from operator import attrgetter
 
 import msgspec
 
-from bms.core.errors import InvalidArgument
 from bms.core.usage import Attempt, UsageEvent, UsageRun
 
 SPAN_NS = 60 * 10**9
@@ -72,11 +71,18 @@ def _blocks(source: str, seqs: list[int], attempts: list[Attempt]) -> Iterator[U
         if max(block.last_at, block.rows, block.bytes_in, block.bytes_out, block.compute_ns) <= _LARGEST:
             yield block
             return
-        if len(seqs) == 1:
-            raise InvalidArgument(f"event {seqs[0]} of {source} has a time or an amount over {_LARGEST}")
+        if len(seqs) == 1:  # one that can't be true must not keep the others from the books
+            yield _block(source, seqs, [_bounded(attempts[0])])
+            return
     half = len(seqs) // 2
     yield from _blocks(source, seqs[:half], attempts[:half])
     yield from _blocks(source, seqs[half:], attempts[half:])
+
+
+def _bounded(attempt: Attempt) -> Attempt:
+    """With every amount as near to what it says as can be kept."""
+    names = ("at", "rows", "bytes_in", "bytes_out", "compute_ns")
+    return msgspec.structs.replace(attempt, **{name: max(0, min(getattr(attempt, name), _LARGEST)) for name in names})
 
 
 def _block(source: str, seqs: list[int], attempts: list[Attempt]) -> UsageBlock:

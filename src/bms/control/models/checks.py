@@ -1,18 +1,21 @@
 """What a maker may say: texts, gates and descriptions of versions that are checked before they are stored."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from bms.control.models.nouns import Gate, NewVersion
 from bms.core.errors import InvalidArgument
 from bms.core.ids import check_name
+from bms.core.signature import Signature
 
 MAX_TEXT = 10_000
 MAX_GATES = 20
 MAX_SAID = 256 << 10  # bytes of a version's description as JSON; listings show hundreds of them
 MAX_NUMBER = 2**31 - 1
+MAX_NAME = 500  # characters of a signature's or tensor's name
+MOST_SIGNATURES, MOST_TENSORS, MOST_DIMENSIONS = 256, 1024, 32
 
 
 def check_text(what: str, text: str, limit: int = MAX_TEXT) -> str:
@@ -65,12 +68,25 @@ def check_new(new: NewVersion) -> NewVersion:
         raise InvalidArgument(f"parent {new.lineage.parent} is not a version's number")
     if new.lineage.relation and new.lineage.parent is None:
         raise InvalidArgument(f"a version that was {new.lineage.relation} needs a parent: say which version")
-    for name, signature in new.signatures.items():
-        if not signature.inputs:
-            raise InvalidArgument(f"signature {name[:80]!r} needs at least one input")
-        for specs in (signature.inputs, signature.outputs):
-            if len({spec.name for spec in specs}) != len(specs):
-                raise InvalidArgument(f"signature {name[:80]!r} names a tensor twice")
-            if any(size is not None and size < 0 for spec in specs for size in spec.shape):
-                raise InvalidArgument(f"signature {name[:80]!r} has a negative dimension: use null for a free one")
+    check_signatures(new.signatures)
     return new
+
+
+def check_signatures(signatures: Mapping[str, Signature]) -> None:
+    """Raises InvalidArgument naming the first signature that contradicts itself or is beyond all bounds."""
+    if len(signatures) > MOST_SIGNATURES:
+        raise InvalidArgument(f"{len(signatures)} signatures are too many: expected at most {MOST_SIGNATURES}")
+    for name, signature in signatures.items():
+        said = f"signature {name[:80]!r}"
+        if not signature.inputs:
+            raise InvalidArgument(f"{said} needs at least one input")
+        for specs in (signature.inputs, signature.outputs):
+            if len(specs) > MOST_TENSORS or any(len(spec.shape) > MOST_DIMENSIONS for spec in specs):
+                raise InvalidArgument(f"{said} has more than {MOST_TENSORS} tensors, or {MOST_DIMENSIONS} dimensions")
+            if len({spec.name for spec in specs}) != len(specs):
+                raise InvalidArgument(f"{said} names a tensor twice")
+            if any(len(text) > MAX_NAME for text in (name, *[spec.name for spec in specs])):
+                raise InvalidArgument(f"{said} has a name of more than {MAX_NAME} characters")
+            sizes = [size for spec in specs for size in spec.shape if size is not None]
+            if any(not 0 <= size <= MAX_NUMBER for size in sizes):
+                raise InvalidArgument(f"{said} has a dimension that is not 0 to {MAX_NUMBER}: use null for a free one")

@@ -2,27 +2,29 @@
 
 import msgspec
 
-from bms.control.models.checks import check_new
+from bms.control.models.checks import check_new, check_signatures
 from bms.control.models.nouns import Measurement, NewVersion, Version
 from bms.control.models.states import moved
-from bms.core.errors import FailedPrecondition
+from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.programs import Recognised, VerifyReport
 from bms.core.signature import DEFAULT, Signature, TensorSpec, shape_text
 
 MAX_FOUND = 1 << 20  # bytes of the found signatures as JSON; they come from the model's own process
 MAX_REASON = 4000
+MAX_FORMAT = 64  # characters
 
 
 def verdict(version: Version, report: VerifyReport) -> Version:
     """`version` as ready, with signatures and measurements; as rejected when maker and model disagree."""
     try:
+        check_signatures(report.signatures)  # a model's own code may have written them
         signatures = agreed(version.signatures, report.signatures, version.labels)
-    except FailedPrecondition as error:
+    except (FailedPrecondition, InvalidArgument) as error:
         return rejected(version, error.message)
     default = signatures.get(DEFAULT)
     return msgspec.structs.replace(
         moved(version, "ready"),
-        format=report.format,
+        format=version.format or report.format[:MAX_FORMAT],
         signatures=signatures,
         labels=version.labels or (default.labels if default else ()),
         measurement=Measurement(memory=report.memory, load_ns=report.load_ns, infer_ns=report.infer_ns),

@@ -26,7 +26,7 @@ X = TensorSpec(name="x", dtype="FP32", shape=(None, 4))
             NewVersion(
                 signatures={"s": Signature(inputs=(TensorSpec(name="x", dtype="FP32", shape=(-1, 4)),), outputs=(X,))}
             ),
-            "negative dimension",
+            "dimension that is not 0 to",
         ),
     ],
 )

@@ -108,3 +108,25 @@ def test_a_reason_is_cut_and_made_plain() -> None:
     assert settled.reason.startswith("bad\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}[31m\nline x")
     assert len(settled.reason) == MAX_REASON
     assert rejected(VERSION, "").reason == "no reason was given"
+
+
+@pytest.mark.parametrize(
+    ("forged", "says"),
+    [
+        ({"x": Signature(inputs=(_with(X, shape=(None, 10**40)),))}, "has a dimension that is not 0 to"),
+        ({"x": Signature(inputs=(_with(X, shape=(None, -3)),))}, "has a dimension that is not 0 to"),
+        ({"x": Signature(inputs=(_with(X, shape=(1,) * 40),))}, "32 dimensions"),
+        ({"x": Signature(inputs=(_with(X, name="x" * 1000),))}, "a name of more than 500"),
+        ({str(number): FOUND for number in range(300)}, "are too many"),
+    ],
+)
+def test_what_a_models_own_code_wrote_beyond_all_bounds_is_refused(forged: dict[str, Signature], says: str) -> None:
+    """Gateways get signatures of all tenants in one snapshot: none may be such that it can't be sent."""
+    settled = verdict(VERSION, _report(**forged))
+    assert settled.state == "rejected"
+    assert says in settled.reason
+
+
+def test_a_format_is_a_word() -> None:
+    report = msgspec.structs.replace(_report(serving_default=FOUND), format="f" * 3_000_000)
+    assert len(verdict(VERSION, report).format) <= 64
