@@ -15,14 +15,16 @@ _ROOM_PART = 4  # of the memory: what /tmp and /dev/shm hold is memory too, and 
 def enclose(spec: WorkloadSpec, means: Means, files: dict[str, tuple[str, ...]]) -> Walls:
     """The walls around `spec`, whose `files` are from `places.allowed`. One with network keeps all the others."""
     network = "" if spec.network else probing.network_wall(means)
+    namespaces = means.namespaces if means.root or network == "namespace" else ""
     return Walls(
         files=files | ({"scratch": (SCRATCH,)} if means.root else {}),
-        namespaces=means.namespaces if means.root or network == "namespace" else "",
+        namespaces=namespaces,
         network=network,
         root=means.root,
         hide=means.hide,
         filter=means.filter,
-        processes=most_processes(spec.resources.processes) if means.processes else 0,
+        # Outside a user namespace the kernel would count all processes of the user.
+        processes=most_processes(spec.resources.processes) if means.processes and namespaces else 0,
         room=spec.resources.memory // _ROOM_PART,
     )
 
