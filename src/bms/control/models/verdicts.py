@@ -24,7 +24,7 @@ def verdict(version: Version, report: VerifyReport) -> Version:
     default = signatures.get(DEFAULT)
     return msgspec.structs.replace(
         moved(version, "ready"),
-        format=version.format or report.format[:MAX_FORMAT],
+        format=report.format[:MAX_FORMAT] or version.format,
         signatures=signatures,
         labels=version.labels or (default.labels if default else ()),
         measurement=Measurement(memory=report.memory, load_ns=report.load_ns, infer_ns=report.infer_ns),
