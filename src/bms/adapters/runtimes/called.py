@@ -26,6 +26,7 @@ class CalledServable:
         invalid: tuple[type[Exception], ...] = (),
     ) -> None:
         self.format = format
+        self.waits = False  # `WaitingServable`
         self.signatures = dict(signatures)
         self._call: Call | None = call
         self._invalid = invalid

@@ -52,7 +52,9 @@ class PythonRuntime:
             for name, one in servable.signatures.items()
         }
         code.signatures, code.settled = servable.signatures, True
-        return StreamingPython(servable, code) if streaming else servable
+        made = StreamingPython(servable, code) if streaming else servable
+        made.waits = True  # its runs may be short a thousand times and then never end
+        return made
 
 
 class Code:
