@@ -76,6 +76,10 @@ clean:
 
 # --- the environment ---
 
+# A lock names every package, so nothing is resolved: pip 23.2, asked for `coverage[toml]` by a locked package, would take
+# a newer release than the lock's and then refuse it for want of a hash. `pip check` says whether the lock was whole.
+INSTALL = $(BIN)/pip install -qq --require-hashes --no-deps
+
 .venv/made.stamp:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "$(PYTHON) is older than Python 3.11: name a newer one, like make PYTHON=python3.12"; exit 1; }
@@ -83,10 +87,12 @@ clean:
 	@touch $@
 
 .venv/base.stamp: .venv/made.stamp requirements.lock requirements-build.lock pyproject.toml
-	$(BIN)/pip install -qq --require-hashes -r requirements.lock -r requirements-build.lock
+	$(INSTALL) -r requirements.lock -r requirements-build.lock
 	$(BIN)/pip install -qq --no-deps --no-build-isolation --editable .
+	$(BIN)/pip check
 	@touch $@
 
 .venv/dev.stamp: .venv/base.stamp requirements-dev.lock
-	$(BIN)/pip install -qq --require-hashes -r requirements-dev.lock
+	$(INSTALL) -r requirements-dev.lock
+	$(BIN)/pip check
 	@touch $@
