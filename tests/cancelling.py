@@ -1,8 +1,13 @@
 """Coroutines that are cancelled at chosen awaits: every place where a task can be broken off, one after the other."""
 
 import asyncio
+import contextlib
+import os
+import threading
 from collections.abc import Callable, Coroutine, Generator
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import count
+from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
 T = TypeVar("T")
@@ -11,6 +16,7 @@ Moment = Literal["waiting", "answered"] | None
 Plan = Callable[[int, int], Moment]
 """(the await that is tried, the await that is reached) -> whether to cancel there; both count from 1."""
 
+LONG_AFTER = 1000  # turns of the event loop
 PLANS: dict[str, Plan] = {
     "once": lambda tried, reached: "waiting" if reached == tried else None,
     "once-answered": lambda tried, reached: "answered" if reached == tried else None,
@@ -50,28 +56,104 @@ class Cancelling(Generic[T]):
                 error = raised
 
 
+class LateThreads(ThreadPoolExecutor):
+    """The worst order that threads may run in, for the running loop: what who was cancelled had waited for begins long
+    after that, and after all that he has begun since."""
+
+    def __init__(self) -> None:
+        super().__init__(16)
+        self._loop = asyncio.get_running_loop()
+        self._loop.set_default_executor(self)
+        self.holding = False
+        self._held: list[threading.Event] = []
+        self._begun: list[Future[Any]] = []
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **more: Any) -> Future[T]:
+        go = threading.Event()
+
+        def late() -> T:
+            assert go.wait(20)
+            return fn(*args, **more)
+
+        if self.holding:
+            self._held.append(go)
+        else:
+            go.set()
+        future = super().submit(late)
+        self._begun.append(future)
+        return future
+
+    def let_go(self, late: bool) -> None:
+        """What is held runs now, or late."""
+        held, self._held = self._held, []
+        self._after(LONG_AFTER if late else 0, held)
+
+    async def ended(self) -> None:
+        """Returns when all that was begun has ended; what begins from now on does so at once."""
+        self.holding = False
+        self.let_go(late=False)
+        begun, self._begun = self._begun, []
+        await asyncio.gather(*map(asyncio.wrap_future, begun), return_exceptions=True)
+
+    def _after(self, turns: int, held: list[threading.Event]) -> None:
+        if turns:
+            self._loop.call_soon(self._after, turns - 1, held)
+            return
+        for go in held:
+            go.set()
+
+
 async def every_await(
     work: Callable[[int], Coroutine[Any, Any, object]],
     plan: Plan,
     check: Callable[[int, bool], Coroutine[Any, Any, None]],
+    threads: LateThreads | None = None,
+    reset: Callable[[], Coroutine[Any, Any, object]] | None = None,
 ) -> int:
     """Runs `work(n)` again and again, cancelled at its first await, then at its second and so on, until it comes
-    through; after each, `check(n, whether it was cancelled)`. Returns how many awaits were tried.
+    through; after each, `check(n, whether it was cancelled)`, with `threads` once more when all have ended, then
+    `reset()`. Returns how many awaits were tried.
 
-    What was raised stays referenced, so that nothing is freed by chance.
+    No cancellation may be swallowed. What was raised stays referenced, so that nothing is freed by chance.
     """
     raised: list[BaseException] = []
     for number in count(1):
-        cancelling = Cancelling(work(number), lambda reached, tried=number: plan(tried, reached))  # type: ignore[misc]
+
+        def moment(reached: int, tried: int = number) -> Moment:
+            moment = plan(tried, reached)
+            if threads is not None:
+                threads.let_go(late=moment is not None)
+            return moment
+
+        cancelling = Cancelling(work(number), moment)
         task = asyncio.create_task(_run(cancelling))
+        if threads is not None:
+            threads.holding = True
         try:
             await task
         except asyncio.CancelledError as error:
             raised.append(error)
+        assert task.cancelled() == (cancelling.awaits >= number)
+        if threads is not None:
+            threads.holding = False
         await check(number, task.cancelled())
-        if cancelling.awaits < number:
+        if threads is not None:
+            await threads.ended()
+            await check(number, task.cancelled())
+        if reset is not None:
+            await reset()
+        if not task.cancelled():
             break
     return number - 1
+
+
+def open_below(folder: Path) -> list[str]:
+    """The files and folders in `folder` that this process has open, sorted."""
+    found = []
+    for descriptor in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):  # the one that they were listed with
+            found.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+    return sorted(path for path in found if path.startswith(f"{folder}/"))
 
 
 async def _run(cancelling: Cancelling[T]) -> T:

@@ -8,14 +8,22 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import IO, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-async def to_the_end(work: Awaitable[T]) -> T:
-    """What `work` gives. A cancellation of the caller does not reach it, and is raised when it has ended."""
+async def to_the_end(
+    work: Awaitable[T],
+    *,
+    hurry: Callable[[], object] = lambda: None,
+    undo: Callable[[T], object] = lambda _: None,
+) -> T:
+    """What `work` gives. A cancellation of the caller does not reach it, and is raised when it has ended.
+
+    `hurry` is then called at once, so that it ends soon, and `undo` with what it gave, which the caller never gets.
+    """
     running = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None
     while not running.done():
@@ -23,15 +31,26 @@ async def to_the_end(work: Awaitable[T]) -> T:
             await asyncio.wait((running,))
         except asyncio.CancelledError as error:
             cancelled = error
+            hurry()
     if cancelled is None:
         return running.result()
-    raise cancelled from (None if running.cancelled() else running.exception())
+    failure = None if running.cancelled() else running.exception()
+    if failure is None and not running.cancelled():
+        undo(running.result())
+    raise cancelled from failure
 
 
 async def in_thread(call: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
-    """`asyncio.to_thread`, to the end: for what holds a lock, or works on files that a clean-up would remove.
+    """`asyncio.to_thread`, to the end: for what holds a lock, or works on files that a clean-up would remove."""
+    return await to_the_end(thread_of(call, *args, **more))
 
-    Not a task, which the end of the event loop would cancel while its thread goes on.
-    """
+
+async def opened(opening: Callable[P, IO[bytes]], *args: P.args, **more: P.kwargs) -> IO[bytes]:
+    """The file that `opening` gives, in a thread; for a caller who was cancelled meanwhile it is closed again."""
+    return await to_the_end(thread_of(opening, *args, **more), undo=lambda file: file.close())
+
+
+def thread_of(call: Callable[P, T], *args: P.args, **more: P.kwargs) -> asyncio.Future[T]:
+    """`call`, begun in a thread. Not a task, which the end of the event loop would cancel while its thread goes on."""
     work = partial(copy_context().run, call, *args, **more)
-    return await to_the_end(asyncio.get_running_loop().run_in_executor(None, work))
+    return asyncio.get_running_loop().run_in_executor(None, work)

@@ -1,7 +1,6 @@
 """A transaction whose task is cancelled, wherever that is, holds nothing any more when the task has ended."""
 
 import asyncio
-import os
 import sqlite3
 import threading
 from collections.abc import AsyncIterator
@@ -15,7 +14,7 @@ import pytest
 from sqlalchemy import event, text
 
 from bms.adapters.sql.engine import Database
-from tests.cancelling import PLANS, Cancelling, Plan, every_await
+from tests.cancelling import PLANS, Cancelling, Plan, every_await, open_below
 from tests.databases import database_url
 
 ROWS = 300  # more than a cursor fetches in one step
@@ -52,8 +51,7 @@ class OutsideSqlite:
             if "_connection_worker" in thread.name:
                 await asyncio.to_thread(thread.join, 10)
                 assert not thread.is_alive()
-        links = Path("/proc/self/fd")
-        assert [name for fd in os.listdir(links) if (name := _target(links / fd)).startswith(str(self._path))] == []
+        assert open_below(self._path.parent) == []
 
 
 class OutsidePostgresql:
@@ -71,13 +69,6 @@ class OutsidePostgresql:
         async with asyncio.timeout(10):
             while await self.connection.fetchval(f"SELECT count(*) FROM pg_stat_activity WHERE {others}"):
                 continue
-
-
-def _target(link: Path) -> str:
-    try:
-        return os.readlink(link)
-    except FileNotFoundError:  # the descriptor that they were listed with
-        return ""
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -133,7 +124,10 @@ async def _read(database: Database) -> None:
     async with database.reading() as connection:
         assert len((await connection.execute(text("SELECT * FROM things WHERE number = 0"))).all()) == ROWS
         await asyncio.sleep(0)
-        assert (await connection.execute(text("SELECT count(*) FROM things"))).scalar_one()
+        async with connection.stream(text("SELECT part FROM things ORDER BY part")) as rows:
+            assert [row async for row in rows][:2] == [(0,), (1,)]
+        async with connection.stream(text("SELECT part FROM things ORDER BY part")) as rows:
+            assert await anext(aiter(rows)) == (0,)
 
 
 async def _parts(database: Database, number: int) -> list[int]:
