@@ -18,12 +18,13 @@ from pathlib import Path
 
 import msgspec
 
-from bms.adapters.environments.installer import run_uv
+from bms.adapters.environments.installer import ended, run_uv
 from bms.adapters.environments.interpreters import installed
 from bms.adapters.environments.lock import hashed, lock_text
 from bms.adapters.environments.recipe import OWN_PYTHON, Recipe
 from bms.adapters.environments.resolving import RunUv, resolve
 from bms.control.platform.environments import Environment
+from bms.core.cancellation import in_thread
 from bms.core.digest import of_bytes
 from bms.core.errors import FailedPrecondition
 
@@ -64,9 +65,9 @@ async def build(
             packages=len(lines),
         )
         (building / "environment.json").write_bytes(msgspec.json.encode(built))
-        await asyncio.to_thread(_publish, building, target)
+        await in_thread(_publish, building, target)
     except BaseException:
-        await asyncio.to_thread(shutil.rmtree, building)
+        await in_thread(_discard, building)
         raise
     return built
 
@@ -125,9 +126,13 @@ async def _compile(python: str, venv: Path) -> None:
     try:
         await process.wait()
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+        await ended(process)
+
+
+def _discard(building: Path) -> None:
+    """Removes it, unless it was published before its caller was cancelled."""
+    if building.exists():
+        shutil.rmtree(building)
 
 
 def _publish(building: Path, target: Path) -> None:

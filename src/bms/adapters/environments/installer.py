@@ -1,12 +1,15 @@
 """Running uv: with which settings, and what becomes of its words."""
 
 import asyncio
+import contextlib
 import os
+import signal
 from collections.abc import Callable, Mapping, Sequence
 
 from uv import find_uv_bin
 
 from bms.adapters.environments.sources import without_password
+from bms.core.cancellation import to_the_end
 from bms.core.errors import FailedPrecondition
 
 LAST_WORDS = 2000  # characters
@@ -78,11 +81,17 @@ async def run_uv(
             f"the installer took more than {patience_s:g} s and was stopped; its last words: {_last(said)}"
         ) from None
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+        await ended(process)
     if code:
         raise FailedPrecondition(f"the environment can't be built: {_last(said)}")
+
+
+async def ended(process: asyncio.subprocess.Process) -> None:
+    """Kills it if it still runs, and all that it started: it was started in a session of its own."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await to_the_end(process.wait())
 
 
 async def _listen(process: asyncio.subprocess.Process, said: list[str], tell: Callable[[str], None]) -> None:
