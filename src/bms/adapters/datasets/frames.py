@@ -19,8 +19,8 @@ _NANOSECONDS = re.compile(r"\.\d{6}(\d{1,3})", re.ASCII)
 
 def frame_of(schema: Schema, columns: Mapping[str, Column]) -> "pandas.DataFrame":
     """float: float64. int: int64, or Int64 where values are missing; bool: bool, or boolean. label: its class's name.
-    text: objects, NaN where missing. datetime: datetime64, in UTC if the texts have offsets. image, and what has a
-    shape: an object a row.
+    text: pandas' own texts, NaN where missing. datetime: datetime64, in UTC if the texts have offsets. image,
+    and what has a shape: an object a row.
 
     Raises FailedPrecondition without pandas.
     """
