@@ -10,6 +10,7 @@ from bms.adapters.environments.sources import without_password
 from bms.core.errors import FailedPrecondition
 
 LAST_WORDS = 2000  # characters
+_COMPLAINTS = ("error:", "  ×", "×", "Found ")  # the last is `uv pip check`'s
 _HANDED_ON = (
     *("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "SSL_CERT_FILE", "SSL_CERT_DIR"),
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy"),
@@ -104,6 +105,6 @@ def _say(line: bytes, said: list[str], tell: Callable[[str], None]) -> None:
 
 def _last(said: Sequence[str]) -> str:
     """The end of what uv said, from its first complaint on where it fits."""
-    complaint = next((at for at, line in enumerate(said) if line.startswith(("error:", "  ×", "×"))), 0)
+    complaint = next((at for at, line in enumerate(said) if line.startswith(_COMPLAINTS)), 0)
     text = "\n".join(line for line in said[complaint:] if line).strip()
     return text[-LAST_WORDS:] or "it said nothing"
