@@ -112,7 +112,7 @@ async def test_a_package_that_is_not_what_the_lock_says_is_not_installed(tmp_pat
 async def test_a_lock_without_something_that_is_needed_is_refused(tmp_path: Path, wheels: Path) -> None:
     tiny = wheel(wheels, "tiny", "1.0", ("base",))
     wheel(wheels, "base")
-    with pytest.raises(FailedPrecondition, match="`tiny` requires `base`, but it's not installed\n.*not whole"):
+    with pytest.raises(FailedPrecondition, match=r"`tiny` requires `base`, but it's not installed\n.*not whole"):
         await offline(tmp_path, wheels).ensure(EnvironmentSpec(lock=(f"tiny==1.0 --hash=sha256:{sha256(tiny)}",)))
 
 
@@ -122,7 +122,7 @@ async def test_a_lock_whose_packages_contradict_one_another_is_refused(tmp_path:
         for name, version, requires in (("tiny", "1.0", ("base<2",)), ("base", "2.0", ()))
     )
     environments = offline(tmp_path, wheels)
-    with pytest.raises(FailedPrecondition, match="`tiny` requires `base<2`, but `2.0` is installed"):
+    with pytest.raises(FailedPrecondition, match=r"`tiny` requires `base<2`, but `2\.0` is installed"):
         await environments.ensure(EnvironmentSpec(lock=lock))
     assert await environments.built() == []
 
