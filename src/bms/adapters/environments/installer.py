@@ -20,7 +20,7 @@ _FROM_PIP = {
     "PIP_INDEX_URL": ("UV_DEFAULT_INDEX", None),
     "PIP_EXTRA_INDEX_URL": ("UV_INDEX", " "),
     "PIP_FIND_LINKS": ("UV_FIND_LINKS", ","),
-    "PIP_NO_INDEX": ("UV_NO_INDEX", None),
+    "PIP_NO_INDEX": ("UV_OFFLINE", None),  # the nearest it has: only directories of wheels, and what it has fetched
     "PIP_CERT": ("SSL_CERT_FILE", None),
     "PIP_DEFAULT_TIMEOUT": ("UV_HTTP_TIMEOUT", None),
     "PIP_TRUSTED_HOST": ("UV_INSECURE_HOST", " "),
