@@ -87,3 +87,8 @@ def of_levels(levels: ColumnValues, codes: npt.NDArray[np.integer], categories: 
     if array.dtype.kind == "O":
         array[missing] = b""
     return ColumnValues(array, "category", missing if missing.any() else None, categories)
+
+
+def with_type(values: ColumnValues, type: ColumnType) -> ColumnValues:
+    """The same values, known to be of another type, such as texts that are date-times."""
+    return replace(values, type=type)
