@@ -27,6 +27,7 @@ from bms.sdk.tables.csv_cells import read_cells, shown_column, typed_values
 from bms.sdk.tables.given import column_of, frame_of, rows_of
 from bms.sdk.tables.pandas_frames import numpy_column
 from bms.sdk.tables.python_values import of_values
+from bms.sdk.tables.split_frames import table_of_split
 
 EXAMPLE = "example.json"
 ROWS = 20  # of them the example keeps the first; types are those of all
@@ -138,20 +139,9 @@ def _of_json(value: Any, where: str) -> Table | bytes:
 
 
 def _of_split(split: Any, where: str) -> Table:
-    names = split.get("columns") if isinstance(split, dict) else None
-    data = split.get("data") if isinstance(split, dict) else None
-    if not isinstance(names, list) or not isinstance(data, list) or not names:
-        raise InvalidArgument(f"{where}: 'dataframe_split' must have 'columns' and 'data'")
-    if any(not isinstance(row, list) or len(row) != len(names) for row in data):
-        raise InvalidArgument(f"{where}: every row of 'data' must have {len(names)} values, one for each column")
-    table = rows_of([dict(zip(names, row, strict=True)) for row in data]) or {}
-    if len(table) != len(names):
-        raise InvalidArgument(f"{where}: 'columns' must be different names, and 'data' at least one row")
-    types = split.get("types") or []
-    if types and len(types) != len(names):
-        raise InvalidArgument(f"{where}: 'types' must say one type for each of the {len(names)} columns")
-    typed = {name: column(name, type) for name, type in zip(names, types, strict=False) if type != "category"}
-    return {name: _typed(name, table[name], typed.get(name)) for name in names}
+    table, types = table_of_split(split, where)
+    said = {name: column(name, type) for name, type in types.items() if type != "category"}
+    return {name: _typed(name, values, said.get(name)) for name, values in table.items()}
 
 
 def _typed(name: str, values: ColumnValues, spec: TensorSpec | None) -> ColumnValues:

@@ -115,9 +115,11 @@ class Inference(Resource[D]):
         return Prediction(outputs, answered_by)
 
     @operation
-    def metadata(self, name: str, *, version: int | None = None) -> Flow[ModelInfo]:
-        """The tensors a served model takes and gives."""
-        return self._metadata(name, version)
+    def metadata(self, name: str, *, version: int | None = None, alias: str | None = None) -> Flow[ModelInfo]:
+        """The tensors, or the columns of the table, that a served model takes, and what it gives."""
+        if alias is not None:
+            version = yield from self._version_of(name, alias)
+        return (yield from self._metadata(name, version))
 
     @operation
     def ready(self) -> Flow[bool]:

@@ -139,8 +139,8 @@ def test_files_that_are_no_examples_are_named(tmp_path: Path) -> None:
         ("e.txt", "x", r"expected a file \.csv, \.json or \.jsonl"),
         ("e.json", "{", "not JSON"),
         ("e.json", "3", "expected rows, columns"),
-        ("e.json", '{"columns": ["a"], "data": [[1, 2]]}', "every row of 'data' must have 1 values"),
-        ("e.json", '{"columns": ["a", "a"], "data": [[1, 2]]}', "different names"),
+        ("e.json", '{"columns": ["a"], "data": [[1, 2]]}', "row 0 of 'data' must be a list of 1 values"),
+        ("e.json", '{"columns": ["a", "a"], "data": [[1, 2]]}', "names 'a' twice"),
         ("e.json", '{"columns": ["a"], "data": [[1]], "types": ["x", "y"]}', "'types' must say one type"),
         ("e.json", '{"columns": ["a"], "data": [[1]], "types": ["x"]}', "there is no type 'x'"),
     ):

@@ -82,12 +82,11 @@ def test_lists_become_what_the_answer_declares() -> None:
 
 def test_numbers_that_json_has_no_word_for_travel_both_ways() -> None:
     array = np.array([[np.inf, -np.inf, np.nan, 1]], np.float32)
-    for encoded in (encode_json(Sent({"x": array})), encode_json(Sent({"x": array[:, 2:]}))):
-        decoded = decode_infer(encoded, None, "m", signature(array, "FP32"))
-        given = decoded.request.inputs[0].array
-        np.testing.assert_array_equal(given, array[:, -given.shape[1] :])
-        answer, _ = encode_infer(InferResponse(model="m", version=1, outputs=[Tensor("x", given)]), decoded)
-        np.testing.assert_array_equal(decode_answer(answer, None)[1]["x"], given)
+    for part in (array, array[:, 2:]):
+        decoded = decode_infer(encode_json(Sent({"x": part})), None, "m", signature(part, "FP32"))
+        np.testing.assert_array_equal(decoded.request.inputs[0].array, part)
+        answer, _ = encode_infer(InferResponse(model="m", version=1, outputs=[Tensor("x", part)]), decoded)
+        np.testing.assert_array_equal(decode_answer(answer, None)[1]["x"], part)
     decoded = decode_predict(encode_columns(Sent({"x": array})), "m", signature(array, "FP32"))  # type: ignore[assignment]
     np.testing.assert_array_equal(decoded.request.inputs[0].array, array)
     assert np.isnan(decode_columns(b'{"outputs": [NaN]}')["output"]).all()

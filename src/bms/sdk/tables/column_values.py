@@ -37,6 +37,13 @@ class ColumnValues:
 Table = Mapping[str, ColumnValues]
 
 
+@dataclass(frozen=True)
+class Frame:
+    """A table whose columns are in an order that means something, as those of a data frame are."""
+
+    columns: Table
+
+
 def empty(rows: int, dtype: str = "FP64") -> ColumnValues:
     """A column of which all is missing."""
     kind = NUMPY[dtype]

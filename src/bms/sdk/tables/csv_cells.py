@@ -7,14 +7,13 @@ missing values.
 import csv
 import io
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 
 from bms.core.errors import InvalidArgument
 from bms.sdk.tables.column_values import ColumnValues, with_type
 from bms.sdk.tables.python_values import of_values
 
-Cells = Mapping[str, list[str]]
 _WHOLE = re.compile(r"[+-]?(?:0|[1-9]\d*)")  # none with zeros in front: those are codes
 _NUMBER = re.compile(r"[+-]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 _NOT_FINITE = frozenset({"nan", "inf", "-inf", "infinity", "-infinity"})
@@ -22,7 +21,11 @@ _BOOLEANS = {word: value for value in (True, False) for word in (str(value), str
 _TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)?")
 
 
-def read_cells(text: str, where: str) -> Cells:
+class CsvCells(dict[str, list[str]]):
+    """Cells by column, all of them texts."""
+
+
+def read_cells(text: str, where: str) -> CsvCells:
     """Cells by column. Raises InvalidArgument, naming `where` and the line, for what is no table."""
     lines = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
     try:
@@ -32,7 +35,7 @@ def read_cells(text: str, where: str) -> Cells:
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise InvalidArgument(f"{where} names column {twice!r} twice")
-        cells: dict[str, list[str]] = {name: [] for name in names}
+        cells = CsvCells({name: [] for name in names})
         for line in lines:
             if not line:
                 continue
