@@ -8,9 +8,11 @@ import msgspec
 import typer
 
 from bms.cli.commands import Session, command, noun
-from bms.cli.making import VerificationLog, push
+from bms.cli.pushing import VerificationLog, push
 from bms.cli.version_options import (
     AllowPickle,
+    Columns,
+    Example,
     Image,
     Index,
     Input,
@@ -53,6 +55,8 @@ def push_(
     python: Python = None,
     input: Input = None,
     output: Output = None,
+    column: Columns = None,
+    example: Example = None,
     image: Image = None,
     text: Text = None,
     label: Label = None,
@@ -72,6 +76,8 @@ def push_(
         python=python,
         input=input,
         output=output,
+        column=column,
+        example=example,
         image=image,
         text=text,
         label=label,
@@ -80,7 +86,7 @@ def push_(
         allow_pickle=allow_pickle,
     )
     model = name or name_for(path)
-    version = push(session, path, model, options.version(), wait=wait or alias is not None)
+    version = push(session, path, model, options, wait=wait or alias is not None)
     if alias is not None:
         session.client.models.move_alias(model, alias, version.number)
     _show(session, version)
