@@ -5,6 +5,8 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 COVERED := src/bms/core/*,src/bms/control/*,src/bms/serving/*,src/bms/protocols/*
 FLOOR := 90
+# Prints what processor time a command used, with all that it started.
+CLOCK := $(PYTHON) tests/cpu_clock.py
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-frameworks check fmt docs bench fuzz lock clean
@@ -30,13 +32,13 @@ else
 test: .venv/dev.stamp
 	rm -f .coverage .coverage.*
 	$(BIN)/python -m tests.framework_env
-	$(BIN)/pytest -n 2 --cov --cov-report= --durations=12
+	$(CLOCK) --budget 500 $(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=
 	$(BIN)/coverage report --include='$(COVERED)' --fail-under=$(FLOOR) --skip-covered --show-missing --sort=cover
 endif
 
 # Of these, `make test` runs what is not marked heavy.
 test-frameworks: .venv/dev.stamp
-	$(BIN)/pytest -n 2 --dist loadfile -m 'not long' --durations=20 $(or $(ARGS),tests/frameworks tests/contract/runtimes/test_runtime_environments.py tests/e2e/test_load_cycles.py)
+	$(CLOCK) $(BIN)/pytest -n 2 --dist loadfile -m 'not long' $(or $(ARGS),tests/frameworks tests/contract/runtimes/test_runtime_environments.py tests/e2e/test_load_cycles.py)
 
 check: .venv/dev.stamp
 	$(BIN)/ruff check
