@@ -15,7 +15,8 @@ def trees_signature(kind: Kind, features: int, width: int, dtype: DType) -> Sign
     """Of a model that takes "x", FP32 [rows, features].
 
     "classes" (`width` of them) and "binary" give `probabilities` of `dtype` and `label`, INT64, the number of the
-    class; "values" gives `prediction`, with a column for each of `width` targets where there are several.
+    class, since the file does not name them; "values" gives `prediction`, with a column for each of `width` targets
+    where there are several.
     """
     inputs = (TensorSpec(name=INPUT, dtype="FP32", shape=(None, features)),)
     if kind == "values":
@@ -27,8 +28,7 @@ def trees_signature(kind: Kind, features: int, width: int, dtype: DType) -> Sign
         TensorSpec(name="probabilities", dtype=dtype, shape=(None, classes)),
         TensorSpec(name="label", dtype="INT64", shape=(None,)),
     )
-    labels = tuple(map(str, range(classes)))
-    return Signature(inputs=inputs, outputs=outputs, method="classify", scores="probabilities", labels=labels)
+    return Signature(inputs=inputs, outputs=outputs, method="classify", scores="probabilities")
 
 
 def trees_outputs(kind: Kind, scores: Array) -> dict[str, Array]:

@@ -62,9 +62,10 @@ def test_a_class_that_the_model_does_not_know_is_refused_with_both_sides() -> No
         assert said in refused.value.message
 
 
-def test_a_class_that_no_row_of_the_split_has_need_not_be_known() -> None:
-    truth = target(["apple", "banana"], ("apple", "banana", "plum"))
-    assert accuracy(scores(("banana", "apple"), ["apple", "banana"]), ("banana", "apple"), truth) == 1
+def test_a_class_that_no_row_of_this_split_has_must_be_known_too() -> None:
+    """Classes 1, 2 and 3 that a model numbers 0, 1 and 2 would be found, one too low, in rows of 1 and 2 alone."""
+    with pytest.raises(FailedPrecondition, match="does not know '3'"):
+        judged_scores(np.eye(3)[:2], ("0", "1", "2"), target(["1", "2"], ("1", "2", "3")))
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ class Judged(NamedTuple):
 def judged_scores(scores: Array, labels: tuple[str, ...], target: Target) -> Judged:
     """By scores [rows, classes]; `labels` name the classes in their order, none: they have only numbers.
 
-    Raises FailedPrecondition, listing both sides, where a row's label is no class of the model.
+    Raises FailedPrecondition, listing both sides, where a class of the data set is none of the model's.
     """
     if scores.ndim != 2 or scores.dtype.kind not in "fiu":
         raise FailedPrecondition(
@@ -45,9 +45,7 @@ def judged_scores(scores: Array, labels: tuple[str, ...], target: Target) -> Jud
     true = place[target.codes]
     note = "classes by name: " if labels else "classes by number, the names that the data set has, too: "
     chances = numbers[np.arange(len(true)), true]
-    return Judged(
-        numbers.argmax(axis=1) == true, chances, note + names_text([target.names[code] for code in target.used])
-    )
+    return Judged(numbers.argmax(axis=1) == true, chances, note + names_text(target.names))
 
 
 def judged_answers(answers: Array, labels: tuple[str, ...], target: Target) -> Judged:
@@ -60,7 +58,7 @@ def judged_answers(answers: Array, labels: tuple[str, ...], target: Target) -> J
     if labels:
         known = np.array(_answered_places(values, names, labels), dtype=np.int64)
         right = known[codes] == _true_places(target, labels)[target.codes]
-        return Judged(right, None, "classes by name: " + names_text([target.names[code] for code in target.used]))
+        return Judged(right, None, "classes by name: " + names_text(target.names))
     joined = np.array([-1 if at is None else at for at in places(names, target.names)], dtype=np.int64)
     strange = [name for name, at in zip(names, joined, strict=True) if at < 0]
     if len(strange) == len(names) or (strange and not isinstance(values[0], bytes)):
@@ -71,12 +69,13 @@ def judged_answers(answers: Array, labels: tuple[str, ...], target: Target) -> J
 
 
 def _true_places(target: Target, model: Sequence[str]) -> NDArray[np.int64]:
-    """Where each of the target's classes stands among the model's; -1 for those that no row has."""
+    """Where each of the target's classes stands among the model's, also of those that no row of this split has: a class
+    that only one side knows says that the two don't speak of the same."""
     found = places(target.names, model)
-    unknown = [target.names[code] for code in target.used if found[code] is None]
+    unknown = [name for name, at in zip(target.names, found, strict=True) if at is None]
     if unknown:
         raise _differ(target, model, f"it does not know {names_text(unknown)}")
-    return np.array([-1 if at is None else at for at in found], dtype=np.int64)
+    return np.array(found, dtype=np.int64)
 
 
 def _check_numbers(target: Target, count: int) -> None:
