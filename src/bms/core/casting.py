@@ -49,7 +49,7 @@ def holds_exactly(array: NDArray[Any], dtype: str) -> bool:
 
 def rounded_note(what: str, given: str, dtype: str) -> str:
     """What to tell of numbers that were rounded."""
-    return f"input '{what}': {given} numbers were rounded to {dtype}, which the model takes"
+    return f"input {what!r}: {given} numbers were rounded to {dtype}, which the model takes"
 
 
 def _rounded(array: NDArray[Any], made: NDArray[Any], dtype: str, what: str) -> bool:

@@ -99,11 +99,14 @@ def _check_names(specs: tuple[TensorSpec, ...], given: dict[str, Tensor]) -> Non
     names = {spec.name for spec in specs}
     masks = {mask_name(name) for name in names}
     unknown = [name for name in given if name not in names and name not in masks]
-    missing = [
-        spec.name for spec in specs if spec.name not in given and not (spec.column is not None and spec.column.optional)
-    ]
+    missing = [name for name in needed_columns(specs) if name not in given]
     if unknown or missing:
         raise InvalidArgument(names_differ(specs, missing, unknown))
+
+
+def needed_columns(specs: tuple[TensorSpec, ...]) -> list[str]:
+    """The names of the columns that may not be left out."""
+    return [spec.name for spec in specs if spec.column is None or not spec.column.optional]
 
 
 def names_differ(specs: tuple[TensorSpec, ...], missing: list[str], unknown: list[str]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import simdjson
 
+from bms.core.casting import holds_exactly
 from bms.core.tensor import Array, Tensor
 from bms.protocols.json_numbers import LARGE, numbers
 
@@ -68,4 +69,6 @@ def _input(given: Any) -> Tensor | None:
     array: Array | None = numbers(data, dtype)
     if array is None or array.size != prod(sizes):
         return None
+    if array.dtype.kind == "f" and not holds_exactly(array, dtype):
+        return None  # the general way tells of digits that are lost
     return Tensor(name, array.reshape(sizes))

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 
 from bms.core.columns import mask_name
 from bms.core.errors import InvalidArgument
+from bms.core.fitting import needed_columns
 from bms.core.inference import Verb
 from bms.core.preprocessing import IMAGE, TEXT
 from bms.core.signature import DEFAULT, Signature
@@ -79,9 +80,8 @@ def _takes(signature: Signature, inputs: Collection[str]) -> bool:
 def _takes_columns(signature: Signature, inputs: Collection[str]) -> bool:
     """Whether these are columns of the table, or masks of what is missing there, with all that may not be left out."""
     names = {spec.name for spec in signature.inputs}
-    needed = {spec.name for spec in signature.inputs if spec.column is not None and not spec.column.optional}
     known = names | {mask_name(name) for name in names}
-    return needed <= set(inputs) <= known
+    return known.issuperset(inputs) and all(name in inputs for name in needed_columns(signature.inputs))
 
 
 def _names(signatures: Mapping[str, Signature]) -> str:

@@ -7,12 +7,14 @@ import msgspec
 import numpy as np
 
 from bms.core.errors import Internal, InvalidArgument
+from bms.core.fitting import fit_inputs
 from bms.core.inference import InferRequest, InferResponse, Verb
-from bms.core.signature import Signature, TensorSpec, check_inputs
+from bms.core.signature import Signature, TensorSpec, is_table
 from bms.core.tensor import Array, Tensor
 from bms.protocols.json_tensors import array_of, dump
 from bms.protocols.json_values import BodyDecoder, JsonValue, first_character, first_element, joined, members, objects
 from bms.protocols.signature_choice import choose_signature
+from bms.protocols.tables import table_of_rows
 from bms.protocols.tfserving import Decoded
 
 V = TypeVar("V")
@@ -42,17 +44,20 @@ def decode_examples(body: bytes | memoryview, model: str, signatures: Mapping[st
         shared = members(parsed.context, "'context'")
         examples = [{**shared, **example} for example in examples]
     given = examples[0].keys()
-    for index, example in enumerate(examples):
-        if example.keys() != given:
-            raise InvalidArgument(f"example {index} has features {sorted(example)}, the first one {sorted(given)}")
     chosen = choose_signature(signatures, parsed.signature_name or None, given, verb)
     signature = signatures[chosen]
-    tensors = []
-    for name in given:
-        spec = signature.input(name)
-        tensors.append(Tensor(name, _column(spec, [example[name] for example in examples])))
-    rows = check_inputs(signature, tensors)
-    return Decoded(InferRequest(model=model, inputs=tensors, signature=chosen), rows, True)
+    notes: list[str] = []
+    if is_table(signature) and not any(first_character(value) == "[" for value in examples[0].values()):
+        tensors = table_of_rows(examples, signature, notes)
+    else:
+        for index, example in enumerate(examples):
+            if example.keys() != given:
+                raise InvalidArgument(f"example {index} has features {sorted(example)}, the first one {sorted(given)}")
+        named = [(signature.input(name), [example[name] for example in examples]) for name in given]
+        tensors = [Tensor(spec.name, _column(spec, values, notes)) for spec, values in named]
+    fitted = fit_inputs(signature, tensors)
+    request = InferRequest(model=model, inputs=fitted.tensors, signature=chosen, notes=(*notes, *fitted.notes))
+    return Decoded(request, fitted.rows, True)
 
 
 def encode_classify(response: InferResponse, signature: Signature) -> bytes:
@@ -75,16 +80,16 @@ def encode_regress(response: InferResponse) -> bytes:
     return dump({"results": np.ascontiguousarray(fitting[0].reshape(-1))})
 
 
-def _column(spec: TensorSpec, values: list[JsonValue]) -> Array:
+def _column(spec: TensorSpec, values: list[JsonValue], notes: list[str]) -> Array:
     what, rank, inner = spec.name, len(spec.shape), spec.shape[1:]
     if first_character(values[0]) != "[":
-        column = array_of(joined(values), spec.dtype, 1, what)
+        column = array_of(joined(values), spec.dtype, 1, what, notes)
         return column.reshape((len(values), *(1 for _ in inner)))
     nested = joined(values)
     if rank > 2 and first_element(values[0]) == "[":
-        return array_of(nested, spec.dtype, rank, what)
-    flat = array_of(nested, spec.dtype, 2, what)
-    if rank == 2:
+        return array_of(nested, spec.dtype, rank, what, notes)
+    flat = array_of(nested, spec.dtype, 2, what, notes)
+    if rank == 2 or spec.column is not None:
         return flat
     known = tuple(size for size in inner if size is not None)
     if len(known) != len(inner) or flat.shape[1] != int(np.prod(known, dtype=np.int64)):

@@ -14,9 +14,9 @@ from bms.core.tensor import NUMPY, Array
 def frame_of(pandas: Any, signature: Signature, inputs: Mapping[str, Array]) -> Any:
     """A DataFrame with the signature's columns, in its order, of such types as pandas gives them when it reads a table.
 
-    Numbers are as they are, NaN where missing; integers and booleans of their own type, or where some are missing float64
-    and objects; texts objects; date-times datetime64, in UTC where they carry an offset; a category with known levels is
-    categorical, to which any other value is missing, else it is as its levels are. Missing objects are NaN.
+    Numbers are as they are, NaN where missing; integers and booleans of their own type, or where some are missing
+    float64 and objects; texts objects; date-times datetime64, in UTC where they carry an offset; a category with known
+    levels is categorical, to which any other value is missing, else it is as its levels are. Missing objects are NaN.
 
     Raises InvalidArgument, naming column and row (counted from 0), for bytes that are not UTF-8, for date-times that
     can't be read, and for integers that float64 does not hold, beside missing ones.
@@ -72,8 +72,8 @@ def _with_gaps(spec: TensorSpec, array: Array, mask: Array | None) -> Any:
         lost = np.flatnonzero(~np.asarray(mask, dtype=np.bool_) & (np.abs(wide) >= 2.0**53))
         if lost.size:
             raise InvalidArgument(
-                f"column {spec.name!r}, row {lost[0]}: {array[lost[0]]} would lose digits beside missing values, as a frame "
-                "keeps whole numbers with gaps in floating point: send it in a request without gaps"
+                f"column {spec.name!r}, row {lost[0]}: {array[lost[0]]} would lose digits beside missing values, as "
+                "a frame keeps whole numbers with gaps in floating point: send it in a request without gaps"
             )
     wide[mask] = np.nan
     return wide
