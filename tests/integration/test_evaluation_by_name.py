@@ -58,7 +58,7 @@ def measured(folder: Path, content: bytes, data: Path, **servable: Any) -> tuple
 @pytest.fixture
 def yes_no(tmp_path: Path) -> Path:
     """The answer is "yes" where x is above zero; imported, the classes are no and yes."""
-    rows = "\n".join(f"{number / 7 - 3},{'yes' if number / 7 > 3 else 'no'}" for number in range(40))
+    rows = "\n".join(f"{number / 8 - 2.5},{'yes' if number > 20 else 'no'}" for number in range(40))
     return imported(tmp_path, f"x,answer\n{rows}\n", "answer")
 
 

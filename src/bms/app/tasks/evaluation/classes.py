@@ -105,8 +105,8 @@ def _answered_places(values: Sequence[object], names: Sequence[str], labels: tup
 def _differ(target: Target, model: Sequence[str], why: str) -> FailedPrecondition:
     return FailedPrecondition(
         f"the data set's label {target.column!r} has the classes {names_text(target.names)}, the model has "
-        f"{names_text(model)}: {why}. If they mean the same, push the model with the data set's names, one --label "
-        "a class in the order of its scores"
+        f"{names_text(model)}: {why}. If they mean the same, name the model's as the data set's, in the order of its "
+        "scores: with --label when it is pushed, or in `labels` of the version.json that a job writes"
     )
 
 

@@ -24,7 +24,7 @@ _TAKES: dict[ColumnType, tuple[str, ...]] = {
     "text": ("text", "datetime"),
     "datetime": ("datetime", "text"),
 }
-_SHOWN = 10
+_SHOWN, _NOTED = 10, 5  # names in an error, and where all went well
 
 
 class Joined(NamedTuple):
@@ -125,7 +125,7 @@ def _matrix(spec: TensorSpec, given: Mapping[str, Given]) -> Joined:
         part, rounded = cast(one.without_mask(spec.dtype), spec.dtype, one.name)
         parts.append(part.reshape(len(part), -1))
         notes += [rounded_note(one.name, one.kind, spec.dtype)] if rounded else []
-    said = f"input {spec.name!r} is, by place, the columns {_few(names)}: the model names none"
+    said = f"input {spec.name!r} is, by place, the columns {_few(names, _NOTED)}: the model names none"
     return Joined([Tensor(spec.name, np.concatenate(parts, axis=1))], (said, *notes))
 
 
@@ -143,7 +143,7 @@ def _check_missing(
 
 def _by_name(specs: Sequence[TensorSpec], given: Mapping[str, Given]) -> tuple[str, ...]:
     names = [spec.name for spec in specs if spec.name in given]
-    return (f"columns by name: {_few(names)}", *_unused(specs, given))
+    return (f"columns by name: {_few(names, _NOTED)}", *_unused(specs, given))
 
 
 def _unused(specs: Sequence[TensorSpec], given: Mapping[str, Given], but: str | None = None) -> tuple[str, ...]:
@@ -152,13 +152,13 @@ def _unused(specs: Sequence[TensorSpec], given: Mapping[str, Given], but: str | 
 
 
 def _told(what: str, names: list[str]) -> tuple[str, ...]:
-    return (f"{what}: {_few(names)}",) if names else ()
+    return (f"{what}: {_few(names, _NOTED)}",) if names else ()
 
 
 def _said(spec: TensorSpec) -> str:
     return f"{spec.name!r} {spec.dtype} {shape_text(spec.shape)}"
 
 
-def _few(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(name[:80]) for name in names[:_SHOWN])
-    return shown + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+def _few(names: Sequence[str], most: int = _SHOWN) -> str:
+    shown = ", ".join(repr(name[:80]) for name in names[:most])
+    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
