@@ -7,10 +7,8 @@ parent, on real rows and on awkward ones, and keeps the first that answers the s
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
-
-from bms.adapters.runtimes.sklearn_parts import parts
 from bms.adapters.toolkits.onnx_outputs import Wanted, renamed
+from bms.adapters.toolkits.onnx_trees import track_missing
 from bms.core.errors import FailedPrecondition
 from bms.core.signature import Signature, TensorSpec, is_table, shape_text
 from bms.core.tensor import DType
@@ -36,24 +34,10 @@ def candidates(estimator: Any, spec: TensorSpec, outputs: Sequence[TensorSpec]) 
             failure = failure or error
             continue
         made += 1
+        track_missing(model, estimator)
         yield bytes(renamed(model, spec, _wanted(estimator, outputs, model)).SerializeToString())
     if not made and failure is not None:
         raise failure
-
-
-def thresholds(estimator: Any) -> list[tuple[int, float]]:
-    """Where its trees split: (feature, value), of single trees, forests and boosted ones; none for others."""
-    found: list[tuple[int, float]] = []
-    for part in parts(estimator):
-        tree = getattr(part, "tree_", None)
-        if tree is not None:
-            inner = tree.feature >= 0
-            found += zip(tree.feature[inner].tolist(), tree.threshold[inner].tolist(), strict=True)
-        nodes = getattr(part, "nodes", None)
-        if isinstance(nodes, np.ndarray) and nodes.dtype.names and "num_threshold" in nodes.dtype.names:
-            inner = nodes["is_leaf"] == 0
-            found += zip(nodes["feature_idx"][inner].tolist(), nodes["num_threshold"][inner].tolist(), strict=True)
-    return found
 
 
 def convertible_input(estimator: Any, signature: Signature) -> TensorSpec:

@@ -79,16 +79,17 @@ def _takes(servable: Servable, name: str, row: Array) -> bool:
     return True
 
 
-def relative(outputs: Mapping[str, Array], parent: Mapping[str, Array]) -> dict[str, Array]:
-    """Floating-point outputs in units of what the parent answers, where that is more than 1: large rows have large
-    answers, of which an absolute difference says nothing."""
+def scaled(outputs: Mapping[str, Array], parent: Mapping[str, Array]) -> dict[str, Array]:
+    """Floating-point outputs divided by the size of what the parent answers, where that is so large that the type's own
+    rounding would count: from 1 on in single precision, from 10 million on in double, which keeps a unix time's digits
+    under the comparison."""
     made: dict[str, Array] = {}
     for name, array in outputs.items():
         of = parent[name]
         if array.dtype.kind == "f" and of.dtype.kind == "f" and array.shape == of.shape:
-            with np.errstate(invalid="ignore"):
-                size = np.maximum(1.0, np.nan_to_num(np.abs(of.astype(np.float64)), nan=1.0, posinf=1.0))
-                made[name] = array.astype(np.float64) / size
+            unit = 1.0 if of.dtype.itemsize < 8 else 1e-7
+            size = np.nan_to_num(np.abs(of.astype(np.float64)) * unit, nan=1.0, posinf=1.0)
+            made[name] = array.astype(np.float64) / np.maximum(1.0, size)
         else:
             made[name] = array
     return made

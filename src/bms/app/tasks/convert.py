@@ -17,8 +17,9 @@ from bms.adapters.runtimes.artifact import model_file
 from bms.adapters.runtimes.available import open_servable as open_by_runtime
 from bms.adapters.runtimes.sklearn import SklearnRuntime
 from bms.adapters.runtimes.sklearn_file import SUFFIXES, read_estimator
-from bms.adapters.toolkits.sklearn_onnx import candidates, convertible_input, thresholds
-from bms.app.tasks.awkward import answered, awkward_rows, relative
+from bms.adapters.toolkits.onnx_trees import thresholds
+from bms.adapters.toolkits.sklearn_onnx import candidates, convertible_input
+from bms.app.tasks.awkward import answered, awkward_rows, scaled
 from bms.app.tasks.evaluation.comparing import largest_difference
 from bms.app.tasks.evaluation.feeding import Fed, fed
 from bms.app.tasks.evaluation.running import run_all
@@ -111,8 +112,10 @@ def _awkward(config: ServableConfig, run: "_Run", splits: list[tuple[int, float]
 
 
 def _proved(old: "_Run", new: "_Run", awkward: _Awkward, child: ServableConfig, tolerance: float) -> float:
-    """The largest difference, absolute on real rows and relative to large answers on awkward ones. Raises
-    FailedPrecondition where it is too large, and where the child is called otherwise than its parent."""
+    """The largest difference, absolute on real rows, on awkward ones as `scaled`.
+
+    Raises FailedPrecondition where it is too large, and where the child is called otherwise than its parent.
+    """
     _check_alike(old.signatures[DEFAULT], new.signatures[DEFAULT])
     largest = largest_difference(old.outputs, new.outputs, tolerance)
     if not len(awkward.rows):
@@ -122,7 +125,7 @@ def _proved(old: "_Run", new: "_Run", awkward: _Awkward, child: ServableConfig, 
         given = servable.infer(DEFAULT, {old.signatures[DEFAULT].inputs[0].name: awkward.rows})
     finally:
         servable.close()
-    own, told = relative(awkward.outputs, awkward.outputs), relative(given, awkward.outputs)
+    own, told = scaled(awkward.outputs, awkward.outputs), scaled(given, awkward.outputs)
     try:
         return max(largest, largest_difference(own, told, tolerance))
     except FailedPrecondition as error:
