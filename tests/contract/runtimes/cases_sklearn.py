@@ -5,7 +5,10 @@ from pathlib import Path
 from tests.contract.runtimes.runtime_cases import Case, Framework
 from tests.framework_env import SKLEARN
 
-NAMES = ("digits", "forest", "joblib", "kmeans", "pca", "pickled", "ridge", "texts")
+NAMES = (
+    *("clusters32", "digits", "forest", "joblib", "kmeans", "layers32", "pca", "pickled", "ridge", "scaled32", "texts"),
+    "times",
+)
 
 FRAMEWORK = Framework(
     name="sklearn",

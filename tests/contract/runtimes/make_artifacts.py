@@ -23,8 +23,10 @@ from sklearn.datasets import load_diabetes, load_digits
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 warnings.simplefilter("ignore")
 FLOAT, INT64, STRING = TensorProto.FLOAT, TensorProto.INT64, TensorProto.STRING
@@ -231,6 +233,8 @@ def sklearn_models(root):
     texts = [word.decode() for word in words]
     logistic = LogisticRegression(max_iter=300).fit(x, y)
     named = np.array([f"digit {value}" for value in y])
+    x32 = x.astype(np.float32)
+    times = 1_764_000_000 + 10.0 * np.arange(100)[:, None]
     models = {
         "digits": (logistic, x, ".skops"),
         "forest": (RandomForestClassifier(5, random_state=0, n_jobs=-1).fit(x, named), x, ".skops"),
@@ -238,6 +242,14 @@ def sklearn_models(root):
         "kmeans": (KMeans(3, n_init=1, random_state=0).fit(x), x, ".skops"),
         "pca": (PCA(3, random_state=0).fit(x), x, ".skops"),
         "texts": (make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, [1, 0, 1, 0]), texts, ".skops"),
+        "layers32": (MLPClassifier((8,), max_iter=20, random_state=0).fit(x32, named), x, ".skops"),
+        "scaled32": (make_pipeline(StandardScaler(), LogisticRegression()).fit(x32, y), x, ".skops"),
+        "clusters32": (KMeans(3, n_init=1, random_state=0).fit(x32), x, ".skops"),
+        "times": (
+            make_pipeline(StandardScaler(), LinearRegression()).fit(times, times.ravel() - 1.764e9),
+            times,
+            ".skops",
+        ),
         "pickled": (logistic, x, ".pkl"),
         "joblib": (logistic, x, ".joblib"),
     }
@@ -254,7 +266,7 @@ def sklearn_models(root):
         if name == "texts":
             sample, sent = texts, words
         else:
-            sample = np.asarray(rows[:7], dtype=np.float64 if name == "kmeans" else np.float32)
+            sample = np.asarray(rows[:7], dtype=np.float32 if name.endswith("32") else np.float64)
             sent = sample
         answers = {
             method: getattr(model, method)(sample)
