@@ -4,15 +4,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+from msgspec import structs
 
 from bms.adapters.runtimes.example_file import Example
 from bms.adapters.runtimes.sklearn_columns import Learnt, learnt_of
 from bms.adapters.runtimes.sklearn_inputs import INPUT, Way, framed, numbers, table, takes_text, text_columns, texts
 from bms.adapters.runtimes.sklearn_numbers import precision_of
-from bms.core.columns import Column, ColumnType
+from bms.core.columns import Column, ColumnType, fits_column
 from bms.core.errors import FailedPrecondition
 from bms.core.fitting import names_differ
-from bms.core.signature import Signature, TensorSpec, column_spec
+from bms.core.signature import Signature, TensorSpec, column_spec, shape_text
 from bms.core.tensor import NUMPY, Array, DType
 
 DECLARABLE: tuple[DType, ...] = ("FP64", "FP32", "INT64", "INT32")  # what an estimator may have been fitted on
@@ -92,21 +93,32 @@ def _tables(fitted: Fitted, declared: Signature | None) -> Iterator[Way]:
         if missing or extra:
             specs = tuple(_spec(fitted, name, "FP64") for name in fitted.names)
             raise FailedPrecondition(
-                f"the signature's columns are not the model's: {names_differ(specs, missing, extra)}"
+                f"the signature lacks columns of the model, or has others: {names_differ(specs, missing, extra)}"
             )
     precision = precision_of(fitted.estimator)
     tried: list[tuple[TensorSpec, ...]] = []
     for dtype in (precision, "FP32" if precision == "FP64" else "FP64"):
-        specs = tuple(_said(given[name]) if name in given else _spec(fitted, name, dtype) for name in fitted.names)
+        specs = tuple(
+            _said(fitted, given[name]) if name in given else _spec(fitted, name, dtype) for name in fitted.names
+        )
         if specs not in tried:
             tried.append(specs)
             yield table(fitted.pandas, specs, fitted.learnt)
 
 
-def _said(spec: TensorSpec) -> TensorSpec:
-    """A declared column; one without a type has that of its tensor."""
+def _said(fitted: Fitted, spec: TensorSpec) -> TensorSpec:
+    """A declared column, with the levels that the model learnt of it; one without a type has that of its tensor."""
     if spec.column is not None:
-        return spec
+        if spec.shape != (None,) or not fits_column(spec.column, spec.dtype):
+            raise FailedPrecondition(
+                f"the signature's column {spec.name!r} is {spec.column.type}, which {spec.dtype} of shape "
+                f"{shape_text(spec.shape)} can't carry"
+            )
+        learnt = fitted.learnt[spec.name].column
+        if spec.column.categories or learnt is None or learnt.type != spec.column.type:
+            return spec
+        column = structs.replace(spec.column, categories=learnt.categories)
+        return structs.replace(spec, column=column)
     kind = NUMPY[spec.dtype].kind
     types: dict[str, ColumnType] = {"f": "number", "b": "boolean", "i": "integer", "u": "integer"}
     return TensorSpec(name=spec.name, dtype=spec.dtype, shape=spec.shape, column=Column(type=types.get(kind, "text")))
