@@ -3,18 +3,21 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
 from bms.core.clock import Clock, SystemClock
-from bms.core.errors import AlreadyExists, FailedPrecondition
+from bms.core.errors import AlreadyExists, FailedPrecondition, InvalidArgument
 from bms.sdk.binding import D, operation, path_part, stream
 from bms.sdk.blobs import Uploading, UploadProgress
-from bms.sdk.files import FileEntry, FileTree, scan
+from bms.sdk.examples import EXAMPLE, said
+from bms.sdk.files import FileEntry, FileTree, in_memory, scan, with_file
 from bms.sdk.flow import Flow, Item, Stream, locally
 from bms.sdk.jobs import Job
 from bms.sdk.model_nouns import Alias, Gate, GateResult, Lineage, Measurement, Model, NewVersion, Version
+from bms.sdk.signatures import TensorSpec
 from bms.sdk.waiting import until
 
 __all__ = ["Alias", "Gate", "GateResult", "Lineage", "Measurement", "Model", "Models", "NewVersion", "Version"]
@@ -75,21 +78,32 @@ class Models(Uploading[D]):
         new: NewVersion | None = None,
         *,
         create: bool = True,
+        columns: Sequence[TensorSpec | str] = (),
+        example: Any = None,
         on_progress: UploadProgress | None = None,
     ) -> Flow[Version]:
         """Uploads a file, directory or archive (zip, tar) as the next version; with `create` the model is made, too.
 
+        `columns` say which table it takes, as `column(…)` or in words ("age number", "city text?"), where its format
+        does not tell. An `example` of that (a data frame, rows, columns by name, or a file of CSV, JSON or JSONL) tells
+        the types of columns, and is what the model is tried with; it becomes the artifact's `example.json`.
+
         Only what the server has not yet is sent, so a broken upload is repeated cheaply. The version that comes
-        back is being verified: see `wait_version`.
+        back is being verified: see `wait_version`. Raises InvalidArgument naming column and row of what can't be read.
         """
+        made = yield from locally(partial(said, new or NewVersion(), columns, example))
         files = yield from locally(partial(scan, path))
         archive = files[0].entry.digest if path.is_file() and path.name.endswith(ARCHIVES) else None
+        if made.example is not None:
+            if archive is not None:
+                raise InvalidArgument(f"{path.name} is an archive: put {EXAMPLE} into it, or push a folder")
+            files = with_file(files, in_memory(EXAMPLE, made.example))
         if create:
             try:
                 yield from self._post("/models", Model, {"name": name})
             except AlreadyExists:
                 pass
-        body: dict[str, object] = msgspec.to_builtins(new or NewVersion())
+        body: dict[str, object] = msgspec.to_builtins(made.new)
         if archive is not None:
             yield from self._send_files(files, on_progress)
             return (yield from self._post(f"{_model(name)}/versions", _Started, {**body, "archive": archive})).version
