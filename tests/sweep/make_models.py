@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 import skops.io
 import xgboost
-from sklearn.base import clone, is_classifier, is_outlier_detector, is_regressor
+from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 from sklearn.impute import SimpleImputer
@@ -151,7 +151,7 @@ def answers(model: Any, x: Any) -> dict[str, np.ndarray]:
         made["probabilities"] = np.stack(shares, axis=1) if isinstance(shares, list) else np.asarray(shares)
     if hasattr(model, "predict"):
         made["prediction" if is_regressor(model) else "label"] = np.asarray(model.predict(x))
-        if is_outlier_detector(model):
+        if hasattr(model, "decision_function") and "probabilities" not in made:
             made["decision"] = model.decision_function(x)
     elif hasattr(model, "transform"):
         given = model.transform(x)
@@ -374,7 +374,8 @@ def booster(library: str, kind: str, objective: str, *, categories: bool = False
     if library == "lightgbm":
         many = {"num_class": count} if objective.startswith("multi") else {}
         maker = lightgbm.LGBMClassifier if kind == "classifier" else lightgbm.LGBMRegressor
-        return maker(**options, **many, verbose=-1, min_child_samples=5, num_threads=1), y
+        few = {"min_child_samples": 5, "min_data_per_group": 5, "cat_smooth": 1}  # rows that suffice for a split
+        return maker(**options, **many, **few, verbose=-1, num_threads=1), y
     if objective == "reg:quantileerror":
         options["quantile_alpha"] = 0.5
     maker = xgboost.XGBClassifier if kind == "classifier" else xgboost.XGBRegressor
