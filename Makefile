@@ -5,6 +5,8 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 COVERED := src/bms/core/*,src/bms/control/*,src/bms/serving/*,src/bms/protocols/*
 FLOOR := 90
+# Prints what processor time a command used, with all that it started.
+CLOCK := $(PYTHON) tests/cpu_clock.py
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-frameworks check fmt docs bench fuzz lock clean
@@ -30,13 +32,13 @@ else
 test: .venv/dev.stamp
 	rm -f .coverage .coverage.*
 	$(BIN)/python -m tests.framework_env
-	$(BIN)/pytest -n 2 --cov --cov-report= --durations=12
+	$(CLOCK) --budget 500 $(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=
 	$(BIN)/coverage report --include='$(COVERED)' --fail-under=$(FLOOR) --skip-covered --show-missing --sort=cover
 endif
 
 # Of these, `make test` runs what is not marked heavy.
 test-frameworks: .venv/dev.stamp
-	$(BIN)/pytest -n 2 --dist loadfile -m 'not long' --durations=20 $(or $(ARGS),tests/frameworks tests/contract/runtimes/test_runtime_environments.py tests/e2e/test_load_cycles.py)
+	$(CLOCK) $(BIN)/pytest -n 2 --dist loadfile -m 'not long' $(or $(ARGS),tests/frameworks tests/contract/runtimes/test_runtime_environments.py tests/e2e/test_load_cycles.py)
 
 check: .venv/dev.stamp
 	$(BIN)/ruff check
@@ -66,10 +68,12 @@ fuzz: .venv/dev.stamp
 COMPILE = UV_FIND_LINKS="$$PIP_FIND_LINKS" $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet
 
+# Everything in one set of versions: what users get is what the tests ran with, and installing one lock over another
+# changes nothing.
 lock: .venv/base.stamp
-	$(COMPILE) pyproject.toml -o requirements.lock
 	$(COMPILE) pyproject.toml --extra postgres --group dev -o requirements-dev.lock
-	$(COMPILE) requirements-build.in -o requirements-build.lock
+	$(COMPILE) pyproject.toml --constraint requirements-dev.lock -o requirements.lock
+	$(COMPILE) requirements-build.in --constraint requirements-dev.lock -o requirements-build.lock
 
 clean:
 	rm -rf .venv build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache
@@ -81,8 +85,8 @@ clean:
 INSTALL = $(BIN)/pip install -qq --require-hashes --no-deps
 
 .venv/made.stamp:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "$(PYTHON) is older than Python 3.11: name a newer one, like make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' || \
+		{ echo "$(PYTHON) is no Python 3.11 to 3.14: name one, like make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
 	@touch $@
 

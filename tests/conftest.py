@@ -1,13 +1,34 @@
 """Fixtures that many tests share."""
 
+import functools
+import os
+import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
+import certifi
 import pytest
 
 from bms.adapters.sql.engine import Database
 from bms.core.clock import ManualClock
 from tests.databases import database as open_database
+
+pytest_plugins = ["tests.cpu_log"]
+
+_default_context = ssl.create_default_context
+_public_context = functools.cache(lambda file: _default_context(cafile=file))
+
+
+def _context(*arguments: Any, **options: Any) -> ssl.SSLContext:
+    """Reading the public authorities takes 25 ms, and every client of httpx does it: one context is enough for all."""
+    public = os.environ.get("SSL_CERT_FILE") or certifi.where()
+    if not arguments and options == {"cafile": public}:
+        return _public_context(public)
+    return _default_context(*arguments, **options)
+
+
+ssl.create_default_context = _context
 
 
 @pytest.fixture

@@ -1,7 +1,11 @@
-"""Real databases for tests: a SQLite file, and a PostgreSQL server shared by the run, one schema per test."""
+"""Real databases for tests: a SQLite file, and databases of a PostgreSQL server that the run shares.
+
+The schema is made once per process and kind: a SQLite file is copied, a PostgreSQL database emptied for the next test.
+"""
 
 import contextlib
 import fcntl
+import functools
 import os
 import tempfile
 from collections.abc import AsyncIterator
@@ -14,7 +18,20 @@ from bms.adapters.sql.engine import Database
 from bms.adapters.sql.tables import metadata
 from bms.core.ids import new_id
 
+# Of a server whose data nobody needs tomorrow: it may forget them when the machine fails.
+_CARELESS = ("fsync", "synchronous_commit", "full_page_writes")
+_EMPTY = "; ".join(
+    (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        *(f'DELETE FROM "{table.name}"' for table in reversed(metadata.sorted_tables)),
+        "SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'",
+    )
+)
+_free: list[str] = []  # PostgreSQL databases with the schema in place that no test uses just now
 
+
+@functools.cache
 def postgres_uri() -> str:
     """A server that all test processes of one run share; the first starts it, the last to end stops it."""
     folder = Path(tempfile.gettempdir()) / f"bms-test-pg-{os.environ.get('PYTEST_XDIST_TESTRUNUID', os.getpid())}"
@@ -30,25 +47,80 @@ async def database_url(kind: str, folder: Path) -> AsyncIterator[str]:
     if kind == "sqlite":
         yield f"sqlite:///{folder}/bms.db"
         return
-    uri = postgres_uri()
-    name = new_id("test")
-    admin = await asyncpg.connect(uri)
+    admin = await asyncpg.connect(postgres_uri())
     try:
-        await admin.execute(f'CREATE DATABASE "{name}"')
-        yield uri.replace("/postgres?", f"/{name}?", 1)
-        await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        url = await _created(admin)
+        yield url
+        await admin.execute(f'DROP DATABASE "{_name(url)}" WITH (FORCE)')
     finally:
         await admin.close()
 
 
 @contextlib.asynccontextmanager
 async def database(kind: str, folder: Path) -> AsyncIterator[Database]:
-    """A database with the schema in place."""
-    async with database_url(kind, folder) as url:
-        opened = Database(url)
-        try:
-            async with opened.engine.begin() as connection:
-                await connection.run_sync(metadata.create_all)
-            yield opened
-        finally:
-            await opened.close()
+    """A database with the schema in place, and nothing in it."""
+    if kind == "sqlite":
+        (folder / "bms.db").write_bytes(await _sqlite_file())
+        url = f"sqlite:///{folder}/bms.db"
+    else:
+        url = await _emptied(_free.pop()) if _free else await _with_schema()
+    opened = Database(url)
+    try:
+        yield opened
+    finally:
+        await opened.close()
+        if kind != "sqlite":
+            _free.append(url)
+
+
+_made: list[bytes] = []
+
+
+async def _sqlite_file() -> bytes:
+    """What a SQLite database with the schema holds."""
+    if not _made:
+        with tempfile.TemporaryDirectory() as folder:
+            await _make_schema(f"sqlite:///{folder}/bms.db")
+            _made.append(Path(folder, "bms.db").read_bytes())
+    return _made[0]
+
+
+async def _with_schema() -> str:
+    admin = await asyncpg.connect(postgres_uri())
+    try:
+        for setting in _CARELESS:
+            await admin.execute(f"ALTER SYSTEM SET {setting} = off")
+        await admin.execute("SELECT pg_reload_conf()")
+        url = await _created(admin)
+    finally:
+        await admin.close()
+    await _make_schema(url)
+    return url
+
+
+async def _created(admin: asyncpg.Connection) -> str:
+    name = new_id("test")
+    await admin.execute(f'CREATE DATABASE "{name}"')
+    return postgres_uri().replace("/postgres?", f"/{name}?", 1)
+
+
+async def _emptied(url: str) -> str:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(_EMPTY)
+    finally:
+        await connection.close()
+    return url
+
+
+async def _make_schema(url: str) -> None:
+    opened = Database(url)
+    try:
+        async with opened.engine.begin() as connection:
+            await connection.run_sync(metadata.create_all)
+    finally:
+        await opened.close()
+
+
+def _name(url: str) -> str:
+    return url.partition("?")[0].rpartition("/")[2]

@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -28,6 +27,7 @@ from bms.protocols.bus import (
     encode,
     from_gateway,
 )
+from tests import fork_server
 from tests.frames_server import SIGNATURES, RunningServer
 
 PEPPER = b"p" * 32
@@ -176,13 +176,14 @@ class GatewayProcess:
             )
         )
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "bms.app.gateway", str(path)],
+            self.process = fork_server.start(
+                fork_server.GATEWAY,
+                [str(path)],
+                env=os.environ,
+                stdout=log.fileno(),
+                stderr=log.fileno(),
                 pass_fds=(listening.fileno(),),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
+                new_session=True,
             )
 
     def end(self, number: int = signal.SIGTERM, timeout_s: float = 20.0) -> int:

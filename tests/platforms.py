@@ -4,11 +4,12 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from bms.sdk import Client
+from tests import fork_server
 
 PATIENCE_S = 100.0
 
@@ -16,10 +17,10 @@ PATIENCE_S = 100.0
 class Ran:
     """What a command said."""
 
-    def __init__(self, done: subprocess.CompletedProcess[str]) -> None:
-        self.status = done.returncode
-        self.out = done.stdout
-        self.errors = done.stderr
+    def __init__(self, status: int, out: str, errors: str) -> None:
+        self.status = status
+        self.out = out
+        self.errors = errors
 
     @property
     def json(self) -> object:
@@ -57,15 +58,21 @@ class RealPlatform:
 def bms(*arguments: str, patience_s: float = PATIENCE_S, **environment: str) -> Ran:
     """The console command in a process of its own, with nothing of this one's settings for it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("BMS_", "XDG_"))}
-    done = subprocess.run(
-        [sys.executable, "-m", "bms.cli.main", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=patience_s,
-        check=False,
-        env={**kept, "COLUMNS": "200", **environment},
-    )
-    return Ran(done)
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+        given = {**kept, "COLUMNS": "200", **environment}
+        process = fork_server.start(
+            fork_server.COMMAND, arguments, env=given, stdout=out.fileno(), stderr=errors.fileno()
+        )
+        try:
+            status = process.wait(patience_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        said = []
+        for stream in (out, errors):
+            stream.seek(0)
+            said.append(stream.read().decode())
+    return Ran(status, *said)
 
 
 @contextlib.contextmanager

@@ -166,7 +166,7 @@ def log(
         sys.stdout.buffer.flush()
 
     if follow:
-        models.wait_version(name, version, tell)
+        models.wait_version(name, version, tell, timeout_s=None)
     else:
         tell(models.version(name, version))
 

@@ -21,7 +21,8 @@ def push(session: Session, path: Path, name: str, options: VersionOptions, *, wa
         return version
     with session.out.progress(f"verifying version {version.number}") as bar:
         log = VerificationLog(session, version)
-        return models.wait_version(name, version.number, lambda _: bar(None, log.last_line()))
+        # As long as it takes: jobs and builds have limits of their own, and to fetch a framework may take many minutes.
+        return models.wait_version(name, version.number, lambda _: bar(None, log.last_line()), timeout_s=None)
 
 
 class VerificationLog:

@@ -8,11 +8,10 @@ from math import prod
 from typing import Any
 
 import numpy as np
-import simdjson
 
 from bms.core.casting import holds_exactly
 from bms.core.tensor import Array, Tensor
-from bms.protocols.json_numbers import LARGE, numbers
+from bms.protocols.json_numbers import LARGE, numbers, simdjson
 
 _OPEN = ord("[")
 _BODY = frozenset({"inputs", "id", "parameters"})
@@ -22,7 +21,7 @@ Large = tuple[list[Tensor], str | None, Mapping[str, Any]]
 
 def decode_large(body: bytes | memoryview) -> Large | None:
     """The inputs, not yet checked against a signature; the id; the parameters. None for any other body."""
-    if len(body) < LARGE:
+    if simdjson is None or len(body) < LARGE:
         return None
     try:
         return _read(body)

@@ -60,7 +60,7 @@ def model_inputs(
         raise FailedPrecondition(f"the model takes {len(signature.inputs)} inputs; only models of one can be evaluated")
     spec = signature.inputs[0]
     features = [feature for feature in manifest.schema.features if feature.name != manifest.label]
-    if not features or any(feature.kind not in ("float", "int") for feature in features):
+    if not features or any(feature.kind not in ("float", "int", "bool") for feature in features):
         raise FailedPrecondition("the data set's columns are not all numbers: the model cannot be fed from them")
     numeric = [np.asarray(columns[feature.name]) for feature in features]
     rows = np.column_stack([column.reshape(len(column), -1) for column in numeric])

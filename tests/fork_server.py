@@ -1,0 +1,197 @@
+"""Our programs in processes of their own that need not import anything: forked from one that has imported it all.
+
+A command or a gateway takes half a second of computing to start, of which nearly all is imports; tests start hundreds.
+What a test starts here is a process with a fresh environment, its own standard streams and an exit status, as if it had
+been `python -m`. Programs of the platform are started by the platform, and some tests start commands the plain way.
+"""
+
+import atexit
+import contextlib
+import fcntl
+import functools
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tests import cpu_clock
+
+COMMAND, GATEWAY = "bms.cli.main", "bms.app.gateway"
+_LONGEST = 1 << 17  # bytes of a request
+_FDS = 16
+_ABOVE = 100  # where descriptors wait before they get the numbers they shall have
+
+
+class Forked:
+    """A started program; as much of `subprocess.Popen` as the tests use."""
+
+    def __init__(self, pid: int, told: socket.socket) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self._told = told
+
+    def poll(self) -> int | None:
+        """Its exit status, negative for a signal; None while it runs."""
+        return self._status(0)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Raises subprocess.TimeoutExpired."""
+        status = self._status(timeout)
+        if status is None:
+            raise subprocess.TimeoutExpired(f"process {self.pid}", timeout or 0)
+        return status
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def _status(self, timeout_s: float | None) -> int | None:
+        if self.returncode is None and select.select([self._told], [], [], timeout_s)[0]:
+            self.returncode, used = json.loads(self._told.recv(_LONGEST))
+            self._told.close()
+            cpu_clock.book(used)
+        return self.returncode
+
+
+def start(
+    program: str,
+    arguments: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    stdout: int,
+    stderr: int,
+    pass_fds: Sequence[int] = (),
+    new_session: bool = False,
+) -> Forked:
+    """Starts COMMAND or GATEWAY; its standard input is empty. `pass_fds` keep their numbers."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    request = {
+        "program": program,
+        "arguments": list(arguments),
+        "env": dict(env),
+        "cwd": os.getcwd(),
+        "pass_fds": list(pass_fds),
+        "new_session": new_session,
+    }
+    with theirs:
+        socket.send_fds(_server(), [json.dumps(request).encode()], [theirs.fileno(), stdout, stderr, *pass_fds])
+    return Forked(json.loads(ours.recv(_LONGEST)), ours)
+
+
+@functools.cache
+def _server() -> socket.socket:
+    """The connection to this process's server, which ends with it."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        fd = theirs.fileno()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.fork_server", str(fd)],
+            cwd=Path(__file__).parent.parent,
+            stdin=subprocess.DEVNULL,
+            pass_fds=(fd,),
+            start_new_session=True,
+        )
+    atexit.register(process.wait, 10)
+    atexit.register(ours.close)
+    return ours
+
+
+# --- the server ---
+
+
+def _serve(asks: socket.socket) -> None:
+    """Forks for every request until the asking side goes away. In a forked process: runs the program."""
+    for program in (COMMAND, GATEWAY):
+        importlib.import_module(program)
+    from bms.cli.main import COMMANDS, load
+
+    for name in COMMANDS:
+        load(name)
+    gc.collect()
+    gc.freeze()
+    running: dict[int, socket.socket] = {}
+    signal.set_wakeup_fd((woken := os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC))[1], warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    while True:
+        ready = select.select([asks, woken[0]], [], [])[0]
+        if woken[0] in ready:
+            os.read(woken[0], 1 << 16)
+            _tell_ends(running)
+        if asks not in ready:
+            continue
+        data, fds, _, _ = socket.recv_fds(asks, _LONGEST, _FDS)
+        if not data:
+            return
+        pid = os.fork()
+        if pid == 0:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for each in (asks.fileno(), *woken, *(told.detach() for told in running.values())):
+                os.close(each)
+            _become(json.loads(data), fds)
+        teller = socket.socket(fileno=fds[0])
+        for fd in fds[1:]:
+            os.close(fd)
+        teller.send(json.dumps(pid).encode())
+        running[pid] = teller
+
+
+def _tell_ends(running: dict[int, socket.socket]) -> None:
+    while running:
+        pid, status, used = os.wait4(-1, os.WNOHANG)
+        if pid == 0:
+            return
+        with running.pop(pid) as teller, contextlib.suppress(ConnectionError):
+            teller.send(json.dumps([os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime]).encode())
+
+
+def _become(request: dict[str, object], fds: list[int]) -> None:
+    """Runs the program that was asked for; ends the process."""
+    if request["new_session"]:
+        os.setsid()
+    high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _ABOVE) for fd in fds[1:]]
+    for fd in fds:
+        os.close(fd)
+    for fd, number in zip(high, [1, 2, *request["pass_fds"]], strict=True):
+        os.dup2(fd, number)
+        os.close(fd)
+    os.environ.clear()
+    os.environ.update(request["env"])
+    os.chdir(request["cwd"])
+    tempfile.tempdir = None
+    time.tzset()
+    program = sys.modules["__main__"] = importlib.import_module(request["program"])
+    sys.argv = [program.__file__, *request["arguments"]]
+    status: object = 0
+    try:
+        status = program.run() if request["program"] == COMMAND else program.main(sys.argv[1:])
+    except SystemExit as ended:
+        status = ended.code
+    except BaseException:  # noqa: BLE001 - printed as the interpreter would
+        traceback.print_exc()
+        status = 1
+    # As the interpreter ends, but without taking every module apart, which would copy all that the server shares.
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status if isinstance(status, int) else int(status is not None))
+
+
+if __name__ == "__main__":
+    _serve(socket.socket(fileno=int(sys.argv[1])))
