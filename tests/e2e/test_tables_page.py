@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 
 from bms.sdk.deployments import Target
-from tests.framework_env import SOURCE, framework_python
+from tests.framework_env import SOURCE, TABLES, framework_python
 from tests.whole_platform import WholePlatform, deploy, push, whole_platform
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"<!-- test: (\w+) -->\n```(?:sh|python)\n(.*?)```", re.DOTALL)
-TRAINING = ("scikit-learn", "skops", "pandas")
 FRAMES = ("pandas>=3", "pyarrow", "polars", "httpx", "msgspec", "numpy", "pytest")
 ROWS = 8
 
@@ -41,7 +40,7 @@ def test_both_pages_have_the_same_commands_and_they_run_as_written(platform: Who
     assert [kind for kind, _ in page] == ["train", "run", "run", "run", "run", "python"], "was their mark changed?"
     kept = {name: value for name, value in os.environ.items() if name in ("HOME", "LANG", "TMPDIR")}
     (tmp_path / "train.py").write_text(page[0][1])
-    ran([str(framework_python(TRAINING)), "train.py"], tmp_path, kept)
+    ran([str(framework_python(TABLES)), "train.py"], tmp_path, kept)
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     shell = {**kept, "PATH": path, "BMS_URL": platform.url, "BMS_KEY": platform.key}
     commands = "\n".join(text for kind, text in page if kind == "run")
