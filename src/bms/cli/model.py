@@ -30,7 +30,7 @@ from bms.cli.version_options import (
 )
 from bms.core.isolation import Isolation, words
 from bms.core.resources import size_text
-from bms.sdk.models import Gate, Version
+from bms.sdk.models import Gate, GateResult, Version
 
 app = noun("Models, their versions and aliases.")
 Name = Annotated[str, typer.Argument(help="The model's name.")]
@@ -284,7 +284,7 @@ def _show(session: Session, version: Version) -> None:
             "python": version.environment.python,
             "isolation": words(isolation),
             "metrics": version.metrics,
-            "gates": [f"{gate.metric} {gate.value:.4g} on {gate.dataset}" for gate in version.gate_results],
+            **{f"{gate.metric} on {gate.dataset} {gate.split}": _measured(gate) for gate in version.gate_results},
             "loads in": f"{measured.load_ns / 1e6:.0f} ms" if measured else "",
             "one row takes": f"{measured.infer_ns / 1e6:.3f} ms" if measured else "",
             "memory": size_text(measured.memory) if measured else "",
@@ -294,6 +294,11 @@ def _show(session: Session, version: Version) -> None:
             "artifact": version.artifact,
         },
     )
+
+
+def _measured(gate: GateResult) -> str:
+    note = f": {gate.note}" if gate.note else ""
+    return f"{gate.value:.4g}, at least {gate.minimum:g} is asked{note}"
 
 
 def _gate(text: str) -> Gate:

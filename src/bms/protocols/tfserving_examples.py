@@ -72,13 +72,12 @@ def encode_classify(response: InferResponse, signature: Signature) -> bytes:
 
 
 def encode_regress(response: InferResponse) -> bytes:
-    """One number for every example."""
-    values = _output(response, None)
-    if values.ndim == 2 and values.shape[1] == 1:
-        values = np.ascontiguousarray(values[:, 0])
-    if values.ndim != 1:
-        raise Internal(f"the model gives an array of {values.ndim} dimensions, expected one number for every example")
-    return dump({"results": values})
+    """One number for every example: of the only output that has one."""
+    fitting = [tensor.array for tensor in response.outputs if tensor.dtype != "BYTES" and _is_column(tensor.array)]
+    if len(fitting) != 1:
+        told = ", ".join(f"{one.name!r} {one.dtype} {list(one.array.shape)}" for one in response.outputs)
+        raise Internal(f"the model gives {told}; expected just one output with a number for every example")
+    return dump({"results": np.ascontiguousarray(fitting[0].reshape(-1))})
 
 
 def _column(spec: TensorSpec, values: list[JsonValue], notes: list[str]) -> Array:
@@ -98,8 +97,12 @@ def _column(spec: TensorSpec, values: list[JsonValue], notes: list[str]) -> Arra
     return flat.reshape((len(values), *known))
 
 
+def _is_column(array: Array) -> bool:
+    return array.ndim == 1 or (array.ndim == 2 and array.shape[1] == 1)
+
+
 def _output(response: InferResponse, name: str | None) -> Array:
     for tensor in response.outputs:
-        if name is None or tensor.name == name:
+        if tensor.name == name:
             return tensor.array
     raise Internal(f"the model did not give the output {name!r} that holds its scores")

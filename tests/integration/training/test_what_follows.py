@@ -172,9 +172,12 @@ async def test_every_gate_is_measured_and_kept(played: Played) -> None:
     (evaluate,) = await played.of_kind("evaluate")
     assert evaluate.spec.parameters["split"] == "validation"
     assert any(name.startswith("pillow") for name in evaluate.spec.environment.requirements)
-    await played.end(evaluate, metrics={"accuracy": 0.95, "log_loss": 1.0})
+    said: dict[str, object] = {"joined": ["classes by name: '0', '1'", "line\nend" + "x" * 1000]}
+    await played.end(evaluate, metrics={"accuracy": 0.95, "log_loss": 1.0}, report=said)
     (result,) = (await played.models.version("acme", "digits", 1)).gate_results
     assert (result.value, result.passed, result.dataset, result.job) == (0.95, True, "digits@1", evaluate.id)
+    assert result.note.startswith("classes by name: '0', '1'; line endxxx")
+    assert len(result.note) == 500
     (again,) = await played.gates.evaluate("acme", "ann", "digits", version.number)
     await played.end(again, metrics={"accuracy": 0.5})
     (result,) = (await played.models.version("acme", "digits", 1)).gate_results

@@ -2,16 +2,20 @@
 
 from msgspec import structs
 
+from bms.core.class_names import settled_names
 from bms.core.errors import BmsError, FailedPrecondition
 from bms.core.signature import Signature, TensorSpec, shape_text
 
 
 def settled(name: str, declared: Signature, found: Signature) -> Signature:
-    """`declared`, with the outputs of `found` where it names none. Raises as `check_declared` does."""
+    """`declared`, with the outputs and the classes' names of `found` where it says none. Raises as `check_declared` and
+    `settled_names` do."""
     if not declared.outputs:
         scores = declared.scores or found.scores
         declared = structs.replace(declared, outputs=found.outputs, method=found.method, scores=scores)
     check_declared(name, declared, found)
+    if declared.scores is not None and declared.scores == found.scores:
+        declared = structs.replace(declared, labels=settled_names(declared.labels, found.labels))
     return declared
 
 

@@ -61,8 +61,8 @@ def trees_signature(gives: Gives, inputs: tuple[TensorSpec, ...]) -> Signature:
     )
     if kind == "several":
         return Signature(inputs=inputs, outputs=outputs)
-    labels = tuple(map(str, range(width)))
-    return Signature(inputs=inputs, outputs=outputs, method="classify", scores="probabilities", labels=labels)
+    # The file names no classes: they have numbers alone.
+    return Signature(inputs=inputs, outputs=outputs, method="classify", scores="probabilities")
 
 
 def trees_outputs(kind: Kind, scores: Array) -> dict[str, Array]:

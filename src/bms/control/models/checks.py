@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from bms.control.models.nouns import Gate, NewVersion
+from bms.core.class_names import given_twice
 from bms.core.columns import fits_column, mask_name
 from bms.core.errors import InvalidArgument
 from bms.core.ids import check_name
@@ -70,6 +71,9 @@ def check_new(new: NewVersion) -> NewVersion:
     if new.lineage.relation and new.lineage.parent is None:
         raise InvalidArgument(f"a version that was {new.lineage.relation} needs a parent: say which version")
     check_signatures(new.signatures)
+    for labels in (new.labels, *[signature.labels for signature in new.signatures.values()]):
+        if (twice := given_twice(labels)) is not None:
+            raise InvalidArgument(f"label {twice[:80]!r} is given twice: each class needs a name of its own")
     return new
 
 
