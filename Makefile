@@ -68,10 +68,12 @@ fuzz: .venv/dev.stamp
 COMPILE = UV_FIND_LINKS="$$PIP_FIND_LINKS" $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet
 
+# Everything in one set of versions: what users get is what the tests ran with, and installing one lock over another
+# changes nothing.
 lock: .venv/base.stamp
-	$(COMPILE) pyproject.toml -o requirements.lock
 	$(COMPILE) pyproject.toml --extra postgres --group dev -o requirements-dev.lock
-	$(COMPILE) requirements-build.in -o requirements-build.lock
+	$(COMPILE) pyproject.toml --constraint requirements-dev.lock -o requirements.lock
+	$(COMPILE) requirements-build.in --constraint requirements-dev.lock -o requirements-build.lock
 
 clean:
 	rm -rf .venv build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache
@@ -83,8 +85,8 @@ clean:
 INSTALL = $(BIN)/pip install -qq --require-hashes --no-deps
 
 .venv/made.stamp:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "$(PYTHON) is older than Python 3.11: name a newer one, like make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' || \
+		{ echo "$(PYTHON) is no Python 3.11 to 3.14: name one, like make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
 	@touch $@
 

@@ -17,6 +17,7 @@ from measuring.requests import oip_json
 from uv import find_uv_bin
 
 REPEATS = 2 if QUICK else 3
+EXACTLY = ("--require-hashes", "--no-deps")  # as the Makefile installs it
 SETTLE_S = 1.0 if QUICK else 3.0
 
 
@@ -90,7 +91,7 @@ def _size(report: Report) -> None:
         settings = {**os.environ, "UV_FIND_LINKS": os.environ.get("PIP_FIND_LINKS", "").replace(" ", ",")}
         for arguments in (
             ["venv", "--python", sys.executable, str(folder)],
-            ["pip", "install", "--python", str(folder / "bin" / "python"), "-r", str(ROOT / "requirements.lock")],
+            ["pip", "install", "--python", str(folder), *EXACTLY, "-r", str(ROOT / "requirements.lock")],
         ):
             subprocess.run([find_uv_bin(), *arguments], env=settings, check=True, capture_output=True)
         sizes = {found.name: _bytes(found) for found in _installed(folder)}

@@ -3,6 +3,7 @@
 Field numbers are those of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
 """
 
+import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -45,10 +46,24 @@ def takes_memory(per_row: int) -> bytes:
     return _model(nodes, tensors, columns=1)
 
 
+def classifies(weights: Sequence[Sequence[float]], labels: Sequence[str] = ()) -> bytes:
+    """probabilities = softmax(x · weights); x FP32 [N, features], probabilities FP32 [N, classes]. Metadata name the
+    classes if `labels` do."""
+    array = np.array(weights, np.float32)
+    nodes = [_node("MatMul", ["x", "weights"], "z"), _node("Softmax", ["z"], "probabilities")]
+    inputs, outputs = _rows("x", array.shape[0]), _rows("probabilities", array.shape[1])
+    named = _field(1, b"labels") + _field(2, json.dumps(list(labels)).encode())
+    return _graph(nodes, [_tensor("weights", array)], inputs, outputs) + (_field(14, named) if labels else b"")
+
+
 def _model(nodes: Sequence[bytes], tensors: Sequence[bytes], columns: int) -> bytes:
+    return _graph(nodes, tensors, _rows("x", 2), _rows("y", columns))
+
+
+def _graph(nodes: Sequence[bytes], tensors: Sequence[bytes], given: bytes, made: bytes) -> bytes:
     graph = b"".join(_field(1, node) for node in nodes) + _field(2, b"tiny")
     graph += b"".join(_field(5, tensor) for tensor in tensors)
-    graph += _field(11, _rows("x", 2)) + _field(12, _rows("y", columns))
+    graph += _field(11, given) + _field(12, made)
     return _field(1, IR_VERSION) + _field(8, _field(1, b"") + _field(2, OPSET)) + _field(7, graph)
 
 

@@ -7,23 +7,34 @@ import http.server
 import shutil
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 SLIM = ("numpy", "msgspec", "google-crc32c")  # stand-ins of what every environment gets, newer than any real one
 USER, PASSWORD = "bob", "s3cret-of-the-index"
 
 
-def wheel(folder: Path, name: str, version: str = "1.0", requires: tuple[str, ...] = ()) -> Path:
-    """A wheel of one module that says its version, in `folder`."""
+def wheel(
+    folder: Path,
+    name: str,
+    version: str = "1.0",
+    requires: tuple[str, ...] = (),
+    extras: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+) -> Path:
+    """A wheel of one module that says its version, in `folder`. `extras` are what each of them requires."""
     module = name.replace("-", "_")
     info = f"{module}-{version}.dist-info"
     metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    metadata += "".join(f"Requires-Dist: {each}\n" for each in requires)
+    for extra, wanted in extras.items():
+        metadata += f"Provides-Extra: {extra}\n"
+        metadata += "".join(f"Requires-Dist: {each} ; extra == '{extra}'\n" for each in wanted)
     files = {
         f"{module}/__init__.py": f"version = {version!r}\n",
-        f"{info}/METADATA": metadata + "".join(f"Requires-Dist: {each}\n" for each in requires),
+        f"{info}/METADATA": metadata,
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     record = "".join(f"{path},sha256={_record_digest(text)},{len(text)}\n" for path, text in files.items())

@@ -1,9 +1,11 @@
 """Trains XGBoost boosters on the digits, one folder each: `model/` and, by the signature's names, `expected.npz`."""
 
+import json
 import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import xgboost
 
 DATA = Path(__file__).parent.parent / "data" / "digits.npz"
@@ -29,6 +31,67 @@ def main(root):
     best = xgboost.train({**THREADS, "objective": "binary:logistic"}, xgboost.DMatrix(X, ODD), 8)
     best.set_attr(scikit_learn="{}", best_iteration="2")  # as XGBClassifier's save_model writes after an early stop
     save(root / "best", best, "json", trees=(0, 3))
+    objectives(root)
+    tables(root)
+
+
+def objectives(root):
+    """Those that give neither classes nor one plain value, several targets of one tree and several quantiles."""
+    both = np.stack([ODD, THIRD == 0], axis=1)
+    trained = {
+        "several": ({"objective": "binary:logistic"}, both),
+        "hinge": ({"objective": "binary:hinge"}, ODD),
+        "margin": ({"objective": "binary:logitraw"}, ODD),
+        "quantiles": ({"objective": "reg:quantileerror", "quantile_alpha": [0.1, 0.5, 0.9]}, SUM),
+        "one_tree": ({"multi_strategy": "multi_output_tree"}, np.stack([SUM, CLASS], axis=1)),
+        "counts": ({"objective": "count:poisson"}, CLASS),
+    }
+    for name, (options, target) in trained.items():
+        booster = xgboost.train({**THREADS, **options}, xgboost.DMatrix(X, target), 4)
+        save(root / name, booster, "ubj")
+        if name == "several":
+            told = booster.predict(xgboost.DMatrix(X[:9]))
+            np.savez(root / name / "expected.npz", x=X[:9], probabilities=told, label=(told > 0.5).astype(np.int64))
+
+
+def tables(root):
+    """Frames: of numbers, and with categories of texts and numbers; one of these as older versions saved it."""
+    random = np.random.default_rng(5)
+    size = 600
+    numbers = pd.DataFrame(
+        {"income": random.random(size), "age": random.integers(18, 90, size), "member": random.random(size) > 0.5}
+    )
+    target = numbers["income"] * 100 + numbers["age"]
+    booster = xgboost.train(THREADS, xgboost.DMatrix(numbers, target), 10)
+    asked(root / "numbers", booster, numbers[:9], dict.fromkeys(numbers, np.float32))
+
+    mixed = pd.DataFrame(
+        {
+            "z": random.normal(size=size),
+            "city": pd.Categorical(random.choice(["Cologne", "Bonn", "", "a, b"], size)),
+            "size": pd.Categorical(random.choice([10, 20, 30, 40], size)),
+        }
+    )
+    target = (mixed["city"] == "Cologne") * 50 + mixed["size"].astype(int) % 40 + mixed["z"]
+    booster = xgboost.train(THREADS, xgboost.DMatrix(mixed, target, enable_categorical=True), 20)
+    asked(root / "mixed", booster, mixed[:9], {"z": np.float32, "city": str, "size": np.int64})
+    letters = mixed.assign(city=mixed["city"].cat.rename_categories({"Cologne": "Köln"}))
+    booster = xgboost.train(THREADS, xgboost.DMatrix(letters, target, enable_categorical=True), 20)
+    (root / "letters" / "model").mkdir(parents=True)
+    booster.save_model(root / "letters" / "model" / "model.ubj")
+    content = json.loads(bytes(booster.save_raw("json")))
+    del content["learner"]["gradient_booster"]["model"]["cats"]
+    (root / "codes" / "model").mkdir(parents=True)
+    (root / "codes" / "model" / "model.json").write_text(json.dumps({**content, "version": [2, 1, 4]}))
+
+
+def asked(folder, booster, rows, columns):
+    (folder / "model").mkdir(parents=True)
+    booster.save_model(folder / "model" / "model.ubj")
+    told = booster.inplace_predict(rows)
+    np.savez(
+        folder / "expected.npz", prediction=told, **{name: rows[name].to_numpy(kind) for name, kind in columns.items()}
+    )
 
 
 def save(folder, booster, ending, trees=(0, 0)):

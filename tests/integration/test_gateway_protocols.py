@@ -182,3 +182,15 @@ async def test_lists_hold_the_tenants_own_deployments_alone(tmp_path: Path) -> N
         for path in ("/v1/models/secret", "/v2/models/secret", "/v2/models/secret/ready"):
             assert (await http.get(path)).status_code == 404
         assert (await http.post("/v1/models/secret:predict", json={"instances": [ROW]})).status_code == 404
+
+
+async def test_what_was_rounded_on_the_way_in_is_told_in_a_header(tmp_path: Path) -> None:
+    async with scene(tmp_path) as at, at.client() as http:
+        told = await http.post("/v1/models/m:predict", json={"instances": [[1764000010, 2.0, 3.0, 4.0]]})
+        assert told.status_code == 200
+        assert told.headers["warning"] == "299 bms \"input 'instances': 1764000010 was rounded to FP32\""
+        tensor = {"name": "x", "shape": [1, 4], "datatype": "FP64", "data": [0.1, 2, 3, 4]}
+        infer = await http.post("/v2/models/m/infer", json={"inputs": [tensor]})
+        assert "FP64 numbers were rounded to FP32" in infer.headers["warning"]
+        quiet = await http.post("/v1/models/m:predict", json={"instances": [ROW]})
+        assert "warning" not in quiet.headers

@@ -79,12 +79,12 @@ def test_csv_becomes_splits_that_hold_every_row_once(tmp_path: Path, output: Pat
 
     read = [load_split(output, name) for name in ("train", "validation", "test")]
     rows = {
-        (f"{length:.5f}", f"{width:.5f}", ("lily", "rose")[flower])
+        (length, width, ("lily", "rose")[flower])
         for split in read
         for length, width, flower in zip(split["length"], split["width"], split["flower"], strict=True)  # type: ignore[call-overload]
     }
     lines = [line.split(",") for line in source.read_text().splitlines()[1:]]
-    expected = {(f"{np.float32(a):.5f}", f"{np.float32(b):.5f}", flower) for a, b, flower in lines}
+    expected = {(float(a), float(b), flower) for a, b, flower in lines}
     assert rows == expected
     assert job.metrics == {"rows": 200}
     fractions = [fraction for fraction, _ in job.said]
@@ -157,7 +157,7 @@ def test_npz_and_jsonl_are_imported(tmp_path: Path, output: Path) -> None:
     ("parameters", "match"),
     [
         ({}, "missing required field `format`"),
-        ({"format": "parquet"}, "Invalid enum value 'parquet'"),
+        ({"format": "xlsx"}, "Invalid enum value 'xlsx'"),
         ({"format": "csv", "lable": "y"}, "unknown field `lable`"),
         ({"format": "csv", "seed": -1}, r"`\$\.seed`"),
         ({"format": "csv", "shard_rows": 0}, r"`\$\.shard_rows`"),
@@ -253,7 +253,12 @@ def test_the_bundled_samples_in_their_own_environment(sklearn_python: Path, tmp_
         "validation": 270,
         "test": 269,
     }
-    assert digits["schema"]["features"][0] == {"name": "image", "kind": "image", "shape": [8, 8, 1], "labels": []}
+    image = digits["schema"]["features"][0]
+    assert {key: image[key] for key in ("name", "kind", "shape")} == {
+        "name": "image",
+        "kind": "image",
+        "shape": [8, 8, 1],
+    }
     assert answers["digits are exact"]
     assert {name: answers[name]["rows"] for name in ("iris", "wine", "breast_cancer")} == {
         "iris": 150,

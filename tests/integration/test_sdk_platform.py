@@ -9,6 +9,7 @@ import onnxruntime
 import pytest
 
 from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound
+from bms.sdk import RoundedWarning
 from bms.sdk.deployments import DeploymentSpec, Target
 from bms.sdk.models import NewVersion
 from tests.callers import KINDS, Caller
@@ -131,8 +132,11 @@ async def test_a_model_is_deployed_asked_and_changed(caller: Caller) -> None:
         np.testing.assert_array_equal(answer.outputs[output], direct)
     with pytest.raises(InvalidArgument, match="take one from"):
         assert answer.array is not None
-    with pytest.raises(InvalidArgument, match="expected FP32"):
-        await caller.call(lambda c: c.predict(name, {"x": rows.astype(np.float64)}))
+    with pytest.warns(RoundedWarning, match="rounded to FP32"):
+        doubles = await caller.call(lambda c: c.predict(name, np.random.default_rng(0).random((3, 64))))
+    assert doubles.outputs["label"].shape == (3,)
+    with pytest.raises(InvalidArgument, match="is BYTES, expected FP32"):
+        await caller.call(lambda c: c.predict(name, {"x": np.full((1, 64), "text")}))
     with pytest.raises(InvalidArgument, match="not both"):
         await caller.call(lambda c: c.predict(name, rows, version=1, alias="production"))
     with pytest.raises(NotFound):

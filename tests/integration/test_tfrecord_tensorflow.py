@@ -25,11 +25,14 @@ import tensorflow as tf
 spec = {
     "image": tf.io.FixedLenFeature([], tf.string), "v": tf.io.FixedLenFeature([2, 3], tf.float32),
     "n": tf.io.FixedLenFeature([], tf.int64), "t": tf.io.FixedLenFeature([], tf.string),
+    "d": tf.io.FixedLenFeature([], tf.string), "gap": tf.io.FixedLenFeature([], tf.int64, default_value=-1),
+    "b": tf.io.FixedLenFeature([], tf.int64),
 }
 rows = []
 for row in tf.data.TFRecordDataset(sys.argv[1]).map(lambda record: tf.io.parse_single_example(record, spec)):
     pixels = tf.io.decode_png(row["image"]).numpy()
-    rows.append([pixels[:, :, 0].tolist(), row["v"].numpy().tolist(), int(row["n"]), row["t"].numpy().decode()])
+    rows.append([pixels[:, :, 0].tolist(), row["v"].numpy().tolist(), int(row["n"]), row["t"].numpy().decode(),
+                 tf.io.decode_raw(row["d"], tf.float64).numpy().reshape(2).tolist(), int(row["gap"]), int(row["b"])])
 print(json.dumps(rows))
 """
 
@@ -86,16 +89,27 @@ def test_tensorflow_reads_what_we_write(tensorflow_python: Path, tmp_path: Path)
             Feature(name="v", kind="float", shape=(2, 3)),
             Feature(name="n", kind="int"),
             Feature(name="t", kind="text"),
+            Feature(name="d", kind="float", shape=(2,)),
+            Feature(name="gap", kind="int"),
+            Feature(name="b", kind="bool"),
         )
     )
+    doubles = generator.random((50, 2))
+    gaps = np.array([None if row % 3 else (1 << 60) + row for row in range(50)], object)
+    flags = numbers % 2 == 0
     images = [encode_png(image) for image in pixels]
-    table = table_of(schema, {"image": images, "v": vectors, "n": numbers, "t": texts})
+    table = table_of(
+        schema, {"image": images, "v": vectors, "n": numbers, "t": texts, "d": doubles, "gap": gaps, "b": flags}
+    )
     write_records(tmp_path / "ours.tfrecord", encode_rows(table))
     read = json.loads(run(tensorflow_python, READS, tmp_path / "ours.tfrecord"))
     assert [row[0] for row in read] == pixels.tolist()
     np.testing.assert_array_equal(np.array([row[1] for row in read], np.float32), vectors)
     assert [row[2] for row in read] == numbers.tolist()
     assert [row[3] for row in read] == texts
+    assert [row[4] for row in read] == doubles.tolist()
+    assert [row[5] for row in read] == [-1 if gap is None else gap for gap in gaps]
+    assert [row[6] for row in read] == flags.tolist()
 
 
 def test_we_read_what_tensorflow_writes(tensorflow_python: Path, tmp_path: Path) -> None:

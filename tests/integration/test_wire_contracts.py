@@ -43,7 +43,7 @@ async def furnish(at: Scene) -> None:
         ("POST", "/v1/models/m/versions/2:predict", ROWS, 503, "LOADING"),
         ("POST", "/v1/models/m/labels/none:predict", ROWS, 400, "no label 'none'"),
         ("POST", "/v1/models/m/labels/next:predict", ROWS, 503, "not served yet"),
-        ("POST", "/v1/models/m:predict", {**ROWS, "inputs": [ROW]}, 400, "one of them and not both"),
+        ("POST", "/v1/models/m:predict", {**ROWS, "inputs": [ROW]}, 400, "one of them, not 2"),
         ("POST", "/v1/models/m:predict", {}, 400, "either 'instances'"),
         ("POST", "/v1/models/m:predict", {"instances": []}, 400, "at least one row"),
         ("POST", "/v1/models/m:predict", {"instances": [{"y": ROW}]}, 400, "no input 'y'"),

@@ -243,7 +243,8 @@ class ModelServer:
 
     async def _signalled(self, timeout_s: float) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._signals.get(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._signals.get()
 
 
 class _JsonLines(logging.Formatter):

@@ -21,7 +21,7 @@ def import_(
     name: Name,
     path: Annotated[Path | None, typer.Argument(help="A file or directory; or give --sample.")] = None,
     sample: Annotated[str | None, typer.Option(help="A real data set that comes along, like digits.")] = None,
-    format: Annotated[str | None, typer.Option(help="images, csv, npz, jsonl or tfrecord.")] = None,
+    format: Annotated[str | None, typer.Option(help="images, csv, npz, jsonl, parquet or tfrecord.")] = None,
     label: Annotated[str | None, typer.Option(help="The column that says the class.")] = None,
     split: Annotated[str | None, typer.Option(help="Shares like train=0.8,validation=0.1,test=0.1.")] = None,
     seed: Annotated[int, typer.Option(help="Decides who is in which part.")] = 0,
@@ -38,7 +38,7 @@ def import_(
     else:
         assert path is not None
         if format is None:
-            raise InvalidArgument("give --format: images, csv, npz, jsonl or tfrecord")
+            raise InvalidArgument("give --format: images, csv, npz, jsonl, parquet or tfrecord")
         with session.out.progress("uploading") as bar:
             version = datasets.import_files(
                 name,

@@ -8,11 +8,13 @@ import typer
 
 from bms.cli.batching import Batch, BatchObjective, BatchPolicy, BatchSizes, BatchWait
 from bms.cli.commands import Session, command
-from bms.cli.making import push
+from bms.cli.pushing import push
 from bms.cli.resource_options import Cpu, Gpu, GpuMemory, Memory
 from bms.cli.serving import SpecOptions, apply, show_status
 from bms.cli.version_options import (
     AllowPickle,
+    Columns,
+    Example,
     Image,
     Index,
     Input,
@@ -59,6 +61,8 @@ def deploy(
     python: Python = None,
     input: Input = None,
     output: Output = None,
+    column: Columns = None,
+    example: Example = None,
     image: Image = None,
     text: Text = None,
     label: Label = None,
@@ -82,6 +86,8 @@ def deploy(
         python=python,
         input=input,
         output=output,
+        column=column,
+        example=example,
         image=image,
         text=text,
         label=label,
@@ -91,7 +97,7 @@ def deploy(
     if _is_path(session, what):
         path = Path(what)
         model = name or name_for(path)
-        made = push(session, path, model, said.version())
+        made = push(session, path, model, said)
         session.out.say(f"version {made.number} of {model}: {detected(made)}")
         version = made.number
     elif said != VersionOptions():

@@ -8,9 +8,11 @@ import msgspec
 import typer
 
 from bms.cli.commands import Session, command, noun
-from bms.cli.making import VerificationLog, push
+from bms.cli.pushing import VerificationLog, push
 from bms.cli.version_options import (
     AllowPickle,
+    Columns,
+    Example,
     Image,
     Index,
     Input,
@@ -28,7 +30,7 @@ from bms.cli.version_options import (
 )
 from bms.core.isolation import Isolation, words
 from bms.core.resources import size_text
-from bms.sdk.models import Gate, Version
+from bms.sdk.models import Gate, GateResult, Version
 
 app = noun("Models, their versions and aliases.")
 Name = Annotated[str, typer.Argument(help="The model's name.")]
@@ -53,6 +55,8 @@ def push_(
     python: Python = None,
     input: Input = None,
     output: Output = None,
+    column: Columns = None,
+    example: Example = None,
     image: Image = None,
     text: Text = None,
     label: Label = None,
@@ -72,6 +76,8 @@ def push_(
         python=python,
         input=input,
         output=output,
+        column=column,
+        example=example,
         image=image,
         text=text,
         label=label,
@@ -80,7 +86,7 @@ def push_(
         allow_pickle=allow_pickle,
     )
     model = name or name_for(path)
-    version = push(session, path, model, options.version(), wait=wait or alias is not None)
+    version = push(session, path, model, options, wait=wait or alias is not None)
     if alias is not None:
         session.client.models.move_alias(model, alias, version.number)
     _show(session, version)
@@ -160,7 +166,7 @@ def log(
         sys.stdout.buffer.flush()
 
     if follow:
-        models.wait_version(name, version, tell)
+        models.wait_version(name, version, tell, timeout_s=None)
     else:
         tell(models.version(name, version))
 
@@ -278,7 +284,7 @@ def _show(session: Session, version: Version) -> None:
             "python": version.environment.python,
             "isolation": words(isolation),
             "metrics": version.metrics,
-            "gates": [f"{gate.metric} {gate.value:.4g} on {gate.dataset}" for gate in version.gate_results],
+            **{f"{gate.metric} on {gate.dataset} {gate.split}": _measured(gate) for gate in version.gate_results},
             "loads in": f"{measured.load_ns / 1e6:.0f} ms" if measured else "",
             "one row takes": f"{measured.infer_ns / 1e6:.3f} ms" if measured else "",
             "memory": size_text(measured.memory) if measured else "",
@@ -288,6 +294,11 @@ def _show(session: Session, version: Version) -> None:
             "artifact": version.artifact,
         },
     )
+
+
+def _measured(gate: GateResult) -> str:
+    note = f": {gate.note}" if gate.note else ""
+    return f"{gate.value:.4g}, at least {gate.minimum:g} is asked{note}"
 
 
 def _gate(text: str) -> Gate:

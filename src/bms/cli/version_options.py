@@ -10,7 +10,9 @@ import typer
 from bms.cli.environment_options import environment_given
 from bms.cli.making import parse_image, parse_pairs, parse_text
 from bms.core.errors import InvalidArgument
-from bms.core.signature import DEFAULT, shape_text
+from bms.core.signature import DEFAULT
+from bms.core.tensor import NUMPY
+from bms.sdk.column_texts import parse_column, tensor_text
 from bms.sdk.models import NewVersion, Version
 from bms.sdk.signatures import EnvironmentSpec, Preprocess, Signature, TensorSpec
 
@@ -33,6 +35,22 @@ Input = Annotated[
 Output = Annotated[
     list[str] | None, typer.Option("--output", help="What it gives; found by running it if left out; repeatable.")
 ]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--column",
+        help="A column of the table it takes: 'age number', 'city text?' (may be left out), "
+        "'color category[red,green]'; types are number, integer, text, boolean, category, datetime; repeatable.",
+    ),
+]
+Example = Annotated[
+    Path | None,
+    typer.Option(
+        "--example",
+        help="Rows that it takes, as CSV with a header, JSON or JSONL: their types are its columns', and it is tried "
+        "with them; --column says more of one.",
+    ),
+]
 Image = Annotated[
     str | None,
     typer.Option("--image", help="Takes images: input=x,mode=L,height=8,width=8[,scale=0.0625,resize=crop]."),
@@ -48,6 +66,7 @@ AllowPickle = Annotated[
     bool, typer.Option("--allow-pickle", help="It holds a pickle, which runs code in its own process.")
 ]
 _TENSOR = re.compile(r"\s*(\S+?)[\s:]+([A-Z]+\d*)\s*\[\s*(-?\d+(?:\s*,\s*-?\d+)*)?\s*\]\s*")
+LEVELS = 6  # of a category, that are shown
 _NAME = re.compile(r"[^a-z0-9]+")
 
 
@@ -63,6 +82,8 @@ class VersionOptions:
     python: str | None = None
     input: list[str] | None = None
     output: list[str] | None = None
+    column: list[str] | None = None
+    example: Path | None = None
     image: str | None = None
     text: str | None = None
     label: list[str] | None = None
@@ -70,12 +91,18 @@ class VersionOptions:
     note: list[str] | None = None
     allow_pickle: bool = False
 
+    def columns(self) -> list[TensorSpec]:
+        """Raises InvalidArgument for what can't be read."""
+        return [parse_column(text) for text in self.column or ()]
+
     def version(self) -> NewVersion:
         """Raises InvalidArgument for what can't be read."""
         signature = Signature(
             inputs=tuple(parse_tensor(text) for text in self.input or ()),
             outputs=tuple(parse_tensor(text) for text in self.output or ()),
         )
+        if signature.inputs and self.column:
+            raise InvalidArgument("give --input or --column: a model takes either tensors or a table")
         if signature.outputs and not signature.inputs:
             raise InvalidArgument("--output without --input: say what the model takes, too")
         if self.image is not None and self.text is not None:
@@ -102,7 +129,12 @@ def parse_tensor(text: str) -> TensorSpec:
     """`x FP32 [-1, 64]` as a TensorSpec. Raises InvalidArgument."""
     found = _TENSOR.fullmatch(text)
     if not found:
-        raise InvalidArgument(f"{text!r} is no tensor: write its name, type and shape, like 'x FP32 [-1, 64]'")
+        raise InvalidArgument(
+            f"{text!r} is no tensor: write its name, type and shape, like 'x FP32 [-1, 64]'; a column of a table is "
+            "said by --column 'age number'"
+        )
+    if found[2] not in NUMPY:
+        raise InvalidArgument(f"{text!r}: there is no data type {found[2]!r}: use one of {', '.join(NUMPY)}")
     sizes = [int(size) for size in (found[3] or "").split(",") if size.strip()]
     return TensorSpec(name=found[1], dtype=found[2], shape=tuple(None if size < 0 else size for size in sizes))
 
@@ -124,6 +156,11 @@ def detected(version: Version) -> str:
     return "\n".join(lines)
 
 
-def signature_text(signature: Signature) -> str:
-    sides = (signature.inputs, signature.outputs)
-    return " → ".join(", ".join(f"{one.name} {one.dtype} {shape_text(one.shape)}" for one in side) for side in sides)
+def signature_text(signature: Signature, most: int = 40) -> str:
+    """`age number, city text? → label INT64 [-1]`; of a side with more tensors than `most`, those first ones."""
+    return " → ".join(_side(side, most) for side in (signature.inputs, signature.outputs))
+
+
+def _side(side: tuple[TensorSpec, ...], most: int) -> str:
+    more = f" and {len(side) - most} more" if len(side) > most else ""
+    return ", ".join(tensor_text(one, LEVELS) for one in side[:most]) + more

@@ -24,6 +24,7 @@ class InferRequest(msgspec.Struct, kw_only=True):
     id: str | None = None
     timeout_s: float | None = None
     priority: int = 0
+    notes: tuple[str, ...] = ()  # what its sender is told of how the inputs were made, e.g. rounded
 
 
 class InferResponse(msgspec.Struct, kw_only=True):

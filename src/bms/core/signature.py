@@ -4,18 +4,24 @@ from typing import Literal
 
 import msgspec
 
+from bms.core.columns import Column, ColumnType, Level, dtype_of_column, mask_name
 from bms.core.errors import InvalidArgument
 from bms.core.tensor import NUMPY, DType, Tensor
 
 DEFAULT = "serving_default"
+MATRIX = "matrix"  # of a table of numbers: its columns side by side, for who sends arrays, which have no names
 
 
-class TensorSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One named tensor; `None` in `shape` is a free dimension. The first dimension of a batched one is free."""
+class TensorSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One named tensor; `None` in `shape` is a free dimension. The first dimension of a batched one is free.
+
+    With a `column` it is one of a table's: one value a row.
+    """
 
     name: str
     dtype: DType
     shape: tuple[int | None, ...]
+    column: Column | None = None
 
 
 class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -48,7 +54,8 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 def check_inputs(signature: Signature, tensors: list[Tensor]) -> int:
     """The number of rows if `tensors` fit the signature exactly; 1 where it is not batched.
 
-    Raises InvalidArgument naming the first tensor that is missing, extra, or of the wrong type or shape.
+    Beside the columns of a table there may be masks of what is missing. Raises InvalidArgument naming the first tensor
+    that is missing, extra, or of the wrong type or shape.
     """
     specs = signature.inputs
     if len(specs) == 1 == len(tensors) and signature.batched:
@@ -75,11 +82,27 @@ def check_inputs(signature: Signature, tensors: list[Tensor]) -> int:
             if rows is not None and rows != shape[0]:
                 raise InvalidArgument(f"inputs disagree on the number of rows: {rows} and {shape[0]}")
             rows = shape[0]
+        if spec.column is not None and given and (mask := given.pop(mask_name(spec.name), None)) is not None:
+            check_mask(spec, mask, shape[0])
     if given:
         raise InvalidArgument(f"unknown input {next(iter(given))!r}: this model takes {_names(signature.inputs)}")
     if rows == 0:
         raise InvalidArgument("the request has no rows: send at least one")
     return 1 if rows is None else rows
+
+
+def is_table(signature: Signature) -> bool:
+    """Whether the inputs are the columns of a table."""
+    return bool(signature.inputs) and signature.inputs[0].column is not None
+
+
+def check_mask(spec: TensorSpec, mask: Tensor, rows: int) -> None:
+    """Raises InvalidArgument unless `mask` says of each of so many rows whether column `spec` has no value there."""
+    if mask.dtype != "BOOL" or mask.array.shape != (rows,):
+        raise InvalidArgument(
+            f"input {mask.name!r} is {mask.dtype} {list(mask.array.shape)}, expected BOOL [{rows}]: true where column "
+            f"{spec.name!r} has no value"
+        )
 
 
 def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
@@ -89,6 +112,19 @@ def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
         if want is not None and want != have:
             return False
     return True
+
+
+def column_spec(
+    name: str,
+    type: ColumnType,
+    *,
+    dtype: DType | None = None,
+    optional: bool = False,
+    categories: tuple[Level, ...] = (),
+) -> TensorSpec:
+    """A column of a table, in the usual data type of its type unless another is given."""
+    column = Column(type=type, optional=optional, categories=categories)
+    return TensorSpec(name=name, dtype=dtype or dtype_of_column(column), shape=(None,), column=column)
 
 
 def shape_text(shape: tuple[int | None, ...]) -> str:

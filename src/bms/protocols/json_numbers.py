@@ -1,16 +1,23 @@
 """Large JSON arrays of numbers, by a parser that keeps them numbers: three times as fast as by way of Python objects.
 
 simdjson flattens nested lists without asking whether their lengths agree, so that is checked apart: what is left of
-the text without its numbers must be the brackets and commas of a regular array, and nothing else.
+the text without its numbers must be the brackets and commas of a regular array, and nothing else. Python 3.14 has no
+wheels of it yet: there, `simdjson` is None, and everything is read the usual way.
 """
 
 from math import prod
 from typing import Any
 
 import numpy as np
-import simdjson
 
 from bms.core.tensor import NUMPY, Array
+
+try:
+    import simdjson as _simdjson
+except ModuleNotFoundError:
+    simdjson: Any = None
+else:
+    simdjson = _simdjson
 
 LARGE = 1 << 13  # bytes of text; below it the usual way is as fast
 _NUMBERS = b"0123456789.eE+- \n\r\t"
@@ -19,7 +26,7 @@ _NUMBERS = b"0123456789.eE+- \n\r\t"
 def large_array(text: bytes, dtype: str, rank: int) -> Array | None:
     """The array of `dtype` with `rank` dimensions that `text` writes; None for whatever is not plainly that, which is
     for others to read or to refuse."""
-    if NUMPY[dtype].kind not in "fiu":
+    if simdjson is None or NUMPY[dtype].kind not in "fiu":
         return None
     shape = _shape(text.translate(None, _NUMBERS), rank)
     if shape is None:
@@ -32,8 +39,9 @@ def large_array(text: bytes, dtype: str, rank: int) -> Array | None:
     return array.reshape(shape) if array is not None and array.size == prod(shape) else None
 
 
-def numbers(parsed: simdjson.Array, dtype: str) -> Array | None:
-    """All numbers in it, in order, as `dtype`; None for a type that is none of numbers, or cannot hold them.
+def numbers(parsed: Any, dtype: str) -> Array | None:
+    """All numbers in a `simdjson.Array`, in order, as `dtype`; None for a type that is none of numbers, or cannot hold
+    them.
 
     Raises ValueError, TypeError or RuntimeError, as simdjson does, for what is no number, or none that it can hold.
     """

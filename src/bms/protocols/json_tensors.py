@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 import orjson
 
+from bms.core.casting import holds_exactly
 from bms.core.errors import InvalidArgument
 from bms.core.tensor import NUMPY, Array
 from bms.protocols.json_numbers import LARGE, large_array
@@ -27,22 +28,18 @@ class Base64(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     b64: str
 
 
-def array_of(value: JsonValue, dtype: str, rank: int, what: str) -> Array:
+def array_of(value: JsonValue, dtype: str, rank: int, what: str, notes: list[str] | None = None) -> Array:
     """The array of `dtype` with `rank` dimensions that `value` writes as nested lists.
 
-    BYTES elements are strings (their UTF-8) or `{"b64": …}`. Raises InvalidArgument, naming the tensor by `what`,
-    for another depth, another type, numbers out of range, or rows of different lengths.
+    BYTES elements are strings (their UTF-8) or `{"b64": …}`; `null` is NaN where the type has one. Whole numbers that
+    the type had to round are told in `notes`. Raises InvalidArgument, naming the tensor by `what`, for another depth,
+    another type, numbers out of range, or rows of different lengths.
     """
     if isinstance(value, msgspec.Raw) and len(value) > LARGE and dtype in NUMPY:
         array = large_array(bytes(value), dtype, rank)
-        if array is not None:
+        if array is not None and (array.dtype.kind != "f" or holds_exactly(array, dtype)):
             return array
-    try:
-        nested = _decoder(dtype, rank)(value)
-    except RecursionError:
-        raise InvalidArgument(f"{what!r} is nested too deeply: it must be {dtype}, {rank} lists deep") from None
-    except msgspec.DecodeError as error:
-        raise InvalidArgument(f"{what!r} must be {dtype}, nested {rank} lists deep: {error}") from None
+    nested = _nested(value, dtype, rank, what)
     try:
         if dtype in _NARROW:
             with np.errstate(over="raise"):
@@ -57,7 +54,33 @@ def array_of(value: JsonValue, dtype: str, rank: int, what: str) -> Array:
         if array.size == 0:
             raise InvalidArgument(f"{what!r} is empty: send at least one element")
         raise _ragged(what)
+    if notes is not None and array.dtype.kind == "f" and not holds_exactly(array, dtype):
+        notes += _rounded(value, array, dtype, rank, what)
     return _contents(array, what) if dtype == "BYTES" else array
+
+
+def _nested(value: JsonValue, dtype: str, rank: int, what: str) -> object:
+    try:
+        return _decoder(dtype, rank)(value)
+    except RecursionError:
+        raise InvalidArgument(f"{what!r} is nested too deeply: it must be {dtype}, {rank} lists deep") from None
+    except msgspec.DecodeError as error:
+        if dtype.startswith("FP"):
+            try:
+                return _decoder(dtype, rank, gaps=True)(value)  # NumPy takes None for NaN
+            except msgspec.DecodeError:
+                pass  # what is wrong was told above
+        raise InvalidArgument(f"{what!r} must be {dtype}, nested {rank} lists deep: {error}") from None
+
+
+def _rounded(value: JsonValue, array: Array, dtype: str, rank: int, what: str) -> list[str]:
+    """What to tell of whole numbers whose digits the array of `dtype` does not hold."""
+    written = np.array(_decoder(dtype, rank, gaps=True, whole=True)(value), dtype=object).ravel().tolist()
+    held = array.ravel().tolist()
+    lost = [one for one, other in zip(written, held, strict=True) if one is not None and one == one // 1 != other]
+    if not lost:
+        return []
+    return [f"input {what!r}: {lost[0]} was rounded to {dtype}"]
 
 
 def text_values(array: Array, as_base64: bool) -> object:
@@ -80,15 +103,18 @@ def _ragged(what: str) -> InvalidArgument:
     return InvalidArgument(f"{what!r} has rows of different lengths: lists of one level must be equally long")
 
 
-@lru_cache(maxsize=256)
-def _decoder(dtype: str, rank: int) -> ValueDecoder[object]:
+@lru_cache(maxsize=512)
+def _decoder(dtype: str, rank: int, *, gaps: bool = False, whole: bool = False) -> ValueDecoder[object]:
+    """Of nested lists of the type's elements; `gaps`: null is one, too; `whole`: integers stay what they are."""
     if dtype not in NUMPY:
         raise InvalidArgument(f"unknown data type {dtype!r}: use one of {', '.join(NUMPY)}")
     if rank > MAX_RANK:
         raise InvalidArgument(f"a tensor has {rank} dimensions; at most {MAX_RANK} can be written as JSON")
     kind: object = str | Base64 if dtype == "BYTES" else bool if dtype == "BOOL" else int
     if dtype.startswith("FP"):
-        kind = float
+        kind = int | float if whole else float
+    if gaps:
+        kind = kind | None  # type: ignore[operator]
     for _ in range(rank):
         kind = types.GenericAlias(list, (kind,))
     return ValueDecoder(kind, kind)

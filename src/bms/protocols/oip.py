@@ -10,6 +10,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import msgspec
 
 from bms.core.errors import InvalidArgument
+from bms.core.fitting import fit_inputs
 from bms.core.inference import InferRequest, InferResponse
 from bms.core.outputs import Share
 from bms.core.signature import Signature, check_inputs
@@ -24,7 +25,7 @@ from bms.protocols.oip_tensors import InputBody, json_data, raw_input, read_inpu
 from bms.protocols.signature_choice import choose_signature
 
 V = TypeVar("V")
-MAX_TENSORS = 256
+MAX_TENSORS = 2048  # a table may have a thousand columns, each with a mask
 _NONE: Mapping[str, Any] = {}
 
 
@@ -86,13 +87,14 @@ def decode_infer(
     if not 1 <= len(parsed.inputs) <= MAX_TENSORS:
         raise InvalidArgument(f"the request has {len(parsed.inputs)} inputs, expected 1 to {MAX_TENSORS}")
     tensors = []
+    notes: list[str] = []
     for given in parsed.inputs:
-        tensor, size = read_input(given, view[at:])
-        tensors.append(tensor)
+        made, size = read_input(given, view[at:], notes)
+        tensors += made
         at += size
     if at != len(body):
         raise InvalidArgument(f"{len(body) - at} bytes are left over after the last binary tensor")
-    decoded = _of_json(model, tensors, parsed.id, parsed.parameters, signatures)
+    decoded = _of_json(model, tensors, parsed.id, parsed.parameters, signatures, notes)
     if not parsed.outputs:
         return decoded
     request, rows, all_binary = decoded.request, decoded.rows, decoded.all_binary
@@ -113,11 +115,14 @@ def _of_json(
     id: str | None,
     parameters: Mapping[str, Any] | None,
     signatures: Mapping[str, Signature],
+    notes: list[str] | None = None,
 ) -> Decoded:
     names = [name for name, _ in tensors]
     chosen = choose_signature(signatures, signature_name(parameters) if parameters else None, names)
-    rows = check_inputs(signatures[chosen], tensors)
+    tensors, rows, told = fit_inputs(signatures[chosen], tensors)
     request = InferRequest(model=model, inputs=tensors, signature=chosen, id=id)
+    if notes or told:
+        request.notes = (*(notes or ()), *told)
     return _with_parameters(request, rows, parameters) if parameters else Decoded(request, rows)
 
 

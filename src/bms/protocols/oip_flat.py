@@ -1,4 +1,4 @@
-"""The commonest body of the Open Inference Protocol v2 in one pass: JSON, one FP32 input, written as a flat list.
+"""The commonest body of the Open Inference Protocol v2 in one pass: JSON, one FP32 or FP64 input, as a flat list.
 
 Whatever is not plainly that is left to the general way in `oip.py`, which reads it or says what is wrong with it; for
 what is, both give the same (tests/unit/protocols hold them together).
@@ -12,13 +12,14 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
+from bms.core.casting import SMALL
 from bms.core.inference import InferRequest
 from bms.core.signature import DEFAULT, Signature
-from bms.core.tensor import Tensor
+from bms.core.tensor import NUMPY, Tensor
 
 _LONGEST = 1 << 15  # bytes; longer bodies have faster ways than one object for every number
 _REMEMBERED = 4096  # versions
-_FP32 = np.dtype("<f4")
+_LETTERS = {"FP32": "f", "FP64": "d"}
 Signatures = Mapping[str, Signature]
 
 
@@ -40,9 +41,14 @@ class FlatBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Lane(NamedTuple):
-    """What such bodies mean to a version whose default signature takes one FP32 tensor, rows of a known shape."""
+    """What such bodies mean to a version whose default signature takes one tensor of floats, rows of a known shape."""
 
     input: str
+    dtype: str
+    kind: np.dtype[Any]
+    letter: str
+    step: int  # bytes of a number
+    small: bytes
     inner: tuple[int, ...]  # the shape of a row
     size: int  # its elements
     pack: Callable[..., bytes]  # one row
@@ -69,17 +75,19 @@ def decode_flat(
         count, rows = len(data), shape[0]
         if (
             given.name != lane.input
-            or given.datatype != "FP32"
+            or given.datatype != lane.dtype
             or shape[1:] != lane.inner
             or count != rows * lane.size
             or not count
         ):
             return None
         # Unlike a conversion by NumPy, packing refuses what FP32 cannot hold, and takes a third of the time.
-        raw = lane.pack(*data) if rows == 1 else struct.pack(f"<{count}f", *data)
+        raw = lane.pack(*data) if rows == 1 else struct.pack(f"<{count}{lane.letter}", *data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError, ValueError, IndexError):
         return None
-    tensor = Tensor(lane.input, np.frombuffer(raw, _FP32).reshape(shape))
+    if raw[lane.step - 1 :: lane.step].translate(None, lane.small):
+        return None  # which tells of digits that are lost
+    tensor = Tensor(lane.input, np.frombuffer(raw, lane.kind).reshape(shape))
     return InferRequest(model=model, inputs=[tensor], signature=DEFAULT, id=parsed.id), rows, parsed.parameters
 
 
@@ -98,6 +106,10 @@ def _lane(signature: Signature | None) -> Lane | None:
     (spec,) = signature.inputs
     inner = tuple(size for size in spec.shape[1:] if size is not None)
     size = prod(inner)
-    if spec.dtype != "FP32" or len(inner) != len(spec.shape) - 1 or not size or spec.shape[:1] != (None,):
+    letter = _LETTERS.get(spec.dtype)
+    if letter is None or len(inner) != len(spec.shape) - 1 or not size or spec.shape[:1] != (None,):
         return None
-    return Lane(spec.name, inner, size, struct.Struct(f"<{size}f").pack)
+    if spec.column is not None:
+        return None
+    kind, pack = NUMPY[spec.dtype], struct.Struct(f"<{size}{letter}").pack
+    return Lane(spec.name, spec.dtype, kind, letter, kind.itemsize, SMALL[spec.dtype], inner, size, pack)

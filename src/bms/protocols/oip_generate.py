@@ -13,8 +13,9 @@ import msgspec
 import numpy as np
 
 from bms.core.errors import BmsError, InvalidArgument
+from bms.core.fitting import fit_inputs
 from bms.core.inference import InferRequest, InferResponse
-from bms.core.signature import Signature, check_inputs
+from bms.core.signature import Signature
 from bms.core.tensor import Array, Tensor
 from bms.protocols.json_tensors import MAX_RANK, array_of, dump, text_values
 from bms.protocols.json_values import BodyDecoder, JsonValue, ValueDecoder
@@ -50,14 +51,13 @@ def decode_generate(body: bytes | memoryview, model: str, signatures: Mapping[st
     chosen = choose_signature(signatures, signature_name(parameters), inputs)
     signature = signatures[chosen]
     _refuse_reserved(signature)
-    tensors = []
-    for name, value in inputs.items():
-        spec = signature.input(name)
-        tensors.append(Tensor(name, _array(value, spec.dtype, len(spec.shape), name)))
-    rows = check_inputs(signature, tensors)
-    request = InferRequest(model=model, inputs=tensors, signature=chosen, id=id)
+    notes: list[str] = []
+    named = [(signature.input(name), value) for name, value in inputs.items()]
+    tensors = [Tensor(spec.name, _array(value, spec.dtype, len(spec.shape), spec.name, notes)) for spec, value in named]
+    fitted = fit_inputs(signature, tensors)
+    request = InferRequest(model=model, inputs=fitted.tensors, signature=chosen, id=id, notes=(*notes, *fitted.notes))
     set_parameters(request, parameters)
-    return Decoded(request, rows)
+    return Decoded(request, fitted.rows)
 
 
 def encode_generate(response: InferResponse) -> bytes:
@@ -107,12 +107,12 @@ def _refuse_reserved(signature: Signature) -> None:
             raise InvalidArgument(f"a tensor of this model is named {spec.name!r}, which generate keeps: use infer")
 
 
-def _array(value: JsonValue, dtype: str, rank: int, name: str) -> Array:
+def _array(value: JsonValue, dtype: str, rank: int, name: str, notes: list[str]) -> Array:
     """`value` with dimensions of 1 put in front until it has `rank` of them."""
     depth = _depth(value)
     if depth > rank:
         raise InvalidArgument(f"{name!r} is nested {depth} lists deep, expected at most {rank}")
-    array = array_of(value, dtype, depth, name)
+    array = array_of(value, dtype, depth, name, notes)
     return array.reshape((1,) * (rank - depth) + array.shape)
 
 

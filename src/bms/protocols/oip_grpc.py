@@ -9,8 +9,9 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from bms.core.errors import BmsError, InvalidArgument
+from bms.core.fitting import fit_inputs
 from bms.core.inference import InferRequest, InferResponse
-from bms.core.signature import Signature, check_inputs
+from bms.core.signature import Signature
 from bms.core.tensor import Tensor, dtype_of, to_raw
 from bms.protocols.oip import MAX_TENSORS, Decoded, set_parameters, signature_name
 from bms.protocols.oip_classes import NO_CLASSES, Classes, best_classes, classes_of
@@ -78,11 +79,14 @@ def _decode_new(given: InferMessage, signatures: Mapping[str, Signature]) -> Dec
     tensors = [_tensor(each, raws[index] if raws else None) for index, each in enumerate(inputs)]
     parameters = read_parameters(request.parameters)
     chosen = choose_signature(signatures, signature_name(parameters), [tensor.name for tensor in tensors])
-    rows = check_inputs(signatures[chosen], tensors)
-    infer = InferRequest(model=request.model_name, inputs=tensors, signature=chosen, id=given.id)
+    fitted = fit_inputs(signatures[chosen], tensors)
+    rows = fitted.rows
+    infer = InferRequest(
+        model=request.model_name, inputs=fitted.tensors, signature=chosen, id=given.id, notes=fitted.notes
+    )
     set_parameters(infer, parameters)
     infer.outputs, classes = _outputs(request.outputs, signatures[chosen])
-    if raws:
+    if raws and fitted.tensors is tensors:  # as they came: nothing was cast or filled in
         given.outline.plan = _Plan(
             signatures,
             infer.model,
@@ -97,14 +101,22 @@ def _decode_new(given: InferMessage, signatures: Mapping[str, Signature]) -> Dec
     return Decoded(infer, rows, True, _NO_CHOICE, classes)
 
 
-def encode_infer(response: InferResponse, classes: Mapping[str, Classes] = NO_CLASSES) -> bytes:
-    """A ModelInferResponse. By hand: it is a few small numbers around raw bytes, which are so copied once."""
-    return _encode(response, classes, b"")
+def encode_infer(
+    response: InferResponse, classes: Mapping[str, Classes] = NO_CLASSES, notes: tuple[str, ...] = ()
+) -> bytes:
+    """A ModelInferResponse. By hand: it is a few small numbers around raw bytes, which are so copied once.
+
+    What its sender is to be told is in the parameter `warning`.
+    """
+    return _encode(response, classes, _warning(notes) if notes else b"")
 
 
-def encode_stream_part(response: InferResponse, classes: Mapping[str, Classes] = NO_CLASSES) -> bytes:
+def encode_stream_part(
+    response: InferResponse, classes: Mapping[str, Classes] = NO_CLASSES, notes: tuple[str, ...] = ()
+) -> bytes:
     """A ModelStreamInferResponse. Its parameter `triton_final_response` says whether it is the request's last."""
-    return field(2, _encode(response, classes, _FINAL if response.final else _NOT_FINAL))
+    final = _FINAL if response.final else _NOT_FINAL
+    return field(2, _encode(response, classes, final + _warning(notes) if notes else final))
 
 
 def encode_stream_end(model: str, version: int, id: str | None) -> bytes:
@@ -168,6 +180,10 @@ def _outputs(wanted: Any, signature: Signature) -> tuple[tuple[str, ...], Mappin
 def _refuse_shared_memory(parameters: Mapping[str, Any], what: str) -> None:
     if "shared_memory_region" in parameters:
         raise InvalidArgument(f"{what} names shared memory, which is not served: send and take the bytes themselves")
+
+
+def _warning(notes: tuple[str, ...]) -> bytes:
+    return field(4, field(1, b"warning") + field(2, field(3, "; ".join(notes).encode())))
 
 
 def _encode(response: InferResponse, classes: Mapping[str, Classes], parameters: bytes) -> bytes:

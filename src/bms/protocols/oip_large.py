@@ -8,10 +8,10 @@ from math import prod
 from typing import Any
 
 import numpy as np
-import simdjson
 
+from bms.core.casting import holds_exactly
 from bms.core.tensor import Array, Tensor
-from bms.protocols.json_numbers import LARGE, numbers
+from bms.protocols.json_numbers import LARGE, numbers, simdjson
 
 _OPEN = ord("[")
 _BODY = frozenset({"inputs", "id", "parameters"})
@@ -21,7 +21,7 @@ Large = tuple[list[Tensor], str | None, Mapping[str, Any]]
 
 def decode_large(body: bytes | memoryview) -> Large | None:
     """The inputs, not yet checked against a signature; the id; the parameters. None for any other body."""
-    if len(body) < LARGE:
+    if simdjson is None or len(body) < LARGE:
         return None
     try:
         return _read(body)
@@ -68,4 +68,6 @@ def _input(given: Any) -> Tensor | None:
     array: Array | None = numbers(data, dtype)
     if array is None or array.size != prod(sizes):
         return None
+    if array.dtype.kind == "f" and not holds_exactly(array, dtype):
+        return None  # the general way tells of digits that are lost
     return Tensor(name, array.reshape(sizes))

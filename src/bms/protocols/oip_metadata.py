@@ -50,8 +50,11 @@ def shown_signature(version: ServedVersion) -> Signature | None:
 
 
 def _tensor(spec: TensorSpec) -> dict[str, object]:
-    return {
+    told: dict[str, object] = {
         "name": spec.name,
         "datatype": spec.dtype,
         "shape": [-1 if size is None else size for size in spec.shape],
     }
+    if spec.column is not None:
+        told["parameters"] = {"column": spec.column.type, "optional": spec.column.optional}
+    return told

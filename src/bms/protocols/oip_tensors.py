@@ -6,13 +6,15 @@ from typing import Any, Generic, TypeVar
 import msgspec
 import numpy as np
 
+from bms.core.columns import mask_name
 from bms.core.errors import InvalidArgument
 from bms.core.signature import Signature, shape_text
 from bms.core.tensor import NUMPY, Array, Tensor, from_raw, shaped
 from bms.protocols.json_tensors import array_of
-from bms.protocols.json_values import JsonValue, first_element
+from bms.protocols.json_values import JsonValue, ValueDecoder, first_element
 
 V = TypeVar("V")
+_elements: ValueDecoder[list[Any]] = ValueDecoder(list[Any], list[Any])
 _BINARY_ONLY = frozenset({"FP16", "BF16"})
 
 
@@ -26,10 +28,11 @@ class InputBody(msgspec.Struct, Generic[V], forbid_unknown_fields=True):
     parameters: dict[str, Any] | None = None
 
 
-def read_input(given: InputBody[JsonValue], rest: memoryview) -> tuple[Tensor, int]:
+def read_input(given: InputBody[JsonValue], rest: memoryview, notes: list[str]) -> tuple[list[Tensor], int]:
     """The tensor described by `given` and how many bytes of `rest` (what follows the JSON) it took.
 
-    Raises InvalidArgument for elements that are not those declared.
+    Where JSON data hold null, which is NaN in floating-point numbers, a mask of it comes beside other types. Whole
+    numbers that were rounded are told in `notes`. Raises InvalidArgument for elements that are not those declared.
     """
     name, shape = given.name, given.shape
     if shape and min(shape) < 0:
@@ -40,13 +43,13 @@ def read_input(given: InputBody[JsonValue], rest: memoryview) -> tuple[Tensor, i
             raise InvalidArgument(f"input {name[:80]!r} has neither 'data' nor 'parameters.binary_data_size'")
         if given.datatype in _BINARY_ONLY:
             raise InvalidArgument(f"input {name[:80]!r} is {given.datatype}: JSON cannot carry it, send it as binary")
-        return Tensor(name, _from_json(given)), 0
+        return _from_json(given, notes), 0
     if given.data is not msgspec.UNSET:
         raise InvalidArgument(f"input {name[:80]!r} has both 'data' and 'binary_data_size': give one")
     size = whole(size, "binary_data_size")
     if size > len(rest):
         raise InvalidArgument(f"input {name[:80]!r} declares {size} bytes, {len(rest)} were delivered")
-    return Tensor(name, raw_array(given.datatype, shape, rest[:size])), size
+    return [Tensor(name, raw_array(given.datatype, shape, rest[:size]))], size
 
 
 def raw_array(datatype: str, shape: tuple[int, ...], raw: bytes | memoryview) -> Array:
@@ -60,24 +63,47 @@ def raw_array(datatype: str, shape: tuple[int, ...], raw: bytes | memoryview) ->
     return (halves.astype("<u4") << np.uint32(16)).view("<f4")
 
 
-def _from_json(given: InputBody[JsonValue]) -> Array:
+def _from_json(given: InputBody[JsonValue], notes: list[str]) -> list[Tensor]:
     """`data` may be nested as the shape says, or flat in row-major order."""
-    shape = given.shape
+    name, dtype, shape = given.name, given.datatype, given.shape
     rank = len(shape)
     if rank > 1 and first_element(given.data) == "[":
-        array = array_of(given.data, given.datatype, rank, given.name)
+        array = array_of(given.data, dtype, rank, name, notes)
         if array.shape != shape:
             raise InvalidArgument(
-                f"input {given.name[:80]!r} declares shape {list(shape)}, its data have {list(array.shape)}"
+                f"input {name[:80]!r} declares shape {list(shape)}, its data have {list(array.shape)}"
             )
-        return array
-    array = array_of(given.data, given.datatype, 1, given.name)
+        return [Tensor(name, array)]
+    mask: Array | None = None
+    try:
+        array = array_of(given.data, dtype, 1, name, notes)
+    except InvalidArgument:
+        array, mask = _with_gaps(given)
+        if mask is None:
+            raise
     if array.size != prod(shape):
         raise InvalidArgument(
-            f"input {given.name[:80]!r} declares shape {list(shape)}, {prod(shape)} elements; "
-            f"{array.size} were delivered"
+            f"input {name[:80]!r} declares shape {list(shape)}, {prod(shape)} elements; {array.size} were delivered"
         )
-    return shaped(array, shape)
+    tensor = Tensor(name, shaped(array, shape))
+    return [tensor] if mask is None else [tensor, Tensor(mask_name(name), mask)]
+
+
+def _with_gaps(given: InputBody[JsonValue]) -> tuple[Array, Array | None]:
+    """Elements with what stands for null in their place, and where that is; no mask where nothing of this kind is."""
+    nothing: Array = np.empty(0, dtype=np.bool_)
+    if given.datatype not in NUMPY:
+        return nothing, None
+    try:
+        values = _elements(given.data)
+    except (msgspec.DecodeError, RecursionError):
+        return nothing, None
+    mask = np.array([value is None for value in values], dtype=np.bool_)
+    if not mask.any():
+        return nothing, None
+    filler: object = {"BYTES": "", "BOOL": False}.get(given.datatype, 0)
+    kept = [filler if value is None else value for value in values]
+    return array_of(kept, given.datatype, 1, given.name), mask
 
 
 def json_data(tensor: Tensor, dtype: str) -> object:

@@ -2,7 +2,9 @@
 
 from collections.abc import Collection, Mapping
 
+from bms.core.columns import mask_name
 from bms.core.errors import InvalidArgument
+from bms.core.fitting import needed_columns
 from bms.core.inference import Verb
 from bms.core.preprocessing import IMAGE, TEXT
 from bms.core.signature import DEFAULT, Signature
@@ -65,12 +67,21 @@ def content_signature(signatures: Mapping[str, Signature], content: str, verb: V
 
 def _takes(signature: Signature, inputs: Collection[str]) -> bool:
     specs = signature.inputs
+    if specs and specs[0].column is not None:
+        return _takes_columns(signature, inputs)
     if len(inputs) != len(specs):
         return False
     for spec in specs:  # noqa: SIM110 - every request comes by here
         if spec.name not in inputs:
             return False
     return True
+
+
+def _takes_columns(signature: Signature, inputs: Collection[str]) -> bool:
+    """Whether these are columns of the table, or masks of what is missing there, with all that may not be left out."""
+    names = {spec.name for spec in signature.inputs}
+    known = names | {mask_name(name) for name in names}
+    return known.issuperset(inputs) and all(name in inputs for name in needed_columns(signature.inputs))
 
 
 def _names(signatures: Mapping[str, Signature]) -> str:

@@ -1,18 +1,20 @@
 """TensorFlow Serving's REST predict, both ways: bodies to requests, answers to bodies.
 
 Source: https://www.tensorflow.org/tfx/serving/api_rest and the server's own json_tensor.cc where they differ.
-Row form: `instances` → `predictions`; columnar form: `inputs` → `outputs`. A single output loses its name.
+Row form: `instances` → `predictions`; columnar form: `inputs` → `outputs`. A single output loses its name. Frames as
+MLflow's server takes them, `dataframe_split` and `dataframe_records`, are answered as rows.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
 
 from bms.core.errors import InvalidArgument
+from bms.core.fitting import fit_inputs
 from bms.core.inference import InferRequest, InferResponse, Verb
-from bms.core.signature import Signature, TensorSpec, check_inputs
+from bms.core.signature import MATRIX, Signature, TensorSpec, check_inputs, is_table
 from bms.core.tensor import Array, Tensor
 from bms.protocols.json_tensors import array_of, dump, text_values
 from bms.protocols.json_values import (
@@ -26,8 +28,10 @@ from bms.protocols.json_values import (
     objects,
 )
 from bms.protocols.signature_choice import choose_signature, content_signature
+from bms.protocols.tables import read_split, table_by_place, table_of_columns, table_of_csv, table_of_rows
 
 V = TypeVar("V")
+Signatures = Mapping[str, Signature]
 
 
 class PredictBody(msgspec.Struct, Generic[V], forbid_unknown_fields=True):
@@ -35,6 +39,8 @@ class PredictBody(msgspec.Struct, Generic[V], forbid_unknown_fields=True):
 
     instances: V | msgspec.UnsetType = msgspec.UNSET
     inputs: V | msgspec.UnsetType = msgspec.UNSET
+    dataframe_split: V | msgspec.UnsetType = msgspec.UNSET
+    dataframe_records: V | msgspec.UnsetType = msgspec.UNSET
     signature_name: str | None = None
 
 
@@ -53,15 +59,48 @@ def decode_predict(body: bytes | memoryview, model: str, signatures: Mapping[str
     """Raises InvalidArgument for what does not fit the signature it means."""
     parsed = _body(body)
     name = parsed.signature_name or None
-    if (parsed.instances is msgspec.UNSET) == (parsed.inputs is msgspec.UNSET):
-        raise InvalidArgument("give either 'instances' (rows) or 'inputs' (columns), one of them and not both")
-    if parsed.instances is not msgspec.UNSET:
-        chosen, tensors = _rows(parsed.instances, name, signatures)
-    else:
-        chosen, tensors = _columns(parsed.inputs, name, signatures)
-    rows = check_inputs(signatures[chosen], tensors)
-    request = InferRequest(model=model, inputs=tensors, signature=chosen)
-    return Decoded(request, rows, parsed.inputs is msgspec.UNSET)
+    none = msgspec.UNSET
+    value, form = parsed.instances, "instances"
+    if value is none or not (parsed.inputs is parsed.dataframe_split is parsed.dataframe_records is none):
+        value, form = _only_form(parsed)
+    notes: list[str] = []
+    chosen, tensors = _FORMS[form](value, name, signatures, notes)
+    return _decoded(model, chosen, signatures, tensors, notes, row_form=form != "inputs")
+
+
+def _only_form(parsed: PredictBody[JsonValue]) -> tuple[JsonValue, str]:
+    """What a body says, where that is not plainly instances. Raises InvalidArgument for none, and for several."""
+    given = [(value, form) for form in _FORMS if (value := getattr(parsed, form)) is not msgspec.UNSET]
+    if len(given) != 1:
+        raise InvalidArgument(
+            "give either 'instances' (rows) or 'inputs' (columns), or a frame as 'dataframe_split' or "
+            f"'dataframe_records': one of them, not {len(given)}"
+        )
+    return given[0]
+
+
+def decode_csv(body: bytes | memoryview, model: str, signatures: Mapping[str, Signature], verb: Verb) -> Decoded:
+    """A body of CSV, whose first line names the columns of the model's table."""
+    chosen = choose_signature(signatures, None, None, verb)
+    if not is_table(signatures[chosen]):
+        raise InvalidArgument("CSV is for models that take tables, this one does not: send its inputs as JSON")
+    notes: list[str] = []
+    tensors = table_of_csv(bytes(body), signatures[chosen], notes)
+    return _decoded(model, chosen, signatures, tensors, notes, row_form=True)
+
+
+def _decoded(
+    model: str,
+    chosen: str,
+    signatures: Mapping[str, Signature],
+    tensors: list[Tensor],
+    notes: list[str],
+    *,
+    row_form: bool,
+) -> Decoded:
+    fitted = fit_inputs(signatures[chosen], tensors)
+    request = InferRequest(model=model, inputs=fitted.tensors, signature=chosen, notes=(*notes, *fitted.notes))
+    return Decoded(request, fitted.rows, row_form)
 
 
 def decode_content(
@@ -95,47 +134,95 @@ def encode_predict(response: InferResponse, row_form: bool) -> bytes:
     return dump({"predictions": [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]})
 
 
-def _rows(value: JsonValue, named: str | None, signatures: Mapping[str, Signature]) -> tuple[str, list[Tensor]]:
+def _rows(value: JsonValue, named: str | None, signatures: Signatures, notes: list[str]) -> tuple[str, list[Tensor]]:
     begins = first_element(value)
     if begins in ("", "]"):
         raise InvalidArgument("'instances' must be a list of at least one row")
     if begins == "{" and not first_is_base64(value):
-        return _named_rows(objects(value, "'instances'"), named, signatures)
+        return _named_rows(objects(value, "'instances'"), named, signatures, notes)
     chosen = choose_signature(signatures, named, None)
+    if is_table(signatures[chosen]):
+        if named is not None or MATRIX not in signatures:
+            return chosen, table_by_place(value, signatures[chosen], notes)
+        chosen = MATRIX
     spec = _only_input(signatures[chosen], "send each instance as an object of named inputs")
-    return chosen, [Tensor(spec.name, array_of(value, spec.dtype, len(spec.shape), "instances"))]
+    return chosen, [Tensor(spec.name, array_of(value, spec.dtype, len(spec.shape), "instances", notes))]
 
 
 def _named_rows(
-    rows: list[dict[str, JsonValue]], named: str | None, signatures: Mapping[str, Signature]
+    rows: list[dict[str, JsonValue]], named: str | None, signatures: Signatures, notes: list[str]
 ) -> tuple[str, list[Tensor]]:
     given = rows[0].keys()
+    chosen = choose_signature(signatures, named, given)
+    signature = signatures[chosen]
+    if is_table(signature):
+        return chosen, table_of_rows(rows, signature, notes)
     for index, row in enumerate(rows):
         if row.keys() != given:
             raise InvalidArgument(f"instance {index} names {sorted(row)}, the first one {sorted(given)}")
-    chosen = choose_signature(signatures, named, given)
-    signature = signatures[chosen]
-    tensors = []
-    for name in given:
-        spec = signature.input(name)
-        column = joined([row[name] for row in rows])
-        tensors.append(Tensor(name, array_of(column, spec.dtype, len(spec.shape), name)))
-    return chosen, tensors
+    return chosen, [_joined(signature.input(name), [row[name] for row in rows], notes) for name in given]
 
 
-def _columns(value: JsonValue, named: str | None, signatures: Mapping[str, Signature]) -> tuple[str, list[Tensor]]:
+def _columns(value: JsonValue, named: str | None, signatures: Signatures, notes: list[str]) -> tuple[str, list[Tensor]]:
     if first_character(value) == "{":
         given = members(value, "'inputs'")
         if given.keys() != {"b64"}:
             chosen = choose_signature(signatures, named, given.keys())
             signature = signatures[chosen]
+            if is_table(signature):
+                return chosen, table_of_columns(given, signature, notes)
             specs = [(signature.input(name), item) for name, item in given.items()]
             return chosen, [
-                Tensor(spec.name, array_of(item, spec.dtype, len(spec.shape), spec.name)) for spec, item in specs
+                Tensor(spec.name, array_of(item, spec.dtype, len(spec.shape), spec.name, notes)) for spec, item in specs
             ]
     chosen = choose_signature(signatures, named, None)
+    if is_table(signatures[chosen]):
+        if named is not None or MATRIX not in signatures:
+            return chosen, table_by_place(value, signatures[chosen], notes)
+        chosen = MATRIX
     spec = _only_input(signatures[chosen], "send 'inputs' as an object of named tensors")
-    return chosen, [Tensor(spec.name, array_of(value, spec.dtype, len(spec.shape), "inputs"))]
+    return chosen, [Tensor(spec.name, array_of(value, spec.dtype, len(spec.shape), "inputs", notes))]
+
+
+def _split(value: JsonValue, named: str | None, signatures: Signatures, notes: list[str]) -> tuple[str, list[Tensor]]:
+    names, rows = read_split(value)
+    if not rows:
+        raise InvalidArgument("'dataframe_split' has no rows: send at least one")
+    chosen = choose_signature(signatures, named, names)
+    signature = signatures[chosen]
+    known = {spec.name for spec in signature.inputs}
+    if not is_table(signature) and not known.intersection(names) and len(signature.inputs) == 1:
+        # Of a model that knows no names, the frame is its values.
+        spec = signature.inputs[0]
+        whole = joined([joined(row) for row in rows])
+        return chosen, [Tensor(spec.name, array_of(whole, spec.dtype, len(spec.shape), "dataframe_split", notes))]
+    columns = {name: [row[place] for row in rows] for place, name in enumerate(names)}
+    if is_table(signature):
+        return chosen, table_of_columns({name: joined(column) for name, column in columns.items()}, signature, notes)
+    return chosen, [_joined(signature.input(name), column, notes) for name, column in columns.items()]
+
+
+def _records(value: JsonValue, named: str | None, signatures: Signatures, notes: list[str]) -> tuple[str, list[Tensor]]:
+    rows = objects(value, "'dataframe_records'")
+    if not rows:
+        raise InvalidArgument("'dataframe_records' has no rows: send at least one")
+    return _named_rows(rows, named, signatures, notes)
+
+
+def _joined(spec: TensorSpec, values: list[JsonValue], notes: list[str]) -> Tensor:
+    """The tensor of an input from its value in each row; one value is enough for an input of one column."""
+    rank = len(spec.shape)
+    flat = rank > 1 and all(size in (1, None) for size in spec.shape[1:]) and first_character(values[0]) not in "[{"
+    array = array_of(joined(values), spec.dtype, 1 if flat else rank, spec.name, notes)
+    return Tensor(spec.name, array.reshape(len(array), *(1,) * (rank - 1)) if flat else array)
+
+
+_FORMS: dict[str, Callable[[JsonValue, str | None, Signatures, list[str]], tuple[str, list[Tensor]]]] = {
+    "instances": _rows,
+    "inputs": _columns,
+    "dataframe_split": _split,
+    "dataframe_records": _records,
+}
 
 
 def _only_input(signature: Signature, instead: str) -> TensorSpec:

@@ -5,5 +5,6 @@ failures; then any resource, such as tenants; then client.
 """
 
 from bms.sdk.client import AsyncClient, Client
+from bms.sdk.notes import RoundedWarning
 
-__all__ = ["AsyncClient", "Client"]
+__all__ = ["AsyncClient", "Client", "RoundedWarning"]

@@ -24,7 +24,11 @@ class Uploading(Resource[D]):
         total, done = sum(file.entry.size for file in files), 0
         for file in files:
             progress = None if on_progress is None else _within(on_progress, done, total)
-            yield from self._put(file.entry.digest, FileContent(file.source, file.entry.size, progress))
+            content = file.source
+            yield from self._put(
+                file.entry.digest,
+                content if isinstance(content, bytes) else FileContent(content, file.entry.size, progress),
+            )
             done += file.entry.size
 
     def _send_tree(self, path: Path, on_progress: UploadProgress | None) -> Flow[str]:

@@ -1,6 +1,5 @@
 """Images and texts as they are: predictions for them, and the classes that they are sorted into."""
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +10,10 @@ from bms.core.errors import InvalidArgument
 from bms.core.tensor import Array
 from bms.sdk.binding import D, decode, operation, path_part
 from bms.sdk.flow import Flow, Request
-from bms.sdk.inference import JSON, Inference, Inputs, Prediction, which
+from bms.sdk.infer_bodies import encode_examples
+from bms.sdk.inference import JSON, Asked, Inference, Inputs, Prediction, which
+from bms.sdk.notes import CallSite, call_site
+from bms.sdk.served import SavedModelInfo, SignatureInfo
 
 Scored = tuple[str, float]
 
@@ -25,32 +27,6 @@ class Classes:
     def top(self, count: int = 5, row: int = 0) -> list[Scored]:
         """The most probable classes of a row, best first."""
         return sorted(self.rows[row], key=lambda pair: -pair[1])[:count]
-
-
-class SignatureInfo(msgspec.Struct, frozen=True):
-    """One way to call a served model: "predict", "classify" or "regress", and its tensors' names."""
-
-    method: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-
-
-class _Definition(msgspec.Struct):
-    method_name: str
-    inputs: dict[str, object]
-    outputs: dict[str, object]
-
-
-class _Definitions(msgspec.Struct):
-    signature_def: dict[str, _Definition]
-
-
-class _Metadata(msgspec.Struct):
-    signature_def: _Definitions
-
-
-class _Told(msgspec.Struct):
-    metadata: _Metadata
 
 
 class _Results(msgspec.Struct):
@@ -93,15 +69,17 @@ class Contents(Inference[D]):
         """
         if (inputs is not None) + (text is not None) + (image is not None) != 1:
             raise InvalidArgument("give inputs, text or image, exactly one of them")
+        content: object = inputs
         if image is not None:
-            examples: list[dict[str, object]] = [{"image": {"b64": base64.b64encode(image).decode()}}]
+            content = {"image": _row([image])}
         elif text is not None:
-            examples = [{"text": one} for one in ([text] if isinstance(text, str) else text)]
-        else:
-            tensors = yield from self._tensors(name, inputs if inputs is not None else {}, version)
-            examples = _examples(tensors)
-        path = f"/v1/models/{path_part(name)}{which(version, alias)}:classify"
-        reply = yield from self._infer(path, msgspec.json.encode({"examples": examples}), JSON, None)
+            content = {"text": _row([one.encode() for one in ([text] if isinstance(text, str) else text)])}
+        return self._classify(name, content, Asked(version, alias, None, "tfserving", None), call_site())
+
+    def _classify(self, name: str, inputs: Inputs, asked: Asked, site: CallSite) -> Flow[Classes]:
+        body = encode_examples((yield from self._sent(name, inputs, asked, asked.version)))
+        path = f"/v1/models/{path_part(name)}{which(asked.version, asked.alias)}:classify"
+        reply = yield from self._infer(path, body, JSON, None, site)
         return Classes(decode(reply, _Results).results)
 
     @operation
@@ -109,7 +87,11 @@ class Contents(Inference[D]):
         self, name: str, image: bytes, *, version: int | None = None, alias: str | None = None
     ) -> Flow[Sequence[Scored]]:
         """Class names and their scores for an encoded image, best first. InvalidArgument for no classifier."""
-        found = yield from Contents.classify.flow(self, name, image=image, version=version, alias=alias)
+        asked = Asked(version, alias, None, "tfserving", None)
+        return self._best(name, {"image": _row([image])}, asked, call_site())
+
+    def _best(self, name: str, inputs: Inputs, asked: Asked, site: CallSite) -> Flow[Sequence[Scored]]:
+        found = yield from self._classify(name, inputs, asked, site)
         return found.top(len(found.rows[0]))
 
     @operation
@@ -119,28 +101,10 @@ class Contents(Inference[D]):
         """All ways to call a served model, by their names."""
         path = f"/v1/models/{path_part(name)}{which(version, alias)}/metadata"
         reply = yield from self._retrying(Request("GET", path))
-        told = decode(reply, _Told).metadata.signature_def.signature_def
-        return {
-            name: SignatureInfo(one.method_name.rpartition("/")[2], tuple(one.inputs), tuple(one.outputs))
-            for name, one in told.items()
-        }
+        return decode(reply, SavedModelInfo).signatures()
 
 
 def _row(items: Sequence[bytes]) -> Array:
     array = np.empty(len(items), dtype=object)
     array[:] = items
     return array
-
-
-def _examples(tensors: dict[str, Array]) -> list[dict[str, object]]:
-    columns = {name: array.tolist() for name, array in tensors.items()}
-    counts = {len(column) if isinstance(column, list) else 0 for column in columns.values()}
-    if len(counts) != 1:
-        raise InvalidArgument("the inputs have different numbers of rows")
-    return [{name: _plain(column[row]) for name, column in columns.items()} for row in range(counts.pop())]
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return {"b64": base64.b64encode(value).decode()} if isinstance(value, bytes) else value

@@ -83,7 +83,7 @@ class Datasets(Uploading[D]):
         description: str = "",
         on_progress: UploadProgress | None = None,
     ) -> Flow[DatasetVersion]:
-        """Uploads files (images in a folder per class, csv, npz, jsonl or tfrecord) and starts importing them.
+        """Uploads files (images in a folder per class, csv, npz, jsonl, parquet or tfrecord) and starts importing them.
 
         `label` names the column that says the class; `split` maps parts to shares that add up to 1.
         """

@@ -2,12 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from contextlib import AsyncExitStack, ExitStack
 from typing import Any, TypeVar
 
 import httpx
 
+from bms.core.cancellation import opened
 from bms.sdk.addresses import trust_env, unreachable
 from bms.sdk.flow import FileContent, Flow, Item, Local, Pause, Piece, Reply, Request, Step, Stream, Unreachable
 from bms.sdk.latency import Latencies
@@ -143,7 +144,12 @@ class AsyncDriver:
             return await asyncio.to_thread(step.work)
         if isinstance(step, Piece):
             return await anext(step.reply.stream, b"")
-        body = _async_pieces(step.content) if isinstance(step.content, FileContent) else step.content
+        body: bytes | AsyncGenerator[bytes] | None
+        if isinstance(step.content, FileContent):
+            body = _async_pieces(step.content)
+            cleanup.push_async_callback(body.aclose)
+        else:
+            body = step.content
         request = self._http.build_request(
             step.method,
             step.path,
@@ -194,8 +200,8 @@ def _pieces(content: FileContent) -> Iterator[bytes]:
         _tell(content, sent)
 
 
-async def _async_pieces(content: FileContent) -> AsyncIterator[bytes]:
-    file = await asyncio.to_thread(content.path.open, "rb")
+async def _async_pieces(content: FileContent) -> AsyncGenerator[bytes]:
+    file = await opened(content.path.open, "rb")
     try:
         sent = 0
         while piece := await asyncio.to_thread(file.read, PIECE):

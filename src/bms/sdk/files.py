@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from bms.core.digest import of_bytes
 from bms.core.errors import InvalidArgument, NotFound
 
 PIECE = 1 << 20
@@ -27,10 +28,10 @@ class FileTree(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class LocalFile:
-    """An entry and where its bytes are on this machine."""
+    """An entry and where its bytes are on this machine, or the bytes themselves."""
 
     entry: FileEntry
-    source: Path
+    source: Path | bytes
 
 
 def scan(path: Path) -> list[LocalFile]:
@@ -52,6 +53,17 @@ def scan(path: Path) -> list[LocalFile]:
     if not found:
         raise InvalidArgument(f"the directory {str(path)!r} holds no files")
     return found
+
+
+def in_memory(path: str, content: bytes) -> LocalFile:
+    """A file that is not on a disk."""
+    return LocalFile(FileEntry(path=path, digest=of_bytes(content), size=len(content)), content)
+
+
+def with_file(files: list[LocalFile], one: LocalFile) -> list[LocalFile]:
+    """`files` with `one` among them, in the place of one of the same path, in order of their paths."""
+    others = [file for file in files if file.entry.path != one.entry.path]
+    return sorted([*others, one], key=lambda file: file.entry.path)
 
 
 def _local(source: Path, path: str) -> LocalFile:

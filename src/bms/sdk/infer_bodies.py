@@ -1,37 +1,23 @@
-"""Bodies of predictions: the Open Inference Protocol v2 with raw or JSON tensors, and TensorFlow Serving's columns."""
+"""Bodies of predictions: the Open Inference Protocol v2 with raw or JSON tensors, and TensorFlow Serving's JSON."""
 
 import base64
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import numpy as np
 
-from bms.core.errors import Internal
-from bms.core.tensor import NUMPY, Array, dtype_of, from_raw, to_raw
+from bms.core.errors import InvalidArgument
+from bms.core.tensor import dtype_of, to_raw
+from bms.sdk.sent import Sent
 
 JSON_LENGTH = "inference-header-content-length"
 
 
-class _Output(msgspec.Struct):
-    name: str
-    datatype: str
-    shape: tuple[int, ...]
-    data: list[object] | None = None
-    parameters: dict[str, object] = {}
-
-
-class _Answer(msgspec.Struct):
-    model_version: str
-    outputs: list[_Output]
-    model_name: str = ""
-
-
-class _Columns(msgspec.Struct):
-    outputs: object
-
-
-def encode_raw(tensors: Mapping[str, Array]) -> tuple[bytes, int]:
+def encode_raw(sent: Sent) -> tuple[bytes, int]:
     """An infer body with all tensors raw, and the length of its JSON part."""
+    tensors = sent.tensors()
     raws = {name: to_raw(array) for name, array in tensors.items()}
     head = {
         "inputs": [
@@ -43,73 +29,67 @@ def encode_raw(tensors: Mapping[str, Array]) -> tuple[bytes, int]:
             }
             for name, array in tensors.items()
         ],
-        "parameters": {"binary_data_output": True},
+        "parameters": {"binary_data_output": True, **sent.parameters},
     }
     json_part = msgspec.json.encode(head)
     return b"".join((json_part, *raws.values())), len(json_part)
 
 
-def encode_json(tensors: Mapping[str, Array]) -> bytes:
-    """An infer body in JSON alone. BYTES must be text, since JSON has no bytes."""
+def encode_json(sent: Sent) -> bytes:
+    """An infer body in JSON alone, null for what is missing. Raises InvalidArgument for BYTES that are no text."""
     inputs = [
-        {"name": name, "shape": array.shape, "datatype": dtype_of(array), "data": _plain(array)}
-        for name, array in tensors.items()
+        {"name": name, "shape": array.shape, "datatype": dtype_of(array), "data": _cells(sent, name, _text, flat=True)}
+        for name, array in sent.arrays.items()
     ]
-    return msgspec.json.encode({"inputs": inputs})
+    return _json({"inputs": inputs, **({"parameters": sent.parameters} if sent.parameters else {})}, sent)
 
 
-def encode_columns(tensors: Mapping[str, Array]) -> bytes:
-    """A predict body of TF Serving in columnar form; bytes as `{"b64": …}`."""
-    return msgspec.json.encode({"inputs": {name: _b64(array.tolist()) for name, array in tensors.items()}})
+def encode_columns(sent: Sent) -> bytes:
+    """A predict body of TF Serving in columnar form, null for what is missing; bytes that are no text in base64."""
+    columns = {name: _cells(sent, name, _text_or_b64) for name in sent.arrays}
+    return _json({"inputs": columns, **sent.parameters}, sent)
 
 
-def decode_answer(content: bytes, json_length: int | None) -> tuple[int, dict[str, Array]]:
-    """The version that answered and its outputs. Raises Internal for what is no infer answer."""
-    split = len(content) if json_length is None else json_length
+def encode_examples(sent: Sent) -> bytes:
+    """A classify body of TF Serving, likewise. Raises InvalidArgument where inputs have different numbers of rows."""
+    counts = {len(array) if array.ndim else 0 for array in sent.arrays.values()}
+    if len(counts) != 1:
+        raise InvalidArgument("the inputs have different numbers of rows")
+    columns = {name: _cells(sent, name, _text_or_b64) for name in sent.arrays}
+    examples = [{name: column[row] for name, column in columns.items()} for row in range(counts.pop())]
+    return _json({"examples": examples, **sent.parameters}, sent)
+
+
+def _json(body: object, sent: Sent) -> bytes:
+    """NaN is null, which means the same; infinities are bare words, as JSON has none for them."""
+    if any(array.dtype.kind == "f" and np.isinf(array).any() for array in sent.arrays.values()):
+        return json.dumps(body, separators=(",", ":")).encode()
+    return msgspec.json.encode(body)
+
+
+def _cells(sent: Sent, name: str, text: Callable[[str, bytes], object], *, flat: bool = False) -> Any:
+    """The values of one input as nested lists, or in one list; None for what is missing."""
+    array, missing = sent.arrays[name], sent.missing.get(name)
+    cells = array.ravel() if flat else array
+    if array.dtype.kind in "OSU":
+        texts = np.empty(array.size, dtype=object)
+        texts[:] = [text(name, one) if isinstance(one, bytes) else str(one) for one in array.ravel().tolist()]
+        cells = texts.reshape(cells.shape)
+    nested = cells.tolist()
+    if missing is None:
+        return nested
+    return [None if gone else cell for cell, gone in zip(nested, missing.tolist(), strict=True)]
+
+
+def _text(name: str, content: bytes) -> str:
     try:
-        answer = msgspec.json.decode(memoryview(content)[:split], type=_Answer)
-        outputs, at = {}, split
-        for output in answer.outputs:
-            size = output.parameters.get("binary_data_size")
-            if isinstance(size, int):
-                outputs[output.name] = from_raw(output.datatype, output.shape, memoryview(content)[at : at + size])
-                at += size
-            else:
-                outputs[output.name] = array_of(output.data or [], output.datatype).reshape(output.shape)
-        return int(answer.model_version), outputs
-    except (msgspec.DecodeError, ValueError) as error:
-        raise Internal(f"the server's answer is no prediction: {error}") from error
+        return content.decode()
+    except UnicodeDecodeError:
+        raise InvalidArgument(f"input {name!r} holds bytes that are not UTF-8: send them by wire 'raw'") from None
 
 
-def decode_columns(content: bytes) -> dict[str, Array]:
-    """TF Serving's outputs by name; the only output of a model has lost its name and is called "output"."""
+def _text_or_b64(name: str, content: bytes) -> object:
     try:
-        outputs = msgspec.json.decode(content, type=_Columns).outputs
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Internal(f"the server's answer is no prediction: {error}") from error
-    if isinstance(outputs, Mapping):
-        return {str(name): np.asarray(value) for name, value in outputs.items()}
-    return {"output": np.asarray(outputs)}
-
-
-def array_of(value: object, datatype: str) -> Array:
-    """A numpy array of the wire's type from nested lists; text and bytes become an array of bytes objects."""
-    if datatype != "BYTES":
-        return np.asarray(value, dtype=NUMPY[datatype])
-    if isinstance(value, str | bytes):
-        value = [value]
-    flat = np.asarray(value, dtype=object)
-    encoded = [item if isinstance(item, bytes) else str(item).encode() for item in flat.ravel()]
-    result = np.empty(len(encoded), dtype=object)
-    result[:] = encoded
-    return result.reshape(flat.shape)
-
-
-def _plain(array: Array) -> Sequence[object]:
-    return [item.decode() if isinstance(item, bytes) else item for item in array.ravel().tolist()]
-
-
-def _b64(value: object) -> object:
-    if isinstance(value, bytes):
-        return {"b64": base64.b64encode(value).decode()}
-    return [_b64(item) for item in value] if isinstance(value, list) else value
+        return content.decode()
+    except UnicodeDecodeError:
+        return {"b64": base64.b64encode(content).decode()}

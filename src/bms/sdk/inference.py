@@ -1,29 +1,28 @@
-"""Predictions: numpy arrays in, numpy arrays out."""
+"""Predictions: arrays or tables in, numpy arrays out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from bms.core.errors import InvalidArgument, NotFound
+from bms.core.signature import MATRIX
 from bms.core.tensor import Array
 from bms.sdk.binding import D, Resource, decode, operation, path_part
-from bms.sdk.flow import Flow, Reply, Request
-from bms.sdk.infer_bodies import (
-    JSON_LENGTH,
-    array_of,
-    decode_answer,
-    decode_columns,
-    encode_columns,
-    encode_json,
-    encode_raw,
-)
+from bms.sdk.flow import Flow, Reply, Request, locally
+from bms.sdk.infer_answers import decode_answer, decode_columns
+from bms.sdk.infer_bodies import JSON_LENGTH, encode_columns, encode_json, encode_raw
+from bms.sdk.notes import CallSite, call_site, tell
+from bms.sdk.sending import sent_of
+from bms.sdk.sent import Sent
+from bms.sdk.served import ModelInfo, SavedModelInfo, TensorInfo
+from bms.sdk.tables.arrays import array_given, is_plain
 
 Wire = Literal["raw", "json", "tfserving"]
-Inputs = Mapping[str, npt.ArrayLike] | npt.ArrayLike
+Inputs = Any  # arrays by name, one array, or a table: see `predict`
 JSON = {"content-type": "application/json"}
 
 
@@ -42,20 +41,15 @@ class Prediction:
         return next(iter(self.outputs.values()))
 
 
-class TensorInfo(msgspec.Struct, frozen=True):
-    name: str
-    datatype: str
-    shape: tuple[int, ...]
+@dataclass(frozen=True)
+class Asked:
+    """The options of one prediction."""
 
-
-class ModelInfo(msgspec.Struct, frozen=True):
-    """What the server says of a served model; free dimensions are -1."""
-
-    name: str
-    versions: tuple[str, ...] = ()
-    platform: str = ""
-    inputs: tuple[TensorInfo, ...] = ()
-    outputs: tuple[TensorInfo, ...] = ()
+    version: int | None
+    alias: str | None
+    signature: str | None
+    wire: Wire
+    timeout_s: float | None
 
 
 class _Status(msgspec.Struct):
@@ -78,40 +72,54 @@ class Inference(Resource[D]):
         *,
         version: int | None = None,
         alias: str | None = None,
+        signature: str | None = None,
         wire: Wire = "raw",
         timeout_s: float | None = None,
     ) -> Flow[Prediction]:
-        """What deployment `name` answers to `inputs`: arrays by input name, or one array for a model of one input.
+        """What deployment `name` answers to `inputs`.
 
-        Lists are converted to the types that the model declares; numpy arrays are sent as they are. Wires "raw"
-        and "json" are the Open Inference Protocol, of which "raw" is faster and keeps every bit; "tfserving" is
-        JSON and answers with the types that JSON has. Raises InvalidArgument for what does not fit the model,
-        NotFound, ResourceExhausted, Unavailable.
+        These are arrays by input name; one array, for a model of one input or for a table of numbers; or a table: a
+        pandas or Polars DataFrame, a pyarrow Table or RecordBatch, a list of rows that are mappings, or a mapping of
+        lists. Columns are joined to the model's by name; None, NaN and null are missing values. A frame for a model of
+        one matrix, which has no names, is sent by place. An index is not sent.
+
+        Everything travels in the type that it has, and whole; where the model takes another, the server casts, and
+        RoundedWarning tells where digits were lost by that. Lists have the types that the model declares.
+
+        Wires "raw" and "json" are the Open Inference Protocol, of which "raw" is faster and keeps every bit;
+        "tfserving" is JSON and answers with the types that JSON has. `signature` names another than the default one.
+        Raises InvalidArgument for what does not fit the model, NotFound, ResourceExhausted, Unavailable.
         """
+        return self._predict(name, inputs, Asked(version, alias, signature, wire, timeout_s), call_site())
+
+    def _predict(self, name: str, inputs: Inputs, asked: Asked, site: CallSite) -> Flow[Prediction]:
+        version, alias, wire = asked.version, asked.alias, asked.wire
         if version is not None and alias is not None:
             raise InvalidArgument("give a version or an alias, not both")
         if alias is not None and wire != "tfserving":
             version = yield from self._version_of(name, alias)
-        tensors = yield from self._tensors(name, inputs, version)
+        sent = yield from self._sent(name, inputs, asked, version)
         if wire == "tfserving":
             path = f"/v1/models/{path_part(name)}{which(version, alias)}:predict"
-            reply = yield from self._infer(path, encode_columns(tensors), JSON, timeout_s)
+            reply = yield from self._infer(path, encode_columns(sent), JSON, asked.timeout_s, site)
             return Prediction(decode_columns(reply.content), None)
         path = f"/v2/models/{path_part(name)}{which(version, None)}/infer"
         if wire == "json":
-            reply = yield from self._infer(path, encode_json(tensors), JSON, timeout_s)
+            reply = yield from self._infer(path, encode_json(sent), JSON, asked.timeout_s, site)
         else:
-            body, length = encode_raw(tensors)
+            body, length = encode_raw(sent)
             headers = {"content-type": "application/octet-stream", JSON_LENGTH: str(length)}
-            reply = yield from self._infer(path, body, headers, timeout_s)
+            reply = yield from self._infer(path, body, headers, asked.timeout_s, site)
         told = reply.headers.get(JSON_LENGTH)
         answered_by, outputs = decode_answer(reply.content, None if told is None else int(told))
         return Prediction(outputs, answered_by)
 
     @operation
-    def metadata(self, name: str, *, version: int | None = None) -> Flow[ModelInfo]:
-        """The tensors a served model takes and gives."""
-        return self._metadata(name, version)
+    def metadata(self, name: str, *, version: int | None = None, alias: str | None = None) -> Flow[ModelInfo]:
+        """The tensors, or the columns of the table, that a served model takes, and what it gives."""
+        if alias is not None:
+            version = yield from self._version_of(name, alias)
+        return (yield from self._metadata(name, version))
 
     @operation
     def ready(self) -> Flow[bool]:
@@ -123,23 +131,41 @@ class Inference(Resource[D]):
         reply = yield from self._retrying(Request("GET", f"/v2/models/{path_part(name)}{which(version, None)}"))
         return decode(reply, ModelInfo)
 
-    def _infer(self, path: str, body: bytes, headers: Mapping[str, str], timeout_s: float | None) -> Flow[Reply]:
+    def _infer(
+        self, path: str, body: bytes, headers: Mapping[str, str], timeout_s: float | None, site: CallSite
+    ) -> Flow[Reply]:
         request = Request("POST", path, headers=headers, content=body, timed="infer", timeout_s=timeout_s)
-        return (yield from self._retrying(request))
+        reply = yield from self._retrying(request)
+        tell(reply.headers, site)
+        return reply
 
-    def _tensors(self, name: str, inputs: Inputs, version: int | None) -> Flow[dict[str, Array]]:
-        if isinstance(inputs, Mapping):
-            given: Mapping[str, object] = inputs
-            if all(isinstance(value, np.ndarray) for value in given.values()):
-                return {key: np.asarray(value) for key, value in given.items()}
-        info = yield from self._metadata(name, version)
-        if not isinstance(inputs, Mapping):
-            if len(info.inputs) != 1:
-                names = ", ".join(tensor.name for tensor in info.inputs)
-                raise InvalidArgument(f"model {name!r} takes inputs {names}: give arrays by name")
-            given = {info.inputs[0].name: inputs}
-        kinds = {tensor.name: tensor.datatype for tensor in info.inputs}
-        return {key: _array(value, kinds.get(key)) for key, value in given.items()}
+    def _sent(self, name: str, inputs: Inputs, asked: Asked, version: int | None) -> Flow[Sent]:
+        """`inputs` as they travel. What the model takes is asked for only where that depends on it."""
+        if isinstance(inputs, Mapping) and all(is_plain(value) for value in inputs.values()):
+            return Sent({key: np.asarray(value) for key, value in inputs.items()}, signature=asked.signature)
+        if version is None and asked.alias is not None:
+            version = yield from self._version_of(name, asked.alias)
+        if asked.signature is not None:
+            ways = yield from self._ways(name, version)
+            if asked.signature not in ways:
+                raise InvalidArgument(f"no signature {asked.signature!r}: model {name!r} has {', '.join(ways)}")
+            taken = ways[asked.signature]
+        else:
+            taken = (yield from self._metadata(name, version)).inputs
+        sent = yield from locally(partial(sent_of, inputs, taken))
+        if sent is None:  # an array, for a model of several inputs
+            ways = yield from self._ways(name, version)
+            matrix = ways.get(MATRIX, ())
+            if asked.signature is not None or len(matrix) != 1:
+                raise InvalidArgument(f"model {name!r} takes {', '.join(map(str, taken))}: give them by name")
+            return Sent({matrix[0].name: array_given(matrix[0].name, inputs, matrix[0].datatype)}, signature=MATRIX)
+        return replace(sent, signature=asked.signature)
+
+    def _ways(self, name: str, version: int | None) -> Flow[dict[str, tuple[TensorInfo, ...]]]:
+        """The inputs of each signature."""
+        path = f"/v1/models/{path_part(name)}{which(version, None)}/metadata"
+        reply = yield from self._retrying(Request("GET", path))
+        return decode(reply, SavedModelInfo).inputs()
 
     def _version_of(self, name: str, alias: str) -> Flow[int]:
         path = f"/v1/models/{path_part(name)}/labels/{path_part(alias)}"
@@ -148,15 +174,6 @@ class Inference(Resource[D]):
         if not statuses:
             raise NotFound(f"alias {alias!r} of {name!r} leads to no version")
         return int(statuses[0].version)
-
-
-def _array(value: object, datatype: str | None) -> Array:
-    if isinstance(value, np.ndarray) or datatype is None:
-        return np.asarray(value)
-    try:
-        return array_of(value, datatype)
-    except (ValueError, TypeError, OverflowError) as error:
-        raise InvalidArgument(f"the input can't be made an array of {datatype}: {error}") from None
 
 
 def which(version: int | None, alias: str | None) -> str:

@@ -18,6 +18,8 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GateResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What was measured, by which job; `note` says what of the data set was held against what of the model."""
+
     metric: str
     dataset: str
     split: str
@@ -25,6 +27,8 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
     value: float
     passed: bool
     at: datetime
+    job: str = ""
+    note: str = ""
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):

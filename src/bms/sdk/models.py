@@ -3,24 +3,35 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import msgspec
 
 from bms.core.clock import Clock, SystemClock
-from bms.core.errors import AlreadyExists, FailedPrecondition
-from bms.sdk.binding import D, operation, path_part, stream
+from bms.core.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
+from bms.sdk.binding import PAGE, D, Page, operation, path_part, stream
 from bms.sdk.blobs import Uploading, UploadProgress
-from bms.sdk.files import FileEntry, FileTree, scan
+from bms.sdk.examples import EXAMPLE, said
+from bms.sdk.files import FileEntry, FileTree, in_memory, scan, with_file
 from bms.sdk.flow import Flow, Item, Stream, locally
 from bms.sdk.jobs import Job
 from bms.sdk.model_nouns import Alias, Gate, GateResult, Lineage, Measurement, Model, NewVersion, Version
+from bms.sdk.signatures import TensorSpec
 from bms.sdk.waiting import until
 
 __all__ = ["Alias", "Gate", "GateResult", "Lineage", "Measurement", "Model", "Models", "NewVersion", "Version"]
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
+NOTHING_MADE = "no version was made of it"  # so a job's message begins then
 SETTLED = frozenset({"ready", "rejected", "offline", "deleted"})
+
+
+class _Made(NamedTuple):
+    """A job, and the version that it made."""
+
+    job: Job
+    version: Version | None
 
 
 class Models(Uploading[D]):
@@ -75,21 +86,32 @@ class Models(Uploading[D]):
         new: NewVersion | None = None,
         *,
         create: bool = True,
+        columns: Sequence[TensorSpec | str] = (),
+        example: Any = None,
         on_progress: UploadProgress | None = None,
     ) -> Flow[Version]:
         """Uploads a file, directory or archive (zip, tar) as the next version; with `create` the model is made, too.
 
+        `columns` say which table it takes, as `column(…)` or in words ("age number", "city text?"), where its format
+        does not tell. An `example` of that (a data frame, rows, columns by name, or a file of CSV, JSON or JSONL) tells
+        the types of columns, and is what the model is tried with; it becomes the artifact's `example.json`.
+
         Only what the server has not yet is sent, so a broken upload is repeated cheaply. The version that comes
-        back is being verified: see `wait_version`.
+        back is being verified: see `wait_version`. Raises InvalidArgument naming column and row of what can't be read.
         """
+        made = yield from locally(partial(said, new or NewVersion(), columns, example))
         files = yield from locally(partial(scan, path))
         archive = files[0].entry.digest if path.is_file() and path.name.endswith(ARCHIVES) else None
+        if made.example is not None:
+            if archive is not None:
+                raise InvalidArgument(f"{path.name} is an archive: put {EXAMPLE} into it, or push a folder")
+            files = with_file(files, in_memory(EXAMPLE, made.example))
         if create:
             try:
                 yield from self._post("/models", Model, {"name": name})
             except AlreadyExists:
                 pass
-        body: dict[str, object] = msgspec.to_builtins(new or NewVersion())
+        body: dict[str, object] = msgspec.to_builtins(made.new)
         if archive is not None:
             yield from self._send_files(files, on_progress)
             return (yield from self._post(f"{_model(name)}/versions", _Started, {**body, "archive": archive})).version
@@ -131,6 +153,34 @@ class Models(Uploading[D]):
         if version.state == "rejected":
             raise FailedPrecondition(f"version {number} of {name!r} was rejected: {version.reason}")
         return version
+
+    @operation
+    def wait_made(
+        self,
+        name: str,
+        job: str,
+        on_progress: Callable[[Version], None] | None = None,
+        *,
+        timeout_s: float | None = 600.0,
+    ) -> Flow[Version]:
+        """The verified version that a training job, which succeeded, made of model `name`.
+
+        Raises FailedPrecondition with the reason when it made none, or when the version was rejected.
+        """
+        ended = yield from until(
+            partial(self._made, name, job),
+            lambda seen: seen.version is not None or seen.job.message.startswith(NOTHING_MADE),
+            what=f"a version of {name} made by job {job}",
+            clock=self._clock,
+            timeout_s=timeout_s,
+        )
+        if ended.version is None:
+            raise FailedPrecondition(f"job {job}: {ended.job.message}")
+        return (
+            yield from self.__class__.wait_version.flow(
+                self, name, ended.version.number, on_progress, timeout_s=timeout_s
+            )
+        )
 
     @operation
     def publish(self, name: str, number: int) -> Flow[Version]:
@@ -178,6 +228,14 @@ class Models(Uploading[D]):
     @operation
     def delete_alias(self, name: str, alias: str) -> Flow[None]:
         return self._change("DELETE", _alias(name, alias), type(None))
+
+    def _made(self, name: str, job: str) -> Flow[_Made]:
+        seen = yield from self._get(f"/jobs/{path_part(job)}", Job)
+        try:
+            page = yield from self._get(f"{_model(name)}/versions", Page[Version], {"limit": PAGE, "all": True})
+        except NotFound:
+            return _Made(seen, None)
+        return _Made(seen, next((one for one in page.items if one.lineage.job == job), None))
 
     def _version(self, name: str, number: int) -> Flow[Version]:
         return self._get(_numbered(name, number), Version)

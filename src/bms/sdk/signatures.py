@@ -2,13 +2,27 @@
 
 import msgspec
 
+Level = str | bool | int | float
 
-class TensorSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """A named tensor; None in `shape` is a free dimension."""
+
+class Column(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the values of a table's column are: `type` number, integer, text, boolean, category or datetime.
+
+    One that is `optional` may be left out of a request. `categories` are the levels that training saw, in its order.
+    """
+
+    type: str
+    optional: bool = False
+    categories: tuple[Level, ...] = ()
+
+
+class TensorSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A named tensor; None in `shape` is a free dimension. With a `column` it is one of a table's, shape (None,)."""
 
     name: str
     dtype: str
     shape: tuple[int | None, ...]
+    column: Column | None = None
 
 
 class Signature(msgspec.Struct, frozen=True, kw_only=True):

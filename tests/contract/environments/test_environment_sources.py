@@ -45,6 +45,10 @@ def version(built: Environment, module: str) -> str:
     ).stdout.strip()
 
 
+def _digest(wheels: Path, name: str) -> str:
+    return sha256(wheels / f"{name}-1.0-py3-none-any.whl")
+
+
 async def test_offline_a_directory_of_wheels_is_enough(tmp_path: Path, wheels: Path) -> None:
     wheel(wheels, "tiny", "1.0")
     wheel(wheels, "tiny", "2.0", ("base>=1",))
@@ -108,8 +112,35 @@ async def test_a_package_that_is_not_what_the_lock_says_is_not_installed(tmp_pat
 async def test_a_lock_without_something_that_is_needed_is_refused(tmp_path: Path, wheels: Path) -> None:
     tiny = wheel(wheels, "tiny", "1.0", ("base",))
     wheel(wheels, "base")
-    with pytest.raises(FailedPrecondition, match="base"):
+    with pytest.raises(FailedPrecondition, match=r"`tiny` requires `base`, but it's not installed\n.*not whole"):
         await offline(tmp_path, wheels).ensure(EnvironmentSpec(lock=(f"tiny==1.0 --hash=sha256:{sha256(tiny)}",)))
+
+
+async def test_a_lock_whose_packages_contradict_one_another_is_refused(tmp_path: Path, wheels: Path) -> None:
+    lock = tuple(
+        f"{name}=={version} --hash=sha256:{sha256(wheel(wheels, name, version, requires))}"
+        for name, version, requires in (("tiny", "1.0", ("base<2",)), ("base", "2.0", ()))
+    )
+    environments = offline(tmp_path, wheels)
+    with pytest.raises(FailedPrecondition, match=r"`tiny` requires `base<2`, but `2\.0` is installed"):
+        await environments.ensure(EnvironmentSpec(lock=lock))
+    assert await environments.built() == []
+
+
+async def test_a_lock_is_installed_as_it_is_whatever_newer_releases_there_are(tmp_path: Path, wheels: Path) -> None:
+    """Also where a package asks for another with an extra, and where a local build of a locked version is offered."""
+    wheel(wheels, "tiny", "1.0", ("base[more]>=1",))
+    wheel(wheels, "base", "1.0", extras={"more": ("added",)})
+    wheel(wheels, "added", "1.0")
+    lock = tuple(f"{name}==1.0 --hash=sha256:{_digest(wheels, name)}" for name in ("tiny", "base", "added"))
+    for name in ("tiny", "base", "added"):
+        for newer in ("1.0+cpu", "2.0"):
+            wheel(wheels, name, newer)
+    environments = offline(tmp_path, wheels)
+    built = await environments.ensure(EnvironmentSpec(lock=lock))
+    assert [version(built, name) for name in ("tiny", "base", "added")] == ["1.0"] * 3
+    kept = parse_lock(await environments.lock(built.digest))
+    assert set(lock) <= set(kept), "what is given back is what was given"
 
 
 async def test_a_lock_that_contradicts_the_requirements_is_refused(tmp_path: Path, wheels: Path) -> None:

@@ -13,6 +13,7 @@ from bms.control.platform.objects import ObjectStore
 from bms.core.clock import ManualClock
 from bms.core.digest import of_bytes
 from bms.core.errors import BmsError, DataLoss, InvalidArgument, NotFound
+from tests.cancelling import PLANS, LateThreads, Plan, every_await, open_below
 
 MIB = 1 << 20
 Damage = Callable[[str, str, bytes], None]
@@ -109,6 +110,46 @@ async def test_a_cancelled_put_leaves_nothing(store: ObjectStore) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert await listed(store, "acme") == []
+
+
+@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
+async def test_a_put_may_be_cancelled_at_every_await(store: ObjectStore, tmp_path: Path, plan: Plan) -> None:
+    threads = LateThreads()
+
+    async def put(number: int) -> None:
+        await store.put("acme", stream([b"%d" % number, b"x" * (2 * MIB)]))
+
+    async def check(number: int, cancelled: bool) -> None:
+        whole = b"%d" % number + b"x" * (2 * MIB)
+        found = await listed(store, "acme")
+        assert found == [of_bytes(whole)] or (cancelled and found == [])
+        assert open_below(tmp_path) == []
+        assert list(tmp_path.glob("objects/acme/tmp/*")) == []
+
+    async def reset() -> None:
+        await store.sweep("acme", frozenset(), -10)
+
+    assert await every_await(put, plan, check, threads, reset) > 1
+
+
+@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
+async def test_a_copy_may_be_cancelled_at_every_await(store: ObjectStore, tmp_path: Path, plan: Plan) -> None:
+    threads, whole = LateThreads(), os.urandom(2 * MIB)
+    digest = (await store.put("acme", stream([whole]))).digest
+    target = tmp_path / "copies" / "copy"
+
+    async def copy(_number: int) -> None:
+        await store.materialize("acme", digest, target)
+
+    async def check(_number: int, cancelled: bool) -> None:
+        assert target.exists() or cancelled
+        assert not target.exists() or target.read_bytes() == whole
+        assert list(target.parent.glob(".*.part")) == []
+
+    async def reset() -> None:
+        target.unlink(missing_ok=True)
+
+    assert await every_await(copy, plan, check, threads, reset) >= 1
 
 
 async def test_a_blob_is_invisible_until_it_is_whole(store: ObjectStore) -> None:

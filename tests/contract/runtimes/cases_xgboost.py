@@ -2,11 +2,15 @@
 
 from tests.contract.runtimes.runtime_cases import MAKERS, Case, Framework
 
-NAMES = ("best", "dart", "digits", "linear", "odd", "softmax", "sum", "targets")
+NAMES = (
+    *("best", "dart", "digits", "linear", "odd", "softmax", "sum", "targets"),
+    *("several", "hinge", "margin", "quantiles", "one_tree", "counts"),
+    *("numbers", "mixed"),
+)
 
 FRAMEWORK = Framework(
     name="xgboost",
-    requirements=("xgboost-cpu",),
+    requirements=("xgboost-cpu", "pandas"),
     maker=MAKERS / "make_xgboost.py",
     cases=tuple(Case("xgboost", f"{name}/model") for name in NAMES),
     files=("test_runtime_xgboost.py",),

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 pytest.importorskip("sklearn", reason="scikit-learn is in an environment of its own")
 
 from bms.adapters.runtimes.available import open_servable
 from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.programs import ServableConfig
+from bms.core.signature import Signature, TensorSpec
+from bms.core.tensor import NUMPY, DType
 from tests.framework_env import SKLEARN, made_by
 
 MAKER = Path(__file__).parent / "make_artifacts.py"
@@ -25,14 +28,18 @@ def config(path: str, *, allow_pickle: bool = False) -> ServableConfig:
 @pytest.mark.parametrize(
     ("name", "dtype", "outputs", "method"),
     [
-        ("digits", "FP32", ["probabilities", "label"], "classify"),
-        ("forest", "FP32", ["probabilities", "label"], "classify"),
-        ("ridge", "FP32", ["prediction"], "regress"),
+        ("digits", "FP64", ["probabilities", "label"], "classify"),
+        ("forest", "FP64", ["probabilities", "label"], "classify"),
+        ("ridge", "FP64", ["prediction"], "regress"),
         ("kmeans", "FP64", ["label"], "predict"),
-        ("pca", "FP32", ["output"], "predict"),
+        ("pca", "FP64", ["output"], "predict"),
         ("texts", "BYTES", ["probabilities", "label"], "classify"),
-        ("pickled", "FP32", ["probabilities", "label"], "classify"),
-        ("joblib", "FP32", ["probabilities", "label"], "classify"),
+        ("pickled", "FP64", ["probabilities", "label"], "classify"),
+        ("joblib", "FP64", ["probabilities", "label"], "classify"),
+        ("times", "FP64", ["prediction"], "regress"),
+        ("layers32", "FP32", ["probabilities", "label"], "classify"),
+        ("scaled32", "FP32", ["probabilities", "label"], "classify"),
+        ("clusters32", "FP32", ["label"], "predict"),
     ],
 )
 def test_answers_are_the_estimators_to_the_last_bit(name: str, dtype: str, outputs: list[str], method: str) -> None:
@@ -109,6 +116,29 @@ def test_threads_are_those_configured() -> None:
     path = str(made_by(MAKER, SKLEARN) / "sklearn/forest/model.skops")
     assert read_estimator(path, allow_pickle=False)[0].n_jobs == -1
     servable = open_servable(config("sklearn/forest"))
-    assert servable._calls["label"].__closure__ is not None  # type: ignore[attr-defined]
-    bound = [cell.cell_contents for cell in servable._calls["label"].__closure__]  # type: ignore[attr-defined]
-    assert [item.__self__.n_jobs for item in bound if hasattr(item, "__self__")] == [1]
+    bound = servable._called["serving_default"].calls["label"].__closure__  # type: ignore[attr-defined]
+    assert [cell.cell_contents.__self__.n_jobs for cell in bound] == [1]
+
+
+def test_unix_times_keep_their_digits() -> None:
+    servable = open_servable(config("sklearn/times"))
+    asked = np.array([[1_764_000_010.0], [1_764_000_100.0], [1_764_000_500.0]])
+    answers = servable.infer("serving_default", {"x": asked})
+    np.testing.assert_allclose(answers["prediction"], [10, 100, 500], rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["FP32", "FP64", "INT64", "INT32"])
+def test_any_type_of_numbers_may_be_declared(dtype: DType) -> None:
+    wanted = Signature(inputs=(TensorSpec(name="x", dtype=dtype, shape=(None, 1)),))
+    servable = open_servable(structs.replace(config("sklearn/times"), signatures={"serving_default": wanted}))
+    found = servable.signatures["serving_default"]
+    assert (found.inputs, found.method) == (wanted.inputs, "regress")
+    if dtype != "FP32":
+        asked = np.array([[1_764_000_010]], dtype=NUMPY[dtype])
+        assert servable.infer("serving_default", {"x": asked})["prediction"] == pytest.approx(10, rel=1e-6)
+
+
+def test_a_declared_type_that_the_estimator_does_not_run_with_is_refused_with_the_one_it_does() -> None:
+    wanted = Signature(inputs=(TensorSpec(name="x", dtype="FP64", shape=(None, 64)),))
+    with pytest.raises(FailedPrecondition, match="says input 'x' is FP64, the model has FP32"):
+        open_servable(structs.replace(config("sklearn/clusters32"), signatures={"mine": wanted}))

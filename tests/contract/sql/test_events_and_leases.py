@@ -12,6 +12,7 @@ from bms.adapters.sql.tenants import SqlTenants
 from bms.core.clock import ManualClock
 from bms.core.errors import Aborted, InvalidArgument
 from bms.core.events import Event
+from tests.cancelling import PLANS, Plan, every_await
 
 
 def _event(clock: ManualClock, name: str) -> Event:
@@ -41,6 +42,30 @@ async def test_waiting_ends_when_an_event_is_committed(database: Database, clock
         await tx.emit(_event(clock, "a.one"))
     assert await asyncio.wait_for(waiting, 10) == 1
     assert await log.wait(1, 0.01) == 1
+
+
+@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
+async def test_waiting_may_be_cancelled_at_every_await(database: Database, clock: ManualClock, plan: Plan) -> None:
+    """Also when an event comes at that moment: who was to end must not go on."""
+    store, log = SqlStore(database, SqlTenants), SqlEventLog(database)
+    number, coming = 0, None
+
+    async def write() -> None:
+        async with store.write() as tx:
+            await tx.emit(_event(clock, "a.one"))
+
+    async def wait(_number: int) -> None:
+        await log.wait(number, 30)
+
+    async def comes(_number: int, _cancelled: bool) -> None:
+        nonlocal number, coming
+        await coming if coming is not None else None
+        number, coming = await log.last(), asyncio.create_task(write())
+
+    await comes(0, False)
+    assert await every_await(wait, plan, comes) > 3
+    assert coming is not None
+    await coming
 
 
 async def test_a_lease_has_one_holder_and_rising_tokens(database: Database, clock: ManualClock) -> None:

@@ -150,7 +150,7 @@ async def test_files_must_be_the_tenant_s_own(api: Api, objects: MemoryObjectSto
         ({}, "missing required field `source`"),
         ({"source": {}}, "exactly one"),
         ({"source": {"sample": "digits", "url": "http://x"}}, "unknown field"),
-        ({"source": {"tree": "sha256:x", "format": "parquet"}}, "Invalid enum value"),
+        ({"source": {"tree": "sha256:x", "format": "xlsx"}}, "Invalid enum value"),
         ({"source": {"tree": "../x", "format": "csv"}}, "not a digest"),
         ({**DIGITS, "split": {"train": 2}}, "add up to 1"),
         ({**DIGITS, "shard_rows": 0}, "shard_rows"),

@@ -7,7 +7,7 @@ import pytest
 
 from bms.cli.durations import parse_duration
 from bms.cli.making import parse_image, parse_pairs, parse_text
-from bms.cli.predict import read_data
+from bms.cli.predict_data import read_data
 from bms.cli.serving import SpecOptions, parse_targets
 from bms.core.errors import InvalidArgument, NotFound
 from bms.sdk.deployments import DeploymentSpec, Target

@@ -25,6 +25,8 @@ REGULAR = st.lists(st.integers(1, 4), min_size=1, max_size=4).flatmap(
     )
 )
 
+fast_way = pytest.mark.skipif(json_numbers.simdjson is None, reason="simdjson has no wheels for this Python")
+
 
 @given(
     st.one_of(REGULAR, VALUES), st.sampled_from(["FP32", "FP64", "INT64", "INT8", "UINT16", "BOOL", "BYTES"]), st.data()
@@ -40,6 +42,7 @@ def test_it_gives_what_the_usual_way_gives_or_nothing(value: object, dtype: str,
     np.testing.assert_array_equal(fast, usual)
 
 
+@fast_way
 @pytest.mark.parametrize("shape", [(1,), (7,), (2, 3), (1, 1), (3, 1, 2), (1, 3, 4, 5)])
 @pytest.mark.parametrize("dtype", ["FP32", "FP64", "INT32", "UINT8"])
 def test_regular_arrays_are_read(shape: tuple[int, ...], dtype: str) -> None:
@@ -79,3 +82,11 @@ def test_large_bodies_take_the_fast_way_and_errors_the_usual_one(monkeypatch: py
         json_tensors.array_of(msgspec.Raw(json.dumps([*rows, [0.5]]).encode()), "FP32", 2, "x")
     with pytest.raises(InvalidArgument, match="cannot hold"):
         json_tensors.array_of(msgspec.Raw(json.dumps([*rows, [1e39] * 100]).encode()), "FP32", 2, "x")
+
+
+def test_where_simdjson_is_not_to_be_had_large_bodies_mean_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = msgspec.Raw(json.dumps([[0.5, 1e300, -7]] * 1000).encode())
+    fast = json_tensors.array_of(rows, "FP64", 2, "x")
+    monkeypatch.setattr(json_numbers, "simdjson", None)
+    assert large_array(bytes(rows), "FP64", 2) is None
+    np.testing.assert_array_equal(json_tensors.array_of(rows, "FP64", 2, "x"), fast)

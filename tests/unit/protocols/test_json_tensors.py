@@ -115,3 +115,27 @@ def test_bytes_survive_the_way_out_and_back_exactly(items: list[bytes]) -> None:
 def test_half_a_character_beside_a_bare_nan_is_refused() -> None:
     with pytest.raises(InvalidArgument, match="half of a character"):
         array_of([["\ud800"]], "BYTES", 2, "x")
+
+
+def test_null_is_missing_where_the_type_can_say_so() -> None:
+    np.testing.assert_array_equal(array_of(msgspec.Raw(b"[[1, null]]"), "FP32", 2, "x"), [[1, np.nan]])
+    with pytest.raises(InvalidArgument, match="Expected `int`, got `null`"):
+        array_of(msgspec.Raw(b"[1, null]"), "INT64", 1, "x")
+
+
+@pytest.mark.parametrize(
+    ("text", "dtype", "told"),
+    [
+        (b"[1764000010]", "FP32", ["input 'x': 1764000010 was rounded to FP32"]),
+        (b"[1764000010.0]", "FP32", ["input 'x': 1764000010.0 was rounded to FP32"]),
+        (b"[16777216, 1764000000.5]", "FP32", []),
+        (b"[null, 9007199254740993]", "FP64", ["input 'x': 9007199254740993 was rounded to FP64"]),
+        (b"[1764000010, 0.1]", "FP64", []),
+        (b"[2049]", "FP16", ["input 'x': 2049 was rounded to FP16"]),
+        (b"[" + b"0.5," * 4000 + b"16777217]", "FP32", ["input 'x': 16777217 was rounded to FP32"]),
+    ],
+)
+def test_whole_numbers_that_lose_digits_are_told(text: bytes, dtype: str, told: list[str]) -> None:
+    notes: list[str] = []
+    array_of(msgspec.Raw(text), dtype, 1, "x", notes)
+    assert notes == told

@@ -108,7 +108,7 @@ def test_a_raw_body_that_cannot_say_its_shape_is_refused(signatures: dict[str, S
         ({"data": [[1, 2], [3]]}, "different lengths"),
         ({"datatype": "FP16"}, "JSON cannot carry it"),
         ({"datatype": "BF16"}, "JSON cannot carry it"),
-        ({"datatype": "FP64"}, "is FP64, expected FP32"),
+        ({"datatype": "BYTES", "data": ["1", "2", "3", "4"]}, "is BYTES, expected FP32"),
         ({"datatype": "FP99"}, "unknown data type"),
         ({"data": ["1", "2", "3", "4"]}, "got `str`"),
         ({"name": "z"}, "'x' is missing"),

@@ -14,6 +14,7 @@ from bms.core.errors import InvalidArgument, NotFound
 from bms.core.inference import InferResponse
 from bms.core.signature import Signature, TensorSpec
 from bms.core.tensor import NUMPY, Tensor, dtype_of, from_raw, to_raw
+from bms.protocols.oip import MAX_TENSORS
 from bms.protocols.oip_classes import Classes
 from bms.protocols.oip_grpc import (
     decode_infer,
@@ -173,7 +174,7 @@ def test_classes_are_answered_as_bytes() -> None:
 X = {"name": "x", "datatype": "FP32", "shape": [1, 2]}
 REFUSED: dict[str, tuple[dict[str, object], str]] = {
     "no inputs": ({"inputs": [], "raw_input_contents": []}, "0 inputs"),
-    "many inputs": ({"inputs": [X] * 257, "raw_input_contents": []}, "257 inputs"),
+    "many inputs": ({"inputs": [X] * (MAX_TENSORS + 1), "raw_input_contents": []}, "2049 inputs"),
     "too few raw tensors": ({"inputs": [X, X]}, "1 tensors for 2 inputs"),
     "raw and typed": ({"inputs": [{**X, "contents": {"fp32_contents": [1, 2]}}]}, "one or the other"),
     "short raw": ({"inputs": [X], "raw_input_contents": [bytes(7)]}, "needs 8 bytes"),
@@ -303,3 +304,16 @@ def test_a_request_with_some_bytes_changed_is_taken_or_refused(draw: st.DataObje
         data[draw.draw(st.integers(0, len(data) - 1))] = draw.draw(st.integers(0, 255))
     with suppress(InvalidArgument):
         decode_infer(read_infer(bytes(data)), FLOATS)
+
+
+def test_what_was_rounded_is_told_in_a_parameter_and_what_was_cast_exactly_is_not() -> None:
+    batched = {"serving_default": Signature(inputs=(TensorSpec(name="x", dtype="FP32", shape=(None, 2)),))}
+    rounded = decode_infer(asked(np.array([[0.1, 0.5]])), batched)
+    assert rounded.request.inputs[0].dtype == "FP32"
+    answer = InferResponse(model="m", version=1, outputs=[])
+    parameters = Response.FromString(encode_infer(answer, notes=rounded.request.notes)).parameters
+    assert parameters["warning"].string_param == "input 'x': FP64 numbers were rounded to FP32, which the model takes"
+    exact = asked(np.array([[1, 2]], dtype=np.int16))
+    for _ in range(2):  # what is remembered of an outline gives the same
+        assert decode_infer(exact, batched).request.inputs[0].array.tolist() == [[1.0, 2.0]]
+        assert decode_infer(exact, batched).request.notes == ()

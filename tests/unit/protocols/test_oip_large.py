@@ -77,6 +77,7 @@ def large(rows: int = 100, **changes: object) -> bytes:
     return json.dumps({"inputs": [given | changes], "id": "7", "parameters": {"priority": 2}}).encode()
 
 
+@pytest.mark.skipif(oip_large.simdjson is None, reason="simdjson has no wheels for this Python")
 def test_a_large_body_takes_the_fast_way_from_whatever_holds_it() -> None:
     for body in (large(), memoryview(large())):
         found = decode_large(body)
@@ -106,3 +107,10 @@ def test_what_is_not_plain_is_left_to_the_general_way(old: bytes, new: bytes) ->
     body = large().replace(old, new, 1)
     assert body != large()
     assert decode_large(body) is None
+
+
+def test_where_simdjson_is_not_to_be_had_a_large_body_means_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    fast = outcome(large())
+    monkeypatch.setattr(oip_large, "simdjson", None)
+    assert decode_large(large()) is None
+    assert outcome(large()) == fast

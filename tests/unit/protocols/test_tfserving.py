@@ -242,3 +242,10 @@ def test_regressions_are_one_number_for_every_example() -> None:
         assert encode_regress(response(Tensor("v", np.ones(shape, dtype="f4")))) == b'{"results":[1.0,1.0]}'
     with pytest.raises(Internal):
         encode_regress(response(Tensor("v", np.ones((2, 2)))))
+
+
+def test_a_regression_of_several_outputs_is_the_only_one_that_can_be_it() -> None:
+    value, variances = Tensor("value", np.array([[1.0], [2.0]])), Tensor("variances", np.ones((2, 3)))
+    assert encode_regress(response(variances, value)) == b'{"results":[1.0,2.0]}'
+    with pytest.raises(Internal, match=r"'value' FP64.*'variance' FP64"):
+        encode_regress(response(value, Tensor("variance", np.ones(2))))

@@ -4,13 +4,19 @@ import msgspec
 import numpy as np
 import pytest
 
-from bms.core.errors import Internal
+from bms.core.columns import ColumnType
+from bms.core.errors import Internal, InvalidArgument
 from bms.core.inference import InferResponse
-from bms.core.signature import Signature, TensorSpec
+from bms.core.signature import Signature, TensorSpec, column_spec
 from bms.core.tensor import Array, Tensor
 from bms.protocols.oip import decode_infer, encode_infer
 from bms.protocols.tfserving import decode_predict
-from bms.sdk.infer_bodies import array_of, decode_answer, decode_columns, encode_columns, encode_json, encode_raw
+from bms.protocols.tfserving_examples import decode_examples
+from bms.sdk.infer_answers import array_of, decode_answer, decode_columns
+from bms.sdk.infer_bodies import encode_columns, encode_examples, encode_json, encode_raw
+from bms.sdk.sent import Sent
+
+COLUMNS: dict[str, ColumnType] = {"id": "integer", "price": "number", "city": "text", "paid": "boolean"}
 
 
 def signature(array: Array, dtype: str) -> dict[str, Signature]:
@@ -37,7 +43,7 @@ ARRAYS: list[tuple[str, Array]] = [
 
 @pytest.mark.parametrize(("dtype", "array"), ARRAYS)
 def test_raw_tensors_keep_every_bit_both_ways(dtype: str, array: Array) -> None:
-    body, length = encode_raw({"x": array})
+    body, length = encode_raw(Sent({"x": array}))
     decoded = decode_infer(body, length, "m", signature(array, dtype))
     assert decoded.request.inputs[0].dtype == dtype
     np.testing.assert_array_equal(decoded.request.inputs[0].array, array)
@@ -49,7 +55,7 @@ def test_raw_tensors_keep_every_bit_both_ways(dtype: str, array: Array) -> None:
 
 @pytest.mark.parametrize(("dtype", "array"), [each for each in ARRAYS if each[0] != "BYTES"])
 def test_json_tensors_keep_every_bit_both_ways(dtype: str, array: Array) -> None:
-    decoded = decode_infer(encode_json({"x": array}), None, "m", signature(array, dtype))
+    decoded = decode_infer(encode_json(Sent({"x": array})), None, "m", signature(array, dtype))
     np.testing.assert_array_equal(decoded.request.inputs[0].array, array)
     answer, told = encode_infer(InferResponse(model="m", version=1, outputs=[Tensor("x", array)]), decoded)
     assert told is None
@@ -60,7 +66,7 @@ def test_json_tensors_keep_every_bit_both_ways(dtype: str, array: Array) -> None
 
 @pytest.mark.parametrize(("dtype", "array"), ARRAYS)
 def test_columns_are_read_by_tensorflow_servings_rules(dtype: str, array: Array) -> None:
-    decoded = decode_predict(encode_columns({"x": array}), "m", signature(array, dtype))
+    decoded = decode_predict(encode_columns(Sent({"x": array})), "m", signature(array, dtype))
     np.testing.assert_array_equal(decoded.request.inputs[0].array, array)
 
 
@@ -69,10 +75,68 @@ def test_columns_of_one_output_get_a_name() -> None:
     assert set(decode_columns(b'{"outputs": {"a": [1], "b": [2]}}')) == {"a", "b"}
 
 
-def test_lists_become_what_the_model_declares() -> None:
+def test_lists_become_what_the_answer_declares() -> None:
     assert array_of([[1, 2]], "FP32").dtype == np.float32
     assert array_of(["a", b"b"], "BYTES").tolist() == [b"a", b"b"]
-    assert array_of("one", "BYTES").tolist() == [b"one"]
+
+
+def test_numbers_that_json_has_no_word_for_travel_both_ways() -> None:
+    array = np.array([[np.inf, -np.inf, np.nan, 1]], np.float32)
+    for part in (array, array[:, 2:]):
+        decoded = decode_infer(encode_json(Sent({"x": part})), None, "m", signature(part, "FP32"))
+        np.testing.assert_array_equal(decoded.request.inputs[0].array, part)
+        answer, _ = encode_infer(InferResponse(model="m", version=1, outputs=[Tensor("x", part)]), decoded)
+        np.testing.assert_array_equal(decode_answer(answer, None)[1]["x"], part)
+    decoded = decode_predict(encode_columns(Sent({"x": array})), "m", signature(array, "FP32"))  # type: ignore[assignment]
+    np.testing.assert_array_equal(decoded.request.inputs[0].array, array)
+    assert np.isnan(decode_columns(b'{"outputs": [NaN]}')["output"]).all()
+
+
+@pytest.mark.parametrize("wire", ["raw", "json", "columns", "examples"])
+def test_tables_arrive_as_they_were_sent_by_every_wire(wire: str) -> None:
+    signatures = {
+        "serving_default": Signature(
+            inputs=tuple(column_spec(name, type) for name, type in COLUMNS.items()), method="classify"
+        )
+    }
+    mask = np.array([False, True])
+    arrays = {
+        "id": np.array([2**53 + 1, 0]),
+        "price": np.array([0.1, np.nan]),
+        "city": of_bytes("Köln".encode(), b""),
+        "paid": np.array([True, False]),
+    }
+    sent = Sent(arrays, dict.fromkeys(("id", "city", "paid"), mask))
+    if wire == "raw":
+        request = decode_infer(*encode_raw(sent), "m", signatures).request
+    elif wire == "json":
+        request = decode_infer(encode_json(sent), None, "m", signatures).request
+    elif wire == "columns":
+        request = decode_predict(encode_columns(sent), "m", signatures).request
+    else:
+        request = decode_examples(encode_examples(sent), "m", signatures, "classify").request
+    given = {tensor.name: tensor.array for tensor in request.inputs}
+    assert set(given) == {*COLUMNS, "id:missing", "city:missing", "paid:missing"}
+    for name, array in sent.tensors().items():
+        np.testing.assert_array_equal(given[name], array, err_msg=name)
+
+
+def test_a_signature_is_asked_for_by_name_on_every_wire() -> None:
+    one = Signature(inputs=(TensorSpec(name="x", dtype="FP64", shape=(None, 2)),), method="classify")
+    signatures = {"serving_default": one, "matrix": one}
+    sent = Sent({"x": np.zeros((1, 2))}, signature="matrix")
+    chosen = [
+        decode_infer(*encode_raw(sent), "m", signatures).request.signature,
+        decode_infer(encode_json(sent), None, "m", signatures).request.signature,
+        decode_predict(encode_columns(sent), "m", signatures).request.signature,
+        decode_examples(encode_examples(sent), "m", signatures, "classify").request.signature,
+    ]
+    assert chosen == ["matrix"] * 4
+
+
+def test_json_carries_no_bytes_that_are_no_text() -> None:
+    with pytest.raises(InvalidArgument, match="input 'x' holds bytes that are not UTF-8"):
+        encode_json(Sent({"x": of_bytes(b"\xff")}))
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"outputs": 3}', b'{"model_version": "x", "outputs": []}'])

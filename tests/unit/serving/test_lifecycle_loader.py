@@ -78,3 +78,11 @@ def test_an_answer_that_is_not_as_declared_is_told(outputs: dict[str, Array], sa
     with pytest.raises(FailedPrecondition, match=says):
         check_outputs(ROW, outputs, 3)
     check_outputs(ROW, {"y": np.zeros((3, 2), np.float32)}, 3)
+
+
+def test_labels_are_as_many_as_the_scores_of_a_row_also_where_the_signature_leaves_their_number_open() -> None:
+    free = structs.replace(ROW.outputs[0], shape=(None, None))
+    signature = structs.replace(ROW, outputs=(free,), scores="y", labels=("no", "yes"))
+    check_outputs(signature, {"y": np.zeros((3, 2), np.float32)}, 3)
+    with pytest.raises(FailedPrecondition, match=r"2 labels \('no', 'yes'\), and output 'y' has shape \[3, 5\]"):
+        check_outputs(signature, {"y": np.zeros((3, 5), np.float32)}, 3)

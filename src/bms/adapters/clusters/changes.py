@@ -34,7 +34,8 @@ class Changes:
         seen = self._seen.get(task, self._last_seen) if task else self._last_seen
         if seen == self._count:
             try:
-                await asyncio.wait_for(self._bell.wait(), timeout_s)
+                async with asyncio.timeout(timeout_s):
+                    await self._bell.wait()
             except TimeoutError:
                 return
         self.seen()

@@ -126,7 +126,8 @@ class LocalCluster:
         grace = tracked.record.spec.stop_grace_s if grace_s is None else grace_s
         await asyncio.to_thread(self._ask_to_end, tracked)
         try:
-            await asyncio.wait_for(tracked.gone.wait(), grace)
+            async with asyncio.timeout(grace):
+                await tracked.gone.wait()
         except TimeoutError:
             await self._kill(tracked, f"killed: it did not end within {grace:g} s of being asked to")
             await tracked.gone.wait()

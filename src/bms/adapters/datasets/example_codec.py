@@ -53,7 +53,7 @@ def encode_value(value: Value) -> bytes:
     if value.ndim != 1:
         raise InvalidArgument(f"an Example holds flat lists; got an array of shape {list(value.shape)}")
     kind = value.dtype.kind
-    if kind == "f":
+    if kind == "f" and value.dtype.itemsize <= 4:  # wider ones would lose digits: their bytes are stored instead
         tag, packed = b"\x12", value.astype("<f4", copy=False).tobytes()
     elif kind in "iub" and not (value.dtype == np.uint64 and value.size and int(value.max()) >> 63):
         tag, packed = b"\x1a", pack_int64(value.astype(np.int64, copy=False))

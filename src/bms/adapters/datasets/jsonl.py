@@ -1,17 +1,22 @@
 """Tables from JSON lines: one object a line, its keys the columns, alike in every row."""
 
+import json
+from array import array
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from bms.adapters.datasets.cells import from_values
 from bms.adapters.datasets.files import single_file
+from bms.adapters.datasets.json_cells import from_values
 from bms.adapters.datasets.schema import MOST_FEATURES, Schema
 from bms.adapters.datasets.table import Table, table_of
 from bms.core.errors import InvalidArgument
 
 _LONGEST_LINE = 16 << 20  # bytes
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_NOT_JSON = (b"NaN", b"Infinity")  # which Python's json writes, and JSON does not know
+_DECODER = msgspec.json.Decoder(dict[str, Any])
 
 
 def load(source: Path) -> Table:
@@ -20,31 +25,56 @@ def load(source: Path) -> Table:
     Raises InvalidArgument, naming the line.
     """
     path = single_file(source, ".jsonl")
-    decoder = msgspec.json.Decoder(dict[str, Any])
     cells: dict[str, list[Any]] = {}
-    rows = number = 0
+    lines = array("q")
+    number = 0
     with path.open("rb") as file:
         while line := file.readline(_LONGEST_LINE + 1):
             number += 1
             if len(line) > _LONGEST_LINE:
                 raise InvalidArgument(f"{path.name}, line {number} is longer than {_LONGEST_LINE} bytes")
+            if number == 1:
+                line = line.removeprefix(_BYTE_ORDER_MARK)
             if not line.strip():
                 continue
-            try:
-                row = decoder.decode(line)
-            except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-                raise InvalidArgument(f"{path.name}, line {number} is not a JSON object: {error}") from error
-            for name, cell in row.items():
+            for name, cell in _row(path, number, line).items():
                 column = cells.setdefault(name, [])
                 if len(cells) > MOST_FEATURES:
                     raise InvalidArgument(f"{path.name}, line {number}: more than {MOST_FEATURES} different keys")
-                column.extend([None] * (rows - len(column)))
+                column.extend([None] * (len(lines) - len(column)))
                 column.append(cell)
-            rows += 1
-    if not rows:
+            lines.append(number)
+    if not lines:
         raise InvalidArgument(f"{path.name} is empty: expected one JSON object a line")
     for column in cells.values():
-        column.extend([None] * (rows - len(column)))
-    typed = [from_values(name, column) for name, column in cells.items()]
+        column.extend([None] * (len(lines) - len(column)))
+    try:
+        typed = [from_values(name, column, lines) for name, column in cells.items()]
+    except InvalidArgument as error:
+        raise InvalidArgument(f"{path.name}: {error.message}") from error
     schema = Schema(features=tuple(feature for feature, _ in typed))
     return table_of(schema, {feature.name: column for feature, column in typed})
+
+
+def _row(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        return _DECODER.decode(line)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        if any(word in line for word in _NOT_JSON) and isinstance(row := _of_python(line), dict):
+            return row
+        raise InvalidArgument(f"{path.name}, line {number} is not a JSON object: {error}") from error
+
+
+def _of_python(line: bytes) -> object:
+    """What Python's json reads with NaN, Infinity and -Infinity; None where even that is not JSON."""
+    try:
+        return json.loads(line, parse_float=_finite)
+    except (ValueError, RecursionError):  # of which UnicodeDecodeError is one
+        return None
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError(f"{text[:40]} is out of range")
+    return value

@@ -1,10 +1,10 @@
 """Turning the column a person calls the label into classes, or leaving it a quantity to be predicted."""
 
-import msgspec
 import numpy as np
 
+from bms.adapters.datasets.columns import Column, present
 from bms.adapters.datasets.schema import Feature, Schema
-from bms.adapters.datasets.table import Column, Table, table_of
+from bms.adapters.datasets.table import Table, table_of
 from bms.core.errors import InvalidArgument
 
 _MOST_INTEGER_CLASSES = 100
@@ -14,33 +14,39 @@ _MOST_CLASSES = 100_000
 def with_label(table: Table, name: str) -> Table:
     """`table` with column `name` as its target.
 
-    Texts become classes, sorted; integers too, sorted by value, unless they have more than 100 different ones;
-    these, and floats, stay numbers. Raises InvalidArgument for a column that is absent, has gaps, or can't be one.
+    Texts become classes, sorted; booleans the classes False and True; integers too, sorted by value, unless they have
+    more than 100 different ones; these, and floats, stay numbers. Raises InvalidArgument for a column that is absent,
+    has gaps, or can't be one.
     """
     feature = table.schema.feature(name)
     if feature.kind == "label":
         return table
     if feature.kind == "image" or feature.shape:
         raise InvalidArgument(f"column {name!r} cannot be the label: it holds {feature.kind} of {list(feature.shape)}")
-    column = table.columns[name]
+    if feature.kind in ("text", "datetime"):
+        return _of_texts(table, name)
+    values, there = present(table.numbers(name))
+    if not there.all():
+        raise _gap(name, int(np.flatnonzero(~there)[0]))
     if feature.kind == "float":
-        gaps = np.flatnonzero(np.isnan(table.numbers(name)))
-        if gaps.size:
-            raise _gap(name, int(gaps[0]))
         return table
-    if feature.kind == "text":
-        texts = [str(cell) for cell in column]
-        if "" in texts:
-            raise _gap(name, texts.index(""))
-        classes = tuple(sorted(set(texts)))
-        if len(classes) > _MOST_CLASSES:
-            raise InvalidArgument(f"column {name!r} has {len(classes)} different texts, too many to be classes")
-        index = {text: number for number, text in enumerate(classes)}
-        return _replaced(table, name, classes, np.array([index[text] for text in texts], np.int64))
-    values, codes = np.unique(table.numbers(name), return_inverse=True)
-    if len(values) > _MOST_INTEGER_CLASSES:
+    if feature.kind == "bool":
+        return _replaced(table, name, ("False", "True"), values.astype(np.int64))
+    numbers, codes = np.unique(values, return_inverse=True)
+    if len(numbers) > _MOST_INTEGER_CLASSES:
         return table
-    return _replaced(table, name, tuple(str(value) for value in values.tolist()), codes.astype(np.int64))
+    return _replaced(table, name, tuple(str(number) for number in numbers.tolist()), codes.astype(np.int64))
+
+
+def _of_texts(table: Table, name: str) -> Table:
+    texts = [cell or "" for cell in table.texts(name)]
+    if "" in texts:
+        raise _gap(name, texts.index(""))
+    classes = tuple(sorted(set(texts)))
+    if len(classes) > _MOST_CLASSES:
+        raise InvalidArgument(f"column {name!r} has {len(classes)} different texts, too many to be classes")
+    index = {text: number for number, text in enumerate(classes)}
+    return _replaced(table, name, classes, np.array([index[text] for text in texts], np.int64))
 
 
 def target_of(schema: Schema, label: str | None) -> Feature | None:
@@ -57,7 +63,7 @@ def _gap(name: str, row: int) -> InvalidArgument:
 
 def _replaced(table: Table, name: str, classes: tuple[str, ...], codes: Column) -> Table:
     features = tuple(
-        msgspec.structs.replace(feature, kind="label", labels=classes) if feature.name == name else feature
+        Feature(name=name, kind="label", labels=classes) if feature.name == name else feature
         for feature in table.schema.features
     )
-    return table_of(Schema(features=features), {**table.columns, name: codes})
+    return table_of(Schema(features=features), {**table.columns, name: codes}, table.findings)

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from bms.adapters.datasets.cells import as_float32
+from bms.adapters.datasets.columns import Column
+from bms.adapters.datasets.datetimes import texts_of
 from bms.adapters.datasets.files import single_file
 from bms.adapters.datasets.images import encode_png
 from bms.adapters.datasets.schema import Feature, Schema
-from bms.adapters.datasets.table import Column, Table, table_of
+from bms.adapters.datasets.table import Table, table_of
 from bms.core.errors import InvalidArgument, PayloadTooLarge
 
 _LARGEST = 16 << 30  # bytes of all arrays
@@ -22,8 +23,9 @@ _LARGEST = 16 << 30  # bytes of all arrays
 def load(source: Path) -> Table:
     """Reads the file `source`, or the only *.npz below it.
 
-    Floats become float32, integers and booleans int64, strings text; uint8 arrays [n, height, width] and
-    [n, height, width, 1 or 3] become PNG images. Raises InvalidArgument, PayloadTooLarge.
+    Floats become float64, integers int64, strings text, datetime64 datetimes (NaT is missing); uint8 arrays
+    [n, height, width] and [n, height, width, 1 or 3] become PNG images. Raises InvalidArgument, also for numbers that
+    would change, and PayloadTooLarge.
     """
     path = single_file(source, ".npz")
     columns: dict[str, Column] = {}
@@ -73,14 +75,30 @@ def _column(name: str, array: NDArray[Any]) -> tuple[Feature, Column]:
         shape = (*array.shape[1:3], 3 if pixels.ndim == 4 else 1)
         return Feature(name=name, kind="image", shape=shape), [encode_png(image) for image in pixels]
     if kind == "f":
-        return Feature(name=name, kind="float", shape=array.shape[1:]), as_float32(name, array)
-    if kind in "iub":
+        return Feature(name=name, kind="float", shape=array.shape[1:]), _doubles(name, array)
+    if kind == "b":
+        return Feature(name=name, kind="bool", shape=array.shape[1:]), array
+    if kind in "iu":
         if array.dtype == np.uint64 and array.size and int(array.max()) >> 63:
             raise InvalidArgument(f"array {name!r} holds {array.max()}, which does not fit int64")
         return Feature(name=name, kind="int", shape=array.shape[1:]), array.astype(np.int64)
+    if kind == "M" and array.ndim == 1:
+        texts = texts_of(array)
+        if texts is None:
+            raise InvalidArgument(f"array {name!r} of {array.dtype} holds times outside the years 1 to 9999, or finer")
+        return Feature(name=name, kind="datetime"), texts
     if kind in "US" and array.ndim == 1:
         return Feature(name=name, kind="text"), _texts(name, array)
     raise InvalidArgument(f"array {name!r} of {array.dtype}, shape {list(array.shape)}, cannot be a column")
+
+
+def _doubles(name: str, array: NDArray[Any]) -> NDArray[np.float64]:
+    with np.errstate(over="ignore"):
+        doubles = array.astype(np.float64)
+    changed = (doubles != array) & ~np.isnan(array)
+    if changed.any():
+        raise InvalidArgument(f"array {name!r} of {array.dtype} holds {array[changed].flat[0]}, which no float64 holds")
+    return doubles
 
 
 def _texts(name: str, array: NDArray[Any]) -> list[str]:

@@ -3,13 +3,15 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from hashlib import blake2b
-from typing import Literal
+from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from bms.adapters.datasets.columns import present
 from bms.adapters.datasets.examples import encode_rows
+from bms.adapters.datasets.findings import Finding
+from bms.adapters.datasets.measures import finite_of, offsets_of
 from bms.adapters.datasets.schema import Feature, Schema
 from bms.adapters.datasets.table import Table
 
@@ -18,23 +20,12 @@ _FAR = 10.0  # standard deviations
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """`count` is of rows, values or classes, as `message` says; `feature` None means the whole row."""
-
-    kind: Literal[
-        "duplicates", "leak", "contradiction", "constant", "missing", "imbalance", "infinite", "outliers", "formula",
-        "identifier",
-    ]  # fmt: skip
-    message: str
-    count: int
-    feature: str | None = None
-
-
 def inspect(table: Table, label: str | None, splits: Mapping[str, NDArray[np.int64]]) -> list[Finding]:
-    """Findings in the order: the rows, then each feature."""
+    """Findings in the order: the source, the rows, then each feature."""
+    found = list(table.findings)
     if table.rows == 0:
-        return []
-    found = list(_repeated(table, label, splits))
+        return found
+    found.extend(_repeated(table, label, splits))
     for feature in table.schema.features:
         found.extend(_feature(feature, table, is_label=feature.name == label))
     return found
@@ -72,9 +63,9 @@ def _repeated(table: Table, label: str | None, splits: Mapping[str, NDArray[np.i
 def _feature(feature: Feature, table: Table, is_label: bool) -> Iterator[Finding]:
     if feature.kind == "label":
         yield from _classes(feature, table)
-    elif feature.kind == "text":
-        yield from _texts(feature.name, [str(cell) for cell in table.columns[feature.name]])
-    elif feature.kind in ("float", "int"):
+    elif feature.kind in ("text", "datetime"):
+        yield from _texts(feature.name, table.texts(feature.name), is_text=feature.kind == "text")
+    elif feature.kind in ("float", "int", "bool"):
         yield from _numbers(feature, table.numbers(feature.name), is_label)
 
 
@@ -87,33 +78,36 @@ def _classes(feature: Feature, table: Table) -> Iterator[Finding]:
         yield Finding(kind="imbalance", feature=feature.name, count=len(counts), message=message)
 
 
-def _texts(name: str, cells: list[str]) -> Iterator[Finding]:
-    present = [cell for cell in cells if cell]
-    if len(present) < len(cells):
-        gone = len(cells) - len(present)
-        yield Finding(kind="missing", feature=name, count=gone, message=f"{gone} of {len(cells)} texts are missing")
-    if len(set(present)) == 1 and len(present) == len(cells) > 1:
+def _texts(name: str, cells: list[str | None], is_text: bool) -> Iterator[Finding]:
+    there = [cell for cell in cells if cell is not None]
+    if len(there) < len(cells):
+        yield _missing(name, len(cells) - len(there), len(cells))
+    if len(set(there)) == 1 and len(there) == len(cells) > 1:
         yield Finding(kind="constant", feature=name, count=len(cells), message="every row has the same text")
-    formulae = sum(cell.startswith(_FORMULA) for cell in present)
+    formulae = sum(cell.startswith(_FORMULA) for cell in there) if is_text else 0
     if formulae:
         message = f"{formulae} texts begin like a spreadsheet's formula; do not open them in one unquoted"
         yield Finding(kind="formula", feature=name, count=formulae, message=message)
 
 
-def _numbers(feature: Feature, column: NDArray[np.float32], is_label: bool) -> Iterator[Finding]:
-    values = column.reshape(-1).astype(np.float64)
-    name, finite = feature.name, values[np.isfinite(values)]
-    gone, infinite = int(np.isnan(values).sum()), int(np.isinf(values).sum())
+def _numbers(feature: Feature, column: NDArray[Any], is_label: bool) -> Iterator[Finding]:
+    values, there = present(column.reshape(-1))
+    name, finite = feature.name, finite_of(values[there])
+    gone, infinite = len(values) - int(there.sum()), int(there.sum()) - len(finite)
     if gone:
-        yield Finding(kind="missing", feature=name, count=gone, message=f"{gone} of {len(values)} values are missing")
+        yield _missing(name, gone, len(values))
     if infinite:
         yield Finding(kind="infinite", feature=name, count=infinite, message=f"{infinite} values are infinite")
     if not finite.size:
         return
     if len(values) > 1 and finite.min() == finite.max():
-        yield Finding(kind="constant", feature=name, count=len(finite), message=f"every value is {finite[0]:g}")
+        message = f"every value is {finite[0].item()}"
+        yield Finding(kind="constant", feature=name, count=len(finite), message=message)
         return
-    far = int((np.abs(finite - finite.mean()) > _FAR * finite.std()).sum())
+    if feature.kind == "bool":
+        return
+    offsets = offsets_of(finite).values
+    far = int((np.abs(offsets - offsets.mean()) > _FAR * offsets.std()).sum())
     if far:
         message = f"{far} values lie more than {_FAR:g} standard deviations from the mean"
         yield Finding(kind="outliers", feature=name, count=far, message=message)
@@ -122,3 +116,7 @@ def _numbers(feature: Feature, column: NDArray[np.float32], is_label: bool) -> I
         if (steps == 1).all() or (steps == -1).all():
             message = "it counts the rows: leave it out of training"
             yield Finding(kind="identifier", feature=name, count=len(finite), message=message)
+
+
+def _missing(name: str, gone: int, rows: int) -> Finding:
+    return Finding(kind="missing", feature=name, count=gone, message=f"{gone} of {rows} values are missing")

@@ -1,22 +1,31 @@
-"""What training recipes read an imported data set with."""
+"""What training code reads an imported data set with: as arrays by column, or as a frame of pandas."""
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from bms.adapters.datasets.columns import Column
 from bms.adapters.datasets.examples import decode_rows
+from bms.adapters.datasets.frames import frame_of
 from bms.adapters.datasets.images import decode_images
 from bms.adapters.datasets.manifest import Manifest, SplitFiles, read_manifest
-from bms.adapters.datasets.table import Column
 from bms.adapters.datasets.tfrecord import read_batches, read_records
 from bms.core.errors import DataLoss, NotFound
 
-__all__ = ["decode_images", "iterate_split", "load_split", "read_manifest"]
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["decode_images", "iterate_split", "load_frame", "load_split", "read_manifest"]
 
 
 def load_split(directory: Path, split: str) -> dict[str, Column]:
-    """All rows of a split, a column a key: int64 or float32 arrays [rows, *shape], lists of bytes (images) or str.
+    """All rows of a split, a column a key, as `pandas.DataFrame` takes them where they have no shape.
 
-    `directory` holds dataset.json. Raises NotFound for an unknown split, DataLoss for damaged or missing files.
+    float: float64, NaN where missing. int: int64, bool: bool [rows, *shape], or where values are missing an array of
+    objects with None in their place. label: int64, indices into the manifest's labels. text, datetime: a list of str,
+    None where missing. image: a list of bytes. `directory` holds dataset.json.
+
+    Raises NotFound for an unknown split, DataLoss for damaged or missing files.
     """
     manifest = read_manifest(directory)
     files = _split(manifest, split)
@@ -24,6 +33,12 @@ def load_split(directory: Path, split: str) -> dict[str, Column]:
     columns = decode_rows(manifest.schema, records)
     _check_rows(split, files, len(next(iter(columns.values()))))
     return columns
+
+
+def load_frame(directory: Path, split: str) -> "pandas.DataFrame":
+    """All rows of a split as a frame; needs pandas in the environment of the job. `frame_of` says what becomes of each
+    kind. Raises as `load_split` does."""
+    return frame_of(read_manifest(directory).schema, load_split(directory, split))
 
 
 def iterate_split(directory: Path, split: str, batch_rows: int = 1024) -> Iterator[dict[str, Column]]:

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from bms.adapters.datasets.cells import as_float32
+from bms.adapters.datasets.columns import Column
 from bms.adapters.datasets.images import encode_png
 from bms.adapters.datasets.schema import Feature, Schema
-from bms.adapters.datasets.table import Column, Table, table_of
+from bms.adapters.datasets.table import Table, table_of
 from bms.core.errors import FailedPrecondition, InvalidArgument
 
 SAMPLES = ("digits", "iris", "wine", "breast_cancer")
@@ -35,6 +35,6 @@ def load(name: str) -> Table:
     columns: dict[str, Column] = {}
     for number, text in enumerate(bunch.feature_names):
         column = str(text).replace("(cm)", "cm").replace("/", " ").replace(" ", "_")
-        columns[column] = as_float32(column, np.asarray(bunch.data[:, number]))
+        columns[column] = np.asarray(bunch.data[:, number], np.float64)
     features = (*(Feature(name=column, kind="float") for column in columns), label)
     return table_of(Schema(features=features), {**columns, "label": target})

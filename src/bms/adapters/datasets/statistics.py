@@ -7,39 +7,22 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from bms.adapters.datasets.columns import present
+from bms.adapters.datasets.findings import Finding
 from bms.adapters.datasets.images import look
-from bms.adapters.datasets.quality import Finding, inspect
+from bms.adapters.datasets.measures import NumberStatistics, measure, offsets_of
+from bms.adapters.datasets.quality import inspect
 from bms.adapters.datasets.schema import Feature, Kind
 from bms.adapters.datasets.table import Table
 
-QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
-_BINS = 20
 _MOST_CORRELATED = 64  # features; beyond, a matrix helps nobody
 _MOST_VALUES = 20  # of a text column, most frequent first
-
-
-class Histogram(msgspec.Struct, frozen=True, kw_only=True):
-    """`counts` of the bins between consecutive `edges`; the last bin includes its upper edge."""
-
-    edges: list[float]
-    counts: list[int]
-
-
-class NumberStatistics(msgspec.Struct, frozen=True, kw_only=True):
-    """Over all finite elements. `std` divides by n. `quantiles` are keyed "0.01" to "0.99"."""
-
-    infinite: int
-    min: float
-    max: float
-    mean: float
-    std: float
-    distinct: int
-    quantiles: dict[str, float]
-    histogram: Histogram
+_SHOWN = 80  # characters of a text
 
 
 class TextStatistics(msgspec.Struct, frozen=True, kw_only=True):
-    """Lengths in characters; `top` are the most frequent texts, cut at 80 characters, with their counts."""
+    """Lengths in characters; `top` are the most frequent texts with their counts, cut at 80 characters, and numbered
+    where they are alike so far."""
 
     shortest: int
     longest: int
@@ -56,7 +39,7 @@ class ImageStatistics(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FeatureStatistics(msgspec.Struct, frozen=True, kw_only=True):
-    """`missing` counts rows with NaN or "". One of the others is given, by kind; none if nothing is there."""
+    """`missing` counts rows that lack a value. One of the others is given, by kind; none if nothing is there."""
 
     name: str
     kind: Kind
@@ -65,7 +48,7 @@ class FeatureStatistics(msgspec.Struct, frozen=True, kw_only=True):
     numbers: NumberStatistics | None = None
     text: TextStatistics | None = None
     images: ImageStatistics | None = None
-    classes: dict[str, int] | None = None  # rows of each class
+    classes: dict[str, int] | None = None  # rows of each class; of booleans, the values that are "False" and "True"
 
 
 class Correlations(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,16 +86,19 @@ def _describe(feature: Feature, table: Table) -> FeatureStatistics:
     classes: dict[str, int] | None = None
     if feature.kind == "image":
         images = _images(bytes(image) for image in column)  # type: ignore[arg-type]
-    elif feature.kind == "text":
-        texts = [str(cell) for cell in column]
-        missing = texts.count("")
-        text = _texts([cell for cell in texts if cell])
+    elif feature.kind in ("text", "datetime"):
+        texts = [cell for cell in table.texts(feature.name) if cell is not None]
+        missing = table.rows - len(texts)
+        text = _texts(texts)
     elif feature.kind == "label":
         classes = class_counts(table.numbers(feature.name), feature.labels)
     else:
-        values = table.numbers(feature.name)
-        missing = int(np.isnan(values.reshape(table.rows, -1)).any(axis=1).sum()) if table.rows else 0
-        numbers = _numbers(values.reshape(-1).astype(np.float64))
+        values, there = present(table.numbers(feature.name))
+        missing = int((~there.reshape(table.rows, -1)).any(axis=1).sum()) if table.rows else 0
+        if feature.kind == "bool":
+            classes = class_counts(values[there].astype(np.int64), ("False", "True"))
+        else:
+            numbers = measure(values[there])
     return FeatureStatistics(
         name=feature.name,
         kind=feature.kind,
@@ -129,29 +115,6 @@ def class_counts(labels: NDArray[np.int64], classes: tuple[str, ...]) -> dict[st
     return dict(zip(classes, np.bincount(labels, minlength=len(classes)).tolist(), strict=True))
 
 
-def _numbers(values: NDArray[np.float64]) -> NumberStatistics | None:
-    finite = values[np.isfinite(values)]
-    if not finite.size:
-        return None
-    return NumberStatistics(
-        infinite=int(np.isinf(values).sum()),
-        min=float(finite.min()),
-        max=float(finite.max()),
-        mean=float(finite.mean()),
-        std=float(finite.std()),
-        distinct=len(np.unique(finite)),
-        quantiles=dict(zip(map(str, QUANTILES), np.quantile(finite, QUANTILES).tolist(), strict=True)),
-        histogram=_histogram(finite),
-    )
-
-
-def _histogram(finite: NDArray[np.float64]) -> Histogram:
-    edges = np.linspace(finite.min(), finite.max(), _BINS + 1)
-    if not (np.diff(edges) > 0).all():  # all values alike, or nearer than float64 can divide
-        return Histogram(edges=[float(finite.min()), float(finite.max())], counts=[len(finite)])
-    return Histogram(edges=edges.tolist(), counts=np.histogram(finite, edges)[0].tolist())
-
-
 def _texts(present: list[str]) -> TextStatistics | None:
     if not present:
         return None
@@ -159,7 +122,11 @@ def _texts(present: list[str]) -> TextStatistics | None:
     lengths = [len(text) for text in counts]
     top: dict[str, int] = {}
     for text, count in counts.most_common(_MOST_VALUES):
-        top.setdefault(text[:80], count)
+        shown, number = text[:_SHOWN], 1
+        while shown in top:
+            number += 1
+            shown = f"{text[:_SHOWN]} ({number})"
+        top[shown] = count
     return TextStatistics(shortest=min(lengths), longest=max(lengths), distinct=len(counts), top=top)
 
 
@@ -179,10 +146,11 @@ def _correlations(table: Table) -> Correlations | None:
     names = [f.name for f in table.schema.features if f.kind in ("float", "int") and not f.shape]
     if not 2 <= len(names) <= _MOST_CORRELATED:
         return None
-    values = np.stack([table.numbers(name).astype(np.float64) for name in names])
-    values = values[:, np.isfinite(values).all(axis=0)]
-    if values.shape[1] < 2:
+    held = [present(table.numbers(name)) for name in names]
+    whole = np.logical_and.reduce([there & np.isfinite(values) for values, there in held])
+    if whole.sum() < 2:
         return None
+    values = np.stack([offsets_of(values[whole]).values for values, _ in held])
     centred = values - values.mean(axis=1, keepdims=True)
     deviations = np.sqrt((centred**2).sum(axis=1))
     constant = deviations <= 1e-12 * np.abs(values).max(axis=1) * np.sqrt(values.shape[1])

@@ -8,20 +8,20 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from bms.adapters.datasets.columns import Column, settled
+from bms.adapters.datasets.findings import Finding
 from bms.adapters.datasets.schema import Schema, check_schema
 from bms.core.errors import InvalidArgument
-
-Column = NDArray[Any] | Sequence[bytes] | Sequence[str]
-"""label: int64 [rows]; float: float32 [rows, *shape]; int: int64 [rows, *shape]; image: bytes; text: str."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """`columns` holds one entry per feature of `schema`, all of `rows` rows."""
+    """`columns` holds one entry per feature of `schema`, all of `rows` rows. `findings` are its source's."""
 
     schema: Schema
     columns: dict[str, Column]
     rows: int
+    findings: tuple[Finding, ...] = ()
 
     def numbers(self, name: str) -> NDArray[Any]:
         column = self.columns[name]
@@ -29,14 +29,21 @@ class Table:
             raise InvalidArgument(f"column {name!r} holds no numbers")
         return column
 
+    def texts(self, name: str) -> list[str | None]:
+        """None where missing."""
+        return [None if cell is None else str(cell) for cell in self.columns[name]]
+
     def take(self, indices: NDArray[np.int64]) -> "Table":
         """The rows at `indices`, in their order."""
         columns = {name: _taken(column, indices) for name, column in self.columns.items()}
-        return Table(self.schema, columns, len(indices))
+        return Table(self.schema, columns, len(indices), self.findings)
 
 
-def table_of(schema: Schema, columns: dict[str, Column]) -> Table:
-    """A checked table. Raises InvalidArgument unless every feature has a column and all are equally long."""
+def table_of(schema: Schema, columns: dict[str, Column], findings: tuple[Finding, ...] = ()) -> Table:
+    """A checked table, its columns and features `settled`.
+
+    Raises InvalidArgument unless every feature has a column and all are equally long.
+    """
     check_schema(schema)
     if {feature.name for feature in schema.features} != set(columns):
         raise InvalidArgument("the columns are not those of the schema")
@@ -44,7 +51,10 @@ def table_of(schema: Schema, columns: dict[str, Column]) -> Table:
     if len(set(lengths.values())) > 1:
         shown = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise InvalidArgument(f"the columns have different numbers of rows: {shown}")
-    return Table(schema, columns, next(iter(lengths.values())))
+    settling = [settled(feature, columns[feature.name]) for feature in schema.features]
+    whole = check_schema(Schema(features=tuple(feature for feature, _ in settling)))
+    held = {feature.name: column for feature, column in settling}
+    return Table(whole, held, next(iter(lengths.values())), findings)
 
 
 class Files(Sequence[bytes]):

@@ -18,12 +18,13 @@ from pathlib import Path
 
 import msgspec
 
-from bms.adapters.environments.installer import run_uv
+from bms.adapters.environments.installer import ended, run_uv
 from bms.adapters.environments.interpreters import installed
-from bms.adapters.environments.lock import hashed, lock_text
+from bms.adapters.environments.lock import exact, hashed, lock_text
 from bms.adapters.environments.recipe import OWN_PYTHON, Recipe
 from bms.adapters.environments.resolving import RunUv, resolve
 from bms.control.platform.environments import Environment
+from bms.core.cancellation import in_thread
 from bms.core.digest import of_bytes
 from bms.core.errors import FailedPrecondition
 
@@ -50,7 +51,9 @@ async def build(
         lines = await resolve(recipe, building, venv / "bin" / "python", run, tell)
         pins = lock_text(lines)
         (building / "lock.txt").write_text(f"# Python {recipe.python}, {sys.platform}\n{pins}")
-        await run(_install(venv, building / "lock.txt", lines))
+        await _install(venv, building / "exact.txt", lines, run)
+        if recipe.lock:
+            await _check(venv, run)
         await _compile(python, venv)
         built = Environment(
             digest=recipe.digest,
@@ -64,9 +67,9 @@ async def build(
             packages=len(lines),
         )
         (building / "environment.json").write_bytes(msgspec.json.encode(built))
-        await asyncio.to_thread(_publish, building, target)
+        await in_thread(_publish, building, target)
     except BaseException:
-        await asyncio.to_thread(shutil.rmtree, building)
+        await in_thread(_discard, building)
         raise
     return built
 
@@ -82,12 +85,29 @@ async def _make(python: str, venv: Path, environment: Mapping[str, str], run: Ru
         raise FailedPrecondition(f"{error.message}\nPython versions that are installed here: {there}") from None
 
 
-def _install(venv: Path, lock: Path, lines: Sequence[str]) -> list[str]:
+async def _install(venv: Path, pins: Path, lines: Sequence[str], run: RunUv) -> None:
     """Copies, because a hard link into the cache would let one environment's code change all others. Wheels only,
-    because building from source runs the package's code with the platform's rights."""
-    install = ["pip", "install", "--python", str(venv), "--link-mode", "copy", "--no-build"]
+    because building from source runs the package's code with the platform's rights. Without resolving: a lock names
+    every package, so that nothing which was published since can have a say in it."""
+    pins.write_text(lock_text(exact(lines)))
+    install = ["pip", "install", "--python", str(venv), "--link-mode", "copy", "--no-build", "--no-deps"]
     install += ["--require-hashes"] if hashed(lines) else []
-    return [*install, "--requirements", str(lock)]
+    await run([*install, "--requirements", str(pins)])
+    pins.unlink()
+
+
+async def _check(venv: Path, run: RunUv) -> None:
+    """Refuses what a lock that was given lacks or contradicts; what we resolved ourselves can't.
+
+    Of what resolving the whole lock would take, this refuses nothing (tried on made packages and on the locks of the
+    frameworks); an extra's package that a lock lacks is found only when it is imported.
+    """
+    try:
+        await run(["pip", "check", "--python", str(venv)])
+    except FailedPrecondition as error:
+        raise FailedPrecondition(
+            f"{error.message}\nThe lock is not whole: a lock names every package that is needed, so lock it again"
+        ) from None
 
 
 def remove_unfinished(target: Path) -> None:
@@ -125,9 +145,13 @@ async def _compile(python: str, venv: Path) -> None:
     try:
         await process.wait()
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+        await ended(process)
+
+
+def _discard(building: Path) -> None:
+    """Removes it, unless it was published before its caller was cancelled."""
+    if building.exists():
+        shutil.rmtree(building)
 
 
 def _publish(building: Path, target: Path) -> None:

@@ -1,15 +1,19 @@
 """Running uv: with which settings, and what becomes of its words."""
 
 import asyncio
+import contextlib
 import os
+import signal
 from collections.abc import Callable, Mapping, Sequence
 
 from uv import find_uv_bin
 
 from bms.adapters.environments.sources import without_password
+from bms.core.cancellation import to_the_end
 from bms.core.errors import FailedPrecondition
 
 LAST_WORDS = 2000  # characters
+_COMPLAINTS = ("error:", "  ×", "×", "Found ")  # the last is `uv pip check`'s
 _HANDED_ON = (
     *("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "SSL_CERT_FILE", "SSL_CERT_DIR"),
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy"),
@@ -19,7 +23,7 @@ _FROM_PIP = {
     "PIP_INDEX_URL": ("UV_DEFAULT_INDEX", None),
     "PIP_EXTRA_INDEX_URL": ("UV_INDEX", " "),
     "PIP_FIND_LINKS": ("UV_FIND_LINKS", ","),
-    "PIP_NO_INDEX": ("UV_NO_INDEX", None),
+    "PIP_NO_INDEX": ("UV_OFFLINE", None),  # the nearest it has: only directories of wheels, and what it has fetched
     "PIP_CERT": ("SSL_CERT_FILE", None),
     "PIP_DEFAULT_TIMEOUT": ("UV_HTTP_TIMEOUT", None),
     "PIP_TRUSTED_HOST": ("UV_INSECURE_HOST", " "),
@@ -78,11 +82,17 @@ async def run_uv(
             f"the installer took more than {patience_s:g} s and was stopped; its last words: {_last(said)}"
         ) from None
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+        await ended(process)
     if code:
         raise FailedPrecondition(f"the environment can't be built: {_last(said)}")
+
+
+async def ended(process: asyncio.subprocess.Process) -> None:
+    """Kills it if it still runs, and all that it started: it was started in a session of its own."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await to_the_end(process.wait())
 
 
 async def _listen(process: asyncio.subprocess.Process, said: list[str], tell: Callable[[str], None]) -> None:
@@ -104,6 +114,6 @@ def _say(line: bytes, said: list[str], tell: Callable[[str], None]) -> None:
 
 def _last(said: Sequence[str]) -> str:
     """The end of what uv said, from its first complaint on where it fits."""
-    complaint = next((at for at, line in enumerate(said) if line.startswith(("error:", "  ×", "×"))), 0)
+    complaint = next((at for at, line in enumerate(said) if line.startswith(_COMPLAINTS)), 0)
     text = "\n".join(line for line in said[complaint:] if line).strip()
     return text[-LAST_WORDS:] or "it said nothing"

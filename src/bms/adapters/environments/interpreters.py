@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import msgspec
 from uv import find_uv_bin
 
+from bms.adapters.environments.installer import ended
 from bms.adapters.environments.recipe import OWN_PYTHON
 
 _PATIENCE_S = 30
@@ -26,6 +27,7 @@ async def installed(environment: Mapping[str, str]) -> tuple[str, ...]:
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
+        start_new_session=True,
     )
     try:
         async with asyncio.timeout(_PATIENCE_S):
@@ -34,8 +36,6 @@ async def installed(environment: Mapping[str, str]) -> tuple[str, ...]:
     except (TimeoutError, msgspec.DecodeError):
         found = []  # only words of help are made of it
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+        await ended(process)
     versions = {OWN_PYTHON, *(".".join(each.version.split(".")[:2]) for each in found)}
     return tuple(sorted(versions, key=lambda version: [int(part) for part in version.split(".") if part.isdigit()]))

@@ -66,6 +66,12 @@ def lock_text(lines: Iterable[str]) -> str:
     return "".join(line.replace(" --hash=", " \\\n    --hash=") + "\n" for line in lines)
 
 
+def exact(lines: Iterable[str]) -> tuple[str, ...]:
+    """The same pins of a canonical lock so that only these very versions meet them: `2.0+cpu` meets `==2.0`, and where
+    an index offers both, uv takes it, to refuse it for its hash."""
+    return tuple(line.replace("==", "===", 1) for line in lines)
+
+
 def hashed(lines: Iterable[str]) -> bool:
     """Whether every line has a hash."""
     return all(" --hash=" in line for line in lines)

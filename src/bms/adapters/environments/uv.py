@@ -16,6 +16,7 @@ from bms.adapters.environments.locks import free, locked, shared, try_lock
 from bms.adapters.environments.recipe import Recipe, platform_digest, recipe
 from bms.adapters.environments.sources import PackageSources, with_sources
 from bms.control.platform.environments import Environment, EnvironmentSpec, EnvironmentState, Needed
+from bms.core.cancellation import in_thread
 from bms.core.digest import check_digest
 from bms.core.errors import FailedPrecondition, NotFound, ResourceExhausted
 
@@ -105,10 +106,10 @@ class UvEnvironments:
                 continue
             async with locked(self._lock(target)):
                 if environment.digest not in await needed() and building.read(target):
-                    await asyncio.to_thread(_remove, target)
+                    await in_thread(_remove, target)
                     self._log(target).unlink(missing_ok=True)
                     removed.append(environment)
-        await asyncio.to_thread(self._remove_left, keep)
+        await in_thread(self._remove_left, keep)
         return removed
 
     def slim_path(self) -> str:

@@ -3,12 +3,14 @@
 import asyncio
 import os
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import BinaryIO
 
 from bms.adapters.jobs.guarded import opened_directory, opened_file
 from bms.control.platform.objects import ObjectStore
 from bms.control.platform.trees import MAX_FILES, FileEntry, put_tree, tree_of
+from bms.core.cancellation import opened
 from bms.core.errors import InvalidArgument
 
 _PIECE = 1 << 20
@@ -25,7 +27,8 @@ async def store_directory(objects: ObjectStore, tenant: str, parent: str, name: 
         return None
     entries = []
     for path in paths:
-        blob = await objects.put(tenant, _content(parent, name, path))
+        async with aclosing(_content(parent, name, path)) as content:
+            blob = await objects.put(tenant, content)
         entries.append(FileEntry(path="/".join(path), digest=blob.digest, size=blob.size))
     return await put_tree(objects, tenant, tree_of(entries))
 
@@ -59,8 +62,8 @@ def _walk(directory: int, above: tuple[str, ...], found: list[tuple[str, ...]]) 
             raise InvalidArgument(f"the output has over {MAX_FILES} files: put them into archives")
 
 
-async def _content(parent: str, name: str, path: tuple[str, ...]) -> AsyncIterator[bytes]:
-    with await asyncio.to_thread(_open, parent, (name, *path)) as file:
+async def _content(parent: str, name: str, path: tuple[str, ...]) -> AsyncGenerator[bytes]:
+    with await opened(_open, parent, (name, *path)) as file:
         while piece := await asyncio.to_thread(file.read, _PIECE):
             yield piece
 

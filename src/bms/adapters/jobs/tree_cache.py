@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bms.control.platform.objects import ObjectStore
 from bms.control.platform.trees import materialize_tree
+from bms.core.cancellation import in_thread
 from bms.core.digest import check_digest
 from bms.core.ids import check_name
 
@@ -61,13 +62,14 @@ class LocalTreeCache:
 
     async def _build(self, tenant: str, digest: str, target: Path) -> None:
         aside = self._root / _BUILDING / secrets.token_hex(16)
-        with await asyncio.to_thread(_Held, aside.with_suffix(".lock")):
+        # Not in a thread, whose caller may be cancelled and never learn what to give back: it is a file of our own.
+        with _Held(aside.with_suffix(".lock")):
             try:
-                await asyncio.to_thread(aside.mkdir, mode=0o700)
+                await in_thread(aside.mkdir, mode=0o700)
                 await materialize_tree(self._objects, tenant, digest, aside)
-                await asyncio.to_thread(_publish, aside, target)
+                await in_thread(_publish, aside, target)
             finally:
-                await asyncio.shield(asyncio.to_thread(_discard, aside))
+                await in_thread(_discard, aside)
 
     def _prune(self, kept: set[Path]) -> list[tuple[str, str]]:
         removed = []

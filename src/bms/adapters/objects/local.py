@@ -9,14 +9,15 @@ import hashlib
 import os
 import re
 import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing, contextmanager
 from pathlib import Path, PurePath
 from typing import Self
 
 from bms.adapters.objects.content import CHUNK, checked_offset, differs, write_copy
 from bms.adapters.objects.upload import Upload, make_durable_directory, remove_stale, sync_directory
 from bms.control.platform.objects import Blob
+from bms.core.cancellation import in_thread, opened, thread_of, to_the_end
 from bms.core.clock import Clock, SystemClock
 from bms.core.digest import check_digest
 from bms.core.errors import DataLoss, NotFound
@@ -45,14 +46,15 @@ class LocalObjectStore:
         expected = None if expected is None else check_digest(expected)
         upload = Upload(directory / "tmp")
         try:
-            async for data in _gathered(chunks):
-                await asyncio.to_thread(upload.write, data)
+            async with aclosing(_gathered(chunks)) as pieces:
+                async for data in pieces:
+                    await in_thread(upload.write, data)
             digest = upload.digest
             if expected is not None and expected != digest:
                 raise differs(expected, digest, upload.size)
-            await asyncio.to_thread(self._publish, upload, directory, digest)
+            await in_thread(self._publish, upload, directory, digest)
         finally:
-            await asyncio.shield(asyncio.to_thread(upload.abort))
+            await in_thread(upload.abort)
         return Blob(digest=digest, size=upload.size)
 
     async def stat(self, tenant: str, digest: str) -> Blob | None:
@@ -65,7 +67,7 @@ class LocalObjectStore:
 
     async def read(self, tenant: str, digest: str, offset: int = 0) -> AsyncIterator[bytes]:
         try:
-            file = await asyncio.to_thread(open, self._path(tenant, digest), "rb")
+            file = await opened(self._path(tenant, digest).open, "rb")
         except FileNotFoundError as error:
             raise NotFound(f"tenant {tenant} has no blob {digest}") from error
         with file:  # a buffered file: closing waits for a read that a cancelled caller left running in its thread
@@ -86,11 +88,10 @@ class LocalObjectStore:
     async def materialize(self, tenant: str, digest: str, target: PurePath) -> None:
         path, stop = self._path(tenant, digest), threading.Event()
         try:
-            await asyncio.to_thread(write_copy, _file_chunks(path), digest, Path(target), stop)
+            copying = thread_of(write_copy, _file_chunks(path), digest, Path(target), stop)
+            await to_the_end(copying, hurry=stop.set)
         except FileNotFoundError as error:
             raise NotFound(f"tenant {tenant} has no blob {digest}") from error
-        finally:
-            stop.set()
 
     async def blobs(self, tenant: str) -> AsyncIterator[Blob]:
         for path, status in await asyncio.to_thread(self._listed, tenant):
@@ -152,7 +153,7 @@ def _held(directory: Path, how: int) -> Iterator[None]:
         os.close(descriptor)
 
 
-async def _gathered(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _gathered(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
     """The same bytes in pieces of at least CHUNK, so that a network's small pieces cost few thread hops."""
     waiting: list[bytes] = []
     size = 0

@@ -1,12 +1,12 @@
 """Blobs in this process's memory, for tests and for trying things out; nothing outlives the process."""
 
-import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path, PurePath
 
 from bms.adapters.objects.content import CHUNK, checked_offset, differs, write_copy
 from bms.control.platform.objects import Blob
+from bms.core.cancellation import in_thread
 from bms.core.clock import Clock, SystemClock
 from bms.core.digest import check_digest, of_bytes
 from bms.core.errors import DataLoss, NotFound
@@ -47,7 +47,7 @@ class MemoryObjectStore:
 
     async def materialize(self, tenant: str, digest: str, target: PurePath) -> None:
         content = self._content(tenant, digest)
-        await asyncio.to_thread(write_copy, iter([content]), digest, Path(target))
+        await in_thread(write_copy, iter([content]), digest, Path(target))
 
     async def blobs(self, tenant: str) -> AsyncIterator[Blob]:
         for digest, (content, _) in sorted(self._held(tenant).items()):

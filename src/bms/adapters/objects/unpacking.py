@@ -5,20 +5,19 @@ import fcntl
 import os
 import secrets
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from pathlib import Path
-from typing import ParamSpec, Self, TypeVar
+from typing import Self
 
 from bms.adapters.objects.archives import unpack
 from bms.adapters.objects.content import CHUNK
 from bms.adapters.objects.extraction import Limits
 from bms.control.platform.objects import ObjectStore
 from bms.control.platform.trees import FileEntry
+from bms.core.cancellation import in_thread, opened
 from bms.core.digest import check_digest
 from bms.core.errors import NotFound, PayloadTooLarge
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 class Unpacker:
@@ -45,17 +44,19 @@ class Unpacker:
         if blob.size > self._limits.total:
             raise PayloadTooLarge(f"the archive has {blob.size} bytes, expected at most {self._limits.total}")
         async with self._turns:
-            directory, lock = await _to_the_end(_held_directory, self._scratch)
+            # Not in a thread, whose caller may be cancelled and never learn what to give back: it takes no time.
+            directory, lock = _held_directory(self._scratch)
             try:
                 await self._objects.materialize(tenant, digest, directory / "archive")
-                files = await _to_the_end(unpack, directory / "archive", directory / "files", self._limits)
+                files = await in_thread(unpack, directory / "archive", directory / "files", self._limits)
                 kept = wanted([path for path, _ in files])
                 return [await self._store(tenant, directory / "files", path, name) for path, name in kept.items()]
             finally:
-                await asyncio.shield(asyncio.to_thread(_remove, directory, lock))
+                await in_thread(_remove, directory, lock)
 
     async def _store(self, tenant: str, root: Path, path: str, name: str) -> FileEntry:
-        blob = await self._objects.put(tenant, _chunks(root / path))
+        async with aclosing(_chunks(root / path)) as content:
+            blob = await self._objects.put(tenant, content)
         return FileEntry(path=name, digest=blob.digest, size=blob.size)
 
 
@@ -69,18 +70,8 @@ def wanted(paths: list[str]) -> dict[str, str]:
     return {path: path for path in kept}
 
 
-async def _to_the_end(call: Callable[P, R], *args: P.args, **more: P.kwargs) -> R:
-    """In a thread; when cancelled, waits for the thread first, so that nothing works behind a clean-up's back."""
-    running = asyncio.ensure_future(asyncio.to_thread(call, *args, **more))
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        await asyncio.wait({running})
-        raise
-
-
-async def _chunks(path: Path) -> AsyncIterator[bytes]:
-    with await asyncio.to_thread(path.open, "rb") as file:
+async def _chunks(path: Path) -> AsyncGenerator[bytes]:
+    with await opened(path.open, "rb") as file:
         while chunk := await asyncio.to_thread(file.read, CHUNK):
             yield chunk
 

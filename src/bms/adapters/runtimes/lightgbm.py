@@ -1,14 +1,14 @@
 """LightGBM boosters, from the text files that its `save_model` writes."""
 
-from collections.abc import Mapping
-
 from bms.adapters.runtimes.artifact import first_format, known_file, lacking
-from bms.adapters.runtimes.called import CalledServable, served
-from bms.adapters.runtimes.lightgbm_file import START, check_model
-from bms.adapters.runtimes.trees import INPUT, Kind, trees_outputs, trees_signature
+from bms.adapters.runtimes.called import CalledServable
+from bms.adapters.runtimes.lightgbm_columns import owners, unclear
+from bms.adapters.runtimes.lightgbm_file import START, TextModel, check_model
+from bms.adapters.runtimes.trees import Gives, served_trees
+from bms.adapters.runtimes.trees_inputs import Features
 from bms.core.errors import FailedPrecondition
 from bms.core.programs import ServableConfig
-from bms.core.signature import DEFAULT
+from bms.core.signature import column_spec
 from bms.core.tensor import Array
 from bms.serving.inference.runtime import Found
 
@@ -25,7 +25,7 @@ def format_of(path: str) -> str | None:
 
 
 class LightgbmRuntime:
-    """Runs a booster with all its trees."""
+    """Runs a booster with all its trees, in doubles, as LightGBM computes."""
 
     name = "lightgbm"
 
@@ -47,10 +47,34 @@ class LightgbmRuntime:
             booster = lightgbm.Booster(model_str=content.decode(errors="replace"))
         except (lightgbm.basic.LightGBMError, ValueError) as error:
             raise FailedPrecondition(f"LightGBM can't load {name!r}: {str(error)[:300]}") from error
-        kind: Kind = "classes" if model.objective in _CLASSES else "binary" if model.objective == "binary" else "values"
-        signature = trees_signature(kind, model.features, model.classes, "FP64")
 
-        def call(_: str, inputs: Mapping[str, Array], __: tuple[str, ...]) -> dict[str, Array]:
-            return trees_outputs(kind, booster.predict(inputs[INPUT], num_threads=config.threads))
+        def predict(rows: Array) -> Array:
+            return booster.predict(rows, num_threads=config.threads)  # type: ignore[no-any-return]
 
-        return served(config, "lightgbm", call, {DEFAULT: signature}, invalid=(lightgbm.basic.LightGBMError,))
+        invalid = (lightgbm.basic.LightGBMError,)
+        return served_trees(config, "lightgbm", predict, features_of(model), gives(model), invalid)
+
+
+def gives(model: TextModel) -> Gives:
+    """What the booster's `predict` gives, by its objective."""
+    if model.objective in _CLASSES:
+        return Gives("classes", model.classes, "FP64")
+    return Gives("binary", 2, "FP64") if model.objective == "binary" else Gives("values", model.classes, "FP64")
+
+
+def features_of(model: TextModel) -> Features:
+    """Columns where the features have names; categories where the levels that a pandas frame had are surely theirs.
+
+    A value that is no level is missing, as to LightGBM, which hands such a frame's `cat.codes` to the trees.
+    """
+    names = model.names or (tuple(map(str, range(model.features))) if model.levels else ())
+    own = owners(model.levels, model.seen)
+    levels = {} if own is None else dict(zip(own, model.levels, strict=True))
+    columns = tuple(
+        column_spec(name, "category", categories=levels[number]) if number in levels else column_spec(name, "number")
+        for number, name in enumerate(names)
+    )
+    if own is None:
+        why = unclear(names, model.levels, model.seen)
+        return Features(model.features, "FP64", columns, True, why.message, model.levels)
+    return Features(model.features, "FP64", columns, unseen_is_missing=True)

@@ -9,15 +9,23 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bms.adapters.runtimes.lightgbm_columns import Seen, levels_of, real_names, seen_of
+from bms.core.columns import Level
 from bms.core.errors import FailedPrecondition
 
 START = re.compile(rb"tree\r?\nversion=v\d")
 
 
 class TextModel(NamedTuple):
+    """`names` and `seen`: of each feature, none where they have none. `levels`: of each categorical column of the frame
+    that it was trained on."""
+
     features: int
     classes: int  # rows of scores for each input row
     objective: str  # its first word; empty: the trees were trained for a function of their maker's
+    names: tuple[str, ...] = ()
+    seen: tuple[Seen, ...] = ()
+    levels: tuple[tuple[Level, ...], ...] = ()
 
 
 def check_model(content: bytes, name: str) -> TextModel:
@@ -36,21 +44,27 @@ def check_model(content: bytes, name: str) -> TextModel:
         sizes = said.get("tree_sizes", "").split()
         if len(sizes) != len(trees):
             raise ValueError(f"{len(trees)} trees where {len(sizes)} are announced")
+        fractional: set[int] = set()
         for tree in trees:
-            _check_tree(_pairs(tree), features)
+            fractional |= _check_tree(_pairs(tree), features)
+        names, infos = said.get("feature_names", "").split(" "), said.get("feature_infos", "").split()
+        if len(names) != features or len(infos) != features:
+            raise ValueError("the features' names are not as many as there are features")
+        seen, levels = seen_of(infos, frozenset(fractional), content), levels_of(content)
     except (KeyError, ValueError) as error:
         raise _broken(name, f"{type(error).__name__}: {str(error)[:200]}") from error
-    return TextModel(features, classes, (said.get("objective") or " ").split(" ")[0])
+    return TextModel(features, classes, (said.get("objective") or " ").split(" ")[0], real_names(names), seen, levels)
 
 
-def _check_tree(tree: dict[str, str], features: int) -> None:
-    """Every child comes after its parent, as LightGBM makes them, so that every walk ends at a leaf."""
+def _check_tree(tree: dict[str, str], features: int) -> set[int]:
+    """Every child comes after its parent, as LightGBM makes them, so that every walk ends at a leaf. Gives the features
+    that are split elsewhere than at whole numbers and halves."""
     leaves = int(tree["num_leaves"])
     nodes = leaves - 1
     if nodes < 0 or len(_numbers(tree, "leaf_value", float)) != leaves:
         raise ValueError("a tree's leaves are not as many as it says")
     if nodes == 0:
-        return
+        return set()
     split = _numbers(tree, "split_feature", int)
     if any(len(_numbers(tree, key, float)) != nodes for key in ("threshold", "decision_type")) or len(split) != nodes:
         raise ValueError("a tree's nodes are not as many as it says")
@@ -67,6 +81,8 @@ def _check_tree(tree: dict[str, str], features: int) -> None:
         used = _numbers(tree, "leaf_features", int) if tree.get("leaf_features", "").strip() else np.zeros(0, int)
         if len(used) and (used.min() < 0 or used.max() >= features):
             raise ValueError("a leaf asks for a feature that there is not")
+    twice = 2 * _numbers(tree, "threshold", float)
+    return set(split[np.abs(twice - np.round(twice)) > 1e-6].tolist())
 
 
 def _check_categories(tree: dict[str, str], split: "np.ndarray[tuple[int], np.dtype[np.int64]]", nodes: int) -> None:

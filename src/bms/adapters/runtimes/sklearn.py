@@ -1,63 +1,60 @@
 """scikit-learn estimators, from skops files or, where allowed, from pickles."""
 
-from collections.abc import Callable, Mapping
+import warnings
 from typing import Any
 
-from bms.adapters.runtimes.artifact import first_format, model_file
-from bms.adapters.runtimes.declared import settled
+from bms.adapters.runtimes.artifact import first_format, model_file, top_files
+from bms.adapters.runtimes.example_file import read_example
 from bms.adapters.runtimes.sklearn_file import SUFFIXES, format_of, read_estimator
-from bms.adapters.runtimes.sklearn_signature import INPUT, REFUSALS, calls_of, inferred
-from bms.core.errors import FailedPrecondition, InvalidArgument
+from bms.adapters.runtimes.sklearn_needs import needs_of
+from bms.adapters.runtimes.sklearn_opened import called_by, fitted_from
+from bms.adapters.runtimes.sklearn_parts import parts
+from bms.adapters.runtimes.sklearn_servable import SklearnServable
+from bms.core.errors import FailedPrecondition
 from bms.core.programs import ServableConfig
-from bms.core.signature import DEFAULT, Signature
-from bms.core.tensor import Array
 from bms.serving.inference.runtime import Found
 
 
 class SklearnRuntime:
-    """Runs a fitted estimator or pipeline: see `sklearn_signature` for how it is called."""
+    """Runs a fitted estimator or pipeline: `sklearn_ways` says what it is handed, `sklearn_calls` what it gives."""
 
     name = "sklearn"
 
     def recognises(self, directory: str) -> Found | None:
         format = first_format(directory, format_of)
-        return None if format is None else Found(format, ("scikit-learn", *(("skops",) if format == "skops" else ())))
+        if format is None:
+            return None
+        path = next(path for path in top_files(directory) if format_of(path) == format)
+        own = ("scikit-learn", "skops") if format == "skops" else ("scikit-learn",)
+        return Found(format, (*own, *needs_of(path, format)))
 
-    def load(self, config: ServableConfig) -> "SklearnServable":
+    def load(self, config: ServableConfig) -> SklearnServable:
         path = model_file(config.directory, SUFFIXES, self)
-        estimator, format = read_estimator(path, allow_pickle=config.allow_pickle)
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            estimator, format = read_estimator(path, allow_pickle=config.allow_pickle)
+        _refuse_files(estimator)
         _limit_threads(estimator, config.threads)
-        calls = calls_of(estimator)
-        found = inferred(estimator, calls)
-        said = {name: settled(name, signature, found) for name, signature in config.signatures.items()}
-        return SklearnServable(calls, said or {DEFAULT: found}, format)
-
-
-class SklearnServable:
-    """An estimator's methods, one for each output, and the signatures they are called by."""
-
-    def __init__(self, calls: dict[str, Callable[[Any], Any]], signatures: dict[str, Signature], format: str) -> None:
-        self.signatures = signatures
-        self.format = format
-        self._calls = calls
-
-    def infer(self, signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...] = ()) -> dict[str, Array]:
-        if not self._calls:
-            raise FailedPrecondition("this servable is closed")
-        wanted = self.signatures[signature]
-        names = outputs or tuple(spec.name for spec in wanted.outputs)
+        fitted = fitted_from(estimator, read_example(config.directory))
         try:
-            return {name: self._calls[name](inputs[INPUT]) for name in names}
-        except REFUSALS as error:
-            raise InvalidArgument(
-                f"the estimator could not run on these inputs: {type(error).__name__}: {str(error)[:300]}"
-            ) from error
+            called = called_by(fitted, config.signatures)
+        except FailedPrecondition as error:
+            raise FailedPrecondition(error.message + _older([one.message for one in told])) from error
+        return SklearnServable(called, format, config.threads)
 
-    def close(self) -> None:
-        self._calls = {}
+
+def _refuse_files(estimator: Any) -> None:
+    """A vectoriser may be told to take the names of files and read them: a caller's text would choose which."""
+    for part in parts(estimator):
+        if hasattr(part, "build_analyzer") and vars(part).get("input", "content") != "content":
+            raise FailedPrecondition(
+                f"the {type(part).__name__} reads files by name (input={part.input!r}): fit it on the texts "
+                "themselves, input='content'"
+            )
 
 
 def _limit_threads(estimator: Any, threads: int) -> None:
+    """Of native libraries, and of all estimators within: those that were fitted keep their own `n_jobs`."""
     try:
         import threadpoolctl  # type: ignore[import-not-found]
     except ImportError as error:
@@ -65,6 +62,15 @@ def _limit_threads(estimator: Any, threads: int) -> None:
             "runtime 'sklearn' needs scikit-learn with threadpoolctl in the environment"
         ) from error
     threadpoolctl.threadpool_limits(threads)
-    if hasattr(estimator, "get_params"):
-        jobs = [name for name in estimator.get_params() if name == "n_jobs" or name.endswith("__n_jobs")]
-        estimator.set_params(**dict.fromkeys(jobs, threads))
+    for part in parts(estimator):
+        if "n_jobs" in vars(part):
+            part.n_jobs = threads
+
+
+def _older(told: list[Any]) -> str:
+    """What to do where another scikit-learn saved the model (its `InconsistentVersionWarning`)."""
+    for warning in told:
+        saved, here = (getattr(warning, f"{which}_sklearn_version", None) for which in ("original", "current"))
+        if saved is not None:
+            return f"; scikit-learn {saved} saved it, {here} opened it: ask for `--requirement scikit-learn=={saved}`"
+    return ""

@@ -1,10 +1,12 @@
 """What kind of file holds a scikit-learn model, told by its content, and reading it no less safely than declared."""
 
 import os
+import re
 import zipfile
 from typing import Any
 
 from bms.adapters.runtimes.artifact import lacking
+from bms.adapters.runtimes.sklearn_trusted import TRUSTED, advice
 from bms.core.errors import FailedPrecondition
 
 SUFFIXES = (".skops", ".joblib", ".pkl", ".pickle")
@@ -20,18 +22,7 @@ _COMPRESSED = (
     b"\x04\x22\x4d\x18",
 )
 
-# Beside what skops trusts of itself: parts of fitted estimators that hold numbers only. None of them runs code of
-# the file's choosing when built; a hostile tree could still misdirect native code, within this process.
-TRUSTED = frozenset(
-    {
-        "sklearn.tree._tree.Tree",
-        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-        "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
-        "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
-        "sklearn.calibration._CalibratedClassifier",
-        "sklearn.calibration._SigmoidCalibration",
-    }
-)
+_SAFE_SKOPS = (0, 12)  # older ones can be led to methods of the file's choosing (CVE-2025-54412, CVE-2025-54413)
 
 
 def format_of(path: str) -> str | None:
@@ -79,12 +70,16 @@ def _skops(path: str, name: str) -> Any:
         import skops.io
     except ImportError as error:
         raise lacking("sklearn", "skops") from error
+    if tuple(map(int, re.findall(r"\d+", skops.__version__)[:2])) < _SAFE_SKOPS:
+        raise FailedPrecondition(
+            f"skops {skops.__version__} opens files less safely than it says: ask for a newer one, skops>=0.13, in the "
+            "version's requirements"
+        )
     try:
         unknown = set(skops.io.get_untrusted_types(file=path))
         if refused := sorted(unknown - TRUSTED):
             raise FailedPrecondition(
-                f"{name!r} holds types that are not trusted: {', '.join(refused[:10])}; only scikit-learn's own and "
-                "NumPy's types are loaded: convert the model to ONNX, or build it of those"
+                f"{name!r} holds types that are not trusted: {', '.join(refused[:10])}; {advice(refused)}"
             )
         return skops.io.load(path, trusted=sorted(unknown))
     except FailedPrecondition:

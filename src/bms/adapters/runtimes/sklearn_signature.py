@@ -1,117 +1,120 @@
-"""How an estimator is called: its signature, learnt from the fitted object and one run.
+"""The signature of an estimator, learnt from how it answers examples."""
 
-The one input is "x". It is FP32 [rows, features] where the estimator accepts that (most do, computing in double
-inside), for half the bytes on the wire, else FP64; for an estimator that begins with a text vectoriser it is BYTES
-[rows], UTF-8.
-Outputs are "probabilities" and "label" (classifiers), "prediction" (regressors), "label" (clusterers and outlier
-detectors) or "output" (transformers).
-"""
-
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from bms.core.errors import FailedPrecondition, InvalidArgument
-from bms.core.signature import Signature, TensorSpec
-from bms.core.tensor import NUMPY, Array, DType, dtype_of
+from bms.adapters.runtimes.sklearn_calls import PROBABILITIES, Calls, calls_of, class_names
+from bms.adapters.runtimes.sklearn_inputs import Way
+from bms.core.errors import BmsError, FailedPrecondition
+from bms.core.signature import Signature, TensorSpec, is_table
+from bms.core.tensor import Array, dtype_of
+from bms.serving.lifecycle.examples import constant, rows_of, varied
 
-INPUT = "x"
 REFUSALS = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError)  # what estimators say no with
-Calls = dict[str, Callable[[Any], Array]]
+_ROWS = 3
+_REPEATS = 2
+Run = Callable[[Mapping[str, Array]], dict[str, Array]]
 
 
-def calls_of(estimator: Any) -> Calls:
-    """A function of "x" for each output, in order. Raises FailedPrecondition for what is not a fitted estimator."""
-    text = _takes_text(estimator)
-
-    def call(method: str) -> Callable[[Any], Array]:
-        function = getattr(estimator, method)
-        return lambda x: _array(function(_texts(x) if text else x))
-
-    classes = getattr(estimator, "classes_", None)
-    calls: Calls = {}
-    if isinstance(classes, np.ndarray) and classes.ndim == 1 and hasattr(estimator, "predict_proba"):
-        calls["probabilities"] = call("predict_proba")
-    if hasattr(estimator, "predict"):
-        kind = getattr(estimator, "_estimator_type", None) or _kind(estimator)
-        calls["prediction" if kind == "regressor" else "label"] = call("predict")
-    elif hasattr(estimator, "transform"):
-        calls["output"] = call("transform")
-    if not calls:
-        raise FailedPrecondition(
-            f"the file holds a {type(estimator).__name__}, which has none of predict_proba, predict and transform: "
-            "save a fitted scikit-learn estimator or pipeline"
-        )
-    return calls
+class DoesNotRun(Exception):
+    """No example ran; in the words of the first that failed."""
 
 
-def inferred(estimator: Any, calls: Calls) -> Signature:
-    """Raises FailedPrecondition when the estimator is not fitted or does not run on an example."""
-    inputs, answers = _example(estimator, calls)
+def inferred(estimator: Any, way: Way, own: Mapping[str, Array] | None) -> tuple[Calls, Signature]:
+    """How the estimator is called by `way`, and what it gives. `own`: an example of its maker's.
+
+    Raises DoesNotRun; FailedPrecondition for an estimator that answers nothing, or at random, and for a table whose
+    rows depend on one another.
+    """
+    calls = calls_of(estimator)
+
+    def run(inputs: Mapping[str, Array]) -> dict[str, Array]:
+        rows = way.rows(inputs)
+        return {name: call(rows) for name, call in calls.items()}
+
+    example, answers = _first_that_runs(run, _examples(way, own))
     outputs = tuple(
         TensorSpec(name=name, dtype=dtype_of(array), shape=(None, *array.shape[1:])) for name, array in answers.items()
     )
-    classes = getattr(estimator, "classes_", None)
-    regress = "prediction" in answers and answers["prediction"].ndim == 1
-    return Signature(
-        inputs=(inputs,),
-        outputs=outputs,
-        method="classify" if "probabilities" in answers else "regress" if regress else "predict",
-        scores="probabilities" if "probabilities" in answers else None,
-        labels=tuple(str(name) for name in classes.tolist())
-        if "probabilities" in answers and classes is not None
-        else (),
-    )
-
-
-def _example(estimator: Any, calls: Calls) -> tuple[TensorSpec, dict[str, Array]]:
-    if _takes_text(estimator):
-        trials: list[tuple[DType, tuple[int, ...], object]] = [("BYTES", (2,), b"text")]
-    else:
-        features = getattr(estimator, "n_features_in_", None)
-        if not isinstance(features, int | np.integer):
+    signature = Signature(inputs=way.inputs, outputs=outputs)
+    if not all(_alike(run(example), answers) for _ in range(_REPEATS)):
+        raise FailedPrecondition(
+            f"the {type(estimator).__name__} draws at random: it answers the same rows differently from run to run"
+        )
+    if not _independent(run, example, answers):
+        if is_table(signature):
             raise FailedPrecondition(
-                f"the {type(estimator).__name__} does not say how many features it takes (n_features_in_): fit it on a "
-                "numeric array before saving it"
+                f"the {type(estimator).__name__} answers a row differently in company than alone: rows of requests are "
+                "put together, so each must be answered by itself"
             )
-        trials = [("FP32", (2, int(features)), 0), ("FP64", (2, int(features)), 0)]
-    failure = ""
-    for dtype, shape, value in trials:
-        x: Array = np.full(shape, value, dtype=NUMPY[dtype])
+        unbatched = tuple(TensorSpec(name=one.name, dtype=one.dtype, shape=(None,) * len(one.shape)) for one in outputs)
+        return calls, Signature(inputs=way.inputs, outputs=unbatched, batched=False)
+    return calls, _with_method(signature, class_names(estimator))
+
+
+def _with_method(signature: Signature, names: tuple[str, ...]) -> Signature:
+    """A classifier of one target has a probability for each class; of several, and of several labels, it has not."""
+    shapes = {spec.name: spec.shape for spec in signature.outputs}
+    method, scores, labels = signature.method, signature.scores, signature.labels
+    classes = shapes.get(PROBABILITIES, ())
+    if len(classes) == 2 and len(shapes.get("label", ())) == 1:
+        method, scores = "classify", PROBABILITIES
+        labels = names if len(names) == classes[1] else ()
+    elif len(shapes.get("prediction", ())) == 1:
+        method = "regress"
+    return Signature(inputs=signature.inputs, outputs=signature.outputs, method=method, scores=scores, labels=labels)
+
+
+def _examples(way: Way, own: Mapping[str, Array] | None) -> Iterator[Mapping[str, Array]]:
+    """The maker's own, else made-up ones: models that take few values take some of those without any below zero."""
+    if own is not None:
+        yield own
+        return
+    signature = Signature(inputs=way.inputs)
+    made = varied(signature, _ROWS)
+    yield made
+    yield {name: np.abs(array) if array.dtype.kind == "f" else array for name, array in made.items()}
+    yield constant(signature, _ROWS, 1)
+    yield constant(signature, _ROWS, 0)
+
+
+def _first_that_runs(run: Run, examples: Iterator[Mapping[str, Array]]) -> tuple[Mapping[str, Array], dict[str, Array]]:
+    failure: Exception | None = None
+    for example in examples:
         try:
-            answers = {name: call(x) for name, call in calls.items()}
+            return example, run(example)
+        except BmsError as error:
+            failure = failure or DoesNotRun(error.message)
         except REFUSALS as error:
-            failure = failure or f"{type(error).__name__}: {str(error)[:300]}"
-            continue
-        return TensorSpec(name=INPUT, dtype=dtype, shape=(None, *shape[1:])), answers
-    raise FailedPrecondition(f"the {type(estimator).__name__} does not run on an example: {failure}")
+            failure = failure or DoesNotRun(f"{type(error).__name__}: {str(error)[:300]}")
+    raise failure or DoesNotRun("there is no example")
 
 
-def _takes_text(estimator: Any) -> bool:
-    steps = getattr(estimator, "steps", None)
-    return hasattr(steps[0][1] if steps else estimator, "build_analyzer")
+def _independent(run: Run, example: Mapping[str, Array], together: dict[str, Array]) -> bool:
+    """Whether the rows are answered alone as in company."""
+    count = len(next(iter(example.values())))
+    if any(array.shape[:1] != (count,) for array in together.values()):
+        return False
+    for row in range(min(count, _ROWS)):
+        try:
+            alone = run(rows_of(dict(example), [row]))
+        except REFUSALS:
+            return False
+        if not _alike(alone, rows_of(together, [row])):
+            return False
+    return True
 
 
-def _kind(estimator: Any) -> str | None:
-    tags = getattr(estimator, "__sklearn_tags__", None)  # scikit-learn ≥ 1.6
-    return tags().estimator_type if tags is not None else None
-
-
-def _texts(array: Array) -> list[str]:
-    try:
-        return [text.decode() for text in array.tolist()]
-    except UnicodeDecodeError as error:
-        raise InvalidArgument(f"input {INPUT!r} holds bytes that are not UTF-8, which texts must be") from error
-
-
-def _array(value: Any) -> Array:
-    if hasattr(value, "toarray"):  # sparse
-        value = value.toarray()
-    array = np.asarray(value)
-    if array.dtype.kind in "OU":
-        flat = [str(item).encode() for item in array.ravel().tolist()]
-        encoded = np.empty(len(flat), dtype=object)
-        encoded[:] = flat
-        return encoded.reshape(array.shape)
-    return array
+def _alike(one: dict[str, Array], other: dict[str, Array]) -> bool:
+    """By the floating-point numbers, where there are any: nearly equal ones may have another label for a last digit."""
+    for name in [name for name, array in other.items() if array.dtype.kind == "f"] or list(other):
+        here, there = one[name], other[name]
+        if here.shape != there.shape:
+            return False
+        if here.dtype.kind == "f" and not np.allclose(here, there, rtol=1e-3, atol=1e-5, equal_nan=True):
+            return False
+        if here.dtype.kind != "f" and not np.array_equal(here, there):
+            return False
+    return True

@@ -1,40 +1,76 @@
 """What boosted trees give, by what they were trained for: the outputs' names, types and shapes, as scikit-learn's."""
 
-from typing import Literal
+from collections.abc import Callable, Mapping
+from typing import Literal, NamedTuple
 
 import numpy as np
 
+from bms.adapters.runtimes.called import CalledServable, served
+from bms.adapters.runtimes.trees_inputs import Features, declared_forms, said, usual_forms
+from bms.core.programs import ServableConfig
 from bms.core.signature import Signature, TensorSpec
 from bms.core.tensor import Array, DType
 
-INPUT = "x"
-Kind = Literal["classes", "binary", "values"]
+Kind = Literal["classes", "binary", "several", "values"]
 
 
-def trees_signature(kind: Kind, features: int, width: int, dtype: DType) -> Signature:
-    """Of a model that takes "x", FP32 [rows, features].
+class Gives(NamedTuple):
+    """What a booster was trained to say, in numbers of `dtype`.
 
-    "classes" (`width` of them) and "binary" give `probabilities` of `dtype` and `label`, INT64, the number of the
-    class; "values" gives `prediction`, with a column for each of `width` targets where there are several.
+    "classes": the probabilities of `width` classes. "binary": that of the second of two. "several": those of `width`
+    things, each of which may be so or not. "values": `width` of anything else.
     """
-    inputs = (TensorSpec(name=INPUT, dtype="FP32", shape=(None, features)),)
+
+    kind: Kind
+    width: int
+    dtype: DType
+
+
+def served_trees(
+    config: ServableConfig,
+    format: str,
+    predict: Callable[[Array], Array],
+    features: Features,
+    gives: Gives,
+    invalid: tuple[type[Exception], ...] = (),
+) -> CalledServable:
+    """A booster's servable; `predict`, [rows, features] → [rows] or [rows, width], is the library's own.
+
+    Raises FailedPrecondition as `usual_forms`, `declared_forms` and `served` do.
+    """
+    forms = declared_forms(config.signatures, features) if config.signatures else usual_forms(features)
+    found = {name: trees_signature(gives, form.inputs) for name, form in forms.items()}
+
+    def call(signature: str, inputs: Mapping[str, Array], _: tuple[str, ...]) -> dict[str, Array]:
+        return trees_outputs(gives.kind, predict(forms[signature].rows(inputs)))
+
+    return served(said(config, forms), format, call, found, invalid=invalid)
+
+
+def trees_signature(gives: Gives, inputs: tuple[TensorSpec, ...]) -> Signature:
+    """Classes give `probabilities` and `label`, INT64, the number of the class; all else gives `prediction`, with a
+    column for each of several targets."""
+    kind, width, dtype = gives
     if kind == "values":
         shape = (None,) if width == 1 else (None, width)
         outputs: tuple[TensorSpec, ...] = (TensorSpec(name="prediction", dtype=dtype, shape=shape),)
         return Signature(inputs=inputs, outputs=outputs, method="regress" if width == 1 else "predict")
-    classes = 2 if kind == "binary" else width
     outputs = (
-        TensorSpec(name="probabilities", dtype=dtype, shape=(None, classes)),
-        TensorSpec(name="label", dtype="INT64", shape=(None,)),
+        TensorSpec(name="probabilities", dtype=dtype, shape=(None, width)),
+        TensorSpec(name="label", dtype="INT64", shape=(None, width) if kind == "several" else (None,)),
     )
-    labels = tuple(map(str, range(classes)))
-    return Signature(inputs=inputs, outputs=outputs, method="classify", scores="probabilities", labels=labels)
+    if kind == "several":
+        return Signature(inputs=inputs, outputs=outputs)
+    # The file names no classes: they have numbers alone.
+    return Signature(inputs=inputs, outputs=outputs, method="classify", scores="probabilities")
 
 
 def trees_outputs(kind: Kind, scores: Array) -> dict[str, Array]:
-    """The outputs for what a booster predicts: [rows, classes], [rows] of the positive class, or values."""
+    """The outputs for what a booster predicts: [rows, width], [rows] of the positive class, or values."""
     if kind == "values":
         return {"prediction": scores}
+    if kind == "several":
+        return {"probabilities": scores, "label": np.greater(scores, 0.5).astype(np.int64)}
     if kind == "binary":
         scores = np.stack([1 - scores, scores], axis=1)
     return {"probabilities": scores, "label": np.argmax(scores, axis=1).astype(np.int64)}

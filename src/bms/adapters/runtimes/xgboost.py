@@ -3,15 +3,15 @@
 import json
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from bms.adapters.runtimes.artifact import first_format, known_file, lacking
-from bms.adapters.runtimes.called import CalledServable, served
-from bms.adapters.runtimes.trees import INPUT, Kind, trees_outputs, trees_signature
+from bms.adapters.runtimes.called import CalledServable
+from bms.adapters.runtimes.trees import Gives, served_trees
+from bms.adapters.runtimes.xgboost_columns import check_declared_levels, features_of, kept_levels
 from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.programs import ServableConfig
-from bms.core.signature import DEFAULT
 from bms.core.tensor import Array
 from bms.serving.inference.runtime import Found
 
@@ -59,32 +59,35 @@ class XgboostRuntime:
             learner = json.loads(booster.save_config())["learner"]
         except (xgboost.core.XGBoostError, ValueError, KeyError) as error:
             raise FailedPrecondition(f"XGBoost can't load {name!r}: {_plain(error)}") from error
-        kind, width = _kind(booster, learner)
-        signature = trees_signature(kind, booster.num_features(), width, "FP32")
-        predict = _predicting(xgboost, booster, learner["gradient_booster"]["name"])
+        gives = _gives(booster, learner)
+        rows = _predicting(xgboost, booster, learner["gradient_booster"]["name"])
 
-        def call(_: str, inputs: Mapping[str, Array], __: tuple[str, ...]) -> dict[str, Array]:
+        def predict(x: Array) -> Array:
             try:
-                return trees_outputs(kind, predict(inputs[INPUT]))
+                return rows(x)
             except (xgboost.core.XGBoostError, ValueError) as error:
                 raise InvalidArgument(f"XGBoost could not run on these inputs: {_plain(error)}") from error
 
-        return served(config, format, call, {DEFAULT: signature})
+        names, types = booster.feature_names or [], booster.feature_types or []
+        kept = kept_levels(booster) if "c" in types else {}
+        check_declared_levels(config.signatures, names, kept)
+        return served_trees(config, format, predict, features_of(booster.num_features(), names, types, kept), gives)
 
 
-def _kind(booster: Any, learner: Mapping[str, Any]) -> tuple[Kind, int]:
-    """What the booster gives, and how many columns of it."""
+def _gives(booster: Any, learner: Mapping[str, Any]) -> Gives:
+    """What the booster's `predict` gives."""
     objective = learner["objective"]["name"]
     model = learner["learner_model_param"]
     if objective.startswith("multi:"):
         booster.set_param({"objective": "multi:softprob"})  # which says more than softmax's label, of the same trees
-        return "classes", int(model["num_class"])
+        return Gives("classes", int(model["num_class"]), "FP32")
+    targets = int(model.get("num_target", 1))
     if objective == "binary:logistic":
-        return "binary", 2
-    return "values", int(model.get("num_target", 1))
+        return Gives("binary", 2, "FP32") if targets == 1 else Gives("several", targets, "FP32")
+    return Gives("values", targets, "FP32")
 
 
-def _predicting(xgboost: Any, booster: Any, kind: str) -> Any:
+def _predicting(xgboost: Any, booster: Any, kind: str) -> Callable[[Array], Array]:
     best = booster.attr("best_iteration") if booster.attr("scikit_learn") is not None else None
     trees = (0, 0) if best is None else (0, int(best) + 1)
     if kind != "gblinear":

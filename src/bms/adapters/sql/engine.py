@@ -5,18 +5,25 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import event
 from sqlalchemy.exc import DataError, DBAPIError, OperationalError, StatementError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlalchemy.exc import TimeoutError as PoolExhausted
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bms.adapters.sql.postgresql import postgresql_engine
+from bms.adapters.sql.sqlite import WRITE, sqlite_engine
+from bms.core.cancellation import to_the_end
 from bms.core.errors import InvalidArgument, ResourceExhausted, Unavailable
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
+BUSY_S = 30.0  # how long a transaction waits for another one to end
 
 
 class Database:
-    """One database: its engine, its transactions, and the bell that rings after each commit that wrote."""
+    """One database: its engine, its transactions, and the bell that rings after each that wrote.
+
+    A transaction whose task is cancelled, at whatever point, is whole or not at all, and its connection and locks are
+    free when the task has ended.
+    """
 
     def __init__(self, url: str) -> None:
         """`url` is `sqlite:////path/file.db` or `postgresql://user:password@host/name`.
@@ -25,36 +32,62 @@ class Database:
         """
         scheme, _, rest = url.partition("://")
         if scheme == SQLITE:
-            self.engine = _sqlite("sqlite+aiosqlite://" + rest)
+            self.engine = sqlite_engine(rest)
         elif scheme in (POSTGRESQL, "postgres"):
-            self.engine = create_async_engine("postgresql+asyncpg://" + rest, pool_size=10, pool_pre_ping=True)
+            self.engine = postgresql_engine(rest)
         else:
             raise InvalidArgument(f"database URL scheme {scheme!r} is not supported: use sqlite:// or postgresql://")
         self.dialect = SQLITE if scheme == SQLITE else POSTGRESQL
-        self.committed = asyncio.Condition()
+        self.written = asyncio.Event()  # set, and replaced by another, after each transaction that wrote
+        self._writers = asyncio.Lock()
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
+        options = {"isolation_level": "REPEATABLE READ"} if self.dialect == POSTGRESQL else {}
         with _translated():
-            async with self.engine.connect() as connection:
-                if self.dialect == POSTGRESQL:
-                    await connection.execution_options(isolation_level="REPEATABLE READ")
-                async with connection.begin():
-                    yield connection
+            async with self._transaction(options) as connection:
+                yield connection
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
         """A write transaction: on SQLite it begins IMMEDIATE, so that two of them queue instead of failing."""
         with _translated():
-            async with self.engine.connect() as connection:
-                await connection.execution_options(bms_write=True)
-                async with connection.begin():
-                    yield connection
-        async with self.committed:
-            self.committed.notify_all()
+            async with self._turn():
+                try:
+                    async with self._transaction({WRITE: True}) as connection:
+                        yield connection
+                finally:  # also for one that failed: a commit that was cancelled may have been one
+                    written, self.written = self.written, asyncio.Event()
+                    written.set()
 
     async def close(self) -> None:
-        await self.engine.dispose()
+        await to_the_end(self.engine.dispose())
+
+    @asynccontextmanager
+    async def _transaction(self, options: dict[str, Any]) -> AsyncIterator[AsyncConnection]:
+        # The end of a connection rolls back what is not committed, and is never broken off.
+        async with self.engine.connect() as connection:
+            await connection.execution_options(**options)
+            transaction = await to_the_end(connection.begin())
+            yield connection
+            await transaction.commit()
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """SQLite has one writer at a time. Those of this process queue here, in order, where who waits can be cancelled
+        at once and occupies no connection; the file's own lock is for those of other processes."""
+        if self.dialect == POSTGRESQL:
+            yield
+            return
+        try:
+            async with asyncio.timeout(BUSY_S):
+                await self._writers.acquire()
+        except TimeoutError:
+            raise _busy() from None
+        try:
+            yield
+        finally:
+            self._writers.release()
 
 
 class _translated:
@@ -68,8 +101,8 @@ class _translated:
         text = str(error)
         if isinstance(error, OperationalError) and ("disk is full" in text or "No space left" in text):
             raise ResourceExhausted("the database's disk is full: free some space, then repeat") from error
-        if isinstance(error, OperationalError) and "database is locked" in text:
-            raise Unavailable("the database is busy: repeat in a moment", retry_after_s=1) from error
+        if isinstance(error, PoolExhausted) or (isinstance(error, OperationalError) and "database is locked" in text):
+            raise _busy() from error
         unfit = error.orig if isinstance(error, StatementError) else error
         if isinstance(error, DataError) or isinstance(unfit, OverflowError):
             raise InvalidArgument("a number, a time or a text is beyond what can be stored or compared") from error
@@ -77,20 +110,5 @@ class _translated:
             raise Unavailable("the database does not answer: repeat in a moment", retry_after_s=1) from error
 
 
-def _sqlite(url: str) -> AsyncEngine:
-    engine = create_async_engine(url, poolclass=AsyncAdaptedQueuePool, pool_size=5, max_overflow=5)
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def _prepare(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # the driver must not begin on its own: `begin` below does
-        cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON"):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def _begin(connection: Any) -> None:
-        write = connection.get_execution_options().get("bms_write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
-    return engine
+def _busy() -> Unavailable:
+    return Unavailable("the database is busy: repeat in a moment", retry_after_s=1)

@@ -1,6 +1,7 @@
 """The event log, leases, and the audit's reading of the events."""
 
 import asyncio
+import contextlib
 from datetime import timedelta
 
 from sqlalchemy import func, insert, select, update
@@ -36,13 +37,15 @@ class SqlEventLog:
     async def wait(self, number: int, timeout_s: float) -> int:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
-        while (last := await self.last()) <= number and (left := deadline - loop.time()) > 0:
-            async with self._database.committed:
-                try:
-                    await asyncio.wait_for(self._database.committed.wait(), min(left, _POLL_S))
-                except TimeoutError:
-                    continue
-        return last
+        while True:
+            written = self._database.written  # before the look: what is committed meanwhile must not be missed
+            last = await self.last()
+            left = deadline - loop.time()
+            if last > number or left <= 0:
+                return last
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(left, _POLL_S)):
+                    await written.wait()
 
 
 class SqlLeases:

@@ -16,10 +16,16 @@ def to_onnx(estimator: Any, signature: Signature) -> bytes:
     from skl2onnx.common.data_types import FloatTensorType
 
     spec = signature.inputs[0]
+    # What has no names of its own in skl2onnx is called "variable" there.
+    only = signature.outputs[0].name if len(signature.outputs) == 1 else ""
+    names = [(only, None)] if only in ("prediction", "output") else None
     options = {id(estimator): {"zipmap": False}} if hasattr(estimator, "predict_proba") else None
     try:
         converted = convert_sklearn(
-            estimator, initial_types=[(spec.name, FloatTensorType([None, spec.shape[1]]))], options=options
+            estimator,
+            initial_types=[(spec.name, FloatTensorType([None, spec.shape[1]]))],
+            final_types=names,
+            options=options,
         )
     except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
         words = str(error).splitlines()[0][:300] if str(error) else type(error).__name__

@@ -1,27 +1,30 @@
 """Task: a version in another format, proved equal to its parent on real rows before it is left as output.
 
 Inputs: `artifact` (the parent's files) and `data` (a data set's version, whose validation split is compared).
-Parameters: `servable` (the parent's ServableConfig), `target` ("onnx"), `tolerance` (largest absolute difference).
+Parameters: `servable` (the parent's ServableConfig), `target` ("onnx"), `tolerance` (largest absolute difference of
+any output).
 """
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 
-from bms.adapters.datasets.reader import load_split
+from bms.adapters.datasets.manifest import Manifest
+from bms.adapters.datasets.reader import load_split, read_manifest
 from bms.adapters.runtimes.artifact import model_file
 from bms.adapters.runtimes.sklearn import SklearnRuntime
 from bms.adapters.runtimes.sklearn_file import SUFFIXES, read_estimator
 from bms.adapters.toolkits.sklearn_onnx import to_onnx
-from bms.app.tasks.evaluate import model_inputs, run_all
+from bms.app.tasks.evaluation.comparing import largest_difference
+from bms.app.tasks.evaluation.feeding import Fed, fed
+from bms.app.tasks.evaluation.running import run_all
 from bms.app.tasks.opening import open_servable
-from bms.core.errors import FailedPrecondition, Unimplemented
+from bms.core.errors import Unimplemented
 from bms.core.programs import ServableConfig
-from bms.core.signature import DEFAULT
+from bms.core.signature import DEFAULT, Signature
+from bms.core.tensor import Array
 
 
 def sklearn_to_onnx(parent: ServableConfig) -> bytes:
@@ -48,36 +51,46 @@ def main(job: Any) -> dict[str, object]:
     job.progress(0.1, f"converting to {target}")
     (model / file).write_bytes(convert(parent_config))
     child_config = msgspec.structs.replace(parent_config, runtime=target, directory=str(model), signatures={})
-    difference, rows = compare(job, parent_config, child_config, tolerance)
+    job.progress(0.5, "comparing with the parent")
+    manifest = read_manifest(job.inputs["data"])
+    columns = load_split(job.inputs["data"], "validation")
+    old, new = _run(parent_config, manifest, columns), _run(child_config, manifest, columns)
+    difference, rows = largest_difference(old.outputs, new.outputs, tolerance), old.given.rows
     made = {
         "runtime": target,
-        "labels": next((signature.labels for signature in wanted.signatures.values() if signature.labels), ()),
+        "labels": old.given.signature.labels,
         "preprocess": msgspec.to_builtins(wanted.preprocess),
+        "signatures": msgspec.to_builtins(_promised(old, new)),
         "metadata": {"converted_from": wanted.runtime, "largest_difference": f"{difference:.3g}"},
     }
     (job.output / "version.json").write_text(json.dumps(made))
     job.metric("largest_difference", difference)
-    return {"rows": rows, "largest_difference": difference, "tolerance": tolerance}
+    report = {"rows": rows, "largest_difference": difference, "tolerance": tolerance}
+    return {**report, "outputs": tuple(old.outputs), "joined": old.given.notes}
 
 
-def compare(job: Any, parent: ServableConfig, child: ServableConfig, tolerance: float) -> tuple[float, int]:
-    """The largest absolute difference of the scores (or outputs), and on how many rows it was taken."""
-    columns = load_split(job.inputs["data"], "validation")
-    job.progress(0.5, "comparing with the parent")
-    answers: list[npt.NDArray[np.float64]] = []
-    for config in (parent, child):
-        servable = open_servable(config)
-        name, signature, inputs = model_inputs(servable, columns, job.inputs["data"])
-        outputs = run_all(servable, name, inputs, lambda _fraction, _message: None)
-        answers.append(np.asarray(outputs[signature.scores or signature.outputs[0].name], dtype=np.float64))
+class _Run(NamedTuple):
+    signatures: dict[str, Signature]
+    given: Fed
+    outputs: dict[str, Array]
+
+
+def _run(config: ServableConfig, manifest: Manifest, columns: dict[str, Any]) -> _Run:
+    servable = open_servable(config)
+    try:
+        given = fed(servable.signatures, manifest, columns)
+        outputs = run_all(servable, given, lambda _fraction, _message: None)
+        return _Run(dict(servable.signatures), given, outputs)
+    finally:
         servable.close()
-    old, new = answers
-    if old.shape != new.shape:
-        raise FailedPrecondition(f"the child answers shape {list(new.shape)}, its parent {list(old.shape)}")
-    difference = float(np.max(np.abs(old - new)))
-    if not difference <= tolerance:
-        raise FailedPrecondition(
-            f"the converted model differs from its parent by up to {difference:.3g} on {len(old)} rows; "
-            f"the tolerance is {tolerance:.3g}: it is not registered"
-        )
-    return difference, len(old)
+
+
+def _promised(parent: _Run, child: _Run) -> dict[str, Signature]:
+    """The child's own signature without the outputs that its parent does not give, which nothing proved; none where it
+    gives the same, so that verification finds it out."""
+    own = child.signatures.get(DEFAULT)
+    if own is None or child.outputs.keys() == parent.outputs.keys():
+        return {}
+    of = parent.given.signature
+    kept = tuple(spec for spec in own.outputs if spec.name in parent.outputs)
+    return {DEFAULT: msgspec.structs.replace(own, outputs=kept, method=of.method, scores=of.scores, labels=of.labels)}

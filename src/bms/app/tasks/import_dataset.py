@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Protocol
 
 import msgspec
 
-from bms.adapters.datasets import csv, images_folder, jsonl, npz, samples, tfrecord_source
+from bms.adapters.datasets import csv, images_folder, jsonl, npz, parquet, samples, tfrecord_source
 from bms.adapters.datasets.labels import target_of, with_label
 from bms.adapters.datasets.manifest import Manifest, write_manifest
 from bms.adapters.datasets.split import check_fractions, split_rows
@@ -38,7 +38,7 @@ class ImportParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """`label` names the column to be predicted; None: the only one the source itself marks as a label.
     `sample` is needed for format "sample" alone."""
 
-    format: Literal["sample", "images", "csv", "npz", "jsonl", "tfrecord"]
+    format: Literal["sample", "images", "csv", "npz", "jsonl", "parquet", "tfrecord"]
     sample: str | None = None
     label: str | None = None
     split: dict[str, float] = msgspec.field(default_factory=lambda: {"train": 0.7, "validation": 0.15, "test": 0.15})
@@ -51,6 +51,7 @@ LOADERS = {
     "csv": csv.load,
     "npz": npz.load,
     "jsonl": jsonl.load,
+    "parquet": parquet.load,
     "tfrecord": tfrecord_source.load,
 }
 

@@ -1,8 +1,9 @@
 """Task: what an artifact is, whether it is a model that runs, and how it is called.
 
-Input: `artifact` (the version's files). Parameters: `servable` (a ServableConfig; its directory is filled in here) and,
-where the artifact is still to be recognised, `recognise` (the environment that its maker asked for). What is recognised
-runs at once if this process's environment will do for it. It is a process of its own, which a hostile file may crash.
+Input: `artifact` (the version's files). Parameters: `servable` (a ServableConfig; its directory is filled in here),
+`labels` (what its maker calls the classes, if anything) and, where the artifact is still to be recognised, `recognise`
+(the environment that its maker asked for). What is recognised runs at once if this process's environment will do for
+it. It is a process of its own, which a hostile file may crash.
 """
 
 import os
@@ -61,8 +62,9 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 def main(job: Job) -> dict[str, object]:
     """Findings as builtins. Raises a BmsError that says why the artifact is refused."""
     config = servable_config(job)
+    labels = msgspec.convert(job.parameters.get("labels", ()), tuple[str, ...])
     if "recognise" not in job.parameters:
-        return _built(Findings(verified=_verified(job, config)))
+        return _built(Findings(verified=_verified(job, config, labels)))
     # Imported here: this part runs in the platform's own environment.
     from bms.adapters.runtimes.recognition import recognise
 
@@ -86,7 +88,7 @@ def main(job: Job) -> dict[str, object]:
         signatures=config.signatures or said.signatures,
         preprocess=config.preprocess or said.preprocess,
     )
-    return _built(Findings(recognised=found, verified=_verified(job, config)))
+    return _built(Findings(recognised=found, verified=_verified(job, config, labels or said.labels)))
 
 
 def _built(findings: Findings) -> dict[str, object]:
@@ -94,7 +96,7 @@ def _built(findings: Findings) -> dict[str, object]:
     return built
 
 
-def _verified(job: Job, config: ServableConfig) -> VerifyReport:
+def _verified(job: Job, config: ServableConfig, labels: tuple[str, ...]) -> VerifyReport:
     empty = _resident()
     job.progress(0.1, "loading")
     began = time.perf_counter_ns()
@@ -110,7 +112,7 @@ def _verified(job: Job, config: ServableConfig) -> VerifyReport:
     plan = plan_for(config, servable.signatures)
     job.progress(0.6, "running examples")
     signatures = dict(servable.signatures)
-    infer_ns = call_foreign("running the model", lambda: [_median_ns(servable, name) for name in signatures])
+    infer_ns = call_foreign("running the model", lambda: [_median_ns(servable, name, labels) for name in signatures])
     if plan is not None:
         signatures[plan.name] = plan.signature
     report = VerifyReport(
@@ -142,9 +144,10 @@ def servable_config(job: Job) -> ServableConfig:
     return msgspec.structs.replace(config, sealed=job.sealed)
 
 
-def _median_ns(servable: Servable, name: str) -> int:
-    """The median time of single-row runs on made-up rows, whose answers must be as the signature says."""
+def _median_ns(servable: Servable, name: str, labels: tuple[str, ...]) -> int:
+    """The median time of single-row runs on made-up rows, whose answers must be as the signature and `labels` say."""
     signature: Signature = servable.signatures[name]
+    named = msgspec.structs.replace(signature, labels=labels or signature.labels)
     inputs = varied(signature, 1)
     times: list[int] = []
     give_up = time.monotonic() + PATIENCE_S
@@ -152,7 +155,7 @@ def _median_ns(servable: Servable, name: str) -> int:
         began = time.perf_counter_ns()
         outputs = servable.infer(name, inputs)
         times.append(time.perf_counter_ns() - began)
-        check_outputs(signature, outputs, 1)
+        check_outputs(named, outputs, 1)
     return int(statistics.median(times))
 
 

@@ -13,7 +13,7 @@ import msgspec
 
 from bms.core.errors import Unavailable
 
-STOP_S = 60
+PATIENCE_S = 300  # a machine that starts it for the first time reads and compiles all of it
 
 
 class Stage(NamedTuple):
@@ -47,6 +47,5 @@ def platform(home: Path | None, port: int, keep: bool) -> Iterator[Stage]:
 
 def _bms(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs a command of ours, as a person would."""
-    return subprocess.run(
-        [sys.executable, "-m", "bms.cli.main", *arguments], capture_output=True, text=True, timeout=STOP_S, check=False
-    )
+    command = [sys.executable, "-m", "bms.cli.main", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)

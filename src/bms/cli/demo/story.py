@@ -24,6 +24,7 @@ from bms.sdk.tenants import NewKey
 NAME, ALIAS, RECIPE = "digits", "production", "image-mlp"
 GATE = Gate(metric="accuracy", dataset=NAME, split="validation", minimum=0.9)
 SETTLE_S = 120.0
+POLL_S = 0.2
 PER_SECOND = 100.0
 
 
@@ -88,32 +89,36 @@ class Story:
         return child
 
     def _family(self, job: str, bar: Bar) -> tuple[Version, Version]:
-        """The version a training made and its converted child, once the child's gate is measured."""
+        """The version a training made and its converted child, once the child's gate is measured.
+
+        Jobs, and the environments that are built for them, have limits of their own, and take minutes on a machine that
+        fetches everything for the first time. What is bounded here is how long none is under way.
+        """
         deadline = time.monotonic() + SETTLE_S
         while time.monotonic() < deadline:
             versions = list(self._client.models.versions(NAME))
             parent = next((version for version in versions if version.lineage.job == job), None)
-            if parent is not None:
-                parent = self._client.models.wait_version(NAME, parent.number)
-                child = next((version for version in versions if version.lineage.parent == parent.number), None)
-                if child is not None:
-                    child = self._client.models.wait_version(NAME, child.number)
-                    if child.gate_results:
-                        return parent, child
-                self._fail_early(parent, child)
-                steps = 1 + (child is not None) * 2
-                bar(steps / 4, f"version {parent.number} is {parent.state}" + (", child verified" if child else ""))
-            time.sleep(0.1)
-        raise Internal(f"version and child of job {job} were not ready after {SETTLE_S:.0f} s")
+            number = parent.number if parent is not None else None
+            child = next((version for version in versions if number and version.lineage.parent == number), None)
+            if parent is not None and child is not None and child.gate_results:
+                return parent, child
+            made = [version for version in (parent, child) if version is not None]
+            if (under_way := self._under_way(made)) is not None:
+                deadline = time.monotonic() + SETTLE_S
+                bar((2 * len(made) - 1) / 4, f"{under_way.name}, {_words(under_way)}")
+            time.sleep(POLL_S)
+        raise Internal(f"version and child of job {job} were not ready after {SETTLE_S:.0f} s without a job of theirs")
 
-    def _fail_early(self, parent: Version, child: Version | None) -> None:
-        """Raises with the job's own words when the conversion or the gate's job failed."""
-        for version in (parent, child):
-            if version is None:
-                continue
-            for job in self._client.jobs.list(subject=version.id):
-                if job.ended and job.state != "succeeded":
-                    raise FailedPrecondition(f"{job.name} {job.state}: {job.error}")
+    def _under_way(self, versions: list[Version]) -> Job | None:
+        """A job of one of them that has not ended. Raises FailedPrecondition in its own words when one failed."""
+        jobs = [job for version in versions for job in self._client.jobs.list(subject=version.id)]
+        for version in versions:
+            if version.state == "rejected":
+                raise FailedPrecondition(f"version {version.number} was rejected: {version.reason}")
+        for job in jobs:
+            if job.ended and job.state != "succeeded":
+                raise FailedPrecondition(f"{job.name} {job.state}: {job.error}")
+        return next((job for job in jobs if not job.ended), None)
 
     def _deploy(self, version: Version) -> None:
         self._teller.chapter("Deploy it behind a name")

@@ -2,11 +2,13 @@
 
 import msgspec
 
-from bms.control.datasets.nouns import DatasetVersion
+from bms.control.datasets.nouns import DatasetVersion, Source
 
 ENTRY = "task:import_dataset"
 INPUT = "source"  # the directory of uploaded files, as the task knows it
-SAMPLE_REQUIREMENTS = ("scikit-learn>=1.5,<2", "pillow>=11")  # what the platform itself does without
+# What the platform itself does without.
+SAMPLE_REQUIREMENTS = ("scikit-learn>=1.5,<2", "pillow>=11")
+PARQUET_REQUIREMENTS = ("pyarrow>=17",)
 
 
 class ImportJob(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +45,12 @@ def import_job(version: DatasetVersion) -> ImportJob:
         entry=ENTRY,
         inputs={} if source.tree is None else {INPUT: source.tree},
         parameters={name: value for name, value in parameters.items() if value is not None},
-        requirements=() if source.sample is None else SAMPLE_REQUIREMENTS,
+        requirements=_requirements(source),
         subject=version.id,
     )
+
+
+def _requirements(source: Source) -> tuple[str, ...]:
+    if source.sample is not None:
+        return SAMPLE_REQUIREMENTS
+    return PARQUET_REQUIREMENTS if source.format == "parquet" else ()

@@ -7,7 +7,7 @@ import msgspec
 
 from bms.core.errors import InvalidArgument
 
-Format = Literal["images", "csv", "npz", "jsonl", "tfrecord"]
+Format = Literal["images", "csv", "npz", "jsonl", "parquet", "tfrecord"]
 SPLIT = {"train": 0.7, "validation": 0.15, "test": 0.15}
 
 
@@ -22,7 +22,9 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         if (self.sample is None) == (self.tree is None):
             raise InvalidArgument("a source names either a sample or a tree of uploaded files: exactly one of them")
         if (self.tree is None) != (self.format is None):
-            raise InvalidArgument("uploaded files need their format (images, csv, npz, jsonl, tfrecord); a sample none")
+            raise InvalidArgument(
+                "uploaded files need their format (images, csv, npz, jsonl, parquet, tfrecord); a sample has none"
+            )
 
 
 class ImportRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -14,6 +14,8 @@ from bms.core.errors import AlreadyExists, FailedPrecondition, Internal
 from bms.core.events import Event
 from bms.core.resources import Resources
 
+MAX_NOTE = 500  # characters
+
 
 class Gates:
     """Handles `version.ready` (measures every gate of its model) and `job.ended` (records what was measured)."""
@@ -60,6 +62,7 @@ class Gates:
             passed=value >= gate.minimum,
             job=job.id,
             at=self._clock.now(),
+            note=_note(job),
         )
         await self._models.record_gate_result(job.tenant, job.spec.subject, result)
 
@@ -82,6 +85,13 @@ class Gates:
             then={"gate": gate},
         )
         return await self._jobs.submit(version.tenant, by, f"evaluate-{gate.metric}", spec, id=id)
+
+
+def _note(job: Job) -> str:
+    """How data and model were joined, in the words of the job, whose report a model's code may have written."""
+    joined = job.report.get("joined")
+    said = "; ".join(map(str, joined)) if isinstance(joined, list | tuple) else ""
+    return "".join(letter if letter.isprintable() else " " for letter in said)[:MAX_NOTE]
 
 
 def _with_images(environment: EnvironmentSpec) -> EnvironmentSpec:

@@ -77,6 +77,8 @@ class Verification:
 
 def _job(version: Version, environment: EnvironmentSpec, recognise: EnvironmentSpec | None) -> JobSpec:
     parameters: dict[str, object] = {"servable": msgspec.to_builtins(servable_config(version))}
+    if version.labels:
+        parameters["labels"] = version.labels
     if recognise is not None:
         parameters["recognise"] = msgspec.to_builtins(recognise)
     return JobSpec(

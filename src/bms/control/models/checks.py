@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from bms.control.models.nouns import Gate, NewVersion
+from bms.core.class_names import given_twice
+from bms.core.columns import fits_column, mask_name
 from bms.core.errors import InvalidArgument
 from bms.core.ids import check_name
 from bms.core.signature import Signature
@@ -69,6 +71,9 @@ def check_new(new: NewVersion) -> NewVersion:
     if new.lineage.relation and new.lineage.parent is None:
         raise InvalidArgument(f"a version that was {new.lineage.relation} needs a parent: say which version")
     check_signatures(new.signatures)
+    for labels in (new.labels, *[signature.labels for signature in new.signatures.values()]):
+        if (twice := given_twice(labels)) is not None:
+            raise InvalidArgument(f"label {twice[:80]!r} is given twice: each class needs a name of its own")
     return new
 
 
@@ -90,3 +95,22 @@ def check_signatures(signatures: Mapping[str, Signature]) -> None:
             sizes = [size for spec in specs for size in spec.shape if size is not None]
             if any(not 0 <= size <= MAX_NUMBER for size in sizes):
                 raise InvalidArgument(f"{said} has a dimension that is not 0 to {MAX_NUMBER}: use null for a free one")
+        _check_columns(said, signature)
+
+
+def _check_columns(said: str, signature: Signature) -> None:
+    columns = [spec for spec in signature.inputs if spec.column is not None]
+    if not columns:
+        return
+    if len(columns) != len(signature.inputs) or not signature.batched:
+        raise InvalidArgument(f"{said} is a table: all its inputs must be columns, and it must be batched")
+    names = {spec.name for spec in columns}
+    for spec in columns:
+        if spec.shape != (None,):
+            raise InvalidArgument(f"{said}: column {spec.name!r} must have one value a row, shape [null]")
+        if spec.column is not None and not fits_column(spec.column, spec.dtype):
+            raise InvalidArgument(f"{said}: column {spec.name!r} is {spec.column.type}, which {spec.dtype} can't carry")
+        if mask_name(spec.name) in names:
+            raise InvalidArgument(
+                f"{said} has columns {spec.name!r} and {mask_name(spec.name)!r}: rename the second one"
+            )

@@ -35,7 +35,9 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GateResult(msgspec.Struct, frozen=True, kw_only=True):
-    """The measured value of one gate; `dataset` names the exact version measured on ("name@3")."""
+    """The measured value of one gate; `dataset` names the exact version measured on ("name@3"), `note` says for people
+    which columns and classes of it were held against which of the model's.
+    """
 
     metric: str
     dataset: str
@@ -45,6 +47,7 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
     passed: bool
     job: str
     at: datetime
+    note: str = ""
 
 
 class Lineage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

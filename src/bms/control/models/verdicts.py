@@ -5,6 +5,7 @@ import msgspec
 from bms.control.models.checks import check_new, check_signatures
 from bms.control.models.nouns import Measurement, NewVersion, Version
 from bms.control.models.states import moved
+from bms.core.class_names import names_text, settled_names
 from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.programs import Recognised, VerifyReport
 from bms.core.signature import DEFAULT, Signature, TensorSpec, shape_text
@@ -12,6 +13,7 @@ from bms.core.signature import DEFAULT, Signature, TensorSpec, shape_text
 MAX_FOUND = 1 << 20  # bytes of the found signatures as JSON; they come from the model's own process
 MAX_REASON = 4000
 MAX_FORMAT = 64  # characters
+ANSWERED = "label"  # the output that holds the answered class, where a model gives no scores
 
 
 def verdict(version: Version, report: VerifyReport) -> Version:
@@ -78,7 +80,7 @@ def agreed(given: dict[str, Signature], found: dict[str, Signature], labels: tup
         _check_fit(name, signature, found[name])
     said = {name: given.get(name, signature) for name, signature in found.items()}
     whole = {name: signature if signature.outputs else found[name] for name, signature in said.items()}
-    return {name: _labelled(name, signature, labels) for name, signature in whole.items()}
+    return {name: _labelled(name, signature, found[name], labels) for name, signature in whole.items()}
 
 
 def _check_fit(name: str, given: Signature, found: Signature) -> None:
@@ -118,17 +120,20 @@ def _check_tensor(where: str, given: TensorSpec, real: TensorSpec, *, narrower: 
         )
 
 
-def _labelled(name: str, signature: Signature, labels: tuple[str, ...]) -> Signature:
+def _labelled(name: str, signature: Signature, found: Signature, labels: tuple[str, ...]) -> Signature:
+    """With the names of its classes: the version's `labels`, where they don't contradict those that were found."""
     if signature.scores is None:
-        return signature
-    if labels and not signature.labels:
-        signature = msgspec.structs.replace(signature, labels=labels)
+        answers = any(spec.name == ANSWERED and len(spec.shape) == 1 for spec in signature.outputs)
+        return msgspec.structs.replace(signature, labels=labels) if answers and not signature.labels else signature
+    same = signature.scores == found.scores
+    known = settled_names(signature.labels, found.labels) if same else signature.labels
+    signature = msgspec.structs.replace(signature, labels=settled_names(labels, known))
     shape = next((spec.shape for spec in signature.outputs if spec.name == signature.scores), ())
     classes = shape[-1] if shape else None
     if signature.labels and classes is not None and classes != len(signature.labels):
         raise FailedPrecondition(
             f"{len(signature.labels)} labels were declared, but {signature.scores!r} of signature {name!r} "
-            f"has {classes} classes"
+            f"has {classes} classes: {names_text(signature.labels)}"
         )
     return signature
 

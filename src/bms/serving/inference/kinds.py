@@ -111,7 +111,10 @@ class Kinds:
     def _kind(self, route: Route, outputs: tuple[str, ...], inputs: dict[str, Array], rows: int) -> Kind:
         batched = route.signature.batched
         shapes = tuple([inputs[spec.name].shape for spec in route.signature.inputs])
-        key = (route.prepare is None, route.target, outputs, tuple([one[1:] for one in shapes]) if batched else shapes)
+        key: object = tuple([one[1:] for one in shapes]) if batched else shapes
+        if len(inputs) != len(shapes):  # with masks of what is missing
+            key = (key, tuple(inputs))
+        key = (route.prepare is None, route.target, outputs, key)
         found = self._kinds.get(key)
         if found is None:
             elements = sum(array.size for array in inputs.values()) // rows

@@ -4,13 +4,20 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from bms.core.columns import Column
 from bms.core.signature import Signature, TensorSpec
 from bms.core.tensor import NUMPY, Array
 
 
 def constant(signature: Signature, rows: int, value: int) -> dict[str, Array]:
-    """Inputs full of `value` (empty texts for BYTES), of `rows` rows where batched; other free dimensions are 1."""
-    return {spec.name: _filled(spec, _shape(spec, signature.batched, rows), value) for spec in signature.inputs}
+    """Inputs full of `value` (empty texts for BYTES; in a table a value of each column's type), of `rows` rows where
+    batched; other free dimensions are 1."""
+    return {
+        spec.name: _filled(spec, _shape(spec, signature.batched, rows), value)
+        if spec.column is None
+        else _values(spec, spec.column, [value] * rows)
+        for spec in signature.inputs
+    }
 
 
 def varied(signature: Signature, rows: int) -> dict[str, Array]:
@@ -18,6 +25,9 @@ def varied(signature: Signature, rows: int) -> dict[str, Array]:
     noise = np.random.default_rng(20260101)
     made: dict[str, Array] = {}
     for spec in signature.inputs:
+        if spec.column is not None:
+            made[spec.name] = _values(spec, spec.column, [row + 1 for row in range(rows)])
+            continue
         shape = _shape(spec, signature.batched, rows)
         array = _filled(spec, shape, 1)
         if spec.dtype.startswith("FP"):
@@ -26,6 +36,23 @@ def varied(signature: Signature, rows: int) -> dict[str, Array]:
             array[::2] = 0
         made[spec.name] = array
     return made
+
+
+def _values(spec: TensorSpec, column: Column, numbers: list[int]) -> Array:
+    """A value of the column's type for each of these numbers, another one for another number as far as there are."""
+    made: list[object] = list(numbers)
+    if column.categories:
+        levels = [level.encode() if isinstance(level, str) else level for level in column.categories]
+        made = [levels[number % len(levels)] for number in numbers]
+    elif column.type == "datetime":
+        made = [b"2026-01-%02dT00:00:00" % (number % 28 + 1) for number in numbers]
+    elif spec.dtype == "BYTES":
+        made = [b"text %d" % number for number in numbers]
+    elif spec.dtype == "BOOL":
+        made = [number % 2 == 1 for number in numbers]
+    values = np.empty(len(made), dtype=NUMPY[spec.dtype])
+    values[:] = made
+    return values
 
 
 def rows_of(arrays: dict[str, Array], rows: Iterable[int]) -> dict[str, Array]:

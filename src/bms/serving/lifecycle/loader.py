@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from bms.core.class_names import names_text
 from bms.core.clock import Clock
 from bms.core.errors import BmsError, FailedPrecondition
 from bms.core.signature import Signature, shape_text
@@ -90,3 +91,14 @@ def check_outputs(signature: Signature, outputs: dict[str, Array], rows: int) ->
                 f"output {spec.name!r} has shape {list(array.shape)} for {rows} rows: the signature is declared "
                 "batched, but the model does not give one answer per row; declare it with batched false"
             )
+    check_labels(signature, outputs)
+
+
+def check_labels(signature: Signature, outputs: dict[str, Array]) -> None:
+    """Raises FailedPrecondition unless there is a score for each name of a class, where classes have names."""
+    scores = outputs.get(signature.scores) if signature.scores is not None and signature.labels else None
+    if scores is not None and scores.shape[-1:] != (len(signature.labels),):
+        raise FailedPrecondition(
+            f"there are {len(signature.labels)} labels ({names_text(signature.labels)}), and output "
+            f"{signature.scores!r} has shape {list(scores.shape)}; give a label for each score of a row, in their order"
+        )

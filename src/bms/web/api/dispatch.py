@@ -10,6 +10,7 @@ from starlette.datastructures import QueryParams
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from bms.core.cancellation import to_the_end
 from bms.core.digest import of_parts
 from bms.core.errors import (
     AlreadyExists,
@@ -121,10 +122,10 @@ class Dispatcher:
         try:
             response = self._encode(endpoint, await endpoint.handler(call), request_id)
         except BaseException:
-            await self._replies.abandon(tenant, key)
+            await to_the_end(self._replies.abandon(tenant, key))
             raise
         kept_answer = b"" if endpoint.shown_once else bytes(response.body)
-        await self._replies.finish(tenant, key, response.status_code, kept_answer)
+        await to_the_end(self._replies.finish(tenant, key, response.status_code, kept_answer))
         return response
 
     def _encode(self, endpoint: Endpoint, answer: Any, request_id: str) -> Response:

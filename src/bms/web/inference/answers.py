@@ -9,6 +9,7 @@ from bms.core.errors import BmsError, ResourceExhausted, Unauthenticated, Unavai
 
 JSON = b"application/json"
 PROBLEM = b"application/problem+json"
+_MOST_WARNINGS, _LONGEST_WARNING = 8, 300
 _OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 _OPENAI_CODES = {401: "invalid_api_key", 404: "model_not_found", 429: "rate_limit_exceeded"}
 _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
@@ -34,6 +35,16 @@ def error_headers(error: BmsError) -> bytes:
     if wait is None and isinstance(error, Unavailable | ResourceExhausted):
         wait = 1.0
     return b"" if wait is None else b"retry-after: %d\r\n" % max(1, ceil(wait))
+
+
+def warnings_of(notes: tuple[str, ...]) -> bytes:
+    """What the sender is told beside the answer, as header lines (RFC 7234, 5.5: 299 is any lasting warning)."""
+    lines = []
+    for note in notes[:_MOST_WARNINGS]:
+        plain = note[:_LONGEST_WARNING].encode("ascii", "backslashreplace").decode()
+        quoted = "".join("\\" + letter if letter in '\\"' else letter for letter in plain if letter.isprintable())
+        lines.append(f'warning: 299 bms "{quoted}"\r\n')
+    return "".join(lines).encode()
 
 
 def plain_error(error: BmsError) -> bytes:

@@ -8,20 +8,21 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from bms.core.errors import InvalidArgument
-from bms.core.inference import InferRequest, InferResponse
+from bms.core.inference import InferRequest, InferResponse, Verb
 from bms.core.preprocessing import IMAGE, TEXT
 from bms.core.signature import Signature
 from bms.protocols import oip, openai_embeddings, tfserving
 from bms.protocols.oip import decode_infer, encode_infer
 from bms.protocols.oip_generate import decode_generate, encode_generate
 from bms.protocols.openai_embeddings import Asked, decode_embeddings, encode_embeddings, read_embeddings
-from bms.protocols.tfserving import decode_content, decode_predict, encode_predict
+from bms.protocols.tfserving import decode_content, decode_csv, decode_predict, encode_predict
 from bms.protocols.tfserving_examples import decode_examples, encode_classify, encode_regress
 from bms.web.inference.answers import JSON
 from bms.web.inference.turn import Answer
 
 _BINARY = b"application/octet-stream"
 _CONTENTS = {b"image/png": IMAGE, b"image/jpeg": IMAGE, b"text/plain": TEXT}  # a body that is one input as it is
+_CSV = b"text/csv"
 Signatures = Mapping[str, Signature]
 Fields = Mapping[bytes, bytes]  # an HTTP request's headers, names in lower case
 
@@ -75,12 +76,10 @@ class OipGenerate:
 
 
 class TfsPredict:
-    """TensorFlow Serving's predict, KServe V1's too; or an image file or a text by its content type."""
+    """TensorFlow Serving's predict, KServe V1's and MLflow's too; or an image, a text or CSV by its content type."""
 
     def decode(self, body: bytes | memoryview, fields: Fields, model: str, signatures: Signatures) -> tfserving.Decoded:
-        if (content := _content(fields)) is not None:
-            return decode_content(body, model, signatures, "predict", content)
-        return decode_predict(body, model, signatures)
+        return _other(body, fields, model, signatures, "predict") or decode_predict(body, model, signatures)
 
     def encode(self, response: InferResponse, decoded: tfserving.Decoded, signatures: Signatures) -> Answer:
         body = encode_predict(response, decoded.row_form)
@@ -88,12 +87,11 @@ class TfsPredict:
 
 
 class TfsClassify:
-    """TensorFlow Serving's classify; or an image file or a text."""
+    """TensorFlow Serving's classify; or an image, a text or CSV."""
 
     def decode(self, body: bytes | memoryview, fields: Fields, model: str, signatures: Signatures) -> tfserving.Decoded:
-        if (content := _content(fields)) is not None:
-            return decode_content(body, model, signatures, "classify", content)
-        return decode_examples(body, model, signatures, "classify")
+        decoded = _other(body, fields, model, signatures, "classify")
+        return decoded or decode_examples(body, model, signatures, "classify")
 
     def encode(self, response: InferResponse, decoded: tfserving.Decoded, signatures: Signatures) -> Answer:
         body = encode_classify(response, signatures[decoded.request.signature or ""])
@@ -101,10 +99,11 @@ class TfsClassify:
 
 
 class TfsRegress:
-    """TensorFlow Serving's regress."""
+    """TensorFlow Serving's regress; or CSV."""
 
     def decode(self, body: bytes | memoryview, fields: Fields, model: str, signatures: Signatures) -> tfserving.Decoded:
-        return decode_examples(body, model, signatures, "regress")
+        decoded = _other(body, fields, model, signatures, "regress")
+        return decoded or decode_examples(body, model, signatures, "regress")
 
     def encode(self, response: InferResponse, decoded: tfserving.Decoded, signatures: Signatures) -> Answer:
         body = encode_regress(response)
@@ -134,6 +133,15 @@ DIALECTS: dict[str, Dialect] = {  # by action, as in paths.py
 ADDRESSED: dict[str, Callable[[bytes | memoryview], Asked]] = {"embeddings": read_embeddings}
 
 
-def _content(fields: Fields) -> str | None:
-    """What the body is by its content type, where it is no JSON: "image" or "text"."""
-    return _CONTENTS.get(fields.get(b"content-type", b"").partition(b";")[0].strip().lower())
+def _other(
+    body: bytes | memoryview, fields: Fields, model: str, signatures: Signatures, verb: Verb
+) -> tfserving.Decoded | None:
+    """The request of a body that is no JSON by its content type; None for JSON, and where nothing is said."""
+    given = fields.get(b"content-type")
+    if given is None or given == b"application/json":
+        return None
+    kind = given.partition(b";")[0].strip().lower()
+    if kind == _CSV:
+        return decode_csv(body, model, signatures, verb)
+    content = _CONTENTS.get(kind)
+    return None if content is None else decode_content(body, model, signatures, verb, content)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from bms.core.errors import BmsError, ResourceExhausted
 from bms.core.tensor import Tensor
 from bms.protocols.oip_generate import EVENT_STREAM, encode_error_event, encode_event
+from bms.web.inference.answers import warnings_of
 from bms.web.inference.http_exchange import HttpExchange
 from bms.web.inference.turn import Answer
 
@@ -26,7 +27,7 @@ class EventStream(HttpExchange):
             raise ResourceExhausted(f"over {MOST_BEHIND} bytes of the stream wait for the client: read faster")
         if not self._begun:
             self._begun = True
-            http.connection.begin_stream(http, 200, _HEADERS, None)
+            http.connection.begin_stream(http, 200, _HEADERS + warnings_of(self.request.notes), None)
         http.connection.stream(http, event)
         return len(event)
 

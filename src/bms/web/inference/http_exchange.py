@@ -6,6 +6,7 @@ from typing import Any
 from bms.core.errors import BmsError
 from bms.core.inference import InferResponse
 from bms.core.tensor import Tensor
+from bms.web.inference.answers import warnings_of
 from bms.web.inference.compression import WORTH_BYTES, deflate
 from bms.web.inference.dialects import Dialect
 from bms.web.inference.exchange import Exchange
@@ -27,6 +28,8 @@ class HttpExchange(Exchange):
 
     def encode(self, outputs: Sequence[Tensor]) -> Answer:
         answer = self.dialect.encode(self.response(outputs), self.decoded, self.version.signatures)
+        if self.request.notes:
+            answer = Answer(answer.body, answer.content_type, answer.headers + warnings_of(self.request.notes))
         if len(answer.body) >= WORTH_BYTES and (accepted := self.http.head.fields.get(b"accept-encoding")):
             body, lines = deflate(answer.body, accepted)
             return Answer(body, answer.content_type, answer.headers + lines)

@@ -3,6 +3,7 @@
 import asyncio
 
 from bms.adapters.clusters.changes import Changes
+from tests.cancelling import PLANS, every_await
 
 
 async def test_a_ring_after_looking_is_told_at_once() -> None:
@@ -22,6 +23,20 @@ async def test_a_ring_is_told_once() -> None:
     assert not waiting.done()
     changes.ring()
     await asyncio.wait_for(waiting, 10)
+
+
+async def test_who_is_cancelled_as_it_rings_is_cancelled() -> None:
+    """`asyncio.wait_for` of Python 3.11 would swallow it, and who was to end would go on."""
+    changes = Changes()
+
+    async def wait(_number: int) -> None:
+        asyncio.get_running_loop().call_soon(changes.ring)
+        await changes.wait(3600)
+
+    async def nothing(_number: int, _cancelled: bool) -> None:
+        return
+
+    assert await every_await(wait, PLANS["once-answered"], nothing) == 1
 
 
 async def test_one_loops_look_does_not_take_the_ring_from_another() -> None:

@@ -144,6 +144,7 @@ def test_broken_bytes_are_refused_with_their_place(data: bytes) -> None:
         (np.array([1 << 63], np.uint64), "got uint64"),
         (np.array(["text"]), "got <U4"),
         (np.array([1j]), "got complex128"),
+        (np.array([0.5]), "got float64"),
     ],
 )
 def test_values_of_no_known_kind_are_refused(value: Any, match: str) -> None:

@@ -1,5 +1,6 @@
 """Written splits, read again: by the whole, in batches, damaged."""
 
+import json
 from pathlib import Path
 
 import msgspec
@@ -9,12 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as numpy_strategies
 
+from bms.adapters.datasets.columns import Column
+from bms.adapters.datasets.example_codec import decode_example, encode_example
 from bms.adapters.datasets.examples import decode_rows, encode_rows
 from bms.adapters.datasets.images import encode_png
 from bms.adapters.datasets.manifest import Manifest, read_manifest, write_manifest
 from bms.adapters.datasets.reader import decode_images, iterate_split, load_split
 from bms.adapters.datasets.schema import Feature, Schema
 from bms.adapters.datasets.table import Table, table_of
+from bms.adapters.datasets.tfrecord import write_records
 from bms.adapters.datasets.writer import write_split
 from bms.core.errors import DataLoss, InvalidArgument, NotFound
 
@@ -22,7 +26,7 @@ SCHEMA = Schema(
     features=(
         Feature(name="image", kind="image", shape=(4, 5, 1)),
         Feature(name="matrix", kind="float", shape=(2, 3)),
-        Feature(name="price", kind="float"),
+        Feature(name="price", kind="float", optional=True, stored="float64"),
         Feature(name="count", kind="int"),
         Feature(name="note", kind="text"),
         Feature(name="kind", kind="label", labels=("a", "b")),
@@ -37,7 +41,7 @@ def rows(number: int) -> Table:
         {
             "image": [encode_png(generator.integers(0, 256, (4, 5), np.uint8)) for _ in range(number)],
             "matrix": generator.standard_normal((number, 2, 3)).astype(np.float32),
-            "price": np.where(np.arange(number) % 3 == 0, np.nan, generator.random(number)).astype(np.float32),
+            "price": np.where(np.arange(number) % 3 == 0, np.nan, generator.random(number)),
             "count": generator.integers(-(1 << 60), 1 << 60, number),
             "note": [f"行 {row}" if row % 4 else "" for row in range(number)],
             "kind": np.arange(number) % 2,
@@ -145,6 +149,10 @@ def test_rows_that_do_not_fit_the_schema_are_named(feature: Feature, match: str)
         decode_rows(absent, encode_rows(rows(3)))
 
 
+def gapped(values: st.SearchStrategy[object], count: int) -> st.SearchStrategy[list[object]]:
+    return st.lists(st.none() | values, min_size=count, max_size=count)
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_any_table_survives_its_encoding(data: st.DataObject) -> None:
@@ -152,23 +160,107 @@ def test_any_table_survives_its_encoding(data: st.DataObject) -> None:
     shape = data.draw(st.lists(st.integers(0, 3), max_size=2).map(tuple))
     schema = Schema(
         features=(
+            Feature(name="d", kind="float", shape=shape),
             Feature(name="f", kind="float", shape=shape),
             Feature(name="i", kind="int", shape=shape),
+            Feature(name="b", kind="bool", shape=shape),
             Feature(name="t", kind="text"),
+            Feature(name="gaps", kind="int"),
+            Feature(name="flags", kind="bool"),
         )
     )
     table = table_of(
         schema,
         {
+            "d": data.draw(numpy_strategies.arrays(np.float64, (count, *shape))),
             "f": data.draw(numpy_strategies.arrays(np.float32, (count, *shape))),
             "i": data.draw(numpy_strategies.arrays(np.int64, (count, *shape))),
-            "t": data.draw(st.lists(st.text(), min_size=count, max_size=count)),
+            "b": data.draw(numpy_strategies.arrays(np.bool_, (count, *shape))),
+            "t": data.draw(gapped(st.text(), count)),  # type: ignore[dict-item]
+            "gaps": np.array(data.draw(gapped(st.integers(-(1 << 63), (1 << 63) - 1), count)), object),
+            "flags": np.array(data.draw(gapped(st.booleans(), count)), object),
         },
     )
-    read = decode_rows(schema, encode_rows(table))
-    np.testing.assert_array_equal(read["f"], table.columns["f"], strict=True)  # type: ignore[arg-type]
-    np.testing.assert_array_equal(read["i"], table.columns["i"], strict=True)  # type: ignore[arg-type]
+    read = decode_rows(table.schema, encode_rows(table))
+    for name in ("d", "f", "i", "b"):
+        np.testing.assert_array_equal(read[name], table.columns[name], strict=True)  # type: ignore[arg-type]
     assert read["t"] == table.columns["t"]
+    for name in ("gaps", "flags"):
+        assert np.asarray(read[name]).tolist() == table.numbers(name).tolist()
+        assert np.asarray(read[name]).dtype == table.numbers(name).dtype
+
+
+class TestFloats:
+    """Written as float32 where that keeps them, else as the bytes of doubles: what is read is always what was given."""
+
+    def written(self, values: list[float]) -> tuple[Table, dict[str, object]]:
+        given = Schema(features=(Feature(name="x", kind="float"),))
+        table = table_of(given, {"x": np.array(values)})
+        return table, decode_example(next(encode_rows(table)))  # type: ignore[return-value]
+
+    def test_exact_ones_are_a_float_list(self) -> None:
+        table, example = self.written([0.5, 1e-45 * 0, float("nan"), float("inf"), 16777216.0])
+        assert table.schema.features[0].stored is None
+        assert np.asarray(example["x"]).dtype == np.float32
+
+    @pytest.mark.parametrize("value", [0.1, 1764000001.0, 1e300, 5e-324, 16777217.0])
+    def test_others_are_the_bytes_of_doubles(self, value: float) -> None:
+        table, example = self.written([value, 0.5])
+        assert table.schema.features[0].stored == "float64"
+        assert example["x"] == [np.array([value], "<f8").tobytes()]
+
+    def test_a_float_list_never_takes_what_it_would_change(self) -> None:
+        table = Table(Schema(features=(Feature(name="x", kind="float"),)), {"x": np.array([0.1])}, 1)
+        with pytest.raises(InvalidArgument, match="column 'x' holds floats that float32 does not"):
+            list(encode_rows(table))
+
+    def test_half_a_double_is_none(self) -> None:
+        schema = Schema(features=(Feature(name="x", kind="float", stored="float64"),))
+        with pytest.raises(InvalidArgument, match="column 'x' should hold 1 of float, but has 1 of bytes"):
+            decode_rows(schema, [encode_example({"x": [b"1234"]})])
+
+
+def test_a_set_written_before_there_were_doubles_is_read_as_it_was(tmp_path: Path) -> None:
+    old = {
+        "schema": {
+            "features": [
+                {"name": "x", "kind": "float", "shape": [], "labels": []},
+                {"name": "t", "kind": "text", "shape": [], "labels": []},
+            ]
+        },
+        "splits": {"train": {"rows": 2, "files": ["train-00000-of-00001.tfrecord"]}},
+        "label": None,
+        "labels": [],
+    }
+    (tmp_path / "dataset.json").write_text(json.dumps(old))
+    rows = [{"x": np.array([value], np.float32), "t": [text]} for value, text in ((0.1, b"a"), (np.nan, b""))]
+    write_records(tmp_path / "train-00000-of-00001.tfrecord", map(encode_example, rows))
+    read = load_split(tmp_path, "train")
+    np.testing.assert_array_equal(read["x"], np.array([np.float32(0.1), np.nan], np.float64), strict=True)  # type: ignore[arg-type]
+    assert read["t"] == ["a", ""]
+
+
+def test_what_is_missing_is_left_out_of_the_row() -> None:
+    schema = Schema(features=(Feature(name="n", kind="int"), Feature(name="t", kind="text")))
+    table = table_of(schema, {"n": np.array([1, None], object), "t": [None, ""]})
+    whole = msgspec.structs.replace(schema, features=(schema.features[0], table.schema.features[1]))
+    assert [sorted(decode_example(record)) for record in encode_rows(table)] == [["n"], ["t"]]
+    with pytest.raises(InvalidArgument, match="row 1: column 'n' should hold 1 of int, but has nothing"):
+        decode_rows(whole, encode_rows(table))
+
+
+@pytest.mark.parametrize(
+    ("feature", "column", "match"),
+    [
+        (Feature(name="n", kind="int", shape=(2,)), np.array([[1, None]], object), r"int of shape \[2\] has gaps"),
+        (Feature(name="n", kind="int", shape=(2,), optional=True), np.zeros((1, 2)), "cannot be optional"),
+        (Feature(name="n", kind="int", stored="float64"), np.zeros(1), "int cannot be stored as float64"),
+        (Feature(name="n", kind="datetime", shape=(1,)), ["2026-01-01"], "cannot have shape"),
+    ],
+)
+def test_what_a_column_can_not_be_is_said(feature: Feature, column: Column, match: str) -> None:
+    with pytest.raises(InvalidArgument, match=match):
+        table_of(Schema(features=(feature,)), {"n": column})
 
 
 class TestDecodeImages:

@@ -15,10 +15,16 @@ def table(**columns: Column) -> Table:
     features = []
     for name, column in columns.items():
         if isinstance(column, np.ndarray):
-            kind = "float" if column.dtype == np.float32 else "int"
+            kind = (
+                "float"
+                if column.dtype.kind == "f"
+                else "bool"
+                if any(cell is True for cell in column.tolist())
+                else "int"
+            )
             features.append(Feature(name=name, kind=kind, shape=column.shape[1:]))  # type: ignore[arg-type]
         else:
-            features.append(Feature(name=name, kind="text" if isinstance(column[0], str) else "image"))
+            features.append(Feature(name=name, kind="image" if isinstance(column[0], bytes) else "text"))
     return table_of(Schema(features=tuple(features)), columns)
 
 
@@ -112,7 +118,7 @@ def _mixed(images: list[bytes]) -> Table:
         Feature(name="image", kind="image"),
         Feature(name="label", kind="label", labels=("a", "b", "c")),
     )
-    return table_of(Schema(features=features), {"t": ["x", "", "x"], "image": images, "label": np.array([1, 0, 1])})
+    return table_of(Schema(features=features), {"t": ["x", None, "x"], "image": images, "label": np.array([1, 0, 1])})
 
 
 def labelled(values: list[float], labels: list[int], classes: tuple[str, ...] = ("a", "b")) -> Table:
@@ -162,10 +168,23 @@ class TestFindings:
             (floats(*range(200), 1e9), ["outliers"]),
             (np.arange(100, 130), ["identifier"]),
             (["=cmd|' /C calc'!A0", "fine", "x"], ["formula"]),
-            (["", "fine", "x"], ["missing"]),
+            ([None, "fine", "x"], ["missing"]),
+            (np.array([7, None, 9], object), ["missing"]),
+            (np.array([True, True, None], object), ["missing", "constant"]),
             (["same", "same", "same"], ["constant"]),
         ],
-        ids=["constant", "missing", "infinite", "outlier", "identifier", "formula", "missing text", "constant text"],
+        ids=[
+            "constant",
+            "missing",
+            "infinite",
+            "outlier",
+            "identifier",
+            "formula",
+            "missing text",
+            "missing integer",
+            "constant booleans",
+            "constant text",
+        ],
     )
     def test_each_suspicious_column(self, column: Column, expected: list[str]) -> None:
         unique = np.random.default_rng(3).standard_normal(len(column)).astype(np.float32)

@@ -6,6 +6,7 @@ from bms.adapters.environments.lock import (
     MAX_LINES,
     beside,
     constraints_of,
+    exact,
     lock_lines,
     lock_text,
     normalise_lock,
@@ -64,6 +65,11 @@ def test_only_what_the_lock_says_nothing_of_is_left_to_resolve() -> None:
 
 def test_constraints_are_versions_alone() -> None:
     assert constraints_of(normalise_lock([f"a[x]==1 ; python_version > '3' {A}"])) == ('a==1 ; python_version > "3"',)
+
+
+def test_what_is_installed_is_met_by_no_local_build_of_a_locked_version() -> None:
+    line = f"tiny[more]==2.0 ; python_full_version == '3.11.7' --hash=sha256:{'0' * 64}"
+    assert exact([line]) == (line.replace("]==2.0", "]===2.0"),)
 
 
 def test_lock_and_index_are_part_of_what_an_environment_is() -> None:

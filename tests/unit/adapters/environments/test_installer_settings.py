@@ -16,12 +16,14 @@ def test_pips_settings_are_handed_on() -> None:
             "PIP_EXTRA_INDEX_URL": "https://one/simple\nhttps://two/simple",
             "PIP_FIND_LINKS": "/wheels /more",
             "PIP_CERT": "/ca.pem",
+            "PIP_NO_INDEX": "1",
         }
     )
     assert told["UV_DEFAULT_INDEX"] == "https://index/simple"
     assert told["UV_INDEX"] == "https://one/simple https://two/simple"
     assert told["UV_FIND_LINKS"] == "/wheels,/more"
     assert told["SSL_CERT_FILE"] == "/ca.pem"
+    assert told["UV_OFFLINE"] == "1", "uv has no variable for `--no-index`"
 
 
 def test_what_uv_was_told_itself_wins() -> None:

@@ -8,8 +8,10 @@ from pathlib import Path, PurePath
 import pytest
 
 from bms.adapters.jobs.tree_cache import LocalTreeCache
+from bms.adapters.objects.local import LocalObjectStore
 from bms.adapters.objects.memory import MemoryObjectStore
 from bms.core.errors import InvalidArgument, NotFound
+from tests.cancelling import PLANS, LateThreads, Plan, every_await
 from tests.jobs import put_files
 
 
@@ -106,3 +108,26 @@ async def test_pruning_spares_what_is_named(tmp_path: Path, objects: CountingObj
     assert not Path(dropped).exists()
     assert await cache.path("acme", drop) == dropped
     assert _left(tmp_path) == []
+
+
+@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
+async def test_who_asks_for_a_tree_may_be_cancelled_at_every_await(tmp_path: Path, plan: Plan) -> None:
+    threads, objects = LateThreads(), LocalObjectStore.open(tmp_path / "objects")
+    files = {"a/x": b"1" * 3_000_000, "b": b"2"}
+    digest = await put_files(objects, "acme", files)
+    cache = LocalTreeCache.open(tmp_path / "cache", objects)
+
+    async def ask(_number: int) -> None:
+        await cache.path("acme", digest)
+
+    async def check(_number: int, cancelled: bool) -> None:
+        assert _left(tmp_path / "cache") == []
+        built = list((tmp_path / "cache").glob("acme/*"))
+        assert cancelled or built, "it is there when it was given"
+        for directory in built:
+            assert {name: (directory / name).read_bytes() for name in files} == files, "whole or not at all"
+
+    async def reset() -> None:
+        await cache.prune([])
+
+    assert await every_await(ask, plan, check, threads, reset) > 6

@@ -11,10 +11,13 @@ import pytest
 
 from bms.adapters.objects import unpacking
 from bms.adapters.objects.extraction import Extraction, Limits
+from bms.adapters.objects.local import LocalObjectStore
 from bms.adapters.objects.memory import MemoryObjectStore
 from bms.adapters.objects.unpacking import Unpacker, wanted
+from bms.control.platform.objects import ObjectStore
 from bms.core.digest import of_bytes
 from bms.core.errors import InvalidArgument, NotFound, PayloadTooLarge
+from tests.cancelling import PLANS, LateThreads, Plan, every_await, open_below
 
 
 def _tar(**files: bytes) -> bytes:
@@ -27,7 +30,7 @@ def _tar(**files: bytes) -> bytes:
     return buffer.getvalue()
 
 
-async def _put(objects: MemoryObjectStore, content: bytes, tenant: str = "acme") -> str:
+async def _put(objects: ObjectStore, content: bytes, tenant: str = "acme") -> str:
     async def chunks() -> AsyncIterator[bytes]:
         yield content
 
@@ -85,6 +88,25 @@ async def test_a_cancelled_unpacking_waits_for_its_thread_and_cleans_up(
     with pytest.raises(asyncio.CancelledError):
         await running
     assert list((tmp_path / "scratch").iterdir()) == []
+
+
+@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
+async def test_an_unpacking_may_be_cancelled_at_every_await(tmp_path: Path, plan: Plan) -> None:
+    threads, objects, scratch = LateThreads(), LocalObjectStore.open(tmp_path / "objects"), tmp_path / "scratch"
+    digest = await _put(objects, _tar(a=b"one", b=b"x" * 2_000_000))
+    unpacker = Unpacker.open(objects, scratch)
+    before = open_below(tmp_path)
+
+    async def unpack(_number: int) -> None:
+        await unpacker.unpack("acme", digest)
+
+    async def check(_number: int, _cancelled: bool) -> None:
+        assert list(scratch.iterdir()) == []
+        assert open_below(tmp_path) == before
+        assert list((tmp_path / "objects" / "acme" / "tmp").iterdir()) == []
+
+    assert await every_await(unpack, plan, check, threads) > 6
+    assert not unpacker._turns.locked()
 
 
 async def test_opening_removes_what_a_killed_process_left_and_spares_living_ones(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from bms.app.tasks.import_dataset import ImportParameters
-from bms.control.datasets.importing import INPUT, SAMPLE_REQUIREMENTS, import_job
+from bms.control.datasets.importing import INPUT, PARQUET_REQUIREMENTS, SAMPLE_REQUIREMENTS, import_job
 from bms.control.datasets.nouns import DatasetVersion, ImportRequest, Source
 from bms.control.datasets.references import parse_reference
 from bms.core.clock import ManualClock
@@ -93,8 +93,13 @@ def test_files_are_an_input_and_need_nothing_installed() -> None:
     assert "sample" not in job.parameters
 
 
+def test_parquet_needs_its_library_installed() -> None:
+    job = import_job(_version(ImportRequest(source=Source(tree="sha256:x", format="parquet"))))
+    assert (job.requirements, job.parameters["format"]) == (PARQUET_REQUIREMENTS, "parquet")
+
+
 def test_parameters_are_those_the_task_takes() -> None:
-    for source in (DIGITS, Source(tree="sha256:x", format="images")):
+    for source in (DIGITS, Source(tree="sha256:x", format="images"), Source(tree="sha256:x", format="parquet")):
         parameters = import_job(_version(ImportRequest(source=source, label="y"))).parameters
         taken = msgspec.convert(parameters, ImportParameters)
         assert msgspec.to_builtins(taken) | parameters == msgspec.to_builtins(taken)

@@ -21,6 +21,8 @@ X = TensorSpec(name="x", dtype="FP32", shape=(None, 4))
         (NewVersion(lineage=Lineage(parent=2**31)), "parent"),
         (NewVersion(lineage=Lineage(relation="converted")), "needs a parent"),
         (NewVersion(signatures={"s": Signature(inputs=(), outputs=(X,))}), "at least one input"),
+        (NewVersion(labels=("no", "yes", "no")), "label 'no' is given twice"),
+        (NewVersion(signatures={"s": Signature(inputs=(X,), labels=("a", "a"))}), "label 'a' is given twice"),
         (NewVersion(signatures={"s": Signature(inputs=(X, X), outputs=(X,))}), "twice"),
         (
             NewVersion(

@@ -54,6 +54,34 @@ def test_the_makers_words_are_kept_and_labels_put_where_scores_are() -> None:
     assert ready.signatures[DEFAULT] == msgspec.structs.replace(classify, labels=("a", "b", "c"))
 
 
+def test_class_names_that_were_found_are_kept_where_a_signature_is_declared_without() -> None:
+    found = msgspec.structs.replace(FOUND, method="classify", scores="scores", labels=("a", "b", "c"))
+    said = Signature(inputs=(X,), outputs=(SCORES,), method="classify", scores="scores")
+    assert verdict(_declared(said), _report(serving_default=found)).signatures[DEFAULT].labels == ("a", "b", "c")
+
+
+def test_declared_names_stand_for_the_numbers_that_were_found() -> None:
+    found = msgspec.structs.replace(FOUND, method="classify", scores="scores", labels=("0", "1", "2"))
+    named = msgspec.structs.replace(VERSION, labels=("cat", "dog", "eel"))
+    ready = verdict(named, _report(serving_default=found))
+    assert ready.signatures[DEFAULT].labels == ready.labels == ("cat", "dog", "eel")
+
+
+def test_declared_names_of_classes_that_are_answered_without_scores_are_kept() -> None:
+    answers = Signature(inputs=(X,), outputs=(LABEL,))
+    named = msgspec.structs.replace(VERSION, labels=("no", "yes"))
+    assert verdict(named, _report(serving_default=answers)).signatures[DEFAULT].labels == ("no", "yes")
+
+
+@pytest.mark.parametrize("declared", [("b", "a", "c"), ("x", "y", "z"), ("a", "b")])
+def test_declared_names_that_contradict_those_found_reject_with_both(declared: tuple[str, ...]) -> None:
+    found = msgspec.structs.replace(FOUND, method="classify", scores="scores", labels=("a", "b", "c"))
+    settled = verdict(msgspec.structs.replace(VERSION, labels=declared), _report(serving_default=found))
+    assert settled.state == "rejected"
+    assert "'a', 'b', 'c'" in settled.reason
+    assert ", ".join(map(repr, declared)) in settled.reason
+
+
 def test_class_names_that_were_found_become_the_versions() -> None:
     found = msgspec.structs.replace(FOUND, method="classify", scores="scores", labels=("a", "b", "c"))
     assert verdict(VERSION, _report(serving_default=found)).labels == ("a", "b", "c")

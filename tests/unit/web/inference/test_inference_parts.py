@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from bms.core.errors import BmsError, DeadlineExceeded, InvalidArgument, PayloadTooLarge, Unavailable
 from bms.protocols.frames import AnswerMeta
 from bms.serving.traffic.metering import Usage
+from bms.web.inference.answers import warnings_of
 from bms.web.inference.compression import inflate
 from bms.web.inference.metrics import STAGES, Metrics
 from bms.web.inference.turn import Answer, Turn
@@ -137,3 +138,9 @@ def test_runs_are_counted_by_each_requests_part_of_them() -> None:
     counted = metrics.statistics("d", 1)
     assert (counted.executions, counted.successes, counted.failures, counted.rows) == (2, 5, 1, 11)
     assert counted.last_ns == 3
+
+
+def test_warnings_are_header_lines_whatever_a_note_holds() -> None:
+    lines = warnings_of(('column "Größe\r\nx: y"', "b"))
+    assert lines == b'warning: 299 bms "column \\"Gr\\\\xf6\\\\xdfex: y\\""\r\nwarning: 299 bms "b"\r\n'
+    assert warnings_of(()) == b""

@@ -30,7 +30,7 @@ class GrpcExchange(Exchange):
         )
 
     def encode(self, outputs: Sequence[Tensor]) -> Answer:
-        return Answer(encode_infer(self.response(outputs), self.decoded.classes))
+        return Answer(encode_infer(self.response(outputs), self.decoded.classes, self.request.notes))
 
     def deliver(self, answer: Answer) -> None:
         call = self.call

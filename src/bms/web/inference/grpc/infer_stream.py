@@ -51,7 +51,7 @@ class StreamExchange(GrpcExchange):
         """Raises ResourceExhausted where the client takes what is sent too slowly."""
         response = self.response(outputs)
         response.final = False
-        message = encode_stream_part(response, self.decoded.classes)
+        message = encode_stream_part(response, self.decoded.classes, self.request.notes)
         self._behind = self._behind + len(message) if self.call.congested else 0
         if self._behind > _MOST_BEHIND:
             raise ResourceExhausted(f"{_MOST_BEHIND} bytes of the stream wait for the client: read faster")
@@ -59,7 +59,7 @@ class StreamExchange(GrpcExchange):
         return len(message)
 
     def encode(self, outputs: Sequence[Tensor]) -> Answer:
-        return Answer(encode_stream_part(self.response(outputs), self.decoded.classes))
+        return Answer(encode_stream_part(self.response(outputs), self.decoded.classes, self.request.notes))
 
     def deliver(self, answer: Answer) -> None:
         body = answer.body

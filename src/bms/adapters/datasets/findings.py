@@ -1,0 +1,21 @@
+"""Finding: what a careful person would point at, in a source as it was read or in the table that came of it."""
+
+from typing import Literal
+
+import msgspec
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """`count` is of rows, values, cells or classes, as `message` says; `feature` None means the whole row or source.
+
+    understood: how a source's form was read where it could be read otherwise. as_text: cells that look like numbers
+    or like missing ones, and were kept as the texts they are.
+    """
+
+    kind: Literal[
+        "understood", "as_text", "duplicates", "leak", "contradiction", "constant", "missing", "imbalance", "infinite",
+        "outliers", "formula", "identifier",
+    ]  # fmt: skip
+    message: str
+    count: int
+    feature: str | None = None

@@ -1,0 +1,75 @@
+"""Tables from Parquet files, by pyarrow."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bms.adapters.datasets.arrow_columns import column_of
+from bms.adapters.datasets.files import all_files
+from bms.adapters.datasets.findings import Finding
+from bms.adapters.datasets.schema import Schema
+from bms.adapters.datasets.table import Table, table_of
+from bms.core.errors import FailedPrecondition, InvalidArgument
+
+_INDEX = re.compile(r"__index_level_\d+__")  # what pandas calls an index without a name
+
+
+def load(source: Path) -> Table:
+    """All rows of the file `source`, or of every *.parquet below it in the order of their names, which must have the
+    same columns. An index of pandas without a name is left out, and a finding says so.
+
+    Needs pyarrow: raises FailedPrecondition without it, InvalidArgument naming the file or column.
+    """
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError as error:
+        raise FailedPrecondition("Parquet needs pyarrow in the job's environment") from error
+    paths = all_files(source, ".parquet")
+    if not paths:
+        raise InvalidArgument("expected *.parquet files, found none")
+    for path in paths:
+        _check_no_partition(source, path)
+    parts = [_read(path, parquet.ParquetFile, pyarrow.ArrowException) for path in paths]
+    for path, part in zip(paths, parts, strict=True):
+        if not part.schema.equals(parts[0].schema):
+            raise InvalidArgument(
+                f"{path.name} has other columns or types than {paths[0].name}: {_unlike(parts[0], part)}"
+            )
+    table = pyarrow.concat_tables(parts)
+    read, findings = [], []
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if _INDEX.fullmatch(name):
+            message = f"column {name!r} is an index of pandas without a name: it is left out"
+            findings.append(Finding(kind="understood", count=table.num_rows, message=message))
+        else:
+            read.append(column_of(name, column, pyarrow))
+    schema = Schema(features=tuple(feature for feature, _ in read))
+    return table_of(schema, {feature.name: column for feature, column in read}, tuple(findings))
+
+
+def _check_no_partition(source: Path, path: Path) -> None:
+    """Folders named `year=2026` hold a column that the files lack."""
+    for part in () if path == source else path.relative_to(source).parent.parts:
+        if "=" in part:
+            raise InvalidArgument(
+                f"the folder {part!r} holds a column's value beside its files: write files with all columns"
+            )
+
+
+def _read(path: Path, file: Callable[..., Any], failure: type[Exception]) -> Any:
+    try:
+        with file(path) as opened:
+            return opened.read(use_threads=False)
+    except (failure, OSError) as error:
+        raise InvalidArgument(f"{path.name} is not a Parquet file, or is damaged: {error}") from error
+
+
+def _unlike(one: Any, other: Any) -> str:
+    """The first difference of two tables' columns."""
+    ours, theirs = ([f"{field.name}: {field.type}" for field in table.schema] for table in (one, other))
+    for left, right in zip(ours, theirs, strict=False):
+        if left != right:
+            return f"{right} for {left}"
+    return f"{len(theirs)} columns for {len(ours)}"

@@ -1,0 +1,106 @@
+"""SQLite's connections, each of which is a thread: what it was told to do it does, whoever is cancelled meanwhile.
+
+So whoever is cancelled waits for the thread, and only then hears of it. The driver alone would go on at once: a BEGIN
+that is still under way then takes the database's lock behind the back of the roll-back.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+from weakref import WeakSet
+
+import aiosqlite
+from sqlalchemy import event
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+
+from bms.core.cancellation import to_the_end
+
+WRITE = "bms_write"  # the execution option of a transaction that writes
+PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON")
+
+
+def sqlite_engine(path: str) -> AsyncEngine:
+    """`path` begins with a slash: "//absolute/file", "/relative"."""
+    engine = create_async_engine(
+        "sqlite+aiosqlite://" + path,
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=5,
+        max_overflow=5,
+        connect_args={"async_creator_fn": _connected},
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _prepare(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # the driver must not begin on its own: `begin` below does
+        cursor = connection.cursor()
+        for pragma in PRAGMAS:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: Any) -> None:
+        write = connection.get_execution_options().get(WRITE, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    @event.listens_for(engine.sync_engine, "handle_error")
+    def _cancelled(context: ExceptionContext) -> None:
+        # Its statement has ended, so the connection is as good as before: it rolls back and returns to the pool.
+        if isinstance(context.original_exception, asyncio.CancelledError):
+            context.is_disconnect = False
+
+    return engine
+
+
+async def _connected(database: str, **options: Any) -> aiosqlite.Connection:
+    connection = _Connection(partial(sqlite3.connect, database, factory=_Whole, **options), iter_chunk_size=64)
+    connection._thread.daemon = True  # as SQLAlchemy does with those it makes
+    return await connection
+
+
+class _Connection(aiosqlite.Connection):
+    """A connection of the driver whose every step is awaited to its end."""
+
+    _stopping: "asyncio.Future[Any] | None" = None
+
+    async def _connect(self) -> aiosqlite.Connection:
+        try:
+            return await to_the_end(super()._connect())
+        except asyncio.CancelledError:
+            await self.close()
+            raise
+
+    async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        if not self._running or not self._connection:
+            raise ValueError("Connection closed")
+        done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._tx.put_nowait((done, partial(fn, *args, **kwargs)))
+        return await to_the_end(done)
+
+    def stop(self) -> "asyncio.Future[Any] | None":
+        """Once: a second request would wait for ever in the queue of a thread that has ended."""
+        if self._stopping is None:
+            self._stopping = super().stop()
+        return self._stopping
+
+
+class _Whole(sqlite3.Connection):
+    """Closes its cursors with itself. One that is half read, and that the traceback of a cancellation still refers to,
+    would keep the file open, and its lock, until it is collected (sqlite3_close_v2)."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._cursors: WeakSet[sqlite3.Cursor] = WeakSet()
+
+    def cursor(self, *args: Any, **options: Any) -> Any:
+        cursor = super().cursor(*args, **options)
+        self._cursors.add(cursor)
+        return cursor
+
+    def close(self) -> None:
+        while self._cursors:
+            self._cursors.pop().close()
+        super().close()

@@ -1,0 +1,114 @@
+"""What `bms predict --data` may be: JSON in any form of a request, CSV, lines of JSON, NumPy's files."""
+
+import sys
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bms.core.errors import InvalidArgument, NotFound
+from bms.sdk.json_text import read_json
+from bms.sdk.served import TensorInfo
+from bms.sdk.tables.column_values import ColumnValues, Frame
+from bms.sdk.tables.csv_cells import CsvCells, read_cells, shown_column, typed_values
+from bms.sdk.tables.python_values import of_values
+from bms.sdk.tables.split_frames import table_of_split
+
+_LINES = (".jsonl", ".ndjson")
+
+
+def read_data(text: str) -> Any:
+    """Inputs as `Client.predict` takes them; of CSV its cells, for `typed` to say what they mean.
+
+    Raises InvalidArgument for what can't be read, NotFound for a file that is not there.
+    """
+    if text == "-":
+        return _from_text(sys.stdin.buffer.read(), "stdin")
+    if text.lstrip()[:1] in ("[", "{") or _is_number(text):
+        return _unwrapped(read_json(text, "--data"), "--data")
+    path = Path(text)
+    if path.suffix in (".npy", ".npz"):
+        return _arrays(existing(path))
+    content = existing(path).read_bytes()
+    if path.suffix == ".csv":
+        return read_cells(_decoded(content, text), text)
+    if path.suffix in _LINES:
+        return _lines(_decoded(content, text), text)
+    return _unwrapped(read_json(_decoded(content, text), text), text)
+
+
+def typed(cells: CsvCells, taken: tuple[TensorInfo, ...]) -> Frame:
+    """CSV in the types that a model takes; columns that it does not name in those that they show.
+
+    Raises InvalidArgument, naming column and row, for a cell of another type.
+    """
+    kinds = {spec.name: spec.datatype for spec in taken}
+
+    def column(name: str, texts: list[str]) -> ColumnValues:
+        kind = kinds.get(name)
+        return shown_column(name, texts) if kind is None else of_values(name, typed_values(name, texts, kind))
+
+    return Frame({name: column(name, texts) for name, texts in cells.items()})
+
+
+def is_table(data: Any) -> bool:
+    """Whether its values are named and in rows, so that answers are shown so, too."""
+    return isinstance(data, Frame) or (isinstance(data, list) and bool(data) and isinstance(data[0], Mapping))
+
+
+def existing(path: Path) -> Path:
+    """Raises NotFound."""
+    if not path.is_file():
+        raise NotFound(f"there is no file {str(path)!r}, and it is no JSON either")
+    return path
+
+
+def _from_text(content: bytes, where: str) -> Any:
+    """By what it begins with: JSON, lines of it, or CSV."""
+    text = _decoded(content, where)
+    if text.lstrip()[:1] not in ("[", "{"):
+        return read_cells(text, where) if not _is_number(text) else read_json(text, where)
+    try:
+        return _unwrapped(read_json(text, where), where)
+    except InvalidArgument:
+        if text.lstrip().startswith("{") and len(text.splitlines()) > 1:
+            return _lines(text, where)
+        raise
+
+
+def _lines(text: str, where: str) -> Any:
+    rows = [read_json(line, f"{where}, line {at}") for at, line in enumerate(text.splitlines(), 1) if line.strip()]
+    if not rows:
+        raise InvalidArgument(f"{where} has no rows")
+    return rows
+
+
+def _unwrapped(value: Any, where: str) -> Any:
+    """What a request's body holds; other values as they are."""
+    if not isinstance(value, Mapping) or len(value) != 1:
+        return value
+    form, inner = next(iter(value.items()))
+    if form == "dataframe_split":
+        return Frame(table_of_split(inner, where)[0])
+    return inner if form in ("instances", "inputs", "dataframe_records") else value
+
+
+def _decoded(content: bytes, where: str) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InvalidArgument(f"{where} is not UTF-8: save it as that") from None
+
+
+def _arrays(path: Path) -> Any:
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        return loaded if isinstance(loaded, np.ndarray) else dict(loaded)
+    except (ValueError, OSError, zipfile.BadZipFile) as error:
+        raise InvalidArgument(f"{path} holds no arrays that can be read: {error}") from None
+
+
+def _is_number(text: str) -> bool:
+    return text.strip().lstrip("-").replace(".", "", 1).isdecimal()

@@ -1,0 +1,50 @@
+"""What several commands do to make a version: upload it with a bar, and wait for its verification."""
+
+from pathlib import Path
+
+from bms.cli.commands import Session
+from bms.cli.version_options import VersionOptions
+from bms.core.resources import size_text
+from bms.sdk.models import Version
+
+
+def push(session: Session, path: Path, name: str, options: VersionOptions, *, wait: bool = True) -> Version:
+    """The next version of `name`, uploaded and, with `wait`, verified."""
+    models, new, columns = session.client.models, options.version(), options.columns()
+    with session.out.progress(f"uploading {path.name}") as bar:
+
+        def sent(done: int, total: int) -> None:
+            bar(done / total if total else None, f"{size_text(done)} of {size_text(total)}")
+
+        version = models.upload(name, path, new, columns=columns, example=options.example, on_progress=sent)
+    if not wait:
+        return version
+    with session.out.progress(f"verifying version {version.number}") as bar:
+        log = VerificationLog(session, version)
+        # As long as it takes: jobs and builds have limits of their own, and to fetch a framework may take many minutes.
+        return models.wait_version(name, version.number, lambda _: bar(None, log.last_line()), timeout_s=None)
+
+
+class VerificationLog:
+    """What the jobs that verify a version say: building its environment, loading, running examples."""
+
+    def __init__(self, session: Session, version: Version) -> None:
+        self._jobs = session.client.jobs
+        self._version = version.id
+        self._read: dict[str, int] = {}
+        self._last = ""
+
+    def news(self) -> bytes:
+        """What was said since the last call."""
+        said = b""
+        for job in reversed(list(self._jobs.list(kind="verify", subject=self._version))):
+            after = self._read.get(job.id, 0)
+            new = b"".join(self._jobs.log(job.id, after=after))
+            self._read[job.id] = after + len(new)
+            said += new
+        return said
+
+    def last_line(self) -> str:
+        lines = self.news().decode(errors="replace").split("\n")
+        self._last = next((line for line in reversed(lines) if line.strip()), self._last)
+        return self._last

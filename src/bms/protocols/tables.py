@@ -1,0 +1,146 @@
+"""Tables in bodies: rows as objects, rows as lists, MLflow's frames, CSV; each to the columns of a signature.
+
+Names are joined by name; only rows that carry no names are taken by place. Sources: MLflow's scoring protocol
+(https://mlflow.org/docs/latest/ml/deployment/deploy-model-locally), RFC 4180 for CSV.
+"""
+
+import csv
+import io
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from bms.core.columns import mask_name
+from bms.core.errors import InvalidArgument
+from bms.core.fitting import columns_text, names_differ, needed_columns
+from bms.core.signature import Signature
+from bms.core.tensor import Tensor
+from bms.protocols.json_columns import column_of, column_of_texts
+from bms.protocols.json_values import JsonValue, ValueDecoder, joined
+
+V = TypeVar("V")
+_NULL = msgspec.Raw(b"null")
+
+
+class Split(msgspec.Struct, Generic[V]):
+    """A frame as pandas' `to_dict(orient="split")` writes it; its index says nothing to a model."""
+
+    columns: list[str]
+    data: list[list[V]]
+    index: Any = None
+
+
+_split: ValueDecoder[Split[JsonValue]] = ValueDecoder(Split[msgspec.Raw], Split[Any])
+_lists: ValueDecoder[list[list[JsonValue]]] = ValueDecoder(list[list[msgspec.Raw]], list[list[object]])
+
+
+def table_of_rows(rows: list[dict[str, JsonValue]], signature: Signature, notes: list[str]) -> list[Tensor]:
+    """From rows as objects. A column that a row leaves out is missing there, if it may be.
+
+    Raises InvalidArgument naming the row and both sides where names differ.
+    """
+    names = {spec.name for spec in signature.inputs}
+    needed = needed_columns(signature.inputs)
+    for index, row in enumerate(rows):
+        keys = row.keys()
+        if not keys <= names or any(name not in keys for name in needed):
+            missing = [name for name in needed if name not in keys]
+            unknown = [name for name in keys if name not in names]
+            raise InvalidArgument(f"row {index}: {names_differ(signature.inputs, missing, unknown)}")
+    tensors: list[Tensor] = []
+    given = set().union(*rows)
+    for spec in signature.inputs:
+        if spec.name in given:
+            values = joined([row.get(spec.name, _NULL) for row in rows])
+            tensors += column_of(spec, _plain(values), notes)
+    return tensors
+
+
+def table_of_columns(given: Mapping[str, JsonValue], signature: Signature, notes: list[str]) -> list[Tensor]:
+    """From a list of values for each name. Masks may stand beside; names are for `fit_inputs` to check."""
+    specs = {spec.name: spec for spec in signature.inputs}
+    masks = {mask_name(name) for name in specs}
+    tensors: list[Tensor] = []
+    for name, value in given.items():
+        if name in specs:
+            tensors += column_of(specs[name], value, notes)
+        elif name not in masks:
+            missing = [name for name in needed_columns(signature.inputs) if name not in given]
+            raise InvalidArgument(names_differ(signature.inputs, missing, [one for one in given if one not in specs]))
+    return tensors
+
+
+def table_by_place(value: JsonValue, signature: Signature, notes: list[str]) -> list[Tensor]:
+    """From rows as lists, in the order of the signature's columns, all of them."""
+    specs = signature.inputs
+    try:
+        rows = _lists(value)
+    except (msgspec.DecodeError, RecursionError):
+        raise InvalidArgument(
+            f"send each row as an object of named values, or as a list of all of them: {columns_text(specs)}"
+        ) from None
+    for index, row in enumerate(rows):
+        if len(row) != len(specs):
+            raise InvalidArgument(f"row {index} has {len(row)} values, expected {len(specs)}: {columns_text(specs)}")
+    tensors: list[Tensor] = []
+    for place, spec in enumerate(specs):
+        tensors += column_of(spec, joined([row[place] for row in rows]), notes)
+    return tensors
+
+
+def read_split(value: JsonValue) -> tuple[list[str], list[list[JsonValue]]]:
+    """Names and rows of `dataframe_split`. Raises InvalidArgument for what is none, or has rows of other lengths."""
+    try:
+        split = _split(value)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InvalidArgument(f"'dataframe_split' must have 'columns' and 'data', a list of rows: {error}") from None
+    columns = split.columns
+    if len(set(columns)) != len(columns):
+        raise InvalidArgument("'dataframe_split' names a column twice")
+    for index, row in enumerate(split.data):
+        if len(row) != len(columns):
+            raise InvalidArgument(f"row {index} has {len(row)} values for {len(columns)} columns")
+    return columns, split.data
+
+
+def table_of_csv(body: bytes, signature: Signature, notes: list[str]) -> list[Tensor]:
+    """From CSV whose first line names the columns, UTF-8, separated by commas; an empty cell is missing.
+
+    Raises InvalidArgument naming the line.
+    """
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InvalidArgument("the CSV is not UTF-8") from None
+    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        names = next(lines, [])
+        specs = {spec.name: spec for spec in signature.inputs}
+        cells: list[list[str]] = [[] for _ in names]
+        unknown = [name for name in names if name not in specs]
+        missing = [name for name in needed_columns(signature.inputs) if name not in names]
+        if unknown or missing:
+            raise InvalidArgument(f"the CSV's first line: {names_differ(signature.inputs, missing, unknown)}")
+        if len(set(names)) != len(names):
+            raise InvalidArgument("the CSV's first line names a column twice")
+        for line in lines:
+            if not line:
+                continue
+            if len(line) != len(names):
+                raise InvalidArgument(f"line {lines.line_num} has {len(line)} cells for {len(names)} columns")
+            for column, cell in zip(cells, line, strict=True):
+                column.append(cell)
+    except csv.Error as error:
+        raise InvalidArgument(f"line {lines.line_num} is not CSV: {error}") from None
+    tensors: list[Tensor] = []
+    for name, column in zip(names, cells, strict=True):
+        tensors += column_of_texts(specs[name], column, notes)
+    return tensors
+
+
+def _plain(values: JsonValue) -> JsonValue:
+    """Of a body that the slow parser read, null stands for itself."""
+    if isinstance(values, list):
+        return [None if value is _NULL else value for value in values]
+    return values

@@ -1,0 +1,81 @@
+"""Answers to predictions: of the Open Inference Protocol v2 with raw or JSON tensors, and of TensorFlow Serving."""
+
+import json
+from collections.abc import Mapping
+from typing import TypeVar
+
+import msgspec
+import numpy as np
+
+from bms.core.errors import Internal
+from bms.core.tensor import NUMPY, Array, from_raw
+
+T = TypeVar("T")
+
+
+class _Output(msgspec.Struct):
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+    data: list[object] | None = None
+    parameters: dict[str, object] = {}
+
+
+class _Answer(msgspec.Struct):
+    model_version: str
+    outputs: list[_Output]
+    model_name: str = ""
+
+
+class _Columns(msgspec.Struct):
+    outputs: object
+
+
+def decode_answer(content: bytes, json_length: int | None) -> tuple[int, dict[str, Array]]:
+    """The version that answered and its outputs. Raises Internal for what is no infer answer."""
+    split = len(content) if json_length is None else json_length
+    try:
+        answer = _read(content[:split], _Answer)
+        outputs, at = {}, split
+        for output in answer.outputs:
+            size = output.parameters.get("binary_data_size")
+            if isinstance(size, int):
+                outputs[output.name] = from_raw(output.datatype, output.shape, memoryview(content)[at : at + size])
+                at += size
+            else:
+                outputs[output.name] = array_of(output.data or [], output.datatype).reshape(output.shape)
+        return int(answer.model_version), outputs
+    except ValueError as error:
+        raise Internal(f"the server's answer is no prediction: {error}") from error
+
+
+def decode_columns(content: bytes) -> dict[str, Array]:
+    """TF Serving's outputs by name; the only output of a model has lost its name and is called "output"."""
+    try:
+        outputs = _read(content, _Columns).outputs
+    except ValueError as error:
+        raise Internal(f"the server's answer is no prediction: {error}") from error
+    if isinstance(outputs, Mapping):
+        return {str(name): np.asarray(value) for name, value in outputs.items()}
+    return {"output": np.asarray(outputs)}
+
+
+def array_of(value: object, datatype: str) -> Array:
+    """A numpy array of the wire's type from an answer's nested lists; texts become an array of bytes objects."""
+    if datatype != "BYTES":
+        return np.asarray(value, dtype=NUMPY[datatype])
+    flat = np.asarray(value, dtype=object)
+    encoded = [item if isinstance(item, bytes) else str(item).encode() for item in flat.ravel()]
+    result = np.empty(len(encoded), dtype=object)
+    result[:] = encoded
+    return result.reshape(flat.shape)
+
+
+def _read(content: bytes, kind: type[T]) -> T:
+    """JSON, also with the bare NaN and Infinity that answers may hold. Raises ValueError."""
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except msgspec.DecodeError:
+        if b"NaN" not in content and b"Infinity" not in content:
+            raise
+        return msgspec.convert(json.loads(content), type=kind)

@@ -1,0 +1,19 @@
+"""JSON as people's files have it: also with the bare NaN and Infinity that Python writes."""
+
+import json
+from typing import Any
+
+import msgspec
+
+from bms.core.errors import InvalidArgument
+
+
+def read_json(content: bytes | str, where: str) -> Any:
+    """The value. Raises InvalidArgument, naming `where`, for what is no JSON."""
+    try:
+        return msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        try:
+            return json.loads(content)
+        except ValueError:
+            raise InvalidArgument(f"{where} is not JSON: {error}") from None

@@ -1,0 +1,27 @@
+"""What one prediction sends: tensors by name, which of their values are missing, and the signature that is meant."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bms.core.columns import mask_name
+from bms.core.tensor import Array
+from bms.sdk.tables.column_values import Mask
+
+
+@dataclass(frozen=True)
+class Sent:
+    """`missing` has masks [rows] of columns that hold fillers; in floating-point columns NaN is what is missing."""
+
+    arrays: Mapping[str, Array]
+    missing: Mapping[str, Mask] = field(default_factory=dict)
+    signature: str | None = None
+
+    def tensors(self) -> dict[str, Array]:
+        """The arrays, and their masks as tensors of their own."""
+        masks = {mask_name(name): mask for name, mask in self.missing.items()}
+        return {**self.arrays, **masks}
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """The parameters of an infer request."""
+        return {} if self.signature is None else {"signature_name": self.signature}

@@ -1,0 +1,142 @@
+"""Which output is held against the label, and what comes of it; how all rows are run."""
+
+import math
+
+import numpy as np
+import pytest
+
+from bms.adapters.datasets.manifest import Manifest
+from bms.adapters.datasets.schema import Feature, Schema
+from bms.app.tasks.evaluation.comparing import largest_difference
+from bms.app.tasks.evaluation.feeding import Fed
+from bms.app.tasks.evaluation.measuring import measured
+from bms.app.tasks.evaluation.running import ROWS, run_all
+from bms.app.tasks.evaluation.target import Target, target_of
+from bms.core.columns import mask_name
+from bms.core.errors import FailedPrecondition
+from bms.core.signature import DEFAULT, Signature, TensorSpec, column_spec
+from bms.core.tensor import Array
+from tests.servables import FunctionServable
+
+PLAIN = Signature(inputs=())
+SCORED = Signature(inputs=(), method="classify", scores="p", labels=("yes", "no"))
+
+
+def classes(*rows: str) -> Target:
+    names = tuple(sorted(set(rows)))
+    return Target("y", names, np.array([names.index(row) for row in rows]), True)
+
+
+def quantities(*rows: float) -> Target:
+    manifest = Manifest(schema=Schema(features=(Feature(name="y", kind="float"),)), splits={}, label="y")
+    return target_of(manifest, np.array(rows))
+
+
+def texts(*values: str) -> Array:
+    array = np.empty(len(values), dtype=object)
+    array[:] = [value.encode() for value in values]
+    return array
+
+
+def test_scores_measure_accuracy_and_log_loss_by_name() -> None:
+    found = measured(SCORED, {"p": np.array([[0.8, 0.2], [0.8, 0.2]])}, classes("yes", "no"))
+    assert found.metrics == pytest.approx({"accuracy": 0.5, "log_loss": -(math.log(0.8) + math.log(0.2)) / 2})
+    assert found.notes == ("output 'p'", "classes by name: 'no', 'yes'")
+
+
+def test_an_answered_class_measures_accuracy_alone() -> None:
+    outputs = {"margin": np.array([0.1, 0.2]), "label": texts("no", "yes")}
+    assert measured(PLAIN, outputs, classes("no", "no")).metrics == {"accuracy": 0.5}
+    assert measured(PLAIN, {"answer": np.array([1, 0])}, classes("1", "0")).metrics == {"accuracy": 1.0}
+
+
+def test_a_quantity_is_the_output_of_the_labels_name_or_the_only_one() -> None:
+    outputs = {"sigma": np.array([9.0, 9.0]), "y": np.array([[1.0], [2.0]]), "all": np.zeros((2, 5))}
+    assert measured(PLAIN, outputs, quantities(1, 3)).metrics == pytest.approx({"rmse": math.sqrt(0.5), "r2": 0.5})
+    assert measured(PLAIN, {"mean": outputs["y"]}, quantities(1, 2)).metrics == {"rmse": 0.0, "r2": 1.0}
+    with pytest.raises(FailedPrecondition, match=r"'sigma' float64.*'mean' float64"):
+        measured(PLAIN, {"sigma": outputs["sigma"], "mean": outputs["y"]}, quantities(1, 2))
+    with pytest.raises(FailedPrecondition, match="one output with a number a row"):
+        measured(PLAIN, {"all": outputs["all"]}, quantities(1, 2))
+
+
+def test_a_quantity_of_few_values_is_compared_with_the_numbers_that_its_classes_are_called() -> None:
+    """A whole number with few different values is imported as classes."""
+    regress = Signature(inputs=(), method="regress")
+    found = measured(regress, {"prediction": np.array([100.0, 900.0, 1000.0])}, classes("100", "900", "1000"))
+    assert found.metrics == {"rmse": 0.0, "r2": 1.0}
+    with pytest.raises(FailedPrecondition, match="are none: 'no', 'yes'"):
+        measured(regress, {"prediction": np.array([0.0, 1.0])}, classes("no", "yes"))
+
+
+def test_predictions_that_are_no_numbers_have_no_error() -> None:
+    with pytest.raises(FailedPrecondition, match="'p' is nan in 1 of 2 rows"):
+        measured(PLAIN, {"p": np.array([1.0, np.nan])}, quantities(1, 2))
+
+
+def test_a_label_is_told_by_its_values() -> None:
+    schema = Schema(features=(Feature(name="y", kind="int"),))
+    many = target_of(Manifest(schema=schema, splits={}, label="y"), np.array([500, 7, 500]))
+    assert (many.names, many.codes.tolist(), many.classes) == (("7", "500"), [1, 0, 1], False)
+    assert many.numbers().tolist() == [500, 7, 500]
+    with pytest.raises(FailedPrecondition, match=r"row 1 has no label \(column 'y'\)"):
+        quantities(1.0, float("nan"))
+    shaped = Schema(features=(Feature(name="y", kind="float", shape=(2,)),))
+    with pytest.raises(FailedPrecondition, match=r"float \[2\]"):
+        target_of(Manifest(schema=shaped, splits={}, label="y"), np.zeros((1, 2)))
+
+
+def _fed(signature: Signature, **inputs: Array) -> Fed:
+    return Fed(DEFAULT, signature, inputs, len(next(iter(inputs.values()))), ())
+
+
+def test_all_rows_are_run_in_parts_and_their_masks_where_they_say_something() -> None:
+    seen: list[set[str]] = []
+
+    def function(inputs: dict[str, Array]) -> dict[str, Array]:
+        seen.append(set(inputs))
+        return {"n": inputs["n"]}
+
+    table = Signature(inputs=(column_spec("n", "integer"),))
+    numbers = np.arange(ROWS + 1)
+    gaps = numbers == ROWS
+    told: list[str] = []
+    given = _fed(table, **{"n": numbers, mask_name("n"): gaps})
+    outputs = run_all(FunctionServable(function, {DEFAULT: table}), given, lambda _, message: told.append(message))
+    assert outputs["n"].tolist() == numbers.tolist()
+    assert seen == [{"n"}, {"n", "n:missing"}]
+    assert told[-1] == f"{ROWS + 1} of {ROWS + 1} rows"
+
+
+def test_a_model_whose_rows_depend_on_their_company_is_run_row_by_row() -> None:
+    alone = Signature(inputs=(TensorSpec(name="x", dtype="FP32", shape=(1, 2)),), batched=False)
+    servable = FunctionServable(lambda inputs: {"y": inputs["x"]}, {DEFAULT: alone})
+    run_all(servable, _fed(alone, x=np.zeros((3, 2), np.float32)), lambda _, __: None)
+    assert servable.runs == [1, 1, 1]
+
+
+def test_an_output_without_an_answer_a_row_is_refused() -> None:
+    servable = FunctionServable(lambda inputs: {"y": np.zeros(1)})
+    with pytest.raises(FailedPrecondition, match=r"shape \[1\] for 3 rows"):
+        run_all(servable, _fed(PLAIN, x=np.zeros((3, 2), np.float32)), lambda _, __: None)
+
+
+def test_outputs_are_compared_by_name() -> None:
+    parent: dict[str, Array] = {"p": np.array([[0.5, 0.5]]), "label": texts("a")}
+    child: dict[str, Array] = {"label": texts("a"), "p": np.array([[0.5, 0.5 + 1e-7]]), "more": np.zeros(1)}
+    assert largest_difference(parent, child, 1e-5) == pytest.approx(1e-7)
+    with pytest.raises(FailedPrecondition, match="gives 'p', its parent 'p', 'label': 'label' can't be compared"):
+        largest_difference(parent, {"p": parent["p"]}, 1e-5)
+    with pytest.raises(FailedPrecondition, match="'label' of the converted model differs from its parent on 1 of 1"):
+        largest_difference(parent, {**child, "label": texts("b")}, 1e-5)
+    with pytest.raises(FailedPrecondition, match=r"'p' of the converted model differs .* by up to 0.5"):
+        largest_difference(parent, {**child, "p": np.array([[1.0, 0.0]])}, 1e-5)
+    with pytest.raises(FailedPrecondition, match=r"shape \[1, 3\], its parent's \[1, 2\]"):
+        largest_difference(parent, {**child, "p": np.zeros((1, 3))}, 1e-5)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_no_number_on_both_sides_does_not_differ_and_on_one_does(value: float) -> None:
+    assert largest_difference({"y": np.array([value])}, {"y": np.array([value])}, 1e-5) == 0
+    with pytest.raises(FailedPrecondition, match="by up to inf"):
+        largest_difference({"y": np.array([value])}, {"y": np.array([1.0])}, 1e-5)
