@@ -4,15 +4,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+from msgspec import structs
 
 from bms.adapters.runtimes.example_file import Example
 from bms.adapters.runtimes.sklearn_columns import Learnt, learnt_of
 from bms.adapters.runtimes.sklearn_inputs import INPUT, Way, framed, numbers, table, takes_text, text_columns, texts
 from bms.adapters.runtimes.sklearn_numbers import precision_of
-from bms.core.columns import Column, ColumnType
+from bms.core.columns import Column, ColumnType, dtype_of_column, fits_column
 from bms.core.errors import FailedPrecondition
 from bms.core.fitting import names_differ
-from bms.core.signature import Signature, TensorSpec, column_spec
+from bms.core.signature import Signature, TensorSpec, column_spec, shape_text
 from bms.core.tensor import NUMPY, Array, DType
 
 DECLARABLE: tuple[DType, ...] = ("FP64", "FP32", "INT64", "INT32")  # what an estimator may have been fitted on
@@ -91,22 +92,35 @@ def _tables(fitted: Fitted, declared: Signature | None) -> Iterator[Way]:
         extra = [name for name in given if name not in fitted.names]
         if missing or extra:
             specs = tuple(_spec(fitted, name, "FP64") for name in fitted.names)
-            raise FailedPrecondition(
-                f"the signature's columns are not the model's: {names_differ(specs, missing, extra)}"
-            )
+            raise FailedPrecondition(f"the signature lacks or adds columns: {names_differ(specs, missing, extra)}")
     precision = precision_of(fitted.estimator)
     tried: list[tuple[TensorSpec, ...]] = []
     for dtype in (precision, "FP32" if precision == "FP64" else "FP64"):
-        specs = tuple(_said(given[name]) if name in given else _spec(fitted, name, dtype) for name in fitted.names)
+        specs = tuple(
+            _said(fitted, given[name]) if name in given else _spec(fitted, name, dtype) for name in fitted.names
+        )
         if specs not in tried:
             tried.append(specs)
             yield table(fitted.pandas, specs, fitted.learnt)
 
 
-def _said(spec: TensorSpec) -> TensorSpec:
-    """A declared column; one without a type has that of its tensor."""
+def _said(fitted: Fitted, spec: TensorSpec) -> TensorSpec:
+    """A declared column, with the levels that the model learnt of it; one without a type has that of its tensor.
+
+    Raises FailedPrecondition for what is no column.
+    """
+    if spec.shape != (None,):
+        raise FailedPrecondition(f"column {spec.name!r} has shape {shape_text(spec.shape)}: one value a row is [-1]")
     if spec.column is not None:
-        return spec
+        if not fits_column(spec.column, spec.dtype) or (spec.column.type == "integer" and spec.dtype not in DECLARABLE):
+            raise FailedPrecondition(
+                f"column {spec.name!r} is declared as {spec.column.type} in {spec.dtype}: expected "
+                f"{dtype_of_column(spec.column)}"
+            )
+        learnt = fitted.learnt[spec.name].column
+        if spec.column.categories or learnt is None or learnt.type != spec.column.type:
+            return spec
+        return structs.replace(spec, column=structs.replace(spec.column, categories=learnt.categories))
     kind = NUMPY[spec.dtype].kind
     types: dict[str, ColumnType] = {"f": "number", "b": "boolean", "i": "integer", "u": "integer"}
     return TensorSpec(name=spec.name, dtype=spec.dtype, shape=spec.shape, column=Column(type=types.get(kind, "text")))
