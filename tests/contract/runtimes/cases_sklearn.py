@@ -5,6 +5,8 @@ from pathlib import Path
 from tests.contract.runtimes.runtime_cases import Case, Framework
 from tests.framework_env import SKLEARN
 
+HERE = Path(__file__).parent
+
 NAMES = (
     *("clusters32", "digits", "forest", "joblib", "kmeans", "layers32", "pca", "pickled", "ridge", "scaled32", "texts"),
     "times",
@@ -13,7 +15,31 @@ NAMES = (
 FRAMEWORK = Framework(
     name="sklearn",
     requirements=SKLEARN,
-    maker=Path(__file__).with_name("make_artifacts.py"),
+    maker=HERE / "make_artifacts.py",
     cases=tuple(Case("sklearn", f"sklearn/{name}", allow_pickle=name in ("joblib", "pickled")) for name in NAMES),
     files=("test_runtime_sklearn.py",),
+)
+
+TABLE_NAMES = (
+    *(
+        "boosting",
+        "columns",
+        "grid",
+        "logged",
+        "nones",
+        "numbers",
+        "selected",
+        "singles",
+        "stacking",
+        "targets",
+        "voting",
+    ),
+)
+
+TABLES = Framework(
+    name="sklearn-tables",
+    requirements=(*SKLEARN, "pandas"),
+    maker=HERE / "make_tables.py",
+    cases=tuple(Case("sklearn", f"{name}/model") for name in ("boosting", "columns", "numbers", "targets")),
+    files=("test_runtime_sklearn_tables.py",),
 )

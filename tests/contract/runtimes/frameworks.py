@@ -19,6 +19,7 @@ from tests.contract.runtimes.runtime_cases import Framework
 FRAMEWORKS: tuple[Framework, ...] = (
     cases_onnx.FRAMEWORK,
     cases_sklearn.FRAMEWORK,
+    cases_sklearn.TABLES,
     cases_huggingface.FRAMEWORK,
     cases_xgboost.FRAMEWORK,
     cases_lightgbm.FRAMEWORK,

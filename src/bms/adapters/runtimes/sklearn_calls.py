@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from bms.adapters.runtimes.sklearn_parts import steps_of
 from bms.core.errors import FailedPrecondition
 from bms.core.tensor import Array
 
@@ -29,11 +30,12 @@ def calls_of(estimator: Any) -> Calls:
         if kind != "regressor" and not hasattr(estimator, "predict_proba") and hasattr(estimator, "decision_function"):
             calls["decision"] = _call(estimator, "decision_function")
     elif hasattr(estimator, "transform"):
-        calls["output"] = _call(estimator, "transform")
+        calls["output"] = lambda rows: _transformed(estimator.transform(rows), rows)
     elif hasattr(estimator, "score_samples"):
         calls["score"] = _call(estimator, "score_samples")
     if not calls:
-        raise FailedPrecondition(f"the file holds a {type(estimator).__name__}, {_why_not(estimator)}")
+        last = [estimator, *steps_of(estimator)][-1]
+        raise FailedPrecondition(f"the file holds a {type(last).__name__}, {_why_not(last)}")
     return calls
 
 
@@ -68,6 +70,12 @@ def as_array(value: Any) -> Array:
 def _call(estimator: Any, method: str) -> Callable[[Any], Array]:
     function = getattr(estimator, method)
     return lambda rows: as_array(function(rows))
+
+
+def _transformed(value: Any, rows: Any) -> Array:
+    """Of one row, some transformers (sparse PCA) give the row itself."""
+    array = as_array(value)
+    return array.reshape(1, -1) if array.ndim == 1 and len(rows) == 1 else array
 
 
 def _probabilities(estimator: Any) -> Calls:

@@ -15,7 +15,6 @@ from bms.adapters.runtimes.sklearn_parts import readers, steps_of
 from bms.core.columns import Column, ColumnType, Level
 
 MAX_LEVELS = 256  # kept of a column in its signature: enough to choose from and to try the model on
-_ONE_TO_ONE = ("SimpleImputer", "FunctionTransformer", "FrozenEstimator")  # whose outputs are the columns, in place
 _DROPPED = "drop"
 
 
@@ -102,12 +101,8 @@ class _Walk:
             self.visit(step, places)
             if after is None:
                 return
-            if type(step).__name__ in _ONE_TO_ONE and getattr(after, "n_features_in_", None) == len(places):
-                continue
-            names = getattr(after, "feature_names_in_", None)
-            if type(step).__name__ != "FunctionTransformer" or names is None or not set(names) <= set(self.names):
+            if not _keeps_columns(step) or getattr(after, "n_features_in_", None) != len(places):
                 return
-            places = [self.names.index(name) for name in names]
 
     def _numbers(self, places: Iterable[int]) -> None:
         self._use(places, ("number",))
@@ -128,13 +123,20 @@ class _Walk:
             learnt.levels = tuple(known)
 
     def _fills(self, imputer: Any, fills: Any, places: Sequence[int]) -> None:
+        dtype = np.dtype(getattr(imputer, "_fit_dtype", fills.dtype))
         for place, fill in zip(places, fills.tolist(), strict=True):
-            if fills.dtype != object:
-                kind: ColumnType | None = "number"
+            if dtype.kind in "biuf":
+                kind: ColumnType | None = "boolean" if dtype.kind == "b" else "number"
             else:
                 kind = None if fill is None or _nan(fill) else _kind([fill], fills.dtype)
             self._use((place,), (kind,) if kind else ())
             self.learnt[place].none |= fill is None or getattr(imputer, "missing_values", np.nan) is None
+
+
+def _keeps_columns(step: Any) -> bool:
+    """Whether what it gives are the columns that it was handed, in place and of their kind."""
+    name = type(step).__name__
+    return name == "SimpleImputer" or (name == "FunctionTransformer" and step.func is None)
 
 
 def _kind(values: list[object], dtype: np.dtype[Any]) -> ColumnType | None:

@@ -38,15 +38,21 @@ def called_by(fitted: Fitted, declared: Mapping[str, Signature]) -> dict[str, Ca
         if declared:
             return {name: _said(fitted, name, signature) for name, signature in declared.items()}
         found = _first(fitted, None)
-        matrix = matrix_of(found.way, fitted.pandas) if is_table(found.signature) else None
-        if matrix is None:
-            return {DEFAULT: found}
-        calls, signature = inferred(fitted.estimator, matrix, None)
-        return {DEFAULT: found, MATRIX: Called(signature, matrix, calls)}
+        matrix = _matrix(fitted, found)
+        return {DEFAULT: found} if matrix is None else {DEFAULT: found, MATRIX: matrix}
     except DoesNotRun as error:
         raise FailedPrecondition(
             f"the {fitted.kind} does not run on an example: {error}{_advice(fitted, declared)}"
         ) from error
+
+
+def _matrix(fitted: Fitted, table: Called) -> Called | None:
+    """The table as a matrix, where it is one that takes any numbers."""
+    way = matrix_of(table.way, fitted.pandas) if is_table(table.signature) else None
+    if way is None or any(spec.column is not None and spec.column.categories for spec in table.way.inputs):
+        return None
+    calls, signature = inferred(fitted.estimator, way, None)
+    return Called(signature, way, calls)
 
 
 def _said(fitted: Fitted, name: str, signature: Signature) -> Called:

@@ -61,7 +61,8 @@ def readers(estimator: Any) -> list[Reader]:
     found: list[Reader] = []
     for name in _FITTED_ON_ROWS:
         held = getattr(estimator, name, None)
-        inner = list(np.ravel(np.asarray(held, dtype=object))) if isinstance(held, list | np.ndarray) else [held]
+        # A list is taken as it is: as an array, its pipelines would fall apart into their steps.
+        inner = held.ravel().tolist() if isinstance(held, np.ndarray) else held if isinstance(held, list) else [held]
         places = getattr(estimator, "estimators_features_", None) if name == "estimators_" else None
         for number, one in enumerate(inner):
             if hasattr(one, "__dict__") and not hasattr(one, "tree_"):  # of which forests have thousands

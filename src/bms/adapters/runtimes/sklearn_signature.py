@@ -14,6 +14,7 @@ from bms.serving.lifecycle.examples import constant, rows_of, varied
 
 REFUSALS = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError)  # what estimators say no with
 _ROWS = 3
+_REPEATS = 2
 Run = Callable[[Mapping[str, Array]], dict[str, Array]]
 
 
@@ -24,8 +25,8 @@ class DoesNotRun(Exception):
 def inferred(estimator: Any, way: Way, own: Mapping[str, Array] | None) -> tuple[Calls, Signature]:
     """How the estimator is called by `way`, and what it gives. `own`: an example of its maker's.
 
-    Raises DoesNotRun; FailedPrecondition for an estimator that answers nothing, and for a table whose rows depend on
-    one another.
+    Raises DoesNotRun; FailedPrecondition for an estimator that answers nothing, or at random, and for a table whose
+    rows depend on one another.
     """
     calls = calls_of(estimator)
 
@@ -38,6 +39,10 @@ def inferred(estimator: Any, way: Way, own: Mapping[str, Array] | None) -> tuple
         TensorSpec(name=name, dtype=dtype_of(array), shape=(None, *array.shape[1:])) for name, array in answers.items()
     )
     signature = Signature(inputs=way.inputs, outputs=outputs)
+    if not all(_alike(run(example), answers) for _ in range(_REPEATS)):
+        raise FailedPrecondition(
+            f"the {type(estimator).__name__} draws at random: it answers the same rows differently from run to run"
+        )
     if not _independent(run, example, answers):
         if is_table(signature):
             raise FailedPrecondition(
@@ -88,23 +93,28 @@ def _first_that_runs(run: Run, examples: Iterator[Mapping[str, Array]]) -> tuple
 
 
 def _independent(run: Run, example: Mapping[str, Array], together: dict[str, Array]) -> bool:
-    """Whether the rows are answered alone as in company: by the numbers, where there are any, since equal ones may have
-    another label for a last digit."""
+    """Whether the rows are answered alone as in company."""
     count = len(next(iter(example.values())))
-    numbers = [name for name, array in together.items() if array.dtype.kind == "f"] or list(together)
-    if any(together[name].shape[:1] != (count,) for name in together):
+    if any(array.shape[:1] != (count,) for array in together.values()):
         return False
     for row in range(min(count, _ROWS)):
         try:
             alone = run(rows_of(dict(example), [row]))
         except REFUSALS:
             return False
-        for name in numbers:
-            one, many = alone[name], together[name][row : row + 1]
-            if one.shape != many.shape:
-                return False
-            if one.dtype.kind == "f" and not np.allclose(one, many, rtol=1e-3, atol=1e-5, equal_nan=True):
-                return False
-            if one.dtype.kind != "f" and not np.array_equal(one, many):
-                return False
+        if not _alike(alone, rows_of(together, [row])):
+            return False
+    return True
+
+
+def _alike(one: dict[str, Array], other: dict[str, Array]) -> bool:
+    """By the floating-point numbers, where there are any: nearly equal ones may have another label for a last digit."""
+    for name in [name for name, array in other.items() if array.dtype.kind == "f"] or list(other):
+        here, there = one[name], other[name]
+        if here.shape != there.shape:
+            return False
+        if here.dtype.kind == "f" and not np.allclose(here, there, rtol=1e-3, atol=1e-5, equal_nan=True):
+            return False
+        if here.dtype.kind != "f" and not np.array_equal(here, there):
+            return False
     return True

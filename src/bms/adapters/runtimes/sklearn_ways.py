@@ -10,7 +10,7 @@ from bms.adapters.runtimes.example_file import Example
 from bms.adapters.runtimes.sklearn_columns import Learnt, learnt_of
 from bms.adapters.runtimes.sklearn_inputs import INPUT, Way, framed, numbers, table, takes_text, text_columns, texts
 from bms.adapters.runtimes.sklearn_numbers import precision_of
-from bms.core.columns import Column, ColumnType, fits_column
+from bms.core.columns import Column, ColumnType, dtype_of_column, fits_column
 from bms.core.errors import FailedPrecondition
 from bms.core.fitting import names_differ
 from bms.core.signature import Signature, TensorSpec, column_spec, shape_text
@@ -92,9 +92,7 @@ def _tables(fitted: Fitted, declared: Signature | None) -> Iterator[Way]:
         extra = [name for name in given if name not in fitted.names]
         if missing or extra:
             specs = tuple(_spec(fitted, name, "FP64") for name in fitted.names)
-            raise FailedPrecondition(
-                f"the signature lacks columns of the model, or has others: {names_differ(specs, missing, extra)}"
-            )
+            raise FailedPrecondition(f"the signature lacks or adds columns: {names_differ(specs, missing, extra)}")
     precision = precision_of(fitted.estimator)
     tried: list[tuple[TensorSpec, ...]] = []
     for dtype in (precision, "FP32" if precision == "FP64" else "FP64"):
@@ -107,18 +105,22 @@ def _tables(fitted: Fitted, declared: Signature | None) -> Iterator[Way]:
 
 
 def _said(fitted: Fitted, spec: TensorSpec) -> TensorSpec:
-    """A declared column, with the levels that the model learnt of it; one without a type has that of its tensor."""
+    """A declared column, with the levels that the model learnt of it; one without a type has that of its tensor.
+
+    Raises FailedPrecondition for what is no column.
+    """
+    if spec.shape != (None,):
+        raise FailedPrecondition(f"column {spec.name!r} has shape {shape_text(spec.shape)}: one value a row is [-1]")
     if spec.column is not None:
-        if spec.shape != (None,) or not fits_column(spec.column, spec.dtype):
+        if not fits_column(spec.column, spec.dtype) or (spec.column.type == "integer" and spec.dtype not in DECLARABLE):
             raise FailedPrecondition(
-                f"the signature's column {spec.name!r} is {spec.column.type}, which {spec.dtype} of shape "
-                f"{shape_text(spec.shape)} can't carry"
+                f"column {spec.name!r} is declared as {spec.column.type} in {spec.dtype}: expected "
+                f"{dtype_of_column(spec.column)}"
             )
         learnt = fitted.learnt[spec.name].column
         if spec.column.categories or learnt is None or learnt.type != spec.column.type:
             return spec
-        column = structs.replace(spec.column, categories=learnt.categories)
-        return structs.replace(spec, column=column)
+        return structs.replace(spec, column=structs.replace(spec.column, categories=learnt.categories))
     kind = NUMPY[spec.dtype].kind
     types: dict[str, ColumnType] = {"f": "number", "b": "boolean", "i": "integer", "u": "integer"}
     return TensorSpec(name=spec.name, dtype=spec.dtype, shape=spec.shape, column=Column(type=types.get(kind, "text")))
