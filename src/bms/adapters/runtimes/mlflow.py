@@ -40,7 +40,7 @@ FLAVORS = {
     "sklearn": ("sklearn",),
 }
 _OBJECTS = frozenset({"sklearn", "torch"})  # runtimes whose files may need any of the listed packages
-_NAMED = frozenset({"onnx", "tensorflow", "keras", "openvino"})  # runtimes whose inputs have names of the model's own
+_NAMED = frozenset({"onnx", "tensorflow", "keras"})  # runtimes whose inputs have names of the model's own
 _SWITCHES = (
     "output_margin",
     "pred_leaf",
