@@ -1,7 +1,7 @@
 """Homes that have, before their platform starts, what every first start puts there: nothing but time is saved.
 
-Compiling the slim part and making the schema is half of what a first start computes; here both are done once per process
-and copied.
+Compiling the slim part and making the schema is half of what a first start computes; here both are done once per
+process and copied.
 """
 
 import asyncio
