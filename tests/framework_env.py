@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 SKLEARN = ("scikit-learn", "skops", "skl2onnx", "onnx", "onnxruntime", "msgspec", "pillow", "pytest")
+TABLES = ("scikit-learn", "skops", "pandas")
 SLIM = ("numpy", "msgspec", "onnxruntime")
 SOURCE = Path(__file__).resolve().parent.parent / "src"
 # As in the platform's environments: unpinned torch, drawn in by others, would bring gigabytes of CUDA.

@@ -34,7 +34,13 @@ QUIET = {  # each name is documented by the library that it silences
 class Platform:
     """`with Platform() as platform:` runs one, and leaves nothing behind."""
 
-    def __init__(self, gateways: int = 1, home: Path | None = None) -> None:
+    def __init__(self, gateways: int = 1, home: Path | None = None, source: Path | None = None) -> None:
+        """`source` is another checkout's folder `src`, whose code is run by this one's interpreter and libraries."""
+        self._command = [str(BMS)]
+        self._environment = None
+        if source is not None:
+            self._command = [sys.executable, "-c", "from bms.cli.main import run; run()"]
+            self._environment = {**os.environ, "PYTHONPATH": str(source)}
         self._own = home is None
         self.home = home or Path(tempfile.mkdtemp(prefix="bms-bench-"))
         self.gateways = gateways
@@ -57,7 +63,7 @@ class Platform:
     def up(self) -> float:
         """Starts it; seconds from the command to the first 200 of /v2/health/ready."""
         self.port = free_port()
-        command = [str(BMS), "up", "--home", str(self.home), "--port", str(self.port)]
+        command = [*self._command, "up", "--home", str(self.home), "--port", str(self.port)]
         with (self.home.parent / f"{self.home.name}.out").open("wb") as output:
             began = time.perf_counter()
             self._process = subprocess.Popen(
@@ -66,6 +72,7 @@ class Platform:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
+                env=self._environment,
             )
         return self.await_ok("GET", "/v2/health/ready", b"", began)
 

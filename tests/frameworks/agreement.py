@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -122,14 +123,20 @@ def ask_tf_serving(platform: WholePlatform, name: str, inputs: Arrays, signature
     body: dict[str, object] = {"inputs": {key: _jsonable(array) for key, array in inputs.items()}}
     if signature:
         body["signature_name"] = signature
+    outputs = predicted(platform, name, body)["outputs"]
+    if isinstance(outputs, dict) and "b64" not in outputs:
+        return {key: np.asarray(_unpacked(value)) for key, value in outputs.items()}
+    return {"": np.asarray(_unpacked(outputs))}  # a single output has no name there
+
+
+def predicted(platform: WholePlatform, name: str, body: dict[str, object]) -> dict[str, Any]:
+    """What `:predict` of TF Serving answers to this body."""
     headers = {"authorization": f"Bearer {platform.key}"}
     url = f"{platform.url}/v1/models/{name}:predict"
     answer = httpx.post(url, json=body, headers=headers, timeout=ASK_S, trust_env=False)
     assert answer.status_code == 200, answer.text
-    outputs = answer.json()["outputs"]
-    if isinstance(outputs, dict) and "b64" not in outputs:
-        return {key: np.asarray(_unpacked(value)) for key, value in outputs.items()}
-    return {"": np.asarray(_unpacked(outputs))}  # a single output has no name there
+    told: dict[str, Any] = answer.json()
+    return told
 
 
 def _alike(given: Arrays, wanted: Arrays, rtol: float, atol: float, wire: str) -> None:

@@ -22,11 +22,15 @@ import numpy as np  # noqa: E402
 import onnx  # noqa: E402
 import pandas as pd  # noqa: E402
 import xgboost  # noqa: E402
-from mlflow.models import infer_signature  # noqa: E402
+from mlflow.models import ModelSignature, infer_signature  # noqa: E402
+from mlflow.types import ColSpec, Schema  # noqa: E402
+from onnx import TensorProto, helper  # noqa: E402
+from sklearn.compose import ColumnTransformer  # noqa: E402
 from sklearn.datasets import load_wine  # noqa: E402
-from sklearn.linear_model import LogisticRegression  # noqa: E402
+from sklearn.impute import SimpleImputer  # noqa: E402
+from sklearn.linear_model import LinearRegression, LogisticRegression  # noqa: E402
 from sklearn.pipeline import make_pipeline  # noqa: E402
-from sklearn.preprocessing import StandardScaler  # noqa: E402
+from sklearn.preprocessing import OneHotEncoder, StandardScaler  # noqa: E402
 
 TABLE, CLASS = load_wine(return_X_y=True, as_frame=True)
 ROWS = TABLE.iloc[::20]
@@ -42,9 +46,7 @@ def main(root):
     columns = {name: ROWS[name].to_numpy() for name in ROWS}
     mlflow.sklearn.save_model(estimator, folder(root, "sklearn", {**columns, **told}), **signed)
     packages = {"pip_requirements": [*FEW, "scikit-learn", "skops", "cloudpickle"]}
-    unnamed = {"x": ROWS.to_numpy().astype(np.float32)}
-    again = {"probabilities": estimator.predict_proba(unnamed["x"]), "label": estimator.predict(unnamed["x"])}
-    mlflow.sklearn.save_model(estimator, folder(root, "unsigned", {**unnamed, **again}), **packages)
+    mlflow.sklearn.save_model(estimator, folder(root, "unsigned", {**columns, **told}), **packages)
     place = folder(root, "cloudpickled", {**columns, **told})
     mlflow.sklearn.save_model(estimator, place, serialization_format="cloudpickle", **signed, **packages)
 
@@ -70,7 +72,11 @@ def main(root):
     mlflow.lightgbm.save_model(booster, place, signature=signature, pip_requirements=[*FEW, "lightgbm==4.7.0"])
 
     onnx_model(root)
+    onnx_by_column(root)
+    other_orders(root)
+    mixed(root)
     pyfuncs(root, columns)
+    typed_pyfuncs(root)
 
 
 def onnx_model(root):
@@ -85,6 +91,80 @@ def onnx_model(root):
     mlflow.onnx.save_model(onnx.load(DIGITS / "digits.onnx"), folder(root, "onnx", {"x": x, **told}), **more)
 
 
+def onnx_by_column(root):
+    """A graph with an input [rows, 1] for each column, as skl2onnx makes it for a frame."""
+    graph = helper.make_graph(
+        [
+            helper.make_node("Cast", ["age"], ["years"], to=TensorProto.FLOAT),
+            helper.make_node("Add", ["years", "bonus"], ["sum"]),
+            helper.make_node("Identity", ["city"], ["where"]),
+        ],
+        "columns",
+        [
+            helper.make_tensor_value_info("age", TensorProto.INT64, [None, 1]),
+            helper.make_tensor_value_info("city", TensorProto.STRING, [None, 1]),
+            helper.make_tensor_value_info("bonus", TensorProto.FLOAT, [None, 1]),
+        ],
+        [
+            helper.make_tensor_value_info("sum", TensorProto.FLOAT, [None, 1]),
+            helper.make_tensor_value_info("where", TensorProto.STRING, [None, 1]),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    frame = pd.DataFrame({"bonus": np.float32([0.5, 2]), "age": [41, 12], "city": ["Köln", ""]})
+    place = folder(root, "onnx_by_column", {**columns_of(frame), "sum": np.float32([[41.5], [14]])})
+    more = {"signature": infer_signature(frame), "pip_requirements": [*FEW, "onnx", "onnxruntime"]}
+    mlflow.onnx.save_model(model, place, **more)
+
+
+def other_orders(root):
+    """Trained on (income, age); the signature lists (age, income)."""
+    random = np.random.default_rng(3)
+    frame = pd.DataFrame({"income": random.random(300), "age": random.integers(18, 90, 300).astype(float)})
+    target = frame["income"] * 100 + frame["age"] / 1000
+    rows, signed = frame[:7], {"signature": infer_signature(frame[["age", "income"]])}
+    asked = columns_of(rows)
+    booster = lightgbm.train({"verbosity": -1, "num_threads": 1}, lightgbm.Dataset(frame, target), 20)
+    place = folder(root, "order_lightgbm", {**asked, "prediction": booster.predict(rows)})
+    mlflow.lightgbm.save_model(booster, place, **signed, pip_requirements=[*FEW, "lightgbm==4.7.0"])
+    booster = xgboost.train({"nthread": 1}, xgboost.DMatrix(frame, target), 20)
+    place = folder(root, "order_xgboost", {**asked, "prediction": booster.predict(xgboost.DMatrix(rows))})
+    mlflow.xgboost.save_model(booster, place, **signed, pip_requirements=[*FEW, "xgboost-cpu==3.2.0"])
+    estimator = LinearRegression().fit(frame, target)
+    place = folder(root, "order_sklearn", {**asked, "prediction": estimator.predict(rows)})
+    mlflow.sklearn.save_model(estimator, place, **signed, pip_requirements=[*FEW, "scikit-learn", "skops", "pandas"])
+
+
+def mixed(root):
+    """Frames with texts: a pipeline of scikit-learn's, and LightGBM's categories, with a blank in a column's name."""
+    random = np.random.default_rng(4)
+    size = 300
+    frame = pd.DataFrame({"the age": random.normal(40, 9, size), "city": random.choice(["Köln", "Bonn"], size)})
+    frame.loc[::7, "the age"] = np.nan
+    target = (frame["city"] == "Köln") * 5 + frame["the age"].fillna(0) / 100
+    by_kind = ColumnTransformer([("n", SimpleImputer(), ["the age"]), ("c", OneHotEncoder(), ["city"])])
+    estimator = make_pipeline(by_kind, LinearRegression()).fit(frame, target)
+    rows, signed = frame[:9], {"signature": infer_signature(frame)}
+    place = folder(root, "pipeline", {**columns_of(rows), "prediction": estimator.predict(rows)})
+    packages = [*FEW, "scikit-learn", "skops", "pandas"]
+    trusted = {"skops_trusted_types": ["numpy.dtype"]}
+    mlflow.sklearn.save_model(estimator, place, **signed, **trusted, pip_requirements=packages)
+    coded = frame.assign(city=pd.Categorical(frame["city"]))
+    booster = lightgbm.train({"verbosity": -1, "num_threads": 1}, lightgbm.Dataset(coded, target), 20)
+    place = folder(root, "categories", {**columns_of(rows), "prediction": booster.predict(coded[:9])})
+    mlflow.lightgbm.save_model(booster, place, **signed, pip_requirements=[*FEW, "lightgbm==4.7.0"])
+
+
+def columns_of(frame):
+    return {
+        str(name): np.array(
+            frame[name].tolist(),
+            str if frame[name].dtype == object or frame[name].dtype.name == "str" else frame[name].dtype,
+        )
+        for name in frame
+    }
+
+
 class Sums(mlflow.pyfunc.PythonModel):
     def predict(self, context, model_input, params=None):
         import beside
@@ -95,6 +175,83 @@ class Sums(mlflow.pyfunc.PythonModel):
 class Shouts(mlflow.pyfunc.PythonModel):
     def predict(self, context, model_input, params=None):
         return (model_input["word"].str.upper() + "!" * 1).to_numpy() if len(model_input) else np.array([], str)
+
+
+class Defaults(mlflow.pyfunc.PythonModel):
+    """Counts on columns that were not sent not to be there."""
+
+    def predict(self, context, model_input, params=None):
+        bonus = model_input.get("bonus", 100.0)
+        return model_input["a"] + bonus
+
+
+class Imputes(mlflow.pyfunc.PythonModel):
+    """Needs every column, with or without values."""
+
+    def predict(self, context, model_input, params=None):
+        return model_input["a"].fillna(-1) + (model_input["city"].fillna("?") == "?")
+
+
+class Hinted(mlflow.pyfunc.PythonModel):
+    def predict(self, model_input: list[str]) -> list[int]:
+        return [len(text) for text in model_input]
+
+
+class Types(mlflow.pyfunc.PythonModel):
+    """Tells the types that it gets."""
+
+    def predict(self, context, model_input, params=None):
+        if isinstance(model_input, pd.DataFrame):
+            kinds = [f"{name!r} {kind}" for name, kind in model_input.dtypes.items()]
+        else:
+            kinds = [f"{name} {array.dtype.kind} {array.shape[1:]}" for name, array in model_input.items()]
+        rows = len(model_input) if isinstance(model_input, pd.DataFrame) else len(next(iter(model_input.values())))
+        return pd.Series([", ".join(kinds)] * rows)
+
+
+class Dates(mlflow.pyfunc.PythonModel):
+    def predict(self, context, model_input, params=None):
+        at = model_input["at"]
+        return pd.DataFrame({"year": at.dt.year.fillna(0).astype(int), "next": at + pd.Timedelta(days=1)})
+
+
+class Squares(mlflow.pyfunc.PythonModel):
+    def predict(self, context, model_input, params=None):
+        return (model_input.to_numpy() if isinstance(model_input, pd.DataFrame) else model_input) ** 2 * params["times"]
+
+
+def typed_pyfuncs(root):
+    packages = {"pip_requirements": [*FEW, "pandas", "cloudpickle"]}
+
+    def save(name, model, signature, expected):
+        mlflow.pyfunc.save_model(folder(root, name, expected), python_model=model, signature=signature, **packages)
+
+    optional = ModelSignature(Schema([ColSpec("double", "a"), ColSpec("double", "bonus", required=False)]))
+    a = np.array([1.0, 2.0])
+    save("optional", Defaults(), optional, {"a": a, "bonus": np.array([5.0, np.nan]), "output": np.array([6.0, 102.0])})
+    gaps = infer_signature(pd.DataFrame({"a": [1.0, np.nan], "city": ["x", None]}))
+    save("imputes", Imputes(), gaps, {"a": a, "city": np.array(["x", "y"]), "output": a})
+    save("hinted", Hinted(), None, {"x": np.array(["wéll", ""]), "output": np.array([4, 0])})
+    frame = pd.DataFrame(
+        {
+            "whole": np.int32([1, 2]),
+            "long": [1, 2],
+            "single": np.float32([1, 2]),
+            "double": [0.5, 1],
+            "yes": [True, False],
+            "text": ["a", "b"],
+        }
+    )
+    save("types", Types(), infer_signature(frame), columns_of(frame))
+    save("numbered", Types(), infer_signature(pd.DataFrame([[1.0, 2]])), {"0": a, "1": a})
+    save("beside_bytes", Types(), infer_signature(frame[["long", "text"]].assign(raw=[b"\xff", b""])), {})
+    arrays = {"n": np.zeros((2, 1)), "t": np.array([["a"], ["b"]])}
+    save("tensors", Types(), infer_signature(arrays), arrays)
+    dates = infer_signature(pd.DataFrame({"at": pd.to_datetime(["2026-01-31T12:00:00"])}))
+    at = np.array(["2026-12-31T12:00:00", "2024-02-28"])
+    save("dates", Dates(), dates, {"at": at, "year": np.array([2026, 2024])})
+    x = np.array([[1.0, 2.0], [3.0, 4.0]])
+    save("parameters", Squares(), infer_signature(x, params={"times": 3}), {"x": x, "output": 3 * x**2})
 
 
 def pyfuncs(root, columns):

@@ -34,3 +34,15 @@ def test_a_single_file_of_a_regression_answers_as_the_booster(platform: WholePla
     artifact = made / "sum" / "model" / "model.txt"
     version = serves_alike(platform, artifact, made / "sum" / "expected.npz", name="sum")
     assert version.signatures["serving_default"].method == "regress"
+
+
+def test_a_frame_of_numbers_answers_as_the_booster_without_losing_digits(platform: WholePlatform, made: Path) -> None:
+    made = made / "numbers"
+    version = serves_alike(platform, made / "model", made / "expected.npz", name="numbers", rtol=1e-9, atol=1e-9)
+    assert [spec.dtype for spec in version.signatures["serving_default"].inputs] == ["FP64"] * 3
+
+
+def test_a_frame_with_categories_answers_as_the_booster_without_pandas(platform: WholePlatform, made: Path) -> None:
+    made = made / "mixed"
+    version = serves_alike(platform, made / "model", made / "expected.npz", name="mixed", rtol=1e-9, atol=1e-9)
+    assert version.environment.requirements == ("lightgbm",)

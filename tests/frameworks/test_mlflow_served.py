@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.runtimes.cases_mlflow import FRAMEWORK
-from tests.frameworks.agreement import deploy, framework_platform, newest, serves_alike
+from tests.frameworks.agreement import deploy, deployed, framework_platform, newest, predicted, serves_alike
 from tests.whole_platform import WholePlatform
 
 pytestmark = pytest.mark.timeout(600)
@@ -34,6 +34,18 @@ def test_tensors_of_an_xgboost_classifier_answer_as_the_classifier(platform: Who
     version = serves_alike(platform, made / "model", made / "expected.npz", name="boosted")
     assert version.format == "mlflow-xgboost-ubj"
     assert version.environment.requirements == ("xgboost-cpu==3.2.0",)
+
+
+def test_columns_are_joined_by_name_over_every_wire(platform: WholePlatform, made: Path) -> None:
+    made = made / "order_lightgbm"
+    version = serves_alike(platform, made / "model", made / "expected.npz", name="ordered")
+    assert [spec.name for spec in version.signatures["serving_default"].inputs] == ["age", "income"]
+
+
+def test_a_row_without_an_optional_column_answers_as_mlflow(platform: WholePlatform, made: Path) -> None:
+    deployed(platform, made / "optional" / "model", "optional", ["--allow-pickle"])
+    told = predicted(platform, "optional", {"dataframe_records": [{"a": 1.0}]})
+    assert told == {"predictions": [101.0]}
 
 
 def test_python_functions_answer_where_pickles_are_allowed(platform: WholePlatform, made: Path) -> None:

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from tests.contract.runtimes.cases_onnx import FRAMEWORK
 from tests.framework_env import SKLEARN, made_by
-from tests.frameworks.agreement import framework_platform, serves_alike
+from tests.frameworks.agreement import framework_platform, predicted, serves_alike
 from tests.whole_platform import WholePlatform
 
 pytestmark = pytest.mark.timeout(600)
@@ -24,6 +26,21 @@ def test_an_exported_graph_answers_as_the_classifier(platform: WholePlatform) ->
     version = serves_alike(platform, made / "model" / "model.onnx", made / "expected.npz", name="digits")
     assert (version.runtime, version.format) == ("onnx", "onnx")
     assert version.environment.requirements == (), "the platform's own environment will do"
+
+
+def test_columns_of_several_types_answer_as_the_pipeline_also_by_name(platform: WholePlatform) -> None:
+    made = FRAMEWORK.artifacts() / "onnx" / "frame"
+    serves_alike(platform, made / "model", made / "expected.npz", name="frame")
+    with np.load(made / "expected.npz") as expected:
+        rows = [{"age": int(expected["age"][0, 0]), "city": str(expected["city"][0, 0])}]
+        told = predicted(platform, "frame", {"instances": rows})["predictions"][0]
+        assert told["output_label"] == expected["output_label"][0]
+
+
+def test_probabilities_of_several_targets_answer_as_the_classifier(platform: WholePlatform) -> None:
+    for name in ("targets", "targets_apart"):
+        made = FRAMEWORK.artifacts() / "onnx" / name
+        serves_alike(platform, made / "model", made / "expected.npz", name=name.replace("_", "-"))
 
 
 def test_a_versions_page_says_what_keeps_it_in(platform: WholePlatform) -> None:

@@ -35,3 +35,8 @@ def test_a_single_file_in_json_answers_as_the_booster(platform: WholePlatform, m
     artifact = made / "odd" / "model" / "model.json"
     version = serves_alike(platform, artifact, made / "odd" / "expected.npz", name="odd")
     assert version.format == "xgboost-json"
+
+
+def test_a_frame_with_categories_answers_as_the_booster_without_pandas(platform: WholePlatform, made: Path) -> None:
+    version = serves_alike(platform, made / "mixed" / "model", made / "mixed" / "expected.npz", name="mixed")
+    assert version.environment.requirements == ("xgboost-cpu",)

@@ -23,8 +23,9 @@ import numpy as np
 import pandas as pd
 import skops.io
 import xgboost
-from sklearn.base import clone, is_classifier, is_outlier_detector, is_regressor
+from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import MiniBatchSparsePCA, SparsePCA
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -151,11 +152,12 @@ def answers(model: Any, x: Any) -> dict[str, np.ndarray]:
         made["probabilities"] = np.stack(shares, axis=1) if isinstance(shares, list) else np.asarray(shares)
     if hasattr(model, "predict"):
         made["prediction" if is_regressor(model) else "label"] = np.asarray(model.predict(x))
-        if is_outlier_detector(model):
+        if hasattr(model, "decision_function") and "probabilities" not in made:
             made["decision"] = model.decision_function(x)
     elif hasattr(model, "transform"):
         given = model.transform(x)
-        made["output"] = given.toarray() if hasattr(given, "toarray") else np.asarray(given)
+        array = given.toarray() if hasattr(given, "toarray") else np.asarray(given)
+        made["output"] = array.reshape(len(x), -1) if isinstance(model, SparsePCA | MiniBatchSparsePCA) else array
     return made
 
 
@@ -187,7 +189,7 @@ def kept(folder: Path, name: str, requests: list[dict[str, Any]], saving: dict[s
         target.mkdir(parents=True)
         try:
             save(target / f"model.{form}")
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - which forms can't hold which estimators is not ours to know
             print(f"{name} can't be saved as {form}: {error}")
             shutil.rmtree(target)
     if not any((folder / name).iterdir()):
@@ -237,7 +239,7 @@ def of_numbers() -> Iterator[tuple[str, Any, list[dict[str, Any]]]]:
                 given = pd.DataFrame(x, columns=NAMES) if named else x
                 try:
                     one.fit(given, y)
-                except Exception:
+                except Exception:  # noqa: BLE001 - what does not fit these data is not of this sweep
                     continue
                 if not (hasattr(one, "predict") or hasattr(one, "transform")):
                     continue
@@ -276,7 +278,7 @@ def of_tables() -> Iterator[tuple[str, Any, list[dict[str, Any]]]]:
             y = np.abs(y) + 0.1
         try:
             model.fit(frame(ROWS, 0), y)
-        except Exception:
+        except Exception:  # noqa: BLE001 - as above
             continue
         unseen = frame(3, 4)
         unseen.loc[1, "city"] = "Atlantis"
@@ -309,7 +311,7 @@ def of_texts() -> Iterator[tuple[str, Any, list[dict[str, Any]]]]:
             y = np.where(y == "no", "no", "yes").astype(object)
         try:
             model.fit(texts(ROWS, 0), y)
-        except Exception:
+        except Exception:  # noqa: BLE001 - as above
             continue
         one, many = texts(1, 1), texts(33, 2)
         yield (
@@ -325,8 +327,8 @@ def of_texts() -> Iterator[tuple[str, Any, list[dict[str, Any]]]]:
 XGBOOST = {
     "classifier": ("binary:logistic", "multi:softprob"),
     "regressor": (
-        "reg:squarederror", "reg:absoluteerror", "reg:pseudohubererror", "reg:gamma", "reg:tweedie", "reg:squaredlogerror",
-        "reg:quantileerror", "count:poisson", "survival:cox",
+        "reg:squarederror", "reg:absoluteerror", "reg:pseudohubererror", "reg:gamma", "reg:tweedie",
+        "reg:squaredlogerror", "reg:quantileerror", "count:poisson", "survival:cox",
     ),
 }  # fmt: skip
 LIGHTGBM = {
@@ -374,7 +376,8 @@ def booster(library: str, kind: str, objective: str, *, categories: bool = False
     if library == "lightgbm":
         many = {"num_class": count} if objective.startswith("multi") else {}
         maker = lightgbm.LGBMClassifier if kind == "classifier" else lightgbm.LGBMRegressor
-        return maker(**options, **many, verbose=-1, min_child_samples=5, num_threads=1), y
+        few = {"min_child_samples": 5, "min_data_per_group": 5, "cat_smooth": 1}  # rows that suffice for a split
+        return maker(**options, **many, **few, verbose=-1, num_threads=1), y
     if objective == "reg:quantileerror":
         options["quantile_alpha"] = 0.5
     maker = xgboost.XGBClassifier if kind == "classifier" else xgboost.XGBRegressor

@@ -10,8 +10,10 @@ import typer
 from bms.cli.commands import Session, command, noun
 from bms.cli.environment_options import environment_given
 from bms.cli.making import parse_pairs
+from bms.cli.version_options import detected
 from bms.core.errors import InvalidArgument
 from bms.sdk.jobs import Job
+from bms.sdk.models import Version
 
 app = noun("Training and other programs that run to their end.")
 Id = Annotated[str, typer.Argument(help="The job's id.")]
@@ -36,7 +38,11 @@ def train(
     attempts: Annotated[int, typer.Option(help="How often it may be tried.")] = 1,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Show progress until it ends.")] = True,
 ) -> None:
-    """Train by a recipe, or by code of your own."""
+    """Train by a recipe, or by code of your own; with --model, until the version that comes of it is verified.
+
+    Code of your own has a function `main(job)` in the file --entry: see docs/datasets.md for what it reads. What it
+    saves in `job.output / "model"` becomes the version.
+    """
     job = session.client.jobs.train(
         recipe=recipe,
         code=code,
@@ -51,6 +57,9 @@ def train(
     if wait:
         job = _wait(session, job.id)
     _show(session, job)
+    if wait and model is not None:
+        version = _verified(session, model, job.id)
+        session.out.say(f"version {version.number} of {model}: {detected(version)}")
 
 
 @command(app)
@@ -123,6 +132,11 @@ def retry(session: Session, id: Id) -> None:
 def _wait(session: Session, id: str) -> Job:
     with session.out.progress(f"job {id}") as bar:
         return session.client.jobs.wait(id, lambda seen: bar(seen.progress, f"{seen.state}: {seen.message}"))
+
+
+def _verified(session: Session, model: str, job: str) -> Version:
+    with session.out.progress(f"verifying the version of {model}") as bar:
+        return session.client.models.wait_made(model, job, lambda seen: bar(None, seen.state))
 
 
 def _show(session: Session, job: Job) -> None:

@@ -66,6 +66,7 @@ AllowPickle = Annotated[
     bool, typer.Option("--allow-pickle", help="It holds a pickle, which runs code in its own process.")
 ]
 _TENSOR = re.compile(r"\s*(\S+?)[\s:]+([A-Z]+\d*)\s*\[\s*(-?\d+(?:\s*,\s*-?\d+)*)?\s*\]\s*")
+LEVELS = 6  # of a category, that are shown
 _NAME = re.compile(r"[^a-z0-9]+")
 
 
@@ -162,4 +163,4 @@ def signature_text(signature: Signature, most: int = 40) -> str:
 
 def _side(side: tuple[TensorSpec, ...], most: int) -> str:
     more = f" and {len(side) - most} more" if len(side) > most else ""
-    return ", ".join(map(tensor_text, side[:most])) + more
+    return ", ".join(tensor_text(one, LEVELS) for one in side[:most]) + more

@@ -16,7 +16,9 @@ from bms.core.tensor import NUMPY, Tensor
 from bms.protocols.json_values import JsonValue, ValueDecoder
 
 _WORDS = {"FP": "a number", "IN": "a whole number", "UI": "a whole number", "BO": "true or false", "BY": "a text"}
-_TRUE, _FALSE = ("true", "True", "TRUE"), ("false", "False", "FALSE")
+_WORDS_OF_TRUTH = {"true": True, "True": True, "TRUE": True, "1": True} | {
+    "false": False, "False": False, "FALSE": False, "0": False,
+}  # fmt: skip
 _any: ValueDecoder[list[Any]] = ValueDecoder(list[Any], list[Any])
 
 
@@ -126,7 +128,9 @@ def _one_by_one(spec: TensorSpec, value: JsonValue, error: msgspec.DecodeError) 
     for row, one in enumerate(values):
         if one is None:
             continue
-        if kind in "iu" and isinstance(one, float) and one.is_integer():
+        if isinstance(one, bool) and kind in "iuf":
+            values[row] = int(one)  # as typed tensors of booleans are cast, and as a frame's are
+        elif kind in "iu" and isinstance(one, float) and one.is_integer():
             values[row] = int(one)
         elif not _is_one(one, kind):
             raise _misfit(spec, row, one)
@@ -168,22 +172,21 @@ def _number(text: str) -> float | int:
     try:
         return int(text)
     except ValueError:
-        return float(text)
+        return _boolean(text) if text in _WORDS_OF_TRUTH else float(text)
 
 
 def _whole(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        value = float(text)
+        value = float(_boolean(text) if text in _WORDS_OF_TRUTH else text)
         if not value.is_integer():
             raise
         return int(value)
 
 
 def _boolean(text: str) -> bool:
-    if text in _TRUE or text == "1":
-        return True
-    if text in _FALSE or text == "0":
-        return False
-    raise ValueError(text)
+    known = _WORDS_OF_TRUTH.get(text)
+    if known is None:
+        raise ValueError(text)
+    return known

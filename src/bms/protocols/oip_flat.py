@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
+from bms.core.casting import SMALL
 from bms.core.inference import InferRequest
 from bms.core.signature import DEFAULT, Signature
 from bms.core.tensor import NUMPY, Tensor
@@ -19,11 +20,6 @@ from bms.core.tensor import NUMPY, Tensor
 _LONGEST = 1 << 15  # bytes; longer bodies have faster ways than one object for every number
 _REMEMBERED = 4096  # versions
 _LETTERS = {"FP32": "f", "FP64": "d"}
-# The last bytes of numbers, sign aside, so large that they may have lost digits: from 2**24 on, and from 2**49.
-_SMALL = {
-    "FP32": bytes(high for high in range(256) if high & 0x7F < 0x4B),
-    "FP64": bytes(high for high in range(256) if high & 0x7F < 0x43),
-}
 Signatures = Mapping[str, Signature]
 
 
@@ -116,4 +112,4 @@ def _lane(signature: Signature | None) -> Lane | None:
     if spec.column is not None:
         return None
     kind, pack = NUMPY[spec.dtype], struct.Struct(f"<{size}{letter}").pack
-    return Lane(spec.name, spec.dtype, kind, letter, kind.itemsize, _SMALL[spec.dtype], inner, size, pack)
+    return Lane(spec.name, spec.dtype, kind, letter, kind.itemsize, SMALL[spec.dtype], inner, size, pack)

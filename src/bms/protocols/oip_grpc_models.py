@@ -47,5 +47,5 @@ def repository_index(entries: Iterable[DeploymentEntry], ready_only: bool) -> by
 
 
 def _message(name: str, value: dict[str, Any]) -> bytes:
-    built: bytes = ParseDict(value, message(f"inference.{name}")()).SerializeToString()
+    built: bytes = ParseDict(value, message(f"inference.{name}")(), ignore_unknown_fields=True).SerializeToString()
     return built

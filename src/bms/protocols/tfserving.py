@@ -59,15 +59,24 @@ def decode_predict(body: bytes | memoryview, model: str, signatures: Mapping[str
     """Raises InvalidArgument for what does not fit the signature it means."""
     parsed = _body(body)
     name = parsed.signature_name or None
-    given = [form for form in _FORMS if getattr(parsed, form) is not msgspec.UNSET]
+    none = msgspec.UNSET
+    value, form = parsed.instances, "instances"
+    if value is none or not (parsed.inputs is parsed.dataframe_split is parsed.dataframe_records is none):
+        value, form = _only_form(parsed)
+    notes: list[str] = []
+    chosen, tensors = _FORMS[form](value, name, signatures, notes)
+    return _decoded(model, chosen, signatures, tensors, notes, row_form=form != "inputs")
+
+
+def _only_form(parsed: PredictBody[JsonValue]) -> tuple[JsonValue, str]:
+    """What a body says, where that is not plainly instances. Raises InvalidArgument for none, and for several."""
+    given = [(value, form) for form in _FORMS if (value := getattr(parsed, form)) is not msgspec.UNSET]
     if len(given) != 1:
         raise InvalidArgument(
             "give either 'instances' (rows) or 'inputs' (columns), or a frame as 'dataframe_split' or "
             f"'dataframe_records': one of them, not {len(given)}"
         )
-    notes: list[str] = []
-    chosen, tensors = _FORMS[given[0]](getattr(parsed, given[0]), name, signatures, notes)
-    return _decoded(model, chosen, signatures, tensors, notes, row_form=given[0] != "inputs")
+    return given[0]
 
 
 def decode_csv(body: bytes | memoryview, model: str, signatures: Mapping[str, Signature], verb: Verb) -> Decoded:

@@ -29,8 +29,6 @@ def column(
     """
     if type not in TYPES:
         raise InvalidArgument(f"column {name!r}: there is no type {type!r}: {_ADVICE}")
-    if categories and type != "category":
-        raise InvalidArgument(f"column {name!r} is {type}: only a category has levels")
     known = columns.Column(type=type, categories=tuple(categories))
     carried = dtype or dtype_of_column(known)
     if not fits_column(known, carried):
@@ -53,15 +51,22 @@ def parse_column(text: str) -> TensorSpec:
     )
 
 
-def tensor_text(spec: TensorSpec) -> str:
-    """A column as it may be declared; any other tensor as `x FP32 [-1, 64]`."""
+def tensor_text(spec: TensorSpec, most: int | None = None) -> str:
+    """A column as it may be declared, any other tensor as `x FP32 [-1, 64]`.
+
+    `most`: for people, with so many of a category's levels at most, and none of what is no category.
+    """
     if spec.column is None:
         return f"{spec.name} {spec.dtype} {shape_text(spec.shape)}"
     levels = spec.column.categories
     usual = column(spec.name, spec.column.type, categories=levels).dtype
+    shown = _levels_text(levels)
+    if most is not None:
+        few = _levels_text(levels[:most]) + (",…" if len(levels) > most else "")
+        shown = few if spec.column.type == "category" else ""
     parts = [
         f"{spec.name} {spec.column.type}",
-        f"[{_levels_text(levels)}]" if levels else "",
+        f"[{shown}]" if shown else "",
         "?" if spec.column.optional else "",
         f" {spec.dtype}" if spec.dtype != usual else "",
     ]
@@ -82,6 +87,8 @@ def _levels(text: str, levels: str) -> tuple[Level, ...]:
 
 
 def _levels_text(levels: Sequence[Level]) -> str:
+    if not levels:
+        return ""
     plain = all(isinstance(level, str) and re.fullmatch(r"[^\s,\"\[\]][^,\"\[\]]*", level) for level in levels)
     joined = ",".join(map(str, levels))
     if plain and _levels("", joined) == tuple(levels):

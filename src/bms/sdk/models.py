@@ -3,14 +3,14 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import msgspec
 
 from bms.core.clock import Clock, SystemClock
-from bms.core.errors import AlreadyExists, FailedPrecondition, InvalidArgument
-from bms.sdk.binding import D, operation, path_part, stream
+from bms.core.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
+from bms.sdk.binding import PAGE, D, Page, operation, path_part, stream
 from bms.sdk.blobs import Uploading, UploadProgress
 from bms.sdk.examples import EXAMPLE, said
 from bms.sdk.files import FileEntry, FileTree, in_memory, scan, with_file
@@ -23,7 +23,15 @@ from bms.sdk.waiting import until
 __all__ = ["Alias", "Gate", "GateResult", "Lineage", "Measurement", "Model", "Models", "NewVersion", "Version"]
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
+NOTHING_MADE = "no version was made of it"  # so a job's message begins then
 SETTLED = frozenset({"ready", "rejected", "offline", "deleted"})
+
+
+class _Made(NamedTuple):
+    """A job, and the version that it made."""
+
+    job: Job
+    version: Version | None
 
 
 class Models(Uploading[D]):
@@ -147,6 +155,34 @@ class Models(Uploading[D]):
         return version
 
     @operation
+    def wait_made(
+        self,
+        name: str,
+        job: str,
+        on_progress: Callable[[Version], None] | None = None,
+        *,
+        timeout_s: float | None = 600.0,
+    ) -> Flow[Version]:
+        """The verified version that a training job, which succeeded, made of model `name`.
+
+        Raises FailedPrecondition with the reason when it made none, or when the version was rejected.
+        """
+        ended = yield from until(
+            partial(self._made, name, job),
+            lambda seen: seen.version is not None or seen.job.message.startswith(NOTHING_MADE),
+            what=f"a version of {name} made by job {job}",
+            clock=self._clock,
+            timeout_s=timeout_s,
+        )
+        if ended.version is None:
+            raise FailedPrecondition(f"job {job}: {ended.job.message}")
+        return (
+            yield from self.__class__.wait_version.flow(
+                self, name, ended.version.number, on_progress, timeout_s=timeout_s
+            )
+        )
+
+    @operation
     def publish(self, name: str, number: int) -> Flow[Version]:
         """An offline version becomes ready again."""
         return self._post(f"{_numbered(name, number)}/publish", Version)
@@ -192,6 +228,14 @@ class Models(Uploading[D]):
     @operation
     def delete_alias(self, name: str, alias: str) -> Flow[None]:
         return self._change("DELETE", _alias(name, alias), type(None))
+
+    def _made(self, name: str, job: str) -> Flow[_Made]:
+        seen = yield from self._get(f"/jobs/{path_part(job)}", Job)
+        try:
+            page = yield from self._get(f"{_model(name)}/versions", Page[Version], {"limit": PAGE, "all": True})
+        except NotFound:
+            return _Made(seen, None)
+        return _Made(seen, next((one for one in page.items if one.lineage.job == job), None))
 
     def _version(self, name: str, number: int) -> Flow[Version]:
         return self._get(_numbered(name, number), Version)

@@ -2,8 +2,14 @@
 
 from tests.contract.runtimes.runtime_cases import MAKERS, Case, Framework
 
-SAFE = ("lightgbm", "onnx", "sklearn", "unsigned", "xgboost", "xgboost_classifier")
-CODE = ("cloudpickled", "pyfunc", "pyfunc_texts")
+SAFE = (
+    *("lightgbm", "onnx", "sklearn", "unsigned", "xgboost", "xgboost_classifier"),
+    *("onnx_by_column", "order_lightgbm", "order_sklearn", "order_xgboost", "pipeline", "categories"),
+)
+CODE = (
+    *("cloudpickled", "pyfunc", "pyfunc_texts"),
+    *("dates", "hinted", "imputes", "optional", "parameters"),
+)
 
 FRAMEWORK = Framework(
     name="mlflow",

@@ -5,7 +5,20 @@ from pathlib import Path
 from tests.contract.runtimes.runtime_cases import Case, Framework
 from tests.framework_env import SKLEARN
 
-NAMES = ("digits", "external", "flat_image", "mlp", "slow", "text", "two_inputs", "zipmap")
+NAMES = (
+    "digits",
+    "external",
+    "flat_image",
+    "frame/model",
+    "mlp",
+    "parts",
+    "slow",
+    "targets/model",
+    "targets_apart/model",
+    "text",
+    "two_inputs",
+    "zipmap",
+)
 UNBATCHED = ("fixed", "one_row", "whole_batch")
 
 FRAMEWORK = Framework(

@@ -17,16 +17,19 @@ import numpy as np
 import onnx
 import skops.io
 from onnx import TensorProto, helper, numpy_helper
-from skl2onnx import to_onnx
+from skl2onnx import convert_sklearn, to_onnx
+from skl2onnx.common.data_types import Int64TensorType, StringTensorType
 from sklearn.cluster import KMeans
+from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_diabetes, load_digits
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.multioutput import MultiOutputClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 warnings.simplefilter("ignore")
 FLOAT, INT64, STRING = TensorProto.FLOAT, TensorProto.INT64, TensorProto.STRING
@@ -128,6 +131,11 @@ def onnx_models(root):
             [node("Softmax", ["x"], ["y"], axis=0)], [("x", FLOAT, ["n", 4])], [("y", FLOAT, ["n", 4])]
         ),
         "slow": slow(),
+        "parts": graph(
+            [node("SplitToSequence", ["x"], ["y"])],
+            [("x", FLOAT, ["n", 2])],
+            [helper.make_tensor_sequence_value_info("y", FLOAT, None)],
+        ),
         "fixed": graph([node("Relu", ["x"], ["y"])], [("x", FLOAT, [2, 4])], [("y", FLOAT, [2, 4])]),
         "flat_image": graph([node("Identity", ["x"], ["y"])], [("x", FLOAT, ["n", 64])], [("y", FLOAT, ["n", 64])]),
     }
@@ -141,6 +149,34 @@ def onnx_models(root):
     for name, zipmap in (("digits", False), ("zipmap", True)):
         model = to_onnx(fitted, x[:1].astype(np.float32), options={"zipmap": zipmap}, target_opset=17)
         save_onnx(root / name, model)
+
+
+def onnx_of_several(root):
+    """Classifiers of several targets, whose probabilities are a sequence, and a pipeline on columns of two kinds, each
+    an input [rows, 1]; with what scikit-learn answers."""
+    random = np.random.default_rng(2)
+    x = random.normal(size=(200, 4)).astype(np.float32)
+    first, second = (x[:, 0] > 0).astype(int), np.digitize(x[:, 1], [-0.5, 0.5])
+    rows = x[:7]
+    for name, targets in {
+        "targets": np.stack([first, (x[:, 2] > 0).astype(int)], axis=1),
+        "targets_apart": np.stack([np.array(["no", "yes"])[first], np.array(["a", "b", "c"])[second]], axis=1),
+    }.items():
+        fitted = MultiOutputClassifier(LogisticRegression()).fit(x, targets)
+        told = fitted.predict_proba(rows)
+        answers = {f"probabilities_{place}": one for place, one in enumerate(told)}
+        if name == "targets":
+            answers = {"probabilities": np.stack(told, axis=1)}
+        save_onnx(root / name / "model", to_onnx(fitted, x[:1], target_opset=17))
+        np.savez(root / name / "expected.npz", X=rows, label=fitted.predict(rows).astype(targets.dtype), **answers)
+    age, city = random.integers(18, 90, (200, 1)), random.choice(["Köln", "Bonn"], (200, 1)).astype(object)
+    frame = np.concatenate([age.astype(object), city], axis=1)
+    kinds = ColumnTransformer([("n", StandardScaler(), [0]), ("c", OneHotEncoder(handle_unknown="ignore"), [1])])
+    fitted = make_pipeline(kinds, LogisticRegression()).fit(frame, first)
+    inputs = [("age", Int64TensorType([None, 1])), ("city", StringTensorType([None, 1]))]
+    save_onnx(root / "frame" / "model", convert_sklearn(fitted, initial_types=inputs, target_opset=17))
+    answers = {"output_probability": fitted.predict_proba(frame[:7]), "output_label": fitted.predict(frame[:7])}
+    np.savez(root / "frame" / "expected.npz", age=age[:7], city=city[:7].astype(str), **answers)
 
 
 def large_onnx(root):
@@ -208,10 +244,10 @@ def refused_onnx(root):
         ),
     )
     sequence = helper.make_tensor_sequence_value_info("y", FLOAT, None)
-    save_onnx(
-        root / "sequence_output",
-        graph([node("SplitToSequence", ["x"], ["y"])], [("x", FLOAT, ["n", 2])], [sequence]),
-    )
+    halves = [node("SplitToSequence", ["x", "size"], ["y"])]
+    save_onnx(root / "sequence_output", graph(halves, [("x", FLOAT, ["n", 2])], [sequence], [("size", np.array(2))]))
+    optional = helper.make_value_info("y", helper.make_optional_type_proto(helper.make_tensor_type_proto(FLOAT, None)))
+    save_onnx(root / "optional_output", graph([node("Optional", ["x"], ["y"])], [("x", FLOAT, ["n", 2])], [optional]))
     whole = mlp().SerializeToString()
     for name, content in {
         "truncated": whole[: len(whole) // 2],
@@ -300,6 +336,7 @@ def main(root):
     (root / "refused").mkdir()
     (root / "onnx").mkdir()
     onnx_models(root / "onnx")
+    onnx_of_several(root / "onnx")
     refused_onnx(root / "refused")
     sklearn_models(root / "sklearn")
     refused_sklearn(root / "refused")

@@ -6,14 +6,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from msgspec import structs
 
 pytest.importorskip("mlflow", reason="MLflow is in an environment of its own")
 
 from bms.adapters.runtimes.available import open_servable
 from bms.adapters.runtimes.recognition import recognise
-from bms.core.errors import FailedPrecondition
+from bms.core.columns import Column, mask_name
+from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.programs import ServableConfig
+from bms.core.signature import Signature, TensorSpec, column_spec, is_table
+from bms.core.tensor import NUMPY
+from bms.serving.lifecycle.servable import Servable
 from tests.contract.runtimes.cases_mlflow import FRAMEWORK
 
 MADE = FRAMEWORK.artifacts()
@@ -34,7 +40,7 @@ def names(requirements: tuple[str, ...]) -> list[str]:
         ("xgboost_classifier", "mlflow-xgboost-ubj", ["xgboost-cpu"]),
         ("lightgbm", "mlflow-lightgbm", ["lightgbm"]),
         ("sklearn", "mlflow-skops", ["pandas", "scikit-learn", "skops"]),
-        ("cloudpickled", "mlflow-pickle", ["cloudpickle", "scikit-learn", "skops"]),
+        ("cloudpickled", "mlflow-pickle", ["cloudpickle", "pandas", "scikit-learn", "skops"]),
         ("pyfunc", "mlflow-pyfunc", ["cloudpickle", "mlflow-skinny", "pandas"]),
     ],
 )
@@ -56,8 +62,174 @@ def test_columns_are_inputs_and_tensors_are_tensors() -> None:
     assert {(spec.dtype, spec.shape) for spec in columns.inputs} == {("FP64", (None,))}
     assert columns.inputs[0].name == "alcohol"
     assert (columns.method, columns.labels) == ("classify", ("0", "1", "2"))
+    assert is_table(columns)
     tensor = open_servable(config(MADE / "xgboost_classifier" / "model")).signatures["serving_default"]
     assert [(spec.name, spec.dtype, spec.shape) for spec in tensor.inputs] == [("x", "FP64", (None, 13))]
+
+
+def opened(name: str) -> Servable:
+    return open_servable(config(MADE / name / "model", allow_pickle=True))
+
+
+def answers(servable: Servable, **inputs: object) -> dict[str, list[object]]:
+    """What is answered for columns of Python's values, None where missing."""
+    made: dict[str, np.ndarray] = {}
+    for name, values in inputs.items():
+        spec = servable.signatures["serving_default"].input(name)
+        gaps = np.array([value is None for value in values])
+        filler = b"" if spec.dtype == "BYTES" else np.nan if spec.dtype.startswith("FP") else 0
+        given = [filler if value is None else value.encode() if isinstance(value, str) else value for value in values]
+        made[name] = np.array(given, dtype=NUMPY[spec.dtype])
+        if gaps.any() and not spec.dtype.startswith("FP"):
+            made[mask_name(name)] = gaps
+    return {name: array.tolist() for name, array in servable.infer("serving_default", made).items()}
+
+
+def mlflows(name: str, frame: object) -> object:
+    import mlflow.pyfunc
+
+    return mlflow.pyfunc.load_model(str(MADE / name / "model")).predict(frame)
+
+
+@pytest.mark.parametrize("name", ["order_lightgbm", "order_xgboost", "order_sklearn"])
+def test_columns_reach_the_model_by_name_in_whatever_order_either_lists_them(name: str) -> None:
+    servable = opened(name)
+    assert [spec.name for spec in servable.signatures["serving_default"].inputs] == ["age", "income"]
+    told = answers(servable, income=[0.63, 0.26], age=[26.0, 85.0])
+    np.testing.assert_allclose(told["prediction"], [63, 26], atol=4)
+
+
+@pytest.mark.parametrize("name", ["order_lightgbm", "order_xgboost", "order_sklearn"])
+def test_names_that_the_model_does_not_have_are_refused_with_both_lists(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(MADE / name / "model", folder)
+    text = (folder / "MLmodel").read_text()
+    (folder / "MLmodel").write_text(text.replace('"income"', '"wage"'))
+    with pytest.raises(FailedPrecondition, match=r"'wage'.* model.* takes 'income' number, 'age' number"):
+        open_servable(config(folder))
+
+
+def test_texts_and_gaps_reach_a_pipeline_and_categories_by_name() -> None:
+    for name in ("pipeline", "categories"):
+        servable = opened(name)
+        inputs = servable.signatures["serving_default"].inputs
+        assert [spec.name for spec in inputs] == ["the age", "city"]
+        assert inputs[0] == column_spec("the age", "number", optional=True)
+        told = answers(servable, **{"the age": [40.0, None], "city": ["Köln", "Bonn"]})
+        np.testing.assert_allclose(told["prediction"], [5.4, 0], atol=0.5)
+    assert inputs[1].column == Column(type="category", categories=("Bonn", "Köln"))
+
+
+def test_a_column_that_was_not_sent_is_not_in_the_frame_if_the_model_can_do_without() -> None:
+    import pandas as pd
+
+    servable = opened("optional")
+    assert servable.signatures["serving_default"].inputs[1] == column_spec("bonus", "number", optional=True)
+    assert answers(servable, a=[1.0], bonus=[None]) == {
+        "output": mlflows("optional", pd.DataFrame({"a": [1.0]})).tolist()
+    }
+    assert answers(servable, a=[1.0, 2.0, 3.0], bonus=[5.0, None, 0.0]) == {"output": [6.0, 102.0, 3.0]}
+
+
+def test_a_column_that_the_model_needs_comes_without_values() -> None:
+    import pandas as pd
+
+    told = answers(opened("imputes"), a=[None, 3.0, 1.0], city=["x", None, "y"])
+    frame = pd.DataFrame({"a": [np.nan, 3.0, 1.0], "city": ["x", None, "y"]})
+    assert told == {"output": mlflows("imputes", frame).tolist()} == {"output": [-1.0, 4.0, 1.0]}
+
+
+def test_a_column_of_texts_without_a_name_is_x() -> None:
+    servable = opened("hinted")
+    assert servable.signatures["serving_default"].inputs == (column_spec("x", "text"),)
+    assert answers(servable, x=["wéll", ""]) == {"output": mlflows("hinted", ["wéll", ""])} == {"output": [4, 0]}
+    with pytest.raises(InvalidArgument, match="MLflow refuses these inputs: Expected model input"):
+        answers(servable, x=[None])
+
+
+def test_dates_are_texts_of_iso_8601_both_ways() -> None:
+    servable = opened("dates")
+    assert servable.signatures["serving_default"].inputs == (column_spec("at", "datetime"),)
+    told = answers(servable, at=["2026-12-31T12:00:00", "2024-02-28", None])
+    assert told == {"year": [2026, 2024, 0], "next": [b"2027-01-01T12:00:00", b"2024-02-29T00:00:00", b"NaT"]}
+    with pytest.raises(InvalidArgument, match="row 0: 'yesterday' is no date-time"):
+        answers(servable, at=["yesterday"])
+    with pytest.raises(InvalidArgument, match=r"MLflow refuses these inputs: .*timezone-naive"):
+        answers(servable, at=["2026-12-31T12:00:00Z"])
+
+
+def test_types_are_those_of_mlflow() -> None:
+    import pandas as pd
+
+    servable = opened("types")
+    specs = servable.signatures["serving_default"].inputs
+    assert [spec.dtype for spec in specs] == ["INT32", "INT64", "FP32", "FP64", "BOOL", "BYTES"]
+    row = {"whole": [1], "long": [2], "single": [0.5], "double": [0.5], "yes": [True], "text": ["a"]}
+    frame = pd.DataFrame(row).astype({"whole": "int32", "single": "float32", "text": object})
+    assert answers(servable, **row)["output"][0].decode() == mlflows("types", frame)[0]
+    with pytest.raises(InvalidArgument, match="Can not safely convert float64 to int64"):
+        answers(servable, **{**row, "long": [None]})
+    assert "'yes' object" in str(answers(servable, **{**row, "yes": [None]}))
+
+
+def test_tensors_of_texts_and_of_one_column_are_what_mlflow_would_hand_over() -> None:
+    arrays = {"n": np.zeros((2, 1)), "t": np.array([["a"], ["b"]])}
+    sent = {"n": arrays["n"], "t": np.array([[b"a"], [b"b"]], dtype=object)}
+    told = opened("tensors").infer("serving_default", sent)["output"]
+    assert [text.decode() for text in told] == mlflows("tensors", arrays).tolist()
+
+
+def test_columns_that_are_numbered_are_so_in_the_frame() -> None:
+    assert answers(opened("numbered"), **{"0": [1.0], "1": [2]}) == {"output": [b"0 float64, 1 int64"]}
+
+
+def test_bytes_go_through_beside_other_columns() -> None:
+    servable = opened("beside_bytes")
+    assert not is_table(servable.signatures["serving_default"])
+    sent = {"long": np.array([1]), "text": np.array(["ä".encode()], object), "raw": np.array([b"\xff"], object)}
+    assert servable.infer("serving_default", sent)["output"].tolist() == [b"'long' int64, 'text' object, 'raw' object"]
+
+
+def test_parameters_have_their_defaults_and_those_that_change_xgboosts_answer_are_refused(tmp_path: Path) -> None:
+    x = np.array([[1.0, 2.0]])
+    assert np.array_equal(opened("parameters").infer("serving_default", {"x": x})["output"], 3 * x**2)
+    folder = tmp_path / "model"
+    shutil.copytree(MADE / "order_xgboost" / "model", folder)
+    text = (folder / "MLmodel").read_text()
+    said = """params: '[{"name": "output_margin", "default": true, "shape": null, "type": "boolean"}]'"""
+    assert "params: null" in text
+    (folder / "MLmodel").write_text(text.replace("params: null", said))
+    with pytest.raises(FailedPrecondition, match="asks XGBoost for output_margin by its parameters"):
+        open_servable(config(folder))
+
+
+def test_whole_numbers_have_no_gaps_as_for_mlflow() -> None:
+    servable = opened("onnx_by_column")
+    assert [spec.column.type for spec in servable.signatures["serving_default"].inputs if spec.column] == [
+        *("number", "integer", "text")
+    ]
+    assert answers(servable, bonus=[0.5], age=[41], city=["Köln"]) == {"sum": [[41.5]], "where": [["Köln".encode()]]}
+    with pytest.raises(
+        InvalidArgument, match="'age', row 1: there is no value, which MLflow's type long does not allow"
+    ):
+        answers(servable, bonus=[0.5, 1], age=[41, None], city=["Köln", ""])
+    with pytest.raises(InvalidArgument, match="'city', row 0: there is no value, which BYTES has no way to say"):
+        answers(servable, bonus=[0.5], age=[41], city=[None])
+
+
+def test_what_its_maker_declares_counts_where_mlmodel_can_not_be_followed(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(MADE / "categories" / "model", folder)
+    content = (folder / "model.lgb").read_text()
+    (folder / "model.lgb").write_text(
+        content.replace("pandas_categorical:[[", 'pandas_categorical:[["x", "y"], ["'[:-1])
+    )
+    with pytest.raises(FailedPrecondition, match="--column 'the_age number' --column 'city category'"):
+        open_servable(config(folder))
+    by_code = Signature(inputs=(TensorSpec(name="x", dtype="FP64", shape=(None, 2)),))
+    own = structs.replace(config(folder), signatures={"serving_default": by_code})
+    told = open_servable(own).infer("serving_default", {"x": np.array([[40.0, 1.0]])})
+    np.testing.assert_allclose(told["prediction"], [5.4], atol=0.5)
 
 
 @pytest.mark.parametrize("name", ["pyfunc", "pyfunc_texts", "cloudpickled"])
@@ -78,14 +250,20 @@ def test_a_flavor_that_is_not_trusted_is_not_run_by_another_way(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("found", "instead", "says"),
     [
-        ("double", "datetime", "column 'alcohol' is of MLflow's type 'datetime'"),
-        ('"type": "double", "name": "alcohol"', '"type": "double", "nick": "alcohol"', "can't be read: KeyError"),
+        ("double", "object", "column 'alcohol' is of MLflow's type 'object'"),
+        (
+            '"type": "double", "name": "alcohol"',
+            '"type": "double", "nick": "alcohol"',
+            "'alcohol' is missing; .* '0' is unk",
+        ),
+        ('"name": "alcohol"', '"name": [1]', r"can't be read: ValueError: an input has the name \[1\]"),
+        ('"name": "alcohol"', '"name": "ash"', "two inputs of one name"),
         ("inputs: '[{", "inputs: '[{}, {", "can't be read: KeyError"),
         ("inputs: '[{", "inputs: '[[{", "can't be read: JSONDecodeError"),
         (
             '{"type": "double", "name": "alcohol", "required": true}, ',
             "",
-            "names 12 columns, which can't",
+            "column 'alcohol' is missing: this model takes 'alcohol' number",
         ),
     ],
 )

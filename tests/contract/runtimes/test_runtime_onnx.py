@@ -64,6 +64,35 @@ def test_a_classifier_with_maps_answers_like_the_one_without() -> None:
     assert np.array_equal(of_maps[signature.scores or ""], of_plain["probabilities"])
 
 
+def test_probabilities_of_several_targets_are_stacked_or_outputs_of_their_own() -> None:
+    def outputs(name: str) -> dict[str, object]:
+        signature = open_servable(config(f"onnx/{name}/model")).signatures["serving_default"]
+        assert (signature.method, signature.batched) == ("predict", True)
+        return {spec.name: (spec.dtype, spec.shape) for spec in signature.outputs}
+
+    assert outputs("targets") == {"label": ("INT64", (None, 2)), "probabilities": ("FP32", (None, 2, 2))}
+    assert outputs("targets_apart") == {
+        "label": ("BYTES", (None, 2)),
+        "probabilities_0": ("FP32", (None, 2)),
+        "probabilities_1": ("FP32", (None, 3)),
+    }
+
+
+def test_a_sequence_of_rows_is_rows() -> None:
+    servable = open_servable(config("onnx/parts"))
+    x = np.arange(6, dtype=np.float32).reshape(3, 2)
+    assert np.array_equal(servable.infer("serving_default", {"x": x})["y"], x[:, None])
+
+
+def test_columns_of_several_types_are_inputs_of_their_own() -> None:
+    signature = open_servable(config("onnx/frame/model")).signatures["serving_default"]
+    assert [(spec.name, spec.dtype, spec.shape) for spec in signature.inputs] == [
+        ("age", "INT64", (None, 1)),
+        ("city", "BYTES", (None, 1)),
+    ]
+    assert (signature.method, signature.labels) == ("classify", ("0", "1"))
+
+
 def test_texts_go_through_as_bytes() -> None:
     servable = open_servable(config("onnx/text"))
     sent = np.array(["héllo".encode(), b"", "中".encode()], dtype=object)
@@ -89,7 +118,8 @@ def test_inputs_whose_content_is_at_fault_are_the_callers_fault() -> None:
         ("external_memory", "no such file"),
         ("external_short", "which holds 16"),
         ("custom_operator", r"no runtime here has: com\.example\.Shell; export"),
-        ("sequence_output", "output 'y' is a seq"),
+        ("sequence_output", "output 'y' is a seq.*, of 1 elements for one row and 2 for three: .* ConcatFromSequence"),
+        ("optional_output", "output 'y' is a optional.*, which can't be sent"),
         ("truncated", "its content is none"),
         ("not_onnx", "its content is none"),
         ("empty", "its content is none"),

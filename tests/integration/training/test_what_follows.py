@@ -125,13 +125,13 @@ async def test_a_version_whose_verification_fails_is_rejected_with_the_reason(pl
     "output",
     [
         None,
-        {"model/m.skops": b"x"},
+        {"notes.txt": b"x"},
         {"version.json": b"{"},
         {"version.json": b'{"runtime":"\xff"}', "model/m.skops": b"x"},
         {"version.json": b'{"runtime":"sklearn"}'},
     ],
 )
-async def test_a_training_that_left_no_model_or_card_registers_nothing(
+async def test_a_training_that_left_no_model_or_a_broken_card_registers_nothing(
     played: Played, output: dict[str, bytes] | None
 ) -> None:
     await played.digits()
@@ -142,6 +142,14 @@ async def test_a_training_that_left_no_model_or_card_registers_nothing(
     assert "output" in told
     with pytest.raises(NotFound):
         await played.models.model("acme", "digits")
+
+
+async def test_a_model_without_a_card_is_a_version_of_which_everything_is_found_out(played: Played) -> None:
+    await played.digits()
+    job = await played.training.submit(ANN, TRAINING)
+    await played.end(job, output={"model/m.skops": b"x"})
+    (version,) = await _versions(played)
+    assert (version.state, version.runtime, version.lineage.job) == ("verifying", "", job.id)
 
 
 async def test_a_ready_version_is_converted_as_its_training_asked_and_the_child_knows_its_parent(

@@ -124,7 +124,6 @@ def test_examples_of_classify_are_rows_too() -> None:
     [
         ({"age": 0.5}, r"column 'age' \(integer\), row 1: expected a whole number or null, got 0.5"),
         ({"age": "41"}, r"column 'age' \(integer\), row 1: .* got '41'"),
-        ({"age": True}, r"row 1: expected a whole number or null, got True"),
         ({"age": 2**63}, r"row 1: expected a whole number that INT64 holds"),
         ({"age": [41]}, r"row 1: .* got \[41\]"),
         ({"city": 50667}, r"column 'city' \(text\), row 1: expected a text or null, got 50667"),
@@ -161,6 +160,14 @@ def test_a_column_that_must_not_be_left_out_is_named() -> None:
 def test_whole_numbers_that_a_column_rounds_are_told() -> None:
     decoded = predict({"instances": [{"age": 1, "city": "Ulm", "pay": 2**53 + 1}]})
     assert decoded.request.notes == ("column 'pay', row 0: 9007199254740993 was rounded to FP64",)
+
+
+def test_booleans_are_numbers_where_numbers_are_taken() -> None:
+    decoded = predict({"instances": [{"age": True, "pay": False, "city": "Ulm"}]})
+    assert values(decoded.request)["age"] == [1]
+    assert values(decoded.request)["pay"] == [0.0]
+    decoded = tfserving.decode_csv(b"age,pay,city\nTrue,false,Ulm\n", "m", SIGNATURES, "predict")
+    assert values(decoded.request)["pay"] == [0.0]
 
 
 def test_lists_of_numbers_mean_the_matrix_and_names_the_table() -> None:

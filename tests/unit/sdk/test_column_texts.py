@@ -35,6 +35,12 @@ def test_levels_that_would_read_otherwise_are_told_in_quotes() -> None:
         assert parse_column(tensor_text(spec)) == spec
 
 
+def test_people_see_few_levels_and_those_of_categories_alone() -> None:
+    levels = ("a", "b", "c")
+    assert tensor_text(column("x", "category", categories=levels), most=2) == "x category[a,b,…]"
+    assert tensor_text(column("x", "text", categories=levels, optional=True), most=2) == "x text?"
+
+
 def test_other_tensors_are_told_with_their_shapes() -> None:
     assert tensor_text(TensorSpec(name="x", dtype="FP64", shape=(None, 4))) == "x FP64 [-1, 4]"
 
@@ -44,7 +50,6 @@ def test_other_tensors_are_told_with_their_shapes() -> None:
     [
         ("age", "'age' is no column: write its name and type"),
         ("age numbr", "column 'age': there is no type 'numbr': .*number, integer, text, boolean, category, datetime"),
-        ("age number[1,2]", "only a category has levels"),
         ("city text FP32", "column 'city' is text, which FP32 can't carry"),
         ("x category[[1]]", "levels must be texts, numbers or booleans"),
     ],

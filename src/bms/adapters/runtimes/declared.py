@@ -8,15 +8,15 @@ from bms.core.signature import Signature, TensorSpec, shape_text
 
 
 def settled(name: str, declared: Signature, found: Signature) -> Signature:
-    """`declared`, with the outputs and the classes' names of `found` where it says none. Raises as `check_declared` and
-    `settled_names` do."""
+    """`declared`, with the outputs and the classes' names of `found` where it says none, and of its columns the levels
+    that the model has. Raises as `check_declared` and `settled_names` do."""
     if not declared.outputs:
         scores = declared.scores or found.scores
         declared = structs.replace(declared, outputs=found.outputs, method=found.method, scores=scores)
     check_declared(name, declared, found)
     if declared.scores is not None and declared.scores == found.scores:
         declared = structs.replace(declared, labels=settled_names(declared.labels, found.labels))
-    return declared
+    return structs.replace(declared, inputs=tuple(_with_levels(spec, found) for spec in declared.inputs))
 
 
 def check_declared(name: str, declared: Signature, found: Signature) -> None:
@@ -46,6 +46,13 @@ def ask(runtime: str, why: str) -> FailedPrecondition:
         f"the signature of this {runtime} model can't be found out: {why}; say what it takes, for example with "
         "`--input 'x FP32 [-1, 64]'` (-1 for a free dimension), or in `signatures` of a file bms.json in the artifact"
     )
+
+
+def _with_levels(spec: TensorSpec, found: Signature) -> TensorSpec:
+    own = found.input(spec.name).column
+    if spec.column is None or own is None or spec.column.categories or spec.column.type != own.type:
+        return spec
+    return structs.replace(spec, column=structs.replace(spec.column, categories=own.categories))
 
 
 def _fits(name: str, what: str, declared: TensorSpec, found: TensorSpec) -> None:

@@ -4,7 +4,6 @@ import os
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import numpy as np
 from msgspec import structs
 
 from bms.adapters.runtimes.artifact import unexpected
@@ -18,12 +17,13 @@ from bms.adapters.runtimes.mlflow_file import (
     with_skinny,
     without_mlflow,
 )
+from bms.adapters.runtimes.mlflow_joined import joined
 from bms.adapters.runtimes.mlflow_pyfunc import load_pyfunc
-from bms.adapters.runtimes.mlflow_signature import Schema, schema_of
+from bms.adapters.runtimes.mlflow_signature import INPUT, Schema, parameters_of, schema_of
 from bms.core.errors import FailedPrecondition
 from bms.core.programs import ServableConfig
-from bms.core.signature import DEFAULT, Signature, TensorSpec
-from bms.core.tensor import NUMPY, Array
+from bms.core.signature import DEFAULT, MATRIX, Signature, is_table
+from bms.core.tensor import Array
 from bms.serving.inference.runtime import Found, Runtime
 from bms.serving.lifecycle.servable import Servable
 
@@ -40,7 +40,14 @@ FLAVORS = {
     "sklearn": ("sklearn",),
 }
 _OBJECTS = frozenset({"sklearn", "torch"})  # runtimes whose files may need any of the listed packages
-_EXACT = frozenset({"sklearn", "lightgbm", "xgboost"})  # runtimes that take numbers in any precision
+_NAMED = frozenset({"onnx", "tensorflow", "keras"})  # runtimes whose inputs have names of the model's own
+_SWITCHES = (
+    "output_margin",
+    "pred_leaf",
+    "pred_contribs",
+    "approx_contribs",
+    "pred_interactions",
+)  # of XGBoost's predict
 
 
 class Inner(NamedTuple):
@@ -83,16 +90,24 @@ class MlflowRuntime:
         if inner is None:
             return load_pyfunc(config)
         schema = schema_of(config.directory)
-        own = structs.replace(config, runtime=inner.runtime.name, directory=inner.directory, signatures={})
-        servable = inner.runtime.load(own)
-        name, of = next(iter(servable.signatures.items()))
-        exact = inner.runtime.name in _EXACT
-        signature = of if schema is None else structs.replace(of, inputs=_inputs(schema, of))
+        _refuse_parameters(inner, config.directory)
+        if schema is None:
+            return _as_it_is(inner, config)
+        try:
+            servable = _opened(inner, config, schema)
+        except FailedPrecondition:
+            if config.signatures:  # what its maker says of the model counts more than MLmodel
+                return _as_it_is(inner, config)
+            raise
+        name = _meant(servable, schema)
+        of = servable.signatures[name]
+        one = joined(schema, of, named=inner.runtime.name in _NAMED)
 
         def call(_: str, inputs: Mapping[str, Array], outputs: tuple[str, ...]) -> dict[str, Array]:
-            return servable.infer(name, _handed(inputs, signature, of, exact=exact), outputs)
+            return servable.infer(name, one.handed(inputs), outputs)
 
-        return _Closing(servable, served(config, f"mlflow-{servable.format}", call, {DEFAULT: signature}))
+        found = {DEFAULT: structs.replace(of, inputs=one.inputs)}
+        return _Closing(servable, served(config, f"mlflow-{servable.format}", call, found))
 
     def _inner(self, directory: str) -> Inner | None:
         flavors = flavors_of(directory)
@@ -118,35 +133,53 @@ class _Closing(CalledServable):
         self._inner.close()
 
 
-def _inputs(schema: Schema, of: Signature) -> tuple[TensorSpec, ...]:
-    """The inputs that MLflow names, if they can be handed over as those of the model itself.
+def _as_it_is(inner: Inner, config: ServableConfig) -> CalledServable:
+    """The flavor's model by its own signatures, or those declared."""
+    servable = inner.runtime.load(_own(inner, config, config.signatures))
+    format = f"mlflow-{servable.format}"
+    return _Closing(servable, CalledServable(format, servable.infer, servable.signatures))
 
-    Raises FailedPrecondition when they can't.
-    """
-    if schema.columns:
-        width = of.inputs[0].shape[1:] if len(of.inputs) == 1 else ()
-        if width != (len(schema.inputs),) or any(spec.dtype == "BYTES" for spec in schema.inputs):
-            raise FailedPrecondition(
-                f"MLmodel names {len(schema.inputs)} columns, which can't be put together to what the model takes "
-                f"({', '.join(f'{spec.name} {spec.dtype} {list(spec.shape)}' for spec in of.inputs)})"
-            )
-        return schema.inputs
-    if len(schema.inputs) == 1 == len(of.inputs):
-        spec = schema.inputs[0]
-        return (structs.replace(spec, name=spec.name or of.inputs[0].name),)
-    if {spec.name for spec in schema.inputs} != {spec.name for spec in of.inputs}:
+
+def _opened(inner: Inner, config: ServableConfig, schema: Schema) -> Servable:
+    """The flavor's model, called by its own signatures; scikit-learn's by that of MLmodel, which knows the types of its
+    columns. One that was fitted without names takes them by place."""
+    said = _said(schema) if inner.runtime.name == "sklearn" else None
+    if said is None:
+        return inner.runtime.load(_own(inner, config, {}))
+    try:
+        return inner.runtime.load(_own(inner, config, {DEFAULT: said}))
+    except FailedPrecondition:
+        servable = inner.runtime.load(_own(inner, config, {}))
+        if not is_table(next(iter(servable.signatures.values()))):
+            return servable
+        servable.close()
+        raise
+
+
+def _own(inner: Inner, config: ServableConfig, signatures: Mapping[str, Signature]) -> ServableConfig:
+    return structs.replace(config, runtime=inner.runtime.name, directory=inner.directory, signatures=dict(signatures))
+
+
+def _said(schema: Schema) -> Signature | None:
+    if schema.is_table:
+        return Signature(inputs=schema.inputs)
+    if schema.columns or len(schema.inputs) != 1 or schema.inputs[0].shape[:1] != (None,):
+        return None
+    return Signature(inputs=(structs.replace(schema.inputs[0], name=INPUT),))
+
+
+def _meant(servable: Servable, schema: Schema) -> str:
+    """The model's signature that MLmodel's is for: a tensor of all columns is the matrix of a table."""
+    return MATRIX if not schema.columns and MATRIX in servable.signatures else next(iter(servable.signatures))
+
+
+def _refuse_parameters(inner: Inner, directory: str) -> None:
+    """MLflow hands parameters on to XGBoost's `predict`, which then answers something else than a prediction."""
+    if inner.runtime.name != "xgboost":
+        return
+    asked = [name for name, default in parameters_of(directory).items() if name in _SWITCHES and default]
+    if asked:
         raise FailedPrecondition(
-            f"MLmodel names the tensors {', '.join(repr(spec.name) for spec in schema.inputs)}, the model takes "
-            f"{', '.join(repr(spec.name) for spec in of.inputs)}"
+            f"the signature in MLmodel asks XGBoost for {', '.join(asked)} by its parameters, which is not served: "
+            "save the model with a signature without them"
         )
-    return schema.inputs
-
-
-def _handed(inputs: Mapping[str, Array], given: Signature, of: Signature, *, exact: bool) -> dict[str, Array]:
-    """The model's own inputs: columns beside one another, tensors by name, in its types."""
-    if len(of.inputs) == 1:
-        spec = of.inputs[0]
-        arrays = [inputs[one.name] for one in given.inputs]
-        whole = arrays[0] if len(arrays) == 1 and arrays[0].ndim == len(spec.shape) else np.stack(arrays, axis=1)
-        return {spec.name: whole if exact or spec.dtype == "BYTES" else whole.astype(NUMPY[spec.dtype], copy=False)}
-    return {spec.name: inputs[spec.name].astype(NUMPY[spec.dtype], copy=False) for spec in of.inputs}

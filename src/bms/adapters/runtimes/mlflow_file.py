@@ -36,12 +36,13 @@ def flavors_of(directory: str) -> Flavors:
     return found
 
 
-def signature_inputs(text: str) -> str | None:
-    """The JSON of `signature: inputs:` in an `MLmodel`, a text in single quotes that goes on over several lines (YAML
-    1.1, 5.7 and 9.1.2: a line break is a space, a doubled quote is one); None where there is none."""
+def signature_part(text: str, part: str) -> str | None:
+    """The JSON of the signature's "inputs" or "params" in an `MLmodel`, a text in single quotes that goes on over
+    several lines (YAML 1.1, 5.7 and 9.1.2: a line break is a space, a doubled quote is one); None where there is none.
+    """
     _, found, rest = f"\n{text}".partition("\nsignature:\n")
     block = re.split(r"\n(?=\S)", rest)[0] if found else ""
-    quoted = re.search(r"(?:^|\n)  inputs: '((?:[^']|'')*)'", block)
+    quoted = re.search(rf"(?:^|\n)  {part}: '((?:[^']|'')*)'", block)
     return None if quoted is None else re.sub(r"\s*\n\s*", " ", quoted[1]).replace("''", "'")
 
 

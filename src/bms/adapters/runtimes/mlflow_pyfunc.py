@@ -4,17 +4,23 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from bms.adapters.runtimes.artifact import lacking
 from bms.adapters.runtimes.called import CalledServable, served
-from bms.adapters.runtimes.mlflow_signature import Schema, decoded, schema_of
+from bms.adapters.runtimes.data_frame import frame_of, texts_of
+from bms.adapters.runtimes.mlflow_optional import by_lacking, gaps_of, put_together
+from bms.adapters.runtimes.mlflow_signature import BINARY, Schema, schema_of
 from bms.adapters.runtimes.python_code import told
 from bms.adapters.runtimes.python_signature import returned
-from bms.core.errors import FailedPrecondition, Internal
+from bms.core.columns import mask_name
+from bms.core.errors import BmsError, FailedPrecondition, Internal, InvalidArgument
 from bms.core.programs import ServableConfig
-from bms.core.signature import DEFAULT, Signature, TensorSpec
+from bms.core.signature import DEFAULT, Signature
 from bms.core.tensor import Array
+from bms.serving.lifecycle.examples import varied
 
-INPUT = "x"  # of a tensor without a name
+Inputs = Mapping[str, Array]
 
 
 def load_pyfunc(config: ServableConfig) -> CalledServable:
@@ -33,38 +39,139 @@ def load_pyfunc(config: ServableConfig) -> CalledServable:
     schema = schema_of(config.directory)
     found = None
     if schema is not None:
-        inputs = tuple(_named(spec) for spec in schema.inputs)
-        batched = all(spec.shape[:1] == (None,) for spec in inputs)
-        found = {DEFAULT: Signature(inputs=inputs, batched=batched)}
+        batched = all(spec.shape[:1] == (None,) for spec in schema.inputs)
+        found = {DEFAULT: Signature(inputs=schema.inputs, batched=batched)}
     directory = config.directory
-    model = told(
+    loaded = told(
         FailedPrecondition, "MLflow can't load the model", directory, lambda: mlflow.pyfunc.load_model(directory)
     )
+    model = _Pyfunc(loaded, schema, directory, mlflow.exceptions.MlflowException, pandas)
 
-    def call(signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...]) -> dict[str, Array]:
-        given = _handed(pandas, schema, inputs)
-        value = told(Internal, "the model's predict failed", directory, lambda: model.predict(given))
-        return returned(_plain(pandas, value), None, None)
+    def call(_: str, inputs: Inputs, __: tuple[str, ...]) -> dict[str, Array]:
+        return model.answers(inputs)
 
-    return served(config, "mlflow-pyfunc", call, found, why="it was saved without a signature")
-
-
-def _named(spec: TensorSpec) -> TensorSpec:
-    return TensorSpec(name=spec.name or INPUT, dtype=spec.dtype, shape=spec.shape)
+    servable = served(config, "mlflow-pyfunc", call, found, why="it was saved without a signature")
+    if schema is not None and schema.is_table:
+        model.learn_what_may_lack(varied(servable.signatures[next(iter(servable.signatures))], 1))
+    return servable
 
 
-def _handed(pandas: Any, schema: Schema | None, inputs: Mapping[str, Array]) -> Any:
-    """A table for columns, else an array or a dictionary of arrays, as MLflow's signature means them."""
-    if schema is not None and schema.columns:
-        columns = {name: decoded(array) if name in schema.text else array for name, array in inputs.items()}
-        return pandas.DataFrame({spec.name: columns[spec.name] for spec in schema.inputs})
-    arrays = {name: array.copy() for name, array in inputs.items()}
-    if len(arrays) == 1 and (schema is None or not schema.inputs[0].name):
-        return next(iter(arrays.values()))
-    return arrays
+class _Pyfunc:
+    """A loaded model, called with what MLflow's signature says: a frame, an array, or a dictionary of arrays."""
+
+    def __init__(
+        self, model: Any, schema: Schema | None, directory: str, refusal: type[Exception], pandas: Any
+    ) -> None:
+        self._model = model
+        self._schema = schema
+        self._directory = directory
+        self._refusal = refusal
+        self._pandas = pandas
+        self._may_lack: tuple[str, ...] = ()
+
+    def learn_what_may_lack(self, example: Inputs) -> None:
+        """Finds out which optional columns the frame need not have at all: MLflow leaves out what was not sent, and
+        some models count on it, while others need the column and take it without values."""
+        assert self._schema is not None
+        optional = tuple(spec.name for spec in self._schema.inputs if spec.column is not None and spec.column.optional)
+        if not optional or self._runs_without(example, optional):
+            self._may_lack = optional
+        else:
+            self._may_lack = tuple(name for name in optional if self._runs_without(example, (name,)))
+
+    def answers(self, inputs: Inputs) -> dict[str, Array]:
+        """Rows that lack a column that may lack are run without it. Raises what `predict` is at fault of as Internal,
+        InvalidArgument where MLflow refuses the inputs, or values are missing."""
+        groups = by_lacking(inputs, self._may_lack)
+        kind = InvalidArgument if any(gaps.any() for gaps in gaps_of(inputs).values()) else Internal
+        answers = [(group, self._answer(group.of(inputs), group.names, kind)) for group in groups]
+        return put_together(answers)
+
+    def _runs_without(self, example: Inputs, names: tuple[str, ...]) -> bool:
+        try:
+            value = self._model.predict(self._handed(example, names))
+            returned(_plain(self._pandas, value), None, None)
+        except Exception:  # noqa: BLE001 - whatever the maker's code raises, it does not run
+            return False
+        return True
+
+    def _answer(self, inputs: Inputs, without: tuple[str, ...], kind: type[BmsError]) -> dict[str, Array]:
+        given = self._handed(inputs, without)
+
+        def predicted() -> Any:
+            try:
+                return self._model.predict(given)
+            except self._refusal as error:
+                why = str(error).rpartition(" Error: ")[2]
+                raise InvalidArgument(f"MLflow refuses these inputs: {why[:500]}") from error
+
+        value = told(kind, "the model's predict failed", self._directory, predicted)
+        return returned(_plain(self._pandas, value), None, None)
+
+    def _handed(self, inputs: Inputs, without: tuple[str, ...]) -> Any:
+        schema = self._schema
+        if schema is not None and schema.columns:
+            return self._frame(schema, inputs, without)
+        kinds = dict(zip((spec.name for spec in schema.inputs), schema.kinds, strict=True)) if schema else {}
+        arrays = {name: _tensor(name, array, kinds.get(name, "")) for name, array in inputs.items()}
+        if len(arrays) == 1 and (schema is None or schema.keys[0] in (None, "")):
+            return next(iter(arrays.values()))
+        return arrays
+
+    def _frame(self, schema: Schema, inputs: Inputs, without: tuple[str, ...]) -> Any:
+        if schema.is_table:
+            frame = frame_of(self._pandas, Signature(inputs=schema.inputs), inputs)
+            for spec in schema.inputs:
+                if spec.dtype == "BOOL" and mask_name(spec.name) in inputs:  # objects, of which MLflow takes None alone
+                    values = frame[spec.name].to_numpy(dtype=object, copy=True)
+                    values[inputs[mask_name(spec.name)]] = None
+                    frame[spec.name] = self._pandas.Series(values, dtype=object)
+        else:
+            pairs = zip(schema.inputs, schema.kinds, strict=True)
+            columns = {spec.name: self._column(spec.name, kind, inputs[spec.name]) for spec, kind in pairs}
+            frame = self._pandas.DataFrame(columns)
+        frame = frame.drop(columns=list(without))
+        keys = [key for key, spec in zip(schema.keys, schema.inputs, strict=True) if spec.name not in without]
+        frame.columns = list(range(len(keys))) if None in keys else keys
+        return frame
+
+    def _column(self, name: str, kind: str, array: Array) -> Any:
+        """Beside columns of bytes, where nothing can be missing."""
+        if array.dtype.kind != "O" or kind == BINARY:
+            return array
+        texts = texts_of(name, array, None)
+        if kind != "datetime":
+            return self._pandas.Series(texts, dtype=object)
+        try:
+            return self._pandas.to_datetime(texts, format="ISO8601")
+        except (ValueError, TypeError, OverflowError) as error:
+            raise InvalidArgument(f"column {name!r} holds what is no date-time of ISO 8601: {error}") from error
+
+
+def _tensor(name: str, array: Array, kind: str) -> Any:
+    """`kind` is NumPy's letter for what MLflow expects: texts as "U" or, in objects, "O"; bytes as "S"."""
+    if kind not in ("U", "O", "S"):
+        return array.copy()
+    if kind == "S":
+        return array.astype("S")
+    texts = texts_of(name, array.ravel(), None).reshape(array.shape)
+    return texts.astype(str) if kind == "U" else texts
 
 
 def _plain(pandas: Any, value: Any) -> Any:
     if isinstance(value, pandas.DataFrame):
-        return {str(name): value[name].to_numpy() for name in value.columns}
-    return value.to_numpy() if isinstance(value, pandas.Series) else value
+        return {str(name): _values(pandas, value[name]) for name in value.columns}
+    return _values(pandas, value) if isinstance(value, pandas.Series) else value
+
+
+def _values(pandas: Any, series: Any) -> Any:
+    """Date-times as texts of ISO 8601; pandas's own types of numbers as NumPy's."""
+    if pandas.api.types.is_datetime64_any_dtype(series.dtype):
+        return np.array([time.isoformat() for time in series], dtype=object)
+    if pandas.api.types.is_extension_array_dtype(series.dtype) and pandas.api.types.is_numeric_dtype(series.dtype):
+        return (
+            series.to_numpy(dtype=series.dtype.numpy_dtype)
+            if not series.hasnans
+            else series.to_numpy(dtype=float, na_value=np.nan)
+        )
+    return series.to_numpy()

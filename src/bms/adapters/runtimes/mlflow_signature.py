@@ -1,4 +1,4 @@
-"""The signature that MLflow keeps in `MLmodel`: tensors as they are, columns as an input each."""
+"""The signature that MLflow keeps in `MLmodel`: tensors as they are, columns as those of one table."""
 
 import json
 from typing import Any, NamedTuple
@@ -6,37 +6,48 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bms.adapters.runtimes.description import small_file
-from bms.adapters.runtimes.mlflow_file import MLMODEL, signature_inputs
+from bms.adapters.runtimes.mlflow_file import MLMODEL, signature_part
+from bms.core.columns import ColumnType
 from bms.core.errors import BmsError, FailedPrecondition, InvalidArgument
-from bms.core.signature import TensorSpec
-from bms.core.tensor import Array, DType, dtype_of
+from bms.core.signature import TensorSpec, column_spec
+from bms.core.tensor import DType, dtype_of
 
-# mlflow.types.DataType; dates and nested values have no tensor of their own.
-_COLUMNS: dict[str, DType] = {
-    "boolean": "BOOL",
-    "integer": "INT32",
-    "long": "INT64",
-    "float": "FP32",
-    "double": "FP64",
-    "string": "BYTES",
-    "binary": "BYTES",
+INPUT = "x"  # of the only one, where it has no name
+# mlflow.types.DataType, with the data type that a pandas frame has for it; nested values have no tensor of their own.
+_COLUMNS: dict[str, tuple[ColumnType, DType]] = {
+    "boolean": ("boolean", "BOOL"),
+    "integer": ("integer", "INT32"),
+    "long": ("integer", "INT64"),
+    "float": ("number", "FP32"),
+    "double": ("number", "FP64"),
+    "string": ("text", "BYTES"),
+    "datetime": ("datetime", "BYTES"),
 }
+BINARY = "binary"  # bytes, which no column of a table holds
+Key = str | int | None
 
 
 class Schema(NamedTuple):
-    """What goes in. `columns`: the inputs are the columns of one table; else they are tensors, of which a single one
-    may have no name (empty)."""
+    """What goes in. `columns`: the inputs are the columns of one frame; else they are tensors.
+
+    Of each input, in order: `keys`, its name in a frame or a dictionary, which may be a number, None where it has none;
+    `kinds`, MLflow's name for a column's type, or NumPy's letter for a tensor's.
+    """
 
     inputs: tuple[TensorSpec, ...]
     columns: bool
-    text: frozenset[str] = frozenset()  # inputs that are text, not bytes
+    keys: tuple[Key, ...]
+    kinds: tuple[str, ...]
+
+    @property
+    def is_table(self) -> bool:
+        return self.columns and BINARY not in self.kinds
 
 
 def schema_of(directory: str) -> Schema | None:
     """None where the model was saved without one. Raises FailedPrecondition for what can't be read or served."""
     try:
-        said = signature_inputs((small_file(directory, MLMODEL) or b"").decode())
-        specs = json.loads(said) if said else None
+        specs = _listed(directory, "inputs")
         return None if not specs else _schema(specs)
     except BmsError:
         raise
@@ -44,39 +55,68 @@ def schema_of(directory: str) -> Schema | None:
         raise FailedPrecondition(f"{MLMODEL!r} can't be read: {type(error).__name__}: {str(error)[:200]}") from error
 
 
+def parameters_of(directory: str) -> dict[str, object]:
+    """What the signature's parameters are where the caller says nothing. Raises FailedPrecondition as `schema_of`."""
+    try:
+        return {str(one["name"]): one["default"] for one in _listed(directory, "params") or ()}
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise FailedPrecondition(f"{MLMODEL!r} can't be read: {type(error).__name__}: {str(error)[:200]}") from error
+
+
+def _listed(directory: str, part: str) -> Any:
+    said = signature_part((small_file(directory, MLMODEL) or b"").decode(), part)
+    return json.loads(said) if said else None
+
+
 def _schema(specs: list[Any]) -> Schema:
     columns = [spec["type"] != "tensor" for spec in specs]
     if any(columns) and not all(columns):
         raise FailedPrecondition(f"the signature in {MLMODEL!r} mixes columns and tensors")
-    if all(columns):
-        inputs = tuple(TensorSpec(name=spec["name"], dtype=_column(spec), shape=(None,)) for spec in specs)
-        return Schema(inputs, True, frozenset(spec["name"] for spec in specs if spec["type"] == "string"))
-    return Schema(tuple(_tensor(spec) for spec in specs), False)
+    keys = tuple(_key(spec) for spec in specs)
+    names = [_name(key, place, len(keys)) for place, key in enumerate(keys)]
+    if len(set(names)) != len(names):
+        raise FailedPrecondition(f"the signature in {MLMODEL!r} has two inputs of one name: {', '.join(names)}")
+    if not all(columns):
+        tensors = [_tensor(name, spec["tensor-spec"]) for name, spec in zip(names, specs, strict=True)]
+        letters = tuple(np.dtype(spec["tensor-spec"]["dtype"]).kind for spec in specs)
+        return Schema(tuple(tensors), False, keys, letters)
+    kinds = tuple(str(spec["type"]) for spec in specs)
+    made = [_column(name, spec) for name, spec in zip(names, specs, strict=True)]
+    if BINARY in kinds:
+        made = [TensorSpec(name=spec.name, dtype=spec.dtype, shape=spec.shape) for spec in made]
+    return Schema(tuple(made), True, keys, kinds)
 
 
-def _column(spec: dict[str, Any]) -> DType:
-    kind = _COLUMNS.get(spec["type"])
-    if kind is None:
+def _key(spec: dict[str, Any]) -> Key:
+    key = spec.get("name")
+    if key is not None and not (isinstance(key, str | int) and not isinstance(key, bool)):
+        raise ValueError(f"an input has the name {key!r}")
+    return key
+
+
+def _name(key: Key, place: int, count: int) -> str:
+    if key is None or key == "":
+        return INPUT if count == 1 else str(place)
+    return str(key)
+
+
+def _column(name: str, spec: dict[str, Any]) -> TensorSpec:
+    if spec["type"] == BINARY:
+        return TensorSpec(name=name, dtype="BYTES", shape=(None,))
+    if spec["type"] not in _COLUMNS:
         raise FailedPrecondition(
-            f"column {spec.get('name')!r} is of MLflow's type {spec['type']!r}, which has no tensor: use one of "
-            f"{', '.join(_COLUMNS)}"
+            f"column {name!r} is of MLflow's type {spec['type']!r}, which has no tensor: use one of "
+            f"{', '.join(_COLUMNS)}, {BINARY}"
         )
-    return kind
+    kind, dtype = _COLUMNS[spec["type"]]
+    return column_spec(name, kind, dtype=dtype, optional=spec.get("required") is False)
 
 
-def _tensor(spec: dict[str, Any]) -> TensorSpec:
-    told = spec["tensor-spec"]
+def _tensor(name: str, told: dict[str, Any]) -> TensorSpec:
+    kind = np.dtype(told["dtype"])
     try:
-        dtype = dtype_of(np.empty(0, np.dtype(told["dtype"])))
+        dtype: DType = "BYTES" if kind.kind in "OUS" else dtype_of(np.empty(0, kind))
     except InvalidArgument as error:
-        raise FailedPrecondition(f"tensor {spec.get('name')!r} of {MLMODEL!r}: {error.message}") from error
+        raise FailedPrecondition(f"tensor {name!r} of {MLMODEL!r}: {error.message}") from error
     shape = tuple(None if size < 0 else int(size) for size in told["shape"])
-    return TensorSpec(name=spec.get("name") or "", dtype=dtype, shape=shape)
-
-
-def decoded(array: Array) -> list[str]:
-    """Texts of a BYTES array. Raises InvalidArgument for what is not UTF-8."""
-    try:
-        return [item.decode() if isinstance(item, bytes) else str(item) for item in array.ravel().tolist()]
-    except UnicodeDecodeError as error:
-        raise InvalidArgument("a text column holds bytes that are not UTF-8") from error
+    return TensorSpec(name=name, dtype=dtype, shape=shape)

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,9 @@ import numpy as np
 from bms.adapters.runtimes.artifact import contained, first_format, lacking, mapped, model_file
 from bms.adapters.runtimes.declared import settled
 from bms.adapters.runtimes.onnx_file import OnnxFile, is_onnx, read
+from bms.adapters.runtimes.onnx_outputs import Output, outputs_of
 from bms.adapters.runtimes.onnx_run import Runs
-from bms.adapters.runtimes.onnx_signature import graph_signature, map_keys
+from bms.adapters.runtimes.onnx_signature import graph_inputs, graph_signature, zeros
 from bms.adapters.runtimes.onnx_weights import weights_mapped
 from bms.adapters.runtimes.protobuf_wire import NotProtobuf
 from bms.core.errors import FailedPrecondition, Internal, InvalidArgument
@@ -44,7 +45,7 @@ def format_of(path: str) -> str | None:
 
 
 class OnnxRuntime:
-    """Runs a `.onnx` file. Outputs that are sequences of maps (ZipMap) are given as FP32 [rows, classes]."""
+    """Runs a `.onnx` file. Outputs that are maps or sequences are given as tensors."""
 
     name = "onnx"
 
@@ -74,11 +75,19 @@ class OnnxRuntime:
             session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except failures as error:
             raise FailedPrecondition(f"ONNX Runtime can't load the model: {_plain(error)}") from error
-        keys = map_keys(session)
-        inferred = graph_signature(session, keys, found.producers)
-        servable = OnnxServable(
-            Runs(session, ort.RunOptions), {DEFAULT: inferred}, keys, failures, native.InvalidArgument
-        )
+        inputs = graph_inputs(session)
+
+        def tried(names: Sequence[str], rows: int) -> list[Any] | None:
+            feeds = zeros(inputs, rows)
+            try:
+                return None if feeds is None else list(session.run(names, feeds))
+            except failures:
+                return None
+
+        outputs = outputs_of(session.get_outputs(), tried)
+        inferred = graph_signature(session, outputs, found.producers)
+        runs = Runs(session, ort.RunOptions)
+        servable = OnnxServable(runs, {DEFAULT: inferred}, outputs, failures, native.InvalidArgument)
         if config.signatures:
             said = {name: settled(name, signature, inferred) for name, signature in config.signatures.items()}
             return servable.declaring(said)
@@ -94,13 +103,13 @@ class OnnxServable:
         self,
         runs: Runs,
         signatures: dict[str, Signature],
-        keys: Mapping[str, tuple[Any, ...]],
+        outputs: tuple[Output, ...],
         failures: tuple[type[Exception], ...],
         invalid: type[Exception],
     ) -> None:
         self._declare(signatures)
         self._runs: Runs | None = runs
-        self._keys = keys
+        self._outputs = {output.spec.name: output for output in outputs}
         self._failures = failures
         self._invalid = invalid
 
@@ -113,14 +122,15 @@ class OnnxServable:
         runs = self._runs
         if runs is None:
             raise FailedPrecondition("this servable is closed")
-        names = outputs or self._all[signature]
+        wanted = [self._outputs[name] for name in outputs or self._all[signature]]
+        names = list(dict.fromkeys(output.source for output in wanted))
         feeds = {name: _texts(name, array) if array.dtype.hasobject else array for name, array in inputs.items()}
         try:
-            values = runs.run(names, feeds)
+            values = dict(zip(names, runs.run(names, feeds), strict=True))
         except self._failures as error:
             kind = InvalidArgument if isinstance(error, self._invalid) else Internal
             raise kind(f"the model could not run on these inputs: {_plain(error)}") from error
-        return {name: self._array(name, value) for name, value in zip(names, values, strict=True)}
+        return {output.spec.name: output.array(values[output.source]) for output in wanted}
 
     def interrupt(self) -> None:
         if self._runs is not None:
@@ -132,17 +142,6 @@ class OnnxServable:
     def _declare(self, signatures: Mapping[str, Signature]) -> None:
         self.signatures = dict(signatures)
         self._all = {name: tuple(spec.name for spec in one.outputs) for name, one in signatures.items()}
-
-    def _array(self, name: str, value: Any) -> Array:
-        if name in self._keys:
-            return np.array([[row[key] for key in self._keys[name]] for row in value], dtype=np.float32)
-        array: Array = np.asarray(value)
-        if array.dtype.kind in "OU":
-            flat = [text.encode() for text in array.ravel().tolist()]
-            encoded = np.empty(len(flat), dtype=object)
-            encoded[:] = flat
-            return encoded.reshape(array.shape)
-        return array
 
 
 def _inspected(path: str, directory: str) -> OnnxFile:

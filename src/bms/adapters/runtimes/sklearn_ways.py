@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+from msgspec import structs
 
 from bms.adapters.runtimes.example_file import Example
 from bms.adapters.runtimes.sklearn_columns import Learnt, learnt_of
@@ -95,14 +96,19 @@ def _tables(fitted: Fitted, declared: Signature | None) -> Iterator[Way]:
     precision = precision_of(fitted.estimator)
     tried: list[tuple[TensorSpec, ...]] = []
     for dtype in (precision, "FP32" if precision == "FP64" else "FP64"):
-        specs = tuple(_said(given[name]) if name in given else _spec(fitted, name, dtype) for name in fitted.names)
+        specs = tuple(
+            _said(fitted, given[name]) if name in given else _spec(fitted, name, dtype) for name in fitted.names
+        )
         if specs not in tried:
             tried.append(specs)
             yield table(fitted.pandas, specs, fitted.learnt)
 
 
-def _said(spec: TensorSpec) -> TensorSpec:
-    """A declared column; one without a type has that of its tensor. Raises FailedPrecondition for what is no column."""
+def _said(fitted: Fitted, spec: TensorSpec) -> TensorSpec:
+    """A declared column, with the levels that the model learnt of it; one without a type has that of its tensor.
+
+    Raises FailedPrecondition for what is no column.
+    """
     if spec.shape != (None,):
         raise FailedPrecondition(f"column {spec.name!r} has shape {shape_text(spec.shape)}: one value a row is [-1]")
     if spec.column is not None:
@@ -111,7 +117,10 @@ def _said(spec: TensorSpec) -> TensorSpec:
                 f"column {spec.name!r} is declared as {spec.column.type} in {spec.dtype}: expected "
                 f"{dtype_of_column(spec.column)}"
             )
-        return spec
+        learnt = fitted.learnt[spec.name].column
+        if spec.column.categories or learnt is None or learnt.type != spec.column.type:
+            return spec
+        return structs.replace(spec, column=structs.replace(spec.column, categories=learnt.categories))
     kind = NUMPY[spec.dtype].kind
     types: dict[str, ColumnType] = {"f": "number", "b": "boolean", "i": "integer", "u": "integer"}
     return TensorSpec(name=spec.name, dtype=spec.dtype, shape=spec.shape, column=Column(type=types.get(kind, "text")))

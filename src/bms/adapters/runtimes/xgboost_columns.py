@@ -102,8 +102,8 @@ def _kept(stored: Mapping[str, Any]) -> Kept:
 def _unclear(coded: Sequence[str], total: int) -> str:
     shown = ", ".join(map(repr, coded[:10])) + (f" and {len(coded) - 10} more" if len(coded) > 10 else "")
     return (
-        f"the model was trained on categories in {shown}, and its file does not tell which value has which code "
-        "(XGBoost keeps that since 3.1, but for texts with letters beyond ASCII, which it cuts off). Declare all "
-        "columns, these with their levels in the order that the frame's categories had, "
-        f"--column '{coded[0]} category[…, …]'; or that callers send the codes, --input 'x FP32 [-1, {total}]'"
+        f"the model was trained on categories in {shown}, and its file does not tell which value has which code: "
+        "XGBoost keeps that since 3.1, but for texts with letters beyond ASCII, which it cuts off. Declare all "
+        "columns, these with their levels in the order that the frame's categories had, --column "
+        f"'{coded[0]} category[…, …]'; or that callers send the codes, --input 'x FP32 [-1, {total}]'"
     )

@@ -51,9 +51,9 @@ class Training(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class MadeVersion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`output/version.json`: what a job says of the version in `output/model`."""
+    """`output/version.json`: what a job says of the version in `output/model`; the rest is found out."""
 
-    runtime: str
+    runtime: str = ""
     labels: tuple[str, ...] = ()
     preprocess: Preprocess | None = None
     signatures: dict[str, Signature] = {}
