@@ -75,10 +75,11 @@ def start(
     env: Mapping[str, str],
     stdout: int,
     stderr: int,
+    stdin: int | None = None,
     pass_fds: Sequence[int] = (),
     new_session: bool = False,
 ) -> Forked:
-    """Starts COMMAND or GATEWAY; its standard input is empty. `pass_fds` keep their numbers."""
+    """Starts COMMAND or GATEWAY; without `stdin` there is nothing to read. `pass_fds` keep their numbers."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     request = {
         "program": program,
@@ -88,8 +89,9 @@ def start(
         "pass_fds": list(pass_fds),
         "new_session": new_session,
     }
-    with theirs:
-        socket.send_fds(_server(), [json.dumps(request).encode()], [theirs.fileno(), stdout, stderr, *pass_fds])
+    with theirs, open(os.devnull) as nothing:
+        streams = [nothing.fileno() if stdin is None else stdin, stdout, stderr]
+        socket.send_fds(_server(), [json.dumps(request).encode()], [theirs.fileno(), *streams, *pass_fds])
     return Forked(json.loads(ours.recv(_LONGEST)), ours)
 
 
@@ -167,7 +169,7 @@ def _become(request: dict[str, object], fds: list[int]) -> None:
     high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _ABOVE) for fd in fds[1:]]
     for fd in fds:
         os.close(fd)
-    for fd, number in zip(high, [1, 2, *request["pass_fds"]], strict=True):
+    for fd, number in zip(high, [0, 1, 2, *request["pass_fds"]], strict=True):
         os.dup2(fd, number)
         os.close(fd)
     os.environ.clear()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bms.sdk import Client
 from tests import fork_server
+from tests.homes import prepare
 
 PATIENCE_S = 100.0
 
@@ -55,13 +56,20 @@ class RealPlatform:
         return ran
 
 
-def bms(*arguments: str, patience_s: float = PATIENCE_S, **environment: str) -> Ran:
-    """The console command in a process of its own, with nothing of this one's settings for it."""
+def bms(*arguments: str, patience_s: float = PATIENCE_S, typed: str = "", **environment: str) -> Ran:
+    """The console command in a process of its own, with nothing of this one's settings for it. `typed` is what comes
+    by its standard input."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("BMS_", "XDG_"))}
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
-        given = {**kept, "COLUMNS": "200", **environment}
+    with tempfile.TemporaryFile() as into, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+        into.write(typed.encode())
+        into.seek(0)
         process = fork_server.start(
-            fork_server.COMMAND, arguments, env=given, stdout=out.fileno(), stderr=errors.fileno()
+            fork_server.COMMAND,
+            arguments,
+            env={**kept, "COLUMNS": "200", **environment},
+            stdin=into.fileno(),
+            stdout=out.fileno(),
+            stderr=errors.fileno(),
         )
         try:
             status = process.wait(patience_s)
@@ -78,6 +86,7 @@ def bms(*arguments: str, patience_s: float = PATIENCE_S, **environment: str) -> 
 @contextlib.contextmanager
 def real_platform(home: Path, *options: str) -> Iterator[RealPlatform]:
     """A platform that is ready; `options` are more of `bms up`'s."""
+    prepare(home)
     started = bms("up", "--home", str(home), "--port", "0", "--detach", *options)
     assert started.status == 0, started.errors
     try:

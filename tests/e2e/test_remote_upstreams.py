@@ -1,9 +1,6 @@
 """Models that are elsewhere, end to end: from `bms secret set` and `bms model push upstream.json` to a prediction."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +8,7 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.platforms import RealPlatform, real_platform
+from tests.platforms import RealPlatform, bms, real_platform
 from tests.upstreams import OpenAi, embedding, openai_server
 from tests.whole_platform import DIGITS, until
 
@@ -46,13 +43,10 @@ def platform(
         yield running
 
 
-def set_secret(platform: RealPlatform, name: str, value: str, *more: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "bms.cli.main", "secret", "set", name, *more, "--home", str(platform.home)]
-    kept = {key: each for key, each in os.environ.items() if not key.startswith(("BMS_", "XDG_"))}
-    done = subprocess.run(command, input=f"{value}\n", capture_output=True, text=True, timeout=60, env=kept)
-    assert done.returncode == 0, done.stderr
-    assert value not in done.stdout + done.stderr
-    return done
+def set_secret(platform: RealPlatform, name: str, value: str, *more: str) -> None:
+    done = bms("secret", "set", name, *more, "--home", str(platform.home), typed=f"{value}\n")
+    assert done.status == 0, done.errors
+    assert value not in done.out + done.errors
 
 
 def upstream_file(folder: Path, **upstream: object) -> str:

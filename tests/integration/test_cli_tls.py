@@ -1,5 +1,6 @@
 """`bms up` with TLS, and clients that believe its certificate."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,21 @@ from bms.core.errors import InvalidArgument, Unavailable
 from bms.sdk import Client
 from bms.sdk.trust import Trust
 from tests.callers import KINDS, Caller
-from tests.certificates import issue
-from tests.platforms import bms, real_platform
+from tests.certificates import Issued, issue
+from tests.platforms import RealPlatform, bms, real_platform
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Issued:
+    return issue(tmp_path_factory.mktemp("issued"))
+
+
+@pytest.fixture(scope="module")
+def secure(made: Issued, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealPlatform]:
+    """A platform with a certificate for the address that it listens on."""
+    options = ("--tls-cert", str(made.certificate), "--tls-key", str(made.key))
+    with real_platform(tmp_path_factory.mktemp("secure") / "home", *options) as running:
+        yield running
 
 
 def test_a_platform_serves_https_and_its_home_tells_commands_whom_to_believe(tmp_path: Path) -> None:
@@ -29,32 +43,29 @@ def test_a_platform_serves_https_and_its_home_tells_commands_whom_to_believe(tmp
         assert bms("user", "list", "--url", other, "--key", platform.key).status != 0
 
 
-def test_a_profile_keeps_whom_to_believe(tmp_path: Path) -> None:
-    made = issue(tmp_path)
-    configured = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
-    with real_platform(tmp_path / "home", "--tls-cert", str(made.certificate), "--tls-key", str(made.key)) as platform:
-        assert bms("profile", "set", "--home", str(platform.home), **configured).status == 0
-        assert bms("user", "list", **configured).status == 0
-        given = ("--url", platform.url, "--key", platform.key, "--ca", str(made.ca))
-        assert bms("profile", "set", *given, **configured).status == 0
-        assert bms("user", "list", **configured).status == 0
+def test_a_profile_keeps_whom_to_believe(secure: RealPlatform, made: Issued, tmp_path: Path) -> None:
+    configured = {"XDG_CONFIG_HOME": str(tmp_path)}
+    assert bms("profile", "set", "--home", str(secure.home), **configured).status == 0
+    assert bms("user", "list", **configured).status == 0
+    given = ("--url", secure.url, "--key", secure.key, "--ca", str(made.ca))
+    assert bms("profile", "set", *given, **configured).status == 0
+    assert bms("user", "list", **configured).status == 0
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_both_clients_believe_an_authority_or_one_certificate(tmp_path: Path, kind: str) -> None:
-    made = issue(tmp_path)
-    (tmp_path / "other").mkdir()
-    stranger = issue(tmp_path / "other")
-    with real_platform(tmp_path / "home", "--tls-cert", str(made.certificate), "--tls-key", str(made.key)) as platform:
-        for trust in (Trust(ca=made.ca), Trust(certificate=made.certificate)):
-            caller = Caller(kind, platform.url, platform.key, trust)
-            assert (await caller.call(lambda client: client.tenants.whoami())).tenant == "default"
-            await caller.close()
-        for trust in (Trust(), Trust(ca=stranger.ca), Trust(certificate=stranger.certificate)):
-            caller = Caller(kind, platform.url, platform.key, trust)
-            with pytest.raises(Unavailable, match="no secure connection"):
-                await caller.call(lambda client: client.tenants.whoami())
-            await caller.close()
+async def test_both_clients_believe_an_authority_or_one_certificate(
+    secure: RealPlatform, made: Issued, tmp_path: Path, kind: str
+) -> None:
+    stranger = issue(tmp_path)
+    for trust in (Trust(ca=made.ca), Trust(certificate=made.certificate)):
+        caller = Caller(kind, secure.url, secure.key, trust)
+        assert (await caller.call(lambda client: client.tenants.whoami())).tenant == "default"
+        await caller.close()
+    for trust in (Trust(), Trust(ca=stranger.ca), Trust(certificate=stranger.certificate)):
+        caller = Caller(kind, secure.url, secure.key, trust)
+        with pytest.raises(Unavailable, match="no secure connection"):
+            await caller.call(lambda client: client.tenants.whoami())
+        await caller.close()
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from bms.core.clock import ManualClock, SystemClock
 from bms.core.principal import BRING, PERMISSIONS, Principal
 from bms.web.api.endpoint import Endpoint
 from tests.deployments import Registry
+from tests.homes import prepare
 
 MARK = "quarry"  # in the name of all that belongs to `default`
 SCRIPT = b"print('quarry')\n"
@@ -80,7 +81,7 @@ class World:
 @contextlib.asynccontextmanager
 async def two_tenants(folder: Path, patch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     home = Home(folder / "home")
-    home.prepare()
+    prepare(home.root)
     (folder / "run").mkdir()
     database = Database(home.database_url)
     caught: list[Endpoint] = []
@@ -92,7 +93,6 @@ async def two_tenants(folder: Path, patch: pytest.MonkeyPatch) -> AsyncIterator[
 
     patch.setattr(composition, "application", catching)
     try:
-        await composition_schema(database)
         parts = await make_parts(
             database, home.root, folder / "run", str(folder / "run" / "bus"), 2, bus_token="b", rules=WorkloadRules()
         )
@@ -102,12 +102,6 @@ async def two_tenants(folder: Path, patch: pytest.MonkeyPatch) -> AsyncIterator[
         await parts.close()
     finally:
         await database.close()
-
-
-async def composition_schema(database: Database) -> None:
-    from bms.adapters.sql.migrate import upgrade
-
-    await upgrade(database)
 
 
 async def _furnish(world: World) -> None:

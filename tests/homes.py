@@ -1,0 +1,48 @@
+"""Homes that have, before their platform starts, what every first start puts there: nothing but time is saved.
+
+Compiling the slim part and making the schema is half of what a first start computes; here both are done once per process
+and copied.
+"""
+
+import asyncio
+import functools
+import shutil
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import bms
+from bms.adapters.environments.slim import place
+from bms.adapters.sql.engine import Database
+from bms.adapters.sql.migrate import upgrade
+from bms.app.home import Home
+
+PACKAGE = Path(bms.__file__).parent
+
+
+def prepare(home: Path) -> None:
+    """Puts it into `home`, new or known."""
+    made = Path(_made().name)
+    Home(home).prepare()
+    for path in (made / "slim").iterdir():
+        if not (home / "slim" / path.name).exists():
+            shutil.copytree(path, home / "slim" / path.name)
+    if not (home / "bms.db").exists():
+        shutil.copyfile(made / "bms.db", home / "bms.db")
+
+
+@functools.cache
+def _made() -> "tempfile.TemporaryDirectory[str]":
+    folder = tempfile.TemporaryDirectory(prefix="bms-home-")
+    place(PACKAGE, Path(folder.name, "slim"))
+    with ThreadPoolExecutor(1) as aside:  # the caller's thread may have a loop already
+        aside.submit(asyncio.run, _migrate(f"sqlite:///{folder.name}/bms.db")).result()
+    return folder
+
+
+async def _migrate(url: str) -> None:
+    database = Database(url)
+    try:
+        await upgrade(database)
+    finally:
+        await database.close()
