@@ -388,6 +388,7 @@ ASCII = {"Köln": "Cologne", "São Paulo": "Sao Paulo", "北京": "Beijing"}
 
 
 def categorical(made: pd.DataFrame, like: pd.DataFrame | None = None) -> pd.DataFrame:
+    made = made.drop(columns="member")  # LightGBM's file does not tell a column of two levels from one of 0 and 1
     for name in ("city", "plan"):
         levels = None if like is None else like[name].cat.categories
         plain = made[name].astype(object).map(lambda text: ASCII.get(text, text))  # XGBoost keeps no other letters

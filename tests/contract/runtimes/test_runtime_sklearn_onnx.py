@@ -17,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from bms.adapters.runtimes.sklearn_opened import called_by, fitted_from
+from bms.adapters.runtimes.sklearn_parts import parts
 from bms.adapters.toolkits.onnx_trees import thresholds
 from bms.adapters.toolkits.sklearn_onnx import candidates, convertible_input
 from bms.app.tasks.awkward import awkward_rows
@@ -74,7 +75,7 @@ def test_a_line_on_unix_times_keeps_its_digits() -> None:
 
 def test_trees_answer_alike_on_both_sides_of_every_split_and_where_a_value_is_missing() -> None:
     model = RandomForestRegressor(4, random_state=0).fit(ROWS, VALUES)
-    splits = thresholds(model)
+    splits = thresholds(parts(model))
     assert len(splits) > 100
     rows = awkward_rows(ROWS, "FP64", splits)
     own = model.predict(rows)

@@ -1,19 +1,18 @@
 """Trees of scikit-learn in ONNX: where they split, and which way a missing value goes, which skl2onnx leaves out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
-from bms.adapters.runtimes.sklearn_parts import parts, steps_of
-
 _TRACKS = "nodes_missing_value_tracks_true"
 
 
-def thresholds(estimator: Any) -> list[tuple[int, float]]:
-    """Where its trees split: (feature, value), of single trees, forests and boosted ones; none for others."""
+def thresholds(parts: Iterable[Any]) -> list[tuple[int, float]]:
+    """Where trees split that are among the parts of an estimator: (feature, value), of single trees, forests and
+    boosted ones; none of others."""
     found: list[tuple[int, float]] = []
-    for part in parts(estimator):
+    for part in parts:
         for tree in _trees(part) if hasattr(part, "tree_") else ():
             inner = tree.feature >= 0
             found += zip(tree.feature[inner].tolist(), tree.threshold[inner].tolist(), strict=True)
@@ -58,5 +57,6 @@ def _trees(estimator: Any) -> Iterator[Any]:
     inner = getattr(estimator, "estimators_", None)
     members = inner.ravel().tolist() if isinstance(inner, np.ndarray) else inner if isinstance(inner, list) else []
     best = getattr(estimator, "best_estimator_", None)
-    for one in [*steps_of(estimator), *members, *([] if best is None else [best])]:
+    steps = [step for _, step in getattr(estimator, "steps", ())]
+    for one in [*steps, *members, *([] if best is None else [best])]:
         yield from _trees(one)

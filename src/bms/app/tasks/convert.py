@@ -17,6 +17,7 @@ from bms.adapters.runtimes.artifact import model_file
 from bms.adapters.runtimes.available import open_servable as open_by_runtime
 from bms.adapters.runtimes.sklearn import SklearnRuntime
 from bms.adapters.runtimes.sklearn_file import SUFFIXES, read_estimator
+from bms.adapters.runtimes.sklearn_parts import parts
 from bms.adapters.toolkits.onnx_trees import thresholds
 from bms.adapters.toolkits.sklearn_onnx import candidates, convertible_input
 from bms.app.tasks.awkward import answered, awkward_rows, scaled
@@ -42,7 +43,7 @@ def sklearn_to_onnx(parent: ServableConfig) -> Convertible:
     path = model_file(parent.directory, SUFFIXES, SklearnRuntime())
     estimator, _ = read_estimator(path, allow_pickle=parent.allow_pickle)
     spec = convertible_input(estimator, parent.signatures[DEFAULT])
-    return Convertible(candidates(estimator, spec, parent.signatures[DEFAULT].outputs), thresholds(estimator))
+    return Convertible(candidates(estimator, spec, parent.signatures[DEFAULT].outputs), thresholds(parts(estimator)))
 
 
 CONVERTERS: dict[tuple[str, str], tuple[Callable[[ServableConfig], Convertible], str]] = {
