@@ -1,7 +1,9 @@
 """scikit-learn's own: answers equal to the estimator's, and what is refused. Run by `test_runtime_environments.py`."""
 
 import pickle
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,11 +11,42 @@ from msgspec import structs
 
 pytest.importorskip("sklearn", reason="scikit-learn is in an environment of its own")
 
+import scipy.spatial
+import scipy.stats
+import sklearn
+import skops
+import skops.io
+from sklearn import preprocessing
+from sklearn.cluster import DBSCAN
+from sklearn.decomposition import SparsePCA
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import IsolationForest
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.manifold import TSNE
+from sklearn.mixture import GaussianMixture
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import MultiOutputClassifier
+from sklearn.naive_bayes import MultinomialNB
+from sklearn.neighbors import KernelDensity, KNeighborsClassifier, LocalOutlierFactor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    LabelEncoder,
+    OneHotEncoder,
+    OrdinalEncoder,
+    PowerTransformer,
+    StandardScaler,
+)
+from sklearn.svm import LinearSVC
+
 from bms.adapters.runtimes.available import open_servable
+from bms.core.clock import SystemClock
 from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.programs import ServableConfig
 from bms.core.signature import Signature, TensorSpec
 from bms.core.tensor import NUMPY, DType
+from bms.serving.lifecycle.loader import load
 from tests.framework_env import SKLEARN, made_by
 
 MAKER = Path(__file__).parent / "make_artifacts.py"
@@ -142,3 +175,155 @@ def test_a_declared_type_that_the_estimator_does_not_run_with_is_refused_with_th
     wanted = Signature(inputs=(TensorSpec(name="x", dtype="FP64", shape=(None, 64)),))
     with pytest.raises(FailedPrecondition, match="says input 'x' is FP64, the model has FP32"):
         open_servable(structs.replace(config("sklearn/clusters32"), signatures={"mine": wanted}))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        MultinomialNB().fit(np.arange(12).reshape(6, 2), [0, 1] * 3),
+        PowerTransformer(method="box-cox").fit(np.arange(1, 13).reshape(6, 2)),
+        OrdinalEncoder().fit(np.array([[10, 7], [20, 8], [30, 9]])),
+    ],
+)
+def test_models_that_take_few_values_are_warmed_up_with_rows_that_they_take(model: Any, tmp_path: Path) -> None:
+    loaded = load(lambda: opened(model, tmp_path), warmup_runs=2, sizes=(1, 4), clock=SystemClock())
+    assert {run.rows for run in loaded.runs} == {1, 4}
+
+
+def opened(model: Any, folder: Path, **options: Any) -> Any:
+    skops.io.dump(model, folder / "model.skops")
+    return open_servable(ServableConfig(runtime="sklearn", directory=str(folder), model="m", version=1, **options))
+
+
+TWO = np.array([["a", "x"], ["b", "y"], ["c", "x"]] * 8)
+ROWS = np.random.default_rng(2).standard_normal((24, 3))
+
+
+def test_several_targets_are_stacked_where_they_have_as_many_classes_and_told_apart_where_not(tmp_path: Path) -> None:
+    even = MultiOutputClassifier(LogisticRegression()).fit(ROWS, np.stack([TWO[:, 1], TWO[::-1, 1]], axis=1))
+    servable = opened(even, tmp_path)
+    signature = servable.signatures["serving_default"]
+    assert [(spec.name, spec.shape) for spec in signature.outputs] == [
+        ("probabilities", (None, 2, 2)),
+        ("label", (None, 2)),
+    ]
+    given = servable.infer("serving_default", {"x": ROWS})
+    assert np.array_equal(given["probabilities"][:, 1], even.predict_proba(ROWS)[1])
+    assert (signature.method, signature.scores) == ("predict", None)
+    uneven = MultiOutputClassifier(LogisticRegression()).fit(ROWS, TWO)
+    servable = opened(uneven, tmp_path)
+    names = [spec.name for spec in servable.signatures["serving_default"].outputs]
+    assert names == ["probabilities_0", "probabilities_1", "label"]
+    given = servable.infer("serving_default", {"x": ROWS}, ("probabilities_0",))
+    assert np.array_equal(given["probabilities_0"], uneven.predict_proba(ROWS)[0])
+
+
+def test_several_labels_are_probabilities_of_each_and_no_classification(tmp_path: Path) -> None:
+    model = OneVsRestClassifier(LogisticRegression()).fit(ROWS, (ROWS > 0).astype(int))
+    signature = opened(model, tmp_path).signatures["serving_default"]
+    assert [(spec.name, spec.shape) for spec in signature.outputs] == [
+        ("probabilities", (None, 3)),
+        ("label", (None, 3)),
+    ]
+    assert (signature.method, signature.labels) == ("predict", ())
+
+
+@pytest.mark.parametrize(
+    ("model", "outputs"),
+    [
+        (IsolationForest(n_estimators=3).fit(ROWS), ["label", "decision"]),
+        (LinearSVC().fit(ROWS, TWO[:, 0]), ["label", "decision"]),
+        (GaussianMixture(2).fit(ROWS), ["probabilities", "label"]),
+        (KernelDensity().fit(ROWS), ["score"]),
+        (SparsePCA(2, max_iter=3).fit(ROWS), ["output"]),
+    ],
+)
+def test_what_is_no_classifier_gives_what_it_can(model: Any, outputs: list[str], tmp_path: Path) -> None:
+    servable = opened(model, tmp_path)
+    assert [spec.name for spec in servable.signatures["serving_default"].outputs] == outputs
+    one = servable.infer("serving_default", {"x": ROWS[:1]})
+    assert {array.shape[0] for array in one.values()} == {1}
+
+
+@pytest.mark.parametrize(
+    ("model", "says"),
+    [
+        (DBSCAN().fit(ROWS), "holds a DBSCAN, which groups the rows it is fitted on .*KMeans"),
+        (TSNE(perplexity=3).fit(ROWS), "holds a TSNE, which places the rows .*PCA"),
+        (LocalOutlierFactor().fit(ROWS), "novelty=True"),
+        (make_pipeline(StandardScaler(), DBSCAN()).fit(ROWS), "holds a DBSCAN"),
+        (DummyClassifier(strategy="uniform").fit(ROWS, TWO[:, 0]), "draws at random"),
+        (LabelEncoder().fit(TWO[:, 0]), "n_features_in_"),
+        (TfidfVectorizer(input="filename"), "reads files by name"),
+        (FunctionTransformer(preprocessing.scale).fit(ROWS), ""),
+    ],
+)
+def test_what_can_not_be_served_is_refused_in_words(model: Any, says: str, tmp_path: Path) -> None:
+    if says:
+        with pytest.raises(FailedPrecondition, match=says):
+            opened(model, tmp_path)
+    else:  # its rows depend on one another: it is served as it is, one request by itself
+        assert not opened(model, tmp_path).signatures["serving_default"].batched
+
+
+def test_a_matrix_of_texts_is_taken_as_texts(tmp_path: Path) -> None:
+    model = make_pipeline(OneHotEncoder(handle_unknown="ignore"), LogisticRegression()).fit(TWO, TWO[:, 1])
+    servable = opened(model, tmp_path)
+    spec = servable.signatures["serving_default"].inputs[0]
+    assert (spec.name, spec.dtype, spec.shape) == ("x", "BYTES", (None, 2))
+    asked = np.array([[b"a", b"x"], [b"nothing", "ÿ".encode()]], dtype=object)
+    given = servable.infer("serving_default", {"x": asked})
+    assert np.array_equal(given["probabilities"], model.predict_proba(np.array([["a", "x"], ["nothing", "ÿ"]], object)))
+
+
+def held(value: Any) -> Any:
+    """A model that holds something beside."""
+    model = LogisticRegression().fit(ROWS, TWO[:, 1])
+    model.more_ = value
+    return model
+
+
+def lower(texts: Any) -> Any:
+    """A function of one's own."""
+    return texts
+
+
+@pytest.mark.parametrize(
+    ("model", "says"),
+    [
+        (FunctionTransformer(lower).fit(ROWS), r"\.lower; .* is code of one's own: .*NumPy.*model\.py"),
+        (FunctionTransformer(np.apply_along_axis).fit(ROWS), r"numpy\.apply_along_axis; of scikit-learn's"),
+        (held(scipy.stats.norm(0, 1)), r"scipy\.stats.*best_estimator_"),
+        (
+            KNeighborsClassifier(algorithm="ball_tree", metric=scipy.spatial.distance.euclidean).fit(ROWS, TWO[:, 1]),
+            "untrusted|trusted",
+        ),
+    ],
+)
+def test_what_could_run_code_of_the_files_choosing_is_refused_with_what_to_do(
+    model: Any, says: str, tmp_path: Path
+) -> None:
+    with pytest.raises(FailedPrecondition, match=says):
+        opened(model, tmp_path, allow_pickle=True)
+
+
+def test_a_skops_that_opens_files_less_safely_than_it_says_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(skops, "__version__", "0.11.2")
+    with pytest.raises(FailedPrecondition, match=r"skops 0\.11\.2 opens files less safely.*skops>=0\.13"):
+        open_servable(config("sklearn/digits"))
+
+
+def test_where_another_version_saved_a_model_that_does_not_run_it_is_named(tmp_path: Path) -> None:
+    model = OrdinalEncoder().fit(np.array([[10], [20]]))
+    del model.categories_
+    skops.io.dump(model, tmp_path / "model.skops")
+    place = tmp_path / "older"
+    place.mkdir()
+    with zipfile.ZipFile(tmp_path / "model.skops") as source, zipfile.ZipFile(place / "model.skops", "w") as target:
+        for name in source.namelist():
+            content = source.read(name)
+            target.writestr(name, content.replace(sklearn.__version__.encode(), b"1.2.3"))
+    with pytest.raises(
+        FailedPrecondition, match=r"scikit-learn 1\.2\.3 saved it.*`--requirement scikit-learn==1\.2\.3`"
+    ):
+        open_servable(ServableConfig(runtime="sklearn", directory=str(place), model="m", version=1))

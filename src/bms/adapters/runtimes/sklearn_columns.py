@@ -90,6 +90,8 @@ class _Walk:
         for reader in inner:
             chosen = places if reader.columns is None else [places[at] for at in reader.columns]
             takes = getattr(reader.estimator, "n_features_in_", len(chosen))
+            if reader.columns is not None or takes < len(chosen):  # which of them, by numbers that were learnt
+                self._numbers(places)
             self.visit(reader.estimator, chosen if takes >= len(chosen) else [])
         if inner:
             return

@@ -21,10 +21,11 @@ INPUT = "x"
 
 
 class Way(NamedTuple):
-    """One way to hand rows to an estimator: the inputs, and what becomes of them."""
+    """One way to hand rows to an estimator: the inputs, and what becomes of them; `example`: rows that training saw."""
 
     inputs: tuple[TensorSpec, ...]
     rows: Callable[[Mapping[str, Array]], Any]
+    example: Mapping[str, Array] | None = None
 
 
 def numbers(dtype: DType, features: int) -> Way:

@@ -3,19 +3,20 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from bms.adapters.runtimes.artifact import lacking
 from bms.adapters.runtimes.declared import settled
-from bms.adapters.runtimes.example_file import Example, tensors_of
+from bms.adapters.runtimes.example_file import Example
+from bms.adapters.runtimes.example_inputs import example_inputs
 from bms.adapters.runtimes.sklearn_calls import calls_of
 from bms.adapters.runtimes.sklearn_columns import learnt_of, unknown
-from bms.adapters.runtimes.sklearn_inputs import Way, matrix_of
+from bms.adapters.runtimes.sklearn_inputs import matrix_of
 from bms.adapters.runtimes.sklearn_servable import Called
 from bms.adapters.runtimes.sklearn_signature import DoesNotRun, inferred
-from bms.adapters.runtimes.sklearn_ways import Fitted, example_rows, names_of, ways
+from bms.adapters.runtimes.sklearn_ways import Fitted, names_of, ways
 from bms.core.errors import FailedPrecondition
-from bms.core.fitting import names_differ
 from bms.core.signature import DEFAULT, MATRIX, Signature, is_table
-from bms.core.tensor import Array
 
 
 def fitted_from(estimator: Any, example: Example | None) -> Fitted:
@@ -51,8 +52,9 @@ def _matrix(fitted: Fitted, table: Called) -> Called | None:
     way = matrix_of(table.way, fitted.pandas) if is_table(table.signature) else None
     if way is None or any(spec.column is not None and spec.column.categories for spec in table.way.inputs):
         return None
-    calls, signature = inferred(fitted.estimator, way, None)
-    return Called(signature, way, calls)
+    same = np.stack([table.example[spec.name] for spec in table.way.inputs], axis=1)
+    seen = inferred(fitted.estimator, way, {way.inputs[0].name: same})
+    return Called(seen.signature, way, seen.calls, seen.example)
 
 
 def _said(fitted: Fitted, name: str, signature: Signature) -> Called:
@@ -68,28 +70,12 @@ def _first(fitted: Fitted, declared: Signature | None) -> Called:
     failure: DoesNotRun | None = None
     for way in ways(fitted, declared):
         try:
-            calls, signature = inferred(fitted.estimator, way, _own(fitted, way))
+            seen = inferred(fitted.estimator, way, example_inputs(fitted.example, Signature(inputs=way.inputs)))
         except DoesNotRun as error:
             failure = failure or error
         else:
-            return Called(signature, way, calls)
+            return Called(seen.signature, way, seen.calls, seen.example)
     raise failure or DoesNotRun("nothing says what it takes")
-
-
-def _own(fitted: Fitted, way: Way) -> dict[str, Array] | None:
-    """The maker's example as the inputs of `way`."""
-    example = fitted.example
-    table = way.inputs[0].column is not None
-    if example is None or not table or not example.columns:
-        return None if table else example_rows(example, way)
-    optional = {spec.name for spec in way.inputs if spec.column is not None and spec.column.optional}
-    missing = [name for name in fitted.names if name not in example.columns and name not in optional]
-    extra = [name for name in example.columns if name not in fitted.names]
-    if missing or extra:
-        raise FailedPrecondition(
-            f"the example's columns are not the model's: {names_differ(way.inputs, missing, extra)}"
-        )
-    return tensors_of(example, Signature(inputs=way.inputs))
 
 
 def _advice(fitted: Fitted, declared: Mapping[str, Signature]) -> str:

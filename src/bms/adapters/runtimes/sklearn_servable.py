@@ -14,11 +14,12 @@ from bms.core.tensor import Array
 
 
 class Called(NamedTuple):
-    """A signature, and how the estimator is called by it."""
+    """A signature, how the estimator is called by it, and rows that it ran on."""
 
     signature: Signature
     way: Way
     calls: Calls
+    example: Mapping[str, Array]
 
 
 class SklearnServable:
@@ -26,6 +27,7 @@ class SklearnServable:
 
     def __init__(self, called: dict[str, Called], format: str, threads: int) -> None:
         self.signatures = {name: one.signature for name, one in called.items()}
+        self.examples = {name: one.example for name, one in called.items()}  # `ExemplaryServable`
         self.format = format
         self._called = called
         self._threads = threads

@@ -1,7 +1,7 @@
 """The signature of an estimator, learnt from how it answers examples."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from bms.serving.lifecycle.examples import constant, rows_of, varied
 
 REFUSALS = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError)  # what estimators say no with
 _ROWS = 3
-_REPEATS = 2
+_REPEATS = 3
 Run = Callable[[Mapping[str, Array]], dict[str, Array]]
 
 
@@ -22,8 +22,16 @@ class DoesNotRun(Exception):
     """No example ran; in the words of the first that failed."""
 
 
-def inferred(estimator: Any, way: Way, own: Mapping[str, Array] | None) -> tuple[Calls, Signature]:
-    """How the estimator is called by `way`, and what it gives. `own`: an example of its maker's.
+class Seen(NamedTuple):
+    """How an estimator is called, what it takes and gives, and rows that it ran on."""
+
+    calls: Calls
+    signature: Signature
+    example: Mapping[str, Array]
+
+
+def inferred(estimator: Any, way: Way, own: Mapping[str, Array] | None) -> Seen:
+    """What the estimator does when it is called by `way`. `own`: an example of its maker's.
 
     Raises DoesNotRun; FailedPrecondition for an estimator that answers nothing, or at random, and for a table whose
     rows depend on one another.
@@ -39,7 +47,7 @@ def inferred(estimator: Any, way: Way, own: Mapping[str, Array] | None) -> tuple
         TensorSpec(name=name, dtype=dtype_of(array), shape=(None, *array.shape[1:])) for name, array in answers.items()
     )
     signature = Signature(inputs=way.inputs, outputs=outputs)
-    if not all(_alike(run(example), answers) for _ in range(_REPEATS)):
+    if not all(_alike(run(example), answers, list(answers)) for _ in range(_REPEATS)):
         raise FailedPrecondition(
             f"the {type(estimator).__name__} draws at random: it answers the same rows differently from run to run"
         )
@@ -50,8 +58,8 @@ def inferred(estimator: Any, way: Way, own: Mapping[str, Array] | None) -> tuple
                 "put together, so each must be answered by itself"
             )
         unbatched = tuple(TensorSpec(name=one.name, dtype=one.dtype, shape=(None,) * len(one.shape)) for one in outputs)
-        return calls, Signature(inputs=way.inputs, outputs=unbatched, batched=False)
-    return calls, _with_method(signature, class_names(estimator))
+        return Seen(calls, Signature(inputs=way.inputs, outputs=unbatched, batched=False), example)
+    return Seen(calls, _with_method(signature, class_names(estimator)), example)
 
 
 def _with_method(signature: Signature, names: tuple[str, ...]) -> Signature:
@@ -68,10 +76,13 @@ def _with_method(signature: Signature, names: tuple[str, ...]) -> Signature:
 
 
 def _examples(way: Way, own: Mapping[str, Array] | None) -> Iterator[Mapping[str, Array]]:
-    """The maker's own, else made-up ones: models that take few values take some of those without any below zero."""
+    """The maker's own, else made-up ones: models that take few values take those that training saw, or some of those
+    without any below zero."""
     if own is not None:
         yield own
         return
+    if way.example is not None:
+        yield way.example
     signature = Signature(inputs=way.inputs)
     made = varied(signature, _ROWS)
     yield made
@@ -102,14 +113,15 @@ def _independent(run: Run, example: Mapping[str, Array], together: dict[str, Arr
             alone = run(rows_of(dict(example), [row]))
         except REFUSALS:
             return False
-        if not _alike(alone, rows_of(together, [row])):
+        # By the floating-point numbers, where there are any: nearly equal ones may have another label for a last digit.
+        numbers = [name for name, array in together.items() if array.dtype.kind == "f"] or list(together)
+        if not _alike(alone, rows_of(together, [row]), numbers):
             return False
     return True
 
 
-def _alike(one: dict[str, Array], other: dict[str, Array]) -> bool:
-    """By the floating-point numbers, where there are any: nearly equal ones may have another label for a last digit."""
-    for name in [name for name, array in other.items() if array.dtype.kind == "f"] or list(other):
+def _alike(one: dict[str, Array], other: dict[str, Array], names: list[str]) -> bool:
+    for name in names:
         here, there = one[name], other[name]
         if here.shape != there.shape:
             return False

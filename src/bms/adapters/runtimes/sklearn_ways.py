@@ -71,7 +71,8 @@ def ways(fitted: Fitted, declared: Signature | None) -> Iterator[Way]:
         if dtype in DECLARABLE:
             yield numbers(dtype, features)
             return
-    kinds = _kinds(fitted.estimator, features)
+    learnt = list(learnt_of(fitted.estimator, [str(place) for place in range(features)]).values())
+    kinds = {column.type for one in learnt if one.used and (column := one.column) is not None}
     if kinds == {"text"}:
         yield text_columns(features)
         return
@@ -82,7 +83,14 @@ def ways(fitted: Fitted, declared: Signature | None) -> Iterator[Way]:
         )
     precision = precision_of(fitted.estimator)
     for dtype in (precision, "FP32" if precision == "FP64" else "FP64"):
-        yield numbers(dtype, features)
+        yield numbers(dtype, features)._replace(example=_of_levels(learnt, dtype))
+
+
+def _of_levels(learnt: list[Learnt], dtype: DType) -> dict[str, Array] | None:
+    """Rows of the levels that encoders learnt, where every column has some: what refuses all others runs on these."""
+    if not learnt or not all(one.levels for one in learnt):
+        return None
+    return {INPUT: np.array([[one.levels[row % len(one.levels)] for one in learnt] for row in range(3)], NUMPY[dtype])}
 
 
 def _tables(fitted: Fitted, declared: Signature | None) -> Iterator[Way]:
@@ -179,22 +187,3 @@ def _features(estimator: Any) -> int:
         f"the {type(estimator).__name__} does not say how many features it takes (n_features_in_): fit it on a "
         "numeric array or a DataFrame before saving it"
     )
-
-
-def _kinds(estimator: Any, features: int) -> set[str]:
-    learnt = learnt_of(estimator, [str(place) for place in range(features)])
-    return {column.type for one in learnt.values() if one.used and (column := one.column) is not None}
-
-
-def example_rows(example: Example | None, way: Way) -> dict[str, Array] | None:
-    """The example's rows where they are the matrix that `way` takes."""
-    if example is None or not example.rows or len(way.inputs) != 1:
-        return None
-    spec = way.inputs[0]
-    try:
-        rows = np.asarray(example.rows, dtype=object if spec.dtype == "BYTES" else NUMPY[spec.dtype])
-    except (ValueError, TypeError) as error:
-        raise FailedPrecondition(f"the example's rows are not {spec.dtype}: {error}") from error
-    if spec.dtype == "BYTES":
-        rows = np.frompyfunc(lambda text: str(text).encode(), 1, 1)(rows)
-    return {spec.name: rows}
