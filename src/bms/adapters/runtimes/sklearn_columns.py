@@ -84,8 +84,10 @@ class _Walk:
         inner = readers(estimator)
         for reader in inner:
             chosen = places if reader.columns is None else [places[at] for at in reader.columns]
-            takes = getattr(reader.estimator, "n_features_in_", len(chosen))
-            self.visit(reader.estimator, chosen if takes >= len(chosen) else [])
+            if getattr(reader.estimator, "n_features_in_", len(chosen)) < len(chosen):  # a selection of numbers
+                self._numbers(chosen)
+            else:
+                self.visit(reader.estimator, chosen)
         if not inner:
             self._numbers(places)
 

@@ -11,7 +11,7 @@ from bms.adapters.runtimes.sklearn_columns import learnt_of, unknown
 from bms.adapters.runtimes.sklearn_inputs import Way, matrix_of
 from bms.adapters.runtimes.sklearn_servable import Called
 from bms.adapters.runtimes.sklearn_signature import DoesNotRun, inferred
-from bms.adapters.runtimes.sklearn_ways import Fitted, example_rows, names_of, ways
+from bms.adapters.runtimes.sklearn_ways import Fitted, example_rows, level_rows, names_of, ways
 from bms.core.errors import FailedPrecondition
 from bms.core.fitting import names_differ
 from bms.core.signature import DEFAULT, MATRIX, Signature, is_table
@@ -51,8 +51,8 @@ def _matrix(fitted: Fitted, table: Called) -> Called | None:
     way = matrix_of(table.way, fitted.pandas) if is_table(table.signature) else None
     if way is None or any(spec.column is not None and spec.column.categories for spec in table.way.inputs):
         return None
-    calls, signature = inferred(fitted.estimator, way, None)
-    return Called(signature, way, calls)
+    calls, signature, example = inferred(fitted.estimator, way, None)
+    return Called(signature, way, calls, example)
 
 
 def _said(fitted: Fitted, name: str, signature: Signature) -> Called:
@@ -68,18 +68,20 @@ def _first(fitted: Fitted, declared: Signature | None) -> Called:
     failure: DoesNotRun | None = None
     for way in ways(fitted, declared):
         try:
-            calls, signature = inferred(fitted.estimator, way, _own(fitted, way))
+            calls, signature, example = inferred(fitted.estimator, way, _own(fitted, way))
         except DoesNotRun as error:
             failure = failure or error
         else:
-            return Called(signature, way, calls)
+            return Called(signature, way, calls, example)
     raise failure or DoesNotRun("nothing says what it takes")
 
 
 def _own(fitted: Fitted, way: Way) -> dict[str, Array] | None:
-    """The maker's example as the inputs of `way`."""
+    """The maker's example as the inputs of `way`; without one, of an array whose columns have levels, some of these."""
     example = fitted.example
     table = way.inputs[0].column is not None
+    if example is None and not table:
+        return level_rows(fitted.estimator, way)
     if example is None or not table or not example.columns:
         return None if table else example_rows(example, way)
     optional = {spec.name for spec in way.inputs if spec.column is not None and spec.column.optional}

@@ -19,6 +19,7 @@ class Called(NamedTuple):
     signature: Signature
     way: Way
     calls: Calls
+    example: Mapping[str, Array] = {}  # rows that it is known to take
 
 
 class SklearnServable:
@@ -26,6 +27,7 @@ class SklearnServable:
 
     def __init__(self, called: dict[str, Called], format: str, threads: int) -> None:
         self.signatures = {name: one.signature for name, one in called.items()}
+        self.examples = {name: one.example for name, one in called.items() if one.example}  # `ExemplaryServable`
         self.format = format
         self._called = called
         self._threads = threads

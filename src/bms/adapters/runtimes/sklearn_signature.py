@@ -1,7 +1,7 @@
 """The signature of an estimator, learnt from how it answers examples."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,8 +22,16 @@ class DoesNotRun(Exception):
     """No example ran; in the words of the first that failed."""
 
 
-def inferred(estimator: Any, way: Way, own: Mapping[str, Array] | None) -> tuple[Calls, Signature]:
-    """How the estimator is called by `way`, and what it gives. `own`: an example of its maker's.
+class Inferred(NamedTuple):
+    """How an estimator is called, what it gives, and the example that it ran on."""
+
+    calls: Calls
+    signature: Signature
+    example: Mapping[str, Array]
+
+
+def inferred(estimator: Any, way: Way, own: Mapping[str, Array] | None) -> Inferred:
+    """What is learnt of an estimator that is called by `way`. `own`: an example of its maker's.
 
     Raises DoesNotRun; FailedPrecondition for an estimator that answers nothing, or at random, and for a table whose
     rows depend on one another.
@@ -50,8 +58,8 @@ def inferred(estimator: Any, way: Way, own: Mapping[str, Array] | None) -> tuple
                 "put together, so each must be answered by itself"
             )
         unbatched = tuple(TensorSpec(name=one.name, dtype=one.dtype, shape=(None,) * len(one.shape)) for one in outputs)
-        return calls, Signature(inputs=way.inputs, outputs=unbatched, batched=False)
-    return calls, _with_method(signature, class_names(estimator))
+        return Inferred(calls, Signature(inputs=way.inputs, outputs=unbatched, batched=False), example)
+    return Inferred(calls, _with_method(signature, class_names(estimator)), example)
 
 
 def _with_method(signature: Signature, names: tuple[str, ...]) -> Signature:

@@ -17,6 +17,7 @@ from bms.core.signature import Signature, TensorSpec, column_spec, shape_text
 from bms.core.tensor import NUMPY, Array, DType
 
 DECLARABLE: tuple[DType, ...] = ("FP64", "FP32", "INT64", "INT32")  # what an estimator may have been fitted on
+_EXAMPLES = 3
 _BEYOND = 2**53  # whole numbers that a number, FP64, may not hold
 
 
@@ -171,6 +172,18 @@ def _features(estimator: Any) -> int:
 def _kinds(estimator: Any, features: int) -> set[str]:
     learnt = learnt_of(estimator, [str(place) for place in range(features)])
     return {column.type for one in learnt.values() if one.used and (column := one.column) is not None}
+
+
+def level_rows(estimator: Any, way: Way) -> dict[str, Array] | None:
+    """Rows of values that encoders learnt, where all columns of the matrix that `way` takes have such."""
+    spec = way.inputs[0]
+    if len(way.inputs) != 1 or len(spec.shape) != 2 or spec.shape[1] is None or spec.dtype == "BYTES":
+        return None
+    learnt = learnt_of(estimator, [str(place) for place in range(spec.shape[1])]).values()
+    if not all(one.levels for one in learnt):
+        return None
+    rows = [[one.levels[row % len(one.levels)] for one in learnt] for row in range(_EXAMPLES)]
+    return {spec.name: np.asarray(rows, dtype=NUMPY[spec.dtype])}
 
 
 def example_rows(example: Example | None, way: Way) -> dict[str, Array] | None:
