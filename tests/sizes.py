@@ -5,6 +5,6 @@ import os
 ALL = bool(os.environ.get("BMS_TEST_ALL"))
 
 
-def size(few: int, many: int) -> int:
+def enough(few: int, many: int) -> int:
     """A number of cases: `many` of them in `make test-all`."""
     return many if ALL else few
