@@ -14,7 +14,7 @@ CLOCK := $(PYTHON) tests/cpu_clock.py
 .PHONY: help demo test test-frameworks check fmt docs bench fuzz lock clean
 
 help:
-	@echo "make demo    watch data become a served, metered model (about two minutes)"
+	@echo "make demo    watch data become a served, metered model (about three minutes on a cold machine)"
 	@echo "make test    all tests; 'make test ARGS=tests/unit' some of them, without the coverage floor"
 	@echo "make test-frameworks  every framework, the large ones too: its models made, pushed, served and compared"
 	@echo "make check   lint, format, types, import contracts, documentation"

@@ -37,6 +37,14 @@ class FunctionServable:
         self.closed += 1
 
 
+class ExemplaryFunction(FunctionServable):
+    """Has an example: a row of sevens, then one of eights."""
+
+    def __init__(self, function: Function, signatures: dict[str, Signature] | None = None) -> None:
+        super().__init__(function, signatures)
+        self.examples = {DEFAULT: {"x": np.float32([[7, 7], [8, 8]])}}
+
+
 class CountingServable(FunctionServable):
     """Beside "serving_default" it streams: "count" answers 0, 1, … up to its input, one at a time."""
 

@@ -28,6 +28,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
 def test_first_steps_and_the_python_example_run_as_written(tmp_path: Path, readme: str) -> None:
     port = str(_free_port())
@@ -49,7 +50,7 @@ def test_first_steps_and_the_python_example_run_as_written(tmp_path: Path, readm
         env=environment,
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=500,  # environments are built on the way, of a job and of a version
         check=False,
     )
     subprocess.run(["bms", "down", "--home", "bms-home"], cwd=tmp_path, env=environment, timeout=60, check=False)
@@ -67,7 +68,9 @@ def test_tables_become_urls_as_written_in_both_languages(tmp_path: Path) -> None
     folder = tmp_path / "work"
     (folder / "bin").mkdir(parents=True)
     (folder / "tests").symlink_to(ROOT / "tests")
-    (folder / "bin" / "python").symlink_to(framework_python(TABLES))
+    python = folder / "bin" / "python"
+    python.write_text(f'#!/bin/sh\nexec {framework_python(TABLES)} "$@"\n')
+    python.chmod(0o755)
     with whole_platform(tmp_path) as platform:
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", steps],
@@ -84,7 +87,7 @@ def test_tables_become_urls_as_written_in_both_languages(tmp_path: Path) -> None
             check=False,
         )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    assert done.stdout.count("age number, income number, city text, member boolean → probabilities") == 3
+    assert done.stdout.count("age number, income number, city text, member boolean → probabilities") == 2
     assert len(re.findall(r"^0 .* yes$", done.stdout, re.MULTILINE)) == 2
 
 

@@ -220,12 +220,22 @@ class Squares(mlflow.pyfunc.PythonModel):
         return (model_input.to_numpy() if isinstance(model_input, pd.DataFrame) else model_input) ** 2 * params["times"]
 
 
+class Parses(mlflow.pyfunc.PythonModel):
+    """Runs on no made-up text."""
+
+    def predict(self, context, model_input, params=None):
+        return model_input["pair"].str.split("=").map(lambda words: float(words[1]))
+
+
 def typed_pyfuncs(root):
     packages = {"pip_requirements": [*FEW, "pandas", "cloudpickle"]}
 
     def save(name, model, signature, expected):
         mlflow.pyfunc.save_model(folder(root, name, expected), python_model=model, signature=signature, **packages)
 
+    pairs = pd.DataFrame({"pair": ["a=1", "b=2.5"]})
+    place = folder(root, "parses", {})
+    mlflow.pyfunc.save_model(place, python_model=Parses(), input_example=pairs, **packages)
     optional = ModelSignature(Schema([ColSpec("double", "a"), ColSpec("double", "bonus", required=False)]))
     a = np.array([1.0, 2.0])
     save("optional", Defaults(), optional, {"a": a, "bonus": np.array([5.0, np.nan]), "output": np.array([6.0, 102.0])})

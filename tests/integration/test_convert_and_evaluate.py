@@ -19,10 +19,11 @@ DATA = Path(__file__).parent.parent / "data"
 SPECS = {
     "x": {"name": "x", "dtype": "FP32", "shape": [None, 64]},
     "probabilities": {"name": "probabilities", "dtype": "FP32", "shape": [None, 10]},
+    "label": {"name": "label", "dtype": "INT64", "shape": [None]},
 }
 SIGNATURE = {
     "inputs": [SPECS["x"]],
-    "outputs": [SPECS["probabilities"]],
+    "outputs": [SPECS["probabilities"], SPECS["label"]],
     "method": "classify",
     "scores": "probabilities",
 }

@@ -3,12 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from bms.app.tasks import evaluate, import_dataset
 from bms.app.tasks.verify import main as verify
 from bms.core.errors import FailedPrecondition
 from bms.core.programs import Sealed
+from bms.core.signature import DEFAULT, Signature, TensorSpec, column_spec
 from tests.tiny_onnx import classifies
 
 SPLIT = {"train": 0.5, "test": 0.5}
@@ -97,6 +99,38 @@ def test_columns_without_names_are_taken_by_place_only_where_their_number_is_rig
     assert "by number" in report["joined"][-1]
     with pytest.raises(FailedPrecondition, match=r"\[-1, 3\].*2 wide.*'a' int, 'b' int"):
         measured(tmp_path, classifies([[0, 0], [0, 0], [-1, 1]]), data)
+
+
+CODE = """
+import numpy as np
+
+
+class Model:
+    def predict(self, inputs):
+        rich = inputs["income"] > inputs["age"]
+        return {"label": [b"rich" if one else b"poor" for one in rich], "known": ~inputs["city:missing"]}
+"""
+
+
+def test_a_table_gets_its_columns_by_name_with_what_is_missing(tmp_path: Path) -> None:
+    rows = "\n".join(f"{number},{number % 7},,{3.5},{'rich' if number % 7 < 3.5 else 'poor'}" for number in range(40))
+    data = imported(tmp_path, f"id,age,note,income,class\n{rows}\n", "class")
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "model.py").write_text(CODE)
+    table = (column_spec("income", "number"), column_spec("age", "integer"), column_spec("city", "text", optional=True))
+    signature = Signature(inputs=table, outputs=(TensorSpec(name="label", dtype="BYTES", shape=(None,)),))
+    given = {"runtime": "python", "directory": "", "model": "m", "version": 1}
+    servable = {**given, "signatures": {DEFAULT: msgspec.to_builtins(signature)}}
+    job = Job({"servable": servable, "split": "test"}, {"artifact": tmp_path / "code", "data": data}, tmp_path)
+    report = evaluate.main(job)
+    assert job.metrics == {"accuracy": 1.0}
+    assert report["joined"] == (
+        "columns by name: 'income', 'age'",
+        "columns that the model does not take: 'id', 'note'",
+        "columns without values: 'city'",
+        "output 'label'",
+        "classes by the names that the model answers: 'poor', 'rich'",
+    )
 
 
 def test_a_label_too_many_is_refused_when_a_version_is_verified(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ import skops.io
 import xgboost
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import MiniBatchSparsePCA, SparsePCA
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -155,7 +156,8 @@ def answers(model: Any, x: Any) -> dict[str, np.ndarray]:
             made["decision"] = model.decision_function(x)
     elif hasattr(model, "transform"):
         given = model.transform(x)
-        made["output"] = given.toarray() if hasattr(given, "toarray") else np.asarray(given)
+        array = given.toarray() if hasattr(given, "toarray") else np.asarray(given)
+        made["output"] = array.reshape(len(x), -1) if isinstance(model, SparsePCA | MiniBatchSparsePCA) else array
     return made
 
 

@@ -25,7 +25,12 @@ LIBRARIES = ("scikit-learn", "skops", "pandas", "joblib", "xgboost-cpu", "lightg
 HERE = Path(__file__).parent
 RUNTIMES = {"json": "xgboost", "ubj": "xgboost", "txt": "lightgbm"}
 # Refused before they are served, each with a word of its reason; anything else that is refused fails the sweep.
-REFUSED: dict[str, str] = {}
+REFUSED = {
+    # Made-up rows have no neighbours within the radius: it needs its maker's example.
+    "RadiusNeighborsClassifier-big": "No neighbors found",
+    "table-RadiusNeighborsClassifier": "No neighbors found",
+    "text-RadiusNeighborsClassifier": "No neighbors found",
+}
 
 
 class Case(NamedTuple):

@@ -17,7 +17,7 @@ FRAMEWORK = Framework(
     requirements=SKLEARN,
     maker=HERE / "make_artifacts.py",
     cases=tuple(Case("sklearn", f"sklearn/{name}", allow_pickle=name in ("joblib", "pickled")) for name in NAMES),
-    files=("test_runtime_sklearn.py",),
+    files=("test_runtime_sklearn.py", "test_runtime_sklearn_onnx.py"),
 )
 
 TABLE_NAMES = (

@@ -131,6 +131,12 @@ def onnx_models(root):
             [node("Softmax", ["x"], ["y"], axis=0)], [("x", FLOAT, ["n", 4])], [("y", FLOAT, ["n", 4])]
         ),
         "slow": slow(),
+        "image": graph(
+            [node("Conv", ["x", "kernel"], ["y"])],
+            [("x", FLOAT, ["n", 1, "height", "width"])],
+            [("y", FLOAT, ["n", 1, "h", "w"])],
+            [("kernel", floats(1, 1, 5, 5))],
+        ),
         "parts": graph(
             [node("SplitToSequence", ["x"], ["y"])],
             [("x", FLOAT, ["n", 2])],

@@ -60,6 +60,16 @@ def test_named_numbers_are_columns_and_a_matrix_without_losing_digits() -> None:
     assert np.array_equal(told, again)
 
 
+def test_single_precision_may_be_declared_since_nothing_is_lost() -> None:
+    folder = FRAMEWORK.artifacts() / "numbers" / "model"
+    single = Signature(inputs=(TensorSpec(name="x", dtype="FP32", shape=(None, 3)),))
+    servable = open_servable(config(folder, serving_default=single))
+    assert servable.signatures["serving_default"].inputs == single.inputs
+    x = np.float32([[1.5, 0.5, 1]])
+    whole = open_servable(config(folder)).infer("matrix", {"x": x.astype(float)})
+    assert np.array_equal(servable.infer("serving_default", {"x": x})["prediction"], whole["prediction"])
+
+
 def test_categories_of_a_frame_are_columns_with_the_levels_of_training() -> None:
     servable = open_servable(config(FRAMEWORK.artifacts() / "mixed" / "model"))
     assert [(spec.name, spec.dtype, spec.column) for spec in servable.signatures["serving_default"].inputs] == [

@@ -158,6 +158,17 @@ def test_dates_are_texts_of_iso_8601_both_ways() -> None:
         answers(servable, at=["2026-12-31T12:00:00Z"])
 
 
+def test_the_example_that_mlflow_keeps_is_what_a_model_is_tried_with(tmp_path: Path) -> None:
+    servable = opened("parses")
+    assert answers(servable, pair=["x=7"]) == {"output": [7.0]}
+    assert servable.examples["serving_default"]["pair"].tolist() == [b"a=1", b"b=2.5"]
+    folder = tmp_path / "model"
+    shutil.copytree(MADE / "parses" / "model", folder)
+    (folder / "serving_input_example.json").unlink()
+    with pytest.raises(FailedPrecondition, match="does not run on an example"):
+        open_servable(config(folder, allow_pickle=True))
+
+
 def test_types_are_those_of_mlflow() -> None:
     import pandas as pd
 

@@ -1,7 +1,9 @@
 """ONNX's own: answers equal to ONNX Runtime's, signatures from the graph, and what is refused."""
 
 import contextlib
+import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +12,10 @@ import pytest
 from bms.adapters.runtimes.available import RUNTIMES, open_servable
 from bms.adapters.runtimes.onnx_file import is_onnx, read
 from bms.adapters.runtimes.protobuf_wire import NotProtobuf
+from bms.core.clock import SystemClock
 from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.programs import ServableConfig
+from bms.serving.lifecycle.loader import load
 from tests.framework_env import SKLEARN, made_by
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
@@ -91,6 +95,16 @@ def test_columns_of_several_types_are_inputs_of_their_own() -> None:
         ("city", "BYTES", (None, 1)),
     ]
     assert (signature.method, signature.labels) == ("classify", ("0", "1"))
+
+
+def test_a_model_that_runs_on_no_made_up_row_runs_on_its_own_example(tmp_path: Path) -> None:
+    shutil.copy(made_by(MAKER, SKLEARN) / "onnx/image/model.onnx", tmp_path)
+    own = ServableConfig(runtime="onnx", directory=str(tmp_path), model="m", version=1)
+    with pytest.raises(FailedPrecondition, match=r"does not run on an example .* give one of your own \(`--example"):
+        open_servable(own)
+    (tmp_path / "example.json").write_text(json.dumps({"instances": np.ones((1, 1, 8, 6)).tolist()}))
+    loaded = load(lambda: open_servable(own), warmup_runs=2, sizes=(1, 4), clock=SystemClock())
+    assert loaded.servable.signatures["serving_default"].outputs[0].shape == (None, 1, None, None)
 
 
 def test_texts_go_through_as_bytes() -> None:

@@ -7,7 +7,7 @@ from bms.core.errors import InvalidArgument
 from bms.sdk.sending import sent_of
 from bms.sdk.sent import Sent
 from bms.sdk.served import TensorInfo
-from bms.sdk.tables.arrays import array_given
+from bms.sdk.tables.arrays import array_given, is_plain
 
 
 def column(name: str, type: str, datatype: str, optional: bool = False) -> TensorInfo:
@@ -114,7 +114,8 @@ def test_missing_values_in_lists_for_a_matrix_are_nan() -> None:
 
 
 def test_arrays_of_objects_times_and_masks() -> None:
-    assert array_given("t", np.array([["a", "b"]], dtype=object), "BYTES").tolist() == [[b"a", b"b"]]
+    assert array_given("t", np.array([["a", "b"]], dtype=object), "BYTES").tolist() == [["a", "b"]]
+    assert array_given("t", np.array([[1, 0.5]], dtype=object), "FP64").tolist() == [[1, 0.5]]
     assert array_given("t", "text", "BYTES").tolist() == [b"text"]
     times = np.array([["2026-01-02T03:04:05"]], dtype="M8[s]")
     assert array_given("t", times, "BYTES").tolist() == [[b"2026-01-02T03:04:05"]]
@@ -130,6 +131,20 @@ def test_arrays_of_objects_times_and_masks() -> None:
     ):
         with pytest.raises(InvalidArgument, match=says):
             array_given("x", given, None)
+
+
+def test_arrays_that_travel_as_they_are_need_no_question_what_the_model_takes() -> None:
+    for plain in (np.zeros(2, ">f4"), np.array([True]), np.array(["a"]), np.array([b"\xff", "a"], dtype=object)):
+        assert is_plain(plain)
+    for other in (
+        np.array(["a", None], dtype=object),
+        np.array([1], dtype=object),
+        np.zeros(2, "M8[s]"),
+        np.zeros(2, np.longdouble),
+        np.ma.masked_array([1.0]),
+        [1.0],
+    ):
+        assert not is_plain(other)
 
 
 def test_names_are_texts() -> None:

@@ -63,3 +63,20 @@ def test_what_does_not_run_at_all_is_refused_with_the_shapes_tried() -> None:
 def test_an_output_of_changing_rank_is_refused() -> None:
     with pytest.raises(FailedPrecondition, match="changes its number of dimensions"):
         seen(lambda inputs: {"y": np.zeros((1,) * len(inputs["x"]), np.float32)})
+
+
+def test_a_models_own_example_is_run_instead_of_made_up_rows() -> None:
+    def large_only(inputs: dict[str, Array]) -> dict[str, Array]:
+        if inputs["x"].min() < 7:
+            raise Internal("not of this domain")
+        return doubled(inputs)
+
+    example = {"x": np.float32([[7, 8]])}
+    assert observed(FunctionServable(large_only), DEFAULT, ROW, example) == ROW
+
+
+def test_one_row_of_an_example_does_not_hide_that_rows_see_one_another() -> None:
+    def centred(inputs: dict[str, Array]) -> dict[str, Array]:
+        return {"y": inputs["x"] - inputs["x"].mean(axis=0)}
+
+    assert not observed(FunctionServable(centred), DEFAULT, ROW, {"x": np.float32([[7, 8]])}).batched

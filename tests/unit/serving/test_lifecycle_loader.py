@@ -7,7 +7,7 @@ from bms.core.errors import DataLoss, FailedPrecondition, Internal
 from bms.core.signature import DEFAULT, TensorSpec
 from bms.core.tensor import Array
 from bms.serving.lifecycle.loader import check_outputs, load
-from tests.servables import ROW, CountingServable, FunctionServable, doubled
+from tests.servables import ROW, CountingServable, ExemplaryFunction, FunctionServable, doubled
 
 
 def test_every_signature_is_warmed_with_every_size_and_measured() -> None:
@@ -23,6 +23,19 @@ def test_every_signature_is_warmed_with_every_size_and_measured() -> None:
     assert servable.runs == [1, 1, 1, 4, 4, 4, 16, 16, 16]
     assert servable.closed == 0
     assert loaded.runs == ((DEFAULT, 1, 1.0), (DEFAULT, 4, 4.0), (DEFAULT, 16, 16.0))
+
+
+def test_an_example_of_the_makers_takes_the_place_of_zeros_and_ones() -> None:
+    seen: list[list[float]] = []
+
+    def sevens_only(inputs: dict[str, Array]) -> dict[str, Array]:
+        seen.append(inputs["x"][:, 0].tolist())
+        if inputs["x"].min() < 7:
+            raise Internal("not of this domain")
+        return doubled(inputs)
+
+    load(lambda: ExemplaryFunction(sevens_only), warmup_runs=1, sizes=(1, 3), clock=ManualClock())
+    assert seen == [[7], [7, 8, 7]]
 
 
 def test_what_is_not_batched_is_warmed_as_it_is() -> None:

@@ -9,8 +9,8 @@ import hashlib
 import os
 import re
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from contextlib import aclosing, closing, contextmanager
 from pathlib import Path, PurePath
 from typing import Self
 
@@ -88,7 +88,7 @@ class LocalObjectStore:
     async def materialize(self, tenant: str, digest: str, target: PurePath) -> None:
         path, stop = self._path(tenant, digest), threading.Event()
         try:
-            copying = thread_of(write_copy, _file_chunks(path), digest, Path(target), stop)
+            copying = thread_of(_copy, path, digest, Path(target), stop)
             await to_the_end(copying, hurry=stop.set)
         except FileNotFoundError as error:
             raise NotFound(f"tenant {tenant} has no blob {digest}") from error
@@ -167,7 +167,12 @@ async def _gathered(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
         yield b"".join(waiting)
 
 
-def _file_chunks(path: Path) -> Iterator[bytes]:
+def _copy(path: Path, digest: str, target: Path, stop: threading.Event) -> None:
+    with closing(_file_chunks(path)) as chunks:  # what is stopped half-way must not wait for the collector to be closed
+        write_copy(chunks, digest, target, stop)
+
+
+def _file_chunks(path: Path) -> Generator[bytes]:
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
             yield chunk

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from msgspec import structs
 
 from bms.adapters.runtimes.declared import ask, settled
+from bms.adapters.runtimes.example_file import Example, read_example
+from bms.adapters.runtimes.example_inputs import example_inputs
 from bms.core.errors import BmsError, FailedPrecondition, Internal, InvalidArgument
 from bms.core.programs import ServableConfig
 from bms.core.signature import DEFAULT, Signature
@@ -28,6 +30,7 @@ class CalledServable:
         self.format = format
         self.waits = False  # `WaitingServable`
         self.signatures = dict(signatures)
+        self.examples: dict[str, Mapping[str, Array]] = {}  # `ExemplaryServable`
         self._call: Call | None = call
         self._invalid = invalid
 
@@ -62,10 +65,12 @@ def served(
     *,
     why: str = "its format does not tell what it takes",
     invalid: tuple[type[Exception], ...] = (),
+    example: Example | None = None,
 ) -> CalledServable:
     """The servable of a loaded model, with its signatures settled: those of `config`, checked against `found` and
     completed, else `found` as runs bear it out. `found` may leave outputs out; None: the format tells nothing.
 
+    Runs are with the artifact's own example where it has one that fits, else with `example`, else with made-up rows.
     Raises FailedPrecondition when the declared ones do not fit, when the model does not run on an example, and, with
     neither, asking for them: `why` says what is not told.
     """
@@ -73,7 +78,11 @@ def served(
         raise ask(config.runtime, why)
     wanted = dict(config.signatures or found or {})
     servable = CalledServable(format, call, {**wanted, **(found or {})}, invalid)
-    known = {name: observed(servable, name, one) for name, one in (found or {}).items()}
+    example = read_example(config.directory) or example
+    for name, one in servable.signatures.items():
+        if (inputs := example_inputs(example, one)) is not None:
+            servable.examples[name] = inputs
+    known = {name: _observed(servable, name, one) for name, one in (found or {}).items()}
     for name, signature in config.signatures.items():
         real = known.get(name) or known.get(DEFAULT) or (next(iter(known.values())) if len(known) == 1 else None)
         if real is not None:
@@ -84,6 +93,10 @@ def served(
     return servable
 
 
+def _observed(servable: CalledServable, name: str, signature: Signature) -> Signature:
+    return observed(servable, name, signature, servable.examples.get(name))
+
+
 def _completed(servable: CalledServable, name: str, signature: Signature) -> Signature:
-    seen = observed(servable, name, signature)
+    seen = _observed(servable, name, signature)
     return seen if signature.batched else structs.replace(seen, batched=False)  # its maker knows

@@ -9,10 +9,11 @@ from bms.adapters.runtimes.trees_inputs import Features
 from bms.core.errors import FailedPrecondition
 from bms.core.programs import ServableConfig
 from bms.core.signature import column_spec
-from bms.core.tensor import Array
+from bms.core.tensor import Array, DType
 from bms.serving.inference.runtime import Found
 
 _CLASSES = ("multiclass", "multiclassova")
+_WIDENED: tuple[DType, ...] = ("FP32",)
 
 
 def format_of(path: str) -> str | None:
@@ -76,5 +77,5 @@ def features_of(model: TextModel) -> Features:
     )
     if own is None:
         why = unclear(names, model.levels, model.seen)
-        return Features(model.features, "FP64", columns, True, why.message, model.levels)
-    return Features(model.features, "FP64", columns, unseen_is_missing=True)
+        return Features(model.features, "FP64", columns, True, why.message, model.levels, _WIDENED)
+    return Features(model.features, "FP64", columns, unseen_is_missing=True, widened=_WIDENED)

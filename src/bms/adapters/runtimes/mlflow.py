@@ -8,6 +8,7 @@ from msgspec import structs
 
 from bms.adapters.runtimes.artifact import unexpected
 from bms.adapters.runtimes.called import CalledServable, served
+from bms.adapters.runtimes.mlflow_example import mlflow_example
 from bms.adapters.runtimes.mlflow_file import (
     asked_requirements,
     flavors_of,
@@ -25,7 +26,7 @@ from bms.core.programs import ServableConfig
 from bms.core.signature import DEFAULT, MATRIX, Signature, is_table
 from bms.core.tensor import Array
 from bms.serving.inference.runtime import Found, Runtime
-from bms.serving.lifecycle.servable import Servable
+from bms.serving.lifecycle.servable import ExemplaryServable, Servable
 
 PYFUNC = "python_function"
 STATE = "state"  # a pickled PyTorch module, which only MLflow itself opens, where pickles are allowed
@@ -40,7 +41,7 @@ FLAVORS = {
     "sklearn": ("sklearn",),
 }
 _OBJECTS = frozenset({"sklearn", "torch"})  # runtimes whose files may need any of the listed packages
-_NAMED = frozenset({"onnx", "tensorflow", "keras", "openvino"})  # runtimes whose inputs have names of the model's own
+_NAMED = frozenset({"onnx", "tensorflow", "keras"})  # runtimes whose inputs have names of the model's own
 _SWITCHES = (
     "output_margin",
     "pred_leaf",
@@ -107,7 +108,8 @@ class MlflowRuntime:
             return servable.infer(name, one.handed(inputs), outputs)
 
         found = {DEFAULT: structs.replace(of, inputs=one.inputs)}
-        return _Closing(servable, served(config, f"mlflow-{servable.format}", call, found))
+        example = mlflow_example(config.directory, schema)
+        return _Closing(servable, served(config, f"mlflow-{servable.format}", call, found, example=example))
 
     def _inner(self, directory: str) -> Inner | None:
         flavors = flavors_of(directory)
@@ -126,6 +128,7 @@ class _Closing(CalledServable):
 
     def __init__(self, inner: Servable, outer: CalledServable) -> None:
         super().__init__(outer.format, outer.infer, outer.signatures)
+        self.examples = outer.examples
         self._inner = inner
 
     def close(self) -> None:
@@ -137,7 +140,9 @@ def _as_it_is(inner: Inner, config: ServableConfig) -> CalledServable:
     """The flavor's model by its own signatures, or those declared."""
     servable = inner.runtime.load(_own(inner, config, config.signatures))
     format = f"mlflow-{servable.format}"
-    return _Closing(servable, CalledServable(format, servable.infer, servable.signatures))
+    own = CalledServable(format, servable.infer, servable.signatures)
+    own.examples = dict(servable.examples) if isinstance(servable, ExemplaryServable) else {}
+    return _Closing(servable, own)
 
 
 def _opened(inner: Inner, config: ServableConfig, schema: Schema) -> Servable:

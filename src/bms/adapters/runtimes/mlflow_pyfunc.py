@@ -9,6 +9,7 @@ import numpy as np
 from bms.adapters.runtimes.artifact import lacking
 from bms.adapters.runtimes.called import CalledServable, served
 from bms.adapters.runtimes.data_frame import frame_of, texts_of
+from bms.adapters.runtimes.mlflow_example import mlflow_example
 from bms.adapters.runtimes.mlflow_optional import by_lacking, gaps_of, put_together
 from bms.adapters.runtimes.mlflow_signature import BINARY, Schema, schema_of
 from bms.adapters.runtimes.python_code import told
@@ -19,6 +20,7 @@ from bms.core.programs import ServableConfig
 from bms.core.signature import DEFAULT, Signature
 from bms.core.tensor import Array
 from bms.serving.lifecycle.examples import varied
+from bms.serving.lifecycle.loader import own_example
 
 Inputs = Mapping[str, Array]
 
@@ -50,9 +52,11 @@ def load_pyfunc(config: ServableConfig) -> CalledServable:
     def call(_: str, inputs: Inputs, __: tuple[str, ...]) -> dict[str, Array]:
         return model.answers(inputs)
 
-    servable = served(config, "mlflow-pyfunc", call, found, why="it was saved without a signature")
+    example, why = mlflow_example(directory, schema), "it was saved without a signature"
+    servable = served(config, "mlflow-pyfunc", call, found, why=why, example=example)
     if schema is not None and schema.is_table:
-        model.learn_what_may_lack(varied(servable.signatures[next(iter(servable.signatures))], 1))
+        name, signature = next(iter(servable.signatures.items()))
+        model.learn_what_may_lack(own_example(servable, name, 1) or varied(signature, 1))
     return servable
 
 

@@ -9,6 +9,8 @@ import numpy as np
 
 from bms.adapters.runtimes.artifact import contained, first_format, lacking, mapped, model_file
 from bms.adapters.runtimes.declared import settled
+from bms.adapters.runtimes.example_file import read_example
+from bms.adapters.runtimes.example_inputs import example_inputs
 from bms.adapters.runtimes.onnx_file import OnnxFile, is_onnx, read
 from bms.adapters.runtimes.onnx_outputs import Output, outputs_of
 from bms.adapters.runtimes.onnx_run import Runs
@@ -88,10 +90,13 @@ class OnnxRuntime:
         inferred = graph_signature(session, outputs, found.producers)
         runs = Runs(session, ort.RunOptions)
         servable = OnnxServable(runs, {DEFAULT: inferred}, outputs, failures, native.InvalidArgument)
+        example = example_inputs(read_example(config.directory), inferred)
+        if example is not None:
+            servable.examples = dict.fromkeys(config.signatures or (DEFAULT,), example)
         if config.signatures:
             said = {name: settled(name, signature, inferred) for name, signature in config.signatures.items()}
             return servable.declaring(said)
-        return servable.declaring({DEFAULT: observed(servable, DEFAULT, inferred)})
+        return servable.declaring({DEFAULT: observed(servable, DEFAULT, inferred, example)})
 
 
 class OnnxServable:
@@ -108,6 +113,7 @@ class OnnxServable:
         invalid: type[Exception],
     ) -> None:
         self._declare(signatures)
+        self.examples: dict[str, Mapping[str, Array]] = {}  # `ExemplaryServable`
         self._runs: Runs | None = runs
         self._outputs = {output.spec.name: output for output in outputs}
         self._failures = failures

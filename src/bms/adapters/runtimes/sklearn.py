@@ -5,6 +5,7 @@ from typing import Any
 
 from bms.adapters.runtimes.artifact import first_format, model_file, top_files
 from bms.adapters.runtimes.example_file import read_example
+from bms.adapters.runtimes.mlflow_example import mlflow_example
 from bms.adapters.runtimes.sklearn_file import SUFFIXES, format_of, read_estimator
 from bms.adapters.runtimes.sklearn_needs import needs_of
 from bms.adapters.runtimes.sklearn_opened import called_by, fitted_from
@@ -35,7 +36,7 @@ class SklearnRuntime:
             estimator, format = read_estimator(path, allow_pickle=config.allow_pickle)
         _refuse_files(estimator)
         _limit_threads(estimator, config.threads)
-        fitted = fitted_from(estimator, read_example(config.directory))
+        fitted = fitted_from(estimator, read_example(config.directory) or mlflow_example(config.directory))
         try:
             called = called_by(fitted, config.signatures)
         except FailedPrecondition as error:

@@ -22,7 +22,7 @@ _NAMES = {
         "dtype generic number integer signedinteger unsignedinteger inexact floating complexfloating character "
         "flexible bool_ object_ str_ abs absolute around array asarray asanyarray atleast_1d atleast_2d "
         "ascontiguousarray clip column_stack concatenate copy cumsum diff fix flip hstack isclose isin max mean "
-        "median min nan_to_num nanmax nanmean nanmedian nanmin nanstd nansum nanvar prod ptp ravel real repeat "
+        "matrix median min nan_to_num nanmax nanmean nanmedian nanmin nanstd nansum nanvar prod ptp ravel real repeat "
         "reshape round round_ searchsorted sinc sort squeeze stack std sum take tile transpose unwrap var vstack "
         "where zeros_like ones_like"
     ),

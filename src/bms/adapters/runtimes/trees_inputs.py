@@ -20,7 +20,7 @@ class Features(NamedTuple):
 
     `columns`: one each, numbers and categories with their levels, where they have names. `unclear`: what to say where
     it is not told what the values of some of them mean; `levels` then are those of categories, in order, where only
-    their columns are not known.
+    their columns are not known. `widened`: types of numbers that may be declared side by side, too, and lose nothing.
     """
 
     total: int
@@ -29,6 +29,7 @@ class Features(NamedTuple):
     unseen_is_missing: bool = False  # a value that is no level of its category; else it is refused
     unclear: str = ""
     levels: tuple[tuple[Level, ...], ...] = ()
+    widened: tuple[DType, ...] = ()
 
 
 class Form(Protocol):
@@ -42,8 +43,8 @@ class Form(Protocol):
 class Matrix:
     """`x`, all features side by side; categories among them as the codes that training gave them."""
 
-    def __init__(self, features: Features) -> None:
-        spec = TensorSpec(name=INPUT, dtype=features.dtype, shape=(None, features.total))
+    def __init__(self, features: Features, dtype: DType) -> None:
+        spec = TensorSpec(name=INPUT, dtype=dtype, shape=(None, features.total))
         self.inputs: tuple[TensorSpec, ...] = (spec,)
 
     def rows(self, inputs: Mapping[str, Array]) -> Array:
@@ -68,10 +69,10 @@ def usual_forms(features: Features) -> dict[str, Form]:
     if features.unclear:
         raise FailedPrecondition(features.unclear)
     if not features.columns:
-        return {DEFAULT: Matrix(features)}
+        return {DEFAULT: Matrix(features, features.dtype)}
     table = Table(features, features.columns, features.columns)
     numbers = all(spec.column is not None and spec.column.type == "number" for spec in features.columns)
-    return {DEFAULT: table, MATRIX: Matrix(features)} if numbers else {DEFAULT: table}
+    return {DEFAULT: table, MATRIX: Matrix(features, features.dtype)} if numbers else {DEFAULT: table}
 
 
 def declared_forms(signatures: Mapping[str, Signature], features: Features) -> dict[str, Form]:
@@ -104,7 +105,8 @@ def _form(signature: str, inputs: tuple[TensorSpec, ...], features: Features) ->
     given = {spec.name: spec for spec in inputs}
     side_by_side = len(inputs) == 1 and inputs[0].name == INPUT and len(inputs[0].shape) == 2
     if side_by_side or not features.columns:
-        return Matrix(features)
+        own = given[INPUT].dtype if INPUT in given else features.dtype
+        return Matrix(features, own if own in features.widened else features.dtype)
     if set(given) != {spec.name for spec in features.columns}:
         return Table(features, features.columns, features.columns)  # whose check will say what is wrong with the names
     levels = _levels(signature, inputs, features)

@@ -1,33 +1,92 @@
-"""scikit-learn to ONNX by skl2onnx: https://onnx.ai/sklearn-onnx/."""
+"""scikit-learn to ONNX by skl2onnx (https://onnx.ai/sklearn-onnx/), taking and giving what the parent takes and gives.
 
+Operators convert only nearly, some only in single precision, so there are candidates: the caller compares each with the
+parent, on real rows and on awkward ones, and keeps the first that answers the same.
+"""
+
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from bms.adapters.toolkits.onnx_outputs import Wanted, renamed
+from bms.adapters.toolkits.onnx_trees import track_missing
 from bms.core.errors import FailedPrecondition
-from bms.core.signature import Signature
+from bms.core.signature import Signature, TensorSpec, is_table, shape_text
+from bms.core.tensor import DType
+
+_NUMBERS = ("FP64", "FP32", "INT64")
+# What skl2onnx calls the outputs of each kind of estimator, in its order; the parent's go by these names.
+_FIRST, _SECOND = ("label", "prediction", "output"), ("probabilities", "decision")
 
 
-def to_onnx(estimator: Any, signature: Signature) -> bytes:
-    """The serialised ONNX model of a fitted estimator, with the parent's names of inputs and outputs.
+def candidates(estimator: Any, spec: TensorSpec, outputs: Sequence[TensorSpec]) -> Iterator[bytes]:
+    """Serialised ONNX models of a fitted estimator that takes `spec` and gives `outputs`: in its own precision, and, of
+    one that takes doubles, with these rounded first, which is right for trees: scikit-learn rounds there, too.
 
-    `signature` is how the parent is called: one FP32 input [-1, features]; probabilities come as a tensor, not
-    as a list of maps. The caller must compare the two on real rows: some operators convert only nearly.
+    Raises FailedPrecondition in words where there is none.
     """
-    from skl2onnx import convert_sklearn
-    from skl2onnx.common.data_types import FloatTensorType
+    precisions: tuple[DType, ...] = (spec.dtype, "FP32") if spec.dtype == "FP64" else (spec.dtype,)
+    failure: FailedPrecondition | None = None
+    made = 0
+    for precision in precisions:
+        try:
+            model = _converted(estimator, spec, precision)
+        except FailedPrecondition as error:
+            failure = failure or error
+            continue
+        made += 1
+        track_missing(model, estimator)
+        yield bytes(renamed(model, spec, _wanted(estimator, outputs, model)).SerializeToString())
+    if not made and failure is not None:
+        raise failure
 
-    spec = signature.inputs[0]
-    # What has no names of its own in skl2onnx is called "variable" there.
-    only = signature.outputs[0].name if len(signature.outputs) == 1 else ""
-    names = [(only, None)] if only in ("prediction", "output") else None
-    options = {id(estimator): {"zipmap": False}} if hasattr(estimator, "predict_proba") else None
-    try:
-        converted = convert_sklearn(
-            estimator,
-            initial_types=[(spec.name, FloatTensorType([None, spec.shape[1]]))],
-            final_types=names,
-            options=options,
+
+def convertible_input(estimator: Any, signature: Signature) -> TensorSpec:
+    """The rows of numbers that it takes. Raises FailedPrecondition in words where it takes something else."""
+    name = type(estimator).__name__
+    if is_table(signature):
+        raise FailedPrecondition(
+            f"the {name} takes a table: tables, with their names and missing values, are served by scikit-learn itself"
         )
-    except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
-        words = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
-        raise FailedPrecondition(f"skl2onnx can't convert a {type(estimator).__name__}: {words}") from error
-    return bytes(converted.SerializeToString())
+    spec = signature.inputs[0]
+    if spec.dtype not in _NUMBERS or len(spec.shape) != 2 or not signature.batched:
+        raise FailedPrecondition(
+            f"the {name} takes {spec.dtype} {shape_text(spec.shape)}: only rows of numbers are converted; texts are "
+            "served by scikit-learn itself, since a converted model does not cut all of them into the same words"
+        )
+    return spec
+
+
+def _converted(estimator: Any, spec: TensorSpec, precision: DType) -> Any:
+    from skl2onnx import convert_sklearn
+    from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, Int64TensorType
+
+    kind = {"FP64": DoubleTensorType, "FP32": FloatTensorType, "INT64": Int64TensorType}[precision]
+    given = [(spec.name, kind([None, spec.shape[1]]))]
+    failure: Exception | None = None
+    # Probabilities as a tensor, not as a list of maps; where there are none, scores as they are. Not every converter
+    # knows both options.
+    known = {"zipmap": False} if hasattr(estimator, "predict_proba") else {"raw_scores": True, "zipmap": False}
+    fewer = [{name: value} for name, value in known.items() if len(known) > 1]
+    for options in (known, *fewer, {}):
+        try:
+            return convert_sklearn(estimator, initial_types=given, options={id(estimator): options})
+        except Exception as error:  # noqa: BLE001 - converters raise whatever their authors thought of
+            failure = error if failure is None or "Option " in str(failure) else failure
+    words = str(failure).splitlines()[0][:300] if str(failure) else type(failure).__name__
+    raise FailedPrecondition(
+        f"skl2onnx can't convert a {type(estimator).__name__} of {precision}: {words}"
+    ) from failure
+
+
+def _wanted(estimator: Any, outputs: Sequence[TensorSpec], model: Any) -> list[Wanted]:
+    """Which output of the converted model is which of the parent's. Raises FailedPrecondition where one has none."""
+    given = [output.name for output in model.graph.output]
+    found = []
+    for spec in outputs:
+        place = 0 if spec.name in _FIRST else 1 if spec.name in _SECOND else len(given)
+        if place >= len(given):
+            raise FailedPrecondition(
+                f"the {type(estimator).__name__} gives {spec.name!r}, skl2onnx's model does not: {', '.join(given)}"
+            )
+        found.append(Wanted(given[place], spec))
+    return found

@@ -23,7 +23,7 @@ from bms.core.signature import Signature
 from bms.serving.inference.foreign import call_foreign
 from bms.serving.inference.prepared import for_runtime
 from bms.serving.lifecycle.examples import varied
-from bms.serving.lifecycle.loader import check_outputs, load
+from bms.serving.lifecycle.loader import check_outputs, load, own_example
 from bms.serving.lifecycle.servable import Servable
 
 ROWS = 4  # of the runs that prove a batched signature
@@ -145,10 +145,11 @@ def servable_config(job: Job) -> ServableConfig:
 
 
 def _median_ns(servable: Servable, name: str, labels: tuple[str, ...]) -> int:
-    """The median time of single-row runs on made-up rows, whose answers must be as the signature and `labels` say."""
+    """The median time of single-row runs, on an example of the maker's or made-up rows, whose answers must be as the
+    signature and `labels` say."""
     signature: Signature = servable.signatures[name]
     named = msgspec.structs.replace(signature, labels=labels or signature.labels)
-    inputs = varied(signature, 1)
+    inputs = own_example(servable, name, 1) or varied(signature, 1)
     times: list[int] = []
     give_up = time.monotonic() + PATIENCE_S
     while len(times) < RUNS and (not times or time.monotonic() < give_up):

@@ -13,9 +13,11 @@ from bms.sdk.tables.python_values import nested_array
 
 
 def is_plain(given: Any) -> bool:
-    """Whether it is an array that travels as it is: of numbers, booleans or bytes, with no gaps."""
+    """Whether it is an array that travels as it is: of numbers, booleans, texts or bytes, with no gaps."""
     if not isinstance(given, np.ndarray) or isinstance(given, np.ma.MaskedArray):
         return False
+    if given.dtype.kind == "O":
+        return all(type(item) in (bytes, str) for item in given.ravel().tolist())
     return given.dtype.kind in "SU" or (given.dtype.kind in "biuf" and given.dtype.itemsize <= 8)
 
 

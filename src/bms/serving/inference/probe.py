@@ -1,19 +1,23 @@
 """Looking at how a model answers, to say of its signature what its file leaves open."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from msgspec import structs
 
 from bms.core.errors import BmsError, FailedPrecondition
 from bms.core.signature import Signature, TensorSpec
 from bms.core.tensor import Array, dtype_of
-from bms.serving.lifecycle.examples import rows_of, varied
+from bms.serving.lifecycle.examples import repeated, rows_of, varied
 from bms.serving.lifecycle.servable import Servable
 
 _ROWS = 3
 
 
-def observed(servable: Servable, name: str, signature: Signature) -> Signature:
-    """`signature` as runs with made-up rows bear it out.
+def observed(
+    servable: Servable, name: str, signature: Signature, example: Mapping[str, Array] | None = None
+) -> Signature:
+    """`signature` as runs bear it out: with the rows of `example`, else with made-up ones.
 
     A signature stays batched only if each row's answer is the same alone and in company (within 1e-3); a model that
     runs with one row only gets a fixed first dimension. Output types and ranks are those seen; output dimensions
@@ -21,14 +25,18 @@ def observed(servable: Servable, name: str, signature: Signature) -> Signature:
     when not even one row runs.
     """
     if not signature.inputs or any(spec.shape[:1] != (None,) for spec in signature.inputs):
-        return _seen(signature, [_run(servable, name, varied(signature, 1))])
-    made = varied(structs.replace(signature, batched=True), _ROWS)
+        return _seen(signature, [_run(servable, name, dict(example or varied(signature, 1)))])
+    batched = structs.replace(signature, batched=True)
+    made = varied(batched, _ROWS) if example is None else repeated(example, _ROWS)
     alone = [_run(servable, name, rows_of(made, [row])) for row in range(_ROWS)]
     try:
         together = servable.infer(name, made)
     except BmsError:
         return _seen(_one_row(signature), alone)
-    if not _rows_agree(alone, together):
+    agree = _rows_agree(alone, together)
+    if agree and example is not None and len(next(iter(example.values()))) == 1:
+        agree = _made_up_rows_agree(servable, name, batched)  # rows that are the same can't tell
+    if not agree:
         return _seen(_unbatched(signature), [*alone, together])
     return _seen(structs.replace(signature, batched=True), [*alone, together])
 
@@ -39,9 +47,19 @@ def _run(servable: Servable, name: str, inputs: dict[str, Array]) -> dict[str, A
     except BmsError as error:
         shapes = ", ".join(f"{key} {list(array.shape)}" for key, array in inputs.items())
         raise FailedPrecondition(
-            f"the model does not run on an example ({shapes}): {error.message}; if it needs other shapes, declare "
-            "its signature"
+            f"the model does not run on an example ({shapes}): {error.message}; give one of your own (`--example "
+            "FILE`, CSV or JSON) or, if it needs other shapes, declare its signature"
         ) from error
+
+
+def _made_up_rows_agree(servable: Servable, name: str, signature: Signature) -> bool:
+    """True, too, where the model does not run on them."""
+    made = varied(signature, _ROWS)
+    try:
+        alone = [servable.infer(name, rows_of(made, [row])) for row in range(_ROWS)]
+        return _rows_agree(alone, servable.infer(name, made))
+    except BmsError:
+        return True
 
 
 def _rows_agree(alone: list[dict[str, Array]], together: dict[str, Array]) -> bool:

@@ -1,6 +1,6 @@
 """Inputs made up from a signature: to warm a servable up, and to look at how it answers."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -53,6 +53,11 @@ def _values(spec: TensorSpec, column: Column, numbers: list[int]) -> Array:
     values = np.empty(len(made), dtype=NUMPY[spec.dtype])
     values[:] = made
     return values
+
+
+def repeated(arrays: Mapping[str, Array], rows: int) -> dict[str, Array]:
+    """So many rows of every array, from its first on and over again."""
+    return {name: array[np.arange(rows) % len(array)] for name, array in arrays.items()}
 
 
 def rows_of(arrays: dict[str, Array], rows: Iterable[int]) -> dict[str, Array]:

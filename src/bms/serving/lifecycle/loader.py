@@ -8,8 +8,8 @@ from bms.core.clock import Clock
 from bms.core.errors import BmsError, FailedPrecondition
 from bms.core.signature import Signature, shape_text
 from bms.core.tensor import Array, dtype_of
-from bms.serving.lifecycle.examples import constant
-from bms.serving.lifecycle.servable import Servable, StreamingServable
+from bms.serving.lifecycle.examples import constant, repeated
+from bms.serving.lifecycle.servable import ExemplaryServable, Servable, StreamingServable
 
 
 class WarmRun(NamedTuple):
@@ -47,13 +47,14 @@ def load(opener: Callable[[], Servable], *, warmup_runs: int, sizes: Sequence[in
 def warm_up(
     servable: Servable, name: str, signature: Signature, *, runs: int, sizes: Sequence[int], clock: Clock
 ) -> list[WarmRun]:
-    """Runs one signature on zeros and ones. Raises FailedPrecondition naming the run that went wrong."""
+    """Runs one signature on its example, else on zeros and ones. Raises FailedPrecondition naming the run that went
+    wrong."""
     streams = isinstance(servable, StreamingServable) and name in servable.streaming
     measured: list[WarmRun] = []
     for rows in sorted(set(sizes)) if signature.batched and not streams else [1]:
         seconds: list[float] = []
         for run in range(runs):
-            inputs = constant(signature, rows, run % 2)
+            inputs = own_example(servable, name, rows) or constant(signature, rows, run % 2)
             began = clock.monotonic()
             try:
                 if isinstance(servable, StreamingServable) and streams:
@@ -70,6 +71,14 @@ def warm_up(
         if seconds:
             measured.append(WarmRun(name, rows, min(seconds)))
     return measured
+
+
+def own_example(servable: Servable, name: str, rows: int) -> dict[str, Array] | None:
+    """So many rows of what the signature's maker said that it takes; all of them where rows are not independent."""
+    example = servable.examples.get(name) if isinstance(servable, ExemplaryServable) else None
+    if example is None:
+        return None
+    return repeated(example, rows) if servable.signatures[name].batched else dict(example)
 
 
 def check_outputs(signature: Signature, outputs: dict[str, Array], rows: int) -> None:

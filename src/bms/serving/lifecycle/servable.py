@@ -51,6 +51,14 @@ class StreamingServable(Protocol):
 
 
 @runtime_checkable
+class ExemplaryServable(Protocol):
+    """A servable whose maker said what it takes: rows to warm it up with, since it may not run on made-up ones."""
+
+    examples: Mapping[str, Arrays]
+    """By the names of signatures; those without one are not among them."""
+
+
+@runtime_checkable
 class WaitingServable(Protocol):
     """A servable whose runs may wait long for something else, however short they have been: they never run in the
     event loop."""

@@ -64,7 +64,7 @@ def forks(kind: str) -> None:
         again = f"import subprocess; subprocess.Popen({command!r}, env={{}}, start_new_session=True)"
         subprocess.run([sys.executable, "-c", again], env={}, start_new_session=True, check=True)
     deadline = time.monotonic() + 30
-    while not os.path.exists("pids") and time.monotonic() < deadline:
+    while not (os.path.exists("pids") and os.path.getsize("pids")) and time.monotonic() < deadline:
         time.sleep(0.01)
 
 

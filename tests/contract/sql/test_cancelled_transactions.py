@@ -13,7 +13,9 @@ import asyncpg
 import pytest
 from sqlalchemy import event, text
 
+from bms.adapters.sql import engine
 from bms.adapters.sql.engine import Database
+from bms.core.errors import Unavailable
 from tests.cancelling import PLANS, Cancelling, Plan, every_await, open_below
 from tests.databases import database_url
 
@@ -213,6 +215,29 @@ async def test_who_waits_for_another_writer_is_cancelled_at_once(database: Datab
     await patient
     assert [await _parts(database, number) for number in (1, 2, 3, 9)] == [[], [], [2, 3], [9]]
     await outside.gets_in()
+
+
+@ONLY_SQLITE
+async def test_who_waits_too_long_for_another_writer_is_told_that_the_database_is_busy(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "BUSY_S", 0.0)
+    async with database.writing():
+        with pytest.raises(Unavailable, match="the database is busy"):
+            await _write(database, 1)
+    monkeypatch.undo()
+    await _write(database, 2)
+
+
+async def test_who_waits_too_long_for_a_connection_is_told_that_the_database_is_busy(database: Database) -> None:
+    pool = database.engine.pool
+    pool._timeout = 0.0  # type: ignore[attr-defined]
+    async with AsyncExitStack() as taken:
+        for _ in range(pool.size() + pool._max_overflow):  # type: ignore[attr-defined]
+            await taken.enter_async_context(database.reading())
+        with pytest.raises(Unavailable, match="the database is busy"):
+            await _read(database)
+    await _read(database)
 
 
 @ONLY_SQLITE  # PostgreSQL breaks off what its client gave up

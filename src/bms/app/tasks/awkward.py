@@ -1,0 +1,95 @@
+"""Rows of numbers on which conversions go wrong: large whole numbers, magnitudes, and what lies beside a split.
+
+A data set shows what is usual. A child that rounds doubles is right on most of it and wrong on the next unix time; one
+that compares `<` where its parent has `<=` differs only on a threshold.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bms.core.errors import InvalidArgument
+from bms.core.signature import DEFAULT, Signature
+from bms.core.tensor import NUMPY, Array, DType
+from bms.serving.lifecycle.servable import Servable
+
+_LARGE = {
+    # Two unix times, ids above 2**24 and 2**31, the largest whole number without a gap; and half of it.
+    "FP64": (1_764_000_010.0, 1_764_000_011.0, 2.0**24 + 1, 2.0**31 + 7, 2.0**53 - 1, 2.0**52 + 0.5),
+    "FP32": (2.0**24 - 1, 1e6 + 1.0, 65_537.0),
+    "INT64": (1_764_000_010, 1_764_000_011, 2**24 + 1, 2**31 + 7, 2**53 + 1),
+}
+_SCALES = {"FP64": (1e-9, 1e-3, -1, 1e3, 1e9), "FP32": (1e-3, -1, 10), "INT64": (-1, 1000)}
+_BASES, _COLUMNS, _SPLITS = 8, 64, 400
+
+
+def awkward_rows(rows: Array, dtype: DType, splits: Sequence[tuple[int, float]]) -> Array:
+    """[many, features] of `dtype`, made of these real rows; `splits` are (feature, threshold) of trees within.
+
+    Every column in turn holds large values (of very many columns, some), then a missing one.
+    """
+    kind = NUMPY[dtype]
+    base: NDArray[np.generic] = np.asarray(rows[:_BASES]).astype(kind)
+    features = base.shape[1]
+    made = [base, np.zeros((1, features), kind), np.ones((1, features), kind)]
+    with np.errstate(all="ignore"):
+        made += [(base.astype(np.float64) * scale).astype(kind) for scale in _SCALES[dtype]]
+    columns = np.unique(np.linspace(0, features - 1, min(features, _COLUMNS)).astype(int))
+    values: list[float] = [*_LARGE[dtype], *([float("nan")] if kind.kind == "f" else [])]
+    changes = [(int(column), value) for column in columns for value in values]
+    step = max(1, len(splits) // _SPLITS)
+    for feature, threshold in splits[::step]:
+        changes += [(feature, value) for value in _beside(threshold, kind)]
+    changed = np.repeat(base[:1], len(changes), axis=0)
+    for row, (column, value) in enumerate(changes):
+        changed[row] = base[row % len(base)]
+        changed[row, column] = value
+    made.append(changed)
+    return np.concatenate(made)
+
+
+def _beside(threshold: float, kind: np.dtype[np.generic]) -> list[float]:
+    """The threshold, its neighbours in this type, and in single precision, to which trees round what they compare."""
+    if kind.kind != "f":
+        return [float(np.floor(threshold)), float(np.floor(threshold)) + 1]
+    found: list[float] = []
+    for type in (kind, np.dtype(np.float32)):
+        at = np.array([threshold], dtype=type)
+        for there in (at, np.nextafter(at, -np.inf, dtype=type), np.nextafter(at, np.inf, dtype=type)):
+            found.append(float(there[0]))
+    return found
+
+
+def answered(servable: Servable, signature: Signature, rows: Array) -> tuple[dict[str, Array], Array]:
+    """What the parent answers, and the rows that it does not refuse; of those that it refuses nothing is said."""
+    name = signature.inputs[0].name
+    try:
+        return servable.infer(DEFAULT, {name: rows}), rows
+    except InvalidArgument:
+        kept = [row for row in range(len(rows)) if _takes(servable, name, rows[row : row + 1])]
+        return (servable.infer(DEFAULT, {name: rows[kept]}), rows[kept]) if kept else ({}, rows[:0])
+
+
+def _takes(servable: Servable, name: str, row: Array) -> bool:
+    try:
+        servable.infer(DEFAULT, {name: row})
+    except InvalidArgument:
+        return False
+    return True
+
+
+def scaled(outputs: Mapping[str, Array], parent: Mapping[str, Array]) -> dict[str, Array]:
+    """Floating-point outputs divided by the size of what the parent answers, where that is so large that the type's own
+    rounding would count: from 1 on in single precision, from 10 million on in double, which keeps a unix time's digits
+    under the comparison."""
+    made: dict[str, Array] = {}
+    for name, array in outputs.items():
+        of = parent[name]
+        if array.dtype.kind == "f" and of.dtype.kind == "f" and array.shape == of.shape:
+            unit = 1.0 if of.dtype.itemsize < 8 else 1e-7
+            size = np.nan_to_num(np.abs(of.astype(np.float64)) * unit, nan=1.0, posinf=1.0)
+            made[name] = array.astype(np.float64) / np.maximum(1.0, size)
+        else:
+            made[name] = array
+    return made
