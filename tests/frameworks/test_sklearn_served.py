@@ -1,10 +1,14 @@
 """scikit-learn, from training to answers over every wire."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
+import numpy as np
 import pytest
 
+from tests.contract.runtimes.cases_sklearn import TABLES
 from tests.framework_env import SKLEARN, made_by
 from tests.frameworks.agreement import deploy, framework_platform, newest, serves_alike
 from tests.whole_platform import WholePlatform
@@ -41,3 +45,28 @@ def test_a_joblib_file_is_refused_unless_pickles_are_allowed(platform: WholePlat
     allowed = ["--allow-pickle"]
     version = serves_alike(platform, artifact, made / "digits" / "expected.npz", name="pickled", options=allowed)
     assert (version.runtime, version.format) == ("sklearn", "joblib")
+
+
+def test_a_pipeline_of_a_frame_with_texts_answers_as_by_itself_and_joins_columns_by_name(
+    platform: WholePlatform,
+) -> None:
+    made = TABLES.artifacts() / "columns"
+    version = serves_alike(platform, made / "model", made / "expected.npz", name="guests")
+    assert version.environment.requirements == ("scikit-learn", "skops", "pandas")
+    rows = json.loads((made / "rows.json").read_text())
+    told = json.loads((made / "answers.json").read_text())
+    sent = [dict(reversed([*row.items()])) for row in rows]
+    answer = ask(platform, {"instances": sent})
+    assert answer.status_code == 200, answer.text
+    given = answer.json()["predictions"]
+    assert [row["label"] for row in given] == told["label"]
+    np.testing.assert_allclose([row["probabilities"] for row in given], told["probabilities"], rtol=1e-6)
+    refused = ask(platform, {"instances": [{**rows[0], "rooms": 99}]})
+    assert refused.status_code == 400
+    assert "column 'rooms', row 0: 99" in refused.text
+
+
+def ask(platform: WholePlatform, body: object) -> httpx.Response:
+    headers = {"authorization": f"Bearer {platform.key}"}
+    url = f"{platform.url}/v1/models/guests:predict"
+    return httpx.post(url, json=body, headers=headers, timeout=60, trust_env=False)

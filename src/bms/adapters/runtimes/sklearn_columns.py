@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from bms.adapters.runtimes.sklearn_boosters import Categories, categories_of
 from bms.adapters.runtimes.sklearn_parts import readers, steps_of
 from bms.core.columns import Column, ColumnType, Level
 
@@ -21,19 +22,23 @@ _DROPPED = "drop"
 class Learnt(msgspec.Struct):
     """Of one column: `used` at all, the `kinds` that the steps which read it saw, the `levels` that encoders learnt.
 
-    `none`: what is missing was None in training, not NaN, and an encoder tells the two apart.
+    `none`: what is missing was None in training, not NaN, and an encoder tells the two apart. `strict`: a value that is
+    no level of this category is refused by what reads it, which could not tell it from a missing one in a frame.
     """
 
     used: bool = False
     kinds: set[ColumnType] = msgspec.field(default_factory=set)
     levels: tuple[Level, ...] = ()
     none: bool = False
+    strict: bool = False
 
     @property
     def column(self) -> Column | None:
         """None where nothing was learnt. A column that no step reads may be left out."""
         if not self.used:
             return Column(type="text", optional=True)
+        if "category" in self.kinds:
+            return Column(type="category", categories=self.levels)
         for kind in ("text", "datetime", "boolean", "integer", "number"):
             if kind in self.kinds:
                 return Column(type=kind, categories=self.levels[:MAX_LEVELS])
@@ -85,11 +90,17 @@ class _Walk:
         for reader in inner:
             chosen = places if reader.columns is None else [places[at] for at in reader.columns]
             if getattr(reader.estimator, "n_features_in_", len(chosen)) < len(chosen):  # a selection of numbers
-                self._numbers(chosen)
+                self._use(chosen, ("number",))
             else:
                 self.visit(reader.estimator, chosen)
-        if not inner:
-            self._numbers(places)
+        if inner:
+            return
+        categories = categories_of(estimator) or Categories()
+        for at, place in enumerate(places):
+            levels = categories.levels.get(at)
+            self._use((place,), ("number",) if levels is None else ("category",))
+            if levels is not None:
+                self.learnt[place].levels, self.learnt[place].strict = levels, categories.strict
 
     def _transformers(self, estimator: Any, places: Sequence[int]) -> None:
         inputs = estimator._transformer_to_input_indices
@@ -121,7 +132,11 @@ class _Walk:
         self._use((place,), (kind,) if kind else ())
         learnt = self.learnt[place]
         learnt.none |= None in given
-        if kind in ("text", "boolean", "integer", "number") and len(known) > len(learnt.levels):
+        if (
+            kind in ("text", "boolean", "integer", "number")
+            and "category" not in learnt.kinds
+            and len(known) > len(learnt.levels)
+        ):
             learnt.levels = tuple(known)
 
     def _fills(self, imputer: Any, fills: Any, places: Sequence[int]) -> None:

@@ -47,9 +47,12 @@ def table(pandas: Any, specs: Sequence[TensorSpec], learnt: Mapping[str, Learnt]
     """The frame of these columns, in this order. What is missing is NaN, or None where training had None."""
     signature = Signature(inputs=tuple(specs))
     nones = [spec.name for spec in specs if learnt[spec.name].none]
+    strict = [spec for spec in specs if learnt[spec.name].strict]
 
     def rows(inputs: Mapping[str, Array]) -> Any:
         frame = frame_of(pandas, signature, inputs)
+        for spec in strict:
+            _check_levels(spec, inputs, frame[spec.name].isna().to_numpy())
         for name in nones:
             mask = inputs.get(mask_name(name))
             if mask is not None:
@@ -59,6 +62,20 @@ def table(pandas: Any, specs: Sequence[TensorSpec], learnt: Mapping[str, Learnt]
         return frame
 
     return Way(signature.inputs, rows)
+
+
+def _check_levels(spec: TensorSpec, inputs: Mapping[str, Array], gone: Any) -> None:
+    """Raises InvalidArgument for a value that is no level of the category, which the frame holds as missing."""
+    given: Any = inputs[spec.name]
+    mask = inputs.get(mask_name(spec.name))
+    missing = mask if mask is not None else given != given
+    for row in np.flatnonzero(gone & ~np.asarray(missing, dtype=np.bool_)):
+        value = given[row].decode(errors="replace") if isinstance(given[row], bytes) else given[row]
+        known = spec.column.categories if spec.column is not None else ()
+        raise InvalidArgument(
+            f"column {spec.name!r}, row {row}: {value!r} is none of the levels that the model was trained on: "
+            f"{', '.join(map(repr, known[:10]))}{' …' if len(known) > 10 else ''}"
+        )
 
 
 def matrix_of(way: Way, pandas: Any) -> Way | None:

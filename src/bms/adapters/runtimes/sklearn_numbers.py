@@ -3,13 +3,14 @@
 scikit-learn computes in the type of what it is given and keeps what it learnt in that of what it was fitted on. An
 estimator fitted on doubles holds nothing in single precision; one fitted on float32 mostly does (`coef_`, `coefs_`,
 `components_`, `cluster_centers_`, `_fit_X`), and some then take nothing else. Where nothing tells, doubles are right
-for both: every float32 is one.
+for both: every float32 is one. XGBoost computes in single precision, whatever it is given.
 """
 
 from typing import Any
 
 import numpy as np
 
+from bms.adapters.runtimes.sklearn_boosters import library_of
 from bms.adapters.runtimes.sklearn_parts import readers, steps_of
 from bms.core.tensor import DType
 
@@ -29,7 +30,9 @@ def _single(estimator: Any) -> bool:
                 return False
         return False
     inner = [reader.estimator for reader in readers(estimator)]
-    return any(map(_single, inner)) if inner else np.dtype(np.float32) in _types(estimator)
+    if inner:
+        return any(map(_single, inner))
+    return library_of(estimator) == "xgboost" or np.dtype(np.float32) in _types(estimator)
 
 
 def _types(estimator: Any) -> set[np.dtype[Any]]:

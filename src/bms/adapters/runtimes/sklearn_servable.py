@@ -46,6 +46,8 @@ class SklearnServable:
         except REFUSALS as error:
             raise refused(error, one.signature, inputs) from error
         except Exception as error:  # whatever a library within the estimator raises
+            if type(error).__name__ == "LightGBMError":  # its only word for rows that it can't take
+                raise refused(error, one.signature, inputs) from error
             raise Internal(f"the estimator failed: {type(error).__name__}: {str(error)[:300]}") from error
 
     def close(self) -> None:

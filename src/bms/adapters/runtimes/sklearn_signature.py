@@ -95,7 +95,7 @@ def _first_that_runs(run: Run, examples: Iterator[Mapping[str, Array]]) -> tuple
             return example, run(example)
         except BmsError as error:
             failure = failure or DoesNotRun(error.message)
-        except REFUSALS as error:
+        except Exception as error:  # noqa: BLE001 - whatever a library within the estimator raises
             failure = failure or DoesNotRun(f"{type(error).__name__}: {str(error)[:300]}")
     raise failure or DoesNotRun("there is no example")
 

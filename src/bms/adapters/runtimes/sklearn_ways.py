@@ -127,6 +127,19 @@ def _said(fitted: Fitted, spec: TensorSpec) -> TensorSpec:
     return TensorSpec(name=spec.name, dtype=spec.dtype, shape=spec.shape, column=Column(type=types.get(kind, "text")))
 
 
+def _with_levels(spec: TensorSpec, column: Column, learnt: Learnt) -> TensorSpec:
+    """A declared category has the levels that the model was trained on. Raises FailedPrecondition for others."""
+    seen = learnt.column
+    if column.type != "category" or seen is None or seen.type != "category" or column.categories == seen.categories:
+        return spec
+    if column.categories:
+        raise FailedPrecondition(
+            f"column {spec.name!r} is declared with the levels {', '.join(map(repr, column.categories[:10]))}, the "
+            f"model was trained on {', '.join(map(repr, seen.categories[:10]))}"
+        )
+    return column_spec(spec.name, "category", optional=column.optional, categories=seen.categories)
+
+
 def _spec(fitted: Fitted, name: str, precision: DType) -> TensorSpec:
     column = column_of(fitted.learnt[name], fitted.example, name)
     dtype = precision if column.type == "number" else None
