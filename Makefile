@@ -3,6 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Compiling every module anew in every process takes longer than most tests.
+export PYTHONDONTWRITEBYTECODE :=
 COVERED := src/bms/core/*,src/bms/control/*,src/bms/serving/*,src/bms/protocols/*
 FLOOR := 90
 # Prints what processor time a command used, with all that it started.

@@ -5,6 +5,7 @@ What a test starts here is a process with a fresh environment, its own standard 
 been `python -m`. Programs of the platform are started by the platform, and some tests start commands the plain way.
 """
 
+import asyncio
 import atexit
 import contextlib
 import fcntl
@@ -22,15 +23,22 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from tests import cpu_clock
 
-COMMAND, GATEWAY = "bms.cli.main", "bms.app.gateway"
+# What can be started, by its module, and how the module runs with what is in sys.argv.
+COMMAND, GATEWAY, MODEL_SERVER, JOBS = "bms.cli.main", "bms.app.gateway", "bms.app.model_server", "tests.local_jobs"
+_RUN: dict[str, Callable[[Any], object]] = {
+    COMMAND: lambda module: module.run(),
+    GATEWAY: lambda module: module.main(sys.argv[1:]),
+    MODEL_SERVER: lambda module: module.main(),
+    JOBS: lambda module: asyncio.run(module.main(*sys.argv[1:])),
+}
 _LONGEST = 1 << 17  # bytes of a request
 _FDS = 16
-_ABOVE = 100  # where descriptors wait before they get the numbers they shall have
 
 
 class Forked:
@@ -79,7 +87,7 @@ def start(
     pass_fds: Sequence[int] = (),
     new_session: bool = False,
 ) -> Forked:
-    """Starts COMMAND or GATEWAY; without `stdin` there is nothing to read. `pass_fds` keep their numbers."""
+    """Starts one of the programs above; without `stdin` there is nothing to read. `pass_fds` keep their numbers."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     request = {
         "program": program,
@@ -118,7 +126,7 @@ def _server() -> socket.socket:
 
 def _serve(asks: socket.socket) -> None:
     """Forks for every request until the asking side goes away. In a forked process: runs the program."""
-    for program in (COMMAND, GATEWAY):
+    for program in (*_RUN, "onnxruntime"):
         importlib.import_module(program)
     from bms.cli.main import COMMANDS, load
 
@@ -162,14 +170,15 @@ def _tell_ends(running: dict[int, socket.socket]) -> None:
             teller.send(json.dumps([os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime]).encode())
 
 
-def _become(request: dict[str, object], fds: list[int]) -> None:
+def _become(request: dict[str, Any], fds: list[int]) -> None:
     """Runs the program that was asked for; ends the process."""
     if request["new_session"]:
         os.setsid()
-    high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _ABOVE) for fd in fds[1:]]
+    numbers = [0, 1, 2, *request["pass_fds"]]
+    high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, max(*numbers, *fds) + 1) for fd in fds[1:]]
     for fd in fds:
         os.close(fd)
-    for fd, number in zip(high, [0, 1, 2, *request["pass_fds"]], strict=True):
+    for fd, number in zip(high, numbers, strict=True):
         os.dup2(fd, number)
         os.close(fd)
     os.environ.clear()
@@ -181,9 +190,11 @@ def _become(request: dict[str, object], fds: list[int]) -> None:
     sys.argv = [program.__file__, *request["arguments"]]
     status: object = 0
     try:
-        status = program.run() if request["program"] == COMMAND else program.main(sys.argv[1:])
+        status = _RUN[request["program"]](program)
     except SystemExit as ended:
         status = ended.code
+        if isinstance(status, str):
+            print(status, file=sys.stderr)
     except BaseException:  # noqa: BLE001 - printed as the interpreter would
         traceback.print_exc()
         status = 1

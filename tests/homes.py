@@ -22,13 +22,17 @@ PACKAGE = Path(bms.__file__).parent
 
 def prepare(home: Path) -> None:
     """Puts it into `home`, new or known."""
-    made = Path(_made().name)
     Home(home).prepare()
-    for path in (made / "slim").iterdir():
+    place_slim_part(home)
+    if not (home / "bms.db").exists():
+        shutil.copyfile(Path(_made().name, "bms.db"), home / "bms.db")
+
+
+def place_slim_part(home: Path) -> None:
+    """That alone."""
+    for path in Path(_made().name, "slim").iterdir():
         if not (home / "slim" / path.name).exists():
             shutil.copytree(path, home / "slim" / path.name)
-    if not (home / "bms.db").exists():
-        shutil.copyfile(made / "bms.db", home / "bms.db")
 
 
 @functools.cache

@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -19,6 +18,8 @@ from bms.core.programs import ModelServerConfig, Sealed, ServableConfig, Servabl
 from bms.core.tensor import Array, Tensor
 from bms.protocols import frames
 from bms.protocols.frames import Frame, FrameReader, Kind
+from tests import fork_server
+from tests.fork_server import Forked
 from tests.framework_env import SKLEARN, SOURCE, made_by
 
 MODELS = Path(__file__).parent / "contract" / "runtimes" / "make_artifacts.py"
@@ -48,7 +49,7 @@ def slow_config(tmp_path: Path, **options: object) -> ModelServerConfig:
 class Server:
     """A started process and where it listens."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", path: str, log: Path) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes] | Forked", path: str, log: Path) -> None:
         self.process = process
         self.path = path
         self._log = log
@@ -85,26 +86,28 @@ class Server:
 def started(
     config: ModelServerConfig,
     *,
-    python: Path | str = sys.executable,
+    python: Path | str = "",
     path: Path = SOURCE,
     sealed: Sealed = Sealed(token=TOKEN),
 ) -> Iterator[Server]:
-    """A model server run by `python`, which finds `bms` at `path` and nowhere else."""
+    """A model server run by `python`, which finds `bms` at `path` and nowhere else; without it a forked one."""
     folder = Path(config.socket).parent
     (folder / "config.json").write_bytes(msgspec.json.encode(config))
     log = folder / "log"
     kernels = {name: value for name, value in os.environ.items() if name.startswith("OPENBLAS_")}  # choose the last bit
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(path), **kernels}
-    with log.open("wb") as stderr:
-        process = subprocess.Popen(
-            [str(python), "-m", "bms.app.model_server", str(folder / "config.json")],
-            env=environment,
-            stdin=subprocess.PIPE,
-            stderr=stderr,
-        )
-    assert process.stdin is not None
-    with process.stdin as stdin:
-        stdin.write(msgspec.msgpack.encode(sealed))
+    arguments = [str(folder / "config.json")]
+    given, giving = os.pipe()
+    with open(given, "rb") as stdin, log.open("wb") as stderr:
+        process: subprocess.Popen[bytes] | Forked
+        if python:
+            command = [str(python), "-m", fork_server.MODEL_SERVER, *arguments]
+            process = subprocess.Popen(command, env=environment, stdin=stdin, stderr=stderr)
+        else:
+            streams = {"stdin": stdin.fileno(), "stdout": 1, "stderr": stderr.fileno()}
+            process = fork_server.start(fork_server.MODEL_SERVER, arguments, env=environment, **streams)
+    with open(giving, "wb") as handed:
+        handed.write(msgspec.msgpack.encode(sealed))
     try:
         yield Server(process, config.socket, log)
     finally:

@@ -16,6 +16,7 @@ from bms.core.clock import SystemClock
 from bms.core.programs import JobConfig, JobResult
 from bms.core.resources import Resources
 from bms.core.workload import WorkloadSpec, WorkloadStatus
+from tests.homes import place_slim_part
 
 SCRIPT = """
 import importlib.util
@@ -31,6 +32,7 @@ def main(job):
 
 @pytest.fixture
 def environments(tmp_path: Path) -> UvEnvironments:
+    place_slim_part(tmp_path / "home")
     return UvEnvironments(tmp_path / "home", os.environ)
 
 

@@ -4,8 +4,6 @@ import asyncio
 import hashlib
 import os
 import signal
-import subprocess
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -22,6 +20,9 @@ from bms.control.datasets.service import DatasetService
 from bms.control.jobs.nouns import Job, JobSpec, TreeInput
 from bms.core.clock import SystemClock
 from bms.core.resources import Resources
+from tests import fork_server
+from tests.fork_server import Forked
+from tests.homes import prepare
 from tests.jobs import add_tenant, put_files
 from tests.local_jobs import TENANT, LocalJobs
 
@@ -72,6 +73,7 @@ def run_dir() -> Iterator[Path]:
 
 @pytest.fixture
 async def control(tmp_path: Path, run_dir: Path) -> AsyncIterator[LocalJobs]:
+    prepare(tmp_path / "home")
     control = await LocalJobs(tmp_path / "home", run_dir).open()
     await add_tenant(control.database, SystemClock(), TENANT)
     yield control
@@ -181,10 +183,10 @@ def _work(control: LocalJobs, job: Job) -> Path:
     return Path(control.cluster.directory(f"{job.id}-a1")) / "work"
 
 
-def _control(home: Path, run_dir: Path) -> subprocess.Popen[bytes]:
+def _control(home: Path, run_dir: Path) -> Forked:
     with open(home / "control.log", "ab") as log:
-        command = [sys.executable, "-m", "tests.local_jobs", str(home), str(run_dir)]
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        streams = {"stdout": log.fileno(), "stderr": log.fileno()}
+        return fork_server.start(fork_server.JOBS, [str(home), str(run_dir)], env=os.environ, **streams)
 
 
 async def test_a_table_is_imported_as_a_data_set(control: LocalJobs) -> None:

@@ -1,7 +1,9 @@
 """One change among many: the publisher reads that alone, the loop looks at that alone, gateways are sent that alone."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,7 @@ from bms.control.deployments.nouns import DeploymentSpec, Target
 from bms.control.deployments.publisher import Feed
 from bms.core.clock import ManualClock
 from bms.core.snapshot import DeploymentEntry, SnapshotUpdate
+from tests.databases import database as open_database
 from tests.deployments import Deployed, ObedientCluster, follow, principal
 
 BY = principal()
@@ -39,19 +42,37 @@ class Reads:
         monkeypatch.setattr(SqlTenants, "live_keys", watched_keys)
 
 
+@pytest.fixture(scope="module")
+def at_rest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with stopped deployments `d0` and on, of one model but one, that everybody has looked at."""
+
+    async def make() -> None:
+        async with open_database("sqlite", folder) as database:
+            clock = ManualClock()
+            deployed = await Deployed(database, clock, ObedientCluster(clock)).start()
+            await deployed.registry.add_model("other")
+            await deployed.registry.add_version(1, "other")
+            for number in range(MANY):
+                model = "other" if number == 1 else "m"
+                spec = DeploymentSpec(model=model, targets=(Target(version=1),), stopped=True)
+                await deployed.service.create(BY, f"d{number}", spec)
+            await deployed.settle()
+
+    folder = tmp_path_factory.mktemp("many")
+    asyncio.run(make())
+    return folder / "bms.db"
+
+
 @pytest.fixture
-async def many(sqlite: Database, clock: ManualClock) -> Deployed:
-    """Stopped deployments `d0` and on, of one model; read by everybody, and at rest."""
-    deployed = await Deployed(sqlite, clock, ObedientCluster(clock)).start()
-    await deployed.registry.add_model("other")
-    await deployed.registry.add_version(1, "other")
-    for number in range(MANY):
-        model = "other" if number == 1 else "m"
-        spec = DeploymentSpec(model=model, targets=(Target(version=1),), stopped=True)
-        await deployed.service.create(BY, f"d{number}", spec)
+async def many(at_rest: Path, tmp_path: Path, clock: ManualClock) -> AsyncIterator[Deployed]:
+    """Control on them, at rest."""
+    shutil.copy(at_rest, tmp_path)
+    database = Database(f"sqlite:///{tmp_path}/{at_rest.name}")
+    deployed = Deployed(database, clock, ObedientCluster(clock))
     await deployed.publisher.start()
     await deployed.settle()
-    return deployed
+    yield deployed
+    await database.close()
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ from bms.core.snapshot import DeploymentEntry, ReplicaAddress
 from bms.core.tensor import Array, Tensor
 from bms.protocols.frames import AnswerMeta, ErrorMeta
 from tests.deployments import TOKENS, Deployed, follow, principal
+from tests.homes import place_slim_part
 
 BY = principal()
 DATA = Path(__file__).parent.parent / "data"
@@ -121,6 +122,7 @@ class Platform:
         clock = SystemClock()
         self.objects = LocalObjectStore.open(home / "objects", clock)
         environments = UvEnvironments(home, os.environ)
+        place_slim_part(home)
         self.cluster = LocalCluster(home, home / "r", environments.slim_path(), clock, watch_s=0.05)
         trees = LocalTreeCache.open(home / "trees", self.objects)
         self.deployed = Deployed(

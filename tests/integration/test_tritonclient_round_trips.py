@@ -18,6 +18,7 @@ from bms.core.signature import Signature, TensorSpec
 from bms.core.tensor import NUMPY, Tensor
 from bms.protocols.oip import decode_infer, encode_infer
 from bms.web.inference.compression import deflate, inflate
+from tests.sizes import enough
 
 SHAPES = arrays.array_shapes(min_dims=1, max_dims=3, max_side=4)
 TEXTS = {True: st.binary(max_size=9), False: st.text(max_size=9).map(str.encode)}
@@ -39,7 +40,7 @@ def same(left, right):
 
 pairs = st.tuples(st.sampled_from(sorted(NUMPY)), st.booleans()).filter(lambda pair: pair != ("FP16", False))
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=enough(80, 400), deadline=None)
 @given(pairs.flatmap(any_array), st.booleans(), st.sampled_from([None, b"gzip", b"deflate"]))
 def check(drawn, binary_out, coding):
     dtype, binary_in, array = drawn

@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -98,7 +99,7 @@ def test_processes_that_share_have_the_weights_in_memory_once(tmp_path: Path, na
         """What the last of several model servers has for itself alone."""
         (tmp_path / folder).mkdir()
         options = server_config(tmp_path / folder, config(name, share=share), batching=Batching(max_rows=4))
-        with started(options) as server:
+        with started(options, python=sys.executable) as server:  # a forked one shares more than it should
             answered(server.ready())
             if mates:
                 return private(folder + "x", share, mates - 1)

@@ -68,6 +68,19 @@ async def test_waiting_may_be_cancelled_at_every_await(database: Database, clock
     await coming
 
 
+async def test_however_many_wait_the_database_is_asked_once_for_all(sqlite: Database) -> None:
+    class Counting(SqlEventLog):
+        looks = 0
+
+        async def last(self) -> int:
+            self.looks += 1
+            return await super().last()
+
+    log = Counting(sqlite)
+    assert await asyncio.gather(*(log.wait(0, 0.3) for _ in range(50))) == [0] * 50
+    assert log.looks < 50
+
+
 async def test_a_lease_has_one_holder_and_rising_tokens(database: Database, clock: ManualClock) -> None:
     leases = SqlLeases(database, clock)
     assert await leases.acquire("leader", "a", 10) == 1

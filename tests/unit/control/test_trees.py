@@ -110,6 +110,7 @@ def test_too_few_and_too_many_files_are_refused(monkeypatch: pytest.MonkeyPatch)
             tree_of([_entry(f"f{index}") for index in range(count)])
 
 
+@pytest.mark.no_cover
 def test_deep_paths_cost_no_more_than_flat_ones() -> None:
     def cost(paths: list[str]) -> float:
         entries = [_entry(path) for path in paths]

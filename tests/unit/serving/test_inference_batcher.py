@@ -10,6 +10,7 @@ from bms.serving.inference.parcel import Parcel
 from bms.serving.inference.policy import Adaptive, Static
 from tests.batching_world import kind
 from tests.batching_world import parcel as made_parcel
+from tests.sizes import enough
 
 KINDS = {name: kind() for name in "ab"}
 
@@ -190,7 +191,7 @@ EVENTS = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=enough(60, 300), deadline=None)
 @given(events=EVENTS, max_rows=st.integers(1, 8), wait=st.integers(0, 4), adaptive=st.booleans())
 def test_every_parcel_ends_once_and_every_batch_keeps_the_rules(
     events: list[tuple[object, ...]], max_rows: int, wait: int, adaptive: bool

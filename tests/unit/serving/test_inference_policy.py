@@ -1,5 +1,8 @@
 """When batches leave and how large: tables of decisions, then whole simulated services."""
 
+import copy
+import functools
+
 import pytest
 
 from bms.core.programs import Batching
@@ -32,17 +35,22 @@ def measured(curve: object) -> ServiceTimes:
     return times
 
 
-def arriving(per_s: float, now: float = 100.0) -> Rate:
-    """A rate that has been so for long."""
+def arriving(per_s: float) -> Rate:
+    """A rate that has been so for 100 seconds."""
+    rate = copy.copy(_arriving())
+    rate._level *= per_s / rate.per_s(100.0)
+    return rate
+
+
+@functools.cache
+def _arriving() -> Rate:
     rate = Rate(0.5)
     rate.per_s(0.0)
     at = 0.0
-    while at < now:
+    while at < 100.0:
         at += 0.001
         rate.add(1)
         rate.per_s(at)
-    scale = per_s / rate.per_s(now)
-    rate._level *= scale
     return rate
 
 
@@ -164,6 +172,7 @@ def test_a_quiet_service_waits_for_nobody() -> None:
     assert p95(simulate(Batching(max_wait_s=0.01), linear, arrivals)) > 0.012  # a fixed wait is latency for nothing
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("per_s", [200, 400, 600])
 def test_the_objective_holds_where_running_one_by_one_fails(per_s: int) -> None:
     arrivals = poisson(per_s, 20)
@@ -174,6 +183,7 @@ def test_the_objective_holds_where_running_one_by_one_fails(per_s: int) -> None:
         assert p95(simulate(OFF, linear, arrivals)) <= 0.02
 
 
+@pytest.mark.no_cover
 def test_the_objective_holds_where_a_size_that_is_too_small_and_one_that_is_too_large_fail() -> None:
     arrivals = poisson(1200, 20)
     assert p95(simulate(Batching(max_rows=4), cliff, arrivals)) > 0.5
@@ -181,6 +191,7 @@ def test_the_objective_holds_where_a_size_that_is_too_small_and_one_that_is_too_
     assert p95(simulate(adaptive(0.05), cliff, arrivals)) <= 0.05
 
 
+@pytest.mark.no_cover
 def test_where_the_objective_leaves_time_the_model_works_less_for_the_same_answers() -> None:
     arrivals = poisson(90, 20)
     at_once, held = simulate(Batching(), flat, arrivals), simulate(adaptive(0.05), flat, arrivals)
@@ -188,6 +199,7 @@ def test_where_the_objective_leaves_time_the_model_works_less_for_the_same_answe
     assert p95(held) <= 0.05
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("clients", [1, 4, 16, 64])
 def test_clients_that_wait_for_their_answers_lose_next_to_nothing(clients: int) -> None:
     at_once = simulate(Batching(), linear, [0.0], clients=clients)

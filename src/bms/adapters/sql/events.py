@@ -20,10 +20,12 @@ _POLL_S = 0.25  # how late an event of another process may be noticed
 
 
 class SqlEventLog:
-    """`EventLog` on SQL: woken by commits of this process, by polling for those of others."""
+    """`EventLog` on SQL: woken by commits of this process, by polling for those of others, once for all who wait."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._looking = asyncio.Lock()
+        self._seen: tuple[int, float, asyncio.Event | None] = (0, 0.0, None)  # last, when, and what a commit would set
 
     async def last(self) -> int:
         async with self._database.reading() as connection:
@@ -39,13 +41,23 @@ class SqlEventLog:
         deadline = loop.time() + timeout_s
         while True:
             written = self._database.written  # before the look: what is committed meanwhile must not be missed
-            last = await self.last()
+            last, looked = await self._look(written)
             left = deadline - loop.time()
             if last > number or left <= 0:
                 return last
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(left, _POLL_S)):
+                async with asyncio.timeout_at(min(deadline, looked + _POLL_S)):
                     await written.wait()
+
+    async def _look(self, written: asyncio.Event) -> tuple[int, float]:
+        """`last`, and when it was asked for: anew only if somebody here has committed since, or it is time to."""
+        async with self._looking:
+            last, looked, before = self._seen
+            now = asyncio.get_running_loop().time()
+            if before is not written or now - looked >= _POLL_S:
+                last, looked = await self.last(), now
+                self._seen = (last, looked, written)
+            return last, looked
 
 
 class SqlLeases:

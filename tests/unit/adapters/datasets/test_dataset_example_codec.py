@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as numpy_strategies
 from bms.adapters.datasets.example_codec import decode_example, encode_example
 from bms.adapters.datasets.wire import pack_int64, unpack_int64
 from bms.core.errors import BmsError, InvalidArgument
+from tests.sizes import enough
 from tests.unit.adapters.datasets.tf_example import EntryLeftOut, parsed, same, serialized
 
 INT64 = st.one_of(
@@ -34,7 +35,7 @@ def no_name_begins_another(features: dict[str, Any]) -> bool:
     return not any(longer.startswith(name) for name, longer in pairwise(names))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=enough(80, 400), deadline=None)
 @given(FEATURES.filter(no_name_begins_another))
 def test_the_bytes_are_those_of_protocol_buffers(features: dict[str, Any]) -> None:
     assert encode_example(features) == serialized(features)
@@ -45,13 +46,13 @@ def test_a_name_comes_before_those_it_begins() -> None:
     assert list(decode_example(encoded)) == ["", "a", "ab", "b"]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=enough(80, 400), deadline=None)
 @given(FEATURES)
 def test_what_was_encoded_is_decoded(features: dict[str, Any]) -> None:
     assert same(decode_example(encode_example(features)), features)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=enough(40, 200), deadline=None)
 @given(st.lists(INT64, min_size=1, max_size=300))
 def test_many_integers_pack_and_unpack_as_few_do(values: list[int]) -> None:
     packed = pack_int64(np.array(values, np.int64))

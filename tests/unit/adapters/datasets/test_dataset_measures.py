@@ -13,6 +13,7 @@ from bms.adapters.datasets.measures import measure
 from bms.adapters.datasets.schema import Feature, Kind, Schema
 from bms.adapters.datasets.statistics import describe
 from bms.adapters.datasets.table import Column, table_of
+from tests.sizes import enough
 
 BASE = 1 << 60
 
@@ -45,7 +46,7 @@ def test_unix_times_with_a_gap_are_neither_duplicates_nor_constant() -> None:
     assert [finding.kind for finding in found.findings] == ["missing", "identifier"]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=enough(40, 200), deadline=None)
 @given(st.lists(st.integers(-(1 << 63), (1 << 63) - 1), min_size=1, max_size=30))
 def test_of_any_integers(values: list[int]) -> None:
     found = measure(np.array(values, np.int64))
@@ -59,7 +60,7 @@ def test_of_any_integers(values: list[int]) -> None:
     assert sum(found.histogram.counts) == len(values)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=enough(40, 200), deadline=None)
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=30))
 def test_of_any_doubles(values: list[float]) -> None:
     found = measure(np.array(values))

@@ -21,6 +21,7 @@ from bms.adapters.datasets.table import Table, table_of
 from bms.adapters.datasets.tfrecord import write_records
 from bms.adapters.datasets.writer import write_split
 from bms.core.errors import DataLoss, InvalidArgument, NotFound
+from tests.sizes import enough
 
 SCHEMA = Schema(
     features=(
@@ -153,7 +154,7 @@ def gapped(values: st.SearchStrategy[object], count: int) -> st.SearchStrategy[l
     return st.lists(st.none() | values, min_size=count, max_size=count)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=enough(20, 100), deadline=None)
 @given(st.data())
 def test_any_table_survives_its_encoding(data: st.DataObject) -> None:
     count = data.draw(st.integers(0, 6))

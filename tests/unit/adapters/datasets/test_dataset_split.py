@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from bms.adapters.datasets.split import split_rows
 from bms.core.errors import InvalidArgument
+from tests.sizes import enough
 
 USUAL = {"train": 0.7, "validation": 0.15, "test": 0.15}
 
@@ -17,7 +18,7 @@ def fractions(draw: st.DrawFn) -> dict[str, float]:
     return {name: weight / sum(weights) for name, weight in zip(USUAL, weights, strict=True)}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=enough(60, 300), deadline=None)
 @given(st.lists(st.integers(0, 12), max_size=300), fractions(), st.integers(0, 1 << 62))
 def test_every_row_is_in_one_split_and_every_class_is_divided_fairly(
     labels: list[int], wanted: dict[str, float], seed: int

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from bms.adapters.datasets.tfrecord import RecordWriter, masked_crc32c, read_batches, read_records, write_records
 from bms.core.errors import BmsError, DataLoss, InvalidArgument, PayloadTooLarge
+from tests.sizes import enough
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=enough(20, 100), deadline=None)
 @given(records=st.lists(st.binary(max_size=300), max_size=20))
 def test_what_was_written_is_read(records: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.getbasetemp() / "round.tfrecord"

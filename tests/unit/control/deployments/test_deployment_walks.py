@@ -4,6 +4,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from tests.sizes import enough
 from tests.unit.control.deployments.planning_world import World
 
 VERSIONS = st.integers(1, 4)
@@ -150,5 +151,5 @@ class Walks(RuleBasedStateMachine):
         assert set(world.workloads) == {one.id for one in live}
 
 
-Walks.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+Walks.TestCase.settings = settings(max_examples=enough(20, 100), stateful_step_count=40, deadline=None)
 TestWalks = Walks.TestCase

@@ -11,6 +11,7 @@ from bms.web.inference.http2.frames import PREFACE, frame, window_update
 from bms.web.inference.http2.frames import settings as settings_frame
 from bms.web.inference.http2.hpack import encode
 from tests.http2_peer import BLOCK, END, HEAD, OK, Peer, Sent, data, fuzz_http2, headers, opening
+from tests.sizes import enough
 
 ANSWER = [(frames.HEADERS, OK), (frames.DATA, b"body"), (frames.HEADERS, END)]
 BOTH = frames.END_HEADERS | frames.END_STREAM
@@ -362,6 +363,6 @@ FRAME = st.builds(
 
 
 @given(st.lists(FRAME, max_size=25), st.binary(max_size=30))
-@settings(max_examples=300)
+@settings(max_examples=enough(60, 300))
 def test_any_frames_are_answered_in_whole_frames_however_they_are_cut(sent: list[bytes], rest: bytes) -> None:
     fuzz_http2(b"".join(sent) + rest)
