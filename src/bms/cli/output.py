@@ -99,7 +99,7 @@ class Output:
 
 def cell(value: Cell) -> str:
     """A value as a person reads it."""
-    if value is None or value == () or value == {} or value == frozenset():
+    if value is None or (isinstance(value, Mapping | Sequence | frozenset | set) and not value):
         return ""
     if isinstance(value, datetime):
         return ago(value)

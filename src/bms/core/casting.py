@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from bms.core.errors import InvalidArgument
 from bms.core.tensor import NUMPY, Array, dtype_of
 
-_EXACT_UP_TO = {"FP16": 2.0**11, "FP32": 2.0**24, "FP64": 2.0**53}  # the whole numbers that each holds without a gap
+EXACT_UP_TO = {"FP16": 2.0**11, "FP32": 2.0**24, "FP64": 2.0**53}  # the whole numbers that each holds without a gap
 # The last bytes, sign aside, of numbers that are surely smaller: of two, four and eight bytes.
 SMALL = {
     "FP16": bytes(high for high in range(256) if high & 0x7F < 0x68),
@@ -50,7 +50,7 @@ def holds_exactly(array: NDArray[Any], dtype: str) -> bool:
     if array.nbytes <= _FEW:  # the commonest rows: a tenth of the time that NumPy takes to compare so few numbers
         step = array.dtype.itemsize
         return not array.tobytes()[step - 1 :: step].translate(None, SMALL[dtype])
-    limit = _EXACT_UP_TO[dtype]
+    limit = EXACT_UP_TO[dtype]
     with np.errstate(invalid="ignore"):
         return not bool(((array >= limit) | (array <= -limit)).any())
 

@@ -82,6 +82,7 @@ def _table(signature: Signature, tensors: list[Tensor]) -> Fitted:
             continue
         if tensor.array.shape == (rows, 1):
             tensor = Tensor(tensor.name, tensor.array[:, 0])
+        _check_values(spec, tensor)
         mask = given.get(mask_name(spec.name))
         if mask is not None:
             check_mask(spec, mask, rows)
@@ -92,6 +93,21 @@ def _table(signature: Signature, tensors: list[Tensor]) -> Fitted:
         if mask is not None and mask.array.any():
             made.append(mask)
     return Fitted(made, check_inputs(signature, made), notes)
+
+
+def _check_values(spec: TensorSpec, tensor: Tensor) -> None:
+    """Raises InvalidArgument where the values are no list, or are texts where the column has none, or the reverse."""
+    array = tensor.array
+    if array.ndim == 0:
+        raise InvalidArgument(f"column {spec.name!r} is one value: send a list of them, one for each row")
+    texts = tensor.dtype == "BYTES"
+    if texts != (spec.dtype == "BYTES") and array.size:
+        first = array.ravel()[0]
+        shown = repr(first.decode(errors="replace") if isinstance(first, bytes) else first)[:80]
+        given = "texts" if texts else f"{tensor.dtype} numbers"
+        raise InvalidArgument(
+            f"column {spec.name!r} is {column_text(spec)} ({spec.dtype}), and {given} were sent; the first is {shown}"
+        )
 
 
 def _check_names(specs: tuple[TensorSpec, ...], given: dict[str, Tensor]) -> None:
@@ -111,14 +127,15 @@ def needed_columns(specs: tuple[TensorSpec, ...]) -> list[str]:
 
 def names_differ(specs: tuple[TensorSpec, ...], missing: list[str], unknown: list[str]) -> str:
     """What to say where the columns that came are not those that the model takes."""
-    faults = [f"column {_few(missing)} is missing"] if missing else []
-    faults += [f"column {_few(unknown)} is unknown"] if unknown else []
+    faults = [f"{_few(names)} {word}" for names, word in ((missing, "missing"), (unknown, "unknown")) if names]
     return f"{'; '.join(faults)}: this model takes {columns_text(specs)}"
 
 
 def _few(names: list[str]) -> str:
     shown = ", ".join(repr(name[:80]) for name in names[:10])
-    return shown + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+    if len(names) == 1:
+        return f"column {shown} is"
+    return f"columns {shown}" + (f" and {len(names) - 10} more are" if len(names) > 10 else " are")
 
 
 def columns_text(specs: tuple[TensorSpec, ...]) -> str:

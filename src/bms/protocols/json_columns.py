@@ -15,6 +15,7 @@ from bms.core.signature import TensorSpec
 from bms.core.tensor import NUMPY, Tensor
 from bms.protocols.json_values import JsonValue, ValueDecoder
 
+_EXACT = 2.0**53  # from here on a number with a point may have lost digits before it came
 _WORDS = {"FP": "a number", "IN": "a whole number", "UI": "a whole number", "BO": "true or false", "BY": "a text"}
 _WORDS_OF_TRUTH = {"true": True, "True": True, "TRUE": True, "1": True} | {
     "false": False, "False": False, "FALSE": False, "0": False,
@@ -81,9 +82,8 @@ def _numbers(spec: TensorSpec, values: list[Any], kind: np.dtype[Any], notes: li
                 continue
             if held in (np.inf, -np.inf):
                 raise _misfit(spec, row, value, f" that {spec.dtype} holds")
-            if value == value // 1:
-                notes.append(f"column {spec.name!r}, row {row}: {value} was rounded to {spec.dtype}")
-                break
+            notes.append(f"column {spec.name!r}, row {row}: {value} was rounded to {spec.dtype}")
+            break
     return array
 
 
@@ -130,7 +130,7 @@ def _one_by_one(spec: TensorSpec, value: JsonValue, error: msgspec.DecodeError) 
             continue
         if isinstance(one, bool) and kind in "iuf":
             values[row] = int(one)  # as typed tensors of booleans are cast, and as a frame's are
-        elif kind in "iu" and isinstance(one, float) and one.is_integer():
+        elif kind in "iu" and isinstance(one, float) and one.is_integer() and abs(one) < _EXACT:
             values[row] = int(one)
         elif not _is_one(one, kind):
             raise _misfit(spec, row, one)

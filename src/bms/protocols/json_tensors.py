@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 import orjson
 
-from bms.core.casting import holds_exactly
+from bms.core.casting import EXACT_UP_TO, holds_exactly
 from bms.core.errors import InvalidArgument
 from bms.core.tensor import NUMPY, Array
 from bms.protocols.json_numbers import LARGE, large_array
@@ -74,10 +74,12 @@ def _nested(value: JsonValue, dtype: str, rank: int, what: str) -> object:
 
 
 def _rounded(value: JsonValue, array: Array, dtype: str, rank: int, what: str) -> list[str]:
-    """What to tell of whole numbers whose digits the array of `dtype` does not hold."""
+    """What to tell of numbers so large that the array of `dtype` does not hold all digits before their point."""
+    gap = EXACT_UP_TO[dtype]
     written = np.array(_decoder(dtype, rank, gaps=True, whole=True)(value), dtype=object).ravel().tolist()
     held = array.ravel().tolist()
-    lost = [one for one, other in zip(written, held, strict=True) if one is not None and one == one // 1 != other]
+    pairs = zip(written, held, strict=True)
+    lost = [one for one, other in pairs if one is not None and one == one and one != other and abs(one) >= gap]
     if not lost:
         return []
     return [f"input {what!r}: {lost[0]} was rounded to {dtype}"]

@@ -6,6 +6,7 @@ Names are joined by name; only rows that carry no names are taken by place. Sour
 
 import csv
 import io
+import re
 from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
@@ -121,7 +122,8 @@ def table_of_csv(body: bytes, signature: Signature, notes: list[str]) -> list[Te
         unknown = [name for name in names if name not in specs]
         missing = [name for name in needed_columns(signature.inputs) if name not in names]
         if unknown or missing:
-            raise InvalidArgument(f"the CSV's first line: {names_differ(signature.inputs, missing, unknown)}")
+            hint = "; the CSV must be separated by commas" if len(names) == 1 and re.search(r"[;\t|]", names[0]) else ""
+            raise InvalidArgument(f"the CSV's first line: {names_differ(signature.inputs, missing, unknown)}{hint}")
         if len(set(names)) != len(names):
             raise InvalidArgument("the CSV's first line names a column twice")
         for line in lines:

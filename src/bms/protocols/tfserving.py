@@ -57,7 +57,10 @@ _body: BodyDecoder[PredictBody[JsonValue]] = BodyDecoder(PredictBody[msgspec.Raw
 
 def decode_predict(body: bytes | memoryview, model: str, signatures: Mapping[str, Signature]) -> Decoded:
     """Raises InvalidArgument for what does not fit the signature it means."""
-    parsed = _body(body)
+    try:
+        parsed = _body(body)
+    except InvalidArgument as error:
+        raise InvalidArgument(f'{error.message}; a body is {{"instances": [one for each row]}} or the like') from None
     name = parsed.signature_name or None
     none = msgspec.UNSET
     value, form = parsed.instances, "instances"

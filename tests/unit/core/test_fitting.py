@@ -75,12 +75,15 @@ def test_masks_that_say_nothing_is_missing_are_dropped_and_those_of_numbers_beco
         ),
         ([Tensor("age", np.array([1])), Tensor("pay", np.array([1.0, 2.0]))], "number of rows: 1 and 2"),
         ([Tensor("age", np.array([0.5])), Tensor("pay", np.array([1.0]))], "holds 0.5, which INT64 cannot hold"),
-        ([Tensor("age", texts("41")), Tensor("pay", np.array([1.0]))], "'age' is BYTES, expected INT64"),
+        (
+            [Tensor("age", texts("41")), Tensor("pay", np.array([1.0]))],
+            r"'age' is integer \(INT64\), and texts were sent; the first is '41'",
+        ),
         (
             [Tensor("age", np.array([1])), Tensor("pay", np.array([1.0])), Tensor("age:missing", np.array([1, 0]))],
             r"'age:missing' is INT64 \[2\], expected BOOL \[1\]",
         ),
-        ([], "'age', 'pay' is missing"),
+        ([], "columns 'age', 'pay' are missing"),
     ],
 )
 def test_misfits_of_tables_are_named_with_both_sides(tensors: list[Tensor], words: str) -> None:

@@ -128,7 +128,8 @@ def test_null_is_missing_where_the_type_can_say_so() -> None:
     [
         (b"[1764000010]", "FP32", ["input 'x': 1764000010 was rounded to FP32"]),
         (b"[1764000010.0]", "FP32", ["input 'x': 1764000010.0 was rounded to FP32"]),
-        (b"[16777216, 1764000000.5]", "FP32", []),
+        (b"[16777216, 16777215.5, 0.1]", "FP32", []),
+        (b"[1764000000.5]", "FP32", ["input 'x': 1764000000.5 was rounded to FP32"]),
         (b"[null, 9007199254740993]", "FP64", ["input 'x': 9007199254740993 was rounded to FP64"]),
         (b"[1764000010, 0.1]", "FP64", []),
         (b"[2049]", "FP16", ["input 'x': 2049 was rounded to FP16"]),

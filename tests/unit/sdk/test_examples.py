@@ -123,7 +123,7 @@ def test_only_the_first_rows_are_kept_but_all_tell_the_type() -> None:
         ({"a": [1]}, ("b number",), "'b' is declared, but the example has 'a'"),
         ({"a": [1]}, ("a number", "a text"), "declared twice"),
         ({"a": [1.5]}, ("a integer",), "'a' holds 1.5, which INT64 cannot hold"),
-        ({"a": ["x"]}, ("a number",), "input 'a' is BYTES, expected FP64"),
+        ({"a": ["x"]}, ("a number",), "column 'a' is number .FP64., and texts were sent"),
         ({"a": [1.5, float("inf")]}, (), "row 1 of the example is infinite"),
         ({"a": [b"\xff"]}, (), "row 0 of the example: these bytes are no text"),
         ([], (), "the example has no rows"),

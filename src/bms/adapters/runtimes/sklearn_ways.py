@@ -10,7 +10,7 @@ from bms.adapters.runtimes.example_file import Example
 from bms.adapters.runtimes.sklearn_columns import Learnt, learnt_of
 from bms.adapters.runtimes.sklearn_inputs import INPUT, Way, framed, numbers, table, takes_text, text_columns, texts
 from bms.adapters.runtimes.sklearn_numbers import precision_of
-from bms.core.columns import Column, ColumnType, dtype_of_column, fits_column
+from bms.core.columns import Column, ColumnType, dtype_of_column, fits_column, mask_name
 from bms.core.errors import FailedPrecondition
 from bms.core.fitting import names_differ
 from bms.core.signature import Signature, TensorSpec, column_spec, shape_text
@@ -43,6 +43,12 @@ def names_of(estimator: Any) -> tuple[str, ...]:
     names = tuple(map(str, given)) if given is not None else ()
     if names == tuple(f"Column_{place}" for place in range(len(names))):  # LightGBM's for an array
         return ()
+    masked = next((name for name in names if mask_name(name) in names), None)
+    if masked is not None:
+        raise FailedPrecondition(
+            f"the {type(estimator).__name__} was fitted on columns {masked!r} and {mask_name(masked)!r}, and by the "
+            "name of the second one callers say what is missing in the first: rename one of them"
+        )
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise FailedPrecondition(

@@ -92,6 +92,8 @@ def _number(cell: str) -> float | int:
     """A whole one stays exact."""
     if "_" in cell:
         raise ValueError(cell)
+    if cell in _BOOLEANS:  # as a frame's are, where a model takes numbers
+        return int(_BOOLEANS[cell])
     try:
         return int(cell)
     except ValueError:
