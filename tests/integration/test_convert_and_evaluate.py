@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 
 from bms.adapters.environments.slim import place
+from bms.adapters.runtimes.onnx import OnnxRuntime
 from bms.app.tasks import import_dataset
-from bms.core.programs import JobConfig, JobInput, JobResult
-from tests.framework_env import SKLEARN, SOURCE, framework_python
+from bms.core.programs import JobConfig, JobInput, JobResult, ServableConfig
+from tests.framework_env import SKLEARN, SOURCE, framework_python, made_by
 
 DATA = Path(__file__).parent.parent / "data"
+MODELS = DATA.parent / "contract" / "runtimes" / "make_artifacts.py"
 SPECS = {
     "x": {"name": "x", "dtype": "FP32", "shape": [None, 64]},
     "probabilities": {"name": "probabilities", "dtype": "FP32", "shape": [None, 10]},
@@ -110,6 +112,34 @@ def test_a_conversion_is_proved_equal_and_its_child_is_as_good(tmp_path: Path, d
     assert parent.report["rows"] == round(rows * 0.6)
     assert 0.85 < parent.metrics["accuracy"] == child.metrics["accuracy"]
     assert parent.metrics["log_loss"] == pytest.approx(child.metrics["log_loss"], abs=1e-4)
+
+
+def test_a_line_on_unix_times_is_converted_with_all_its_digits(tmp_path: Path) -> None:
+    times = 1_764_000_000 + 10.0 * np.arange(100)[:, None]
+    np.savez(tmp_path / "times.npz", x=times, y=times.ravel() - 1_764_000_000)
+    (tmp_path / "data").mkdir()
+    import_dataset.main(ImportJob(tmp_path / "times.npz", tmp_path / "data"))
+    specs = {
+        "inputs": [{"name": "x", "dtype": "FP64", "shape": [None, 1]}],
+        "outputs": [{"name": "prediction", "dtype": "FP64", "shape": [None]}],
+        "method": "regress",
+    }
+    converted, output = _run(
+        tmp_path / "convert",
+        "convert",
+        tmp_path / "data",
+        made_by(MODELS, SKLEARN) / "sklearn" / "times",
+        target="onnx",
+        tolerance=1e-5,
+        servable={"signatures": {"serving_default": specs}},
+    )
+    assert converted.state == "succeeded", converted.error
+    assert converted.report["awkward_rows"] > 10
+    card = msgspec.json.decode((output / "version.json").read_bytes())
+    assert card["signatures"]["serving_default"]["method"] == "regress"
+    child = OnnxRuntime().load(ServableConfig(runtime="onnx", directory=str(output / "model"), model="line", version=2))
+    asked = np.array([[1_764_000_010.0], [1_764_000_500.0]])
+    assert child.infer("serving_default", {"x": asked})["prediction"] == pytest.approx([10, 500])
 
 
 def test_a_conversion_beyond_its_tolerance_is_refused(tmp_path: Path, data: Path, artifact: Path) -> None:

@@ -84,7 +84,7 @@ def _fitted(estimator: Any, name: str, kind: str) -> tuple[Any, Any] | None:
         return None
     try:
         model.fit(rows, target)
-    except (ValueError, TypeError, AttributeError, NotImplementedError, IndexError):
+    except (ValueError, TypeError, AttributeError, NotImplementedError, IndexError, ArithmeticError):
         return None
     return model, rows
 
