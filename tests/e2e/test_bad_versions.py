@@ -95,7 +95,7 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(platform: WholePlatform, cl
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--label", "a", "--label", "b"], "2 labels were declared"),
+        (["--label", "a", "--label", "b"], "there are 2 labels ('a', 'b')"),
         (["--image", "input=x,mode=L,height=9,width=9,layout=flat"], "makes rows of shape [81]"),
         (["--image", "input=pixels,mode=L,height=8,width=8,layout=flat"], "preprocess.input is 'pixels'"),
         (["--runtime", "sklearn"], "digits.onnx"),

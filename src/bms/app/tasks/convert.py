@@ -29,6 +29,7 @@ from bms.core.errors import BmsError, FailedPrecondition, Unimplemented
 from bms.core.programs import ServableConfig
 from bms.core.signature import DEFAULT, Signature, shape_text
 from bms.core.tensor import Array
+from bms.serving.inference.prepared import for_runtime
 from bms.serving.lifecycle.examples import varied
 
 
@@ -103,7 +104,7 @@ def _awkward(config: ServableConfig, run: "_Run", splits: list[tuple[int, float]
     signature = config.signatures[DEFAULT]
     spec = signature.inputs[0]
     given = run.given.inputs.get(spec.name) if run.given.signature == signature else None
-    servable = open_by_runtime(config)
+    servable = open_by_runtime(for_runtime(config))
     try:
         rows = given if given is not None else varied(signature, 8)[spec.name]
         outputs, kept = answered(servable, signature, awkward_rows(rows, spec.dtype, splits))
@@ -121,7 +122,7 @@ def _proved(old: "_Run", new: "_Run", awkward: _Awkward, child: ServableConfig, 
     largest = largest_difference(old.outputs, new.outputs, tolerance)
     if not len(awkward.rows):
         return largest
-    servable = open_by_runtime(child)
+    servable = open_by_runtime(for_runtime(child))
     try:
         given = servable.infer(DEFAULT, {old.signatures[DEFAULT].inputs[0].name: awkward.rows})
     finally:
