@@ -5,9 +5,12 @@ process and copied.
 """
 
 import asyncio
+import contextlib
 import functools
+import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -25,7 +28,8 @@ def prepare(home: Path) -> None:
     Home(home).prepare()
     place_slim_part(home)
     if not (home / "bms.db").exists():
-        shutil.copyfile(Path(_made().name, "bms.db"), home / "bms.db")
+        with _for_owner_alone():
+            shutil.copyfile(Path(_made().name, "bms.db"), home / "bms.db")
 
 
 def place_slim_part(home: Path) -> None:
@@ -38,10 +42,20 @@ def place_slim_part(home: Path) -> None:
 @functools.cache
 def _made() -> "tempfile.TemporaryDirectory[str]":
     folder = tempfile.TemporaryDirectory(prefix="bms-home-")
-    place(PACKAGE, Path(folder.name, "slim"))
-    with ThreadPoolExecutor(1) as aside:  # the caller's thread may have a loop already
+    with _for_owner_alone(), ThreadPoolExecutor(1) as aside:  # the caller's thread may have a loop already
+        place(PACKAGE, Path(folder.name, "slim"))
         aside.submit(asyncio.run, _migrate(f"sqlite:///{folder.name}/bms.db")).result()
     return folder
+
+
+@contextlib.contextmanager
+def _for_owner_alone() -> Iterator[None]:
+    """Files are made as the platform's processes make them."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 async def _migrate(url: str) -> None:

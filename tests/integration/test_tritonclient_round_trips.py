@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = """
 import numpy as np
 from hypothesis import given, settings, strategies as st
@@ -76,6 +77,12 @@ def test_bodies_survive_both_ways(tmp_path: Path) -> None:
     program = tmp_path / "round_trips.py"
     program.write_text(PROGRAM)
     done = subprocess.run(
-        [sys.executable, str(program)], capture_output=True, text=True, timeout=100, check=False, cwd=tmp_path
+        [sys.executable, str(program)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+        cwd=tmp_path,
     )
     assert done.stdout.splitlines()[-1:] == ["done"], (done.stdout, done.stderr[-3000:])
