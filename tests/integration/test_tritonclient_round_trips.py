@@ -3,6 +3,7 @@
 Without sockets, for many arrays; in a process of its own, as every client library.
 """
 
+import os
 import subprocess
 import sys
 from pathlib import Path
