@@ -27,13 +27,15 @@ _MISSING = ":missing"
 class Column(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What the values of a column are.
 
-    An `optional` column may be left out of a request, which is as if all its values were missing. `categories` are the
+    An `optional` column may be left out of a request, which is as if all its values were missing. Of an `unread` one no
+    step of the model looks at the values: whatever is sent there, the model gets none. `categories` are the
     levels that training saw, in its order; a value that is none of them is for the model to take or to refuse. Texts
     are UTF-8, date-times ISO 8601.
     """
 
     type: ColumnType
     optional: bool = False
+    unread: bool = False
     categories: tuple[Level, ...] = ()
 
 

@@ -77,7 +77,7 @@ def _table(signature: Signature, tensors: list[Tensor]) -> Fitted:
     notes: tuple[str, ...] = ()
     for spec in specs:
         tensor = given.get(spec.name)
-        if tensor is None:
+        if tensor is None or (spec.column is not None and spec.column.unread):
             made += absent(spec, rows)
             continue
         if tensor.array.shape == (rows, 1):
@@ -103,7 +103,7 @@ def _check_values(spec: TensorSpec, tensor: Tensor) -> None:
     texts = tensor.dtype == "BYTES"
     if texts != (spec.dtype == "BYTES") and array.size:
         first = array.ravel()[0]
-        shown = repr(first.decode(errors="replace") if isinstance(first, bytes) else first)[:80]
+        shown = repr(first.decode(errors="replace") if isinstance(first, bytes) else first.item())[:80]
         given = "texts" if texts else f"{tensor.dtype} numbers"
         raise InvalidArgument(
             f"column {spec.name!r} is {column_text(spec)} ({spec.dtype}), and {given} were sent; the first is {shown}"

@@ -1,5 +1,6 @@
 """A column of a table from JSON values or texts: checked, and what is missing told apart."""
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -16,6 +17,8 @@ from bms.core.tensor import NUMPY, Tensor
 from bms.protocols.json_values import JsonValue, ValueDecoder
 
 _EXACT = 2.0**53  # from here on a number with a point may have lost digits before it came
+# As JSON writes numbers, a sign in front allowed, and what is not finite as Python and NumPy write it.
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?:nan|inf|infinity)", re.ASCII | re.IGNORECASE)
 _WORDS = {"FP": "a number", "IN": "a whole number", "UI": "a whole number", "BO": "true or false", "BY": "a text"}
 _WORDS_OF_TRUTH = {"true": True, "True": True, "TRUE": True, "1": True} | {
     "false": False, "False": False, "FALSE": False, "0": False,
@@ -36,6 +39,14 @@ def column_of(spec: TensorSpec, value: JsonValue, notes: list[str]) -> list[Tens
     except msgspec.DecodeError as error:
         values = _one_by_one(spec, value, error)
     return column_of_values(spec, values, notes)
+
+
+def list_of(value: JsonValue) -> list[object]:
+    """The values that a list writes, whatever they are. Raises InvalidArgument for what is no list."""
+    try:
+        return _any(value)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InvalidArgument(f"a column must be a list of values: {error}") from None
 
 
 def column_of_texts(spec: TensorSpec, texts: Sequence[str], notes: list[str]) -> list[Tensor]:
@@ -169,20 +180,25 @@ def _reader(dtype: str) -> Callable[[str], object]:
 
 
 def _number(text: str) -> float | int:
+    text = text.strip(" ")
+    if text in _WORDS_OF_TRUTH:
+        return int(_WORDS_OF_TRUTH[text])
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(text)
     try:
         return int(text)
     except ValueError:
-        return _boolean(text) if text in _WORDS_OF_TRUTH else float(text)
+        value = float(text)
+        if value in (np.inf, -np.inf) and text[-1].isdigit():
+            raise  # too large, and not said to be infinite
+        return value
 
 
 def _whole(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        value = float(_boolean(text) if text in _WORDS_OF_TRUTH else text)
-        if not value.is_integer():
-            raise
-        return int(value)
+    value = _number(text)
+    if isinstance(value, float) and not (value.is_integer() and abs(value) < _EXACT):
+        raise ValueError(text)
+    return int(value)
 
 
 def _boolean(text: str) -> bool:

@@ -14,10 +14,11 @@ import msgspec
 
 from bms.core.columns import mask_name
 from bms.core.errors import InvalidArgument
-from bms.core.fitting import columns_text, names_differ, needed_columns
-from bms.core.signature import Signature
+from bms.core.fitting import absent, columns_text, names_differ, needed_columns
+from bms.core.signature import Signature, TensorSpec
 from bms.core.tensor import Tensor
-from bms.protocols.json_columns import column_of, column_of_texts
+from bms.protocols.json_columns import column_of, column_of_texts, list_of
+from bms.protocols.json_tensors import array_of
 from bms.protocols.json_values import JsonValue, ValueDecoder, joined
 
 V = TypeVar("V")
@@ -54,7 +55,7 @@ def table_of_rows(rows: list[dict[str, JsonValue]], signature: Signature, notes:
     for spec in signature.inputs:
         if spec.name in given:
             values = joined([row.get(spec.name, _NULL) for row in rows])
-            tensors += column_of(spec, _plain(values), notes)
+            tensors += _read(spec, _plain(values), notes)
     return tensors
 
 
@@ -65,8 +66,10 @@ def table_of_columns(given: Mapping[str, JsonValue], signature: Signature, notes
     tensors: list[Tensor] = []
     for name, value in given.items():
         if name in specs:
-            tensors += column_of(specs[name], value, notes)
-        elif name not in masks:
+            tensors += _read(specs[name], value, notes)
+        elif name in masks:
+            tensors.append(Tensor(name, array_of(value, "BOOL", 1, name)))
+        else:
             missing = [name for name in needed_columns(signature.inputs) if name not in given]
             raise InvalidArgument(names_differ(signature.inputs, missing, [one for one in given if one not in specs]))
     return tensors
@@ -86,7 +89,7 @@ def table_by_place(value: JsonValue, signature: Signature, notes: list[str]) -> 
             raise InvalidArgument(f"row {index} has {len(row)} values, expected {len(specs)}: {columns_text(specs)}")
     tensors: list[Tensor] = []
     for place, spec in enumerate(specs):
-        tensors += column_of(spec, joined([row[place] for row in rows]), notes)
+        tensors += _read(spec, joined([row[place] for row in rows]), notes)
     return tensors
 
 
@@ -127,8 +130,9 @@ def table_of_csv(body: bytes, signature: Signature, notes: list[str]) -> list[Te
         if len(set(names)) != len(names):
             raise InvalidArgument("the CSV's first line names a column twice")
         for line in lines:
-            if not line:
+            if not line and len(names) > 1:
                 continue
+            line = line or [""]  # of one column, an empty line is a row whose value is missing
             if len(line) != len(names):
                 raise InvalidArgument(f"line {lines.line_num} has {len(line)} cells for {len(names)} columns")
             for column, cell in zip(cells, line, strict=True):
@@ -137,8 +141,20 @@ def table_of_csv(body: bytes, signature: Signature, notes: list[str]) -> list[Te
         raise InvalidArgument(f"line {lines.line_num} is not CSV: {error}") from None
     tensors: list[Tensor] = []
     for name, column in zip(names, cells, strict=True):
-        tensors += column_of_texts(specs[name], column, notes)
-    return tensors
+        if not _unread(specs[name]):
+            tensors += column_of_texts(specs[name], column, notes)
+    if tensors:
+        return tensors
+    return [one for name, column in zip(names, cells, strict=True) for one in absent(specs[name], len(column))]
+
+
+def _read(spec: TensorSpec, value: JsonValue, notes: list[str]) -> list[Tensor]:
+    """A column's values; of one that the model does not read, only how many there are."""
+    return absent(spec, len(list_of(value))) if _unread(spec) else column_of(spec, value, notes)
+
+
+def _unread(spec: TensorSpec) -> bool:
+    return spec.column is not None and spec.column.unread
 
 
 def _plain(values: JsonValue) -> JsonValue:

@@ -8,11 +8,13 @@ Level = str | bool | int | float
 class Column(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the values of a table's column are: `type` number, integer, text, boolean, category or datetime.
 
-    One that is `optional` may be left out of a request. `categories` are the levels that training saw, in its order.
+    One that is `optional` may be left out of a request; what is in an `unread` one is not looked at. `categories` are
+    the levels that training saw, in its order.
     """
 
     type: str
     optional: bool = False
+    unread: bool = False
     categories: tuple[Level, ...] = ()
 
 

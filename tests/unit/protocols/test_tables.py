@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bms.core.columns import Column
 from bms.core.errors import InvalidArgument
 from bms.core.inference import InferRequest
 from bms.core.signature import DEFAULT, MATRIX, Signature, TensorSpec, column_spec
@@ -160,6 +161,41 @@ def test_a_column_that_must_not_be_left_out_is_named() -> None:
 def test_whole_numbers_that_a_column_rounds_are_told() -> None:
     decoded = predict({"instances": [{"age": 1, "city": "Ulm", "pay": 2**53 + 1}]})
     assert decoded.request.notes == ("column 'pay', row 0: 9007199254740993 was rounded to FP64",)
+
+
+def test_masks_say_what_is_missing_in_columns_of_values_too() -> None:
+    given = {"age": [1, 2], "city": ["Ulm", "Ulm"], "city:missing": [True, False]}
+    assert values(predict({"inputs": given}).request)["city"] == [None, "Ulm"]
+    with pytest.raises(InvalidArgument, match=r"'city:missing' is BOOL \[1\], expected BOOL \[2\]"):
+        predict({"inputs": {**given, "city:missing": [True]}})
+
+
+def test_what_the_model_does_not_read_may_be_anything() -> None:
+    unread = TensorSpec(
+        name="note", dtype="BYTES", shape=(None,), column=Column(type="text", optional=True, unread=True)
+    )
+    signatures = {DEFAULT: Signature(inputs=(column_spec("age", "integer"), unread))}
+    for body in (
+        {"instances": [{"age": 1, "note": 5}, {"age": 2}]},
+        {"inputs": {"age": [1, 2], "note": [True, "x"]}},
+        {"instances": [[1, 5], [2, None]]},
+    ):
+        request = predict(body, signatures).request
+        assert [tensor.name for tensor in request.inputs] == ["age", "note", "note:missing"]
+        assert request.inputs[2].array.all()
+
+
+def test_a_line_without_a_cell_is_a_row_of_a_table_of_one_column() -> None:
+    signatures = {DEFAULT: Signature(inputs=(column_spec("city", "text"),))}
+    decoded = tfserving.decode_csv(b"city\nUlm\n\nBonn\n", "m", signatures, "predict")
+    assert decoded.rows == 3
+    assert decoded.request.inputs[1].array.tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("cell", ["1_000", "\u0664\u0661", "1e400", "0x10", "9007199254740993.0", "eins"])
+def test_cells_that_are_no_numbers_as_json_writes_them_are_refused(cell: str) -> None:
+    with pytest.raises(InvalidArgument, match=r"column 'age' \(integer\), row 0"):
+        tfserving.decode_csv(f"age,city\n{cell},Ulm\n".encode(), "m", SIGNATURES, "predict")
 
 
 def test_booleans_are_numbers_where_numbers_are_taken() -> None:

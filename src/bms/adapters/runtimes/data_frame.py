@@ -81,7 +81,10 @@ def _with_gaps(spec: TensorSpec, array: Array, mask: Array | None) -> Any:
 
 def _times(pandas: Any, name: str, texts: Any, mask: Array | None) -> Any:
     given = [None if mask is not None and mask[row] else text for row, text in enumerate(texts)]
-    offset = any(_has_offset(text) for text in given if text is not None)
+    offsets = {_has_offset(text) for text in given if text is not None}
+    if len(offsets) > 1:  # never made alike: what others sent must not change what a time means
+        raise InvalidArgument(f"column {name!r}: date-times with and without an offset from UTC can't be mixed")
+    offset = True in offsets
     try:
         return pandas.to_datetime(pandas.Series(given, dtype=object), utc=offset or None, format="ISO8601").astype(
             "datetime64[ns, UTC]" if offset else "datetime64[ns]"
@@ -92,13 +95,16 @@ def _times(pandas: Any, name: str, texts: Any, mask: Array | None) -> Any:
 
 def _unreadable(pandas: Any, name: str, given: list[Any]) -> InvalidArgument:
     for row, text in enumerate(given):
+        if text is None:
+            continue
+        where = f"column {name!r}, row {row}: {str(text)[:80]!r}"
         try:
-            pandas.to_datetime(text, format="ISO8601")
+            pandas.to_datetime(text, format="ISO8601").as_unit("ns")
+        except pandas.errors.OutOfBoundsDatetime:
+            return InvalidArgument(f"{where} is beyond what a frame's date-times hold: expected one from 1678 to 2261")
         except (ValueError, OverflowError, TypeError):
-            return InvalidArgument(
-                f"column {name!r}, row {row}: {str(text)[:80]!r} is no date-time of ISO 8601, like 2026-01-31T12:30:00"
-            )
-    return InvalidArgument(f"column {name!r}: date-times with and without an offset from UTC can't be mixed")
+            return InvalidArgument(f"{where} is no date-time of ISO 8601, like 2026-01-31T12:30:00")
+    return InvalidArgument(f"column {name!r} holds date-times that can't be read together")
 
 
 def _has_offset(text: str) -> bool:

@@ -15,6 +15,8 @@ from bms.core.errors import FailedPrecondition
 from bms.core.programs import ServableConfig
 from bms.serving.inference.runtime import Found
 
+_ANSWERING = frozenset({"predict", "predict_proba", "predict_log_proba", "decision_function", "default"})
+
 
 class SklearnRuntime:
     """Runs a fitted estimator or pipeline: `sklearn_ways` says what it is handed, `sklearn_calls` what it gives."""
@@ -45,8 +47,18 @@ class SklearnRuntime:
 
 
 def _refuse_files(estimator: Any) -> None:
-    """A vectoriser may be told to take the names of files and read them: a caller's text would choose which."""
+    """A vectoriser may be told to take the names of files and read them: a caller's text would choose which.
+
+    A pipeline may keep a folder of pickles for what it fitted; nothing is fitted here, so it is given none. A scorer
+    may name any method to be called, of which those are let that answer and do no more.
+    """
     for part in parts(estimator):
+        if getattr(part, "memory", None) is not None:
+            part.memory = None
+        methods = getattr(part, "_response_method", None)
+        for method in [methods] if isinstance(methods, str) else methods or ():
+            if method not in _ANSWERING:
+                raise FailedPrecondition(f"the file holds a scorer that calls {str(method)[:80]!r}: leave it out")
         if hasattr(part, "build_analyzer") and vars(part).get("input", "content") != "content":
             raise FailedPrecondition(
                 f"the {type(part).__name__} reads files by name (input={part.input!r}): fit it on the texts "

@@ -36,7 +36,7 @@ class Learnt(msgspec.Struct):
     def column(self) -> Column | None:
         """None where nothing was learnt. A column that no step reads may be left out."""
         if not self.used:
-            return Column(type="text", optional=True)
+            return Column(type="text", optional=True, unread=True)
         if "category" in self.kinds:
             return Column(type="category", categories=self.levels)
         for kind in ("text", "datetime", "boolean", "integer", "number"):

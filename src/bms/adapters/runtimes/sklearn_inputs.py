@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from msgspec import structs
 
 from bms.adapters.runtimes.data_frame import frame_of
 from bms.adapters.runtimes.sklearn_columns import Learnt
@@ -46,7 +47,15 @@ def text_columns(features: int) -> Way:
 
 def table(pandas: Any, specs: Sequence[TensorSpec], learnt: Mapping[str, Learnt]) -> Way:
     """The frame of these columns, in this order. What is missing is NaN, or None where training had None."""
-    signature = Signature(inputs=tuple(specs))
+    # Levels that no booster learnt are told for people alone: to an encoder another value is not a missing one.
+    signature = Signature(
+        inputs=tuple(
+            spec
+            if spec.column is None or "category" in learnt[spec.name].kinds
+            else structs.replace(spec, column=structs.replace(spec.column, categories=()))
+            for spec in specs
+        )
+    )
     nones = [spec.name for spec in specs if learnt[spec.name].none]
     strict = [spec for spec in specs if learnt[spec.name].strict]
 
@@ -62,7 +71,7 @@ def table(pandas: Any, specs: Sequence[TensorSpec], learnt: Mapping[str, Learnt]
                 frame[name] = pandas.Series(values, dtype=object)
         return frame
 
-    return Way(signature.inputs, rows)
+    return Way(tuple(specs), rows)
 
 
 def _check_levels(spec: TensorSpec, inputs: Mapping[str, Array], gone: Any) -> None:

@@ -1,6 +1,7 @@
 """The parts of a fitted scikit-learn model: estimators within estimators, and which of them see the rows themselves."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -41,6 +42,9 @@ def parts(model: object) -> Iterator[Any]:
         elif isinstance(one, np.ndarray):
             if one.dtype == object:
                 waiting += [value for value in one.ravel().tolist() if not isinstance(value, _PLAIN)]
+        elif isinstance(one, partial):
+            yield one
+            waiting += [one.func, *one.args, *one.keywords.values(), *vars(one).values()]
         elif hasattr(one, "__dict__") and not isinstance(one, type | ModuleType):
             yield one
             waiting += [value for value in vars(one).values() if not isinstance(value, _PLAIN)]

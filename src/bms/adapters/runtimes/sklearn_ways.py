@@ -156,7 +156,8 @@ def _with_levels(spec: TensorSpec, column: Column, learnt: Learnt) -> TensorSpec
 def _spec(fitted: Fitted, name: str, precision: DType) -> TensorSpec:
     column = column_of(fitted.learnt[name], fitted.example, name)
     dtype = precision if column.type == "number" else None
-    return column_spec(name, column.type, dtype=dtype, optional=column.optional, categories=column.categories)
+    spec = column_spec(name, column.type, dtype=dtype, optional=column.optional, categories=column.categories)
+    return structs.replace(spec, column=column)
 
 
 def column_of(learnt: Learnt, example: Example | None, name: str) -> Column:
@@ -166,14 +167,15 @@ def column_of(learnt: Learnt, example: Example | None, name: str) -> Column:
     if example is not None and name in example.types:
         type = example.types[name]
         same = seen is not None and seen.type == type
-        return Column(type=type, optional=optional, categories=seen.categories if seen is not None and same else ())
+        levels = seen.categories if seen is not None and same else ()
+        return Column(type=type, optional=optional, unread=optional, categories=levels)
     kind = example.kinds.get(name) if example is not None else None
     if kind is None or (seen is not None and learnt.levels):
         return seen or Column(type="number")
     if kind == "integer" and example is not None:  # whole by chance, unless too large to be a number
         large = any(isinstance(value, int) and abs(value) > _BEYOND for value in example.columns[name])
         kind = "integer" if large else "number"
-    return Column(type=kind, optional=optional)
+    return Column(type=kind, optional=optional, unread=optional)
 
 
 def _is_matrix(declared: Signature) -> bool:

@@ -60,7 +60,7 @@ def test_encoders_vectorisers_and_what_is_dropped_are_told_apart() -> None:
         )
     )
     assert told(model) == {
-        "age": Column(type="text", optional=True),
+        "age": Column(type="text", optional=True, unread=True),
         "city": Column(type="text", categories=("Köln", "Rome")),
         "note": Column(type="text"),
     }
@@ -132,8 +132,8 @@ def test_of_many_levels_some_are_kept() -> None:
         (Learnt(used=True), (1, 2**60), Column(type="integer")),
         (Learnt(used=True), ("a",), Column(type="text")),
         (Learnt(used=True), (None,), Column(type="number")),
-        (Learnt(used=False), (5,), Column(type="number", optional=True)),
-        (Learnt(used=False), (None,), Column(type="text", optional=True)),
+        (Learnt(used=False), (5,), Column(type="number", optional=True, unread=True)),
+        (Learnt(used=False), (None,), Column(type="text", optional=True, unread=True)),
         (Learnt(used=True, kinds={"number"}), (True,), Column(type="boolean")),
         (Learnt(used=True, kinds={"text"}, levels=("a",)), ("b",), Column(type="text", categories=("a",))),
         (Learnt(used=True, kinds={"integer"}, levels=(1,)), (2,), Column(type="integer", categories=(1,))),
