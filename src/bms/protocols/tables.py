@@ -18,7 +18,6 @@ from bms.core.fitting import absent, columns_text, names_differ, needed_columns
 from bms.core.signature import Signature, TensorSpec
 from bms.core.tensor import Tensor
 from bms.protocols.json_columns import column_of, column_of_texts, list_of
-from bms.protocols.json_tensors import array_of
 from bms.protocols.json_values import JsonValue, ValueDecoder, joined
 
 V = TypeVar("V")
@@ -68,7 +67,7 @@ def table_of_columns(given: Mapping[str, JsonValue], signature: Signature, notes
         if name in specs:
             tensors += _read(specs[name], value, notes)
         elif name in masks:
-            tensors.append(Tensor(name, array_of(value, "BOOL", 1, name)))
+            tensors += column_of(TensorSpec(name=name, dtype="BOOL", shape=(None,)), value, notes)
         else:
             missing = [name for name in needed_columns(signature.inputs) if name not in given]
             raise InvalidArgument(names_differ(signature.inputs, missing, [one for one in given if one not in specs]))

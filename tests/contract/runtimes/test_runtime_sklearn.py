@@ -1,7 +1,9 @@
 """scikit-learn's own: answers equal to the estimator's, and what is refused. Run by `test_runtime_environments.py`."""
 
 import pickle
+import shutil
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +23,12 @@ from sklearn.cluster import DBSCAN
 from sklearn.decomposition import SparsePCA
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import IsolationForest
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.impute import IterativeImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.manifold import TSNE
+from sklearn.metrics import accuracy_score, make_scorer
 from sklearn.mixture import GaussianMixture
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputClassifier
@@ -191,6 +196,7 @@ def test_models_that_take_few_values_are_warmed_up_with_rows_that_they_take(mode
 
 
 def opened(model: Any, folder: Path, **options: Any) -> Any:
+    folder.mkdir(exist_ok=True)
     skops.io.dump(model, folder / "model.skops")
     return open_servable(ServableConfig(runtime="sklearn", directory=str(folder), model="m", version=1, **options))
 
@@ -327,3 +333,32 @@ def test_where_another_version_saved_a_model_that_does_not_run_it_is_named(tmp_p
         FailedPrecondition, match=r"scikit-learn 1\.2\.3 saved it.*`--requirement scikit-learn==1\.2\.3`"
     ):
         open_servable(ServableConfig(runtime="sklearn", directory=str(place), model="m", version=1))
+
+
+def test_a_file_can_not_hide_what_reads_files_or_calls_any_method(tmp_path: Path) -> None:
+    reader = TfidfVectorizer(input="filename")
+    hidden = FunctionTransformer(partial(np.multiply, reader)).fit(ROWS)
+    with pytest.raises(FailedPrecondition, match="reads files by name"):
+        opened(hidden, tmp_path / "partial")
+    scorer = make_scorer(accuracy_score)
+    scorer._response_method = "fit_predict"
+    with pytest.raises(FailedPrecondition, match="a scorer that calls 'fit_predict'"):
+        opened(FunctionTransformer(partial(np.multiply, scorer)).fit(ROWS), tmp_path / "scorer")
+
+
+def test_a_pipelines_folder_of_pickles_is_not_looked_at(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    model = make_pipeline(StandardScaler(), LinearSVC(), memory=str(cache)).fit(ROWS, TWO[:, 0])
+    shutil.rmtree(cache)
+    servable = opened(model, tmp_path)
+    servable.infer("serving_default", {"x": ROWS})
+    assert not cache.exists()
+
+
+def test_rows_with_gaps_are_tried_in_company_too(tmp_path: Path) -> None:
+    model = IterativeImputer(random_state=0).fit(np.where(np.random.default_rng(0).random((40, 3)) < 0.2, np.nan, 1.5))
+    assert opened(model, tmp_path / "one").signatures["serving_default"].batched  # its columns are all the same
+    draw = np.random.default_rng(1).normal(size=(60, 3))
+    draw[::5, 1] = np.nan
+    with pytest.raises(FailedPrecondition, match="draws at random"):
+        opened(IterativeImputer(sample_posterior=True).fit(draw), tmp_path / "two")

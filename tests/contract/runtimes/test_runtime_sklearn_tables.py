@@ -2,6 +2,7 @@
 `test_runtime_environments.py`."""
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,11 @@ import pytest
 pytest.importorskip("pandas", reason="pandas is in an environment of its own")
 pytest.importorskip("sklearn", reason="scikit-learn is in an environment of its own")
 
+import pandas
+from sklearn.preprocessing import OneHotEncoder
+
 from bms.adapters.runtimes.available import open_servable
+from bms.adapters.runtimes.data_frame import frame_of
 from bms.adapters.runtimes.recognition import recognise
 from bms.core.columns import Column
 from bms.core.errors import FailedPrecondition, InvalidArgument
@@ -216,3 +221,32 @@ def test_columns_without_a_mask_are_the_tensors_alone() -> None:
     fitted = fit_inputs(signature, tensors)
     assert [tensor.name for tensor in fitted.tensors] == ["income", "rooms"]
     assert signature.method == "regress"
+
+
+def test_dates_of_two_kinds_are_never_made_alike(tmp_path: Path) -> None:
+    """Which hour a time without an offset means must not hang on what stands in other rows."""
+    signature = Signature(inputs=(column_spec("t", "datetime"),))
+
+    def frame(*texts: str) -> Any:
+        return frame_of(
+            pandas, signature, {"t": np.array([text.encode() for text in texts] + [None], dtype=object)[:-1]}
+        )
+
+    assert str(frame("2026-10-25T01:00:00")["t"].dtype) == "datetime64[ns]"
+    assert str(frame("2026-10-25T01:00:00Z", "2026-10-25T01:00:00+02:00")["t"].dtype) == "datetime64[ns, UTC]"
+    with pytest.raises(InvalidArgument, match="with and without an offset from UTC can't be mixed"):
+        frame("2026-10-25T01:00:00", "2026-10-25T01:00:00Z")
+    with pytest.raises(InvalidArgument, match="row 1: '2300-01-01' is beyond what a frame's date-times hold"):
+        frame("2026-01-01", "2300-01-01")
+    with pytest.raises(InvalidArgument, match="row 0: 'soon' is no date-time"):
+        frame("soon")
+
+
+def test_a_value_beyond_declared_levels_is_no_missing_one(tmp_path: Path) -> None:
+    encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    encoder.fit(pandas.DataFrame({"city": np.array(["Bonn", "Ulm", np.nan], dtype=object)}))
+    (tmp_path / "model.pkl").write_bytes(pickle.dumps(encoder))
+    declared = Signature(inputs=(column_spec("city", "category", categories=("Bonn", "Ulm")),))
+    servable = open_servable(config("", tmp_path, signatures={"serving_default": declared}))
+    answers = asked(servable, [{"city": "Paris"}, {"city": None}, {"city": "Ulm"}])["output"]
+    assert answers.tolist() == [[0, 0, 0], [0, 0, 1], [0, 1, 0]]
