@@ -11,12 +11,13 @@ FLOOR := 90
 CLOCK := $(PYTHON) tests/cpu_clock.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-frameworks check fmt docs bench fuzz lock clean
+.PHONY: help demo test test-frameworks test-all check fmt docs bench fuzz lock clean
 
 help:
 	@echo "make demo    watch data become a served, metered model (about three minutes on a cold machine)"
 	@echo "make test    all tests; 'make test ARGS=tests/unit' some of them, without the coverage floor"
 	@echo "make test-frameworks  every framework, the large ones too: its models made, pushed, served and compared"
+	@echo "make test-all  every test in its longest form, and a page of what each group cost (an hour or more)"
 	@echo "make check   lint, format, types, import contracts, documentation"
 	@echo "make fmt     format and mend what can be mended"
 	@echo "make docs    write docs/cli.md and check every link"
@@ -41,6 +42,11 @@ endif
 # Of these, `make test` runs what is not marked heavy.
 test-frameworks: .venv/dev.stamp
 	$(CLOCK) $(BIN)/pytest -n 2 --dist loadfile -m 'not long' $(or $(ARGS),tests/frameworks tests/contract/runtimes/test_runtime_environments.py tests/e2e/test_load_cycles.py)
+
+# Everything, in its longest form; the table of what it cost is committed once per issue.
+test-all: .venv/dev.stamp
+	$(BIN)/python -m tests.framework_env
+	BMS_TEST_ALL=1 $(CLOCK) --table bench/results/tests.md $(BIN)/pytest -n 2 --dist loadfile -m ''
 
 check: .venv/dev.stamp
 	$(BIN)/ruff check
