@@ -6,7 +6,7 @@ Run by its path, by the platform's own interpreter, isolated and without its pac
 
 GATE is the number of a pipe's reading end. One byte means that the workload's record is on disk and its limits
 are set. The end of the pipe without it means that whoever started this died first: nobody knows of this process,
-so it must not run anything. WALLS is a JSON file with what `walls.put_up` takes.
+so it must not run anything. WALLS is a JSON file with what `walls.put_up` takes; it is there until the word has come.
 
 PYTHON, the environment's interpreter, begins only when this process is confined, because an environment is made of
 packages that a tenant chose, and packages may bring code that runs whenever their interpreter starts.
@@ -40,7 +40,9 @@ def run(gate: int, walls: str, python: str, slim: str, program: str, config: str
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     try:
         with open(walls, "rb") as file:
-            put_up(json.load(file), python)
+            kept_in = json.load(file)
+        os.unlink(walls)  # which tells whoever finds this process gone that it was let go (`recovery`)
+        put_up(kept_in, python)
     except OSError as error:
         sys.stderr.write(f"not started, since it can't be confined: {error}\n")
         sys.exit(NOT_CONFINED)

@@ -12,6 +12,7 @@ import msgspec
 from bms.core.errors import FailedPrecondition
 from bms.core.workload import WorkloadSpec
 
+WALLS = "walls.json"  # there until the workload is let go
 _SOCKETS = re.compile("[0-9a-f]{16}")
 
 
@@ -28,7 +29,7 @@ def prepare(spec: WorkloadSpec, directory: Path, sockets: Path, walls: Mapping[s
     (directory / "tmp").mkdir(exist_ok=True, mode=0o700)
     sockets.mkdir(parents=True, exist_ok=True, mode=0o700)
     _write(directory / "config.json", config)
-    _write(directory / "walls.json", msgspec.json.encode(walls))
+    _write(directory / WALLS, msgspec.json.encode(walls))
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -124,7 +124,7 @@ def _spawn(
         os.close(log)
         os.close(stdin)
         raise
-    walls, config = str(directory / "walls.json"), str(directory / "config.json")
+    walls, config = str(directory / directories.WALLS), str(directory / "config.json")
     first = [sys.executable, "-I", "-S", bootstrap.__file__, str(waits), walls]
     try:
         process = subprocess.Popen(

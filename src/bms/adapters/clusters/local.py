@@ -76,7 +76,9 @@ class LocalCluster:
         self._run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         await self._ask_the_machine()
         groups = self._launcher.groups
-        found = await asyncio.to_thread(recovery.recover, self._records, self._home_mark, self._now_ns(), groups)
+        found = await asyncio.to_thread(
+            recovery.recover, self._records, self._home_mark, self._now_ns(), groups, self._waits
+        )
         for each in found:
             if each.pidfd is not None:
                 self._track(each.record, each.pidfd)
@@ -150,6 +152,10 @@ class LocalCluster:
 
     def directory(self, workload: str) -> str:
         return str(self._folder / check_id(workload))
+
+    def _waits(self, workload: str) -> bool:
+        """Whether its process never came past its gate, from where on there is no `walls.json`."""
+        return os.path.exists(os.path.join(self.directory(workload), directories.WALLS))
 
     @property
     def isolation(self) -> Isolation:

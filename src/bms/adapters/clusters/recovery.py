@@ -2,7 +2,10 @@
 
 import logging
 import os
+import select
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -13,6 +16,8 @@ from bms.adapters.clusters.processes import Identity, Process
 from bms.adapters.clusters.records import Record, Records
 
 KILL_PATIENCE_S = 10.0
+GATE_PATIENCE_S = 10.0  # an interpreter that starts on a busy machine
+_LOOK_MS = 10
 EXECUTING_S = 0.02  # more than a process needs to become another program, during which it carries no mark
 _log = logging.getLogger(__name__)
 
@@ -24,11 +29,14 @@ class Recovered(NamedTuple):
     pidfd: int | None
 
 
-def recover(records: Records, home_mark: str, now_ns: int, groups: Groups) -> list[Recovered]:
+def recover(
+    records: Records, home_mark: str, now_ns: int, groups: Groups, waits: Callable[[str], bool]
+) -> list[Recovered]:
     """Adopts what runs, concludes what ended, ends what has no record. Nothing else may act on the home meanwhile.
 
     A record that is still `starting` belongs to a process that never passed its gate: it ran nothing, so both go
-    and the workload may be started as if for the first time.
+    and the workload may be started as if for the first time. So does one that is gone and, by `waits`, was never let
+    go, since whoever started it died between the record and the word.
     """
     records.prepare()
     boot = processes.boot_id()
@@ -37,7 +45,15 @@ def recover(records: Records, home_mark: str, now_ns: int, groups: Groups) -> li
         if record.state == "starting":
             records.remove(record.spec.id)
         elif record.state == "running":
-            found.append(_adopt(records, record, boot, home_mark, now_ns, groups.hits(record.spec.id)))
+            one = _adopt(records, record, boot, home_mark, now_ns, groups.hits(record.spec.id))
+            if one.pidfd is not None and waits(record.spec.id):
+                _await_gate(one.pidfd, partial(waits, record.spec.id))
+                os.close(one.pidfd)
+                one = _adopt(records, record, boot, home_mark, now_ns, groups.hits(record.spec.id))
+            if one.pidfd is None and waits(record.spec.id):
+                records.remove(record.spec.id)
+            else:
+                found.append(one)
         else:
             found.append(Recovered(record, None))
     _end_orphans(home_mark, frozenset(each.record.spec.id for each in found if each.pidfd is not None))
@@ -72,6 +88,15 @@ def conclude(
     )
     records.save(ended)
     return ended
+
+
+def _await_gate(pidfd: int, waits: Callable[[], bool]) -> None:
+    """Returns once the process went on, for it had been let go, or ended, for it will not be any more."""
+    ended = select.poll()
+    ended.register(pidfd, select.POLLIN)
+    give_up = time.monotonic() + GATE_PATIENCE_S
+    while waits() and time.monotonic() < give_up and not ended.poll(_LOOK_MS):
+        pass
 
 
 def _adopt(records: Records, record: Record, boot: str, home_mark: str, now_ns: int, hits: Hits) -> Recovered:
