@@ -39,9 +39,9 @@ test: .venv/dev.stamp
 	$(BIN)/coverage report --include='$(COVERED)' --fail-under=$(FLOOR) --skip-covered --show-missing --sort=cover
 endif
 
-# Of these, `make test` runs what is not marked heavy.
+# Of these, `make test` runs what is not marked heavy; MARKS='heavy and not long' runs the others alone.
 test-frameworks: .venv/dev.stamp
-	$(CLOCK) $(BIN)/pytest -n 2 --dist loadfile -m 'not long' $(or $(ARGS),tests/frameworks tests/contract/runtimes/test_runtime_environments.py tests/e2e/test_load_cycles.py)
+	$(CLOCK) $(BIN)/pytest -n 2 --dist loadfile -m '$(or $(MARKS),not long)' $(or $(ARGS),tests/frameworks tests/contract/runtimes/test_runtime_environments.py)
 
 # Everything, in its longest form; the table of what it cost is committed once per issue.
 test-all: .venv/dev.stamp

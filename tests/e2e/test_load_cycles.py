@@ -66,7 +66,7 @@ def files(platform: WholePlatform) -> set[str]:
     "count",
     [
         pytest.param(40, marks=pytest.mark.timeout(240)),
-        pytest.param(1000, marks=[pytest.mark.heavy, pytest.mark.timeout(2400)]),
+        pytest.param(1000, marks=[pytest.mark.long, pytest.mark.timeout(2400)]),
     ],
 )
 def test_loading_and_unloading_leaves_no_growth_no_process_and_no_file(tmp_path: Path, rows: bytes, count: int) -> None:
