@@ -11,7 +11,7 @@ FLOOR := 90
 CLOCK := $(PYTHON) tests/cpu_clock.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-frameworks test-all check fmt docs bench fuzz lock clean
+.PHONY: help demo test test-frameworks test-all check fmt docs bench bench-releases fuzz lock clean
 
 help:
 	@echo "make demo    watch data become a served, metered model (about three minutes on a cold machine)"
@@ -22,6 +22,7 @@ help:
 	@echo "make fmt     format and mend what can be mended"
 	@echo "make docs    write docs/cli.md and check every link"
 	@echo "make bench   measure; needs a quiet machine; PEERS=fastapi,triton CASES=row-json: parts of the comparison"
+	@echo "make bench-releases BASE=v0.1.0  the hot path beside that of another revision, in pairs"
 	@echo "make fuzz    throw broken bytes at every decoder and at a gateway for FUZZ_SECONDS (default 120: millions)"
 	@echo "make lock    resolve the lock files again"
 
@@ -69,6 +70,9 @@ else
 bench: .venv/dev.stamp
 	@for file in bench/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 endif
+
+bench-releases: .venv/dev.stamp
+	BASE="$(BASE)" $(BIN)/python bench/releases.py
 
 fuzz: .venv/dev.stamp
 	$(BIN)/python bench/fuzz.py $(or $(FUZZ_SECONDS),120)

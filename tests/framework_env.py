@@ -47,9 +47,14 @@ def made_by(script: Path, requirements: tuple[str, ...]) -> Path:
     return _once(f"made-{_digest(sys.version, script.read_text(), *sorted(requirements))}", build)
 
 
-def _once(name: str, build: Callable[[Path], None]) -> Path:
+def cache_folder() -> Path:
     cache = Path(os.environ.get("BMS_TEST_CACHE") or Path.home() / ".cache" / "bms-tests")
     cache.mkdir(parents=True, exist_ok=True)
+    return cache
+
+
+def _once(name: str, build: Callable[[Path], None]) -> Path:
+    cache = cache_folder()
     folder, done = cache / name, cache / f"{name}.done"
     with (cache / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # parallel workers wait for the one that builds

@@ -19,6 +19,7 @@ from bms.adapters.environments.slim import place
 from bms.adapters.sql.engine import Database
 from bms.adapters.sql.migrate import upgrade
 from bms.app.home import Home
+from tests.framework_env import cache_folder
 
 PACKAGE = Path(bms.__file__).parent
 
@@ -30,6 +31,14 @@ def prepare(home: Path) -> None:
     if not (home / "bms.db").exists():
         with _for_owner_alone():
             shutil.copyfile(Path(_made().name, "bms.db"), home / "bms.db")
+
+
+def share_environments(home: Path) -> None:
+    """Those that platforms build below `home` are kept for other tests: a large one takes longer than all they ask."""
+    kept = cache_folder() / "environments-of-platforms"
+    kept.mkdir(mode=0o700, exist_ok=True)
+    (home / "environments").rmdir()
+    (home / "environments").symlink_to(kept)
 
 
 def place_slim_part(home: Path) -> None:

@@ -1,4 +1,4 @@
-"""The hot path beside that of another revision, in pairs: `make bench-releases BASE=v0.1.0`.
+"""The hot path beside that of another revision, in pairs: `make bench-releases BASE=REVISION`.
 
 Both run at the same time, each its own platform, with this checkout's interpreter and libraries. Only one is asked at a
 time, in turn; what is judged is the CPU time of gateway and model server per request, which other work on the machine
@@ -61,7 +61,7 @@ class Side:
 def main() -> None:
     prepare()
     pin(os.getpid(), LOAD_CORE)
-    base = os.environ.get("BASE", "") or sys.exit("say which revision to compare with: BASE=…")
+    base = os.environ.get("BASE", "") or sys.exit("say which revision to compare with: make bench-releases BASE=…")
     folder = Path(tempfile.mkdtemp(prefix="bms-base-"))
     sides: list[Side] = []
     strangers = Strangers()
