@@ -99,7 +99,11 @@ def test_a_conversion_is_proved_equal_and_its_child_is_as_good(tmp_path: Path, d
         servable={"signatures": signatures},
     )
     assert converted.state == "succeeded", converted.error
-    assert converted.report["rows"] == 238
+    assert {split: converted.report["rows"][split] for split in ("train", "validation")} == {
+        "train": 159,
+        "validation": 238,
+    }
+    assert list(converted.report["differences"]) == ["probabilities", "label"]
     assert 0 <= converted.metrics["largest_difference"] <= 1e-5
     card = msgspec.json.decode((output / "version.json").read_bytes())
     assert card["runtime"] == "onnx"
@@ -134,7 +138,7 @@ def test_a_line_on_unix_times_is_converted_with_all_its_digits(tmp_path: Path) -
         servable={"signatures": {"serving_default": specs}},
     )
     assert converted.state == "succeeded", converted.error
-    assert converted.report["awkward_rows"] > 10
+    assert converted.report["rows"]["unusual numbers"] > 10
     card = msgspec.json.decode((output / "version.json").read_bytes())
     assert card["signatures"]["serving_default"]["method"] == "regress"
     child = OnnxRuntime().load(ServableConfig(runtime="onnx", directory=str(output / "model"), model="line", version=2))
@@ -154,8 +158,9 @@ def test_a_conversion_beyond_its_tolerance_is_refused(tmp_path: Path, data: Path
         servable={"signatures": signatures},
     )
     assert refused.state == "failed"
-    assert "differs from its parent by up to" in refused.error
-    assert "not registered" in refused.error
+    assert "output 'probabilities'[" in refused.error
+    assert "apart where 1e-12 is allowed" in refused.error
+    assert "it is not registered, and the parent is served as it is" in refused.error
 
 
 def test_an_evaluation_without_the_split_says_which_there_are(tmp_path: Path, data: Path, artifact: Path) -> None:

@@ -20,14 +20,17 @@ _FIRST, _SECOND = ("label", "prediction", "output"), ("probabilities", "decision
 
 def candidates(estimator: Any, spec: TensorSpec, outputs: Sequence[TensorSpec]) -> Iterator[bytes]:
     """Serialised ONNX models of a fitted estimator that takes `spec` and gives `outputs`: in its own precision, and, of
-    one that takes doubles, with these rounded first, which is right for trees: scikit-learn rounds there, too.
+    one that takes doubles, with these rounded first, which is right for trees: scikit-learn rounds there, too. What is
+    computed of them is in doubles, or, where there is no such operator, in single precision as well.
 
     Raises FailedPrecondition in words where there is none.
     """
-    precisions: tuple[DType, ...] = (spec.dtype, "FP32") if spec.dtype == "FP64" else (spec.dtype,)
+    ways: tuple[tuple[DType, bool], ...] = ((spec.dtype, False),)
+    if spec.dtype == "FP64":
+        ways += (("FP64", True), ("FP32", False))
     failure: FailedPrecondition | None = None
     made = 0
-    for precision in precisions:
+    for precision, singles in ways:
         try:
             model = _converted(estimator, spec, precision)
         except FailedPrecondition as error:
@@ -35,7 +38,7 @@ def candidates(estimator: Any, spec: TensorSpec, outputs: Sequence[TensorSpec]) 
             continue
         made += 1
         track_missing(model, estimator)
-        yield bytes(renamed(model, spec, _wanted(estimator, outputs, model)).SerializeToString())
+        yield bytes(renamed(model, spec, _wanted(estimator, outputs, model), singles=singles).SerializeToString())
     if not made and failure is not None:
         raise failure
 
@@ -45,13 +48,15 @@ def convertible_input(estimator: Any, signature: Signature) -> TensorSpec:
     name = type(estimator).__name__
     if is_table(signature):
         raise FailedPrecondition(
-            f"the {name} takes a table: tables, with their names and missing values, are served by scikit-learn itself"
+            f"the {name} takes a table, and tables, with their names and missing values, are served by scikit-learn "
+            "itself; to convert it, fit it on an array of numbers (frame.to_numpy()) instead of a frame"
         )
     spec = signature.inputs[0]
     if spec.dtype not in _NUMBERS or len(spec.shape) != 2 or not signature.batched:
         raise FailedPrecondition(
             f"the {name} takes {spec.dtype} {shape_text(spec.shape)}: only rows of numbers are converted; texts are "
-            "served by scikit-learn itself, since a converted model does not cut all of them into the same words"
+            "served by scikit-learn itself, since a converted model does not cut all of them into the same words; to "
+            "have ONNX, convert what follows the vectoriser, and let callers send its numbers"
         )
     return spec
 

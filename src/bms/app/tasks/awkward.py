@@ -4,15 +4,12 @@ A data set shows what is usual. A child that rounds doubles is right on most of 
 that compares `<` where its parent has `<=` differs only on a threshold.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bms.core.errors import InvalidArgument
-from bms.core.signature import DEFAULT, Signature
 from bms.core.tensor import NUMPY, Array, DType
-from bms.serving.lifecycle.servable import Servable
 
 _LARGE = {
     # Two unix times, ids above 2**24 and 2**31, the largest whole number without a gap; and half of it.
@@ -59,37 +56,3 @@ def _beside(threshold: float, kind: np.dtype[np.generic]) -> list[float]:
         for there in (at, np.nextafter(at, -np.inf, dtype=type), np.nextafter(at, np.inf, dtype=type)):
             found.append(float(there[0]))
     return found
-
-
-def answered(servable: Servable, signature: Signature, rows: Array) -> tuple[dict[str, Array], Array]:
-    """What the parent answers, and the rows that it does not refuse; of those that it refuses nothing is said."""
-    name = signature.inputs[0].name
-    try:
-        return servable.infer(DEFAULT, {name: rows}), rows
-    except InvalidArgument:
-        kept = [row for row in range(len(rows)) if _takes(servable, name, rows[row : row + 1])]
-        return (servable.infer(DEFAULT, {name: rows[kept]}), rows[kept]) if kept else ({}, rows[:0])
-
-
-def _takes(servable: Servable, name: str, row: Array) -> bool:
-    try:
-        servable.infer(DEFAULT, {name: row})
-    except InvalidArgument:
-        return False
-    return True
-
-
-def scaled(outputs: Mapping[str, Array], parent: Mapping[str, Array]) -> dict[str, Array]:
-    """Floating-point outputs divided by the size of what the parent answers, where that is so large that the type's own
-    rounding would count: from 1 on in single precision, from 10 million on in double, which keeps a unix time's digits
-    under the comparison."""
-    made: dict[str, Array] = {}
-    for name, array in outputs.items():
-        of = parent[name]
-        if array.dtype.kind == "f" and of.dtype.kind == "f" and array.shape == of.shape:
-            unit = 1.0 if of.dtype.itemsize < 8 else 1e-7
-            size = np.nan_to_num(np.abs(of.astype(np.float64)) * unit, nan=1.0, posinf=1.0)
-            made[name] = array.astype(np.float64) / np.maximum(1.0, size)
-        else:
-            made[name] = array
-    return made

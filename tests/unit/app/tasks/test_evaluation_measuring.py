@@ -7,7 +7,6 @@ import pytest
 
 from bms.adapters.datasets.manifest import Manifest
 from bms.adapters.datasets.schema import Feature, Schema
-from bms.app.tasks.evaluation.comparing import largest_difference
 from bms.app.tasks.evaluation.feeding import Fed
 from bms.app.tasks.evaluation.measuring import measured
 from bms.app.tasks.evaluation.running import ROWS, run_all
@@ -119,24 +118,3 @@ def test_an_output_without_an_answer_a_row_is_refused() -> None:
     servable = FunctionServable(lambda inputs: {"y": np.zeros(1)})
     with pytest.raises(FailedPrecondition, match=r"shape \[1\] for 3 rows"):
         run_all(servable, _fed(PLAIN, x=np.zeros((3, 2), np.float32)), lambda _, __: None)
-
-
-def test_outputs_are_compared_by_name() -> None:
-    parent: dict[str, Array] = {"p": np.array([[0.5, 0.5]]), "label": texts("a")}
-    child: dict[str, Array] = {"label": texts("a"), "p": np.array([[0.5, 0.5 + 1e-7]]), "more": np.zeros(1)}
-    assert largest_difference(parent, child, 1e-5) == pytest.approx(1e-7)
-    with pytest.raises(FailedPrecondition, match="gives 'p', its parent 'p', 'label': 'label' can't be compared"):
-        largest_difference(parent, {"p": parent["p"]}, 1e-5)
-    with pytest.raises(FailedPrecondition, match="'label' of the converted model differs from its parent on 1 of 1"):
-        largest_difference(parent, {**child, "label": texts("b")}, 1e-5)
-    with pytest.raises(FailedPrecondition, match=r"'p' of the converted model differs .* by up to 0.5"):
-        largest_difference(parent, {**child, "p": np.array([[1.0, 0.0]])}, 1e-5)
-    with pytest.raises(FailedPrecondition, match=r"shape \[1, 3\], its parent's \[1, 2\]"):
-        largest_difference(parent, {**child, "p": np.zeros((1, 3))}, 1e-5)
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_what_is_no_number_on_both_sides_does_not_differ_and_on_one_does(value: float) -> None:
-    assert largest_difference({"y": np.array([value])}, {"y": np.array([value])}, 1e-5) == 0
-    with pytest.raises(FailedPrecondition, match="by up to inf"):
-        largest_difference({"y": np.array([value])}, {"y": np.array([1.0])}, 1e-5)

@@ -1,4 +1,4 @@
 """How good a model is on data: what belongs together is found by name, then it is run, then measured.
 
-Reading order: features, joining, feeding, running, target, classes, measuring, metrics; comparing, of two models.
+Reading order: features, joining, feeding, running, target, classes, measuring, metrics.
 """
