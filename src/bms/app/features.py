@@ -170,6 +170,7 @@ def reaction_handlers(
         "job.ended": [
             imports.on_job_ended,
             registration.on_job_ended,
+            conversion.on_job_ended,
             verification.on_job_ended,
             gates.on_job_ended,
         ],

@@ -290,7 +290,7 @@ def _show(session: Session, version: Version) -> None:
             "memory": size_text(measured.memory) if measured else "",
             "parent": version.lineage.parent,
             "data": version.lineage.datasets,
-            "notes": version.metadata,
+            **{f"note {name}": text for name, text in version.metadata.items()},
             "artifact": version.artifact,
         },
     )

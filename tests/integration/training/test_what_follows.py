@@ -165,6 +165,43 @@ async def test_a_ready_version_is_converted_as_its_training_asked_and_the_child_
     _, child = await _versions(played)
     assert (child.number, child.runtime, child.lineage.parent, child.lineage.relation) == (2, "onnx", 1, "converted")
 
+    assert (await _versions(played))[0].metadata == {"conversion to onnx": f"version 2, made by job {convert.id}"}
+
+
+async def test_a_refused_child_is_no_version_and_its_parent_says_why(played: Played) -> None:
+    await _trained(played)
+    (convert,) = await played.of_kind("convert")
+    said = "output 'label', row 3 of train: the parent answers 'a', the converted model 'b'\x1b[31m" + "x" * 5000
+    await played.end(convert, "failed", error=said)
+    (parent,) = await _versions(played)
+    note = parent.metadata["conversion to onnx"]
+    assert note.startswith(
+        f"none: job {convert.id} failed: output 'label', row 3 of train: the parent answers 'a', the"
+    )
+    assert len(note) == 4000
+    assert "\x1b" not in note
+    assert parent.state == "ready", "and what `bms deploy` takes"
+    again = await played.conversion.convert("acme", "ann", "digits", 1, "onnx", tolerance=1e-3)
+    await played.end(again, output={"model/model.onnx": b"o", "version.json": b'{"runtime":"onnx"}'})
+    parent, child = await _versions(played)
+    assert parent.metadata == {"conversion to onnx": f"version {child.number}, made by job {again.id}"}
+    revision = parent.revision
+    await played.react_again()
+    assert (await _versions(played))[0].revision == revision + 2, "its notes are said again, and are the same at last"
+
+
+async def test_a_conversion_that_could_not_begin_is_told_of_on_the_parent(played: Played) -> None:
+    job = await played.training.submit(ANN, Training(recipe="image-mlp", datasets={}, model="digits"))
+    await played.end(job, output=played.made())
+    (recognise,) = await played.of_kind("verify")
+    await played.end(recognise, report=RECOGNISED)
+    (verify,) = [job for job in await played.of_kind("verify") if job.id != recognise.id]
+    await played.end(verify, report=VERIFIED)
+    (version,) = await _versions(played)
+    assert await played.of_kind("convert") == []
+    note = version.metadata["conversion to onnx"]
+    assert note == "not started: version 1 of 'digits' names no data set: its child can't be proved equal"
+
 
 async def test_every_gate_is_measured_and_kept(played: Played) -> None:
     await played.models.create(ANN, "digits", gates=(GATE,))

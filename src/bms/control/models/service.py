@@ -9,7 +9,7 @@ from bms.control.models.lookup import Detail, expect, known_version, live_model,
 from bms.control.models.nouns import Gate, GateResult, Model, NewVersion, Version, VersionState
 from bms.control.models.ports import ModelsTx
 from bms.control.models.states import HIDDEN, MOVES
-from bms.control.models.verdicts import described, rejected, verdict
+from bms.control.models.verdicts import described, noted, rejected, verdict
 from bms.control.platform.objects import ObjectStore
 from bms.control.platform.transactions import Store
 from bms.control.platform.trees import get_tree, missing
@@ -196,6 +196,18 @@ class ModelService:
                 "passed": result.passed,
             }
             await tx.emit(version_event("gate.measured", saved, "system", self._clock.now(), **said))
+        return saved
+
+    async def note(self, tenant: str, id: str, name: str, words: str) -> Version:
+        """Keeps a note with a version, in place of an earlier one of its name. A repeated one changes nothing, nor does
+        one of a deleted version."""
+        async with self._store.write() as tx:
+            version = await self._by_id(tx, tenant, id)
+            changed = noted(version, name, words)
+            if version.state == "deleted" or changed == version:
+                return version
+            saved = await tx.save_version(changed)
+            await tx.emit(version_event("version.noted", saved, "system", self._clock.now(), note=name))
         return saved
 
     async def _verifying(self, tenant: str, id: str) -> Version:

@@ -58,10 +58,18 @@ def described(version: Version, found: Recognised) -> Version:
 
 def rejected(version: Version, reason: str) -> Version:
     """`version` as rejected. The reason may hold what the model's process printed: it is cut and made plain."""
-    plain = "".join(letter if letter >= " " or letter in "\n\t" else "\N{REPLACEMENT CHARACTER}" for letter in reason)
-    if len(plain) > MAX_REASON:
-        plain = plain[: MAX_REASON - 1] + "\N{HORIZONTAL ELLIPSIS}"
-    return moved(version, "rejected", plain or "no reason was given")
+    return moved(version, "rejected", plain(reason, MAX_REASON) or "no reason was given")
+
+
+def noted(version: Version, name: str, words: str) -> Version:
+    """`version` with a note of that name, in place of an earlier one. The words may be a process's, as above."""
+    return msgspec.structs.replace(version, metadata={**version.metadata, name: plain(words, MAX_REASON)})
+
+
+def plain(words: str, most: int) -> str:
+    """At most so many characters, control characters replaced."""
+    made = "".join(letter if letter >= " " or letter in "\n\t" else "\N{REPLACEMENT CHARACTER}" for letter in words)
+    return made if len(made) <= most else made[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def agreed(given: dict[str, Signature], found: dict[str, Signature], labels: tuple[str, ...]) -> dict[str, Signature]:

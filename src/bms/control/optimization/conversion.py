@@ -8,7 +8,7 @@ from bms.control.jobs.service import JobService
 from bms.control.models.nouns import Lineage, Version
 from bms.control.models.service import ModelService
 from bms.control.training.nouns import Register
-from bms.core.errors import AlreadyExists, FailedPrecondition, InvalidArgument
+from bms.core.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from bms.core.events import Event
 from bms.core.programs import ServableConfig
 from bms.core.resources import Resources
@@ -102,7 +102,28 @@ class ConversionService:
             return
         for target in msgspec.convert(register, Register).convert:
             id = f"job_{target}_{version.id}"  # the same again if this event is handled twice
-            await self.convert(event.tenant, version.created_by, version.model, version.number, target, id=id)
+            try:
+                await self.convert(event.tenant, version.created_by, version.model, version.number, target, id=id)
+            except (InvalidArgument, FailedPrecondition, NotFound) as error:
+                await self._models.note(event.tenant, version.id, _note(target), f"not started: {error.message}")
+
+    async def on_job_ended(self, event: Event) -> None:
+        """Handles `job.ended`, once the output is registered: the parent tells what became of its conversion."""
+        job = await self._jobs.get(event.tenant, event.subject)
+        if job.spec.kind != "convert":
+            return
+        register = msgspec.convert(job.spec.then["register"], Register)
+        child = await self._models.version_of_job(job.tenant, register.model, job.id)
+        if child is not None:
+            words = f"version {child.number}, made by job {job.id}"
+        else:
+            words = f"none: job {job.id} {job.state}: {job.error or job.message}"
+        await self._models.note(job.tenant, job.spec.subject, _note(str(job.spec.parameters["target"])), words)
+
+
+def _note(target: str) -> str:
+    """The name of the note on a parent, for its owner."""
+    return f"conversion to {target}"
 
 
 def servable_config(version: Version) -> ServableConfig:

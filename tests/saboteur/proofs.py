@@ -1,0 +1,6 @@
+"""Every proof that has saboteurs: a line for each module."""
+
+from tests.saboteur import conversions
+from tests.saboteur.frame import Proof
+
+PROOFS: tuple[Proof, ...] = (*conversions.PROOFS,)
