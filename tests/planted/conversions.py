@@ -199,7 +199,8 @@ LIARS: dict[str, Liar] = {
         r"the converted model nan",
     ),
     "one class off by a thousandth": Liar(
-        _one_class_off, r"output 'probabilities'\[1\], row \d+ of train.* apart where 1e-05 is allowed"
+        _one_class_off,
+        r"output 'probabilities'\[1\], row \d+ of train.* apart where 1e-05 is allowed \\(--tolerance\\)",
     ),
     "classes named in another order": Liar(
         lambda rows, said: said,

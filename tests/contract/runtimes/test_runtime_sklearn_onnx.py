@@ -88,7 +88,10 @@ def test_trees_answer_alike_on_both_sides_of_every_split_and_where_a_value_is_mi
 @pytest.mark.parametrize(
     ("model", "says"),
     [
-        (HistGradientBoostingRegressor(max_iter=2).fit(ROWS, VALUES), r"skl2onnx can't convert a HistGradientBoosting"),
+        (
+            HistGradientBoostingRegressor(max_iter=2).fit(ROWS, VALUES),
+            r"skl2onnx can't convert this HistGradientBoosting",
+        ),
         (
             make_pipeline(CountVectorizer(), LogisticRegression()).fit(["a b", "cc d"] * 9, [0, 1] * 9),
             r"texts are served by",

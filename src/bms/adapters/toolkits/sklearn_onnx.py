@@ -4,6 +4,7 @@ Operators convert only nearly, some only in single precision, so there are candi
 parent, on real rows and on awkward ones, and keeps the first that answers the same.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -18,10 +19,13 @@ _NUMBERS = ("FP64", "FP32", "INT64")
 _FIRST, _SECOND = ("label", "prediction", "output"), ("probabilities", "decision")
 
 
-def candidates(estimator: Any, spec: TensorSpec, outputs: Sequence[TensorSpec]) -> Iterator[bytes]:
+def candidates(
+    estimator: Any, spec: TensorSpec, outputs: Sequence[TensorSpec], splits: Sequence[tuple[int, float]] = ()
+) -> Iterator[bytes]:
     """Serialised ONNX models of a fitted estimator that takes `spec` and gives `outputs`: in its own precision, and, of
     one that takes doubles, with these rounded first, which is right for trees: scikit-learn rounds there, too. What is
-    computed of them is in doubles, or, where there is no such operator, in single precision as well.
+    computed of them is in doubles, or, where there is no such operator, in single precision as well. `splits`:
+    (feature, threshold) of trees within.
 
     Raises FailedPrecondition in words where there is none.
     """
@@ -32,6 +36,8 @@ def candidates(estimator: Any, spec: TensorSpec, outputs: Sequence[TensorSpec]) 
     made = 0
     for precision, singles in ways:
         try:
+            if precision == "FP64":
+                _check_splits(estimator, splits)
             model = _converted(estimator, spec, precision)
         except FailedPrecondition as error:
             failure = failure or error
@@ -43,6 +49,16 @@ def candidates(estimator: Any, spec: TensorSpec, outputs: Sequence[TensorSpec]) 
         raise failure
 
 
+def _check_splits(estimator: Any, splits: Sequence[tuple[int, float]]) -> None:
+    """Raises FailedPrecondition where a tree splits on missing values alone, at infinity: skl2onnx would look for the
+    next number for ever."""
+    if any(not math.isfinite(threshold) for _, threshold in splits):
+        raise FailedPrecondition(
+            f"this {type(estimator).__name__} has a split that tells missing values from all others, which skl2onnx "
+            "can't convert in doubles; it is served as it is"
+        )
+
+
 def convertible_input(estimator: Any, signature: Signature) -> TensorSpec:
     """The rows of numbers that it takes. Raises FailedPrecondition in words where it takes something else."""
     name = type(estimator).__name__
@@ -52,7 +68,12 @@ def convertible_input(estimator: Any, signature: Signature) -> TensorSpec:
             "itself; to convert it, fit it on an array of numbers (frame.to_numpy()) instead of a frame"
         )
     spec = signature.inputs[0]
-    if spec.dtype not in _NUMBERS or len(spec.shape) != 2 or not signature.batched:
+    if not signature.batched:
+        raise FailedPrecondition(
+            f"the {name} answers a row differently in company than alone, which no child can be proved to do as well; "
+            "it is served as it is"
+        )
+    if spec.dtype not in _NUMBERS or len(spec.shape) != 2:
         raise FailedPrecondition(
             f"the {name} takes {spec.dtype} {shape_text(spec.shape)}: only rows of numbers are converted; texts are "
             "served by scikit-learn itself, since a converted model does not cut all of them into the same words; to "
@@ -68,19 +89,30 @@ def _converted(estimator: Any, spec: TensorSpec, precision: DType) -> Any:
     kind = {"FP64": DoubleTensorType, "FP32": FloatTensorType, "INT64": Int64TensorType}[precision]
     given = [(spec.name, kind([None, spec.shape[1]]))]
     failure: Exception | None = None
+    ways: list[dict[int, dict[str, bool]]] = []
     # Probabilities as a tensor, not as a list of maps; where there are none, scores as they are. Not every converter
-    # knows both options.
+    # knows both options, and not every one of a pipeline's last step is known to the pipeline, nor the other way.
     known = {"zipmap": False} if hasattr(estimator, "predict_proba") else {"raw_scores": True, "zipmap": False}
     fewer = [{name: value} for name, value in known.items() if len(known) > 1]
-    for options in (known, *fewer, {}):
+    last = _last(estimator)
+    for options in (known, *fewer):
+        ways += [{id(one): options} for one in ((last,) if last is estimator else (last, estimator))]
+    for way in (*ways, {}):
         try:
-            return convert_sklearn(estimator, initial_types=given, options={id(estimator): options})
+            return convert_sklearn(estimator, initial_types=given, options=way)
         except Exception as error:  # noqa: BLE001 - converters raise whatever their authors thought of
             failure = error if failure is None or "Option " in str(failure) else failure
     words = str(failure).splitlines()[0][:300] if str(failure) else type(failure).__name__
     raise FailedPrecondition(
-        f"skl2onnx can't convert a {type(estimator).__name__} of {precision}: {words}"
+        f"skl2onnx can't convert this {type(estimator).__name__} of {precision}: {words}; it is served as it is"
     ) from failure
+
+
+def _last(estimator: Any) -> Any:
+    """The step of a pipeline, however deep, that answers."""
+    while isinstance(steps := getattr(estimator, "steps", None), list) and hasattr(steps[-1][1], "get_params"):
+        estimator = steps[-1][1]
+    return estimator
 
 
 def _wanted(estimator: Any, outputs: Sequence[TensorSpec], model: Any) -> list[Wanted]:
@@ -91,7 +123,8 @@ def _wanted(estimator: Any, outputs: Sequence[TensorSpec], model: Any) -> list[W
         place = 0 if spec.name in _FIRST else 1 if spec.name in _SECOND else len(given)
         if place >= len(given):
             raise FailedPrecondition(
-                f"the {type(estimator).__name__} gives {spec.name!r}, skl2onnx's model does not: {', '.join(given)}"
+                f"the {type(estimator).__name__} gives {spec.name!r}, skl2onnx's model does not ({', '.join(given)}); "
+                "it is served as it is"
             )
         found.append(Wanted(given[place], spec))
     return found

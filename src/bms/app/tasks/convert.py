@@ -20,6 +20,7 @@ from bms.adapters.runtimes.sklearn_parts import parts
 from bms.adapters.toolkits.onnx_trees import thresholds
 from bms.adapters.toolkits.sklearn_onnx import candidates, convertible_input
 from bms.app.tasks.opening import open_servable
+from bms.app.tasks.proof.differences import REFUSED
 from bms.app.tasks.proof.edges import edges
 from bms.app.tasks.proof.proving import Proved, prove
 from bms.app.tasks.proof.questions import Answered, ask, real
@@ -41,7 +42,8 @@ def sklearn_to_onnx(parent: ServableConfig, signature: Signature) -> Convertible
     path = model_file(parent.directory, SUFFIXES, SklearnRuntime())
     estimator, _ = read_estimator(path, allow_pickle=parent.allow_pickle)
     spec = convertible_input(estimator, signature)
-    return Convertible(candidates(estimator, spec, signature.outputs), thresholds(parts(estimator)))
+    splits = thresholds(parts(estimator))
+    return Convertible(candidates(estimator, spec, signature.outputs, splits), splits)
 
 
 CONVERTERS: dict[tuple[str, str], tuple[Callable[[ServableConfig, Signature], Convertible], str]] = {
@@ -155,7 +157,12 @@ def _first_proved(
 
 def _proved(parent: Parent, child: ServableConfig, tolerance: float) -> Proved:
     """The child is opened by its own runtime with the signatures that it is registered with, as a server opens it."""
-    servable = open_servable(child)
+    try:
+        servable = open_servable(child)
+    except BmsError as error:
+        raise FailedPrecondition(
+            f"the converted model can't be served as its parent is: {error.message}; {REFUSED}"
+        ) from error
     try:
         return prove(parent.answers, parent.served, servable, tolerance)
     finally:

@@ -53,7 +53,7 @@ def _difference(name: str, old: Array, new: Array, tolerance: float, where: str,
     wrong = np.any((~(apart <= bound)).reshape(len(old), -1), axis=1)
     place = np.unravel_index(int(np.argmax(apart)), apart.shape) if old.dtype.kind == "f" else _first(apart)
     within = f"[{', '.join(map(str, place[1:]))}]" if len(place) > 1 else ""
-    by = f", {largest:.3g} apart where {tolerance:.3g} is allowed" if old.dtype.kind == "f" else ""
+    by = f", {largest:.3g} apart where {tolerance:.3g} is allowed (--tolerance)" if old.dtype.kind == "f" else ""
     raise FailedPrecondition(
         f"output {name!r}{within}, row {rows[place[0]]} of {where}: the parent answers {_shown(old[place])}, the "
         f"converted model {_shown(new[place])}{by}; so on {int(wrong.sum())} of {len(old)} rows: {REFUSED}"

@@ -15,8 +15,8 @@ from bms.serving.lifecycle.servable import Servable
 
 UNUSUAL, EXTREME, DECISIONS = "unusual numbers", "extremes", "rows beside decisions"
 _EXTREMES: dict[str, tuple[float, ...]] = {
-    "FP64": (1e18, -1e18, 1e-300, 5e-324, -0.0, np.inf, -np.inf),
-    "FP32": (1e12, -1e12, 1e-38, 1e-45, -0.0, np.inf, -np.inf),
+    "FP64": (1e12, -1e12, 1e-300, 5e-324, -0.0, np.inf, -np.inf),
+    "FP32": (1e6, -1e6, 1e-38, 1e-45, -0.0, np.inf, -np.inf),
     "INT64": (2**62, -(2**62), -(2**31), 2**31 - 1),
 }
 _ROWS, _COLUMNS, _PAIRS, _HALVINGS = 8, 32, 24, 14
