@@ -200,7 +200,7 @@ LIARS: dict[str, Liar] = {
     ),
     "one class off by a thousandth": Liar(
         _one_class_off,
-        r"output 'probabilities'\[1\], row \d+ of train.* apart where 1e-05 is allowed \\(--tolerance\\)",
+        r"output 'probabilities'\[1\], row \d+ of train.* apart where 1e-05 is allowed \(--tolerance\)",
     ),
     "classes named in another order": Liar(
         lambda rows, said: said,

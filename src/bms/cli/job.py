@@ -1,6 +1,7 @@
 """`bms job`: training and other programs that run to their end."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -150,12 +151,28 @@ def _show(session: Session, job: Job) -> None:
             "": job.message,
             "error": job.error,
             "metrics": job.metrics,
+            **_compared(job.report),
             "attempt": job.attempt,
             "made": job.created_at,
             "ended": job.ended_at,
             "log": f"bms job log {job.id}",
         },
     )
+
+
+def _compared(report: Mapping[str, object]) -> dict[str, str]:
+    """What the proof of a conversion compared; nothing of other jobs."""
+    rows, differences, refused = (report.get(part) for part in ("rows", "differences", "refused_by_parent"))
+    if not isinstance(rows, dict) or not isinstance(differences, dict):
+        return {}
+    named = {"rows compared": rows, "not compared, refused by the parent": refused, "largest difference": differences}
+    return {
+        name: ", ".join(
+            f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}" for key, value in one.items()
+        )
+        for name, one in named.items()
+        if isinstance(one, dict)
+    }
 
 
 def _dataset(text: str) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
+import numpy as np
 
 from bms.adapters.datasets.reader import load_split, read_manifest
 from bms.adapters.runtimes.artifact import model_file
@@ -19,16 +20,21 @@ from bms.adapters.runtimes.sklearn_file import SUFFIXES, read_estimator
 from bms.adapters.runtimes.sklearn_parts import parts
 from bms.adapters.toolkits.onnx_trees import thresholds
 from bms.adapters.toolkits.sklearn_onnx import candidates, convertible_input
+from bms.app.preparing import plan_for
 from bms.app.tasks.opening import open_servable
 from bms.app.tasks.proof.differences import REFUSED
 from bms.app.tasks.proof.edges import edges
 from bms.app.tasks.proof.proving import Proved, prove
-from bms.app.tasks.proof.questions import Answered, ask, real
+from bms.app.tasks.proof.questions import Answered, Question, ask, real
 from bms.core.errors import BmsError, FailedPrecondition, InvalidArgument, Unimplemented
 from bms.core.programs import ServableConfig
 from bms.core.signature import DEFAULT, Signature
 from bms.core.tensor import Array
-from bms.serving.inference.prepared import for_runtime
+from bms.serving.inference.plan import Plan
+from bms.serving.inference.prepared import PreparedServable, for_runtime
+from bms.serving.lifecycle.servable import Servable
+
+_BASE = 256  # real rows of which edge rows are made
 
 
 class Convertible(NamedTuple):
@@ -71,10 +77,13 @@ def main(job: Any) -> dict[str, object]:
     model = job.output / "model"
     model.mkdir(parents=True)
     job.progress(0.1, f"converting to {target}")
-    own = _signatures(config)
-    convertible = convert(config, own[DEFAULT])
-    job.progress(0.3, "asking the parent")
-    parent = _parent(config, own, job.inputs["data"], convertible.splits)
+    servable = open_by_runtime(for_runtime(config))
+    try:
+        convertible = convert(config, _default(servable))
+        job.progress(0.3, "asking the parent")
+        parent = _parent(servable, plan_for(config, servable.signatures), job.inputs["data"], convertible.splits)
+    finally:
+        servable.close()
     child_config = msgspec.structs.replace(config, runtime=target, directory=str(model), signatures=parent.own)
     proved = _first_proved(job, convertible.candidates, model / file, parent, child_config, tolerance)
     made = {
@@ -91,50 +100,49 @@ def main(job: Any) -> dict[str, object]:
     return {**report, **told, "joined": parent.notes}
 
 
-def _signatures(config: ServableConfig) -> dict[str, Signature]:
-    servable = open_by_runtime(for_runtime(config))
-    try:
-        own = dict(servable.signatures)
-    finally:
-        servable.close()
-    if DEFAULT not in own:
+def _default(parent: Servable) -> Signature:
+    signature = parent.signatures.get(DEFAULT)
+    if signature is None:
         raise FailedPrecondition(
-            f"the parent has the signatures {', '.join(map(repr, own))}: expected {DEFAULT!r}, by which it is converted"
+            f"the parent has the signatures {', '.join(map(repr, parent.signatures))}: expected {DEFAULT!r}, by which "
+            "it is converted"
         )
-    return own
+    return signature
 
 
-def _parent(
-    config: ServableConfig, own: dict[str, Signature], data: Any, splits: Sequence[tuple[int, float]]
-) -> Parent:
+def _parent(model: Servable, plan: Plan | None, data: Any, splits: Sequence[tuple[int, float]]) -> Parent:
     """Raises FailedPrecondition where data and model can't be joined, and where the parent takes none of a split."""
-    servable = open_servable(config)
-    try:
-        manifest = read_manifest(data)
-        answers: list[Answered] = []
-        notes: dict[str, None] = {}
-        rows: Array | None = None
-        for split, files in manifest.splits.items():
-            if not files.rows:
-                continue
-            given = real(servable.signatures, manifest, split, load_split(data, split))
-            notes |= dict.fromkeys(given.notes)
-            try:
-                answers.append(ask(servable, given.question))
-            except InvalidArgument as error:
-                raise FailedPrecondition(f"the parent takes no row of {split!r}: {error.message}") from error
-            if given.question.signature == DEFAULT and rows is None:
-                rows = given.question.inputs[own[DEFAULT].inputs[0].name]
-        if not answers:
-            raise FailedPrecondition("the data set has no rows: there is nothing to prove the equality on")
-        for question in edges(servable, rows, splits):
-            try:
-                answers.append(ask(servable, question))
-            except InvalidArgument:  # it takes none of these: nothing is asked of the child then
-                answers.append(Answered(question.only(question.places[:0]), {}, question.rows))
-        return Parent(own, dict(servable.signatures), answers, tuple(notes))
-    finally:
-        servable.close()
+    served = model if plan is None else PreparedServable(model, plan)
+    manifest = read_manifest(data)
+    answers: list[Answered] = []
+    notes: dict[str, None] = {}
+    for split, files in manifest.splits.items():
+        if not files.rows:
+            continue
+        given = real(served.signatures, manifest, split, load_split(data, split))
+        notes |= dict.fromkeys(given.notes)
+        try:
+            answers.append(ask(served, given.question))
+        except InvalidArgument as error:
+            raise FailedPrecondition(f"the parent takes no row of {split!r}: {error.message}") from error
+    if not answers:
+        raise FailedPrecondition("the data set has no rows: there is nothing to prove the equality on")
+    for question in edges(model, _rows(model, plan, answers[0].question), splits):
+        try:
+            answers.append(ask(model, question))
+        except InvalidArgument:  # it takes none of these: nothing is asked of the child then
+            answers.append(Answered(question.only(question.places[:0]), {}, question.rows))
+    return Parent(dict(model.signatures), dict(served.signatures), answers, tuple(notes))
+
+
+def _rows(model: Servable, plan: Plan | None, question: Question) -> Array | None:
+    """Real rows as the model itself takes them; none where they are for another signature than the default."""
+    inputs = question.only(np.arange(min(question.rows, _BASE))).inputs
+    if plan is not None and plan.name == question.signature and plan.target == DEFAULT:
+        inputs = plan.prepare(inputs)
+    elif question.signature != DEFAULT:
+        return None
+    return inputs[model.signatures[DEFAULT].inputs[0].name]
 
 
 def _first_proved(
