@@ -199,7 +199,10 @@ def convert(
     to: Annotated[str, typer.Option(help="The format.")] = "onnx",
     tolerance: Annotated[float | None, typer.Option(help="Largest difference allowed between outputs.")] = None,
 ) -> None:
-    """Start a job that makes a child version in another format, proved equal to its parent."""
+    """Start a job that makes a child version in another format, proved equal to its parent in every output.
+
+    `bms job show` says what was compared; a refused child leaves a note on its parent: see docs/conversion.md.
+    """
     job = session.client.models.convert(name, version, to, tolerance=tolerance)
     session.out.say(f"job {job.id} converts it: `bms job wait {job.id}`", job)
 

@@ -46,6 +46,7 @@ from sklearn.preprocessing import (
 from sklearn.svm import LinearSVC
 
 from bms.adapters.runtimes.available import open_servable
+from bms.adapters.runtimes.sklearn_opened import called_by, fitted_from
 from bms.core.clock import SystemClock
 from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.programs import ServableConfig
@@ -353,6 +354,22 @@ def test_a_pipelines_folder_of_pickles_is_not_looked_at(tmp_path: Path) -> None:
     servable = opened(model, tmp_path)
     servable.infer("serving_default", {"x": ROWS})
     assert not cache.exists()
+
+
+class _LabelsByMedian(LogisticRegression):
+    """Probabilities row by row, labels by the median of all rows."""
+
+    def predict(self, X: Any) -> Any:
+        first = self.predict_proba(X)[:, 0]
+        return self.classes_[(first < np.median(first)).astype(int)]
+
+
+def test_labels_that_depend_on_their_company_are_not_hidden_by_probabilities_that_do_not() -> None:
+    rows = np.random.default_rng(0).standard_normal((60, 3))
+    honest = LogisticRegression().fit(rows, rows[:, 0] > 0)
+    liar = _LabelsByMedian().fit(rows, rows[:, 0] > 0)
+    assert called_by(fitted_from(honest, None), {})["serving_default"].signature.batched
+    assert not called_by(fitted_from(liar, None), {})["serving_default"].signature.batched
 
 
 def test_rows_with_gaps_are_tried_in_company_too(tmp_path: Path) -> None:

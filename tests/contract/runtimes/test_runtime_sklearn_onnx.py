@@ -15,6 +15,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
 
 from bms.adapters.runtimes.sklearn_opened import called_by, fitted_from
 from bms.adapters.runtimes.sklearn_parts import parts
@@ -33,10 +34,10 @@ def signature_of(model: Any) -> Signature:
     return called_by(fitted_from(model, None), {})["serving_default"].signature
 
 
-def made(model: Any) -> list[onnxruntime.InferenceSession]:
+def made(model: Any, splits: Any = ()) -> list[onnxruntime.InferenceSession]:
     signature = signature_of(model)
     spec = convertible_input(model, signature)
-    return [onnxruntime.InferenceSession(one) for one in candidates(model, spec, signature.outputs)]
+    return [onnxruntime.InferenceSession(one) for one in candidates(model, spec, signature.outputs, splits)]
 
 
 def told(session: onnxruntime.InferenceSession, rows: Any) -> dict[str, Any]:
@@ -51,6 +52,10 @@ def told(session: onnxruntime.InferenceSession, rows: Any) -> dict[str, Any]:
         (LinearRegression().fit(ROWS.astype(np.float32), VALUES), {"prediction": "tensor(float)"}),
         (LogisticRegression().fit(ROWS, NAMES), {"probabilities": "tensor(double)", "label": "tensor(string)"}),
         (RidgeClassifier().fit(ROWS, NAMES == "up"), {"label": "tensor(bool)", "decision": "tensor(double)"}),
+        (
+            make_pipeline(StandardScaler(), LinearSVC()).fit(ROWS, NAMES),
+            {"label": "tensor(string)", "decision": "tensor(double)"},
+        ),
         (StandardScaler().fit(ROWS), {"output": "tensor(double)"}),
     ],
 )
@@ -79,10 +84,19 @@ def test_trees_answer_alike_on_both_sides_of_every_split_and_where_a_value_is_mi
     assert len(splits) > 100
     rows = awkward_rows(ROWS, "FP64", splits)
     own = model.predict(rows)
-    apart = [np.abs(told(session, rows)["prediction"] - own).max() for session in made(model)]
+    apart = [np.abs(told(session, rows)["prediction"] - own).max() for session in made(model, splits)]
     assert len(apart) == 2  # in doubles, and with these rounded first, as trees round them
     assert apart[0] > 1e-2
     assert apart[1] < 1e-5
+
+
+def test_a_split_for_missing_values_alone_is_not_converted_in_doubles_for_ever() -> None:
+    gaps = np.where(np.arange(80)[:, None] % 3 == 0, np.nan, ROWS)
+    model = RandomForestRegressor(4, random_state=0).fit(gaps, np.arange(80) % 3 == 0)
+    splits = thresholds(parts(model))
+    assert np.isinf([threshold for _, threshold in splits]).any()
+    (session,) = made(model, splits)
+    assert np.abs(told(session, gaps)["prediction"] - model.predict(gaps)).max() < 1e-6
 
 
 @pytest.mark.parametrize(
@@ -105,5 +119,5 @@ def test_what_can_not_be_converted_is_refused_in_words(model: Any, says: str) ->
 
 def test_tables_are_served_by_scikit_learn_itself() -> None:
     signature = Signature(inputs=(column_spec("age", "number"),))
-    with pytest.raises(FailedPrecondition, match="takes a table: tables, with their names and missing values"):
+    with pytest.raises(FailedPrecondition, match="takes a table, and tables, with their names and missing values"):
         convertible_input(LinearRegression(), signature)

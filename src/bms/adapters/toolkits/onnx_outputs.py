@@ -16,10 +16,9 @@ class Wanted(NamedTuple):
     spec: TensorSpec
 
 
-def renamed(model: Any, input: TensorSpec, outputs: list[Wanted], *, singles: bool = False) -> Any:
+def renamed(model: Any, input: TensorSpec, outputs: list[Wanted]) -> Any:
     """`model`, taking `input` in place of its own one input, and giving these outputs alone: cast, and of [rows,
-    columns] the last column where [rows] is wanted (the one value; of two classes, that of the second). `singles`: what
-    comes in is rounded to single precision first, also where the model takes doubles."""
+    columns] the last column where [rows] is wanted (the one value; of two classes, that of the second)."""
     from onnx import helper
     from onnx.numpy_helper import from_array
 
@@ -31,12 +30,7 @@ def renamed(model: Any, input: TensorSpec, outputs: list[Wanted], *, singles: bo
         node.input[:] = [inside.get(name, name) for name in node.input]
         node.output[:] = [inside.get(name, name) for name in node.output]
     graph.initializer.append(from_array(np.array(-1, dtype=np.int64), "last_column"))
-    came = input.name
-    nodes = []
-    if singles:
-        nodes.append(helper.make_node("Cast", [came], ["single"], to=_TYPES["FP32"]))
-        came = "single"
-    nodes += [helper.make_node("Cast", [came], [inside[own.name]], to=own.type.tensor_type.elem_type), *graph.node]
+    nodes = [helper.make_node("Cast", [input.name], [inside[own.name]], to=own.type.tensor_type.elem_type), *graph.node]
     for number, (source, spec) in enumerate(outputs):
         shape = [-1, *(1 if size is None else size for size in spec.shape[1:])]
         graph.initializer.append(from_array(np.array(shape, dtype=np.int64), f"shape_{number}"))

@@ -23,18 +23,15 @@ def candidates(
     estimator: Any, spec: TensorSpec, outputs: Sequence[TensorSpec], splits: Sequence[tuple[int, float]] = ()
 ) -> Iterator[bytes]:
     """Serialised ONNX models of a fitted estimator that takes `spec` and gives `outputs`: in its own precision, and, of
-    one that takes doubles, with these rounded first, which is right for trees: scikit-learn rounds there, too. What is
-    computed of them is in doubles, or, where there is no such operator, in single precision as well. `splits`:
-    (feature, threshold) of trees within.
+    one that takes doubles, with these rounded first, which is right for trees: scikit-learn rounds there, too.
+    `splits`: (feature, threshold) of trees within.
 
     Raises FailedPrecondition in words where there is none.
     """
-    ways: tuple[tuple[DType, bool], ...] = ((spec.dtype, False),)
-    if spec.dtype == "FP64":
-        ways += (("FP64", True), ("FP32", False))
+    precisions: tuple[DType, ...] = (spec.dtype, "FP32") if spec.dtype == "FP64" else (spec.dtype,)
     failure: FailedPrecondition | None = None
     made = 0
-    for precision, singles in ways:
+    for precision in precisions:
         try:
             if precision == "FP64":
                 _check_splits(estimator, splits)
@@ -44,7 +41,7 @@ def candidates(
             continue
         made += 1
         track_missing(model, estimator)
-        yield bytes(renamed(model, spec, _wanted(estimator, outputs, model), singles=singles).SerializeToString())
+        yield bytes(renamed(model, spec, _wanted(estimator, outputs, model)).SerializeToString())
     if not made and failure is not None:
         raise failure
 
