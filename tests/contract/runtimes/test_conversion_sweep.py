@@ -73,6 +73,7 @@ def judged(results: list[Result]) -> Counter[str]:
     """How many there were of each outcome: none wrong, and none refused without a reason."""
     odd = [one for one in results if one["outcome"] == "wrong" or (one["outcome"] == "refused" and not reasoned(one))]
     assert not odd, "\n".join(map(str, odd[:20]))
+    assert not [one for one in results if "/output/" in one["why"]], "a refusal tells where the job ran"
     return Counter(one["outcome"] for one in results)
 
 

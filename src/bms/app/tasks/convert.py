@@ -168,9 +168,8 @@ def _proved(parent: Parent, child: ServableConfig, tolerance: float) -> Proved:
     try:
         servable = open_servable(child)
     except BmsError as error:
-        raise FailedPrecondition(
-            f"the converted model can't be served as its parent is: {error.message}; {REFUSED}"
-        ) from error
+        words = error.message.replace(f"{child.directory}/", "")  # where this job runs is nobody's business
+        raise FailedPrecondition(f"the converted model can't be served as its parent is: {words}; {REFUSED}") from error
     try:
         return prove(parent.answers, parent.served, servable, tolerance)
     finally:
