@@ -60,7 +60,9 @@ def wordpiece(special=("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"), lower=True
     made.train_from_iterator(WORDS * 20, trainer)
     marks = [(mark, made.token_to_id(mark)) for mark in special[2:4]]
     made.post_processor = processors.TemplateProcessing(
-        single=f"{special[2]} $A {special[3]}", pair=f"{special[2]} $A {special[3]} $B:1 {special[3]}:1", special_tokens=marks
+        single=f"{special[2]} $A {special[3]}",
+        pair=f"{special[2]} $A {special[3]} $B:1 {special[3]}:1",
+        special_tokens=marks,
     )
     return made
 
@@ -137,11 +139,15 @@ def gpt2(words, **settings):
 
 
 def opt(words):
-    more = {"vocab_size": len(words), "hidden_size": 32, "ffn_dim": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    more = {
+        "vocab_size": len(words),
+        "hidden_size": 32,
+        "ffn_dim": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+    }
     ids = {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": words.pad_token_id}
-    config = hf.OPTConfig(
-        **more, **ids, max_position_embeddings=64, num_labels=3, init_std=0.4, word_embed_proj_dim=32
-    )
+    config = hf.OPTConfig(**more, **ids, max_position_embeddings=64, num_labels=3, init_std=0.4, word_embed_proj_dim=32)
     return hf.OPTForSequenceClassification(config)
 
 
@@ -197,9 +203,11 @@ def classifiers():
         )
     ), distil  # fmt: skip
     electra = bert_tokenizer(hf.ElectraTokenizer)
-    yield "electra", classifier(
-        hf.ElectraForSequenceClassification, hf.ElectraConfig, electra, embedding_size=32, **POSITIONS
-    ), electra
+    yield (
+        "electra",
+        classifier(hf.ElectraForSequenceClassification, hf.ElectraConfig, electra, embedding_size=32, **POSITIONS),
+        electra,
+    )
     roberta = roberta_tokenizer()
     yield "roberta", classifier(hf.RobertaForSequenceClassification, hf.RobertaConfig, roberta, **SHORT), roberta
     blank = roberta_tokenizer(add_prefix_space=True)
@@ -209,9 +217,11 @@ def classifiers():
     yield "xlm-roberta", classifier(hf.XLMRobertaForSequenceClassification, hf.XLMRobertaConfig, xlmr, **SHORT), xlmr
     pieces = scored(("<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]"), "<unk>")
     albert = hf.AlbertTokenizer(vocab=pieces, model_max_length=LENGTH)
-    yield "albert", classifier(
-        hf.AlbertForSequenceClassification, hf.AlbertConfig, albert, embedding_size=16, **POSITIONS
-    ), albert
+    yield (
+        "albert",
+        classifier(hf.AlbertForSequenceClassification, hf.AlbertConfig, albert, embedding_size=16, **POSITIONS),
+        albert,
+    )
     pieces = scored(("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"), "[UNK]")
     deberta = hf.DebertaV2Tokenizer(vocab=pieces, model_max_length=LENGTH)
     yield "deberta", classifier(
@@ -269,7 +279,14 @@ def encoders():
     )
     yield "mpnet", encoder(hf.MPNetModel, hf.MPNetConfig, mpnet, **SHORT), mpnet, [pool(32, "mean")], {}, {}
     roberta = roberta_tokenizer()
-    yield "roberta-mean", encoder(hf.RobertaModel, hf.RobertaConfig, roberta, **SHORT), roberta, [pool(32, "mean")], {}, {}
+    yield (
+        "roberta-mean",
+        encoder(hf.RobertaModel, hf.RobertaConfig, roberta, **SHORT),
+        roberta,
+        [pool(32, "mean")],
+        {},
+        {},
+    )
     pieces = scored(("<pad>", "</s>", "<unk>"), "<unk>")
     ends = hf.T5Tokenizer(vocab=pieces, extra_ids=0, model_max_length=LENGTH)
     yield "t5", t5(ends), ends, [pool(32, "mean"), Normalize()], {}, {}

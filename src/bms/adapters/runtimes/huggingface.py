@@ -12,6 +12,7 @@ import numpy as np
 from bms.adapters.runtimes.artifact import unexpected
 from bms.adapters.runtimes.called import CalledServable, served
 from bms.adapters.runtimes.example_file import Example
+from bms.adapters.runtimes.huggingface_agreement import check_tokenizer
 from bms.adapters.runtimes.huggingface_answers import Floats, Scores, normalised, pooled
 from bms.adapters.runtimes.huggingface_company import SAMPLES, company, grouped
 from bms.adapters.runtimes.huggingface_dense import Dense
@@ -73,6 +74,8 @@ class HuggingFaceRuntime:
             lower=found.pooling.lower,
         )
         forward: Forward = (OnnxForward if found.weights == "onnx" else TorchForward)(config, found)
+        if found.weights == "safetensors":
+            check_tokenizer(config.directory, tokenizer, found.max_length, lower=found.pooling.lower)
         answers = Answers(found, tokenizer, forward)
         format = f"huggingface-{found.weights}"
         example = Example(columns={TEXT: answers.samples})

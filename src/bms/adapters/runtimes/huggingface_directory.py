@@ -37,6 +37,7 @@ _TOKENIZERS = {
     "mobilebert": "MobileBert",
     "funnel": "Funnel",
 }
+_TWO_PARTS = frozenset({"t5", "mt5", "umt5"})  # sentence-transformers takes their encoders
 Json = Mapping[str, object]
 
 
@@ -84,7 +85,7 @@ def layout(directory: str) -> Layout:
             settings=settings,
             pad=_pad(config),
             max_length=max_length(config, settings.length, pooling.max_length, embeds=task == "embed"),
-            encoder_only=config.get("is_encoder_decoder") is True,
+            encoder_only=config.get("model_type") in _TWO_PARTS or _architecture(config).endswith("EncoderModel"),
         )
     except FailedPrecondition as refused:
         return Layout(weights="", refusal=refused.message)

@@ -152,8 +152,7 @@ def _transformer(found: Pooling, read: Read, directory: str) -> Pooling:
                 "they have been applied"
             )
     ways = said.get("modality_config")
-    text = ways.get("text") if isinstance(ways, dict) else None
-    if ways is not None and (text != {"method": "forward", "method_output_name": "last_hidden_state"} or len(ways) > 1):
+    if ways not in (None, {"text": {"method": "forward", "method_output_name": "last_hidden_state"}}):
         raise FailedPrecondition(
             f"{file} says 'modality_config': {str(ways)[:200]}, expected the text's last_hidden_state by forward, alone"
         )

@@ -51,11 +51,15 @@ class TorchForward:
         self._torch: Any = torch
         pad = getattr(self._model.config, "pad_token_id", None)
         self.pad: int | None = pad if isinstance(pad, int) and pad >= 0 else None
-        self._types = found.settings.types and "token_type_ids" in inspect.signature(self._model.forward).parameters
+        taken = inspect.signature(self._model.forward).parameters
+        self._mask = "attention_mask" in taken
+        self._types = found.settings.types and "token_type_ids" in taken
 
     def __call__(self, tokens: Tokens) -> npt.NDArray[np.float32]:
         torch = self._torch
-        feeds = {"input_ids": torch.from_numpy(tokens.ids), "attention_mask": torch.from_numpy(tokens.mask)}
+        feeds = {"input_ids": torch.from_numpy(tokens.ids)}
+        if self._mask:
+            feeds["attention_mask"] = torch.from_numpy(tokens.mask)
         if self._types:
             feeds["token_type_ids"] = torch.from_numpy(tokens.types)
         with torch.inference_mode():

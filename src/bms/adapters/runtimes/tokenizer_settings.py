@@ -48,7 +48,7 @@ class Settings(NamedTuple):
     left: bool | None = None  # a text that is too long loses its beginning
     tokens: tuple[Named, ...] = ()
     split_special: bool = False  # special tokens that a text spells out are ordinary text
-    types: bool = True  # whether the model is given the tokens' segments
+    types: bool = False  # the model is given the tokens' segments; else all are the first
     lower: bool | None = None
     stripped: bool | None = None  # accents are taken off
     chinese: bool | None = None  # characters stand alone
@@ -94,7 +94,7 @@ def settings_of(said: Mapping[str, object]) -> Settings:
         left=None if side is None else side == "left",
         tokens=_tokens(said),
         split_special=bool(_flag(said, "split_special_tokens")),
-        types=not isinstance(names, list) or "token_type_ids" in names,
+        types=isinstance(names, list) and "token_type_ids" in names,
         # transformers obeys these for tokenizers of a class of their own, and else leaves it to tokenizer.json
         lower=None if generic else lower,
         stripped=None if generic else stripped,
