@@ -1,5 +1,5 @@
 """Asks every model that `huggingface_models.py` made, each text alone and all in one call. Runs in the libraries' own
-environment, with ours on its path; writes an object by name: {"alone", "together", "company"} or {"refused": reason}."""
+environment, with ours on its path; writes by name {"alone", "together", "company"}, or {"refused": reason}."""
 
 import json
 import sys

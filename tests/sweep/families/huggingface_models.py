@@ -1,15 +1,14 @@
 """Makes tiny models with the real libraries, transformers and sentence-transformers: architectures × tokenizers ×
 settings, and what the library answers to each text by itself.
 
-For each a folder `NAME/`, and beside it `NAME.json`: {"texts": …, "answers": a list of numbers for each text, or what the
-library says of one that it refuses}. Runs in the libraries' own environment: no import of ours.
+For each a folder `NAME/`, and beside it `NAME.json`: {"texts": …, "answers": a list of numbers for each text, or what
+the library says of one that it refuses}. Runs in the libraries' own environment: no import of ours.
 """
 
 import json
 import sys
 from pathlib import Path
 
-import numpy as np
 import torch
 import transformers as hf
 from sentence_transformers import SentenceTransformer
@@ -159,8 +158,8 @@ def llama(words, **settings):
 
 def xlnet(words):
     config = hf.XLNetConfig(
-        vocab_size=len(words), d_model=32, n_layer=2, n_head=2, d_inner=64, num_labels=3, pad_token_id=words.pad_token_id,
-        **STRONG,
+        vocab_size=len(words), d_model=32, n_layer=2, n_head=2, d_inner=64, num_labels=3,
+        pad_token_id=words.pad_token_id, **STRONG,
     )  # fmt: skip
     return hf.XLNetForSequenceClassification(config)
 
@@ -198,8 +197,8 @@ def classifiers():
     distil = bert_tokenizer(hf.DistilBertTokenizer)
     yield "distilbert", hf.DistilBertForSequenceClassification(
         hf.DistilBertConfig(
-            vocab_size=len(distil), dim=32, n_layers=2, n_heads=2, hidden_dim=64, num_labels=3, max_position_embeddings=64,
-            pad_token_id=distil.pad_token_id, **STRONG,
+            vocab_size=len(distil), dim=32, n_layers=2, n_heads=2, hidden_dim=64, num_labels=3,
+            max_position_embeddings=64, pad_token_id=distil.pad_token_id, **STRONG,
         )
     ), distil  # fmt: skip
     electra = bert_tokenizer(hf.ElectraTokenizer)
@@ -248,7 +247,7 @@ def classifiers():
 
 
 def encoders():
-    """Name → (model, tokenizer, modules behind the transformer, settings of sentence-transformers, of the first one)."""
+    """Name → (model, tokenizer, modules behind it, settings of sentence-transformers, of its first module)."""
     pool = Pooling
     words = bert_tokenizer()
     bert = (hf.BertModel, hf.BertConfig)
@@ -301,7 +300,7 @@ def answers(ask):
     for text in TEXTS:
         try:
             found.append([float(number) for number in ask(text)])
-        except Exception as error:  # what the library refuses
+        except Exception as error:  # noqa: BLE001 - what the library refuses
             found.append(f"{type(error).__name__}: {error}")
     return found
 
@@ -342,7 +341,7 @@ def export(source, folder, words, output):
     """The same directory with the graph instead of its weights."""
     folder.mkdir()
     for path in source.rglob("*"):
-        if path.is_file() and path.name != "model.safetensors" or path.parent != source:
+        if (path.is_file() and path.name != "model.safetensors") or path.parent != source:
             place = folder / path.relative_to(source)
             place.parent.mkdir(exist_ok=True, parents=True)
             if path.is_file():

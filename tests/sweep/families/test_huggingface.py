@@ -1,5 +1,5 @@
-"""Tiny models of transformers and sentence-transformers, many architectures with many tokenizers and settings: each text
-gets the library's answer, alone and among sixteen others; and no key that the libraries write is unheard of."""
+"""Tiny models of transformers and sentence-transformers, many architectures with many tokenizers and settings: each
+text gets the library's answer, alone and among sixteen; and no key that the libraries write is in no list."""
 
 import json
 import os

@@ -37,6 +37,6 @@ def check_tokenizer(directory: str, tokenizer: Tokenizer, max_length: int | None
         if made != wanted:
             raise FailedPrecondition(
                 f"of {given[:60]!r} transformers ({type(theirs).__name__}) makes the tokens {wanted[:12]}, "
-                f"tokenizer.json {made[:12]}: save both together, by `AutoTokenizer.from_pretrained(DIRECTORY).save_pretrained("
-                "DIRECTORY)`"
+                f"tokenizer.json {made[:12]}: save both together, by "
+                "`AutoTokenizer.from_pretrained(DIRECTORY).save_pretrained(DIRECTORY)`"
             )
