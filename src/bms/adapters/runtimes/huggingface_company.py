@@ -40,11 +40,18 @@ def company(run: Run, encodings: Sequence[Encoding]) -> Company:
         raise FailedPrecondition(f"the model does not run on a text: {words}") from error
     if len({len(text.ids) for text in texts}) > 1 and _same(run, texts, alone):
         return "padded"
-    pairs = [[text, text._replace(ids=[*text.ids[:1], *text.ids[-2:0:-1], *text.ids[-1:]])] for text in texts]
-    pairs = [pair for pair in pairs if len(pair[0].ids) == len(pair[1].ids)]
+    pairs = [[text, _other(text, texts)] for text in texts]
     if all(_same(run, pair, [run([text]) for text in pair]) for pair in pairs):
         return "equal"
     return "alone"
+
+
+def _other(text: Tokenised, texts: Sequence[Tokenised]) -> Tokenised:
+    """A text of as many tokens: its first and last, which may be special ones, and between them those of others."""
+    ids, within = text.ids, max(0, len(text.ids) - 2)
+    others = [token for one in reversed(texts) if one is not text for token in one.ids] or ids
+    between = (others * (1 + within // len(others)))[:within]
+    return text._replace(ids=[*ids[:1], *between, *ids[-1:]] if len(ids) > 1 else others[:1])
 
 
 def _same(run: Run, texts: Sequence[Encoding], alone: Sequence[Mapping[str, Array]]) -> bool:

@@ -66,7 +66,7 @@ def open_tokenizer(
         )
     for key in said.unread:
         _log.warning("not read: %s", key)
-    return _Opened(made, pad, said.types)
+    return _Opened(made, pad)
 
 
 def _settled(made: Any, said: Settings, max_length: int | None) -> int:
@@ -119,10 +119,9 @@ def _lower(made: Any) -> None:
 class _Opened:
     """Keeps `Tokenizer`'s contract."""
 
-    def __init__(self, tokenizer: Any, pad: int | None, types: bool) -> None:
+    def __init__(self, tokenizer: Any, pad: int | None) -> None:
         self._tokenizer = tokenizer
         self.pad = pad
-        self.types = types
 
     def encode(self, texts: list[str]) -> Sequence[Encoding]:
         found: Sequence[Encoding] = self._tokenizer.encode_batch_fast(texts)
