@@ -110,11 +110,8 @@ def tokens(opened: Tokenizer, text: str) -> int:
 @pytest.mark.parametrize("where", ["tokenizer_config.json", "tokenizer.json"])
 def test_a_long_text_loses_its_beginning_where_a_file_says_so(copy: Path, where: str) -> None:
     opened = open_tokenizer(str(copy), "tokenizer.json", None, 1)
-    known = [
-        word
-        for word in ["the", "old", "bridge", "cat", "sees", "music", "warm", "bread", "small", "ship"]
-        if tokens(opened, word) == 3
-    ]
+    said = ("the", "old", "bridge", "cat", "sees", "music", "warm", "bread", "small", "ship")
+    known = [word for word in said if tokens(opened, word) == 3]
     words = known * 12
     whole, head, tail = " ".join(words), " ".join(words[:22]), " ".join(words[-22:])
     right = open_servable(config(copy)).infer("serving_default", texts(whole, head, tail))["embedding"]
