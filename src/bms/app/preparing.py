@@ -4,6 +4,7 @@ from bms.core.preprocessing import ImagePreprocess
 from bms.core.programs import ServableConfig
 from bms.core.signature import Signature
 from bms.serving.inference.plan import Plan
+from bms.serving.lifecycle.servable import Servable
 
 
 def plan_for(config: ServableConfig, signatures: dict[str, Signature]) -> Plan | None:
@@ -21,3 +22,12 @@ def plan_for(config: ServableConfig, signatures: dict[str, Signature]) -> Plan |
 
     opened = open_tokenizer(config.directory, options.tokenizer, options.max_length, config.threads)
     return TextPlan(options, signatures, opened)
+
+
+def check_plan(plan: Plan | None, servable: Servable) -> None:
+    """Tries it. Raises FailedPrecondition where texts that run together change one another's answers."""
+    from bms.serving.inference.texts import TextPlan
+
+    if isinstance(plan, TextPlan):
+        target = plan.target
+        plan.check(lambda inputs: servable.infer(target, inputs))

@@ -14,7 +14,7 @@ from bms.adapters.runtimes.called import CalledServable, served
 from bms.adapters.runtimes.example_file import Example
 from bms.adapters.runtimes.huggingface_agreement import check_tokenizer
 from bms.adapters.runtimes.huggingface_answers import Floats, Scores, normalised, pooled
-from bms.adapters.runtimes.huggingface_company import SAMPLES, company, grouped
+from bms.adapters.runtimes.huggingface_company import company, grouped
 from bms.adapters.runtimes.huggingface_dense import Dense
 from bms.adapters.runtimes.huggingface_directory import TOKENIZER, Layout, is_huggingface, layout
 from bms.adapters.runtimes.huggingface_onnx import OnnxForward
@@ -26,7 +26,7 @@ from bms.core.programs import ServableConfig
 from bms.core.signature import DEFAULT, Signature, TensorSpec
 from bms.core.tensor import Array
 from bms.serving.inference.runtime import Found
-from bms.serving.inference.tokens import Encoding, Tokenizer, Tokens, by_length, padded, texts_of
+from bms.serving.inference.tokens import SAMPLES, Encoding, Tokenizer, Tokens, by_length, padded, texts_of
 
 REQUIREMENTS = {
     "onnx": ("onnxruntime", "tokenizers"),

@@ -2,9 +2,8 @@
 
 import logging
 
-from bms.adapters.runtimes.huggingface_company import SAMPLES
 from bms.core.errors import FailedPrecondition
-from bms.serving.inference.tokens import Tokenizer
+from bms.serving.inference.tokens import SAMPLES, Tokenizer
 
 AWKWARD = (
     *SAMPLES,

@@ -7,17 +7,11 @@ import numpy as np
 
 from bms.core.errors import BmsError, FailedPrecondition
 from bms.core.tensor import Array
-from bms.serving.inference.tokens import Encoding
+from bms.serving.inference.tokens import Encoding, alike
 
 Company = Literal["padded", "equal", "alone"]
 """Texts of any length, the shorter ones padded; only those with as many tokens; each by itself."""
 Run = Callable[[Sequence[Encoding]], Mapping[str, Array]]
-SAMPLES = (
-    "yes",
-    "A small ship passes the old bridge.",
-    "In 2024, 17 of them were seen again: who would have thought it, even so late in the year?",
-    "老师喜欢这本书。",
-)
 
 
 class Tokenised(NamedTuple):
@@ -63,14 +57,8 @@ def _same(run: Run, texts: Sequence[Encoding], alone: Sequence[Mapping[str, Arra
         raise
     except Exception:  # noqa: BLE001 - of whatever library runs it; alone it has run
         return False
-    for name, array in together.items():
-        wanted = np.concatenate([answer[name] for answer in alone])
-        if array.shape != wanted.shape:
-            return False
-        scale = float(np.abs(wanted).max(initial=0))
-        if not np.allclose(array, wanted, rtol=1e-3, atol=1e-5 * scale, equal_nan=True):
-            return False
-    return True
+    wanted = {name: np.concatenate([answer[name] for answer in alone]) for name in together}
+    return all(alike(array, wanted[name]) for name, array in together.items())
 
 
 def grouped(

@@ -19,6 +19,7 @@ from bms.core.tensor import Array
 from bms.serving.inference.tokens import Encoding, by_length, padded
 
 TEXTS = [Tokenised(ids, [0] * len(ids)) for ids in ([1], [4, 5, 6], [2, 8, 9, 3, 7])]
+ROOT = Path(__file__).parents[4]
 RANDOM = np.random.default_rng(4)
 
 
@@ -144,6 +145,12 @@ def test_a_dense_layer_that_cannot_be_followed_is_refused(tmp_path: Path) -> Non
     path.write_bytes(path.read_bytes()[:-4])
     with pytest.raises(FailedPrecondition, match="no safetensors file of numbers"):
         dense_of(str(tmp_path), "2_Dense", {}).opened()
+
+
+@pytest.mark.parametrize("page", ["runtimes.md", "runtimes.zh-CN.md"])
+def test_every_key_that_is_read_is_in_the_documentation(page: str) -> None:
+    text = (ROOT / "docs" / page).read_text()
+    assert sorted(key for keys in KEYS.values() for key in keys.read if f"`{key}`" not in text) == []
 
 
 def test_keys_are_either_read_or_harmless_and_unknown_ones_are_refused_where_all_change_answers() -> None:
