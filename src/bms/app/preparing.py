@@ -18,9 +18,15 @@ def plan_for(config: ServableConfig, signatures: dict[str, Signature]) -> Plan |
 
         return image_plan(options, signatures)
     from bms.adapters.runtimes.tokenizer_file import open_tokenizer
-    from bms.serving.inference.texts import TextPlan
+    from bms.adapters.runtimes.tokenizer_settings import tokenizer_settings
+    from bms.serving.inference.texts import TextPlan, one_length
 
-    opened = open_tokenizer(config.directory, options.tokenizer, options.max_length, config.threads)
+    said = tokenizer_settings(config.directory, options.tokenizer)
+    length = options.max_length
+    if length is None:
+        known = (said.length, one_length(options, signatures))
+        length = min((one for one in known if one is not None), default=None)
+    opened = open_tokenizer(config.directory, options.tokenizer, length, config.threads, settings=said, own_length=True)
     return TextPlan(options, signatures, opened)
 
 

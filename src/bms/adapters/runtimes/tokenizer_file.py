@@ -24,13 +24,15 @@ def open_tokenizer(
     *,
     settings: Settings | None = None,
     lower: bool = False,
+    own_length: bool = False,
 ) -> Tokenizer:
     """What texts become token ids by, cut at `max_length`, at the end that the files say; None: nothing is cut.
 
     At most `threads` threads work on one call. `settings`: what the files beside it say, where that is known already;
-    `lower`: capitals are made small before anything else. Raises FailedPrecondition for a file that is missing, too
-    large, broken or leads out of the artifact, for files that say different things, and where the package tokenizers
-    is missing.
+    `lower`: capitals are made small before anything else; `own_length`: where `max_length` is None, that of the file
+    itself counts, as it does not for transformers. Raises FailedPrecondition for a file that is missing, too large,
+    broken or leads out of the artifact, for files that say different things, and where the package tokenizers is
+    missing.
     """
     path = contained(directory, name)
     said = settings or tokenizer_settings(directory, name)
@@ -55,6 +57,8 @@ def open_tokenizer(
         if lower:
             _lower(made)
         pad = _pad(made, said)
+        if max_length is None and own_length and made.truncation:
+            max_length = int(made.truncation["max_length"])
         longest = _settled(made, said, max_length)
     except (KeyboardInterrupt, SystemExit, MemoryError, FailedPrecondition):
         raise

@@ -70,9 +70,17 @@ class TextPlan:
         return {name: array.astype(self._kinds[name], copy=False) for name, array in named if name}
 
 
+def one_length(options: TextPreprocess, signatures: Mapping[str, Signature]) -> int | None:
+    """The one length that the model takes; None: any, or no signature takes what `options` make."""
+    target = target_of(options, signatures)
+    sizes = {spec.shape[1] for spec in signatures[target].inputs if len(spec.shape) == 2} if target else set()
+    return next(iter(sizes)) if len(sizes) == 1 else None
+
+
 def _length(options: TextPreprocess, signature: Signature) -> int | None:
     """The one length that the model takes; None: any."""
-    if not 1 <= options.max_length <= MAX_LENGTH:
+    longest = options.max_length
+    if longest is not None and not 1 <= longest <= MAX_LENGTH:
         raise FailedPrecondition(f"preprocess.max_length is {options.max_length}, expected 1 to {MAX_LENGTH}")
     if not options.ids:
         raise FailedPrecondition("preprocess.ids is empty: name the input that takes the token ids")
@@ -85,9 +93,10 @@ def _length(options: TextPreprocess, signature: Signature) -> int | None:
             )
         lengths.add(spec.shape[1])
     lengths -= {None}
-    if len(lengths) > 1 or any(options.max_length > (length or 0) for length in lengths):
+    if len(lengths) > 1 or (longest is not None and any(longest > (length or 0) for length in lengths)):
         raise FailedPrecondition(
-            f"preprocess makes up to {options.max_length} tokens, but the model takes {sorted(map(str, lengths))}: set "
+            f"preprocess makes up to {longest or 'any number of'} tokens, but the model takes "
+            f"{sorted(map(str, lengths))}: set "
             "max_length to that"
         )
     return lengths.pop() if lengths else None
