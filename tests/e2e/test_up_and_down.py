@@ -74,9 +74,11 @@ def test_model_servers_end_with_it_and_come_back_with_it(fresh: WholePlatform) -
     assert fresh.up().status == 0
     try:
         with fresh.client() as client:
-            until(lambda: client.deployments.status("digits").state == "serving", "it serves again", 30)
-            status = client.deployments.status("digits")
-            assert len([one for one in status.replicas if one.state == "ready"]) == 2
+
+            def ready() -> int:
+                return [one.state for one in client.deployments.status("digits").replicas].count("ready")
+
+            until(lambda: ready() == 2, "both serve again", 30)
             assert client.predict("digits", [[0.5] * 64]).version == 1
     finally:
         fresh.down()

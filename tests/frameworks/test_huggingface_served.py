@@ -110,6 +110,21 @@ def test_a_tokenizer_beside_a_graph_is_preprocessing(platform: WholePlatform) ->
     )
 
 
+def test_short_texts_get_their_own_answers_whatever_the_padding_is_called(platform: WholePlatform) -> None:
+    """Alone, in one call, and among concurrent callers; long ones by their last words, as the tokenizer says."""
+    version = serves_alike(platform, made("decoder"), expected("decoder"), name="decoder")
+    assert version.signatures["serving_default"].batched
+    wanted = np.load(expected("decoder"))
+    texts, scores = [str(one) for one in wanted["text"]], wanted["scores"]
+
+    async def ask() -> list[list[float]]:
+        async with AsyncClient(platform.url, platform.key) as client:
+            calls = [client.predict_text("decoder", text) for text in texts * 8]
+            return [answer.outputs["scores"][0].tolist() for answer in await asyncio.gather(*calls)]
+
+    np.testing.assert_allclose(asyncio.run(ask()), np.concatenate([scores] * 8), rtol=1e-5, atol=1e-6)
+
+
 def test_what_cannot_be_served_is_rejected_in_words_without_an_environment(
     platform: WholePlatform, tmp_path: Path
 ) -> None:

@@ -1,5 +1,7 @@
 """Hugging Face models on transformers and torch, from training to answers over every wire."""
 
+import asyncio
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,7 +9,9 @@ import numpy as np
 import openai
 import pytest
 
+from bms.sdk import AsyncClient
 from tests.contract.runtimes.cases_huggingface import TRANSFORMERS
+from tests.framework_env import made_by
 from tests.frameworks.agreement import framework_platform, serves_alike
 from tests.whole_platform import WholePlatform
 
@@ -33,6 +37,23 @@ def test_a_trained_classifier_answers_as_transformers_does(platform: WholePlatfo
         assert client.classify("about", text="我们测量酒精").top(1)[0][0] == "wine"
     shown = platform.bms("predict", "about", "--text", "这里说的是肿瘤", "--top", "1").out
     assert shown.splitlines()[1].startswith("cancer")
+
+
+def test_short_texts_get_the_librarys_answers_alone_and_in_company(platform: WholePlatform) -> None:
+    """A decoder that was fine-tuned with a padding of its own, asked for texts of unequal length."""
+    maker = Path(__file__).parent.parent / "sweep" / "families" / "huggingface_models.py"
+    folder = made_by(maker, TRANSFORMERS.requirements) / "llama-own-pad"
+    said = json.loads(folder.with_suffix(".json").read_text())
+    texts, scores = said["texts"], np.array(said["answers"], dtype=np.float32)
+    expected = {"text": np.array(texts), "scores": scores}
+    serves_alike(platform, folder, expected, name="own-pad", rtol=1e-4, atol=2e-6)
+
+    async def ask() -> list[list[float]]:
+        async with AsyncClient(platform.url, platform.key) as client:
+            calls = [client.predict_text("own-pad", text) for text in texts * 4]
+            return [answer.outputs["scores"][0].tolist() for answer in await asyncio.gather(*calls)]
+
+    np.testing.assert_allclose(asyncio.run(ask()), np.concatenate([scores] * 4), rtol=1e-4, atol=2e-6)
 
 
 @pytest.mark.parametrize("name", ["minilm", "minilm-onnx"])

@@ -4,6 +4,7 @@ from bms.core.preprocessing import ImagePreprocess
 from bms.core.programs import ServableConfig
 from bms.core.signature import Signature
 from bms.serving.inference.plan import Plan
+from bms.serving.lifecycle.servable import Servable
 
 
 def plan_for(config: ServableConfig, signatures: dict[str, Signature]) -> Plan | None:
@@ -17,7 +18,22 @@ def plan_for(config: ServableConfig, signatures: dict[str, Signature]) -> Plan |
 
         return image_plan(options, signatures)
     from bms.adapters.runtimes.tokenizer_file import open_tokenizer
+    from bms.adapters.runtimes.tokenizer_settings import tokenizer_settings
+    from bms.serving.inference.texts import TextPlan, one_length
+
+    said = tokenizer_settings(config.directory, options.tokenizer)
+    length = options.max_length
+    if length is None:
+        known = (said.length, one_length(options, signatures))
+        length = min((one for one in known if one is not None), default=None)
+    opened = open_tokenizer(config.directory, options.tokenizer, length, config.threads, settings=said, own_length=True)
+    return TextPlan(options, signatures, opened)
+
+
+def check_plan(plan: Plan | None, servable: Servable) -> None:
+    """Tries it. Raises FailedPrecondition where texts that run together change one another's answers."""
     from bms.serving.inference.texts import TextPlan
 
-    opened = open_tokenizer(config.directory, options.tokenizer, options.max_length, config.threads)
-    return TextPlan(options, signatures, opened)
+    if isinstance(plan, TextPlan):
+        target = plan.target
+        plan.check(lambda inputs: servable.infer(target, inputs))

@@ -39,12 +39,13 @@ class ImagePreprocess(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 class TextPreprocess(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=TEXT):
     """How a text (UTF-8) becomes token ids, by the file `tokenizer` of the artifact (that of the library tokenizers).
 
-    What is longer than `max_length` tokens is cut. The model's inputs named here are integers [-1, tokens]: `ids`, the
-    `mask` (1 for a token, 0 for padding) and the `types` (of the segment); an empty name: the model has none such.
+    What is longer than `max_length` tokens is cut; None: as long as the tokenizer's files and the model say. The
+    model's inputs named here are integers [-1, tokens]: `ids`, the `mask` (1 for a token, 0 for padding) and the
+    `types` (of the segment); an empty name: the model has none such.
     """
 
     tokenizer: str = "tokenizer.json"
-    max_length: int = 512
+    max_length: int | None = None
     ids: str = "input_ids"
     mask: str = "attention_mask"
     types: str = ""

@@ -70,7 +70,7 @@ class TextPreprocess(msgspec.Struct, frozen=True, kw_only=True, tag="text"):
     """How a text becomes the model's token ids: see the server's description of the API."""
 
     tokenizer: str = "tokenizer.json"
-    max_length: int = 512
+    max_length: int | None = None
     ids: str = "input_ids"
     mask: str = "attention_mask"
     types: str = ""

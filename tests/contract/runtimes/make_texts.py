@@ -15,6 +15,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
 RANDOM = np.random.default_rng(5)
 SIZE, CLASSES, LENGTH = 16, 3, 24
+PAD = "<|right_pad|>"
 SUBJECTS = ("the cat", "my neighbour", "a small ship", "她", "老师", "the river")
 VERBS = ("sees", "likes", "carries", "喜欢", "看见", "never forgets")
 OBJECTS = ("the old bridge", "warm bread", "music", "苹果", "一本书", "seven stones", "天气很好")
@@ -33,6 +34,57 @@ def tokenizer():
     made.enable_padding(length=40, pad_id=0)  # what a file says of padding is not what is done
     made.enable_truncation(5)
     return made
+
+
+def begun():
+    """A tokenizer as decoders have them: no special tokens about a text, and a padding with a name of its own."""
+    made = Tokenizer(models.WordPiece(unk_token="<|unknown|>"))
+    made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=200, special_tokens=["<|begin|>", "<|unknown|>", PAD], show_progress=False
+    )
+    made.train_from_iterator(SENTENCES, trainer)
+    return made
+
+
+class Decoder:
+    """Answers by the last token that is not the padding, as transformers' classifiers on decoders do."""
+
+    def __init__(self, vocabulary, pad):
+        self.words, self.mix, self.classes = floats(vocabulary, SIZE), floats(SIZE, SIZE), floats(SIZE, CLASSES)
+        self.pad = pad
+
+    def scores(self, ids):
+        return softmax(np.tanh(self.words[ids].sum(axis=0) @ self.mix) @ self.classes)
+
+    def model(self):
+        node = helper.make_node
+        nodes = [
+            node("Gather", ["words", "input_ids"], ["own"]),
+            node("CumSum", ["own", "one"], ["sums"]),
+            node("MatMul", ["sums", "mix"], ["mixed"]),
+            node("Tanh", ["mixed"], ["hidden"]),
+            node("Equal", ["input_ids", "pad"], ["padding"]),
+            node("Not", ["padding"], ["kept"]),
+            node("Cast", ["kept"], ["counted"], to=INT64),
+            node("CumSum", ["counted", "one"], ["counts"]),
+            node("ArgMax", ["counts"], ["last"], axis=1, keepdims=1),
+            node("GatherND", ["hidden", "last"], ["final"], batch_dims=1),
+            node("MatMul", ["final", "classes"], ["logits"]),
+        ]
+        arrays = {"words": self.words, "mix": self.mix, "classes": self.classes}
+        arrays |= {"one": np.array(1), "pad": np.array(self.pad)}
+        graph = helper.make_graph(
+            nodes,
+            "g",
+            [helper.make_tensor_value_info("input_ids", INT64, ["n", "t"])],
+            [helper.make_tensor_value_info("logits", FLOAT, ["n", CLASSES])],
+            [numpy_helper.from_array(array, name) for name, array in arrays.items()],
+        )
+        made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+        made.ir_version = 9
+        onnx.checker.check_model(made)
+        return made.SerializeToString()
 
 
 class Encoder:
@@ -109,13 +161,13 @@ def softmax(logits):
     return powers / powers.sum()
 
 
-def write(folder, files, **expected):
+def write(folder, files, texts=TEXTS, **expected):
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
     if expected:
-        np.savez(folder.with_suffix(".npz"), text=np.array(TEXTS), **expected)
+        np.savez(folder.with_suffix(".npz"), text=np.array(texts), **expected)
 
 
 def main(root):
@@ -173,6 +225,23 @@ def main(root):
             "model.onnx": encoder.classifier(),
         },
         scores=1 / (1 + np.exp(-logits)),
+    )
+    words = begun()
+    decoder = Decoder(words.get_vocab_size(), words.token_to_id(PAD))
+    texts = [text for text in TEXTS if text]
+    ends = [words.encode(text).ids[-10:] for text in texts]
+    deciding = {"model_type": "llama", "architectures": ["LlamaForSequenceClassification"], "id2label": labels}
+    about = {"truncation_side": "left", "model_max_length": 10, "tokenizer_class": "PreTrainedTokenizerFast"}
+    write(
+        root / "decoder",
+        {
+            "config.json": {**deciding, "pad_token_id": words.token_to_id(PAD), "max_position_embeddings": 8},
+            "tokenizer.json": words.to_str().encode(),
+            "tokenizer_config.json": {**about, "pad_token": {"__type": "AddedToken", "content": PAD}},
+            "model.onnx": decoder.model(),
+        },
+        texts,
+        scores=np.stack([decoder.scores(one) for one in ends]),
     )
     write(
         root / "plain",

@@ -194,6 +194,22 @@ def test_columns_that_are_numbered_are_so_in_the_frame() -> None:
     assert answers(opened("numbered"), **{"0": [1.0], "1": [2]}) == {"output": [b"0 float64, 1 int64"]}
 
 
+@pytest.mark.parametrize(("method", "served"), [("predict", True), ("predict_proba", False), ("transform", False)])
+def test_an_estimators_method_that_is_asked_for_is_among_the_answers_or_refused(
+    tmp_path: Path, method: str, served: bool
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(MADE / "order_sklearn" / "model", folder)
+    text = (folder / "MLmodel").read_text()
+    assert "predict_fn: predict\n" in text
+    (folder / "MLmodel").write_text(text.replace("predict_fn: predict\n", f"predict_fn: {method}\n"))
+    if served:
+        assert open_servable(config(folder)).signatures["serving_default"].outputs[0].name == "prediction"
+        return
+    with pytest.raises(FailedPrecondition, match=f"says 'predict_fn': '{method}', but what is served is prediction"):
+        open_servable(config(folder))
+
+
 def test_bytes_go_through_beside_other_columns() -> None:
     servable = opened("beside_bytes")
     assert not is_table(servable.signatures["serving_default"])

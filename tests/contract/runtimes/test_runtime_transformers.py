@@ -47,6 +47,15 @@ def test_answers_are_the_librarys(name: str) -> None:
             np.testing.assert_allclose(answers[key], expected[key], rtol=1e-4, atol=2e-6)
 
 
+def test_a_tokenizer_that_transformers_reads_otherwise_is_refused_with_the_text(copy: Path) -> None:
+    """Its class makes the pre-tokenizer anew, whatever tokenizer.json says of it."""
+    path = copy / "tokenizer.json"
+    said = json.loads(path.read_text())
+    path.write_text(json.dumps({**said, "pre_tokenizer": {"type": "WhitespaceSplit"}}))
+    with pytest.raises(FailedPrecondition, match=r"of 'A small ship.*transformers \(BertTokenizer\) makes the tokens"):
+        open_servable(config(copy))
+
+
 def test_weights_that_are_missing_are_not_made_up(copy: Path) -> None:
     held = load_file(copy / "model.safetensors")
     held.pop("classifier.weight")

@@ -1,5 +1,6 @@
 """Texts for a model of token ids, by the real tokenizer. Run by `test_runtime_environments.py`."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,20 @@ def test_a_description_that_does_not_fit_fails_the_load(changes: dict[str, Any],
         return
     with pytest.raises(FailedPrecondition, match=says):
         open_servable(config(**changes))
+
+
+def test_a_length_that_is_not_said_is_that_of_the_tokenizers_files(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(config().directory, tmp_path / "plain"))
+    long = b"the cat sees music " * 9
+
+    def answers(length: int | None) -> Array:
+        asked = config(max_length=length)
+        return open_servable(structs.replace(asked, directory=str(folder))).infer("text", texts(long))["probabilities"]
+
+    np.testing.assert_array_equal(answers(None), answers(5))  # which tokenizer.json says
+    (folder / "words" / "tokenizer_config.json").write_text('{"model_max_length": 9}')
+    np.testing.assert_array_equal(answers(None), answers(9))
+    assert not np.allclose(answers(9), answers(5), rtol=1e-3, atol=0)
 
 
 def test_the_folder_is_where_it_is_said_to_be() -> None:

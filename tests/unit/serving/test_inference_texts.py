@@ -93,6 +93,26 @@ def test_what_does_not_fit_the_model_is_refused(given: Any, signatures: Any, pad
         TextPlan(options(**given), signatures, Letters(pad))
 
 
+def last_token(known: int) -> Any:
+    """A model that answers by the last token that is not `known`, and, of each token, by itself."""
+
+    def run(inputs: dict[str, Array]) -> dict[str, Array]:
+        ids = inputs["i"]
+        rows = [row[row != known] for row in ids]
+        return {"y": np.array([[row[-1], len(row)] for row in rows], np.float32), "tokens": ids.astype(np.float32)}
+
+    return run
+
+
+def test_texts_are_tried_together_and_a_padding_that_the_model_does_not_know_is_refused() -> None:
+    plan = TextPlan(options(max_length=64), takes("i", "m"), Letters(99))
+    plan.check(last_token(99))
+    with pytest.raises(FailedPrecondition, match=r"the answer to 'yes' \(y\) is another one .* by the id 99"):
+        plan.check(last_token(0))
+    with pytest.raises(FailedPrecondition, match="by 0, since no file names a padding"):
+        TextPlan(options(max_length=64), takes("i", "m"), Letters(None)).check(last_token(99))
+
+
 def test_texts_that_are_none_are_named_by_their_place() -> None:
     with pytest.raises(InvalidArgument, match="text 2 of 2: byte 1 is not UTF-8"):
         texts_of(texts(b"a", b"b\xff")["text"])

@@ -8,22 +8,25 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from bms.adapters.runtimes.artifact import unexpected
 from bms.adapters.runtimes.called import CalledServable, served
-from bms.adapters.runtimes.huggingface_answers import Scores, normalised, pooled
+from bms.adapters.runtimes.example_file import Example
+from bms.adapters.runtimes.huggingface_agreement import check_tokenizer
+from bms.adapters.runtimes.huggingface_answers import Floats, Scores, normalised, pooled
+from bms.adapters.runtimes.huggingface_company import company, grouped
+from bms.adapters.runtimes.huggingface_dense import Dense
 from bms.adapters.runtimes.huggingface_directory import TOKENIZER, Layout, is_huggingface, layout
 from bms.adapters.runtimes.huggingface_onnx import OnnxForward
 from bms.adapters.runtimes.huggingface_torch import TorchForward
 from bms.adapters.runtimes.tokenizer_file import open_tokenizer
-from bms.core.errors import FailedPrecondition
+from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.preprocessing import TEXT
 from bms.core.programs import ServableConfig
 from bms.core.signature import DEFAULT, Signature, TensorSpec
 from bms.core.tensor import Array
 from bms.serving.inference.runtime import Found
-from bms.serving.inference.tokens import Encoding, Tokenizer, Tokens, by_length, padded, texts_of
+from bms.serving.inference.tokens import SAMPLES, Encoding, Tokenizer, Tokens, by_length, padded, texts_of
 
 REQUIREMENTS = {
     "onnx": ("onnxruntime", "tokenizers"),
@@ -35,9 +38,13 @@ _TEXTS = (TensorSpec(name=TEXT, dtype="BYTES", shape=(None,)),)
 
 class Forward(Protocol):
     """Contract: the model's FP32 answer to tokens: logits [rows, classes]; or, of an encoder, a vector per token
-    [rows, tokens, size], or per text [rows, size] where the model itself makes one."""
+    [rows, tokens, size], or per text [rows, size] where the model itself makes one. `pad` is the token id by which the
+    model knows padding, None where it knows none."""
 
-    def __call__(self, tokens: Tokens) -> npt.NDArray[np.float32]: ...
+    @property
+    def pad(self) -> int | None: ...
+
+    def __call__(self, tokens: Tokens) -> Floats: ...
 
 
 class HuggingFaceRuntime:
@@ -58,11 +65,21 @@ class HuggingFaceRuntime:
         found = layout(config.directory)
         if found.refusal:
             raise FailedPrecondition(found.refusal)
-        tokenizer = open_tokenizer(config.directory, TOKENIZER, found.max_length, config.threads)
+        tokenizer = open_tokenizer(
+            config.directory,
+            TOKENIZER,
+            found.max_length,
+            config.threads,
+            settings=found.settings,
+            lower=found.pooling.lower,
+        )
         forward: Forward = (OnnxForward if found.weights == "onnx" else TorchForward)(config, found)
+        if found.weights == "safetensors":
+            check_tokenizer(config.directory, tokenizer, found.max_length, lower=found.pooling.lower)
         answers = Answers(found, tokenizer, forward)
         format = f"huggingface-{found.weights}"
-        return served(config, format, answers.call, {DEFAULT: signature_of(found)})
+        example = Example(columns={TEXT: answers.samples})
+        return served(config, format, answers.call, {DEFAULT: signature_of(found)}, example=example)
 
 
 class Answers:
@@ -72,31 +89,57 @@ class Answers:
         self._found = found
         self._tokenizer = tokenizer
         self._forward = forward
+        known = (forward.pad, found.pad, tokenizer.pad)
+        self._pad = next((pad for pad in known if pad is not None), 0)
         self._scores = Scores(found.task, len(found.labels))
+        pooling = found.pooling
+        self._then = [one.opened() if isinstance(one, Dense) else normalised for one in pooling.then]
+        self._prompt = 0 if pooling.include_prompt else prompt_length(tokenizer, pooling.prompt)
+        tried = self._encoded(list(SAMPLES))
+        self.samples = tuple(text for text, one in zip(SAMPLES, tried, strict=True) if one.ids)
+        if not self.samples:
+            raise FailedPrecondition(f"{TOKENIZER!r} makes no tokens of any of {', '.join(map(repr, SAMPLES))}")
+        self._company = company(self._answered, tried)
 
     def call(self, signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...]) -> dict[str, Array]:
-        found = self._found
-        texts = texts_of(inputs[TEXT])
-        if found.prompt:
-            texts = [found.prompt + text for text in texts]
-        encodings = self._tokenizer.encode(texts)
-        groups = by_length([len(encoding.ids) for encoding in encodings])
+        encodings = self._encoded(texts_of(inputs[TEXT]))
+        for number, one in enumerate(encodings, start=1):
+            if not one.ids:
+                raise InvalidArgument(f"text {number} of {len(encodings)} has no tokens: there is nothing to answer to")
+        groups = grouped([len(encoding.ids) for encoding in encodings], self._company, by_length)
         made = [self._answered([encodings[row] for row in group]) for group in groups]
         if len(made) == 1 and groups[0] == sorted(groups[0]):
             return made[0]
         back = np.argsort(np.concatenate(groups))
         return {name: np.concatenate([part[name] for part in made])[back] for name in made[0]}
 
+    def _encoded(self, texts: list[str]) -> Sequence[Encoding]:
+        prompt = self._found.pooling.prompt
+        return self._tokenizer.encode([prompt + text for text in texts] if prompt else texts)
+
     def _answered(self, encodings: Sequence[Encoding]) -> dict[str, Array]:
         """Of rows that run together."""
         found = self._found
-        tokens = padded(encodings, self._tokenizer.pad or 0)
+        tokens = padded(encodings, self._pad)
         answer = self._forward(tokens)
         if found.task != "embed":
             return self._scores(answer)
-        vectors = answer if answer.ndim == 2 else pooled(answer, tokens.mask, found.pooling)
         counts = tokens.mask.sum(axis=1, dtype=np.int32)
-        return {"embedding": normalised(vectors) if found.normalise else vectors, "tokens": counts}
+        if answer.ndim == 2:  # the graph has all that comes behind it built in
+            return {"embedding": answer[:, : found.pooling.size], "tokens": counts}
+        vectors = pooled(answer, tokens.mask, found.pooling.ways, self._prompt)
+        for step in self._then:
+            vectors = step(vectors)
+        return {"embedding": vectors[:, : found.pooling.size], "tokens": counts}
+
+
+def prompt_length(tokenizer: Tokenizer, prompt: str) -> int:
+    """How many tokens a prompt has, the special ones before it included, as sentence-transformers counts them."""
+    if not prompt:
+        return 0
+    empty, alone = tokenizer.encode(["", prompt])
+    closing = bool(empty.ids) and bool(alone.ids) and empty.ids[-1] == alone.ids[-1]
+    return len(alone.ids) - closing
 
 
 def signature_of(found: Layout) -> Signature:

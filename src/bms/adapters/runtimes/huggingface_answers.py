@@ -11,17 +11,31 @@ from bms.core.tensor import Array
 Floats = npt.NDArray[np.float32]
 
 
-def pooled(hidden: Floats, mask: npt.NDArray[np.int64], ways: Sequence[str]) -> Floats:
-    """[rows, size] of [rows, tokens, size]: by each of the ways "cls", "max", "mean", side by side in that order."""
-    parts = []
-    if "cls" in ways:
-        parts.append(hidden[:, 0])
-    if "max" in ways:
-        parts.append(np.where(mask[:, :, None] == 0, np.float32(-1e9), hidden).max(axis=1))
-    if "mean" in ways:
-        weights = mask.astype(np.float32)
-        sums = np.einsum("rts,rt->rs", hidden, weights)
-        parts.append(sums / np.maximum(weights.sum(axis=1, keepdims=True), np.float32(1e-9)))
+def pooled(hidden: Floats, mask: npt.NDArray[np.int64], ways: Sequence[str], prompt: int = 0) -> Floats:
+    """[rows, size] of [rows, tokens, size], padded at the end: by each of the `ways`, side by side in their order.
+
+    As sentence-transformers does it: "cls" the first token, "lasttoken" the last, "max", "mean",
+    "mean_sqrt_len_tokens" (the sum by the root of their number), "weightedmean" (the nth token counts n times). The
+    first `prompt` tokens don't count; of a text that has no others, everything is nought, as it is there.
+    """
+    counted = mask.copy()
+    counted[:, :prompt] = 0
+    weights = counted.astype(np.float32)
+    rows = np.arange(len(hidden))
+    parts: list[Floats] = []
+    for way in ways:
+        if way == "cls":
+            parts.append(hidden[rows, counted.argmax(axis=1)])
+        elif way == "lasttoken":
+            last = counted.shape[1] - 1 - counted[:, ::-1].argmax(axis=1)
+            parts.append(hidden[rows, last] * weights[rows, last][:, None])
+        elif way == "max":
+            parts.append(np.where(counted[:, :, None] == 0, np.float32(-np.inf), hidden).max(axis=1))
+        else:
+            scale = weights * np.arange(1, weights.shape[1] + 1, dtype=np.float32) if way == "weightedmean" else weights
+            sums = np.einsum("rts,rt->rs", hidden, scale)
+            count = np.maximum(scale.sum(axis=1, keepdims=True), np.float32(1e-9))
+            parts.append(sums / (np.sqrt(count) if way == "mean_sqrt_len_tokens" else count))
     return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
 

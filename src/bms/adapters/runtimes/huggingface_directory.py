@@ -8,20 +8,36 @@ import msgspec
 
 from bms.adapters.runtimes.artifact import contained
 from bms.adapters.runtimes.description import small_file
+from bms.adapters.runtimes.huggingface_keys import CONFIG, MODULES
+from bms.adapters.runtimes.huggingface_length import max_length
 from bms.adapters.runtimes.huggingface_pooling import Pooling, pooling_of
 from bms.adapters.runtimes.onnx import format_of
+from bms.adapters.runtimes.tokenizer_settings import Settings, tokenizer_settings
 from bms.core.errors import FailedPrecondition
 
-CONFIG = "config.json"
 TOKENIZER = "tokenizer.json"
 WEIGHTS, SHARDS = "model.safetensors", "model.safetensors.index.json"
 GRAPHS = ("onnx/model.onnx", "model.onnx")
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
-LENGTH = 512  # tokens of a text, where nothing says how many
-MAX_LENGTH = 1 << 15
 _TAIL = "ForSequenceClassification"
 _ENCODERS = ("Model", "ForMaskedLM", "ForPreTraining", "ForSentenceEmbedding")
-_SHIFTED = frozenset({"roberta", "xlm-roberta", "camembert", "mpnet", "longformer", "roberta-prelayernorm"})
+# transformers opens a tokenizer that names no class of its own with that of the model's type.
+_TOKENIZERS = {
+    "bert": "Bert",
+    "distilbert": "DistilBert",
+    "electra": "Electra",
+    "mpnet": "MPNet",
+    "albert": "Albert",
+    "roberta": "Roberta",
+    "xlm-roberta": "XLMRoberta",
+    "camembert": "Camembert",
+    "t5": "T5",
+    "xlnet": "XLNet",
+    "deberta-v2": "DebertaV2",
+    "mobilebert": "MobileBert",
+    "funnel": "Funnel",
+}
+_TWO_PARTS = frozenset({"t5", "mt5", "umt5"})  # sentence-transformers takes their encoders
 Json = Mapping[str, object]
 
 
@@ -35,10 +51,11 @@ class Layout(NamedTuple):
     file: str = ""
     task: Literal["classify", "tag", "regress", "embed"] = "embed"
     labels: tuple[str, ...] = ()
-    pooling: tuple[str, ...] = ("mean",)
-    normalise: bool = False
-    prompt: str = ""  # goes before every text
-    max_length: int = LENGTH
+    pooling: Pooling = Pooling()
+    settings: Settings = Settings()  # of the tokenizer
+    pad: int | None = None  # the id by which the model knows padding
+    max_length: int | None = None  # tokens of a text; None: it is not cut
+    encoder_only: bool = False  # of a model of two parts, encoder and decoder
     refusal: str = ""
 
 
@@ -55,7 +72,8 @@ def layout(directory: str) -> Layout:
     config = _json(directory, CONFIG)
     try:
         weights, file = _weights(directory)
-        pooling = pooling_of(directory, _read(directory, "modules.json"), _json)
+        pooling = pooling_of(directory, _read(directory, MODULES), _said)
+        settings = tokenizer_settings(directory, TOKENIZER, _tokenizer_class(config))
         task = _task(config, pooling)
         _check(directory, config, weights, file)
         return Layout(
@@ -63,10 +81,11 @@ def layout(directory: str) -> Layout:
             file=file,
             task=task,
             labels=() if task == "embed" else _labels(config),
-            pooling=pooling.ways,
-            normalise=pooling.normalise,
-            prompt=pooling.prompt,
-            max_length=_max_length(directory, config, pooling),
+            pooling=pooling,
+            settings=settings,
+            pad=_pad(config),
+            max_length=max_length(config, settings.length, pooling.max_length, embeds=task == "embed"),
+            encoder_only=config.get("model_type") in _TWO_PARTS or _architecture(config).endswith("EncoderModel"),
         )
     except FailedPrecondition as refused:
         return Layout(weights="", refusal=refused.message)
@@ -84,6 +103,12 @@ def _weights(directory: str) -> tuple[Literal["onnx", "safetensors", ""], str]:
 
 
 def _check(directory: str, config: Json, weights: str, file: str) -> None:
+    for key in ("sentence_transformers", "sbert_ce_default_activation_function"):
+        if config.get(key) and _architecture(config).endswith(_TAIL):
+            raise FailedPrecondition(
+                f"{CONFIG} says {key!r}: {str(config[key])[:200]}: it is a cross-encoder of sentence-transformers, "
+                "which scores pairs of texts; served are models that take one text"
+            )
     if not weights:
         raise FailedPrecondition(
             "the weights are a pickle (pytorch_model.bin), which can run code when it is opened: save them as "
@@ -107,8 +132,7 @@ def _check(directory: str, config: Json, weights: str, file: str) -> None:
 
 
 def _task(config: Json, pooling: Pooling) -> Literal["classify", "tag", "regress", "embed"]:
-    architectures = config.get("architectures")
-    named = str(architectures[0]) if isinstance(architectures, list) and architectures else ""
+    named = _architecture(config)
     if named.endswith(_TAIL):
         problem = config.get("problem_type")
         if problem == "regression":
@@ -120,6 +144,11 @@ def _task(config: Json, pooling: Pooling) -> Literal["classify", "tag", "regress
         f"the directory holds a {named[:80]}: served are models that make embeddings of texts and those for sequence "
         "classification (architectures that end in Model, ForMaskedLM or ForSequenceClassification)"
     )
+
+
+def _architecture(config: Json) -> str:
+    architectures = config.get("architectures")
+    return str(architectures[0]) if isinstance(architectures, list) and architectures else ""
 
 
 def _labels(config: Json) -> tuple[str, ...]:
@@ -138,29 +167,47 @@ def _labels(config: Json) -> tuple[str, ...]:
     return tuple(label for _, label in numbered)
 
 
-def _max_length(directory: str, config: Json, pooling: Pooling) -> int:
-    positions = config.get("max_position_embeddings")
-    if isinstance(positions, int) and config.get("model_type") in _SHIFTED:
-        pad = config.get("pad_token_id", 1)
-        positions -= (pad if isinstance(pad, int) else 1) + 1  # their positions are counted from behind the padding's
-    said = (pooling.max_length, positions, _json(directory, "tokenizer_config.json").get("model_max_length"))
-    known = [length for length in said if isinstance(length, int) and 0 < length <= MAX_LENGTH]
-    return min(known, default=LENGTH)
+def _pad(config: Json) -> int | None:
+    said = config.get("pad_token_id")
+    if said is not None and (isinstance(said, bool) or not isinstance(said, int)):
+        raise FailedPrecondition(f"{CONFIG} says 'pad_token_id': {str(said)[:80]!r}, expected a token's id")
+    return said if isinstance(said, int) and said >= 0 else None  # a negative one stands for none
+
+
+def _tokenizer_class(config: Json) -> str:
+    named = config.get("tokenizer_class")
+    if isinstance(named, str):
+        return named
+    known = _TOKENIZERS.get(str(config.get("model_type")))
+    return f"{known}Tokenizer" if known else ""
+
+
+def _said(directory: str, name: str) -> Json:
+    """The object in a small file; empty where there is none. Raises FailedPrecondition for what is no object."""
+    found = _read(directory, name)
+    if found is not None and not isinstance(found, dict):
+        raise FailedPrecondition(f"{name[:200]!r} holds no JSON object")
+    return found or {}
 
 
 def _json(directory: str, name: str) -> Json:
-    """An object of a small file; empty where there is none."""
-    found = _read(directory, name)
-    return found if isinstance(found, dict) else {}
+    """As `_said`, and empty for what can't be read: whether it is a Hugging Face directory at all."""
+    try:
+        return _said(directory, name)
+    except FailedPrecondition:
+        return {}
 
 
 def _read(directory: str, name: str) -> object:
-    """What a small file of JSON holds; None where there is none that can be read."""
-    try:
-        contained(directory, name)  # modules.json may name any path
-        return msgspec.json.decode(small_file(directory, name) or b"null")
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, FailedPrecondition, OSError, ValueError):
+    """What a small file of JSON holds; None where there is none. Raises FailedPrecondition for one that can't be read,
+    and for a name that leads out of the artifact."""
+    if not os.path.lexists(os.path.join(directory, name)) or "\0" in name:
         return None
+    contained(directory, os.path.normpath(name) if name.startswith("./") else name.lstrip("/"))
+    try:
+        return msgspec.json.decode(small_file(directory, name) or b"null")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise FailedPrecondition(f"{name[:200]!r} can't be read: {error}") from error
 
 
 def _is_file(directory: str, name: str) -> bool:

@@ -35,8 +35,12 @@ class OnnxForward:
             )
         self._kinds = {spec.name: NUMPY[spec.dtype] for spec in signature.inputs}
         self._output = _output(signature, found).name
+        self.pad = found.pad
+        self._types = found.settings.types
 
     def __call__(self, tokens: Tokens) -> npt.NDArray[np.float32]:
+        if not self._types:
+            tokens = tokens._replace(types=np.zeros_like(tokens.types))
         feeds = {name: tokens[_INPUTS[name]].astype(kind, copy=False) for name, kind in self._kinds.items()}
         answer = self._servable.infer(DEFAULT, feeds, (self._output,))[self._output]
         return answer.astype(np.float32, copy=False)
@@ -45,8 +49,14 @@ class OnnxForward:
 def _output(signature: Signature, found: Layout) -> TensorSpec:
     floats = {spec.name: spec for spec in signature.outputs if spec.dtype in _FLOATS}
     if found.task == "embed":
-        for name, rank in (("sentence_embedding", 2), ("last_hidden_state", 3), ("token_embeddings", 3)):
+        tokens, text = [("last_hidden_state", 3), ("token_embeddings", 3)], [("sentence_embedding", 2)]
+        for name, rank in tokens + text if found.pooling.said else text + tokens:
             if name in floats and len(floats[name].shape) == rank:
+                if rank == 2 and not found.pooling.include_prompt and found.pooling.prompt:
+                    raise FailedPrecondition(
+                        "the pooling says 'include_prompt': false, but the graph gives a vector of the whole text: "
+                        "export it with its token_embeddings"
+                    )
                 return floats[name]
         fitting = [spec for spec in floats.values() if len(spec.shape) == 3]
     else:

@@ -1,5 +1,6 @@
 """The safetensors weights of a Hugging Face directory, run by transformers on torch: by its own classes, offline."""
 
+import inspect
 import os
 from typing import Any
 
@@ -30,6 +31,8 @@ class TorchForward:
         transformers.utils.logging.disable_progress_bar()
         torch.set_num_threads(config.threads)
         auto = transformers.AutoModel if found.task == "embed" else transformers.AutoModelForSequenceClassification
+        if found.task == "embed" and found.encoder_only:
+            auto = transformers.AutoModelForTextEncoding
         try:
             self._model, told = auto.from_pretrained(
                 config.directory,
@@ -46,11 +49,21 @@ class TorchForward:
         _check_whole(told)
         self._model.eval()
         self._torch: Any = torch
+        pad = getattr(self._model.config, "pad_token_id", None)
+        self.pad: int | None = pad if isinstance(pad, int) and pad >= 0 else None
+        taken = inspect.signature(self._model.forward).parameters
+        self._mask = "attention_mask" in taken
+        self._types = found.settings.types and "token_type_ids" in taken
 
     def __call__(self, tokens: Tokens) -> npt.NDArray[np.float32]:
         torch = self._torch
+        feeds = {"input_ids": torch.from_numpy(tokens.ids)}
+        if self._mask:
+            feeds["attention_mask"] = torch.from_numpy(tokens.mask)
+        if self._types:
+            feeds["token_type_ids"] = torch.from_numpy(tokens.types)
         with torch.inference_mode():
-            given = self._model(input_ids=torch.from_numpy(tokens.ids), attention_mask=torch.from_numpy(tokens.mask))
+            given = self._model(**feeds)
             answer: npt.NDArray[np.float32] = given[0].numpy()
         return answer
 

@@ -51,6 +51,15 @@ _SWITCHES = (
 )  # of XGBoost's predict
 
 
+# What an estimator's method is called among the outputs; `predict` is always among them.
+_METHODS = {
+    "predict_proba": "probabilities",
+    "decision_function": "decision",
+    "transform": "output",
+    "score_samples": "score",
+}
+
+
 class Inner(NamedTuple):
     """What runs a flavor: a runtime, the folder it is to load, and what it recognised there."""
 
@@ -92,13 +101,18 @@ class MlflowRuntime:
             return load_pyfunc(config)
         schema = schema_of(config.directory)
         _refuse_parameters(inner, config.directory)
+        method = (
+            flavors_of(config.directory).get(PYFUNC, {}).get("predict_fn", "")
+            if inner.runtime.name == "sklearn"
+            else ""
+        )
         if schema is None:
-            return _as_it_is(inner, config)
+            return _giving(method, _as_it_is(inner, config))
         try:
             servable = _opened(inner, config, schema)
         except FailedPrecondition:
             if config.signatures:  # what its maker says of the model counts more than MLmodel
-                return _as_it_is(inner, config)
+                return _giving(method, _as_it_is(inner, config))
             raise
         name = _meant(servable, schema)
         of = servable.signatures[name]
@@ -109,7 +123,9 @@ class MlflowRuntime:
 
         found = {DEFAULT: structs.replace(of, inputs=one.inputs)}
         example = mlflow_example(config.directory, schema)
-        return _Closing(servable, served(config, f"mlflow-{servable.format}", call, found, example=example))
+        return _giving(
+            method, _Closing(servable, served(config, f"mlflow-{servable.format}", call, found, example=example))
+        )
 
     def _inner(self, directory: str) -> Inner | None:
         flavors = flavors_of(directory)
@@ -176,6 +192,18 @@ def _said(schema: Schema) -> Signature | None:
 def _meant(servable: Servable, schema: Schema) -> str:
     """The model's signature that MLmodel's is for: a tensor of all columns is the matrix of a table."""
     return MATRIX if not schema.columns and MATRIX in servable.signatures else next(iter(servable.signatures))
+
+
+def _giving(method: str, servable: CalledServable) -> CalledServable:
+    """`servable`, of which MLmodel asks the answer of `method`. Raises FailedPrecondition where it gives none such."""
+    given = {spec.name for signature in servable.signatures.values() for spec in signature.outputs}
+    if method in ("", "predict") or _METHODS.get(method) in given:
+        return servable
+    servable.close()
+    raise FailedPrecondition(
+        f"MLmodel says 'predict_fn': {method[:80]!r}, but what is served is {', '.join(sorted(given))}: "
+        "save it with the pyfunc_predict_fn of one of these, or wrap it in a python_function"
+    )
 
 
 def _refuse_parameters(inner: Inner, directory: str) -> None:

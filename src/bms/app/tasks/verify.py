@@ -15,7 +15,7 @@ from typing import Protocol
 import msgspec
 
 from bms.adapters.runtimes.available import open_servable
-from bms.app.preparing import plan_for
+from bms.app.preparing import check_plan, plan_for
 from bms.core.clock import SystemClock
 from bms.core.errors import InvalidArgument
 from bms.core.programs import Findings, Sealed, ServableConfig, VerifyReport
@@ -110,6 +110,7 @@ def _verified(job: Job, config: ServableConfig, labels: tuple[str, ...]) -> Veri
     )
     load_ns = time.perf_counter_ns() - began
     plan = plan_for(config, servable.signatures)
+    check_plan(plan, servable)
     job.progress(0.6, "running examples")
     signatures = dict(servable.signatures)
     infer_ns = call_foreign("running the model", lambda: [_median_ns(servable, name, labels) for name in signatures])

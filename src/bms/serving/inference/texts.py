@@ -1,13 +1,16 @@
 """From texts to a model's token ids, and the signature that `TextPreprocess` adds."""
 
+from collections.abc import Callable, Mapping, Sequence
+
 from bms.core.errors import FailedPrecondition
 from bms.core.preprocessing import TEXT, TextPreprocess, fed, feeds, target_of
 from bms.core.signature import Signature, shape_text
 from bms.core.tensor import NUMPY, Array
-from bms.serving.inference.tokens import Tokenizer, padded, texts_of
+from bms.serving.inference.tokens import SAMPLES, Encoding, Tokenizer, alike, padded, texts_of
 
 MAX_LENGTH = 1 << 17
 _TOGETHER = 8  # lengths are rounded up to its multiples, so that requests of about one length can run together
+Run = Callable[[dict[str, Array]], Mapping[str, Array]]
 _INTEGERS = frozenset({"INT32", "INT64"})
 
 
@@ -38,20 +41,46 @@ class TextPlan:
 
     def prepare(self, inputs: dict[str, Array]) -> dict[str, Array]:
         """The target's inputs, one row per text. Raises InvalidArgument naming the first bad text, from 1."""
+        return self._filled(self._tokenizer.encode(texts_of(inputs[TEXT])), _TOGETHER if self._options.mask else 1)
+
+    def check(self, run: Run) -> None:
+        """Tries texts of unequal length, alone and together: `run` is the target's.
+
+        Raises FailedPrecondition where the padding changes an answer, as it does if the model knows it by another id.
+        """
+        tried = [one for one in zip(SAMPLES, self._tokenizer.encode(list(SAMPLES)), strict=True) if one[1].ids]
+        alone = [run(self._filled([encoding], 1)) for _, encoding in tried]
+        together = run(self._filled([encoding for _, encoding in tried], _TOGETHER))
+        pad = self._tokenizer.pad
+        for row, (text, _) in enumerate(tried):
+            for name, array in together.items():
+                one = alone[row][name]
+                if one.shape[1:] == array.shape[1:] and not alike(array[row : row + 1], one):  # else it is of tokens
+                    raise FailedPrecondition(
+                        f"the answer to {text!r} ({name}) is another one where it is padded to the length of longer "
+                        f"texts, {'by 0, since no file names a padding' if pad is None else f'by the id {pad}'}: the "
+                        "model takes it for a part of the text; say its own in tokenizer_config.json ('pad_token'), or "
+                        "give the model a mask"
+                    )
+
+    def _filled(self, encodings: Sequence[Encoding], multiple: int) -> dict[str, Array]:
         options = self._options
-        made = padded(
-            self._tokenizer.encode(texts_of(inputs[TEXT])),
-            self._tokenizer.pad or 0,
-            multiple=_TOGETHER if options.mask else 1,
-            length=self._length,
-        )
+        made = padded(encodings, self._tokenizer.pad or 0, multiple=multiple, length=self._length)
         named = zip((options.ids, options.mask, options.types), made, strict=True)
         return {name: array.astype(self._kinds[name], copy=False) for name, array in named if name}
 
 
+def one_length(options: TextPreprocess, signatures: Mapping[str, Signature]) -> int | None:
+    """The one length that the model takes; None: any, or no signature takes what `options` make."""
+    target = target_of(options, signatures)
+    sizes = {spec.shape[1] for spec in signatures[target].inputs if len(spec.shape) == 2} if target else set()
+    return next(iter(sizes)) if len(sizes) == 1 else None
+
+
 def _length(options: TextPreprocess, signature: Signature) -> int | None:
     """The one length that the model takes; None: any."""
-    if not 1 <= options.max_length <= MAX_LENGTH:
+    longest = options.max_length
+    if longest is not None and not 1 <= longest <= MAX_LENGTH:
         raise FailedPrecondition(f"preprocess.max_length is {options.max_length}, expected 1 to {MAX_LENGTH}")
     if not options.ids:
         raise FailedPrecondition("preprocess.ids is empty: name the input that takes the token ids")
@@ -64,9 +93,10 @@ def _length(options: TextPreprocess, signature: Signature) -> int | None:
             )
         lengths.add(spec.shape[1])
     lengths -= {None}
-    if len(lengths) > 1 or any(options.max_length > (length or 0) for length in lengths):
+    if len(lengths) > 1 or (longest is not None and any(longest > (length or 0) for length in lengths)):
         raise FailedPrecondition(
-            f"preprocess makes up to {options.max_length} tokens, but the model takes {sorted(map(str, lengths))}: set "
+            f"preprocess makes up to {longest or 'any number of'} tokens, but the model takes "
+            f"{sorted(map(str, lengths))}: set "
             "max_length to that"
         )
     return lengths.pop() if lengths else None
