@@ -22,7 +22,7 @@ help:
 	@echo "make fmt     format and mend what can be mended"
 	@echo "make docs    write docs/cli.md and check every link"
 	@echo "make bench   measure; needs a quiet machine; PEERS=fastapi,triton CASES=row-json: parts of the comparison"
-	@echo "make bench-releases BASE=v0.1.0  the hot path beside that of another revision, in pairs"
+	@echo "make bench-releases BASE=REVISION  the hot path beside that of another revision, in pairs"
 	@echo "make fuzz    throw broken bytes at every decoder and at a gateway for FUZZ_SECONDS (default 120: millions)"
 	@echo "make lock    resolve the lock files again"
 
@@ -42,7 +42,7 @@ endif
 
 # Of these, `make test` runs what is not marked heavy; MARKS='heavy and not long' runs the others alone.
 test-frameworks: .venv/dev.stamp
-	$(CLOCK) $(BIN)/pytest -n 2 --dist loadfile -m '$(or $(MARKS),not long)' $(or $(ARGS),tests/frameworks tests/contract/runtimes/test_runtime_environments.py)
+	$(CLOCK) $(BIN)/pytest -n 2 --dist loadfile -m '$(or $(MARKS),not long)' $(or $(ARGS),tests/frameworks tests/sweep/families tests/contract/runtimes/test_runtime_environments.py)
 
 # Everything, in its longest form; the table of what it cost is committed once per issue.
 test-all: .venv/dev.stamp

@@ -5,12 +5,14 @@ They live below BMS_TEST_CACHE, or ~/.cache/bms-tests, and are told apart by the
 
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 SKLEARN = ("scikit-learn", "skops", "skl2onnx", "onnx", "onnxruntime", "msgspec", "pillow", "pytest")
 TABLES = ("scikit-learn", "skops", "pandas")
@@ -45,6 +47,22 @@ def made_by(script: Path, requirements: tuple[str, ...]) -> Path:
         _run([str(framework_python(requirements)), str(script), str(folder)])
 
     return _once(f"made-{_digest(sys.version, script.read_text(), *sorted(requirements))}", build)
+
+
+def told_by(requirements: tuple[str, ...], script: Path, *arguments: str, patience_s: float = 600) -> list[Any]:
+    """The objects that `script` prints, a line of JSON each, run in one thread where `requirements` are. It finds our
+    source, and modules beside it; what else it prints is left out."""
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    ended = subprocess.run(
+        [str(framework_python(requirements)), str(script), *arguments],
+        env={**os.environ, "PYTHONPATH": f"{SOURCE}:{SOURCE.parent}", **threads},
+        capture_output=True,
+        text=True,
+        timeout=patience_s,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    return [json.loads(line) for line in ended.stdout.splitlines() if line.startswith("{")]
 
 
 def cache_folder() -> Path:

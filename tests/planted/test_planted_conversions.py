@@ -5,7 +5,7 @@ import re
 import pytest
 
 from bms.core.errors import FailedPrecondition
-from tests.planted.conversions import LIARS, Liar, asked, child_of, judge
+from tests.planted.conversions import LIARS, Liar, child_of, judge
 
 
 def test_an_honest_child_is_proved_on_every_output_of_every_kind_of_row() -> None:
@@ -25,8 +25,3 @@ def test_a_planted_child_is_refused_in_words(name: str) -> None:
         judge(child_of(liar))
     assert re.search(liar.refusal, refused.value.message), refused.value.message
     assert refused.value.message.endswith("it is not registered, and the parent is served as it is")
-
-
-def test_the_parents_answers_are_not_computed_by_the_child() -> None:
-    assert {one.question.of for one in asked()} >= {"train", "validation"}
-    assert len(LIARS) >= 20

@@ -2,16 +2,13 @@
 is converted wrongly. Boosters of other libraries within a pipeline are among them.
 """
 
-import json
-import os
 import re
-import subprocess
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from tests.framework_env import SKLEARN, SOURCE, framework_python
+from tests.framework_env import SKLEARN, told_by
 
 HERE = Path(__file__).parent
 ENVIRONMENT = (*SKLEARN, "pandas", "google-crc32c", "xgboost-cpu", "lightgbm")
@@ -57,16 +54,8 @@ REASONS = (
 
 
 def said_by(folder: Path, *forms: str, patience_s: float = 600) -> list[Result]:
-    ended = subprocess.run(
-        [str(framework_python(ENVIRONMENT)), str(HERE / "conversion_sweep.py"), str(folder / "sweep"), *forms],
-        env={**os.environ, "PYTHONPATH": str(SOURCE), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=patience_s,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr[-3000:]
-    return [json.loads(line) for line in ended.stdout.splitlines() if line.startswith("{")]
+    script = HERE / "conversion_sweep.py"
+    return told_by(ENVIRONMENT, script, str(folder / "sweep"), *forms, patience_s=patience_s)
 
 
 def judged(results: list[Result]) -> Counter[str]:

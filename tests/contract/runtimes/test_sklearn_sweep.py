@@ -4,10 +4,7 @@ In `make test` each is tried once, the kinds of data and the ways to save it tak
 them on every kind of data, saved in both ways, with all the parameters of scikit-learn's own common tests.
 """
 
-import json
-import os
 import re
-import subprocess
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -15,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.contract.runtimes.cases_sklearn import TABLES
-from tests.framework_env import SOURCE, framework_python
+from tests.framework_env import told_by
 
 HERE = Path(__file__).parent
 Result = dict[str, str]
@@ -37,16 +34,7 @@ EXPECTED = {
 
 def said_by(script: str, arguments: list[str], patience_s: float) -> list[Any]:
     """The JSON lines of a script, run where scikit-learn is."""
-    ended = subprocess.run(
-        [str(framework_python(TABLES.environment)), str(HERE / script), *arguments],
-        env={**os.environ, "PYTHONPATH": str(SOURCE), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=patience_s,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr[-3000:]
-    return [json.loads(line) for line in ended.stdout.splitlines()]
+    return told_by(TABLES.environment, HERE / script, *arguments, patience_s=patience_s)
 
 
 def judged(results: list[Result]) -> Counter[str]:

@@ -2,7 +2,6 @@
 text gets the library's answer, alone and among sixteen; and no key that the libraries write is in no list."""
 
 import json
-import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 
 from bms.adapters.runtimes.huggingface_keys import FILES, KEYS, unknown
 from tests.contract.runtimes.cases_huggingface import TRANSFORMERS
-from tests.framework_env import SOURCE, framework_python, made_by
+from tests.framework_env import framework_python, made_by, told_by
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(900)]
 HERE = Path(__file__).parent
@@ -29,15 +28,8 @@ def made() -> Path:
 
 @pytest.fixture(scope="module")
 def told(made: Path) -> dict[str, Any]:
-    ended = subprocess.run(
-        [str(framework_python(TRANSFORMERS.requirements)), str(HERE / "huggingface_asking.py"), str(made)],
-        env={**os.environ, "PYTHONPATH": f"{SOURCE}:{SOURCE.parent}", "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert ended.returncode == 0, ended.stderr[-3000:]
-    found: dict[str, Any] = json.loads(ended.stdout)
+    (found,) = told_by(TRANSFORMERS.requirements, HERE / "huggingface_asking.py", str(made))
+    assert isinstance(found, dict)
     return found
 
 

@@ -34,9 +34,7 @@ class Dense(NamedTuple):
         """[rows, in] -> [rows, out]. Raises FailedPrecondition for weights that can't be read or don't fit."""
         name = f"{self.path}/{WEIGHTS}"
         weights = safetensors(contained(self.directory, name), name)
-        linear, bias, projection = (
-            weights.get(f"{part}") for part in ("linear.weight", "linear.bias", "residual.weight")
-        )
+        linear, bias, projection = map(weights.get, ("linear.weight", "linear.bias", "residual.weight"))
         if linear is None or linear.ndim != 2 or (bias is not None and bias.shape != linear.shape[:1]):
             raise FailedPrecondition(f"{name!r} holds {', '.join(weights)[:200]}, expected linear.weight [out, in]")
         activation = _ACTIVATIONS[self.activation]

@@ -18,10 +18,9 @@ SENTENCES = "config_sentence_transformers.json"
 POOLING, DENSE, NORMALIZE = "Pooling's config.json", "Dense's config.json", "Normalize's config.json"
 STRICT = frozenset({MODULES, TRANSFORMER, SENTENCES, POOLING, DENSE, NORMALIZE})
 
-NAMED_TOKENS = (
-    "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token",
-    "additional_special_tokens", "extra_special_tokens",
-)  # fmt: skip
+ONE_TOKEN = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+MORE_TOKENS = ("additional_special_tokens", "extra_special_tokens")
+NAMED_TOKENS = ONE_TOKEN + MORE_TOKENS
 _WRITTEN = "says who wrote it, from where and with what"
 _DECODING = "for turning token ids into text, which is not done"
 _CHAT = "for chats; a text is taken as it is"

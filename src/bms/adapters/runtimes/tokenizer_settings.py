@@ -7,25 +7,28 @@ from typing import NamedTuple
 import msgspec
 
 from bms.adapters.runtimes.artifact import contained
-from bms.adapters.runtimes.huggingface_keys import NAMED_TOKENS, SPECIAL_TOKENS, TOKENIZER_CONFIG, unknown
+from bms.adapters.runtimes.huggingface_keys import (
+    MORE_TOKENS,
+    NAMED_TOKENS,
+    ONE_TOKEN,
+    SPECIAL_TOKENS,
+    TOKENIZER_CONFIG,
+    unknown,
+)
 from bms.core.errors import FailedPrecondition
 
 MAX_BYTES = 16 << 20  # a tokenizer_config.json may list thousands of tokens
 _GENERIC = frozenset({"", "PreTrainedTokenizerFast", "PreTrainedTokenizer", "TokenizersBackend"})
-_LOWER = (
-    "Bert",
-    "DistilBert",
-    "Electra",
-    "MPNet",
-    "Albert",
-    "Funnel",
-    "MobileBert",
-    "Lxmert",
-    "LayoutLM",
-    "SqueezeBert",
-)
-_PADS = {"[PAD]": (*_LOWER[:3], *_LOWER[6:], "DebertaV2", "RemBert"), "<pad>": ("MPNet", "Albert", "Funnel")}
-_PADS_OF_MORE = ("Roberta", "XLMRoberta", "Camembert", "T5", "XLNet", "BigBird", "Bart", "Barthez", "MBart")
+# Classes of transformers by what they do where no key says otherwise: capitals are made small, padding is this token.
+_LIKE_BERT = ("Bert", "DistilBert", "Electra", "MobileBert", "Lxmert", "LayoutLM", "SqueezeBert")
+_ANGULAR = ("MPNet", "Albert", "Funnel")
+_LOWER = frozenset((*_LIKE_BERT, *_ANGULAR))
+_PADS = {
+    **dict.fromkeys((*_LIKE_BERT, "DebertaV2", "RemBert"), "[PAD]"),
+    **dict.fromkeys(
+        (*_ANGULAR, "Roberta", "XLMRoberta", "Camembert", "T5", "XLNet", "BigBird", "Bart", "Barthez", "MBart"), "<pad>"
+    ),
+}
 
 
 class Named(NamedTuple):
@@ -147,11 +150,7 @@ def _length(said: Mapping[str, object]) -> int | None:
 def _pad(said: Mapping[str, object], kind: str) -> str | None:
     if (token := _named(said.get("pad_token"))) is not None:
         return token.content
-    if "pad_token" in said:
-        return None
-    if kind in _PADS_OF_MORE:
-        return "<pad>"
-    return next((pad for pad, kinds in _PADS.items() if kind in kinds), None)
+    return None if "pad_token" in said else _PADS.get(kind)
 
 
 def _named(value: object) -> Named | None:
@@ -181,9 +180,9 @@ def _tokens(said: Mapping[str, object]) -> tuple[Named, ...]:
             raise FailedPrecondition(f"{TOKENIZER_CONFIG}: 'added_tokens_decoder' has {str(number)[:20]!r}, no token")
         special = isinstance(value, dict) and value.get("special") is True
         found[token.content] = token._replace(id=int(number), special=special)
-    values: list[object] = [said[key] for key in NAMED_TOKENS[:7] if key in said]
+    values: list[object] = [said[key] for key in ONE_TOKEN if key in said]
     values += [said[key] for key in said if key not in NAMED_TOKENS and _token(key, said)]
-    for key in NAMED_TOKENS[7:]:
+    for key in MORE_TOKENS:
         more = said.get(key)
         values += more.values() if isinstance(more, dict) else more if isinstance(more, list) else ()
     for value in values:
