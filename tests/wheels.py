@@ -107,6 +107,10 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
             return
         super().do_GET()
 
+    def end_headers(self) -> None:
+        self.send_header("Cache-Control", "max-age=600")  # as PyPI says it of its pages
+        super().end_headers()
+
     def log_message(self, *_: object) -> None:
         pass
 

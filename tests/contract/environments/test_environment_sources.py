@@ -182,6 +182,18 @@ async def test_a_private_index_is_used_by_its_name_and_its_password_is_told_nowh
         assert not path.is_file() or PASSWORD.encode() not in path.read_bytes(), path
 
 
+async def test_a_lock_may_name_what_was_published_since_the_index_was_last_read(tmp_path: Path, served: Index) -> None:
+    served.add("public", wheel(tmp_path, "tiny", "1.0"), "tiny")
+    environments = UvEnvironments(tmp_path / "home", environ(tmp_path), sources=PackageSources(index_url=served.public))
+    before = await environments.ensure(EnvironmentSpec(requirements=("tiny",)))  # its page is in uv's cache from now on
+    newer = wheel(tmp_path, "tiny", "2.0")
+    served.add("public", newer, "tiny")
+    lock = (await environments.lock(before.digest)).replace("tiny==1.0", "tiny==2.0")
+    lock = lock.replace(sha256(tmp_path / "tiny-1.0-py3-none-any.whl"), sha256(newer))
+    built = await environments.ensure(EnvironmentSpec(lock=parse_lock(lock)))
+    assert version(built, "tiny") == "2.0"
+
+
 async def test_an_index_that_refuses_our_password_is_not_passed_over(tmp_path: Path, served: Index) -> None:
     served.add("public", wheel(tmp_path, "tiny", "9.0"), "tiny")
     sources = PackageSources(index_url=served.public, named={"private": served.wrong_password})

@@ -51,7 +51,8 @@ async def build(
         lines = await resolve(recipe, building, venv / "bin" / "python", run, tell)
         pins = lock_text(lines)
         (building / "lock.txt").write_text(f"# Python {recipe.python}, {sys.platform}\n{pins}")
-        await _install(venv, building / "exact.txt", lines, run)
+        online = "UV_OFFLINE" not in environment
+        await _install(venv, building / "exact.txt", lines, run, tell, online=online)
         if recipe.lock:
             await _check(venv, run)
         await _compile(python, venv)
@@ -85,14 +86,27 @@ async def _make(python: str, venv: Path, environment: Mapping[str, str], run: Ru
         raise FailedPrecondition(f"{error.message}\nPython versions that are installed here: {there}") from None
 
 
-async def _install(venv: Path, pins: Path, lines: Sequence[str], run: RunUv) -> None:
+async def _install(
+    venv: Path, pins: Path, lines: Sequence[str], run: RunUv, tell: Callable[[str], None], *, online: bool
+) -> None:
     """Copies, because a hard link into the cache would let one environment's code change all others. Wheels only,
     because building from source runs the package's code with the platform's rights. Without resolving: a lock names
-    every package, so that nothing which was published since can have a say in it."""
+    every package, so that nothing which was published since can have a say in it.
+
+    What fails is tried once more with every index read anew, where any may be read: uv keeps their pages for ten
+    minutes, and a pin may be younger than that.
+    """
     pins.write_text(lock_text(exact(lines)))
     install = ["pip", "install", "--python", str(venv), "--link-mode", "copy", "--no-build", "--no-deps"]
     install += ["--require-hashes"] if hashed(lines) else []
-    await run([*install, "--requirements", str(pins)])
+    install += ["--requirements", str(pins)]
+    try:
+        await run(install)
+    except FailedPrecondition:
+        if not online:
+            raise
+        tell("trying once more, reading the indexes anew")
+        await run([*install, "--refresh"])
     pins.unlink()
 
 
