@@ -8,6 +8,7 @@ import msgspec
 import typer
 
 from bms.cli.commands import Session, command, noun
+from bms.cli.gate_texts import FORM, asked, bound_text, gate_of
 from bms.cli.pushing import VerificationLog, push
 from bms.cli.version_options import (
     AllowPickle,
@@ -30,14 +31,12 @@ from bms.cli.version_options import (
 )
 from bms.core.isolation import Isolation, words
 from bms.core.resources import size_text
-from bms.sdk.models import Gate, GateResult, Version
+from bms.sdk.models import GateResult, Version
 
 app = noun("Models, their versions and aliases.")
 Name = Annotated[str, typer.Argument(help="The model's name.")]
 Number = Annotated[int, typer.Argument(help="The version's number.")]
-GateOption = Annotated[
-    list[str] | None, typer.Option("--gate", help="METRIC:DATASET[:SPLIT]>=MINIMUM an alias demands; repeatable.")
-]
+GateOption = Annotated[list[str] | None, typer.Option("--gate", help=f"{FORM}: what an alias demands; repeatable.")]
 
 
 @command(app, "push")
@@ -100,7 +99,7 @@ def create(
     gate: GateOption = None,
 ) -> None:
     """Make a model without versions."""
-    model = session.client.models.create(name, description=description, gates=[_gate(text) for text in gate or ()])
+    model = session.client.models.create(name, description=description, gates=[gate_of(text) for text in gate or ()])
     session.out.say(f"made model {model.name}", model)
 
 
@@ -114,7 +113,7 @@ def list_(
         {
             "NAME": lambda model: model.name,
             "DESCRIPTION": lambda model: model.description,
-            "GATES": lambda model: [f"{gate.metric} ≥ {gate.minimum:g}" for gate in model.gates],
+            "GATES": lambda model: [asked(gate) for gate in model.gates],
             "MADE": lambda model: model.created_at,
         },
         "no models: `bms model push PATH --name NAME`",
@@ -301,13 +300,4 @@ def _show(session: Session, version: Version) -> None:
 
 def _measured(gate: GateResult) -> str:
     note = f": {gate.note}" if gate.note else ""
-    return f"{gate.value:.4g}, at least {gate.minimum:g} is asked{note}"
-
-
-def _gate(text: str) -> Gate:
-    place, sign, minimum = text.partition(">=")
-    metric, _, where = place.partition(":")
-    dataset, _, split = where.partition(":")
-    if not (sign and dataset):
-        raise typer.BadParameter(f"{text!r} is no gate: write for example accuracy:digits:validation>=0.95")
-    return Gate(metric=metric, dataset=dataset, split=split or "validation", minimum=float(minimum))
+    return f"{gate.value:.4g}, {bound_text(gate)} is asked{note}"

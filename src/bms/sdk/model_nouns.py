@@ -9,11 +9,13 @@ from bms.sdk.signatures import EnvironmentSpec, Preprocess, Signature
 
 
 class Gate(msgspec.Struct, frozen=True, kw_only=True):
-    """A version must reach `minimum` of `metric` on a data set's split before an alias may point at it."""
+    """What a version must reach on a data set's split before an alias may point at it: at least `minimum` of `metric`,
+    or, of one that is better when lower, at most `maximum`."""
 
     metric: str
     dataset: str
-    minimum: float
+    minimum: float | None = None
+    maximum: float | None = None
     split: str = "validation"
 
 
@@ -23,7 +25,8 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
     metric: str
     dataset: str
     split: str
-    minimum: float
+    minimum: float | None = None
+    maximum: float | None = None
     value: float
     passed: bool
     at: datetime

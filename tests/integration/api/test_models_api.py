@@ -156,6 +156,8 @@ async def test_a_reused_name_goes_on_counting(house: House) -> None:
         ({"name": "../digits"}, "not valid"),
         ({"name": "d", "description": "a\u0000b"}, "control characters"),
         ({"name": "d", "gates": [{"metric": "accuracy", "dataset": "d@x", "minimum": 0}]}, "name@3"),
+        ({"name": "d", "gates": [{"metric": "acuracy", "dataset": "d", "minimum": 0}]}, "did you mean 'accuracy'"),
+        ({"name": "d", "gates": [{"metric": "rmse", "dataset": "d", "minimum": 1}]}, "'rmse:d:validation<=1'"),
         ({"name": "d", "id": "model_1"}, "unknown field"),
     ],
 )

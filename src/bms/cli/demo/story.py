@@ -13,6 +13,7 @@ from bms.adapters.datasets.reader import load_split, read_manifest
 from bms.cli.demo.stage import Stage
 from bms.cli.demo.steady import Felt, SteadyStream
 from bms.cli.demo.telling import Bar, Teller
+from bms.cli.gate_texts import bound_text
 from bms.core.errors import AlreadyExists, FailedPrecondition, Internal
 from bms.core.resources import size_text
 from bms.sdk import Client
@@ -75,14 +76,16 @@ class Story:
         assert child.measurement is not None
         result = child.gate_results[0]
         if not result.passed:
-            raise Internal(f"version {child.number} did not pass its gate: {result.value:.4f} < {result.minimum}")
+            raise Internal(
+                f"version {child.number} did not pass its gate: {result.value:.4f}, {bound_text(result)} is asked"
+            )
         self._teller.table(
             f"version {parent.number} ({parent.runtime}) and its child, version {child.number} ({child.runtime})",
             {
                 "digest": child.artifact[:30] + "…",
                 "made by": f"{job.name} from {', '.join(parent.lineage.datasets)}",
                 "largest difference from parent": child.metadata.get("largest_difference", "?"),
-                "gate": f"{result.metric} {result.value:.4f} on {result.dataset} {result.split} ≥ {result.minimum}",
+                "gate": f"{result.metric} {result.value:.4f} on {result.dataset} {result.split}, {bound_text(result)}",
                 "one row takes": f"{child.measurement.infer_ns / 1e6:.3f} ms, {size_text(child.measurement.memory)}",
             },
         )

@@ -5,6 +5,7 @@ import msgspec
 from bms.control.datasets.service import DatasetService
 from bms.control.jobs.nouns import Job, JobSpec, TreeInput
 from bms.control.jobs.service import JobService
+from bms.control.models.gates import reached
 from bms.control.models.nouns import Gate, GateResult, Version
 from bms.control.models.service import ModelService
 from bms.control.optimization.conversion import servable_config
@@ -58,8 +59,9 @@ class Gates:
             dataset=job.spec.inputs[1].reference,
             split=gate.split,
             minimum=gate.minimum,
+            maximum=gate.maximum,
             value=value,
-            passed=value >= gate.minimum,
+            passed=reached(gate, value),
             job=job.id,
             at=self._clock.now(),
             note=_note(job),

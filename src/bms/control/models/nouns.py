@@ -13,11 +13,13 @@ VersionState = Literal["uploading", "verifying", "ready", "rejected", "offline",
 
 
 class Gate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a version must reach before an alias may point at it: `metric` on a data set's split, at least `minimum`."""
+    """What a version must reach before an alias may point at it: `metric` on a data set's split, at least `minimum` or,
+    where lower is better, at most `maximum`."""
 
-    metric: str  # "accuracy"
+    metric: str  # one of `core.metrics`
     dataset: str  # "name" (its newest ready version) or "name@3"
-    minimum: float
+    minimum: float | None = None
+    maximum: float | None = None
     split: str = "validation"
 
 
@@ -42,7 +44,8 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
     metric: str
     dataset: str
     split: str
-    minimum: float
+    minimum: float | None = None
+    maximum: float | None = None
     value: float
     passed: bool
     job: str

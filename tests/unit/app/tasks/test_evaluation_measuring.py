@@ -37,22 +37,50 @@ def texts(*values: str) -> Array:
     return array
 
 
+def figures(outputs: dict[str, Array], target: Target, *names: str) -> tuple[float, ...]:
+    metrics = measured(PLAIN, outputs, target).metrics
+    return tuple(metrics[name] for name in names)
+
+
 def test_scores_measure_accuracy_and_log_loss_by_name() -> None:
     found = measured(SCORED, {"p": np.array([[0.8, 0.2], [0.8, 0.2]])}, classes("yes", "no"))
-    assert found.metrics == pytest.approx({"accuracy": 0.5, "log_loss": -(math.log(0.8) + math.log(0.2)) / 2})
+    assert (found.metrics["accuracy"], found.metrics["log_loss"]) == pytest.approx(
+        (0.5, -(math.log(0.8) + math.log(0.2)) / 2)
+    )
     assert found.notes == ("output 'p'", "classes by name: 'no', 'yes'")
 
 
-def test_an_answered_class_measures_accuracy_alone() -> None:
+def test_an_answered_class_measures_what_needs_no_scores() -> None:
     outputs = {"margin": np.array([0.1, 0.2]), "label": texts("no", "yes")}
-    assert measured(PLAIN, outputs, classes("no", "no")).metrics == {"accuracy": 0.5}
-    assert measured(PLAIN, {"answer": np.array([1, 0])}, classes("1", "0")).metrics == {"accuracy": 1.0}
+    found = measured(PLAIN, outputs, classes("no", "no"))
+    assert found.metrics["accuracy"] == 0.5
+    assert found.undefined == dict.fromkeys(("roc_auc", "log_loss"), "the model gives no scores of its classes")
+    assert measured(PLAIN, {"answer": np.array([1, 0])}, classes("1", "0")).metrics["accuracy"] == 1.0
+
+
+def test_the_class_that_is_answered_counts_and_not_the_best_score_of_another_output() -> None:
+    """A threshold of 0.9: the model answers no unless it is sure."""
+    scores = np.array([[0.8, 0.2], [0.95, 0.05]])
+    found = measured(SCORED, {"p": scores, "label": texts("no", "yes")}, classes("yes", "yes"))
+    assert found.metrics["accuracy"] == 0.5
+    assert found.metrics["log_loss"] == pytest.approx(-(math.log(0.8) + math.log(0.95)) / 2)
+    assert found.notes == ("output 'label', and the scores 'p'", "classes by name: 'yes'")
+
+
+def test_scores_that_are_no_probabilities_have_no_log_loss() -> None:
+    truth = classes("yes", "no")
+    margins = measured(SCORED, {"p": np.array([[3.0, -3.0], [-1.0, 1.0]])}, truth)
+    assert margins.metrics["roc_auc"] == 1.0
+    assert margins.undefined == {"log_loss": "the model's scores are no probabilities: they reach from -3 to 3"}
+    assert "row 1 add up to 0.5" in measured(SCORED, {"p": np.array([[1, 0], [0, 0.5]])}, truth).undefined["log_loss"]
+    alone = measured(SCORED, {"p": np.array([[1.0, 0.0]])}, Target("y", ("no", "yes"), np.array([1]), True))
+    assert alone.undefined == {"roc_auc": "no row is of 'no'"}
 
 
 def test_a_quantity_is_the_output_of_the_labels_name_or_the_only_one() -> None:
     outputs = {"sigma": np.array([9.0, 9.0]), "y": np.array([[1.0], [2.0]]), "all": np.zeros((2, 5))}
-    assert measured(PLAIN, outputs, quantities(1, 3)).metrics == pytest.approx({"rmse": math.sqrt(0.5), "r2": 0.5})
-    assert measured(PLAIN, {"mean": outputs["y"]}, quantities(1, 2)).metrics == {"rmse": 0.0, "r2": 1.0}
+    assert figures(outputs, quantities(1, 3), "rmse", "r2") == pytest.approx((math.sqrt(0.5), 0.5))
+    assert figures({"mean": outputs["y"]}, quantities(1, 2), "rmse", "r2") == (0.0, 1.0)
     with pytest.raises(FailedPrecondition, match=r"'sigma' float64.*'mean' float64"):
         measured(PLAIN, {"sigma": outputs["sigma"], "mean": outputs["y"]}, quantities(1, 2))
     with pytest.raises(FailedPrecondition, match="one output with a number a row"):
@@ -63,9 +91,15 @@ def test_a_quantity_of_few_values_is_compared_with_the_numbers_that_its_classes_
     """A whole number with few different values is imported as classes."""
     regress = Signature(inputs=(), method="regress")
     found = measured(regress, {"prediction": np.array([100.0, 900.0, 1000.0])}, classes("100", "900", "1000"))
-    assert found.metrics == {"rmse": 0.0, "r2": 1.0}
+    assert (found.metrics["rmse"], found.metrics["r2"]) == (0.0, 1.0)
     with pytest.raises(FailedPrecondition, match="are none: 'no', 'yes'"):
         measured(regress, {"prediction": np.array([0.0, 1.0])}, classes("no", "yes"))
+
+
+def test_one_row_has_no_r2_and_an_error_beyond_all_numbers_is_infinite() -> None:
+    one = measured(PLAIN, {"p": np.array([2.0])}, quantities(1.0))
+    assert (one.metrics["mae"], one.undefined) == (1.0, {"r2": "it takes two rows"})
+    assert figures({"p": np.array([1e200, 1.0])}, quantities(1.0, 2.0), "rmse") == (math.inf,)
 
 
 def test_predictions_that_are_no_numbers_have_no_error() -> None:

@@ -58,7 +58,10 @@ def _gate(**changes: object) -> Gate:
         (_gate(split=""),),
         (_gate(minimum=float("nan")),),
         (_gate(), _gate(minimum=0.5)),
-        tuple(_gate(metric=f"m{index}") for index in range(21)),
+        tuple(_gate(split=f"s{index}") for index in range(21)),
+        (_gate(metric="m"),),
+        (_gate(minimum=None),),
+        (_gate(metric="rmse"),),
     ],
 )
 def test_gates_that_cannot_be(gates: tuple[Gate, ...]) -> None:
