@@ -14,7 +14,7 @@ from bms.adapters.sql.jobs import SqlJobs
 from bms.adapters.sql.models import SqlModels
 from bms.adapters.sql.positions import SqlPositions
 from bms.adapters.sql.store import SqlStore
-from bms.app.features import reaction_handlers
+from bms.app.features import given_up, reaction_handlers
 from bms.control.datasets.nouns import DatasetVersion, ImportRequest
 from bms.control.datasets.service import DatasetService
 from bms.control.evaluation.gates import Gates
@@ -60,7 +60,8 @@ class Played:
         self.objects = MemoryObjectStore(self.clock)
         self.job_store = SqlStore(self.database, SqlJobs)
         self.jobs = JobService(self.job_store, self.objects, History(self.objects, None), self.clock)  # type: ignore[arg-type]
-        self.models = ModelService(SqlStore(self.database, SqlModels), self.objects, self.clock)
+        self.models_store = SqlStore(self.database, SqlModels)
+        self.models = ModelService(self.models_store, self.objects, self.clock)
         self.datasets = DatasetService(SqlStore(self.database, SqlDatasets), self.objects, self.clock)
         self.conversion = ConversionService(self.jobs, self.models, self.datasets)
         self.gates = Gates(self.jobs, self.models, self.datasets, self.clock)
@@ -69,7 +70,7 @@ class Played:
         self.handlers = reaction_handlers(
             self.jobs, self.models, self.datasets, self.conversion, self.gates, self.objects
         )
-        self.reactions = Reactions(self.log, SqlPositions(self.database), self.handlers, "played")
+        self.reactions = Reactions(self.log, SqlPositions(self.database), self.handlers, "played", given_up(self.gates))
 
     async def start(self) -> "Played":
         await add_tenant(self.database, self.clock)

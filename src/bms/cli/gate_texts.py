@@ -4,7 +4,7 @@ import re
 
 import typer
 
-from bms.sdk.models import Gate, GateResult
+from bms.sdk.models import Gate, GateResult, GateStanding
 
 FORM = "METRIC:DATASET[:SPLIT]>=NUMBER, or <=NUMBER where lower is better"
 _GATE = re.compile(r"\s*([^:<>=]+):([^:<>=]+)(?::([^:<>=]+))?(>=|<=)\s*(\S+)\s*")
@@ -27,12 +27,19 @@ def asked(gate: Gate) -> str:
     return f"{gate.metric} {'≥' if gate.maximum is None else '≤'} {_bound(gate):g}"
 
 
-def bound_text(gate: Gate | GateResult) -> str:
+def bound_text(gate: Gate | GateResult | GateStanding) -> str:
     """`at least 0.9`."""
     return f"at {'least' if gate.maximum is None else 'most'} {_bound(gate):g}"
 
 
-def _bound(gate: Gate | GateResult) -> float:
+def value_text(result: GateResult) -> str:
+    """What was measured, in short."""
+    if result.value is None:
+        return "not measurable" if result.reason else "being measured"
+    return f"{result.value:.4g}"
+
+
+def _bound(gate: Gate | GateResult | GateStanding) -> float:
     return next(one for one in (gate.minimum, gate.maximum, float("nan")) if one is not None)
 
 

@@ -46,8 +46,9 @@ class Output:
         if self.json:
             return self.raw(list(things))
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for title in columns:
-            table.add_column(title, no_wrap=True)
+        last = len(columns) - 1  # where reasons stand: long ones take more lines, and no other column is cut for them
+        for index, title in enumerate(columns):
+            table.add_column(title, no_wrap=index < last)
         for thing in things:
             table.add_row(*(cell(read(thing)) for read in columns.values()))
         return self._print(table) if table.row_count else self.say(empty)

@@ -20,18 +20,42 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GateResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What was measured, by which job; `note` says what of the data set was held against what of the model."""
+    """What was measured, by which job; or `reason`, why it could not be; or neither, while it is being measured.
+
+    `note` says what of the data set was held against what of the model. Where a `value` has a `reason` as well, job
+    `tried` could not measure the same again.
+    """
 
     metric: str
     dataset: str
     split: str
     minimum: float | None = None
     maximum: float | None = None
-    value: float
-    passed: bool
+    value: float | None = None
+    passed: bool = False
     at: datetime
     job: str = ""
     note: str = ""
+    reason: str = ""
+    tried: str = ""
+
+    @property
+    def measuring(self) -> bool:
+        return self.value is None and not self.reason
+
+
+class GateStanding(msgspec.Struct, frozen=True, kw_only=True):
+    """How a version stands with one gate of its model. `state` is passed, failed, measuring, unmeasurable or not
+    measured; `why` says it to people, empty where it passed; `result` is the newest."""
+
+    metric: str
+    dataset: str
+    split: str
+    minimum: float | None = None
+    maximum: float | None = None
+    state: str
+    why: str = ""
+    result: GateResult | None = None
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):

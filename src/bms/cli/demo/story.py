@@ -74,11 +74,10 @@ class Story:
         with self._teller.progress("verifying, converting, measuring the gate") as bar:
             parent, child = self._family(job.id, bar)
         assert child.measurement is not None
-        result = child.gate_results[0]
-        if not result.passed:
-            raise Internal(
-                f"version {child.number} did not pass its gate: {result.value:.4f}, {bound_text(result)} is asked"
-            )
+        (standing,) = self._client.models.gates(NAME, child.number)
+        result = standing.result
+        if standing.state != "passed" or result is None:
+            raise Internal(f"version {child.number} did not pass its gate: {standing.why}")
         self._teller.table(
             f"version {parent.number} ({parent.runtime}) and its child, version {child.number} ({child.runtime})",
             {
@@ -103,7 +102,7 @@ class Story:
             parent = next((version for version in versions if version.lineage.job == job), None)
             number = parent.number if parent is not None else None
             child = next((version for version in versions if number and version.lineage.parent == number), None)
-            if parent is not None and child is not None and child.gate_results:
+            if parent is not None and child is not None and _measured(child):
                 return parent, child
             made = [version for version in (parent, child) if version is not None]
             if (under_way := self._under_way(made)) is not None:
@@ -239,6 +238,10 @@ class Story:
         if job is not None:
             seen = self._client.jobs.get(job)
             bar(seen.progress, _words(seen))
+
+
+def _measured(version: Version) -> bool:
+    return bool(version.gate_results) and not any(result.measuring for result in version.gate_results)
 
 
 def _words(job: Job) -> str:

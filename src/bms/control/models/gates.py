@@ -2,8 +2,11 @@
 
 import math
 from collections.abc import Sequence
+from datetime import datetime
 
-from bms.control.models.nouns import Gate, GateResult
+from msgspec import structs
+
+from bms.control.models.nouns import Gate, GateResult, GateStanding, GateState
 from bms.core.errors import InvalidArgument
 from bms.core.metrics import metric_named
 
@@ -45,29 +48,73 @@ def reached(gate: Gate, value: float) -> bool:
 
 
 def with_result(results: tuple[GateResult, ...], new: GateResult) -> tuple[GateResult, ...]:
-    """`results` with `new` last, in place of an earlier measurement of the same.
+    """`results` with `new` last, in place of an earlier one of the same, and of what had no value on another version of
+    the data set. A measured value stays where the same could not be measured again, with the reason.
 
     Raises InvalidArgument for a value that is not a finite number.
     """
-    if not math.isfinite(new.value):
+    if new.value is None:
+        kept = [old for old in results if old.value is not None and _key(old) == _key(new)]
+        if kept:
+            new = structs.replace(kept[-1], reason=new.reason, tried=new.job)
+    elif not math.isfinite(new.value):
         raise InvalidArgument(f"{new.metric!r} on {new.dataset} is {new.value}, expected a finite number")
-    return (*(old for old in results if _key(old) != _key(new)), new)
+    return (*(old for old in results if _key(old) != _key(new) and not _given_up_for(old, new)), new)
+
+
+def awaited(gates: Sequence[Gate], at: datetime) -> tuple[GateResult, ...]:
+    """What is known of a version's gates when their measuring begins."""
+    return tuple(
+        GateResult(
+            metric=gate.metric,
+            dataset=gate.dataset,
+            split=gate.split,
+            minimum=gate.minimum,
+            maximum=gate.maximum,
+            at=at,
+        )
+        for gate in gates
+    )
+
+
+def standings(gates: Sequence[Gate], results: Sequence[GateResult]) -> list[GateStanding]:
+    """How a version stands with each gate, by its newest result, by the gates as they are now."""
+    return [_standing(gate, results) for gate in gates]
 
 
 def unmet(gates: Sequence[Gate], results: Sequence[GateResult]) -> list[str]:
-    """For people: every gate that is missing its measurement or was failed, by the gates as they are now."""
-    words = []
-    for gate in gates:
-        measured = [result for result in results if _measures(result, gate)]
-        newest = max(measured, key=lambda result: result.at, default=None)
-        what = f"{gate.metric} on {gate.dataset} ({gate.split})"
-        if (why := wrong(gate)) is not None:
-            words.append(f"{what} is no gate any more: {why}")
-        elif newest is None:
-            words.append(f"{what} was not measured, {asked(gate)}")
-        elif not reached(gate, newest.value):
-            words.append(f"{what} is {newest.value:g}, {asked(gate)}")
-    return words
+    """For people: every gate that was failed or is not measured, by the gates as they are now."""
+    return [standing.why for standing in standings(gates, results) if standing.state != "passed"]
+
+
+def _standing(gate: Gate, results: Sequence[GateResult]) -> GateStanding:
+    found = [result for result in results if _measures(result, gate)]
+    newest = max(reversed(found), key=lambda result: result.at, default=None)
+    state, why = _judged(gate, newest)
+    return GateStanding(
+        metric=gate.metric,
+        dataset=gate.dataset,
+        split=gate.split,
+        minimum=gate.minimum,
+        maximum=gate.maximum,
+        state=state,
+        why=f"{gate.metric} on {gate.dataset} ({gate.split}) {why}" if why else "",
+        result=newest,
+    )
+
+
+def _judged(gate: Gate, newest: GateResult | None) -> tuple[GateState, str]:
+    if (why := wrong(gate)) is not None:
+        return "unmeasurable", f"is no gate any more: {why}"
+    if newest is None:
+        return "not measured", f"was not measured, {asked(gate)}"
+    if newest.value is None:
+        if newest.reason:
+            return "unmeasurable", f"can't be measured, {asked(gate)}: {newest.reason}"
+        return "measuring", f"is being measured, {asked(gate)}"
+    if not reached(gate, newest.value):
+        return "failed", f"is {newest.value:g}, {asked(gate)}"
+    return "passed", ""
 
 
 def wrong(gate: Gate) -> str | None:
@@ -86,6 +133,16 @@ def _side(gate: Gate) -> str:
 def _measures(result: GateResult, gate: Gate) -> bool:
     same = (result.metric, result.split) == (gate.metric, gate.split)
     return same and (result.dataset == gate.dataset or result.dataset.startswith(gate.dataset + "@"))
+
+
+def _given_up_for(old: GateResult, new: GateResult) -> bool:
+    """Whether `old` has no value, and `new` is of the same gate whichever version of the data set it names."""
+    same = (old.metric, old.split, _name(old)) == (new.metric, new.split, _name(new))
+    return old.value is None and same
+
+
+def _name(result: GateResult) -> str:
+    return result.dataset.partition("@")[0]
 
 
 def _key(result: GateResult) -> tuple[str, str, str]:

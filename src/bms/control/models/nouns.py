@@ -37,8 +37,10 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GateResult(msgspec.Struct, frozen=True, kw_only=True):
-    """The measured value of one gate; `dataset` names the exact version measured on ("name@3"), `note` says for people
-    which columns and classes of it were held against which of the model's.
+    """What is known of one gate: its measured `value`; or `reason`, why it could not be measured; or neither, while it
+    is being measured. `dataset` names the exact version measured on ("name@3"), or as the gate does where there was
+    none. `note` says for people which columns and classes of it were held against which of the model's. Where a `value`
+    has a `reason` as well, job `tried` could not measure the same again, and that is why.
     """
 
     metric: str
@@ -46,11 +48,29 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
     split: str
     minimum: float | None = None
     maximum: float | None = None
-    value: float
-    passed: bool
-    job: str
+    value: float | None = None
+    passed: bool = False
+    job: str = ""
     at: datetime
     note: str = ""
+    reason: str = ""
+    tried: str = ""
+
+
+GateState = Literal["passed", "failed", "measuring", "unmeasurable", "not measured"]
+
+
+class GateStanding(msgspec.Struct, frozen=True, kw_only=True):
+    """How a version stands with one gate of its model, as both are now. `why` is for people: empty where it passed."""
+
+    metric: str
+    dataset: str  # as the gate names it
+    split: str
+    minimum: float | None
+    maximum: float | None
+    state: GateState
+    why: str = ""
+    result: GateResult | None = None  # the newest
 
 
 class Lineage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
