@@ -1,6 +1,7 @@
 """Features over a real database, with jobs that are played instead of run: what follows from what, step by step."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -26,6 +27,7 @@ from bms.control.optimization.conversion import TARGETS, ConversionService
 from bms.control.platform.reactions import Reactions
 from bms.control.training.service import TrainingService
 from bms.core.clock import ManualClock
+from bms.core.figures import Figure
 from bms.core.pages import PageRequest
 from bms.core.principal import Principal
 from tests.jobs import add_tenant, put_files
@@ -96,14 +98,14 @@ class Played:
         state: JobState = "succeeded",
         *,
         output: dict[str, bytes] | None = None,
-        metrics: dict[str, float] | None = None,
+        metrics: Mapping[str, Figure] | None = None,
         report: dict[str, object] | None = None,
         error: str = "",
     ) -> None:
         """The job ended this way."""
         tree = None if output is None else await put_files(self.objects, "acme", output)
         ended = msgspec.structs.replace(
-            job, state=state, output=tree, metrics=metrics or {}, report=report or {}, error=error
+            job, state=state, output=tree, metrics=dict(metrics or {}), report=report or {}, error=error
         )
         async with self.job_store.write() as tx:
             saved = await tx.save_job(ended)

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import msgspec
 
+from bms.sdk.metric_numbers import Numbers, as_numbers
 from bms.sdk.signatures import EnvironmentSpec, Preprocess, Signature
 
 
@@ -98,7 +99,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     preprocess: Preprocess | None = None
     labels: tuple[str, ...] = ()
     environment: EnvironmentSpec = EnvironmentSpec()
-    metrics: dict[str, float] = {}
+    metrics: Numbers = {}
     metadata: dict[str, str] = {}
     lineage: Lineage = Lineage()
     measurement: Measurement | None = None
@@ -106,6 +107,9 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     format: str = ""
     revision: int = 1
+
+    def __post_init__(self) -> None:
+        as_numbers(self, self.metrics)
 
 
 class Alias(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ import msgspec
 
 from bms.core.clock import Clock, SystemClock
 from bms.core.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
+from bms.core.figures import figures
 from bms.sdk.binding import PAGE, D, Page, operation, path_part, stream
 from bms.sdk.blobs import Uploading, UploadProgress
 from bms.sdk.examples import EXAMPLE, said
@@ -122,7 +123,7 @@ class Models(Uploading[D]):
                 yield from self._post("/models", Model, {"name": name})
             except AlreadyExists:
                 pass
-        body: dict[str, object] = msgspec.to_builtins(made.new)
+        body: dict[str, object] = {**msgspec.to_builtins(made.new), "metrics": figures(made.new.metrics)}
         if archive is not None:
             yield from self._send_files(files, on_progress)
             return (yield from self._post(f"{_model(name)}/versions", _Started, {**body, "archive": archive})).version

@@ -35,7 +35,7 @@ async def _trained(played: Played, card: object = CARD) -> Version:
     """Version 1, ready."""
     await played.digits()
     job = await played.training.submit(ANN, TRAINING)
-    await played.end(job, output=played.made(card), metrics={"loss": 0.1})
+    await played.end(job, output=played.made(card), metrics={"loss": 0.1, "grown": "NaN"})
     (recognise,) = await played.of_kind("verify")
     assert recognise.spec.environment.requirements == (), "nothing of the model runs yet"
     await played.end(recognise, report=RECOGNISED)
@@ -110,7 +110,7 @@ async def test_a_trained_model_becomes_a_verified_version_with_its_lineage(playe
     (job,) = await played.of_kind("train")
     assert (version.state, version.number, version.runtime) == ("ready", 1, "sklearn")
     assert (version.lineage.job, version.lineage.datasets) == (job.id, ("digits@1",))
-    assert version.metrics == {"loss": 0.1}
+    assert version.metrics == {"loss": 0.1, "grown": "NaN"}
     assert version.signatures["serving_default"].labels == tuple(str(digit) for digit in range(10))
     tree = await get_tree(played.objects, "acme", version.artifact)
     assert [file.path for file in tree.files] == ["model.skops"], "only what lay in output/model"
@@ -264,6 +264,7 @@ async def _standings(played: Played) -> list[tuple[str, str]]:
     [
         ("succeeded", {"metrics": {"rmse": 1.0}, "report": {"kind": "regression"}}, "what the model answers is regres"),
         ("succeeded", {"metrics": {"f1": 1.0}, "report": {"undefined": {"accuracy": "no row"}}}, "'accuracy': no row"),
+        ("succeeded", {"metrics": {"accuracy": "NaN"}}, "measured NaN, which is no number"),
         ("succeeded", {"metrics": {"f1": 1.0, "loss": 1.0}}, "measured f1"),
         (
             "failed",

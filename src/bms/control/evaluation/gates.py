@@ -18,6 +18,7 @@ from bms.control.platform.reactions import TRANSIENT
 from bms.core.clock import Clock
 from bms.core.errors import AlreadyExists, BmsError, FailedPrecondition, NotFound
 from bms.core.events import Event
+from bms.core.figures import as_float
 from bms.core.resources import Resources
 
 ENTRY = "task:evaluate"
@@ -90,7 +91,7 @@ class Gates:
         if job.spec.entry != ENTRY:
             return
         gate = msgspec.convert(job.spec.then["gate"], Gate)
-        value = job.metrics.get(gate.metric) if job.state == "succeeded" else None
+        value = as_float(job.metrics[gate.metric]) if job.state == "succeeded" and gate.metric in job.metrics else None
         measured = value is not None and math.isfinite(value)
         result = GateResult(
             metric=gate.metric,

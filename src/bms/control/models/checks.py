@@ -1,6 +1,5 @@
 """What a maker may say: texts, gates and descriptions of versions that are checked before they are stored."""
 
-import math
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -63,8 +62,6 @@ def check_gates(gates: Iterable[Gate]) -> tuple[Gate, ...]:
 
 def check_new(new: NewVersion) -> NewVersion:
     """Raises InvalidArgument for descriptions that are too large, contradict themselves or can't be stored."""
-    if wrong := [name for name, value in new.metrics.items() if not math.isfinite(value)]:
-        raise InvalidArgument(f"metric {wrong[0][:80]!r} is {new.metrics[wrong[0]]}, expected a finite number")
     if (size := len(msgspec.json.encode(new))) > MAX_SAID:
         raise InvalidArgument(f"the version's description takes {size} bytes, expected at most {MAX_SAID}")
     if new.lineage.parent is not None and not 1 <= new.lineage.parent <= MAX_NUMBER:

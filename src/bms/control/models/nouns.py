@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 
 from bms.control.platform.environments import EnvironmentSpec
+from bms.core.figures import Figure
 from bms.core.preprocessing import Preprocess
 from bms.core.signature import Signature
 
@@ -110,7 +111,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     labels: tuple[str, ...] = ()  # class names, in the order of the scores
     environment: EnvironmentSpec = EnvironmentSpec()
     allow_pickle: bool = False
-    metrics: dict[str, float] = {}
+    metrics: dict[str, Figure] = {}
     metadata: dict[str, str] = {}
     lineage: Lineage = Lineage()
     measurement: Measurement | None = None
@@ -155,6 +156,6 @@ class NewVersion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     labels: tuple[str, ...] = ()
     environment: EnvironmentSpec = EnvironmentSpec()
     allow_pickle: bool = False
-    metrics: dict[str, float] = {}
+    metrics: dict[str, Figure] = {}
     metadata: dict[str, str] = {}
     lineage: Lineage = Lineage()

@@ -14,8 +14,6 @@ X = TensorSpec(name="x", dtype="FP32", shape=(None, 4))
 @pytest.mark.parametrize(
     ("new", "words"),
     [
-        (NewVersion(metrics={"loss": float("nan")}), "'loss' is nan"),
-        (NewVersion(metrics={"loss": float("inf")}), "finite"),
         (NewVersion(metadata={"note": "x" * MAX_SAID}), f"at most {MAX_SAID}"),
         (NewVersion(lineage=Lineage(parent=0)), "parent 0"),
         (NewVersion(lineage=Lineage(parent=2**31)), "parent"),
