@@ -1,15 +1,13 @@
 """Gates: what a version must reach on data before callers may get it, measured by jobs."""
 
-import math
-
 import msgspec
 
 from bms.control.datasets.service import DatasetService
-from bms.control.evaluation.findings import note_of, unmeasured
+from bms.control.evaluation.findings import MAX_REASON, result_of
 from bms.control.jobs.nouns import Job, JobSpec, TreeInput
 from bms.control.jobs.service import JobService
-from bms.control.models.gates import awaited, reached, wrong
-from bms.control.models.nouns import Gate, GateResult, Version
+from bms.control.models.gates import awaited, wrong
+from bms.control.models.nouns import Gate, Version
 from bms.control.models.service import ModelService
 from bms.control.models.verdicts import plain
 from bms.control.optimization.conversion import servable_config
@@ -18,11 +16,9 @@ from bms.control.platform.reactions import TRANSIENT
 from bms.core.clock import Clock
 from bms.core.errors import AlreadyExists, BmsError, FailedPrecondition, NotFound
 from bms.core.events import Event
-from bms.core.figures import as_float
 from bms.core.resources import Resources
 
 ENTRY = "task:evaluate"
-MAX_REASON = 1000  # characters
 
 
 class Gates:
@@ -91,22 +87,7 @@ class Gates:
         if job.spec.entry != ENTRY:
             return
         gate = msgspec.convert(job.spec.then["gate"], Gate)
-        value = as_float(job.metrics[gate.metric]) if job.state == "succeeded" and gate.metric in job.metrics else None
-        measured = value is not None and math.isfinite(value)
-        result = GateResult(
-            metric=gate.metric,
-            dataset=job.spec.inputs[1].reference,
-            split=gate.split,
-            minimum=gate.minimum,
-            maximum=gate.maximum,
-            value=value if measured else None,
-            passed=value is not None and measured and reached(gate, value),
-            job=job.id,
-            at=self._clock.now(),
-            note=note_of(job),
-            reason="" if measured else plain(unmeasured(job, gate.metric), MAX_REASON),
-        )
-        await self._models.record_gate_result(job.tenant, job.spec.subject, result)
+        await self._models.record_gate_result(job.tenant, job.spec.subject, result_of(job, gate, self._clock.now()))
 
     async def on_end_given_up(self, event: Event, words: str) -> None:
         """Says at the gate of this job why its measurement was not recorded."""

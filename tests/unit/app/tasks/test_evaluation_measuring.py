@@ -9,7 +9,7 @@ from bms.adapters.datasets.manifest import Manifest
 from bms.adapters.datasets.schema import Feature, Schema
 from bms.app.tasks.evaluation.feeding import Fed
 from bms.app.tasks.evaluation.measuring import measured
-from bms.app.tasks.evaluation.running import ROWS, run_all
+from bms.app.tasks.evaluation.running import ROWS, answers, run_all
 from bms.app.tasks.evaluation.target import Target, target_of
 from bms.core.columns import mask_name
 from bms.core.errors import FailedPrecondition
@@ -152,3 +152,50 @@ def test_an_output_without_an_answer_a_row_is_refused() -> None:
     servable = FunctionServable(lambda inputs: {"y": np.zeros(1)})
     with pytest.raises(FailedPrecondition, match=r"shape \[1\] for 3 rows"):
         run_all(servable, _fed(PLAIN, x=np.zeros((3, 2), np.float32)), lambda _, __: None)
+
+
+def test_rows_are_asked_in_another_order_and_answered_in_their_own() -> None:
+    seen: list[list[float]] = []
+
+    def function(inputs: dict[str, Array]) -> dict[str, Array]:
+        seen.append(inputs["x"][:, 0].tolist())
+        return {"y": inputs["x"][:, 0] * 2}
+
+    x = np.arange(100, dtype=np.float64)[:, None]
+    outputs = answers(FunctionServable(function), _fed(PLAIN, x=x), lambda _, __: None, np.random.default_rng(0))
+    assert outputs["y"].tolist() == (x[:, 0] * 2).tolist()
+    assert sorted(seen[0]) == x[:, 0].tolist() != seen[0]
+    assert sorted(row for company in seen[1:] for row in company) == x[:, 0].tolist(), "each again, in small companies"
+
+
+@pytest.mark.parametrize(("rows", "refused"), [((3.0,), False), ((3.0, 4.0), True)])
+def test_a_class_on_a_scores_last_digit_may_be_another_once(rows: tuple[float, ...], refused: bool) -> None:
+    def function(inputs: dict[str, Array]) -> dict[str, Array]:
+        x = inputs["x"][:, 0]
+        few = len(x) < 100
+        return {"y": x + 1e-7 * few, "label": np.where(np.isin(x, rows) & few, 1, 0)}
+
+    given = _fed(PLAIN, x=np.arange(100, dtype=np.float64)[:, None])
+
+    def ask() -> dict[str, Array]:
+        return answers(FunctionServable(function), given, lambda _, __: None, np.random.default_rng(0))
+
+    if not refused:
+        assert ask()["label"].tolist() == [0] * 100
+        return
+    with pytest.raises(FailedPrecondition, match=r"output 'label' of row [34] is 0 among all rows, and 1 asked"):
+        ask()
+
+
+def test_a_row_of_one_row_a_call_is_asked_again_in_another_order() -> None:
+    alone = Signature(inputs=(TensorSpec(name="x", dtype="FP32", shape=(1, 1)),), batched=False)
+    last = [0.0]
+
+    def before(inputs: dict[str, Array]) -> dict[str, Array]:
+        told = {"y": np.array([last[0]])}
+        last[0] = float(inputs["x"][0, 0])
+        return told
+
+    given = _fed(alone, x=np.arange(20, dtype=np.float64)[:, None])
+    with pytest.raises(FailedPrecondition, match="what was asked before"):
+        answers(FunctionServable(before, {DEFAULT: alone}), given, lambda _, __: None, np.random.default_rng(0))
