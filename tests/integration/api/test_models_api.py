@@ -517,7 +517,10 @@ async def test_gates_guard_aliases(house: House, clock: ManualClock) -> None:
     alias = "/models/digits/aliases/production"
     refused = await house.admin.put(alias, json={"version": 1})
     assert (refused.status_code, refused.json()["code"]) == (412, "FAILED_PRECONDITION")
-    assert "accuracy on digits (validation) is being measured, at least 0.9 is asked" in refused.json()["detail"]
+    assert (
+        "accuracy on digits (validation) is being measured, at least 0.9 is asked. Wait for it"
+        in refused.json()["detail"]
+    )
     await _measure(house, 1, 0.5, clock)
     assert "is 0.5" in (await house.admin.put(alias, json={"version": 1})).json()["detail"]
     await house.admin.post("/users", json={"name": "dev", "role": "developer"})

@@ -87,6 +87,21 @@ def unmet(gates: Sequence[Gate], results: Sequence[GateResult]) -> list[str]:
     return [standing.why for standing in standings(gates, results) if standing.state != "passed"]
 
 
+def refusal(model: str, number: int, standings: Sequence[GateStanding]) -> str | None:
+    """For people: every gate that is not passed, and what to do. None where all are."""
+    left = [standing for standing in standings if standing.state != "passed"]
+    if not left:
+        return None
+    states = {standing.state for standing in left}
+    if "measuring" in states:
+        advice = f"Wait for it by `bms model gates {model} {number} --wait`, c"
+    elif states != {"failed"}:
+        advice = f"Measure it by `bms model evaluate {model} {number} --wait`, c"
+    else:
+        advice = "C"
+    return f"{'; '.join(standing.why for standing in left)}. {advice}hoose another version, or let an admin --force it"
+
+
 def _standing(gate: Gate, results: Sequence[GateResult]) -> GateStanding:
     found = [result for result in results if _measures(result, gate)]
     newest = max(reversed(found), key=lambda result: result.at, default=None)
