@@ -85,7 +85,8 @@ class Model:
         makers = [tensor._keras_history.operation for tensor in model.outputs]
         names = [maker.name for maker in makers]
         self._outputs = names if len(set(names)) == len(names) else [f"output_{at}" for at in range(len(names))]
-        outputs = dict(self._named(getattr(model, "_outputs_struct", None) or list(model.outputs)))
+        structure = getattr(model, "_outputs_struct", None)  # one tensor, or several in lists and dictionaries
+        outputs = dict(self._named(list(model.outputs) if structure is None else structure))
         self.probabilities = frozenset(
             name for name, tensor in outputs.items() if _is_softmax(keras, tensor._keras_history.operation)
         )
