@@ -29,6 +29,10 @@ def main(root):
     exported(root / "exported", network, x, y)
     module(root / "module", network, x, y)
     in_keras(root / "keras", network, x, y)
+    (root / "awkward").mkdir()
+    awkward = Awkward()
+    signatures = {"picked": awkward.picked, "doubled": awkward.doubled}
+    save(awkward, root / "awkward" / "model", signatures)
     refused(root / "refused", root / "exported" / "model", root / "module" / "model")
 
 
@@ -75,6 +79,22 @@ class Module(tf.Module):
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="name")])
     def number(self, name):
         return {"number": self.table.lookup(name)}
+
+
+class Awkward(tf.Module):
+    """What refuses some inputs, and what takes any number of dimensions."""
+
+    def __init__(self):
+        super().__init__()
+        self.values = tf.Variable(np.arange(120, dtype=np.float32).reshape(30, 4))
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 3], tf.int32, name="ids")])
+    def picked(self, ids):
+        return {"sum": tf.reduce_sum(tf.gather(self.values, ids), 1)}
+
+    @tf.function(input_signature=[tf.TensorSpec(None, tf.float32, name="x")])
+    def doubled(self, x):
+        return {"y": x * 2}
 
 
 def module(folder, network, x, y):

@@ -19,7 +19,7 @@ from keras.src.saving.keras_saveable import KerasSaveable
 from bms.adapters.runtimes.available import open_servable
 from bms.adapters.runtimes.keras_config import REFUSED as REFUSED_CLASSES
 from bms.adapters.runtimes.keras_config import TABLES, check_config
-from bms.core.errors import FailedPrecondition
+from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.programs import ServableConfig
 from tests.contract.runtimes.cases_keras import FRAMEWORK
 from tests.contract.runtimes.torn_files import torn
@@ -103,7 +103,7 @@ REFUSED = [
     ("fetches", "needs keras.utils.function"),
     ("loads", "needs keras.models.function"),
     ("own_operation", r"needs Twice \('twice'\), code that the file does not hold"),
-    ("own_function", "can't load 'model.keras'"),
+    ("own_function", "can't load 'model.keras': TypeError: Could not locate function 'halved'"),
     ("own_lambda", "holds a __lambda__: Python code"),
     ("keeps_state", r"LSTM \('lstm.*stateful=True.*save the model with stateful=False"),
     ("reads_words", "StringLookup, which only TensorFlow computes"),
@@ -132,6 +132,20 @@ def test_files_that_hold_more_than_a_model_are_refused(
     with pytest.raises(FailedPrecondition, match=says):
         open_servable(config(f"refused/{name}"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_reason_is_told_whole_without_the_descriptions_around_it() -> None:
+    with pytest.raises(FailedPrecondition) as caught:
+        open_servable(config("refused/own_function"))
+    assert "Make sure custom classes and functions are decorated" in caught.value.message
+    assert caught.value.message.endswith("export a SavedModel with model.export('folder')")
+    assert "'build_config'" not in caught.value.message
+
+
+def test_inputs_that_do_not_fit_are_told_in_kerass_own_words() -> None:
+    servable = open_servable(config("masked/model"))
+    with pytest.raises(InvalidArgument, match=r"IndexError: index out of range in self \(in Embedding\.call\)$"):
+        servable.infer("serving_default", {"words": np.full((1, 3), 5000, np.int32)})
 
 
 def test_every_broken_artifact_is_tried() -> None:

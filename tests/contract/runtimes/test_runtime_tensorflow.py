@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from bms.adapters.runtimes.available import open_servable
 from bms.adapters.runtimes.recognition import recognise
-from bms.core.errors import FailedPrecondition
+from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.programs import ServableConfig
 from bms.core.signature import Signature, TensorSpec
 from tests.contract.runtimes.cases_tensorflow import FRAMEWORK
@@ -89,6 +89,14 @@ def test_graphs_that_do_more_than_compute_are_refused(
     with pytest.raises(FailedPrecondition, match=says):
         open_servable(config(f"refused/{name}"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_reason_and_its_node_are_told_and_the_trace_is_not() -> None:
+    servable = open_servable(config("awkward/model"))
+    with pytest.raises(InvalidArgument) as caught:
+        servable.infer("picked", {"ids": np.array([[1, 2, 40]], np.int32)})
+    told = "InvalidArgumentError: indices[0,2] = 40 is not in [0, 30) (node Gather)"
+    assert caught.value.message == f"the model could not run on these inputs: {told}"
 
 
 def test_every_broken_artifact_is_tried() -> None:

@@ -1,6 +1,7 @@
 """TensorFlow SavedModels, those that Keras exports included."""
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,11 +17,17 @@ from bms.adapters.runtimes.tensorflow_signature import chosen, signatures_of
 from bms.core.errors import FailedPrecondition
 from bms.core.programs import ServableConfig
 from bms.core.tensor import Array
+from bms.serving.inference.reasons import reason
 from bms.serving.inference.runtime import Found
 
 FILE = "saved_model.pb"
 OTHER_FILES = ("saved_model.cpb", "saved_model.pbtxt")  # TensorFlow would read them, too
 TAG = "serve"
+_DECORATION = re.compile(
+    r"Graph execution error:|Detected at node .* defined at \(most recent call last\):|<stack traces unavailable>"
+)
+_NODE = re.compile(r"\[\[\{\{node (\S+?)\}\}\]\]")
+_OPERATION = re.compile(r"\s*\[Op:\S*\]")
 
 
 class TensorflowRuntime:
@@ -52,10 +59,8 @@ class TensorflowRuntime:
             model = tf.saved_model.load(config.directory, tags=[TAG])
             names = set(model.signatures)
         except Exception as error:  # a hostile file may make any part of the reader fail
-            words = " ".join(str(error).split())[:400]
-            raise FailedPrecondition(
-                f"TensorFlow can't load the SavedModel: {type(error).__name__}: {words}"
-            ) from error
+            words = reason(error, words_of(error), directory=config.directory)
+            raise FailedPrecondition(f"TensorFlow can't load the SavedModel: {words}") from error
 
         if lost := sorted(set(behind.values()) - names):
             raise FailedPrecondition(f"TensorFlow finds no signature {lost[0]!r} in the SavedModel that declares it")
@@ -71,9 +76,15 @@ class TensorflowRuntime:
 
         found = {name: known[own] for name, own in behind.items()}
         refused = (tf.errors.InvalidArgumentError, tf.errors.OutOfRangeError, ValueError, TypeError, KeyError)
-        servable = served(config, "saved_model", call, found, invalid=refused)
+        servable = served(config, "saved_model", call, found, invalid=refused, words=words_of)
         classify(servable, config.signatures)
         return servable
+
+
+def words_of(error: Exception) -> str:
+    """What an error of TensorFlow says, and the node that it is about, without the trace of the code that made it."""
+    lines = [line for line in str(error).splitlines() if line.strip() and not _DECORATION.match(line.strip())]
+    return _OPERATION.sub("", _NODE.sub(r"(node \1)", "\n".join(lines)))
 
 
 def _inspected(directory: str, runtime: TensorflowRuntime) -> MetaGraph:
