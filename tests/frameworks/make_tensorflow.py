@@ -33,6 +33,8 @@ def main(root):
     awkward = Awkward()
     signatures = {"picked": awkward.picked, "doubled": awkward.doubled}
     save(awkward, root / "awkward" / "model", signatures)
+    save(awkward, root / "unranked" / "model", {"serving_default": awkward.doubled})
+    in_versions(root)
     refused(root / "refused", root / "exported" / "model", root / "module" / "model")
 
 
@@ -107,6 +109,14 @@ def module(folder, network, x, y):
     answer = made.digits(x[TRAINED:])
     arrays = {key: value.numpy() for key, value in answer.items()}
     expected(folder, {"x": x[TRAINED:]}, y, **{**arrays, "name": arrays["name"].astype("S")})
+
+
+def in_versions(root):
+    """As TensorFlow Serving keeps them: a folder for each version, named by its number."""
+    shutil.copytree(root / "exported" / "model", root / "numbered" / "model" / "00000001")
+    shutil.copy(root / "exported" / "expected.npz", root / "numbered")
+    for number in ("00000002", "00000010", "00000009"):
+        shutil.copytree(root / "exported" / "model", root / "several" / number)
 
 
 def in_keras(folder, network, x, y):
