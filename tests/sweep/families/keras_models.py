@@ -121,8 +121,9 @@ def independent():
     yield "attention", of_words(attended)
     yield "free-length", of_words(lambda given: L.GRU(4)(embedded(given)), free=True)
     yield "lengths", with_lengths(lambda x, n, within: L.GRU(4)(x, mask=within))
-    yield "lengths-mean", with_lengths(
-        lambda x, n, within: ops.sum(x * within[:, :, None], axis=1) / ops.cast(n, "float32")[:, None]
+    yield (
+        "lengths-mean",
+        with_lengths(lambda x, n, within: ops.sum(x * within[:, :, None], axis=1) / ops.cast(n, "float32")[:, None]),
     )
     # `predict` says training=False to the whole model, which counts more than what a layer was called with.
     yield "dropout-called-in-training", of_table(lambda x: L.Dropout(0.5)(x, training=True))

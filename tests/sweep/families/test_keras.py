@@ -1,4 +1,4 @@
-"""Keras models whose rows depend on one another, pad, cut, normalise, drop rows or keep state, and some that only seem to.
+"""Keras models whose rows depend on one another, pad, cut, normalise, drop rows or keep state, and some that seem to.
 
 Every call gets the library's answer, alone and among sixteen, or the model is refused.
 """
