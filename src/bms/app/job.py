@@ -20,6 +20,7 @@ from bms.adapters.toolkits.job_context import Job, JobCancelled, enter
 from bms.app import job_entry, process
 from bms.core.clock import SystemClock
 from bms.core.errors import BmsError, InvalidArgument
+from bms.core.figures import carried
 from bms.core.programs import JobConfig, JobResult
 from bms.serving.inference.reasons import reason
 
@@ -127,7 +128,7 @@ def _report(answer: object) -> dict[str, object]:
         raise InvalidArgument(f"main answered what JSON can't hold: {error}") from None
     if not isinstance(plain, dict):
         raise InvalidArgument(f"main answered a {type(answer).__name__}: expected a dictionary or None")
-    return plain
+    return {name: carried(value) for name, value in plain.items()}
 
 
 def _plain(value: object) -> object:
