@@ -12,13 +12,16 @@ from bms.core.programs import ServableConfig
 from bms.core.signature import DEFAULT, Signature
 from bms.core.tensor import Array
 from bms.serving.inference.probe import observed
+from bms.serving.inference.reasons import reason
 
 Call = Callable[[str, Mapping[str, Array], tuple[str, ...]], Mapping[str, Array]]
 """(signature, inputs, wanted outputs; none: all) -> at least the wanted outputs, as arrays of the wire's types."""
+Words = Callable[[Exception], str]
+"""What an error says, without its library's own decoration."""
 
 
 class CalledServable:
-    """Keeps `Servable`'s contract if `call` does. What `call` raises of `invalid` is the inputs' fault."""
+    """Keeps `Servable`'s contract if `call` does. What it raises of `invalid` is the inputs' fault, told by `words`."""
 
     def __init__(
         self,
@@ -26,6 +29,7 @@ class CalledServable:
         call: Call,
         signatures: Mapping[str, Signature],
         invalid: tuple[type[Exception], ...] = (),
+        words: Words = str,
     ) -> None:
         self.format = format
         self.waits = False  # `WaitingServable`
@@ -33,6 +37,7 @@ class CalledServable:
         self.examples: dict[str, Mapping[str, Array]] = {}  # `ExemplaryServable`
         self._call: Call | None = call
         self._invalid = invalid
+        self._words = words
 
     def infer(self, signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...] = ()) -> dict[str, Array]:
         if self._call is None:
@@ -45,7 +50,7 @@ class CalledServable:
             raise
         except Exception as error:
             kind = InvalidArgument if isinstance(error, self._invalid) else Internal
-            words = f"{type(error).__name__}: {str(error)[:300]}"
+            words = reason(error, self._words(error))
             raise kind(f"the model could not run on these inputs: {words}") from error
         names = outputs or tuple(spec.name for spec in self.signatures[signature].outputs) or tuple(given)
         try:
@@ -66,6 +71,7 @@ def served(
     why: str = "its format does not tell what it takes",
     invalid: tuple[type[Exception], ...] = (),
     example: Example | None = None,
+    words: Words = str,
 ) -> CalledServable:
     """The servable of a loaded model, with its signatures settled: those of `config`, checked against `found` and
     completed, else `found` as runs bear it out. `found` may leave outputs out; None: the format tells nothing.
@@ -77,7 +83,7 @@ def served(
     if not config.signatures and not found:
         raise ask(config.runtime, why)
     wanted = dict(config.signatures or found or {})
-    servable = CalledServable(format, call, {**wanted, **(found or {})}, invalid)
+    servable = CalledServable(format, call, {**wanted, **(found or {})}, invalid, words)
     example = read_example(config.directory) or example
     for name, one in servable.signatures.items():
         if (inputs := example_inputs(example, one)) is not None:
