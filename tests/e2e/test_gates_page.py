@@ -1,5 +1,6 @@
 """The commands of docs/gates.md do what it says: a version is measured, deployed and named; a worse one is not."""
 
+import asyncio
 import os
 import re
 import subprocess
@@ -11,6 +12,8 @@ import pytest
 
 from bms.core.errors import FailedPrecondition
 from bms.core.metrics import METRICS
+from bms.sdk import AsyncClient
+from bms.sdk.models import GateStanding
 from tests.tiny_onnx import classifies
 from tests.whole_platform import WholePlatform, whole_platform
 
@@ -46,6 +49,7 @@ def test_both_pages_have_the_same_commands_and_they_run_as_written(platform: Who
     assert "fruit asks for accuracy ≥ 0.9, f1 ≥ 0.9" in done.stdout
     with platform.client() as client:
         assert client.models.alias("fruit", "production").version == 1
+        assert asyncio.run(gates_of(platform)) == client.models.gates("fruit", 1)
         (tmp_path / "worse.onnx").write_bytes(classifies([[-1.0, 1.0], [0.0, 0.0]], ["apple", "cherry"]))
         worse = client.models.upload("fruit", tmp_path / "worse.onnx")
         client.models.wait_version("fruit", worse.number)
@@ -54,6 +58,11 @@ def test_both_pages_have_the_same_commands_and_they_run_as_written(platform: Who
             client.models.move_alias("fruit", "production", worse.number)
     refused = platform.bms("deploy", "fruit")
     assert (refused.status, "version 2 of 'fruit' can't be deployed" in refused.errors) == (5, True)
+
+
+async def gates_of(platform: WholePlatform) -> tuple[GateStanding, ...]:
+    async with AsyncClient(platform.url, platform.key) as client:
+        return await client.models.wait_gates("fruit", 1)
 
 
 @pytest.mark.parametrize("page", ["gates.md", "gates.zh-CN.md"])

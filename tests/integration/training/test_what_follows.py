@@ -329,6 +329,24 @@ async def test_when_no_gate_can_be_measured_who_asks_for_it_is_told(played: Play
         await played.gates.evaluate("acme", "ann", "digits", 1)
 
 
+async def test_who_asks_in_vain_for_a_measurement_leaves_a_reason(
+    played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await played.models.create(ANN, "digits")
+    await _trained(played)
+    await played.models.change(ANN, "digits", gates=(GATE,))
+
+    async def refuses(*given: Any, **more: Any) -> Job:
+        raise Unavailable("the database is away")
+
+    assert [state for state, _ in await _standings(played)] == ["not measured"]
+    monkeypatch.setattr(played.jobs, "submit", refuses)
+    with pytest.raises(Unavailable):
+        await played.gates.evaluate("acme", "ann", "digits", 1)
+    ((state, why),) = await _standings(played)
+    assert (state, "could not begin: the database is away" in why) == ("unmeasurable", True)
+
+
 async def test_a_gate_of_before_metrics_had_names_is_told_of_and_not_measured(played: Played) -> None:
     await played.models.create(ANN, "digits")
     async with played.models_store.write() as tx:

@@ -8,7 +8,7 @@ from msgspec import structs
 
 from bms.control.models.nouns import Gate, GateResult, GateStanding, GateState
 from bms.core.errors import InvalidArgument
-from bms.core.metrics import metric_named
+from bms.core.metrics import METRICS, metric_named
 
 
 def check_gate(gate: Gate) -> Gate:
@@ -33,8 +33,10 @@ def bound(gate: Gate | GateResult) -> float:
 
 
 def text(gate: Gate) -> str:
-    """As the command line writes it, with the sign that its metric has."""
-    return f"{gate.metric}:{gate.dataset}:{gate.split}{metric_named(gate.metric).sign}{bound(gate):g}"
+    """As the command line writes it, with its metric's sign or, where there is no such metric, the given one."""
+    known = METRICS.get(gate.metric)
+    sign = known.sign if known is not None else "<=" if gate.minimum is None else ">="
+    return f"{gate.metric}:{gate.dataset}:{gate.split}{sign}{bound(gate):g}"
 
 
 def asked(gate: Gate | GateResult) -> str:
