@@ -11,6 +11,7 @@ from bms.cli.commands import Session, command, noun
 from bms.cli.pushing import VerificationLog, push
 from bms.cli.version_options import (
     AllowPickle,
+    Batched,
     Columns,
     Example,
     Image,
@@ -57,6 +58,7 @@ def push_(
     output: Output = None,
     column: Columns = None,
     example: Example = None,
+    batched: Batched = None,
     image: Image = None,
     text: Text = None,
     label: Label = None,
@@ -78,6 +80,7 @@ def push_(
         output=output,
         column=column,
         example=example,
+        batched=batched,
         image=image,
         text=text,
         label=label,
