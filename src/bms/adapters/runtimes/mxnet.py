@@ -107,7 +107,7 @@ def _mxnet(threads: int) -> Any:
     try:
         import mxnet as mx
     except ImportError as error:
-        raise lacking("mxnet", "mxnet") from error
+        raise lacking("mxnet", "mxnet", error) from error
     return mx
 
 
