@@ -156,7 +156,7 @@ def _column_number(spec: TensorSpec, number: int) -> int:
     return min(max(_COLUMN[number], limits.min), limits.max)
 
 
-def _limits(dtype: str) -> np.iinfo[Any]:
+def _limits(dtype: str) -> "np.iinfo[Any]":  # a string: no generic type for NumPy 1.23, which MXNet needs
     return np.iinfo(cast(Any, NUMPY[dtype]))
 
 
