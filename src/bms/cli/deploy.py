@@ -14,6 +14,7 @@ from bms.cli.resource_options import Cpu, Gpu, GpuMemory, Memory
 from bms.cli.serving import Force, SpecOptions, apply, show_status
 from bms.cli.version_options import (
     AllowPickle,
+    Batched,
     Columns,
     Example,
     Image,
@@ -64,6 +65,7 @@ def deploy(
     output: Output = None,
     column: Columns = None,
     example: Example = None,
+    batched: Batched = None,
     image: Image = None,
     text: Text = None,
     label: Label = None,
@@ -90,6 +92,7 @@ def deploy(
         output=output,
         column=column,
         example=example,
+        batched=batched,
         image=image,
         text=text,
         label=label,

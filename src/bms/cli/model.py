@@ -13,6 +13,7 @@ from bms.cli.gate_texts import FORM, asked, bound_text, gate_of, value_text
 from bms.cli.pushing import VerificationLog, newest_ready, push
 from bms.cli.version_options import (
     AllowPickle,
+    Batched,
     Columns,
     Example,
     Image,
@@ -58,6 +59,7 @@ def push_(
     output: Output = None,
     column: Columns = None,
     example: Example = None,
+    batched: Batched = None,
     image: Image = None,
     text: Text = None,
     label: Label = None,
@@ -79,6 +81,7 @@ def push_(
         output=output,
         column=column,
         example=example,
+        batched=batched,
         image=image,
         text=text,
         label=label,

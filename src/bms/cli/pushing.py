@@ -17,7 +17,9 @@ def push(session: Session, path: Path, name: str, options: VersionOptions, *, wa
         def sent(done: int, total: int) -> None:
             bar(done / total if total else None, f"{size_text(done)} of {size_text(total)}")
 
-        version = models.upload(name, path, new, columns=columns, example=options.example, on_progress=sent)
+        version = models.upload(
+            name, path, new, columns=columns, example=options.example, batched=options.batched, on_progress=sent
+        )
     if not wait:
         return version
     with session.out.progress(f"verifying version {version.number}") as bar:

@@ -63,6 +63,7 @@ class ServableConfig(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     version: int
     signatures: dict[str, Signature] = {}  # empty: infer (verification only)
+    proved: bool = False  # a verification found these signatures: they are not proved anew
     preprocess: Preprocess | None = None
     threads: int = 1
     allow_pickle: bool = False
@@ -145,11 +146,14 @@ class JobResult(msgspec.Struct, frozen=True, kw_only=True):
 class Description(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What an artifact says of itself in its file `bms.json`; what its maker says at upload counts more.
 
-    A signature may leave its outputs out: they are found by running the model on an example.
+    A signature may leave its outputs out: they are found by running the model on an example. `batched` is about all of
+    them: false where rows never share a run, whatever was proved; true where the version is refused unless that is
+    proved; None: as it is proved.
     """
 
     runtime: str = ""
     signatures: dict[str, Signature] = {}
+    batched: bool | None = None
     preprocess: Preprocess | None = None
     labels: tuple[str, ...] = ()
     requirements: tuple[str, ...] = ()
@@ -181,6 +185,7 @@ class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
     load_ns: int
     infer_ns: int  # median of single-row runs
     format: str  # recognised by content, e.g. "onnx", "skops"
+    apart: dict[str, str] = {}  # by signature: why its rows don't share runs, where their shapes would allow it
 
 
 class Findings(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from bms.core.errors import AlreadyExists, FailedPrecondition, InvalidArgument, 
 from bms.core.figures import figures
 from bms.sdk.binding import PAGE, D, Page, operation, path_part, stream
 from bms.sdk.blobs import Uploading, UploadProgress
+from bms.sdk.description import DESCRIPTION, with_batched
 from bms.sdk.examples import EXAMPLE, said
 from bms.sdk.files import FileEntry, FileTree, in_memory, scan, with_file
 from bms.sdk.flow import Flow, Item, Stream, locally
@@ -100,6 +101,7 @@ class Models(Uploading[D]):
         create: bool = True,
         columns: Sequence[TensorSpec | str] = (),
         example: Any = None,
+        batched: bool | None = None,
         on_progress: UploadProgress | None = None,
     ) -> Flow[Version]:
         """Uploads a file, directory or archive (zip, tar) as the next version; with `create` the model is made, too.
@@ -107,6 +109,8 @@ class Models(Uploading[D]):
         `columns` say which table it takes, as `column(…)` or in words ("age number", "city text?"), where its format
         does not tell. An `example` of that (a data frame, rows, columns by name, or a file of CSV, JSON or JSONL) tells
         the types of columns, and is what the model is tried with; it becomes the artifact's `example.json`.
+        `batched` False: each request has a run of its own; True: the version is refused unless rows are proved to be
+        independent; it becomes a part of the artifact's `bms.json`.
 
         Only what the server has not yet is sent, so a broken upload is repeated cheaply. The version that comes
         back is being verified: see `wait_version`. Raises InvalidArgument naming column and row of what can't be read.
@@ -118,6 +122,12 @@ class Models(Uploading[D]):
             if archive is not None:
                 raise InvalidArgument(f"{path.name} is an archive: put {EXAMPLE} into it, or push a folder")
             files = with_file(files, in_memory(EXAMPLE, made.example))
+        if batched is not None:
+            if archive is not None:
+                raise InvalidArgument(
+                    f'{path.name} is an archive: put {{"batched": {str(batched).lower()}}} into its {DESCRIPTION}'
+                )
+            files = yield from locally(partial(with_batched, files, batched))
         if create:
             try:
                 yield from self._post("/models", Model, {"name": name})

@@ -2,16 +2,14 @@
 
 from collections.abc import Callable, Mapping
 
-from msgspec import structs
-
-from bms.adapters.runtimes.declared import ask, settled
+from bms.adapters.runtimes.declared import ask
 from bms.adapters.runtimes.example_file import Example, read_example
-from bms.adapters.runtimes.example_inputs import example_inputs
+from bms.adapters.runtimes.example_inputs import examples_of
+from bms.adapters.runtimes.settling import asked_of, settle
 from bms.core.errors import BmsError, FailedPrecondition, Internal, InvalidArgument
 from bms.core.programs import ServableConfig
-from bms.core.signature import DEFAULT, Signature
+from bms.core.signature import Signature
 from bms.core.tensor import Array
-from bms.serving.inference.probe import observed
 from bms.serving.inference.reasons import reason
 
 Call = Callable[[str, Mapping[str, Array], tuple[str, ...]], Mapping[str, Array]]
@@ -35,6 +33,7 @@ class CalledServable:
         self.waits = False  # `WaitingServable`
         self.signatures = dict(signatures)
         self.examples: dict[str, Mapping[str, Array]] = {}  # `ExemplaryServable`
+        self.apart: dict[str, str] = {}  # `ApartServable`
         self._call: Call | None = call
         self._invalid = invalid
         self._words = words
@@ -72,37 +71,21 @@ def served(
     invalid: tuple[type[Exception], ...] = (),
     example: Example | None = None,
     words: Words = str,
+    independent: bool = False,
 ) -> CalledServable:
     """The servable of a loaded model, with its signatures settled: those of `config`, checked against `found` and
     completed, else `found` as runs bear it out. `found` may leave outputs out; None: the format tells nothing.
 
-    Runs are with the artifact's own example where it has one that fits, else with `example`, else with made-up rows.
+    Runs are with the artifact's own example where it has one that fits, else with `example`, else with made-up rows;
+    `independent` as `settle` says.
     Raises FailedPrecondition when the declared ones do not fit, when the model does not run on an example, and, with
     neither, asking for them: `why` says what is not told.
     """
     if not config.signatures and not found:
         raise ask(config.runtime, why)
-    wanted = dict(config.signatures or found or {})
-    servable = CalledServable(format, call, {**wanted, **(found or {})}, invalid, words)
+    asked = {name: asked_of(name, config, found or {}) for name in config.signatures or found or {}}
+    servable = CalledServable(format, call, asked, invalid, words)
     example = read_example(config.directory) or example
-    for name, one in servable.signatures.items():
-        if (inputs := example_inputs(example, one)) is not None:
-            servable.examples[name] = inputs
-    known = {name: _observed(servable, name, one) for name, one in (found or {}).items()}
-    for name, signature in config.signatures.items():
-        real = known.get(name) or known.get(DEFAULT) or (next(iter(known.values())) if len(known) == 1 else None)
-        if real is not None:
-            known[name] = settled(name, signature, real)
-        else:
-            known[name] = signature if signature.outputs else _completed(servable, name, signature)
-    servable.signatures = {name: known[name] for name in wanted}
+    made = settle(servable, config, asked, examples_of(example, asked), independent=independent)
+    servable.signatures, servable.examples, servable.apart = made.signatures, made.examples, made.apart
     return servable
-
-
-def _observed(servable: CalledServable, name: str, signature: Signature) -> Signature:
-    return observed(servable, name, signature, servable.examples.get(name))
-
-
-def _completed(servable: CalledServable, name: str, signature: Signature) -> Signature:
-    seen = _observed(servable, name, signature)
-    return seen if signature.batched else structs.replace(seen, batched=False)  # its maker knows

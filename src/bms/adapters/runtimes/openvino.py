@@ -49,7 +49,7 @@ class OpenvinoRuntime:
         try:
             import openvino
         except ImportError as error:
-            raise lacking(self.name, "openvino") from error
+            raise lacking(self.name, "openvino", error) from error
         settings = {
             "INFERENCE_NUM_THREADS": config.threads,
             "NUM_STREAMS": 1,
@@ -96,11 +96,10 @@ def _weights(path: str, directory: str) -> str | None:
 
 
 def _signature(compiled: Any) -> Signature:
-    """Batched where the first dimension of every input and output is free; to be borne out by runs."""
+    """Batched where the first dimension of every input is free; to be borne out by runs."""
     inputs = tuple(_spec(port, "input") for port in compiled.inputs)
     outputs = tuple(_spec(port, "output") for port in compiled.outputs)
-    free = all(spec.shape[:1] == (None,) for spec in inputs)
-    batched = bool(inputs) and free and all(not spec.shape or spec.shape[0] is None for spec in outputs)
+    batched = bool(inputs) and all(spec.shape[:1] == (None,) for spec in inputs)
     return Signature(inputs=inputs, outputs=outputs, batched=batched)
 
 

@@ -24,7 +24,7 @@ from bms.serving.inference.foreign import call_foreign
 from bms.serving.inference.prepared import for_runtime
 from bms.serving.lifecycle.examples import varied
 from bms.serving.lifecycle.loader import check_outputs, load, own_example
-from bms.serving.lifecycle.servable import Servable
+from bms.serving.lifecycle.servable import ApartServable, Servable
 
 ROWS = 4  # of the runs that prove a batched signature
 RUNS = 21
@@ -122,11 +122,14 @@ def _verified(job: Job, config: ServableConfig, labels: tuple[str, ...]) -> Veri
         load_ns=load_ns,
         infer_ns=infer_ns[0],
         format=servable.format,
+        apart=dict(servable.apart) if isinstance(servable, ApartServable) else {},
     )
     servable.close()
     job.metric("memory_bytes", report.memory)
     job.metric("load_seconds", report.load_ns / 1e9)
     job.metric("infer_seconds", report.infer_ns / 1e9)
+    for name, why in report.apart.items():
+        job.progress(0.95, f"{name} is served one request a run: {why}")
     job.progress(1.0, f"{report.format}, {len(signatures)} signatures")
     return report
 
