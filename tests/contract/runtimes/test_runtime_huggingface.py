@@ -50,10 +50,11 @@ def texts(*given: str | bytes) -> dict[str, Array]:
 
 def refused(directory: Path) -> str:
     """What is said of it, already where it is recognised: no environment is made for it."""
-    found = recognise(str(directory))
-    assert (found.runtime, found.requirements) == ("huggingface", ())
     with pytest.raises(FailedPrecondition) as raised:
+        recognise(str(directory), runtime="huggingface", requirements=["torch"])
+    with pytest.raises(FailedPrecondition) as again:
         open_servable(config(directory))
+    assert again.value.message == raised.value.message
     return raised.value.message
 
 

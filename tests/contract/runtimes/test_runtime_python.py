@@ -15,6 +15,7 @@ from bms.serving.lifecycle.servable import Servable, StreamingServable
 from tests.contract.runtimes.cases_python import FRAMEWORK
 
 X = {"x": np.ones((2, 2), np.float32)}
+PREDICTS = "class Model:\n  def predict(self, x): pass\n"
 SIGNED = """
 import numpy as np
 
@@ -48,7 +49,7 @@ def asked(servable: Servable, times: int = 12) -> None:
 
 
 def test_code_is_recognised_without_being_run(tmp_path: Path) -> None:
-    folder = written(tmp_path, "raise SystemExit(3)\nclass Model:\n    def predict(self, inputs): pass\n")
+    folder = written(tmp_path, "raise SystemExit(3)\n" + SIGNED)
     found = recognise(str(folder))
     assert (found.runtime, found.format, found.requirements) == ("python", "python", ("numpy",))
     assert found.python is not None
@@ -72,12 +73,30 @@ def test_what_is_no_model_is_not_recognised(tmp_path: Path, code: str) -> None:
         recognise(str(folder))
 
 
+def test_a_signature_that_nothing_says_is_asked_for_before_anything_is_installed(tmp_path: Path) -> None:
+    folder = written(tmp_path, "import torch\n" + PREDICTS, requirements_txt="torch\n")
+    with pytest.raises(FailedPrecondition, match="class Model has no attribute 'signature'; say what it takes"):
+        recognise(str(folder))
+    said = {"serving_default": Signature(inputs=(TensorSpec(name="x", dtype="FP32", shape=(None, 2)),))}
+    assert recognise(str(folder), signatures=said).requirements == ("torch", "numpy")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from base import Base\nclass Model(Base):\n  def predict(self, x): pass\n",
+        "@wraps\nclass Model:\n  def predict(self, x): pass\n",
+        "class Model:\n  def predict(self, x): pass\nModel.signature = {}\n",
+        "class Model:\n  def predict(self inputs): pass\n",
+    ],
+)
+def test_a_signature_that_may_come_from_elsewhere_is_not_asked_for(tmp_path: Path, code: str) -> None:
+    assert recognise(str(written(tmp_path, code))).runtime == "python"
+
+
 def test_its_requirements_are_those_of_its_file(tmp_path: Path) -> None:
     folder = written(tmp_path, SIGNED, requirements_txt="scipy>=1.10\nnumpy==2.1.0\n")
     assert recognise(str(folder)).requirements == ("scipy>=1.10", "numpy==2.1.0")
-
-
-PREDICTS = "class Model:\n  def predict(self, x): pass\n"
 
 
 @pytest.mark.parametrize(

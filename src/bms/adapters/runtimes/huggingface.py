@@ -31,7 +31,7 @@ from bms.serving.inference.tokens import SAMPLES, Encoding, Tokenizer, Tokens, b
 REQUIREMENTS = {
     "onnx": ("onnxruntime", "tokenizers"),
     "safetensors": ("torch==2.13.0", "transformers>=5,<6", "tokenizers"),
-    "": (),  # it is refused, with the reason, by whoever tries to load it
+    "": (),  # it is refused, with the reason
 }
 _TEXTS = (TensorSpec(name=TEXT, dtype="BYTES", shape=(None,)),)
 
@@ -56,7 +56,8 @@ class HuggingFaceRuntime:
         if not is_huggingface(directory):
             return None
         found = layout(directory)
-        return Found(f"huggingface-{found.weights}".rstrip("-"), REQUIREMENTS[found.weights], whole=True)
+        format = f"huggingface-{found.weights}".rstrip("-")
+        return Found(format, REQUIREMENTS[found.weights], whole=True, refusal=found.refusal)
 
     def load(self, config: ServableConfig) -> CalledServable:
         if not is_huggingface(config.directory):

@@ -11,15 +11,16 @@ from msgspec import structs
 from bms.adapters.runtimes.artifact import unexpected
 from bms.adapters.runtimes.called import CalledServable, served
 from bms.adapters.runtimes.description import small_file
-from bms.adapters.runtimes.python_code import fitted, holds_model, imported, told
+from bms.adapters.runtimes.python_code import fitted, holds_model, imported, may_say, told
 from bms.adapters.runtimes.python_signature import returned, said_signatures
 from bms.core.errors import FailedPrecondition, Internal
 from bms.core.programs import ServableConfig
 from bms.core.signature import DEFAULT, Signature
 from bms.core.tensor import Array
-from bms.serving.inference.runtime import Found
+from bms.serving.inference.runtime import Asked, Found
 
 STREAM = "stream"
+_WHY = "class Model has no attribute 'signature'"
 _HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
@@ -33,8 +34,11 @@ class PythonRuntime:
     name = "python"
 
     def recognises(self, directory: str) -> Found | None:
+        if not holds_model(directory):
+            return None
+        asks = None if may_say(directory, "signature") else Asked(_WHY)
         # With its Python named, so that it never runs in the platform's own environment.
-        return Found("python", ("numpy",), python=_HERE, whole=True) if holds_model(directory) else None
+        return Found("python", ("numpy",), python=_HERE, whole=True, asks=asks)
 
     def load(self, config: ServableConfig) -> CalledServable:
         directory = config.directory
@@ -46,7 +50,7 @@ class PythonRuntime:
         config, found, streaming = _signatures(config, model)
         code = Code(model, directory, streaming)
         code.signatures = {**config.signatures, **(found or {})}
-        servable = served(config, "python", code.call, found, why="class Model has no attribute 'signature'")
+        servable = served(config, "python", code.call, found, why=_WHY)
         servable.signatures = {
             name: structs.replace(one, batched=False) if name in streaming else one
             for name, one in servable.signatures.items()

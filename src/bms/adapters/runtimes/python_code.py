@@ -45,6 +45,20 @@ def holds_model(directory: str) -> bool:
     return False
 
 
+def may_say(directory: str, word: str) -> bool:
+    """Whether the class may have an attribute whose name begins with `word`: False only where nothing in its file names
+    one, and nothing else has a hand in it. For code in which `holds_model` found it."""
+    with open(os.path.join(directory, CODE), "rb") as file:
+        source = file.read(MAX_BYTES)
+    try:
+        defined = ast.parse(source).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return True  # loading it will say where
+    kinds = [node for node in defined if isinstance(node, ast.ClassDef) and node.name == CLASS]
+    made = any(kind.bases or kind.keywords or kind.decorator_list for kind in kinds)
+    return made or word.encode() in source
+
+
 def imported(directory: str) -> type[Any]:
     """The class, from the file run now; modules beside it can be imported. Raises FailedPrecondition."""
     sys.dont_write_bytecode = True

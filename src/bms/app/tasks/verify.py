@@ -78,6 +78,7 @@ def main(job: Job) -> dict[str, object]:
         index=asked.index,
         python=asked.python,
         preprocess=config.preprocess,
+        signatures=config.signatures,
     )
     if not found.at_home:
         return _built(Findings(recognised=found))
