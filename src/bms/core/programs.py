@@ -66,6 +66,7 @@ class ServableConfig(msgspec.Struct, frozen=True, kw_only=True):
     threads: int = 1
     allow_pickle: bool = False
     share_weights: bool = False  # have large weights in memory once for all processes that serve them, where possible
+    verifying: bool = False  # compare what need be compared once; said by verification itself, never by control
     sealed: Sealed = Sealed()  # filled in by the process that loads, never in what control writes
 
 
@@ -180,6 +181,7 @@ class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
     load_ns: int
     infer_ns: int  # median of single-row runs
     format: str  # recognised by content, e.g. "onnx", "skops"
+    unread: tuple[str, ...] = ()  # `PartlyRead` keys of the artifact
 
 
 class Findings(msgspec.Struct, frozen=True, kw_only=True):

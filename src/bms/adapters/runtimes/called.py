@@ -31,6 +31,7 @@ class CalledServable:
         self.waits = False  # `WaitingServable`
         self.signatures = dict(signatures)
         self.examples: dict[str, Mapping[str, Array]] = {}  # `ExemplaryServable`
+        self.unread: tuple[str, ...] = ()  # `PartlyRead`
         self._call: Call | None = call
         self._invalid = invalid
 

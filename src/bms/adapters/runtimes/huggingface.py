@@ -75,12 +75,14 @@ class HuggingFaceRuntime:
             lower=found.pooling.lower,
         )
         forward: Forward = (OnnxForward if found.weights == "onnx" else TorchForward)(config, found)
-        if found.weights == "safetensors":
+        if found.weights == "safetensors" and config.verifying:
             check_tokenizer(config.directory, tokenizer, found.max_length, lower=found.pooling.lower)
         answers = Answers(found, tokenizer, forward)
         format = f"huggingface-{found.weights}"
         example = Example(columns={TEXT: answers.samples})
-        return served(config, format, answers.call, {DEFAULT: signature_of(found)}, example=example)
+        servable = served(config, format, answers.call, {DEFAULT: signature_of(found)}, example=example)
+        servable.unread = tokenizer.unread
+        return servable
 
 
 class Answers:

@@ -24,7 +24,7 @@ from bms.serving.inference.foreign import call_foreign
 from bms.serving.inference.prepared import for_runtime
 from bms.serving.lifecycle.examples import varied
 from bms.serving.lifecycle.loader import check_outputs, load, own_example
-from bms.serving.lifecycle.servable import Servable
+from bms.serving.lifecycle.servable import PartlyRead, Servable
 
 ROWS = 4  # of the runs that prove a batched signature
 RUNS = 21
@@ -123,6 +123,7 @@ def _verified(job: Job, config: ServableConfig, labels: tuple[str, ...]) -> Veri
         load_ns=load_ns,
         infer_ns=infer_ns[0],
         format=servable.format,
+        unread=_unread(servable, plan),
     )
     servable.close()
     job.metric("memory_bytes", report.memory)
@@ -133,7 +134,7 @@ def _verified(job: Job, config: ServableConfig, labels: tuple[str, ...]) -> Veri
 
 
 def servable_config(job: Job) -> ServableConfig:
-    """The config in the job's parameters, with the artifact's directory. Raises InvalidArgument for a wrong one."""
+    """The config in the parameters, with the artifact's directory. Raises InvalidArgument for a wrong one."""
     if "artifact" not in job.inputs:
         raise InvalidArgument("verification needs the input 'artifact'")
     given = job.parameters.get("servable")
@@ -143,7 +144,12 @@ def servable_config(job: Job) -> ServableConfig:
         config = msgspec.convert({**given, "directory": str(job.inputs["artifact"])}, ServableConfig)
     except msgspec.ValidationError as error:
         raise InvalidArgument(f"the parameter 'servable' is not valid: {error}") from error
-    return msgspec.structs.replace(config, sealed=job.sealed)
+    return msgspec.structs.replace(config, sealed=job.sealed, verifying=True)
+
+
+def _unread(*parts: object) -> tuple[str, ...]:
+    """What of the artifact none of these read, each once."""
+    return tuple(dict.fromkeys(key for part in parts if isinstance(part, PartlyRead) for key in part.unread))
 
 
 def _median_ns(servable: Servable, name: str, labels: tuple[str, ...]) -> int:
