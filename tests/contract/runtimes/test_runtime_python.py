@@ -8,7 +8,20 @@ import pytest
 
 from bms.adapters.runtimes.available import open_servable
 from bms.adapters.runtimes.recognition import recognise
-from bms.core.errors import FailedPrecondition, Internal, InvalidArgument
+from bms.core.errors import (
+    Aborted,
+    BmsError,
+    DeadlineExceeded,
+    FailedPrecondition,
+    Internal,
+    InvalidArgument,
+    NotFound,
+    PayloadTooLarge,
+    PermissionDenied,
+    ResourceExhausted,
+    Unavailable,
+    Unimplemented,
+)
 from bms.core.programs import ServableConfig
 from bms.core.signature import Signature, TensorSpec
 from bms.serving.lifecycle.servable import Servable, StreamingServable
@@ -132,6 +145,119 @@ def test_code_may_say_that_the_inputs_are_at_fault(tmp_path: Path) -> None:
     code = SIGNED.replace("BODY", "from bms.core.errors import InvalidArgument; raise InvalidArgument('no such row')")
     with pytest.raises(InvalidArgument, match="no such row"):
         asked(open_servable(config(written(tmp_path, code))))
+
+
+OWN = """
+class Refusal(Exception):
+    def __init__(self, status, words):
+        super().__init__(words)
+        self.status_code = status
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        ("400", InvalidArgument),
+        ("422", InvalidArgument),
+        ("403", PermissionDenied),
+        ("404", NotFound),
+        ("409", Aborted),
+        ("413", PayloadTooLarge),
+        ("429", ResourceExhausted),
+        ("501", Unimplemented),
+        ("503", Unavailable),
+        ("504", DeadlineExceeded),
+        ("500", Internal),
+        ("http.HTTPStatus.NOT_FOUND", NotFound),
+    ],
+)
+def test_an_error_that_says_its_status_reaches_the_caller_in_its_own_words(
+    tmp_path: Path, status: str, kind: type[BmsError], caplog: pytest.LogCaptureFixture
+) -> None:
+    code = f"import http\n{OWN}{SIGNED}".replace("BODY", f"raise Refusal({status}, 'none before 2020: ' + 'x' * 900)")
+    with pytest.raises(kind) as raised:
+        asked(open_servable(config(written(tmp_path, code))))
+    assert type(raised.value) is kind
+    assert raised.value.message == "none before 2020: " + "x" * 900
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("status", ["200", "'404'", "True", "None", "1000"])
+def test_what_says_no_status_of_an_error_is_an_error_of_the_model(tmp_path: Path, status: str) -> None:
+    code = f"{OWN}{SIGNED}".replace("BODY", f"raise Refusal({status}, 'what')")
+    with pytest.raises(Internal, match=r"Model\.predict failed: model\.py, line \d+: Refusal: what"):
+        asked(open_servable(config(written(tmp_path, code))))
+
+
+def test_the_words_may_be_a_detail_as_those_of_web_frameworks_are(tmp_path: Path) -> None:
+    code = "class Refused(Exception):\n  status_code, detail = 404, 'no such street'\n" + SIGNED
+    with pytest.raises(NotFound, match=r"^no such street$"):
+        asked(open_servable(config(written(tmp_path, code.replace("BODY", "raise Refused()")))))
+
+
+def test_a_status_means_nothing_while_loading(tmp_path: Path) -> None:
+    code = OWN + PREDICTS + "  def load(self):\n    raise Refusal(404, 'what')\n"
+    with pytest.raises(FailedPrecondition, match=r"Model\.load failed: model\.py, line \d+: Refusal: what"):
+        open_servable(config(written(tmp_path, code)))
+
+
+def test_a_long_reason_keeps_its_beginning_and_its_end(tmp_path: Path) -> None:
+    code = SIGNED.replace("BODY", "raise ValueError('first ' + 'x' * 9000 + ' last')")
+    with pytest.raises(Internal, match=r"ValueError: first x+ … x+ last$") as raised:
+        asked(open_servable(config(written(tmp_path, code))))
+    assert len(raised.value.message) < 2200
+
+
+WORDS = """
+class Model:
+    signature = {"inputs": ["prompt BYTES [1]"], "outputs": ["word BYTES [1]"], "batched": False}
+
+    def predict(self, inputs):
+        for word in inputs["prompt"][0].decode().split() or ["nothing"]:
+            yield word
+"""
+
+
+def prompt(text: str) -> dict[str, np.ndarray]:
+    return {"prompt": np.array([text.encode()], dtype=object)}
+
+
+def test_a_predict_that_yields_streams_and_a_word_by_itself_is_a_part(tmp_path: Path) -> None:
+    servable = open_servable(config(written(tmp_path, WORDS)))
+    assert isinstance(servable, StreamingServable)
+    assert servable.streaming == {"serving_default"}
+    parts = servable.stream("serving_default", prompt("to be or"))
+    assert [part["word"].tolist() for part in parts] == [[b"to"], [b"be"], [b"or"]]
+
+
+def test_an_error_with_a_status_ends_a_stream_in_its_own_words(tmp_path: Path) -> None:
+    code = OWN + WORDS.replace("yield word", "yield word\n            if word == 'be': raise Refusal(429, 'enough')")
+    servable = open_servable(config(written(tmp_path, code)))
+    assert isinstance(servable, StreamingServable)
+    parts = servable.stream("serving_default", prompt("to be or"))
+    assert [next(iter(parts))["word"].tolist() for _ in range(2)] == [[b"to"], [b"be"]]  # type: ignore[call-overload]
+    with pytest.raises(ResourceExhausted, match=r"^enough$"):
+        next(iter(parts))
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        (WORDS + "    def stream(self, inputs):\n        yield 'x'\n", "leave one of them"),
+        (WORDS.replace("def predict", "async def predict"), "predict is async"),
+        (WORDS.replace("def predict", "async def stream"), "stream is async"),
+        (WORDS.replace("def predict", "def words") + "    def predict(self, x):\n        return self.words(x)\n",
+         "returned a generator.*write `yield` in Model.predict itself"),
+        (WORDS.replace("yield word", "yield 3"), "'word' is INT64, the signature says BYTES"),
+    ],
+)  # fmt: skip
+def test_what_is_written_so_that_it_can_not_answer_is_refused_in_words(tmp_path: Path, code: str, says: str) -> None:
+    folder = written(tmp_path, code)
+    assert recognise(str(folder)).runtime == "python"
+    with pytest.raises(FailedPrecondition, match=says):
+        open_servable(config(folder))
 
 
 @pytest.mark.parametrize(

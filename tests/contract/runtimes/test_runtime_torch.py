@@ -144,6 +144,26 @@ def test_an_index_beyond_a_table_is_the_callers_fault() -> None:
         servable.infer("serving_default", {"index": np.array([99]), "shift": np.zeros((1, 4), np.float32)})
 
 
+class Guarded(torch.nn.Module):
+    def forward(self, x: torch.Tensor):
+        if bool((x < 0).any()):
+            raise ValueError("no negative lengths")
+        return torch.nn.functional.linear(x, torch.ones(3, 2))
+
+
+def test_torchscripts_own_reason_is_told_and_not_its_trace(tmp_path: Path) -> None:
+    torch.jit.script(Guarded()).save(str(tmp_path / "model.pt"))
+    given = ServableConfig(runtime="torchscript", directory=str(tmp_path), model="m", version=1, signatures=two("x"))
+    (tmp_path / "example.json").write_text('{"instances": [[1, 2]]}')
+    servable = open_servable(given)
+    with pytest.raises(InvalidArgument, match="no negative lengths") as raised:
+        servable.infer("serving_default", {"x": np.array([[-1, 2]], np.float32)})
+    assert "Traceback" not in raised.value.message
+    assert "\n" not in raised.value.message
+    with pytest.raises(InvalidArgument, match=r"shapes.*1x5.*2x3"):
+        servable.infer("serving_default", {"x": np.ones((1, 5), np.float32)})
+
+
 REFUSED = [
     ("pickled_weight", "torch-export", "holds pickled tensors"),
     ("opaque_object", "torch-export", "holds the object 'opaque_obj_0'"),

@@ -7,6 +7,7 @@ from msgspec import structs
 from bms.adapters.runtimes.declared import ask, settled
 from bms.adapters.runtimes.example_file import Example, read_example
 from bms.adapters.runtimes.example_inputs import example_inputs
+from bms.adapters.runtimes.reasons import reason
 from bms.core.errors import BmsError, FailedPrecondition, Internal, InvalidArgument
 from bms.core.programs import ServableConfig
 from bms.core.signature import DEFAULT, Signature
@@ -46,7 +47,7 @@ class CalledServable:
             raise
         except Exception as error:
             kind = InvalidArgument if isinstance(error, self._invalid) else Internal
-            words = f"{type(error).__name__}: {str(error)[:300]}"
+            words = f"{type(error).__name__}: {reason(error)}"
             raise kind(f"the model could not run on these inputs: {words}") from error
         names = outputs or tuple(spec.name for spec in self.signatures[signature].outputs) or tuple(given)
         try:
