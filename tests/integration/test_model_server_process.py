@@ -343,7 +343,12 @@ def test_a_declared_signature_that_warm_up_disproves_fails_the_load(tmp_path: Pa
         outputs=(TensorSpec(name="y", dtype="FP32", shape=(None, None, None)),),
     )
     servable = ServableConfig(
-        runtime="onnx", directory=model("onnx/one_row"), model="m", version=1, signatures={"serving_default": declared}
+        runtime="onnx",
+        directory=model("onnx/one_row"),
+        model="m",
+        version=1,
+        signatures={"serving_default": declared},
+        proved=True,
     )
     with started(server_config(tmp_path, servable)) as server:
         client = server.connect()

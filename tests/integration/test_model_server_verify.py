@@ -94,8 +94,12 @@ def test_a_declared_signature_is_proved_by_running_it() -> None:
             "outputs": [{"name": "y", "dtype": "FP32", "shape": [None, 2, 2]}],
         }
     }
-    with pytest.raises(FailedPrecondition, match="with 4 rows failed"):
-        main(Job(model("onnx/one_row"), signatures=declared))
+    found = main(Job(model("onnx/one_row"), signatures=declared))["verified"]
+    assert isinstance(found, dict)
+    (signature,) = found["signatures"].values()
+    assert not signature["batched"]
+    assert list(signature["inputs"][0]["shape"]) == [1, 4]
+    assert "does not run on 2 rows at once" in found["apart"]["serving_default"]
 
 
 def test_wrong_parameters_are_the_callers_fault() -> None:

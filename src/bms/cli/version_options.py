@@ -51,6 +51,14 @@ Example = Annotated[
         "with them; --column says more of one.",
     ),
 ]
+Batched = Annotated[
+    bool | None,
+    typer.Option(
+        "--batched/--no-batched",
+        help="Whether rows of several requests may share a run; by default where they are proved to be independent. "
+        "--batched refuses a model of which that is not proved.",
+    ),
+]
 Image = Annotated[
     str | None,
     typer.Option("--image", help="Takes images: input=x,mode=L,height=8,width=8[,scale=0.0625,resize=crop]."),
@@ -84,6 +92,7 @@ class VersionOptions:
     output: list[str] | None = None
     column: list[str] | None = None
     example: Path | None = None
+    batched: bool | None = None
     image: str | None = None
     text: str | None = None
     label: list[str] | None = None
@@ -153,6 +162,8 @@ def detected(version: Version) -> str:
     lines = [f"{version.format or version.runtime} (runtime {version.runtime}), environment: {environment}"]
     for name, signature in version.signatures.items():
         lines.append(f"  {name}: {signature_text(signature)}")
+        if why := version.metadata.get(f"batching of {name}"):
+            lines.append(f"  batching of {name}: {why}")
     return "\n".join(lines)
 
 

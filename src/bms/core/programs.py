@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from bms.core.figures import Figure
 from bms.core.preprocessing import Preprocess
 from bms.core.signature import Signature
 
@@ -62,11 +63,11 @@ class ServableConfig(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     version: int
     signatures: dict[str, Signature] = {}  # empty: infer (verification only)
+    proved: bool = False  # a verification found these signatures: they are not proved anew
     preprocess: Preprocess | None = None
     threads: int = 1
     allow_pickle: bool = False
     share_weights: bool = False  # have large weights in memory once for all processes that serve them, where possible
-    verifying: bool = False  # compare what need be compared once; said by verification itself, never by control
     sealed: Sealed = Sealed()  # filled in by the process that loads, never in what control writes
 
 
@@ -129,7 +130,7 @@ class JobEvent(msgspec.Struct, frozen=True, kw_only=True):
     at: int  # Unix nanoseconds
     progress: float | None = None
     message: str = ""
-    metrics: dict[str, float] = {}
+    metrics: dict[str, Figure] = {}
     step: int | None = None
 
 
@@ -138,18 +139,21 @@ class JobResult(msgspec.Struct, frozen=True, kw_only=True):
 
     state: Literal["succeeded", "failed"]
     error: str = ""
-    metrics: dict[str, float] = {}
+    metrics: dict[str, Figure] = {}
     report: dict[str, object] = {}
 
 
 class Description(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What an artifact says of itself in its file `bms.json`; what its maker says at upload counts more.
 
-    A signature may leave its outputs out: they are found by running the model on an example.
+    A signature may leave its outputs out: they are found by running the model on an example. `batched` is about all of
+    them: false where rows never share a run, whatever was proved; true where the version is refused unless that is
+    proved; None: as it is proved.
     """
 
     runtime: str = ""
     signatures: dict[str, Signature] = {}
+    batched: bool | None = None
     preprocess: Preprocess | None = None
     labels: tuple[str, ...] = ()
     requirements: tuple[str, ...] = ()
@@ -182,6 +186,7 @@ class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
     infer_ns: int  # median of single-row runs
     format: str  # recognised by content, e.g. "onnx", "skops"
     unread: tuple[str, ...] = ()  # `PartlyRead` keys of the artifact
+    apart: dict[str, str] = {}  # by signature: why its rows don't share runs, where their shapes would allow it
 
 
 class Findings(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,17 +10,30 @@ import msgspec
 
 from bms.core.clock import Clock, SystemClock
 from bms.core.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
+from bms.core.figures import figures
 from bms.sdk.binding import PAGE, D, Page, operation, path_part, stream
 from bms.sdk.blobs import Uploading, UploadProgress
+from bms.sdk.description import DESCRIPTION, with_batched
 from bms.sdk.examples import EXAMPLE, said
 from bms.sdk.files import FileEntry, FileTree, in_memory, scan, with_file
 from bms.sdk.flow import Flow, Item, Stream, locally
 from bms.sdk.jobs import Job
-from bms.sdk.model_nouns import Alias, Gate, GateResult, Lineage, Measurement, Model, NewVersion, Version
+from bms.sdk.model_nouns import Alias, Gate, GateResult, GateStanding, Lineage, Measurement, Model, NewVersion, Version
 from bms.sdk.signatures import TensorSpec
 from bms.sdk.waiting import until
 
-__all__ = ["Alias", "Gate", "GateResult", "Lineage", "Measurement", "Model", "Models", "NewVersion", "Version"]
+__all__ = [
+    "Alias",
+    "Gate",
+    "GateResult",
+    "GateStanding",
+    "Lineage",
+    "Measurement",
+    "Model",
+    "Models",
+    "NewVersion",
+    "Version",
+]
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
 NOTHING_MADE = "no version was made of it"  # so a job's message begins then
@@ -88,6 +101,7 @@ class Models(Uploading[D]):
         create: bool = True,
         columns: Sequence[TensorSpec | str] = (),
         example: Any = None,
+        batched: bool | None = None,
         on_progress: UploadProgress | None = None,
     ) -> Flow[Version]:
         """Uploads a file, directory or archive (zip, tar) as the next version; with `create` the model is made, too.
@@ -95,6 +109,8 @@ class Models(Uploading[D]):
         `columns` say which table it takes, as `column(…)` or in words ("age number", "city text?"), where its format
         does not tell. An `example` of that (a data frame, rows, columns by name, or a file of CSV, JSON or JSONL) tells
         the types of columns, and is what the model is tried with; it becomes the artifact's `example.json`.
+        `batched` False: each request has a run of its own; True: the version is refused unless rows are proved to be
+        independent; it becomes a part of the artifact's `bms.json`.
 
         Only what the server has not yet is sent, so a broken upload is repeated cheaply. The version that comes
         back is being verified: see `wait_version`. Raises InvalidArgument naming column and row of what can't be read.
@@ -106,12 +122,18 @@ class Models(Uploading[D]):
             if archive is not None:
                 raise InvalidArgument(f"{path.name} is an archive: put {EXAMPLE} into it, or push a folder")
             files = with_file(files, in_memory(EXAMPLE, made.example))
+        if batched is not None:
+            if archive is not None:
+                raise InvalidArgument(
+                    f'{path.name} is an archive: put {{"batched": {str(batched).lower()}}} into its {DESCRIPTION}'
+                )
+            files = yield from locally(partial(with_batched, files, batched))
         if create:
             try:
                 yield from self._post("/models", Model, {"name": name})
             except AlreadyExists:
                 pass
-        body: dict[str, object] = msgspec.to_builtins(made.new)
+        body: dict[str, object] = {**msgspec.to_builtins(made.new), "metrics": figures(made.new.metrics)}
         if archive is not None:
             yield from self._send_files(files, on_progress)
             return (yield from self._post(f"{_model(name)}/versions", _Started, {**body, "archive": archive})).version
@@ -209,6 +231,33 @@ class Models(Uploading[D]):
         for job in started.items:
             yield Item(job)
 
+    @operation
+    def gates(self, name: str, number: int) -> Flow[tuple[GateStanding, ...]]:
+        """How a version stands with each gate of its model."""
+        return self._gates(name, number)
+
+    @operation
+    def wait_gates(
+        self,
+        name: str,
+        number: int,
+        on_progress: Callable[[tuple[GateStanding, ...]], None] | None = None,
+        *,
+        jobs: Sequence[str] = (),
+        timeout_s: float | None = 1800.0,
+    ) -> Flow[tuple[GateStanding, ...]]:
+        """The same once none is being measured; with `jobs`, that `evaluate` started, once these have been heard."""
+        return (
+            yield from until(
+                partial(self._gates, name, number),
+                lambda found: _settled(found, jobs),
+                what=f"the measuring of the gates of version {number} of {name}",
+                clock=self._clock,
+                timeout_s=timeout_s,
+                on_progress=on_progress,
+            )
+        )
+
     @stream
     def aliases(self, name: str) -> Stream[Alias]:
         return self._pages(f"{_model(name)}/aliases", Alias)
@@ -229,6 +278,9 @@ class Models(Uploading[D]):
     def delete_alias(self, name: str, alias: str) -> Flow[None]:
         return self._change("DELETE", _alias(name, alias), type(None))
 
+    def _gates(self, name: str, number: int) -> Flow[tuple[GateStanding, ...]]:
+        return tuple((yield from self._get(f"{_numbered(name, number)}/gates", Page[GateStanding])).items)
+
     def _made(self, name: str, job: str) -> Flow[_Made]:
         seen = yield from self._get(f"/jobs/{path_part(job)}", Job)
         try:
@@ -239,6 +291,11 @@ class Models(Uploading[D]):
 
     def _version(self, name: str, number: int) -> Flow[Version]:
         return self._get(_numbered(name, number), Version)
+
+
+def _settled(gates: Sequence[GateStanding], jobs: Sequence[str]) -> bool:
+    heard = {job for gate in gates if gate.result is not None for job in (gate.result.job, gate.result.tried)}
+    return all(gate.state != "measuring" for gate in gates) and heard.issuperset(jobs)
 
 
 class _Started(msgspec.Struct):

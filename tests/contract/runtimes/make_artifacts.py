@@ -137,6 +137,12 @@ def onnx_models(root):
             [("y", FLOAT, ["n", 1, "h", "w"])],
             [("kernel", floats(1, 1, 5, 5))],
         ),
+        "odd_width": graph(  # which nobody would guess
+            [node("Reshape", ["x", "shape"], ["y"])],
+            [("x", FLOAT, ["n", "width"])],
+            [("y", FLOAT, ["n", 7, 11])],
+            [("shape", np.array([0, 7, 11]))],
+        ),
         "parts": graph(
             [node("SplitToSequence", ["x"], ["y"])],
             [("x", FLOAT, ["n", 2])],

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from bms.adapters.runtimes.available import RUNTIMES, open_servable
 from bms.adapters.runtimes.onnx_file import is_onnx, read
@@ -15,8 +16,10 @@ from bms.adapters.runtimes.protobuf_wire import NotProtobuf
 from bms.core.clock import SystemClock
 from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.programs import ServableConfig
+from bms.core.signature import Signature, TensorSpec
 from bms.serving.lifecycle.loader import load
 from tests.framework_env import SKLEARN, made_by
+from tests.tiny_onnx import adds
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 MAKER = Path(__file__).parent / "make_artifacts.py"
@@ -97,14 +100,57 @@ def test_columns_of_several_types_are_inputs_of_their_own() -> None:
     assert (signature.method, signature.labels) == ("classify", ("0", "1"))
 
 
-def test_a_model_that_runs_on_no_made_up_row_runs_on_its_own_example(tmp_path: Path) -> None:
+def test_free_sizes_are_tried_until_the_model_runs_and_it_is_warmed_up_with_them(tmp_path: Path) -> None:
     shutil.copy(made_by(MAKER, SKLEARN) / "onnx/image/model.onnx", tmp_path)
+    own = ServableConfig(runtime="onnx", directory=str(tmp_path), model="m", version=1)
+    loaded = load(lambda: open_servable(own), warmup_runs=2, sizes=(1, 4), clock=SystemClock())
+    signature = loaded.servable.signatures["serving_default"]
+    assert (signature.batched, signature.outputs[0].shape) == (True, (None, 1, None, None))
+    assert {run.elements for run in loaded.runs} == {64}
+
+
+def test_a_model_that_runs_on_no_made_up_row_runs_on_its_own_example(tmp_path: Path) -> None:
+    shutil.copy(made_by(MAKER, SKLEARN) / "onnx/odd_width/model.onnx", tmp_path)
     own = ServableConfig(runtime="onnx", directory=str(tmp_path), model="m", version=1)
     with pytest.raises(FailedPrecondition, match=r"does not run on an example .* give one of your own \(`--example"):
         open_servable(own)
-    (tmp_path / "example.json").write_text(json.dumps({"instances": np.ones((1, 1, 8, 6)).tolist()}))
+    (tmp_path / "example.json").write_text(json.dumps({"instances": np.arange(154.0).reshape(2, 77).tolist()}))
     loaded = load(lambda: open_servable(own), warmup_runs=2, sizes=(1, 4), clock=SystemClock())
-    assert loaded.servable.signatures["serving_default"].outputs[0].shape == (None, 1, None, None)
+    signature = loaded.servable.signatures["serving_default"]
+    assert (signature.batched, signature.outputs[0].shape) == (True, (None, 7, 11))
+
+
+@pytest.mark.parametrize("batched", [True, False])
+def test_a_declaration_does_not_switch_the_proof_off(batched: bool) -> None:
+    said = Signature(inputs=(TensorSpec(name="x", dtype="FP32", shape=(None, 4)),), batched=batched)
+    for name, free in (("whole_batch", None), ("one_row", 1)):
+        declared = structs.replace(config(f"onnx/{name}"), signatures={"serving_default": said})
+        signature = open_servable(declared).signatures["serving_default"]
+        assert not signature.batched
+        assert signature.inputs[0].shape == (free if batched else None, 4)
+        assert signature.outputs[0].name == "y"
+
+
+def test_a_description_decides_only_where_a_proof_allows_it(tmp_path: Path) -> None:
+    def opened(name: str, batched: bool) -> Signature:
+        shutil.copy(made_by(MAKER, SKLEARN) / f"onnx/{name}/model.onnx", tmp_path)
+        (tmp_path / "bms.json").write_text(json.dumps({"batched": batched}))
+        own = ServableConfig(runtime="onnx", directory=str(tmp_path), model="m", version=1)
+        return open_servable(own).signatures["serving_default"]
+
+    alone = opened("mlp", False)
+    assert (alone.batched, alone.method, alone.inputs[0].shape) == (False, "predict", (None, 64))
+    assert opened("mlp", True).batched
+    assert not opened("whole_batch", False).batched
+    with pytest.raises(FailedPrecondition, match=r"declared batched, but .* in company .* `--no-batched`"):
+        opened("whole_batch", True)
+
+
+def test_verified_signatures_are_not_proved_anew() -> None:
+    said = open_servable(config("onnx/mlp")).signatures
+    changed = {name: structs.replace(one, batched=False) for name, one in said.items()}
+    again = open_servable(structs.replace(config("onnx/mlp"), signatures=changed, proved=True))
+    assert again.signatures == changed
 
 
 def test_texts_go_through_as_bytes() -> None:
@@ -145,6 +191,12 @@ def test_inputs_whose_content_is_at_fault_are_the_callers_fault() -> None:
 def test_what_is_refused_says_why(name: str, says: str) -> None:
     with pytest.raises(FailedPrecondition, match=says):
         open_servable(config(f"refused/{name}"))
+
+
+def test_a_graph_that_does_not_load_is_told_without_the_path_of_its_file(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(adds(3.0).replace(b"Add", b"Adx"))
+    with pytest.raises(FailedPrecondition, match=r"Load model from model\.onnx failed.*No Op registered for Adx"):
+        open_servable(ServableConfig(runtime="onnx", directory=str(tmp_path), model="m", version=1))
 
 
 def test_a_linked_model_file_is_refused(tmp_path: Path) -> None:

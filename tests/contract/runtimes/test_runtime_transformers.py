@@ -54,8 +54,8 @@ def test_a_tokenizer_that_transformers_reads_otherwise_is_refused_with_the_text(
     said = json.loads(path.read_text())
     path.write_text(json.dumps({**said, "pre_tokenizer": {"type": "WhitespaceSplit"}}))
     with pytest.raises(FailedPrecondition, match=r"of 'A small ship.*transformers \(BertTokenizer\) makes the tokens"):
-        open_servable(structs.replace(config(copy), verifying=True))
-    open_servable(config(copy))  # what was verified is not compared again at every start
+        open_servable(config(copy))
+    open_servable(structs.replace(config(copy), proved=True))  # it is not compared again at every start
 
 
 def test_weights_that_are_missing_are_not_made_up(copy: Path) -> None:

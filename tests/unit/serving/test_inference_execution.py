@@ -13,6 +13,12 @@ from tests.servables import FunctionServable, doubled
 KIND = kind()
 
 
+@pytest.fixture(autouse=True)
+def fresh_kind() -> None:
+    KIND.batched = True
+    KIND.answers.clear()
+
+
 def parcel(*values: float, at: float = 0.0, parts: tuple[int, ...] = ()) -> Parcel:
     x = np.array([[value, value] for value in values], dtype=np.float32)
     return Parcel(Nobody(), 1, KIND, {"x": x}, len(values), at, None, parts or (len(values),))
@@ -85,6 +91,52 @@ def test_answers_that_are_not_one_per_row_are_not_cut_up_wrongly() -> None:
     done = execute(servable, [parcel(1, 5, parts=(1, 1))], ManualClock().monotonic)
     assert done.alone is not None
     assert values(done.alone[0]) == [[1], [5]]
+
+
+def test_fewer_answers_than_rows_are_an_error_of_one_call_too() -> None:
+    def dropping(inputs: dict[str, Array]) -> dict[str, Array]:
+        return {"y": inputs["x"][inputs["x"][:, 0] > 0]}
+
+    for asked in (parcel(-1), parcel(1, -1, 2)):
+        done = execute(FunctionServable(dropping), [asked], ManualClock().monotonic)
+        assert done.alone is not None
+        assert values(done.alone[0]) == [Internal]
+    done = execute(FunctionServable(dropping), [parcel(-1, 5, parts=(1, 1)), parcel(2)], ManualClock().monotonic)
+    assert done.alone is not None
+    first, second = done.alone
+    assert isinstance(first, Executed)
+    assert first.alone is not None
+    assert values(first.alone[0]) == [Internal, [5]]
+    assert isinstance(second, Executed)
+    assert second.outputs["y"][:, 0].tolist() == [2]
+
+
+def test_a_kind_whose_answers_have_several_shapes_shares_no_run_any_more() -> None:
+    def padded(inputs: dict[str, Array]) -> dict[str, Array]:
+        longest = int(inputs["x"].max())
+        return {"y": np.minimum(np.arange(longest)[None], inputs["x"][:, :1])}
+
+    own = kind()
+    servable = FunctionServable(padded)
+    clock = ManualClock().monotonic
+
+    def asked(*rows: int) -> Parcel:
+        x = np.array([[row, row] for row in rows], dtype=np.float32)
+        return Parcel(Nobody(), 1, own, {"x": x}, len(rows), 0.0, None, (1,) * len(rows))
+
+    assert execute(servable, [asked(2)], clock).outputs["y"].shape == (1, 2)
+    together = execute(servable, [asked(2), asked(5)], clock)
+    assert together.alone is not None
+    shapes = [part.outputs["y"].shape for part in together.alone if isinstance(part, Executed)]
+    assert shapes == [(1, 2), (1, 5)]
+    assert not own.batched
+    parts = execute(servable, [asked(2, 3)], clock)
+    assert parts.alone is not None
+    ((two, three),) = parts.alone
+    assert isinstance(two, Result)
+    assert isinstance(three, Result)
+    assert [two.outputs["y"].shape, three.outputs["y"].shape] == [(1, 2), (1, 3)]
+    assert servable.runs == [1, 2, 1, 1, 1, 1]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Which parcels are alike: checked once, and never taken for what they are not."""
 
-import msgspec
 import numpy as np
 import pytest
 
@@ -101,7 +100,6 @@ def test_calls_that_are_not_batched_never_travel_together() -> None:
 
 
 def test_warm_up_is_where_measuring_begins(kinds: Kinds) -> None:
-    small = msgspec.structs.replace(PAIR, inputs=PAIR.inputs[1:])
-    kinds.warmed(small, DEFAULT, 4, 0.5)
+    kinds.warmed(DEFAULT, 4, 0.5, 1)
     kind, _ = found(kinds, {"a": np.zeros((1, 0), np.float32), "b": np.zeros(1, np.int64)})
     assert kind.profile.times.expected(4) == 0.5

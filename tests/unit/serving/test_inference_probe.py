@@ -2,15 +2,21 @@ import numpy as np
 import pytest
 from msgspec import structs
 
+from bms.core.clock import ManualClock
 from bms.core.errors import FailedPrecondition, Internal, InvalidArgument
-from bms.core.signature import DEFAULT, TensorSpec
+from bms.core.signature import DEFAULT, Signature, TensorSpec
 from bms.core.tensor import Array
-from bms.serving.inference.probe import observed
+from bms.serving.inference.probe import Observed, observed
 from tests.servables import ROW, Function, FunctionServable, doubled
 
 
-def seen(function: Function, signature: object = ROW):  # type: ignore[no-untyped-def]
-    return observed(FunctionServable(function), DEFAULT, signature)  # type: ignore[arg-type]
+def looked_at(function: Function, signature: Signature = ROW, example: object = None, **more: object) -> Observed:
+    clock = ManualClock().monotonic
+    return observed(FunctionServable(function), DEFAULT, signature, example, **{"monotonic": clock, **more})  # type: ignore[arg-type]
+
+
+def seen(function: Function, signature: Signature = ROW, example: object = None) -> Signature:
+    return looked_at(function, signature, example).signature
 
 
 def one_row_only(inputs: dict[str, Array]) -> dict[str, Array]:
@@ -72,11 +78,168 @@ def test_a_models_own_example_is_run_instead_of_made_up_rows() -> None:
         return doubled(inputs)
 
     example = {"x": np.float32([[7, 8]])}
-    assert observed(FunctionServable(large_only), DEFAULT, ROW, example) == ROW
+    assert seen(large_only, ROW, example) == ROW
 
 
 def test_one_row_of_an_example_does_not_hide_that_rows_see_one_another() -> None:
     def centred(inputs: dict[str, Array]) -> dict[str, Array]:
         return {"y": inputs["x"] - inputs["x"].mean(axis=0)}
 
-    assert not observed(FunctionServable(centred), DEFAULT, ROW, {"x": np.float32([[7, 8]])}).batched
+    assert not seen(centred, ROW, {"x": np.float32([[7, 8]])}).batched
+
+
+def column(dtype: str, *shape: int | None, name: str = "x") -> TensorSpec:
+    return TensorSpec(name=name, dtype=dtype, shape=(None, *shape))  # type: ignore[arg-type]
+
+
+def of(*inputs: TensorSpec) -> Signature:
+    return Signature(inputs=inputs)
+
+
+def test_whole_numbers_are_tried_as_large_as_the_model_takes_them() -> None:
+    """Rows of 0 and 1 alone would not show it."""
+
+    def ranked_beyond_thirty(inputs: dict[str, Array]) -> dict[str, Array]:
+        ids = inputs["x"]
+        if ids.max() >= 50:
+            raise InvalidArgument("there are 50 ids")
+        return {"y": ids + (ids.max() > 30) * len(ids)}
+
+    found = looked_at(ranked_beyond_thirty, of(column("INT64", 2)))
+    assert not found.signature.batched
+    assert "'y' of a row is another in company" in found.apart
+    assert found.example["x"].max() == 40
+
+
+def test_rows_of_other_magnitudes_are_put_together() -> None:
+    def quantized(inputs: dict[str, Array]) -> dict[str, Array]:
+        step = np.abs(inputs["x"]).max() / 127 + 1e-9
+        return {"y": np.round(inputs["x"] / step).astype(np.float32) * np.float32(step)}
+
+    assert "in company" in looked_at(quantized).apart
+
+
+def test_texts_of_unequal_length_are_put_together() -> None:
+    def padded(inputs: dict[str, Array]) -> dict[str, Array]:
+        lengths = [len(text) for text in inputs["x"]]
+        return {"y": np.float32([[length / max(1, *lengths)] for length in lengths])}
+
+    assert "in company" in looked_at(padded, of(column("BYTES"))).apart
+
+
+def test_a_text_that_is_empty_need_not_be_taken() -> None:
+    def priced(inputs: dict[str, Array]) -> dict[str, Array]:
+        if b"" in inputs["x"]:
+            raise InvalidArgument("no price of ''")
+        return {"y": np.float32([len(text) for text in inputs["x"]])}
+
+    assert seen(priced, of(column("BYTES"))).batched
+
+
+def test_pictures_are_tried_where_texts_are_refused() -> None:
+    def decoded(inputs: dict[str, Array]) -> dict[str, Array]:
+        if any(text[:2] != b"\xff\xd8" for text in inputs["x"]):
+            raise InvalidArgument("not a JPEG")
+        return {"y": np.float32([sum(text) for text in inputs["x"]])}
+
+    found = looked_at(decoded, of(column("BYTES")))
+    assert found.signature.batched
+    assert {text[:2] for text in found.example["x"]} == {b"\xff\xd8"}
+
+
+def test_free_sizes_are_tried_larger_than_one() -> None:
+    def convolved(inputs: dict[str, Array]) -> dict[str, Array]:
+        if min(inputs["x"].shape[1:]) < 5:
+            raise InvalidArgument("kernel is larger than input")
+        return {"y": inputs["x"].sum(axis=(1, 2), keepdims=True)}
+
+    found = looked_at(convolved, of(column("FP32", None, None)))
+    assert found.signature.batched
+    assert found.example["x"].shape[1:] == (8, 8)
+
+
+def test_lengths_that_must_not_be_zero_are_not() -> None:
+    def packed(inputs: dict[str, Array]) -> dict[str, Array]:
+        if not (inputs["n"].min() > 0 and inputs["n"].max() <= 6):
+            raise Internal("lengths > 0")
+        return {"y": inputs["x"][np.arange(len(inputs["n"])), inputs["n"] - 1]}
+
+    found = looked_at(packed, of(column("FP32", 6), column("INT64", name="n")))
+    assert found.signature.batched
+    assert set(found.example["n"].tolist()) == {1, 2, 3}
+
+
+def test_transposed_rows_of_a_free_size_are_noticed() -> None:
+    def transposed(inputs: dict[str, Array]) -> dict[str, Array]:
+        return {"y": inputs["x"].T.reshape(inputs["x"].shape)}
+
+    assert "in company" in looked_at(transposed, of(column("FP32", None))).apart
+
+
+def test_fewer_answers_than_rows_are_noticed_in_one_row_alone() -> None:
+    def dropping(inputs: dict[str, Array]) -> dict[str, Array]:
+        return {"y": inputs["x"][inputs["x"].sum(axis=1) > -50]}
+
+    found = looked_at(dropping)
+    assert "'y' has shape [0, 2] for one row" in found.apart
+    assert found.signature.outputs[0].shape == (None, 2)
+
+
+def test_state_and_chance_are_noticed() -> None:
+    calls = iter(range(1000))
+    drawn = np.random.default_rng(1)
+    for function in (
+        lambda inputs: {"y": inputs["x"] + np.float32(next(calls))},
+        lambda inputs: {"y": inputs["x"] + drawn.standard_normal(2).astype(np.float32)},
+    ):
+        assert "holds state, or draws at random" in looked_at(function).apart
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan])
+def test_the_same_answer_to_all_examples_tells_nothing_unless_the_library_does(value: float) -> None:
+    def constant(inputs: dict[str, Array]) -> dict[str, Array]:
+        return {"y": np.full((len(inputs["x"]), 2), value, np.float32)}
+
+    found = looked_at(constant)
+    assert not found.signature.batched
+    assert "all 8 examples get the same answer, which can't tell" in found.apart
+    assert "`--example FILE`" in found.apart
+    assert looked_at(constant, independent=True).signature.batched
+
+
+def test_one_example_that_runs_tells_nothing() -> None:
+    def one_text(inputs: dict[str, Array]) -> dict[str, Array]:
+        if any(text != b"only this" for text in inputs["x"]):
+            raise InvalidArgument("another text")
+        return {"y": np.zeros(len(inputs["x"]), np.float32)}
+
+    example = {"x": np.array([b"only this"], dtype=object)}
+    found = looked_at(one_text, of(column("BYTES")), example)
+    assert not found.signature.batched
+    assert "can't tell" in found.apart
+
+
+def test_what_is_said_not_to_be_batched_is_not() -> None:
+    found = looked_at(doubled, structs.replace(ROW, batched=False))
+    assert not found.signature.batched
+    assert found.signature.outputs == ROW.outputs
+    assert found.apart == ""
+
+
+def test_sizes_that_follow_from_content_are_free_where_inputs_are_fixed() -> None:
+    fixed = Signature(inputs=(TensorSpec(name="x", dtype="FP32", shape=(1, 4)),))
+    found = seen(lambda inputs: {"y": np.argwhere(inputs["x"])}, fixed)
+    assert not found.batched
+    assert found.outputs[0].shape == (None, 2)
+
+
+def test_a_slow_model_is_asked_less() -> None:
+    clock = ManualClock()
+
+    def slow(inputs: dict[str, Array]) -> dict[str, Array]:
+        clock.advance(2.0)
+        return doubled(inputs)
+
+    found = looked_at(slow, monotonic=clock.monotonic)
+    assert found.signature.batched
+    assert len(found.example["x"]) == 3

@@ -22,7 +22,7 @@ def test_every_signature_is_warmed_with_every_size_and_measured() -> None:
     assert loaded.servable is servable
     assert servable.runs == [1, 1, 1, 4, 4, 4, 16, 16, 16]
     assert servable.closed == 0
-    assert loaded.runs == ((DEFAULT, 1, 1.0), (DEFAULT, 4, 4.0), (DEFAULT, 16, 16.0))
+    assert loaded.runs == ((DEFAULT, 1, 1.0, 2), (DEFAULT, 4, 4.0, 2), (DEFAULT, 16, 16.0, 2))
 
 
 def test_an_example_of_the_makers_takes_the_place_of_zeros_and_ones() -> None:
@@ -52,7 +52,7 @@ def test_what_is_not_batched_is_warmed_as_it_is() -> None:
 
 def test_streaming_signatures_are_warmed_by_streaming() -> None:
     servable = CountingServable()
-    assert load(lambda: servable, warmup_runs=2, sizes=(1,), clock=ManualClock()).runs == ((DEFAULT, 1, 0.0),)
+    assert load(lambda: servable, warmup_runs=2, sizes=(1,), clock=ManualClock()).runs == ((DEFAULT, 1, 0.0, 2),)
     assert servable.ended == 2
     assert servable.runs == [1, 1]
 

@@ -5,13 +5,20 @@ from collections.abc import Iterable
 from msgspec import structs
 
 from bms.core.class_names import settled_names
-from bms.core.errors import BmsError, FailedPrecondition
+from bms.core.errors import BmsError, FailedPrecondition, InvalidArgument
 from bms.core.signature import Signature, TensorSpec, shape_text
 
 
 def settled(name: str, declared: Signature, found: Signature) -> Signature:
     """`declared`, with the outputs and the classes' names of `found` where it says none, and of its columns the levels
-    that the model has. Raises as `check_declared` and `settled_names` do."""
+    that the model has. It is batched only where both are; a model that takes one row has one row in the signature,
+    too. Raises as `check_declared` and `settled_names` do."""
+    if declared.batched and not found.batched:
+        inputs = tuple(_one_row_where(spec, found) for spec in declared.inputs)
+        declared = structs.replace(declared, inputs=inputs, batched=False, method="predict", scores=None)
+        found = structs.replace(found, method="predict", scores=None)
+    if not declared.batched and not declared.outputs:
+        found = structs.replace(found, method="predict", scores=None)
     if not declared.outputs:
         scores = declared.scores or found.scores
         declared = structs.replace(declared, outputs=found.outputs, method=found.method, scores=scores)
@@ -23,13 +30,8 @@ def settled(name: str, declared: Signature, found: Signature) -> Signature:
 
 def check_declared(name: str, declared: Signature, found: Signature) -> None:
     """Raises FailedPrecondition naming the first tensor of `declared` that the model can't serve."""
-    given = {spec.name for spec in declared.inputs}
-    missing = [spec.name for spec in found.inputs if spec.name not in given]
-    if missing:
-        raise FailedPrecondition(f"signature {name!r} lacks the model's input {missing[0]!r}")
+    check_inputs_declared(name, declared, found)
     try:
-        for spec in declared.inputs:
-            _fits(name, "input", spec, found.input(spec.name))
         for spec in declared.outputs:
             _fits(name, "output", spec, found.output(spec.name))
         if declared.scores is not None:
@@ -42,6 +44,19 @@ def check_declared(name: str, declared: Signature, found: Signature) -> None:
         raise FailedPrecondition(f"signature {name!r} has no outputs")
 
 
+def check_inputs_declared(name: str, declared: Signature, found: Signature) -> None:
+    """Raises FailedPrecondition naming the first input of `declared` that the model does not take."""
+    given = {spec.name for spec in declared.inputs}
+    missing = [spec.name for spec in found.inputs if spec.name not in given]
+    if missing:
+        raise FailedPrecondition(f"signature {name!r} lacks the model's input {missing[0]!r}")
+    try:
+        for spec in declared.inputs:
+            _fits(name, "input", spec, found.input(spec.name))
+    except InvalidArgument as error:
+        raise FailedPrecondition(f"signature {name!r} does not fit the model: {error.message}") from error
+
+
 def ask(runtime: str, why: str, takes: Iterable[str] = ()) -> FailedPrecondition:
     """The error that asks a model's maker for its signature; `why` says what the format does not tell, `takes` what
     the inputs are called, where it is known."""
@@ -50,6 +65,12 @@ def ask(runtime: str, why: str, takes: Iterable[str] = ()) -> FailedPrecondition
         f"the signature of this {runtime} model can't be found out: {why}; say what it takes, for example with "
         f"`{said}` (-1 for a free dimension), or in `signatures` of a file bms.json in the artifact"
     )
+
+
+def _one_row_where(spec: TensorSpec, found: Signature) -> TensorSpec:
+    real = next((one for one in found.inputs if one.name == spec.name), spec)
+    one_row = spec.shape[:1] == (None,) and real.shape[:1] == (1,)
+    return structs.replace(spec, shape=(1, *spec.shape[1:])) if one_row else spec
 
 
 def _with_levels(spec: TensorSpec, found: Signature) -> TensorSpec:

@@ -1,5 +1,7 @@
 """An artifact's example as the inputs of a signature: what a model is tried with and warmed up by."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from bms.adapters.runtimes.example_file import Example, tensors_of
@@ -21,6 +23,12 @@ def example_inputs(example: Example | None, signature: Signature) -> dict[str, A
     if len(signature.inputs) != 1 or signature.inputs[0].column is not None:
         return None
     return {signature.inputs[0].name: _rows(signature.inputs[0], example.rows)}
+
+
+def examples_of(example: Example | None, signatures: Mapping[str, Signature]) -> dict[str, dict[str, Array]]:
+    """The same for each signature that it is one of, by name."""
+    found = {name: example_inputs(example, one) for name, one in signatures.items()}
+    return {name: inputs for name, inputs in found.items() if inputs is not None}
 
 
 def _named(example: Example, signature: Signature) -> dict[str, Array]:

@@ -75,7 +75,7 @@ class HuggingFaceRuntime:
             lower=found.pooling.lower,
         )
         forward: Forward = (OnnxForward if found.weights == "onnx" else TorchForward)(config, found)
-        if found.weights == "safetensors" and config.verifying:
+        if found.weights == "safetensors" and not config.proved:
             check_tokenizer(config.directory, tokenizer, found.max_length, lower=found.pooling.lower)
         answers = Answers(found, tokenizer, forward)
         format = f"huggingface-{found.weights}"

@@ -20,6 +20,7 @@ from bms.core.errors import FailedPrecondition
 from bms.core.programs import ServableConfig
 from bms.core.signature import DEFAULT, Signature
 from bms.core.tensor import Array
+from bms.serving.inference.reasons import reason
 from bms.serving.inference.runtime import Asked, Found
 
 REQUIREMENTS = ("mxnet==1.9.1", "numpy==1.23.5")
@@ -158,4 +159,4 @@ def _plain(error: Exception) -> str:
     lines = [
         line for line in str(error).splitlines() if line.strip() and not line.strip().startswith(("File ", "[bt]"))
     ]
-    return f"{type(error).__name__}: {' '.join(lines)[:300]}"
+    return reason(error, "\n".join(lines))

@@ -8,20 +8,20 @@ from typing import Any
 import numpy as np
 
 from bms.adapters.runtimes.artifact import contained, first_format, lacking, mapped, model_file
-from bms.adapters.runtimes.declared import settled
 from bms.adapters.runtimes.example_file import read_example
-from bms.adapters.runtimes.example_inputs import example_inputs
+from bms.adapters.runtimes.example_inputs import examples_of
 from bms.adapters.runtimes.onnx_file import OnnxFile, is_onnx, read
 from bms.adapters.runtimes.onnx_outputs import Output, outputs_of
 from bms.adapters.runtimes.onnx_run import Runs
 from bms.adapters.runtimes.onnx_signature import graph_inputs, graph_signature, zeros
 from bms.adapters.runtimes.onnx_weights import weights_mapped
 from bms.adapters.runtimes.protobuf_wire import NotProtobuf
+from bms.adapters.runtimes.settling import asked_of, settle
 from bms.core.errors import FailedPrecondition, Internal, InvalidArgument
 from bms.core.programs import ServableConfig
 from bms.core.signature import DEFAULT, Signature
 from bms.core.tensor import Array
-from bms.serving.inference.probe import observed
+from bms.serving.inference.reasons import plain
 from bms.serving.inference.runtime import Found
 
 _DOMAINS = frozenset(
@@ -57,7 +57,7 @@ class OnnxRuntime:
 
     def load(self, config: ServableConfig) -> "OnnxServable":
         path = model_file(config.directory, (".onnx",), self)
-        found = _inspected(path, config.directory)
+        inspected = _inspected(path, config.directory)
         os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when the package is imported
         try:
             import onnxruntime as ort
@@ -73,10 +73,11 @@ class OnnxRuntime:
         options.log_severity_level = 4  # errors reach the caller as exceptions
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            model = weights_mapped(ort, options, path, found, share=config.share_weights)
+            model = weights_mapped(ort, options, path, inspected, share=config.share_weights)
             session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except failures as error:
-            raise FailedPrecondition(f"ONNX Runtime can't load the model: {_plain(error)}") from error
+            words = _plain(error, config.directory)
+            raise FailedPrecondition(f"ONNX Runtime can't load the model: {words}") from error
         inputs = graph_inputs(session)
 
         def tried(names: Sequence[str], rows: int) -> list[Any] | None:
@@ -87,16 +88,16 @@ class OnnxRuntime:
                 return None
 
         outputs = outputs_of(session.get_outputs(), tried)
-        inferred = graph_signature(session, outputs, found.producers)
+        inferred = graph_signature(session, outputs, inspected.producers)
         runs = Runs(session, ort.RunOptions)
-        servable = OnnxServable(runs, {DEFAULT: inferred}, outputs, failures, native.InvalidArgument)
-        example = example_inputs(read_example(config.directory), inferred)
-        if example is not None:
-            servable.examples = dict.fromkeys(config.signatures or (DEFAULT,), example)
-        if config.signatures:
-            said = {name: settled(name, signature, inferred) for name, signature in config.signatures.items()}
-            return servable.declaring(said)
-        return servable.declaring({DEFAULT: observed(servable, DEFAULT, inferred, example)})
+        found = {DEFAULT: inferred}
+        asked = {name: asked_of(name, config, found) for name in config.signatures or found}
+        servable = OnnxServable(runs, asked, outputs, failures, native.InvalidArgument)
+        example = read_example(config.directory)
+        examples = examples_of(example, asked)
+        made = settle(servable, config, asked, examples)
+        servable.examples, servable.apart = made.examples, made.apart
+        return servable.declaring(made.signatures)
 
 
 class OnnxServable:
@@ -114,6 +115,7 @@ class OnnxServable:
     ) -> None:
         self._declare(signatures)
         self.examples: dict[str, Mapping[str, Array]] = {}  # `ExemplaryServable`
+        self.apart: dict[str, str] = {}  # `ApartServable`
         self._runs: Runs | None = runs
         self._outputs = {output.spec.name: output for output in outputs}
         self._failures = failures
@@ -183,8 +185,8 @@ def _texts(name: str, array: Array) -> Array:
     return decoded.reshape(array.shape)
 
 
-def _plain(error: Exception) -> str:
+def _plain(error: Exception, directory: str = "") -> str:
     """ONNX Runtime's words without its own file names and codes."""
     text = str(error).split("Status Message: ")[-1]
     text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text)
-    return " ".join(_SOURCE.sub("", text).split())[:500]
+    return plain(_SOURCE.sub("", text), directory=directory)

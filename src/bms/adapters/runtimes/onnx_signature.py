@@ -32,7 +32,8 @@ def zeros(inputs: tuple[TensorSpec, ...], rows: int) -> dict[str, Array] | None:
 
 
 def graph_signature(session: Any, given: tuple[Output, ...], producers: dict[str, str]) -> Signature:
-    """Batched where the first dimension of every input and output may be free; a free or unknown rank is `()`.
+    """Batched where the first dimension of every input is free, whatever outputs are declared to be: to be borne out by
+    runs. A free or unknown rank is `()`.
 
     "classify" where one FP32 or FP64 output [rows, classes] is probabilities: made by Softmax or ZipMap, or named
     so beside an output of labels. `labels` come from ZipMap, or from a JSON list under "labels" in the metadata.
@@ -40,9 +41,7 @@ def graph_signature(session: Any, given: tuple[Output, ...], producers: dict[str
     """
     inputs = graph_inputs(session)
     outputs = tuple(output.spec for output in given)
-    batched = all(spec.shape[:1] == (None,) for spec in inputs) and all(
-        not spec.shape or spec.shape[0] is None for spec in outputs
-    )
+    batched = bool(inputs) and all(spec.shape[:1] == (None,) for spec in inputs)
     scores = _scores(outputs, producers) if batched else None
     labels: tuple[str, ...] = ()
     if scores is not None:
@@ -51,7 +50,7 @@ def graph_signature(session: Any, given: tuple[Output, ...], producers: dict[str
     return Signature(
         inputs=inputs,
         outputs=outputs,
-        batched=batched and bool(inputs),
+        batched=batched,
         method="classify" if scores else "predict",
         scores=scores,
         labels=labels,

@@ -13,6 +13,7 @@ from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.programs import ServableConfig
 from bms.core.signature import DEFAULT, Signature, TensorSpec
 from bms.core.tensor import Array, DType
+from bms.serving.inference.reasons import plain
 from bms.serving.inference.runtime import Found
 
 _DTYPES: dict[str, DType] = {
@@ -95,11 +96,10 @@ def _weights(path: str, directory: str) -> str | None:
 
 
 def _signature(compiled: Any) -> Signature:
-    """Batched where the first dimension of every input and output is free; to be borne out by runs."""
+    """Batched where the first dimension of every input is free; to be borne out by runs."""
     inputs = tuple(_spec(port, "input") for port in compiled.inputs)
     outputs = tuple(_spec(port, "output") for port in compiled.outputs)
-    free = all(spec.shape[:1] == (None,) for spec in inputs)
-    batched = bool(inputs) and free and all(not spec.shape or spec.shape[0] is None for spec in outputs)
+    batched = bool(inputs) and all(spec.shape[:1] == (None,) for spec in inputs)
     return Signature(inputs=inputs, outputs=outputs, batched=batched)
 
 
@@ -125,5 +125,5 @@ def _name(port: Any) -> str:
 def _plain(error: Exception) -> str:
     """OpenVINO's words without the places in its source."""
     lines = [line.strip() for line in str(error).splitlines()]
-    said = [line for line in lines if line and not line.startswith(("Exception from", "Check '"))]
-    return " ".join(said)[:300] or type(error).__name__
+    kept = [line for line in lines if line and not line.startswith(("Exception from", "Check '"))]
+    return plain(" ".join(kept)) or type(error).__name__

@@ -6,7 +6,6 @@ import traceback
 from collections.abc import Callable
 from typing import TypeVar
 
-from bms.adapters.runtimes.reasons import reason, shortened
 from bms.core.errors import (
     Aborted,
     BmsError,
@@ -20,6 +19,7 @@ from bms.core.errors import (
     Unavailable,
     Unimplemented,
 )
+from bms.serving.inference.reasons import MOST, reason, text_of
 
 _KINDS: dict[int, type[BmsError]] = {
     403: PermissionDenied,
@@ -49,7 +49,7 @@ def told(kind: type[BmsError], what: str, directory: str, call: Callable[[], T],
         if meant and (own := for_caller(error)) is not None:
             raise own from error
         _log.exception("%s", what)
-        said = f"{type(error).__name__}: {reason(error)}{_hint(error)}"
+        said = f"{reason(error, directory=directory)}{_hint(error)}"
         raise kind(f"{what}: {_where(error, directory)}{said}") from error
 
 
@@ -60,8 +60,8 @@ def for_caller(error: BaseException) -> BmsError | None:
     if not isinstance(status, int) or isinstance(status, bool) or not 400 <= status <= 599:
         return None
     detail = getattr(error, "detail", None)
-    said = shortened(detail) if isinstance(detail, str) and detail else reason(error)
-    return _KINDS.get(status, InvalidArgument if status < 500 else Internal)(said or type(error).__name__)
+    said = detail if isinstance(detail, str) and detail else text_of(error)
+    return _KINDS.get(status, InvalidArgument if status < 500 else Internal)(said[:MOST] or type(error).__name__)
 
 
 def _where(error: BaseException, directory: str) -> str:

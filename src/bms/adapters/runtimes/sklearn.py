@@ -4,8 +4,10 @@ import warnings
 from typing import Any
 
 from bms.adapters.runtimes.artifact import first_format, model_file, top_files
+from bms.adapters.runtimes.description import described
 from bms.adapters.runtimes.example_file import read_example
 from bms.adapters.runtimes.mlflow_example import mlflow_example
+from bms.adapters.runtimes.settling import alone
 from bms.adapters.runtimes.sklearn_file import SUFFIXES, format_of, read_estimator
 from bms.adapters.runtimes.sklearn_needs import needs_of
 from bms.adapters.runtimes.sklearn_opened import called_by, fitted_from
@@ -43,6 +45,8 @@ class SklearnRuntime:
             called = called_by(fitted, config.signatures)
         except FailedPrecondition as error:
             raise FailedPrecondition(error.message + _older([one.message for one in told])) from error
+        if described(config.directory).batched is False:
+            called = {name: one._replace(signature=alone(name, one.signature)) for name, one in called.items()}
         return SklearnServable(called, format, config.threads)
 
 

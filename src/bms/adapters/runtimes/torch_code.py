@@ -14,10 +14,10 @@ from bms.adapters.runtimes.asked import check_asked, served_as_asked
 from bms.adapters.runtimes.called import CalledServable
 from bms.adapters.runtimes.class_scores import classify
 from bms.adapters.runtimes.description import small_file
-from bms.adapters.runtimes.reasons import reason
 from bms.adapters.runtimes.torch_run import REFUSALS, REQUIREMENTS, calling, parsed, torch_with
 from bms.core.errors import FailedPrecondition
 from bms.core.programs import ServableConfig
+from bms.serving.inference.reasons import reason
 from bms.serving.inference.runtime import Asked, Found
 
 CODE, WEIGHTS, SETTINGS = "model.py", "model.safetensors", "config.json"
@@ -141,8 +141,8 @@ def _built(directory: str, builder: str, settings: dict[str, Any]) -> Any:
         return make(settings) if builder == "build" else make(**settings)
     except (Exception, SystemExit) as error:  # it is the artifact's code and may raise anything
         lacks = f"; add {error.name} to the version's requirements" if isinstance(error, ModuleNotFoundError) else ""
-        words = f"{type(error).__name__}: {reason(error)}{lacks}"
-        raise FailedPrecondition(f"{CODE!r} can't build its model: {words}") from error
+        words = reason(error, directory=directory)
+        raise FailedPrecondition(f"{CODE!r} can't build its model: {words}{lacks}") from error
     finally:
         sys.path.remove(directory)
 
@@ -155,5 +155,5 @@ def _fill(module: Any, weights: str) -> None:
     try:
         load_model(module, weights, strict=True, device="cpu")
     except Exception as error:  # it may be broken in any way
-        words = " ".join(reason(error).split())
+        words = reason(error, directory=os.path.dirname(weights))
         raise FailedPrecondition(f"{WEIGHTS!r} does not fit the model that {CODE!r} builds: {words}") from error

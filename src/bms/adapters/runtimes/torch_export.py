@@ -7,13 +7,13 @@ from typing import Any
 from bms.adapters.runtimes.artifact import model_file
 from bms.adapters.runtimes.called import CalledServable, served
 from bms.adapters.runtimes.class_scores import classify
-from bms.adapters.runtimes.reasons import reason
 from bms.adapters.runtimes.torch_archive import first_kind
 from bms.adapters.runtimes.torch_export_file import inspect
 from bms.adapters.runtimes.torch_run import REFUSALS, REQUIREMENTS, calling, dtype_names, named, torch_with
 from bms.core.errors import BmsError, FailedPrecondition
 from bms.core.programs import ServableConfig
 from bms.core.signature import DEFAULT, Signature, TensorSpec
+from bms.serving.inference.reasons import reason
 from bms.serving.inference.runtime import Found
 
 
@@ -41,8 +41,8 @@ class TorchExportRuntime:
                 "export a program whose weights, constants and example inputs are tensors"
             ) from error
         except Exception as error:  # a hostile file may make any part of the reader fail
-            words = " ".join(reason(error).split())
-            raise FailedPrecondition(f"PyTorch can't load the program: {type(error).__name__}: {words}") from error
+            words = reason(error, directory=config.directory)
+            raise FailedPrecondition(f"PyTorch can't load the program: {words}") from error
         found = dict.fromkeys(config.signatures or (DEFAULT,), opened.signature)
         servable = served(config, "pt2", calling(torch, opened.run), found, invalid=REFUSALS)
         return classify(servable, config.signatures, opened.probabilities)

@@ -7,7 +7,6 @@ from bms.adapters.runtimes.artifact import model_file
 from bms.adapters.runtimes.asked import check_asked, served_as_asked
 from bms.adapters.runtimes.called import CalledServable
 from bms.adapters.runtimes.class_scores import classify
-from bms.adapters.runtimes.reasons import reason
 from bms.adapters.runtimes.torch_advice import refusal
 from bms.adapters.runtimes.torch_archive import SUFFIXES, first_file, first_kind
 from bms.adapters.runtimes.torch_run import REFUSALS, REQUIREMENTS, calling, torch_with
@@ -15,6 +14,7 @@ from bms.adapters.runtimes.torch_script_file import inspect
 from bms.adapters.runtimes.torch_script_forward import forward_takes
 from bms.core.errors import FailedPrecondition
 from bms.core.programs import ServableConfig
+from bms.serving.inference.reasons import reason
 from bms.serving.inference.runtime import Asked, Found
 
 
@@ -45,8 +45,8 @@ class TorchScriptRuntime:
             module = torch.jit.load(path, map_location="cpu").eval()
             takes = _takes(module)
         except Exception as error:  # a hostile file may make any part of the reader fail
-            words = " ".join(reason(error).split())
-            raise FailedPrecondition(f"PyTorch can't load the TorchScript: {type(error).__name__}: {words}") from error
+            words = reason(error, directory=config.directory)
+            raise FailedPrecondition(f"PyTorch can't load the TorchScript: {words}") from error
 
         def run(tensors: dict[str, Any]) -> Any:
             return module(**tensors)

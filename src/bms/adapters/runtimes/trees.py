@@ -44,7 +44,7 @@ def served_trees(
     def call(signature: str, inputs: Mapping[str, Array], _: tuple[str, ...]) -> dict[str, Array]:
         return trees_outputs(gives.kind, predict(forms[signature].rows(inputs)))
 
-    return served(said(config, forms), format, call, found, invalid=invalid)
+    return served(said(config, forms), format, call, found, invalid=invalid, independent=True)
 
 
 def trees_signature(gives: Gives, inputs: tuple[TensorSpec, ...]) -> Signature:

@@ -24,7 +24,7 @@ from bms.serving.inference.foreign import call_foreign
 from bms.serving.inference.prepared import for_runtime
 from bms.serving.lifecycle.examples import varied
 from bms.serving.lifecycle.loader import check_outputs, load, own_example
-from bms.serving.lifecycle.servable import PartlyRead, Servable
+from bms.serving.lifecycle.servable import ApartServable, PartlyRead, Servable
 
 ROWS = 4  # of the runs that prove a batched signature
 RUNS = 21
@@ -124,17 +124,20 @@ def _verified(job: Job, config: ServableConfig, labels: tuple[str, ...]) -> Veri
         infer_ns=infer_ns[0],
         format=servable.format,
         unread=_unread(servable, plan),
+        apart=dict(servable.apart) if isinstance(servable, ApartServable) else {},
     )
     servable.close()
     job.metric("memory_bytes", report.memory)
     job.metric("load_seconds", report.load_ns / 1e9)
     job.metric("infer_seconds", report.infer_ns / 1e9)
+    for name, why in report.apart.items():
+        job.progress(0.95, f"{name} is served one request a run: {why}")
     job.progress(1.0, f"{report.format}, {len(signatures)} signatures")
     return report
 
 
 def servable_config(job: Job) -> ServableConfig:
-    """The config in the parameters, with the artifact's directory. Raises InvalidArgument for a wrong one."""
+    """The config in the job's parameters, with the artifact's directory. Raises InvalidArgument for a wrong one."""
     if "artifact" not in job.inputs:
         raise InvalidArgument("verification needs the input 'artifact'")
     given = job.parameters.get("servable")
@@ -144,7 +147,7 @@ def servable_config(job: Job) -> ServableConfig:
         config = msgspec.convert({**given, "directory": str(job.inputs["artifact"])}, ServableConfig)
     except msgspec.ValidationError as error:
         raise InvalidArgument(f"the parameter 'servable' is not valid: {error}") from error
-    return msgspec.structs.replace(config, sealed=job.sealed, verifying=True)
+    return msgspec.structs.replace(config, sealed=job.sealed)
 
 
 def _unread(*parts: object) -> tuple[str, ...]:

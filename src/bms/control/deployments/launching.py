@@ -38,6 +38,7 @@ def workload_spec(
             model=version.model,
             version=version.number,
             signatures=loaded(version),
+            proved=True,
             preprocess=version.preprocess,
             threads=math.ceil(spec.resources.cpu),
             allow_pickle=version.allow_pickle,

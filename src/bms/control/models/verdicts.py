@@ -24,6 +24,9 @@ def verdict(version: Version, report: VerifyReport) -> Version:
     except (FailedPrecondition, InvalidArgument) as error:
         return rejected(version, error.message)
     default = signatures.get(DEFAULT)
+    for name in signatures:
+        if name in report.apart:
+            version = noted(version, f"batching of {name}", f"none: {report.apart[name]}")
     return msgspec.structs.replace(
         moved(version, "ready"),
         format=report.format[:MAX_FORMAT] or version.format,
@@ -81,19 +84,33 @@ def agreed(given: dict[str, Signature], found: dict[str, Signature], labels: tup
         raise FailedPrecondition("verification found no way to call the model")
     if len(msgspec.json.encode(found)) > MAX_FOUND:
         raise FailedPrecondition(f"the model's signatures take more than {MAX_FOUND} bytes")
-    for name, signature in given.items():
+    for name in given:
         if name not in found:
             known = ", ".join(repr(one) for one in sorted(found))
             raise FailedPrecondition(f"signature {name!r} was declared, but the model has {known}")
+    given = {name: _as_proved(signature, found[name]) for name, signature in given.items()}
+    for name, signature in given.items():
         _check_fit(name, signature, found[name])
     said = {name: given.get(name, signature) for name, signature in found.items()}
     whole = {name: signature if signature.outputs else found[name] for name, signature in said.items()}
     return {name: _labelled(name, signature, found[name], labels) for name, signature in whole.items()}
 
 
+def _as_proved(given: Signature, found: Signature) -> Signature:
+    """What is declared batched, but was not proved to be, is not; of what runs with one row, one row is taken."""
+    if found.batched or not given.batched:
+        return given
+    ones = {spec.name for spec in found.inputs if spec.shape[:1] == (1,)}
+    inputs = tuple(
+        msgspec.structs.replace(spec, shape=(1, *spec.shape[1:]))
+        if spec.name in ones and spec.shape[:1] == (None,)
+        else spec
+        for spec in given.inputs
+    )
+    return msgspec.structs.replace(given, inputs=inputs, batched=False, method="predict", scores=None)
+
+
 def _check_fit(name: str, given: Signature, found: Signature) -> None:
-    if given.batched and not found.batched:
-        raise FailedPrecondition(f"signature {name!r} was declared batched, but the model takes one row at a time")
     inputs = {spec.name: spec for spec in found.inputs}
     for spec in given.inputs:
         real = inputs.pop(spec.name, None)

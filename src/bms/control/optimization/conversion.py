@@ -134,6 +134,7 @@ def servable_config(version: Version) -> ServableConfig:
         model=version.model,
         version=version.number,
         signatures=version.signatures,
+        proved=version.state != "verifying",
         preprocess=version.preprocess,
         allow_pickle=version.allow_pickle,
     )

@@ -8,6 +8,7 @@ import numpy as np
 from bms.core.errors import BmsError, Internal
 from bms.core.tensor import Array
 from bms.serving.inference.foreign import call_foreign
+from bms.serving.inference.kinds import Kind
 from bms.serving.inference.parcel import Parcel
 from bms.serving.lifecycle.servable import Servable
 
@@ -51,16 +52,21 @@ def execute(
     """Runs `batch`, whose parcels are of one kind, with one of `sizes` rows at a time (empty: any number).
 
     Where a run of several parcels fails, each is run alone, and where that fails, each of its calls, so that only the
-    call at fault fails; unless all are cancelled.
+    call at fault fails; unless all are cancelled. So it is from then on for a kind whose answers were seen not to be
+    what batching assumes: one for each row, of a shape that is the kind's.
     """
     began = monotonic()
     first = batch[0]
+    kind = first.kind
     rows = first.rows if len(batch) == 1 else sum([parcel.rows for parcel in batch])
     runs: list[Run] = []
+    several = len(batch) > 1 or len(first.parts) > 1
     try:
+        if several and not kind.batched:
+            raise Internal("rows of this kind don't share runs")  # told to nobody: each call is run alone
         outputs = _run(servable, first, _joined(batch), rows, runs, monotonic, sizes)
-        if len(batch) > 1 or len(first.parts) > 1:
-            _check_rows(outputs, rows)
+        if several and not kind.batched:
+            raise Internal("the shape of an answer depends on its company")
     except BmsError as error:
         if all(parcel.cancelled for parcel in batch):  # it may have been stopped for that; nobody asks what became
             return Executed({}, began, rows, 0, runs, [()] * len(batch))
@@ -120,11 +126,16 @@ def _run(
         filled = {name: _filled_up(array[at : at + count], padding) for name, array in inputs.items()}
         outputs = _timed(servable, like, filled, count, padding, runs, monotonic)
         if padding:
-            _check_rows(outputs, count + padding)
             outputs = {name: array[:count] for name, array in outputs.items()}
         answers.append(outputs)
     if len(answers) == 1:
         return answers[0]
+    for name, array in answers[0].items():
+        if any(outputs[name].shape[1:] != array.shape[1:] for outputs in answers):
+            raise Internal(
+                f"output {name!r} has another shape in each run of {sizes[-1]} rows, so that its answers can't be put "
+                "together: send fewer rows"
+            )
     return {name: np.concatenate([outputs[name] for outputs in answers]) for name in answers[0]}
 
 
@@ -141,6 +152,8 @@ def _timed(
     well = False
     try:
         outputs = call_foreign("running the model", servable.infer, like.kind.target, inputs, like.kind.outputs)
+        if like.kind.route.signature.batched:
+            _check_answers(like.kind, outputs, rows + padding)
         well = True
     finally:
         runs.append(Run(rows, padding, int((monotonic() - began) * 1e9), well))
@@ -163,9 +176,19 @@ def _filled_up(array: Array, padding: int) -> Array:
     return np.concatenate([array, np.repeat(array[-1:], padding, axis=0)]) if padding else array
 
 
-def _check_rows(outputs: dict[str, Array], rows: int) -> None:
+def _check_answers(kind: Kind, outputs: dict[str, Array], rows: int) -> None:
+    """Whether a run's answers are what batching assumes; else the kind's rows share no run any more. Raises Internal
+    where there are not as many as rows: whose they are is not known then."""
+    seen = kind.answers
     for name, array in outputs.items():
-        if array.shape[:1] != (rows,):
+        shape = array.shape
+        if shape[:1] != (rows,):
+            kind.batched = False
             raise Internal(
-                f"output {name!r} has shape {list(array.shape)} for {rows} rows: expected one answer per row"
+                f"output {name!r} has shape {list(shape)} for {rows} rows: the signature is batched, which promises "
+                "one answer for each row; push the model again as one that is not (`--no-batched`)"
             )
+        if seen.get(name) != shape[1:]:
+            if name in seen:
+                kind.batched = False
+            seen[name] = shape[1:]

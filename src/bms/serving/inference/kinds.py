@@ -12,7 +12,6 @@ from bms.serving.inference.policy import Experience
 from bms.serving.inference.rate import Rate
 from bms.serving.inference.shortness import Shortness
 from bms.serving.inference.times import ServiceTimes
-from bms.serving.lifecycle.examples import constant
 from bms.serving.lifecycle.servable import Servable, StreamingServable
 
 Prepare = Callable[[dict[str, Array]], dict[str, Array]]
@@ -39,15 +38,16 @@ class Profile:
 
 class Kind:
     """Parcels of one kind have the same signature, outputs wanted, types, and shapes but for the rows: where `batched`
-    they may share a run."""
+    they may share a run. `answers` are the shapes of outputs that were seen, but for the rows, by name."""
 
-    __slots__ = ("batched", "experience", "outputs", "profile", "rate", "route", "target")
+    __slots__ = ("answers", "batched", "experience", "outputs", "profile", "rate", "route", "target")
 
     def __init__(self, route: Route, outputs: tuple[str, ...], profile: Profile, *, batched: bool) -> None:
         self.route = route
         self.target = route.target
         self.outputs = outputs
         self.batched = batched
+        self.answers: dict[str, tuple[int, ...]] = {}
         self.profile = profile
         self.rate = Rate(RATE_WINDOW_S)
         self.experience = Experience()
@@ -95,9 +95,8 @@ class Kinds:
         """The kind of what the preparation of `kind` made."""
         return self._kind(self._routes[kind.target], kind.outputs, inputs, rows)
 
-    def warmed(self, signature: Signature, target: str, rows: int, seconds: float) -> None:
-        """A warm-up run took so long."""
-        elements = sum(array.size for array in constant(signature, 1, 0).values())
+    def warmed(self, target: str, rows: int, seconds: float, elements: int) -> None:
+        """A warm-up run of rows of so many elements took so long."""
         self._profile(target, elements).times.note(rows, seconds)
 
     def _profile(self, target: str, elements: int) -> Profile:

@@ -1,6 +1,7 @@
 """Looking at how a model answers, to say of its signature what its file leaves open."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from msgspec import structs
@@ -8,37 +9,178 @@ from msgspec import structs
 from bms.core.errors import BmsError, FailedPrecondition
 from bms.core.signature import Signature, TensorSpec
 from bms.core.tensor import Array, dtype_of
-from bms.serving.lifecycle.examples import repeated, rows_of, varied
+from bms.serving.inference.independence import apart
+from bms.serving.lifecycle.examples import rows_of
+from bms.serving.lifecycle.made_up import (
+    FIRST,
+    HIGHEST,
+    QUESTIONS,
+    Domain,
+    alike,
+    domains,
+    question,
+    whole_numbers,
+    wider,
+)
 from bms.serving.lifecycle.servable import Servable
 
-_ROWS = 3
+_PATIENCE_S = 4.0  # for as many first questions
+_FEWEST = 3
+
+
+class Observed(NamedTuple):
+    """`signature` as runs bear it out; `example`: inputs on which the model ran, of several rows where it takes them;
+    `apart`: where rows could share a run by their shapes but must not, why."""
+
+    signature: Signature
+    example: dict[str, Array]
+    apart: str = ""
 
 
 def observed(
-    servable: Servable, name: str, signature: Signature, example: Mapping[str, Array] | None = None
-) -> Signature:
-    """`signature` as runs bear it out: with the rows of `example`, else with made-up ones.
+    servable: Servable,
+    name: str,
+    signature: Signature,
+    example: Mapping[str, Array] | None = None,
+    *,
+    monotonic: Callable[[], float],
+    independent: bool = False,
+) -> Observed:
+    """What runs show of `signature`: with the rows of `example` and others like them, else with made-up ones.
 
-    A signature stays batched only if each row's answer is the same alone and in company (within 1e-3); a model that
-    runs with one row only gets a fixed first dimension. Output types and ranks are those seen; output dimensions
-    that were seen to differ become free. Outputs that `signature` leaves out are those seen. Raises FailedPrecondition
-    when not even one row runs.
+    It is batched only if it is said to be and that is proved (`apart`), or where examples could tell nothing and the
+    rows are known to be `independent`, since the library takes one after another. A model that runs with one row only
+    gets a fixed first dimension. Output types and ranks are those seen; output dimensions that were seen to differ
+    become free. Outputs that `signature` leaves out are those seen. Raises FailedPrecondition when not even one row
+    runs.
     """
     if not signature.inputs or any(spec.shape[:1] != (None,) for spec in signature.inputs):
-        return _seen(signature, [_run(servable, name, dict(example or varied(signature, 1)))])
+        return _whole(servable, name, signature, example, monotonic)
     batched = structs.replace(signature, batched=True)
-    made = varied(batched, _ROWS) if example is None else repeated(example, _ROWS)
-    alone = [_run(servable, name, rows_of(made, [row])) for row in range(_ROWS)]
+
+    def run(inputs: dict[str, Array]) -> dict[str, Array]:
+        return servable.infer(name, inputs)
+
+    first, rows = _first(servable, name, batched, example, monotonic)
+    asked = _that_run(servable, name, first, rows)
+    alone = [one.outputs for one in asked]
+    joined = _joined(asked)
+    reason = apart(run, joined, alone) if signature.batched else None
+    if signature.batched and (reason is None or (reason.unknown and independent)):
+        return Observed(_seen(batched, [*alone, run(joined)]), joined)
+    why = "" if reason is None else reason.why
     try:
-        together = servable.infer(name, made)
+        several = run(rows_of(joined, [0, len(asked) - 1, 0]))
     except BmsError:
-        return _seen(_one_row(signature), alone)
-    agree = _rows_agree(alone, together)
-    if agree and example is not None and len(next(iter(example.values()))) == 1:
-        agree = _made_up_rows_agree(servable, name, batched)  # rows that are the same can't tell
-    if not agree:
-        return _seen(_unbatched(signature), [*alone, together])
-    return _seen(structs.replace(signature, batched=True), [*alone, together])
+        taken = _one_row(signature) if signature.batched else signature
+        return Observed(_seen(_unbatched(taken), alone), rows_of(joined, [0]), why)
+    return Observed(_seen(_unbatched(signature), [*alone, several]), joined, why)
+
+
+def runnable(
+    servable: Servable, name: str, signature: Signature, example: Mapping[str, Array] | None = None
+) -> dict[str, Array]:
+    """Inputs on which the model runs. Raises FailedPrecondition where there are none."""
+    if example is not None:
+        return dict(example)
+    return next(_answers(servable, name, signature))[0].inputs
+
+
+class Answered(NamedTuple):
+    inputs: dict[str, Array]
+    outputs: dict[str, Array]
+
+
+def _whole(
+    servable: Servable,
+    name: str,
+    signature: Signature,
+    example: Mapping[str, Array] | None,
+    monotonic: Callable[[], float],
+) -> Observed:
+    """Of inputs that have no rows, or a fixed number of them: asked as they are, with several contents."""
+    fixed = _unbatched(signature)
+    if example is not None:
+        return Observed(_seen(fixed, [_run(servable, name, dict(example))]), dict(example))
+    first, others = _first(servable, name, fixed, None, monotonic)
+    asked = _that_run(servable, name, first, others)
+    return Observed(_seen(fixed, [one.outputs for one in asked]), first.inputs)
+
+
+def _first(
+    servable: Servable,
+    name: str,
+    signature: Signature,
+    example: Mapping[str, Array] | None,
+    monotonic: Callable[[], float],
+) -> tuple[Answered, list[dict[str, Array]]]:
+    """The first question that the model answers, and others of its kind, fewer of a slow model. Raises
+    FailedPrecondition."""
+    if example is not None:
+        own = [rows_of(dict(example), [row]) for row in range(min(QUESTIONS, len(next(iter(example.values())))))]
+        made = [alike(signature, example, number) for number in range(QUESTIONS)]
+        began = monotonic()
+        first = Answered(own[0], _run(servable, name, own[0]))
+        return first, [*own[1:], *made][: 2 * _worth(monotonic() - began) - 1]
+    began = monotonic()
+    for first, domain, number in _answers(servable, name, signature):
+        worth = _worth(monotonic() - began)
+        if worth == QUESTIONS:
+            domain = _widest(servable, name, signature, domain)
+        numbers = [one for one in range(QUESTIONS) if one != number]
+        return first, [question(signature, domain, one) for one in numbers[: worth - 1]]
+    raise FailedPrecondition(f"signature {name!r} has no inputs that could be made up")
+
+
+def _worth(seconds: float) -> int:
+    """How many questions to ask of a model that takes so long for one: all of them unless it is slow."""
+    return int(min(QUESTIONS, max(_FEWEST, _PATIENCE_S / max(seconds, 1e-9))))
+
+
+def _answers(servable: Servable, name: str, signature: Signature) -> Iterator[tuple[Answered, Domain, int]]:
+    """Made-up questions that the model answers, with their domains and numbers. Raises FailedPrecondition where there
+    are none, in the words of the first that it refuses."""
+    failure: FailedPrecondition | None = None
+    for domain in domains(signature):
+        for number in FIRST:
+            inputs = question(signature, domain, number)
+            try:
+                outputs = _run(servable, name, inputs)
+            except FailedPrecondition as error:
+                failure = failure or error
+                continue
+            failure = None
+            yield Answered(inputs, outputs), domain, number
+    if failure is not None:
+        raise failure
+
+
+def _widest(servable: Servable, name: str, signature: Signature, domain: Domain) -> Domain:
+    """With as large whole numbers in each input as the model takes."""
+    for key in whole_numbers(signature) if signature.batched else ():
+        for larger in wider(signature, domain, key):
+            try:
+                servable.infer(name, question(signature, larger, HIGHEST))
+            except BmsError:
+                break
+            domain = larger
+    return domain
+
+
+def _that_run(servable: Servable, name: str, first: Answered, others: Iterable[dict[str, Array]]) -> list[Answered]:
+    """The questions that the model answers: who takes few values refuses some."""
+    asked = [first]
+    for inputs in others:
+        try:
+            asked.append(Answered(inputs, servable.infer(name, inputs)))
+        except BmsError:
+            continue
+    return asked
+
+
+def _joined(asked: Sequence[Answered]) -> dict[str, Array]:
+    """Their rows. A mask of what is missing is there for all of them or for none."""
+    return {key: np.concatenate([one.inputs[key] for one in asked]) for key in asked[0].inputs}
 
 
 def _run(servable: Servable, name: str, inputs: dict[str, Array]) -> dict[str, Array]:
@@ -50,32 +192,6 @@ def _run(servable: Servable, name: str, inputs: dict[str, Array]) -> dict[str, A
             f"the model does not run on an example ({shapes}): {error.message}; give one of your own (`--example "
             "FILE`, CSV or JSON) or, if it needs other shapes, declare its signature"
         ) from error
-
-
-def _made_up_rows_agree(servable: Servable, name: str, signature: Signature) -> bool:
-    """True, too, where the model does not run on them."""
-    made = varied(signature, _ROWS)
-    try:
-        alone = [servable.infer(name, rows_of(made, [row])) for row in range(_ROWS)]
-        return _rows_agree(alone, servable.infer(name, made))
-    except BmsError:
-        return True
-
-
-def _rows_agree(alone: list[dict[str, Array]], together: dict[str, Array]) -> bool:
-    for name, array in together.items():
-        if array.shape[:1] != (_ROWS,) or any(outputs[name].shape[:1] != (1,) for outputs in alone):
-            return False
-        for row, outputs in enumerate(alone):
-            one, many = outputs[name], array[row : row + 1]
-            if one.shape != many.shape:
-                return False
-            if one.dtype.kind != "f":
-                if not np.array_equal(one, many):
-                    return False
-            elif not np.allclose(one, many, rtol=1e-3, atol=1e-5, equal_nan=True):
-                return False
-    return True
 
 
 def _seen(signature: Signature, answers: list[dict[str, Array]]) -> Signature:
@@ -107,7 +223,7 @@ def _outputs(signature: Signature, answer: dict[str, Array]) -> list[TensorSpec]
 
 def _one_row(signature: Signature) -> Signature:
     fixed = tuple(structs.replace(spec, shape=(1, *spec.shape[1:])) for spec in signature.inputs)
-    return structs.replace(_unbatched(signature), inputs=fixed)
+    return structs.replace(signature, inputs=fixed)
 
 
 def _unbatched(signature: Signature) -> Signature:

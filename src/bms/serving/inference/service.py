@@ -53,8 +53,8 @@ class ModelService:
     def serve(self, servable: Servable, plan: Plan | None = None, runs: Sequence[WarmRun] = ()) -> None:
         """From now on calls are answered by this servable; `runs` is how long it took to warm up."""
         self.kinds.serve(servable, plan)
-        for name, rows, seconds in runs:
-            self.kinds.warmed(servable.signatures[name], name, rows, seconds)
+        for run in runs:
+            self.kinds.warmed(run.signature, run.rows, run.seconds, run.elements)
         self._dispatch.serve(servable)
 
     def infer(self, asker: Asker, id: int, meta: InferMeta, tensors: list[Tensor]) -> None:

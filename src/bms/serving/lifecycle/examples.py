@@ -15,7 +15,7 @@ def constant(signature: Signature, rows: int, value: int) -> dict[str, Array]:
     return {
         spec.name: _filled(spec, _shape(spec, signature.batched, rows), value)
         if spec.column is None
-        else _values(spec, spec.column, [value] * rows)
+        else column_values(spec, spec.column, [value] * rows)
         for spec in signature.inputs
     }
 
@@ -26,7 +26,7 @@ def varied(signature: Signature, rows: int) -> dict[str, Array]:
     made: dict[str, Array] = {}
     for spec in signature.inputs:
         if spec.column is not None:
-            made[spec.name] = _values(spec, spec.column, [row + 1 for row in range(rows)])
+            made[spec.name] = column_values(spec, spec.column, [row + 1 for row in range(rows)])
             continue
         shape = _shape(spec, signature.batched, rows)
         array = _filled(spec, shape, 1)
@@ -38,7 +38,7 @@ def varied(signature: Signature, rows: int) -> dict[str, Array]:
     return made
 
 
-def _values(spec: TensorSpec, column: Column, numbers: list[int]) -> Array:
+def column_values(spec: TensorSpec, column: Column, numbers: list[int]) -> Array:
     """A value of the column's type for each of these numbers, another one for another number as far as there are."""
     made: list[object] = list(numbers)
     if column.categories:

@@ -67,6 +67,14 @@ class PartlyRead(Protocol):
 
 
 @runtime_checkable
+class ApartServable(Protocol):
+    """A servable that tells why rows don't share a run, of signatures whose shapes would allow it."""
+
+    apart: Mapping[str, str]
+    """Words for the maker, by the names of signatures."""
+
+
+@runtime_checkable
 class WaitingServable(Protocol):
     """A servable whose runs may wait long for something else, however short they have been: they never run in the
     event loop."""

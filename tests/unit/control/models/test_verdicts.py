@@ -122,9 +122,20 @@ def test_a_contradiction_rejects_with_its_first_point(declared: Signature, reaso
         raise AssertionError(settled.reason)
 
 
+def test_what_is_declared_batched_but_was_not_proved_to_be_is_served_unbatched_and_says_why() -> None:
+    declared = msgspec.structs.replace(FOUND, method="classify", scores="scores")
+    for shape in ((None, 64), (1, 64)):
+        found = msgspec.structs.replace(FOUND, inputs=(_with(X, shape=shape),), batched=False)
+        report = msgspec.structs.replace(
+            _report(serving_default=found), apart={DEFAULT: "it holds \x1b state", "no": ""}
+        )
+        ready = verdict(_declared(declared), report)
+        assert ready.state == "ready"
+        assert ready.signatures[DEFAULT] == found
+        assert ready.metadata == {f"batching of {DEFAULT}": "none: it holds \N{REPLACEMENT CHARACTER} state"}
+
+
 def test_other_contradictions_reject() -> None:
-    one_row = msgspec.structs.replace(FOUND, batched=False)
-    assert "one row" in verdict(_declared(FOUND), _report(serving_default=one_row)).reason
     assert "declared, but the model has 'other'" in verdict(_declared(FOUND), _report(other=FOUND)).reason
     assert "no way to call" in verdict(VERSION, _report()).reason
     huge = msgspec.structs.replace(FOUND, labels=tuple(f"{number:0100}" for number in range(11_000)))

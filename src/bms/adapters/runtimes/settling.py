@@ -1,0 +1,98 @@
+"""What a loaded model's signatures are: its own, or those declared, as runs bear them out."""
+
+from collections.abc import Mapping
+
+from msgspec import structs
+
+from bms.adapters.runtimes.declared import check_inputs_declared, settled
+from bms.adapters.runtimes.description import described
+from bms.core.clock import SystemClock
+from bms.core.errors import FailedPrecondition
+from bms.core.programs import ServableConfig
+from bms.core.signature import DEFAULT, Signature, is_table
+from bms.core.tensor import Array
+from bms.serving.inference.probe import Observed, observed, runnable
+from bms.serving.lifecycle.servable import Servable
+
+
+class Settled:
+    """By the names of signatures: what they are; inputs on which the model runs; why rows don't share a run, where
+    their shapes would allow it."""
+
+    def __init__(self) -> None:
+        self.signatures: dict[str, Signature] = {}
+        self.examples: dict[str, Mapping[str, Array]] = {}
+        self.apart: dict[str, str] = {}
+
+
+def own_signature(name: str, found: Mapping[str, Signature]) -> Signature | None:
+    """The model's own behind a declared one: that of its name, else the default or only one; None: nothing is known."""
+    return found.get(name) or found.get(DEFAULT) or (next(iter(found.values())) if len(found) == 1 else None)
+
+
+def asked_of(name: str, config: ServableConfig, found: Mapping[str, Signature]) -> Signature:
+    """How the model is to be asked: its own signature, with inputs as narrow as they were declared. Raises
+    FailedPrecondition for inputs that it does not take."""
+    own, declared = own_signature(name, found), config.signatures.get(name)
+    if declared is None:
+        return found[name]
+    if own is None:
+        return declared
+    check_inputs_declared(name, declared, own)
+    return structs.replace(own, inputs=declared.inputs, batched=own.batched and declared.batched)
+
+
+def settle(
+    servable: Servable,
+    config: ServableConfig,
+    asked: Mapping[str, Signature],
+    examples: Mapping[str, Mapping[str, Array]],
+    *,
+    independent: bool = False,
+) -> Settled:
+    """`asked` as runs bear them out, then compared with what `config` declares.
+
+    A declaration never stands in for a proof: what is declared batched is so only if its rows are proved independent.
+    `independent`: the library answers row by row, so that a proof which could tell nothing is no obstacle. Signatures
+    that a verification has proved are taken as they are. Raises FailedPrecondition.
+    """
+    made = Settled()
+    batched = described(config.directory).batched
+    monotonic = SystemClock().monotonic
+    for name, signature in asked.items():
+        example = examples.get(name)
+        if config.proved and name in config.signatures:
+            made.signatures[name] = config.signatures[name]
+            made.examples[name] = runnable(servable, name, config.signatures[name], example)
+            continue
+        if batched is False:
+            signature = alone(name, signature)
+        seen = observed(servable, name, signature, example, monotonic=monotonic, independent=independent)
+        declared = config.signatures.get(name)
+        if seen.apart:
+            _refuse(name, seen, batched)
+            made.apart[name] = seen.apart
+        made.examples[name] = seen.example if example is None else example
+        made.signatures[name] = seen.signature if declared is None else settled(name, declared, seen.signature)
+    return made
+
+
+def alone(name: str, signature: Signature) -> Signature:
+    """The same, of which each request has a run of its own. Raises FailedPrecondition for a table."""
+    if is_table(signature):
+        raise FailedPrecondition(
+            f"signature {name!r} takes a table, whose rows are answered one by one: it can't be served unbatched"
+        )
+    return structs.replace(signature, batched=False, method="predict", scores=None)
+
+
+def _refuse(name: str, seen: Observed, batched: bool | None) -> None:
+    if is_table(seen.signature):
+        raise FailedPrecondition(
+            f"signature {name!r} takes a table, of which each row must be answered by itself, but {seen.apart}"
+        )
+    if batched:
+        raise FailedPrecondition(
+            f"signature {name!r} was declared batched, but {seen.apart}; push it with `--no-batched`, so that each "
+            "request has a run of its own"
+        )

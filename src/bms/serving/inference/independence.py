@@ -1,0 +1,117 @@
+"""The proof that a model's rows are independent: each is answered alone as in company, whatever company that is."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from bms.core.errors import BmsError
+from bms.core.tensor import Array
+from bms.serving.lifecycle.examples import rows_of
+
+Run = Callable[[dict[str, Array]], dict[str, Array]]
+Answers = Mapping[str, Array]
+LARGE = 17  # rows of the largest company
+_RTOL, _ATOL = 1e-3, 1e-5
+_RTOL_HALF = 1e-2  # of FP16
+FEW = "give an example of several rows whose answers differ (`--example FILE`)"
+
+
+class Apart(NamedTuple):
+    """Why rows must not share a run. `unknown`: since the examples could not tell, whatever the model does."""
+
+    why: str
+    unknown: bool = False
+
+
+def apart(run: Run, rows: dict[str, Array], alone: Sequence[Answers]) -> Apart | None:
+    """None where rows may share a run.
+
+    `rows` are several, each another; `alone` is the answer to each by itself. They are asked again, and in companies of
+    other neighbours, orders and sizes.
+    """
+    count = len(alone)
+    if fault := _one_answer_each(alone):
+        return Apart(fault)
+    for row in {0, count - 1}:
+        if not _same(alone[row], _again(run, rows_of(rows, [row]))):
+            return Apart(
+                "the model answers the same row differently from run to run: it holds state, or draws at random"
+            )
+    if count < 2:
+        why = "it takes only one of the examples, which can't tell whether its rows are independent"
+        return Apart(f"{why}: {FEW}", unknown=True)
+    for order in companies(count):
+        try:
+            together = run(rows_of(rows, order))
+        except BmsError as error:
+            return Apart(f"it does not run on {len(order)} rows at once: {error.message}")
+        if fault := _in_company(together, order, alone):
+            return Apart(fault)
+    if not _differ(alone):
+        why = f"all {count} examples get the same answer, which can't tell whether rows are independent"
+        return Apart(f"{why}: {FEW}", unknown=True)
+    return None
+
+
+def companies(count: int) -> list[list[int]]:
+    """Which rows are asked together: all in both orders, few of them, some twice, and many."""
+    last, middle = count - 1, count // 2
+    return [
+        [0, last],
+        [*range(count)],
+        [*reversed(range(count))],
+        [middle, 0, middle],
+        [(5 * place + place // count) % count for place in range(LARGE)],
+    ]
+
+
+def _differ(alone: Sequence[Answers]) -> bool:
+    return any(not _same(alone[0], other) for other in alone[1:])
+
+
+def _again(run: Run, row: dict[str, Array]) -> Answers:
+    try:
+        return run(row)
+    except BmsError:
+        return {}
+
+
+def _one_answer_each(alone: Sequence[Answers]) -> str:
+    for answers in alone:
+        for name, array in answers.items():
+            if array.shape[:1] != (1,):
+                return _another_count(name, array, "one row")
+            if array.shape != alone[0][name].shape:
+                return f"the shape of output {name!r} depends on what is in the row"
+    return ""
+
+
+def _another_count(name: str, array: Array, rows: str) -> str:
+    return f"output {name!r} has shape {list(array.shape)} for {rows}: the model does not give one answer per row"
+
+
+def _in_company(together: Answers, order: Sequence[int], alone: Sequence[Answers]) -> str:
+    for name, array in together.items():
+        if array.shape[:1] != (len(order),):
+            return _another_count(name, array, f"{len(order)} rows")
+        for place, row in enumerate(order):
+            if not _close(alone[row][name], array[place : place + 1]):
+                return f"output {name!r} of a row is another in company of {len(order) - 1} rows than alone"
+    return ""
+
+
+def _same(one: Answers, other: Answers) -> bool:
+    return one.keys() == other.keys() and all(_close(array, other[name]) for name, array in one.items())
+
+
+def _close(one: Array, other: Array) -> bool:
+    """Beyond rounding, which is as large as the largest number of the row allows."""
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    if one.dtype.kind != "f":
+        return np.array_equal(one, other)
+    rtol = _RTOL_HALF if one.dtype.itemsize == 2 else _RTOL
+    here, there = one.astype(np.float64), other.astype(np.float64)
+    largest = np.max(np.abs(here), initial=1.0, where=np.isfinite(here))
+    return np.allclose(there, here, rtol=rtol, atol=_ATOL * float(largest), equal_nan=True)

@@ -1,0 +1,107 @@
+"""The proof that rows are independent: models that mix them up are caught, and a proof that looks less closely is."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from unittest.mock import patch
+
+from bms.core.errors import BmsError, FailedPrecondition
+from bms.core.signature import Signature
+from bms.core.tensor import Array
+from bms.serving.inference import independence, probe
+from bms.serving.lifecycle.made_up import Domain, question
+from tests.planted.rows import LIARS, Inputs, Outputs, honest, judge
+from tests.saboteur.frame import Proof, Saboteur
+
+Model = Callable[[Inputs], Outputs]
+Judge = Callable[[Model], object]
+
+
+def lying(make: Callable[[], Model], refusal: str) -> Saboteur:
+    return Saboteur(lambda model: make(), refusal)
+
+
+def with_copies_of_itself(model: Model) -> object:
+    """The proof on one row, in company of none but itself."""
+    with patch.object(independence, "companies", lambda count: [[0, 0, 0]]):
+        return judge(model)
+
+
+def finds_all_liars(judges: Judge) -> None:
+    """Raises FailedPrecondition naming the liars that a proof lets pass."""
+    passed = []
+    for name, (make, _) in LIARS.items():
+        try:
+            judges(make())
+        except BmsError:
+            continue
+        passed.append(name)
+    if passed:
+        raise FailedPrecondition(f"let pass: {', '.join(passed)}")
+
+
+def looking(**less: object) -> Callable[[Judge], Judge]:
+    """A proof with parts of it replaced, by their names."""
+
+    def breaks(judges: Judge) -> Judge:
+        def weak(model: Model) -> object:
+            with replaced(**less):
+                return judges(model)
+
+        return weak
+
+    return breaks
+
+
+@contextmanager
+def replaced(**parts: object) -> Iterator[None]:
+    names = list(parts)
+    if not names:
+        yield
+        return
+    module = independence if hasattr(independence, names[0]) else probe
+    with patch.object(module, names[0], parts[names[0]]), replaced(**{name: parts[name] for name in names[1:]}):
+        yield
+
+
+def orders(*companies: list[int]) -> Callable[[int], list[list[int]]]:
+    return lambda count: [[row % count for row in order] for order in companies]
+
+
+def all_alike(signature: Signature, domain: Domain, number: int) -> Inputs:
+    return question(signature, domain, 0)
+
+
+def of_one_shape(one: Array, other: Array) -> bool:
+    return one.shape == other.shape
+
+
+PROOFS = (
+    Proof(
+        "rows share runs only if they are independent",
+        lambda: honest,
+        judge,
+        {name: lying(make, refusal) for name, (make, refusal) in LIARS.items()},
+        with_copies_of_itself,
+    ),
+    Proof(
+        "the proof of independence looks at all that it must",
+        lambda: judge,
+        finds_all_liars,
+        {
+            "a row is compared with itself": Saboteur(
+                looking(companies=orders(*([row] for row in range(8)))), "centred.*the longest text.*in pairs"
+            ),
+            "neighbours are equal": Saboteur(looking(companies=orders([0, 0], [1, 1, 1])), "the longest text"),
+            "one order": Saboteur(looking(companies=orders([*range(8)])), "in crowds, in pairs"),
+            "no crowd": Saboteur(looking(LARGE=9), "in crowds"),
+            "whole numbers of 0 and 1": Saboteur(
+                looking(_widest=lambda servable, name, signature, domain: domain), "where ids are large"
+            ),
+            "the same answer to all counts": Saboteur(looking(_differ=lambda alone: True), "saying the same"),
+            "rows that are alike": Saboteur(looking(question=all_alike, _differ=lambda alone: True), "longest text"),
+            "shapes alone": Saboteur(
+                looking(_close=lambda one, other: one.shape == other.shape, _differ=lambda alone: True), "centred"
+            ),
+        },
+    ),
+)

@@ -1,0 +1,33 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from bms.core.errors import InvalidArgument
+from bms.sdk.description import with_batched
+from bms.sdk.files import LocalFile, in_memory, scan
+
+
+def content(files: list[LocalFile]) -> dict[str, object]:
+    found = next(file.source for file in files if file.entry.path == "bms.json")
+    said: dict[str, object] = json.loads(found.read_bytes() if isinstance(found, Path) else found)
+    return said
+
+
+def test_a_description_is_added_to_what_is_pushed() -> None:
+    files = with_batched([in_memory("model.onnx", b"x")], False)
+    assert [file.entry.path for file in files] == ["bms.json", "model.onnx"]
+    assert content(files) == {"batched": False}
+
+
+def test_what_it_said_before_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "bms.json").write_text('{"labels": ["a"], "batched": false}')
+    files = with_batched(scan(tmp_path), True)
+    assert content(files) == {"labels": ["a"], "batched": True}
+    assert (tmp_path / "bms.json").read_text() == '{"labels": ["a"], "batched": false}'
+
+
+@pytest.mark.parametrize("text", [b"[1]", b"{", b"\xff"])
+def test_a_description_that_is_none_is_refused(text: bytes) -> None:
+    with pytest.raises(InvalidArgument, match=r"'bms\.json' does not describe a model"):
+        with_batched([in_memory("bms.json", text)], True)
