@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
+import numpy as np
+
 from bms.adapters.runtimes.declared import ask
 from bms.adapters.runtimes.example_file import Example, read_example
 from bms.adapters.runtimes.example_inputs import examples_of
@@ -10,6 +12,7 @@ from bms.core.errors import BmsError, FailedPrecondition, Internal, InvalidArgum
 from bms.core.programs import ServableConfig
 from bms.core.signature import Signature
 from bms.core.tensor import Array
+from bms.serving.lifecycle.examples import rows_of
 
 Call = Callable[[str, Mapping[str, Array], tuple[str, ...]], Mapping[str, Array]]
 """(signature, inputs, wanted outputs; none: all) -> at least the wanted outputs, as arrays of the wire's types."""
@@ -30,12 +33,16 @@ class CalledServable:
         self.signatures = dict(signatures)
         self.examples: dict[str, Mapping[str, Array]] = {}  # `ExemplaryServable`
         self.apart: dict[str, str] = {}  # `ApartServable`
+        self.one_by_one: frozenset[str] = frozenset()  # signatures of which each row has a run of its own
         self._call: Call | None = call
         self._invalid = invalid
 
     def infer(self, signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...] = ()) -> dict[str, Array]:
         if self._call is None:
             raise FailedPrecondition("this servable is closed")
+        if signature in self.one_by_one and (rows := len(next(iter(inputs.values())))) > 1:
+            each = [self.infer(signature, rows_of(dict(inputs), [row]), outputs) for row in range(rows)]
+            return {name: np.concatenate([one[name] for one in each]) for name in each[0]}
         try:
             given = self._call(signature, inputs, outputs)
         except BmsError:
@@ -82,4 +89,5 @@ def served(
     example = read_example(config.directory) or example
     made = settle(servable, config, asked, examples_of(example, asked), independent=independent)
     servable.signatures, servable.examples, servable.apart = made.signatures, made.examples, made.apart
+    servable.one_by_one = frozenset(made.one_by_one)
     return servable

@@ -26,9 +26,21 @@ def example_inputs(example: Example | None, signature: Signature) -> dict[str, A
 
 
 def examples_of(example: Example | None, signatures: Mapping[str, Signature]) -> dict[str, dict[str, Array]]:
-    """The same for each signature that it is one of, by name."""
-    found = {name: example_inputs(example, one) for name, one in signatures.items()}
-    return {name: inputs for name, inputs in found.items() if inputs is not None}
+    """The inputs for each signature, by name, that the example is one of. Raises FailedPrecondition as `example_inputs`
+    does where it is one of none."""
+    found: dict[str, dict[str, Array]] = {}
+    failure: FailedPrecondition | None = None
+    for name, signature in signatures.items():
+        try:
+            inputs = example_inputs(example, signature)
+        except FailedPrecondition as error:
+            failure = failure or error
+        else:
+            if inputs is not None:
+                found[name] = inputs
+    if failure is not None and not found:
+        raise failure
+    return found
 
 
 def _named(example: Example, signature: Signature) -> dict[str, Array]:

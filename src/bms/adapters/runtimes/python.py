@@ -110,6 +110,7 @@ class StreamingPython(CalledServable):
 
     def __init__(self, servable: CalledServable, code: Code) -> None:
         super().__init__(servable.format, code.call, servable.signatures)
+        self.examples, self.apart = servable.examples, servable.apart
         self.streaming = code.streaming
         self._code: Code | None = code
 
@@ -149,7 +150,8 @@ def _signatures(
     if not callable(getattr(model, STREAM, None)):
         return config, found or None, frozenset()
     if not callable(getattr(model, "predict", None)):
-        return config, found or None, frozenset((*config.signatures, *found))
+        config = structs.replace(config, signatures=_unbatched(config.signatures))
+        return config, _unbatched(found) or None, frozenset((*config.signatures, *found))
 
     def extended(signatures: Mapping[str, Signature]) -> dict[str, Signature]:
         first = signatures.get(DEFAULT)
@@ -160,6 +162,10 @@ def _signatures(
 
     config = structs.replace(config, signatures=extended(config.signatures))
     return config, extended(found) or None, frozenset({STREAM})
+
+
+def _unbatched(signatures: Mapping[str, Signature]) -> dict[str, Signature]:
+    return {name: structs.replace(one, batched=False) for name, one in signatures.items()}
 
 
 def _guarded(inputs: Mapping[str, Array]) -> dict[str, Array]:

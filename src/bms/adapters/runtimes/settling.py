@@ -17,12 +17,13 @@ from bms.serving.lifecycle.servable import Servable
 
 class Settled:
     """By the names of signatures: what they are; inputs on which the model runs; why rows don't share a run, where
-    their shapes would allow it."""
+    their shapes would allow it. `one_by_one`: tables, which are always batched, of whose rows nothing is proved."""
 
     def __init__(self) -> None:
         self.signatures: dict[str, Signature] = {}
         self.examples: dict[str, Mapping[str, Array]] = {}
         self.apart: dict[str, str] = {}
+        self.one_by_one: set[str] = set()
 
 
 def own_signature(name: str, found: Mapping[str, Signature]) -> Signature | None:
@@ -61,7 +62,8 @@ def settle(
     monotonic = SystemClock().monotonic
     for name, signature in asked.items():
         example = examples.get(name)
-        if config.proved and name in config.signatures:
+        whole_table = is_table(signature) and not independent  # is looked at each time: see `one_by_one`
+        if config.proved and name in config.signatures and not whole_table:
             made.signatures[name] = config.signatures[name]
             made.examples[name] = runnable(servable, name, config.signatures[name], example)
             continue
@@ -69,7 +71,11 @@ def settle(
             signature = alone(name, signature)
         seen = observed(servable, name, signature, example, monotonic=monotonic, independent=independent)
         declared = config.signatures.get(name)
-        if seen.apart:
+        if seen.apart and seen.unknown and whole_table:
+            made.one_by_one.add(name)
+            made.apart[name] = f"{seen.apart}; until then each row has a run of its own"
+            seen = seen._replace(signature=structs.replace(seen.signature, batched=True))
+        elif seen.apart:
             _refuse(name, seen, batched)
             made.apart[name] = seen.apart
         made.examples[name] = seen.example if example is None else example

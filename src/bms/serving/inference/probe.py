@@ -30,11 +30,12 @@ _FEWEST = 3
 
 class Observed(NamedTuple):
     """`signature` as runs bear it out; `example`: inputs on which the model ran, of several rows where it takes them;
-    `apart`: where rows could share a run by their shapes but must not, why."""
+    `apart`: where rows could share a run by their shapes but must not, why; `unknown`: since no example could tell."""
 
     signature: Signature
     example: dict[str, Array]
     apart: str = ""
+    unknown: bool = False
 
 
 def observed(
@@ -74,7 +75,8 @@ def observed(
     except BmsError:
         taken = _one_row(signature) if signature.batched else signature
         return Observed(_seen(_unbatched(taken), alone), rows_of(joined, [0]), why)
-    return Observed(_seen(_unbatched(signature), [*alone, several]), joined, why)
+    unknown = reason is not None and reason.unknown
+    return Observed(_seen(_unbatched(signature), [*alone, several]), joined, why, unknown)
 
 
 def runnable(

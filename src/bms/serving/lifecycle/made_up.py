@@ -68,7 +68,7 @@ def wider(signature: Signature, domain: Domain, name: str) -> Iterator[Domain]:
     """The same with larger and larger whole numbers in input `name`."""
     dtype = signature.input(name).dtype
     for high in _HIGHS:
-        if high <= _limits(dtype).max:
+        if high <= _limits(dtype)[1]:
             yield domain._replace(highs={**domain.highs, name: high})
 
 
@@ -152,12 +152,13 @@ def _column_number(spec: TensorSpec, number: int) -> int:
     kind = NUMPY[spec.dtype]
     if kind.kind not in "iu":
         return _COLUMN[number]
-    limits = _limits(spec.dtype)
-    return min(max(_COLUMN[number], limits.min), limits.max)
+    least, most = _limits(spec.dtype)
+    return min(max(_COLUMN[number], least), most)
 
 
-def _limits(dtype: str) -> np.iinfo[Any]:
-    return np.iinfo(cast(Any, NUMPY[dtype]))
+def _limits(dtype: str) -> tuple[int, int]:
+    found = np.iinfo(cast(Any, NUMPY[dtype]))
+    return int(found.min), int(found.max)
 
 
 def _shape(spec: TensorSpec, batched: bool, size: int) -> tuple[int, ...]:
