@@ -5,9 +5,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from bms.adapters.runtimes.declared import ask
-from bms.adapters.runtimes.example_file import Example, read_example
-from bms.adapters.runtimes.example_inputs import examples_of
-from bms.adapters.runtimes.settling import asked_of, settle
+from bms.adapters.runtimes.example_file import Example
+from bms.adapters.runtimes.settling import asked_of, given_examples, settle
 from bms.core.errors import BmsError, FailedPrecondition, Internal, InvalidArgument
 from bms.core.programs import ServableConfig
 from bms.core.signature import Signature
@@ -86,8 +85,8 @@ def served(
         raise ask(config.runtime, why)
     asked = {name: asked_of(name, config, found or {}) for name in config.signatures or found or {}}
     servable = CalledServable(format, call, asked, invalid)
-    example = read_example(config.directory) or example
-    made = settle(servable, config, asked, examples_of(example, asked), independent=independent)
+    examples = given_examples(config, asked, example)
+    made = settle(servable, config, asked, examples, independent=independent)
     servable.signatures, servable.examples, servable.apart = made.signatures, made.examples, made.apart
     servable.one_by_one = frozenset(made.one_by_one)
     return servable

@@ -8,15 +8,13 @@ from typing import Any
 import numpy as np
 
 from bms.adapters.runtimes.artifact import contained, first_format, lacking, mapped, model_file
-from bms.adapters.runtimes.example_file import read_example
-from bms.adapters.runtimes.example_inputs import examples_of
 from bms.adapters.runtimes.onnx_file import OnnxFile, is_onnx, read
 from bms.adapters.runtimes.onnx_outputs import Output, outputs_of
 from bms.adapters.runtimes.onnx_run import Runs
 from bms.adapters.runtimes.onnx_signature import graph_inputs, graph_signature, zeros
 from bms.adapters.runtimes.onnx_weights import weights_mapped
 from bms.adapters.runtimes.protobuf_wire import NotProtobuf
-from bms.adapters.runtimes.settling import asked_of, settle
+from bms.adapters.runtimes.settling import asked_of, given_examples, settle
 from bms.core.errors import FailedPrecondition, Internal, InvalidArgument
 from bms.core.programs import ServableConfig
 from bms.core.signature import DEFAULT, Signature
@@ -91,9 +89,7 @@ class OnnxRuntime:
         found = {DEFAULT: inferred}
         asked = {name: asked_of(name, config, found) for name in config.signatures or found}
         servable = OnnxServable(runs, asked, outputs, failures, native.InvalidArgument)
-        example = read_example(config.directory)
-        examples = examples_of(example, asked)
-        made = settle(servable, config, asked, examples)
+        made = settle(servable, config, asked, given_examples(config, asked))
         servable.examples, servable.apart = made.examples, made.apart
         return servable.declaring(made.signatures)
 

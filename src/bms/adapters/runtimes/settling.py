@@ -6,6 +6,8 @@ from msgspec import structs
 
 from bms.adapters.runtimes.declared import check_inputs_declared, settled
 from bms.adapters.runtimes.description import described
+from bms.adapters.runtimes.example_file import Example, read_example
+from bms.adapters.runtimes.example_inputs import examples_of
 from bms.core.clock import SystemClock
 from bms.core.errors import FailedPrecondition
 from bms.core.programs import ServableConfig
@@ -41,6 +43,21 @@ def asked_of(name: str, config: ServableConfig, found: Mapping[str, Signature]) 
         return declared
     check_inputs_declared(name, declared, own)
     return structs.replace(own, inputs=declared.inputs, batched=own.batched and declared.batched)
+
+
+def given_examples(
+    config: ServableConfig, asked: Mapping[str, Signature], other: Example | None = None
+) -> dict[str, dict[str, Array]]:
+    """What the artifact's example, else the `other` one, is for the signatures that it fits. With preprocessing it may
+    be one of what is prepared, which is not the model's own to take. Raises FailedPrecondition for one that fits none.
+    """
+    own = read_example(config.directory)
+    if config.preprocess is None or own is None:
+        return examples_of(own or other, asked, must_fit=own is not None)
+    try:
+        return examples_of(own, asked)
+    except FailedPrecondition:  # whether it fits what is prepared is for verification to say
+        return {}
 
 
 def settle(
