@@ -28,6 +28,8 @@ def main(root):
     network = trained(x[:TRAINED], y[:TRAINED])
     exported(root / "exported", network, x, y)
     module(root / "module", network, x, y)
+    rankless = Rankless()
+    save(rankless, root / "no_rank" / "model", {"serving_default": rankless.double})
     in_keras(root / "keras", network, x, y)
     refused(root / "refused", root / "exported" / "model", root / "module" / "model")
 
@@ -88,6 +90,12 @@ def module(folder, network, x, y):
     answer = made.digits(x[TRAINED:])
     arrays = {key: value.numpy() for key, value in answer.items()}
     expected(folder, {"x": x[TRAINED:]}, y, **{**arrays, "name": arrays["name"].astype("S")})
+
+
+class Rankless(tf.Module):
+    @tf.function(input_signature=[tf.TensorSpec(None, tf.float32, name="x")])
+    def double(self, x):
+        return {"y": 2 * x}
 
 
 def in_keras(folder, network, x, y):

@@ -44,6 +44,15 @@ def test_a_table_comes_from_a_file_of_the_artifact() -> None:
     assert servable.infer("number", {"name": names})["number"].tolist() == [3, -1]
 
 
+def test_an_input_without_dimensions_is_asked_for_and_then_taken() -> None:
+    with pytest.raises(FailedPrecondition, match=r"nothing of the dimensions of input 'x' .* say what it takes"):
+        open_servable(config("no_rank/model"))
+    said = {"serving_default": Signature(inputs=(TensorSpec(name="x", dtype="FP32", shape=(None, 3)),))}
+    signature = open_servable(config("no_rank/model", signatures=said)).signatures["serving_default"]
+    assert signature.batched
+    assert len(signature.outputs[0].shape) == 2
+
+
 def test_answers_are_tensorflows_to_the_last_bit() -> None:
     expected = np.load(MADE / "exported" / "expected.npz")
     model = tf.saved_model.load(str(MADE / "exported" / "model"))

@@ -9,12 +9,14 @@ import numpy as np
 from bms.adapters.runtimes.artifact import contained, lacking, mapped, unexpected
 from bms.adapters.runtimes.called import CalledServable, served
 from bms.adapters.runtimes.class_scores import classify
+from bms.adapters.runtimes.declared import ask
 from bms.adapters.runtimes.protobuf_wire import NotProtobuf
 from bms.adapters.runtimes.tensorflow_file import MetaGraph, is_saved_model, read
 from bms.adapters.runtimes.tensorflow_refused import refusals
-from bms.adapters.runtimes.tensorflow_signature import chosen, signatures_of
+from bms.adapters.runtimes.tensorflow_signature import chosen, signatures_of, unranked
 from bms.core.errors import FailedPrecondition
 from bms.core.programs import ServableConfig
+from bms.core.signature import Signature
 from bms.core.tensor import Array
 from bms.serving.inference.runtime import Found
 
@@ -41,6 +43,8 @@ class TensorflowRuntime:
     def load(self, config: ServableConfig) -> CalledServable:
         graph = _inspected(config.directory, self)
         known = signatures_of(graph)
+        if not config.signatures:
+            known = _ranked(graph, known)
         behind = {name: chosen(name, known) for name in config.signatures} or {name: name for name in known}
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read when the package is imported
         try:
@@ -74,6 +78,16 @@ class TensorflowRuntime:
         servable = served(config, "saved_model", call, found, invalid=refused)
         classify(servable, config.signatures)
         return servable
+
+
+def _ranked(graph: MetaGraph, known: dict[str, Signature]) -> dict[str, Signature]:
+    """Those that need nothing be said. Raises FailedPrecondition, asking, where there are none."""
+    found = {name: one for name, one in known.items() if not unranked(graph, name)}
+    if not found:
+        name = next(iter(known))
+        first = unranked(graph, name)[0]
+        raise ask("tensorflow", f"the graph says nothing of the dimensions of input {first!r} of signature {name!r}")
+    return found
 
 
 def _inspected(directory: str, runtime: TensorflowRuntime) -> MetaGraph:

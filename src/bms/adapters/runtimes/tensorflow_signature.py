@@ -25,8 +25,13 @@ _DTYPES: dict[int, DType] = {  # types.proto
 }
 
 
+def unranked(graph: MetaGraph, name: str) -> list[str]:
+    """The inputs of a signature of which the graph says nothing of the dimensions."""
+    return sorted(key for key, info in graph.signatures[name].inputs.items() if info.shape is None)
+
+
 def signatures_of(graph: MetaGraph) -> dict[str, Signature]:
-    """Every signature with inputs and outputs that can be carried, the default one first.
+    """Every signature with inputs and outputs that can be carried, the default one first; `unranked` inputs as `()`.
 
     Raises FailedPrecondition when there is none, naming what is in the way.
     """
@@ -61,7 +66,7 @@ def _signature(name: str, info: SignatureInfo) -> Signature:
     outputs = tuple(_spec(name, "output", key, one) for key, one in sorted(info.outputs.items(), key=_scores_first))
     if not inputs or not outputs:
         raise FailedPrecondition(f"signature {name!r} has no {'outputs' if inputs else 'inputs'}")
-    batched = all(spec.shape[:1] == (None,) for spec in inputs)
+    batched = all(spec.shape[:1] == (None,) or info.inputs[spec.name].shape is None for spec in inputs)
     return Signature(inputs=inputs, outputs=outputs, batched=batched)
 
 
@@ -74,6 +79,4 @@ def _spec(signature: str, what: str, name: str, info: TensorInfo) -> TensorSpec:
     if dtype is None or not info.plain:
         kind = "sparse or composite" if not info.plain else f"of a type ({info.dtype} in types.proto) that no wire has"
         raise FailedPrecondition(f"{what} {name!r} of signature {signature!r} is {kind}")
-    if info.shape is None and what == "input":
-        raise FailedPrecondition(f"input {name!r} of signature {signature!r} has no known number of dimensions")
     return TensorSpec(name=name, dtype=dtype, shape=info.shape or ())

@@ -126,11 +126,11 @@ def _values(spec: TensorSpec, shape: tuple[int, ...], domain: Domain, number: in
         made[:] = [texts[(number + at) % len(texts)] for at in range(made.size)]
         return made.reshape(shape)
     if kind.kind == "f":
-        return _floats(noise.standard_normal(shape), number).astype(kind)
+        return np.asarray(_floats(np.asarray(noise.standard_normal(shape)), number), dtype=kind)
     low, high = domain.low, domain.highs.get(spec.name, 1)
     if number in (_ZEROS, HIGHEST):
         return np.full(shape, low if number == _ZEROS else high, dtype=kind)
-    return noise.integers(low, high + 1, shape).astype(kind)
+    return np.asarray(noise.integers(low, high + 1, shape), dtype=kind)
 
 
 def _floats(noise: NDArray[np.float64], number: int) -> NDArray[np.float64]:
