@@ -23,7 +23,7 @@ hypothesis.settings.load_profile("ours")
 # The folders whose tests say what of core, control, serving and protocols is covered.
 MEASURED = (
     *("unit/core", "unit/control", "unit/serving", "unit/protocols"),
-    *("contract/sql", "contract/objects", "integration", "security"),
+    *("contract/sql", "contract/objects", "integration/api", "integration/training"),
 )
 
 

@@ -20,7 +20,7 @@ from bms.control.deployments.publisher import Publisher
 from bms.control.deployments.reconciler import Reconciler
 from bms.control.deployments.service import DeploymentService
 from bms.control.deployments.tokens import ReplicaTokens
-from bms.control.models.nouns import Alias, Model, Version
+from bms.control.models.nouns import Alias, Gate, Model, Version
 from bms.control.platform.environments import Environment, EnvironmentSpec
 from bms.control.secrets.sealing import NOTHING
 from bms.control.tenants.nouns import NewTenant
@@ -56,11 +56,16 @@ class Registry:
         self.store = SqlStore(database, SqlModels)
         self._clock = clock
 
-    async def add_model(self, name: str = "m", tenant: str = "default") -> None:
+    async def add_model(self, name: str = "m", tenant: str = "default", *gates: Gate) -> None:
         async with self.store.write() as tx:
             await tx.add_model(
                 Model(
-                    id=f"model_{tenant}_{name}", tenant=tenant, name=name, description="", created_at=self._clock.now()
+                    id=f"model_{tenant}_{name}",
+                    tenant=tenant,
+                    name=name,
+                    description="",
+                    created_at=self._clock.now(),
+                    gates=gates,
                 )
             )
 

@@ -1,6 +1,7 @@
 """Features over a real database, with jobs that are played instead of run: what follows from what, step by step."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -14,7 +15,7 @@ from bms.adapters.sql.jobs import SqlJobs
 from bms.adapters.sql.models import SqlModels
 from bms.adapters.sql.positions import SqlPositions
 from bms.adapters.sql.store import SqlStore
-from bms.app.features import reaction_handlers
+from bms.app.features import given_up, reaction_handlers
 from bms.control.datasets.nouns import DatasetVersion, ImportRequest
 from bms.control.datasets.service import DatasetService
 from bms.control.evaluation.gates import Gates
@@ -26,6 +27,7 @@ from bms.control.optimization.conversion import TARGETS, ConversionService
 from bms.control.platform.reactions import Reactions
 from bms.control.training.service import TrainingService
 from bms.core.clock import ManualClock
+from bms.core.figures import Figure
 from bms.core.pages import PageRequest
 from bms.core.principal import Principal
 from tests.jobs import add_tenant, put_files
@@ -60,7 +62,8 @@ class Played:
         self.objects = MemoryObjectStore(self.clock)
         self.job_store = SqlStore(self.database, SqlJobs)
         self.jobs = JobService(self.job_store, self.objects, History(self.objects, None), self.clock)  # type: ignore[arg-type]
-        self.models = ModelService(SqlStore(self.database, SqlModels), self.objects, self.clock)
+        self.models_store = SqlStore(self.database, SqlModels)
+        self.models = ModelService(self.models_store, self.objects, self.clock)
         self.datasets = DatasetService(SqlStore(self.database, SqlDatasets), self.objects, self.clock)
         self.conversion = ConversionService(self.jobs, self.models, self.datasets)
         self.gates = Gates(self.jobs, self.models, self.datasets, self.clock)
@@ -69,7 +72,7 @@ class Played:
         self.handlers = reaction_handlers(
             self.jobs, self.models, self.datasets, self.conversion, self.gates, self.objects
         )
-        self.reactions = Reactions(self.log, SqlPositions(self.database), self.handlers, "played")
+        self.reactions = Reactions(self.log, SqlPositions(self.database), self.handlers, "played", given_up(self.gates))
 
     async def start(self) -> "Played":
         await add_tenant(self.database, self.clock)
@@ -95,14 +98,14 @@ class Played:
         state: JobState = "succeeded",
         *,
         output: dict[str, bytes] | None = None,
-        metrics: dict[str, float] | None = None,
+        metrics: Mapping[str, Figure] | None = None,
         report: dict[str, object] | None = None,
         error: str = "",
     ) -> None:
         """The job ended this way."""
         tree = None if output is None else await put_files(self.objects, "acme", output)
         ended = msgspec.structs.replace(
-            job, state=state, output=tree, metrics=metrics or {}, report=report or {}, error=error
+            job, state=state, output=tree, metrics=dict(metrics or {}), report=report or {}, error=error
         )
         async with self.job_store.write() as tx:
             saved = await tx.save_job(ended)

@@ -1,7 +1,7 @@
 """Homes that have, before their platform starts, what every first start puts there: nothing but time is saved.
 
 Compiling the slim part and making the schema is half of what a first start computes; here both are done once per
-process and copied.
+process and copied. Environments are built once for all homes.
 """
 
 import asyncio
@@ -27,18 +27,11 @@ PACKAGE = Path(bms.__file__).parent
 def prepare(home: Path) -> None:
     """Puts it into `home`, new or known."""
     Home(home).prepare()
+    _share_environments(home)
     place_slim_part(home)
     if not (home / "bms.db").exists():
         with _for_owner_alone():
             shutil.copyfile(Path(_made().name, "bms.db"), home / "bms.db")
-
-
-def share_environments(home: Path) -> None:
-    """Those that platforms build below `home` are kept for other tests: a large one takes longer than all they ask."""
-    kept = cache_folder() / "environments-of-platforms"
-    kept.mkdir(mode=0o700, exist_ok=True)
-    (home / "environments").rmdir()
-    (home / "environments").symlink_to(kept)
 
 
 def place_slim_part(home: Path) -> None:
@@ -46,6 +39,15 @@ def place_slim_part(home: Path) -> None:
     for path in Path(_made().name, "slim").iterdir():
         if not (home / "slim" / path.name).exists():
             shutil.copytree(path, home / "slim" / path.name)
+
+
+def _share_environments(home: Path) -> None:
+    """Those that are built below `home` are kept for other tests: a large one takes longer than all they ask."""
+    kept = cache_folder() / "environments-of-platforms"
+    kept.mkdir(mode=0o700, exist_ok=True)
+    if not (home / "environments").is_symlink():
+        (home / "environments").rmdir()
+        (home / "environments").symlink_to(kept)
 
 
 @functools.cache

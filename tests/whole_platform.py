@@ -18,7 +18,7 @@ from bms.sdk.deployments import DeploymentSpec, DeploymentStatus, Target
 from bms.sdk.models import NewVersion, Version
 from bms.sdk.signatures import ImagePreprocess
 from bms.sdk.tenants import NewKey
-from tests.homes import prepare, share_environments
+from tests.homes import prepare
 from tests.platforms import Ran, RealPlatform, bms
 
 T = TypeVar("T")
@@ -124,13 +124,10 @@ class WholePlatform(RealPlatform):
 
 
 @contextlib.contextmanager
-def whole_platform(folder: Path, *options: str, shared: bool = False) -> Iterator[WholePlatform]:
-    """One that is ready; at the end it is stopped, and nothing of it is left. `shared`: but the environments it built,
-    which other tests find built."""
+def whole_platform(folder: Path, *options: str) -> Iterator[WholePlatform]:
+    """One that is ready; at the end it is stopped, and nothing of it is left."""
     platform = WholePlatform(folder, *options)
     prepare(platform.home)
-    if shared:
-        share_environments(platform.home)
     started = platform.up()
     assert started.status == 0, started.errors
     try:

@@ -31,7 +31,7 @@ ASKING = Path(__file__).with_name("triton_asks.py")
 @contextmanager
 def framework_platform(folder: Path) -> Iterator[WholePlatform]:
     """A whole platform, for a fixture of a test module."""
-    with whole_platform(folder, shared=True) as running:
+    with whole_platform(folder) as running:
         yield running
 
 

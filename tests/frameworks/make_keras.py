@@ -41,6 +41,7 @@ def main(root):
         line.save(root / name / "model" / file)
         np.savez(root / name / "expected.npz", pixels=x[TRAINED:], y=y[TRAINED:], digit=answer)
     functional(root / "functional", x)
+    operations(root)
     refused(root / "refused", root / "sequential" / "model" / "model.keras", root / "legacy" / "model" / "model.h5")
 
 
@@ -59,6 +60,55 @@ def functional(folder, x):
     np.savez(folder / "expected.npz", **rows, logits=answers[0], size=answers[1])
 
 
+def operations(root):
+    """What Keras writes of its own between layers, and models that give one bare output."""
+    chance = np.random.default_rng(4)
+    words = keras.Input((None,), dtype="int32", name="words")
+    hidden = keras.layers.LSTM(4)(keras.layers.Embedding(30, 8, mask_zero=True)(words))  # which writes a NotEqual
+    network = keras.Model(words, keras.layers.Dense(2, name="said")(hidden))
+    rows = chance.integers(1, 30, (9, 6)) * (np.arange(6) < chance.integers(1, 7, (9, 1)))
+    written(root / "masked", network, words=rows.astype(np.int32))
+
+    series, lengths = keras.Input((6, 3), name="series"), keras.Input((), dtype="int32", name="lengths")
+    within = keras.ops.arange(6)[None, :] < lengths[:, None]
+    network = keras.Model([series, lengths], keras.layers.GRU(4, name="state")(series, mask=within))
+    rows = chance.standard_normal((9, 6, 3), dtype=np.float32)
+    written(root / "lengths", network, series=rows, lengths=chance.integers(1, 7, 9, dtype=np.int32))
+
+    table = keras.Input((6, 4), name="table")
+    outputs = {
+        "scaled": keras.layers.Dense(2)(table * 2 + 1),
+        "mean": keras.ops.mean(table, axis=1),
+        "first": table[:, 0],
+        "part": table[..., None, 1:3],
+        "mixed": keras.ops.einsum("abc,abd->acd", keras.ops.relu(table), keras.ops.softmax(table)),
+        "image": keras.ops.image.resize(table[..., None], (3, 2)),
+        "size": keras.ops.norm(table, axis=(1, 2)),
+    }
+    written(root / "computed", keras.Model(table, outputs), table=chance.standard_normal((9, 6, 4), dtype=np.float32))
+
+
+def written(folder, network, **rows):
+    """With what the library says; a bare output by the name of what computes it."""
+    answers = network.predict(rows if len(rows) > 1 else next(iter(rows.values())), verbose=0)
+    named = answers if isinstance(answers, dict) else {network.output_names[0]: answers}
+    (folder / "model").mkdir(parents=True)
+    network.save(folder / "model" / "model.keras")
+    np.savez(folder / "expected.npz", **rows, **named)
+
+
+class Twice(keras.Operation):
+    def call(self, x):
+        return x * 2
+
+    def compute_output_spec(self, x):
+        return keras.KerasTensor(x.shape, x.dtype)
+
+
+def halved(x):
+    return x / 2
+
+
 @keras.saving.register_keras_serializable(package="mine")
 class Own(keras.layers.Layer):
     def call(self, x):
@@ -75,6 +125,16 @@ def refused(root, archive, legacy):
         anonymous.save(root / name / file)
     (root / "own_layer").mkdir()
     small(Own()).save(root / "own_layer" / "model.keras")
+    given = keras.Input((4,))
+    kept = keras.Input(batch_shape=(2, 3, 4))
+    for name, network in (
+        ("own_operation", keras.Model(given, Twice()(given))),
+        ("own_function", keras.Model(given, keras.ops.map(halved, given))),
+        ("own_lambda", keras.Model(given, keras.ops.map(lambda x: x / 2, given))),
+        ("keeps_state", keras.Sequential([kept, keras.layers.LSTM(2, stateful=True)])),
+    ):
+        (root / name).mkdir()
+        network.save(root / name / "model.keras")
     (root / "weights_only").mkdir()
     small(keras.layers.Dense(2)).save_weights(root / "weights_only" / "model.weights.h5")
     imports(root, archive)
@@ -94,9 +154,11 @@ def imports(root, archive):
     """Descriptions that name what is no part of a model."""
     mkdir = {"module": "os", "class_name": "function", "config": "mkdir", "registered_name": "mkdir"}
     fetch = {"module": "keras.utils", "class_name": "function", "config": "get_file", "registered_name": "get_file"}
+    load = {"module": "keras.models", "class_name": "function", "config": "load_model"}
     words = {"module": "keras.layers", "class_name": "StringLookup", "config": {"vocabulary": "/etc/passwd"}}
     torch = {"module": "keras.layers", "class_name": "TorchModuleWrapper", "config": {"module": "gASV"}}
-    for name, part in (("imports", mkdir), ("fetches", fetch), ("reads_words", words), ("wraps_pickle", torch)):
+    parts = {"imports": mkdir, "fetches": fetch, "loads": load, "reads_words": words, "wraps_pickle": torch}
+    for name, part in parts.items():
         rebuilt(root / name, archive, config=lambda config, part=part: activation(config, part))
     rebuilt(root / "outside", archive, more={"assets/../../outside": b"1"})
     rebuilt(root / "more", archive, more={"run.py": b"1"})

@@ -28,9 +28,13 @@ def main(root):
     network = trained(x[:TRAINED], y[:TRAINED])
     exported(root / "exported", network, x, y)
     module(root / "module", network, x, y)
-    rankless = Rankless()
-    save(rankless, root / "no_rank" / "model", {"serving_default": rankless.double})
     in_keras(root / "keras", network, x, y)
+    (root / "awkward").mkdir()
+    awkward = Awkward()
+    signatures = {"picked": awkward.picked, "doubled": awkward.doubled}
+    save(awkward, root / "awkward" / "model", signatures)
+    save(awkward, root / "unranked" / "model", {"serving_default": awkward.doubled})
+    in_versions(root)
     refused(root / "refused", root / "exported" / "model", root / "module" / "model")
 
 
@@ -79,6 +83,22 @@ class Module(tf.Module):
         return {"number": self.table.lookup(name)}
 
 
+class Awkward(tf.Module):
+    """What refuses some inputs, and what takes any number of dimensions."""
+
+    def __init__(self):
+        super().__init__()
+        self.values = tf.Variable(np.arange(120, dtype=np.float32).reshape(30, 4))
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 3], tf.int32, name="ids")])
+    def picked(self, ids):
+        return {"sum": tf.reduce_sum(tf.gather(self.values, ids), 1)}
+
+    @tf.function(input_signature=[tf.TensorSpec(None, tf.float32, name="x")])
+    def doubled(self, x):
+        return {"y": x * 2}
+
+
 def module(folder, network, x, y):
     folder.mkdir()
     names = folder / "names.txt"
@@ -92,10 +112,12 @@ def module(folder, network, x, y):
     expected(folder, {"x": x[TRAINED:]}, y, **{**arrays, "name": arrays["name"].astype("S")})
 
 
-class Rankless(tf.Module):
-    @tf.function(input_signature=[tf.TensorSpec(None, tf.float32, name="x")])
-    def double(self, x):
-        return {"y": 2 * x}
+def in_versions(root):
+    """As TensorFlow Serving keeps them: a folder for each version, named by its number."""
+    shutil.copytree(root / "exported" / "model", root / "numbered" / "model" / "00000001")
+    shutil.copy(root / "exported" / "expected.npz", root / "numbered")
+    for number in ("00000002", "00000010", "00000009"):
+        shutil.copytree(root / "exported" / "model", root / "several" / number)
 
 
 def in_keras(folder, network, x, y):

@@ -41,6 +41,22 @@ def test_a_module_is_called_by_each_of_its_signatures(platform: WholePlatform, m
     classifies_alike(platform, "module", made / "module" / "expected.npz", "x", "scores")
 
 
+def test_a_folder_of_tensorflow_serving_is_pushed_as_it_is(platform: WholePlatform, made: Path) -> None:
+    version = serves_alike(platform, made / "numbered" / "model", made / "numbered" / "expected.npz", name="numbered")
+    assert version.runtime == "tensorflow"
+    assert deploy(platform, made / "several", "several").status != 0
+    assert "the newest is '00000010'" in newest(platform, "several").reason
+
+
+def test_a_number_of_dimensions_is_asked_for_and_taken_as_the_advice_says(platform: WholePlatform, made: Path) -> None:
+    assert deploy(platform, made / "unranked" / "model", "unranked").status != 0
+    assert "--input 'x FP32 [-1, 64]'" in newest(platform, "unranked").reason
+    assert deploy(platform, made / "unranked" / "model", "unranked", ["--input", "x FP32 [-1, 64]"]).status == 0
+    version = newest(platform, "unranked")
+    rows = np.linspace(-1, 1, 128, dtype=np.float32).reshape(2, 64)
+    answers_alike(platform, version, {"x": rows, "y": rows * 2}, name="unranked", signature="serving_default")
+
+
 def test_a_graph_that_reads_files_is_refused_with_its_operation(platform: WholePlatform, made: Path) -> None:
     refused = deploy(platform, made / "refused" / "read_file", "reader")
     assert refused.status != 0

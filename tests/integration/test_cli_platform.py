@@ -93,6 +93,35 @@ def test_a_broken_model_is_rejected_with_the_reason(platform: RealPlatform, tmp_
     assert versions[0]["state"] == "rejected"
 
 
+def test_gates_are_set_waited_for_and_asked_before_anything_is_served(platform: RealPlatform) -> None:
+    """One data set is absent, so that its gate can't be measured: it alone, and it says why."""
+    source = ("digits", str(DATA / "digits.npz"), "--format", "npz", "--label", "y")
+    platform.good("dataset", "import", *source, "--wait")
+    wrong = platform.bms("model", "create", "gated", "--gate", "rmse:digits>=1")
+    assert (wrong.status != 0, "'rmse:digits:validation<=1'" in wrong.errors) == (True, True)
+    platform.good("model", "create", "gated", "--gate", "accuracy:digits>=0.8", "--gate", "log_loss:nothere<=1")
+    refused = platform.bms("deploy", str(DATA / "digits.onnx"), "--name", "gated")
+    assert refused.status == 5, refused.errors
+    assert (
+        "log_loss on nothere (validation) can't be measured, at most 1 is asked: no data set 'nothere'"
+        in refused.errors
+    )
+    assert "accuracy on" not in refused.errors, "it was waited for, and passed"
+    found = json.loads(platform.good("model", "gates", "gated", "--json").out)
+    assert [(one["metric"], one["state"]) for one in found] == [("accuracy", "passed"), ("log_loss", "unmeasurable")]
+    shown = platform.good("model", "gates", "gated", "1").out
+    assert "accuracy at least 0.8" in shown
+    assert "output 'label'" in shown or "output 'probabilities'" in shown
+    assert "asks for accuracy ≥ 0.8, f1 ≥ 0.8" in platform.good(
+        "model", "gates", "gated", "--set", "accuracy:digits>=0.8", "--set", "f1:digits>=0.8"
+    ).out  # fmt: skip
+    measured = json.loads(platform.good("model", "evaluate", "gated", "1", "--wait", "--json").out)
+    assert [(one["metric"], one["state"]) for one in measured] == [("accuracy", "passed"), ("f1", "passed")]
+    assert "version 1 answers" in platform.good("deploy", "gated").out
+    assert "gated asks for nothing" in platform.good("model", "gates", "gated", "--clear").out
+    platform.good("deployment", "delete", "gated")
+
+
 def test_a_version_is_downloaded_as_it_was_uploaded(digits: RealPlatform, tmp_path: Path) -> None:
     digits.good("model", "download", "digits", "1", "--to", str(tmp_path))
     assert (tmp_path / "digits.onnx").read_bytes() == (DATA / "digits.onnx").read_bytes()

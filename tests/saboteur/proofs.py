@@ -1,6 +1,6 @@
 """Every proof that has saboteurs: a line for each module."""
 
-from tests.saboteur import conversions, independence
+from tests.saboteur import conversions, gates, independence
 from tests.saboteur.frame import Proof
 
-PROOFS: tuple[Proof, ...] = (*conversions.PROOFS, *independence.PROOFS)
+PROOFS: tuple[Proof, ...] = (*conversions.PROOFS, *gates.PROOFS, *independence.PROOFS)

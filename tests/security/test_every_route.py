@@ -54,6 +54,7 @@ FOREIGN = {
     "get_models_model_versions": 404,
     "get_models_model_versions_number": 404,
     "delete_models_model_versions_number": 404,
+    "get_models_model_versions_number_gates": 404,
     "post_models_model_versions_number_complete": 404,
     "post_models_model_versions_number_publish": 404,
     "post_models_model_versions_number_offline": 404,

@@ -21,7 +21,7 @@ from tests.whole_platform import DATA, WholePlatform, deploy, new_key, push, unt
 
 ROW = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 64], "data": [0.5] * 64}]}
 LIMITS = {"memory": 400 << 20, "cpu": 1, "processes": 64, "disk": 1 << 30}
-LOAD_LIMIT_S = 15
+LOAD_LIMIT_S = 30  # what takes memory until it is killed takes up to ten on a slow machine
 
 
 @pytest.fixture(scope="module")
@@ -93,9 +93,9 @@ def hostile(platform: WholePlatform, tmp_path_factory: pytest.TempPathFactory) -
         ("segfault", "SIGSEGV"),
         ("allocate", "killed: used "),
         ("fork", "(processes of|Resource temporarily unavailable)"),  # the watch's word, or the kernel's
-        ("spin", "timed out after"),
         ("sleep", "timed out after"),
-        ("fill", "killed: wrote "),
+        pytest.param("spin", "timed out after", marks=pytest.mark.long),
+        pytest.param("fill", "killed: wrote ", marks=pytest.mark.long),
     ],
 )
 def test_one_that_misbehaves_while_it_is_loaded_is_rejected_with_the_reason(
@@ -113,9 +113,9 @@ def test_one_that_misbehaves_while_it_is_loaded_is_rejected_with_the_reason(
         ("segfault", "SIGSEGV"),
         ("allocate", "killed: used "),
         ("fork", "processes of"),
-        ("forks_that_fork", "processes of"),
         ("fill", "killed: wrote "),
         ("spin", "a run still went on"),
+        pytest.param("forks_that_fork", "processes of", marks=pytest.mark.long),
     ],
 )
 def test_one_that_misbehaves_when_asked_is_ended_with_a_verdict_and_started_again(

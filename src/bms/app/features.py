@@ -38,7 +38,7 @@ from bms.control.models.service import ModelService
 from bms.control.models.uploads import Uploads
 from bms.control.optimization.conversion import TARGETS, ConversionService
 from bms.control.platform.objects import ObjectStore
-from bms.control.platform.reactions import Handler, Reactions
+from bms.control.platform.reactions import GivenUp, Handler, Reactions
 from bms.control.platform.trees import digests_of
 from bms.control.secrets.service import SecretService
 from bms.control.tenants.authentication import Authenticator
@@ -143,6 +143,7 @@ def make_features(ground: Ground, rules: WorkloadRules) -> Features:
             SqlPositions(database),
             reaction_handlers(jobs, models, datasets, conversion, gates, objects, verification_s=rules.verification_s),
             "reactions",
+            given_up(gates),
         ),
         collector=_collector(ground, stores, datasets, jobs),
     )
@@ -175,6 +176,11 @@ def reaction_handlers(
             gates.on_job_ended,
         ],
     }
+
+
+def given_up(gates: Gates) -> dict[Handler, GivenUp]:
+    """Who is told that what should follow will not."""
+    return {gates.on_version_ready: gates.on_ready_given_up, gates.on_job_ended: gates.on_end_given_up}
 
 
 def _collector(ground: Ground, stores: Stores, datasets: DatasetService, jobs: JobService) -> Collector:

@@ -20,12 +20,14 @@ from bms.adapters.toolkits.job_context import Job, JobCancelled, enter
 from bms.app import job_entry, process
 from bms.core.clock import SystemClock
 from bms.core.errors import BmsError, InvalidArgument
+from bms.core.figures import carried
 from bms.core.programs import JobConfig, JobResult
+from bms.serving.inference.reasons import reason
 
 CANCELLED = "cancelled"
 CANCEL_CHANCE_S = 5.0  # to clean up after SIGTERM, before the attempt is ended from another thread
 MAX_RESULT = 4 * 2**20
-MAX_ERROR = 1000
+MAX_ERROR = 4000  # as much as a version's reason holds
 EXIT_FAILED, EXIT_UNWRITTEN, EXIT_CANCELLED = 1, 74, 143
 
 
@@ -126,7 +128,7 @@ def _report(answer: object) -> dict[str, object]:
         raise InvalidArgument(f"main answered what JSON can't hold: {error}") from None
     if not isinstance(plain, dict):
         raise InvalidArgument(f"main answered a {type(answer).__name__}: expected a dictionary or None")
-    return plain
+    return {name: carried(value) for name, value in plain.items()}
 
 
 def _plain(value: object) -> object:
@@ -152,9 +154,7 @@ def _encoded(result: JobResult) -> tuple[JobResult, bytes]:
 def _one_line(error: BaseException) -> str:
     if isinstance(error, BmsError):
         return error.message[:MAX_ERROR]
-    first = next(iter(str(error).splitlines()), "")
-    name = type(error).__name__
-    return (f"{name}: {first}" if first else name)[:MAX_ERROR]
+    return reason(error)
 
 
 if __name__ == "__main__":

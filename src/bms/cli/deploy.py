@@ -8,9 +8,10 @@ import typer
 
 from bms.cli.batching import Batch, BatchObjective, BatchPolicy, BatchSizes, BatchWait
 from bms.cli.commands import Session, command
-from bms.cli.pushing import push
+from bms.cli.gate_table import measured
+from bms.cli.pushing import newest_ready, push
 from bms.cli.resource_options import Cpu, Gpu, GpuMemory, Memory
-from bms.cli.serving import SpecOptions, apply, show_status
+from bms.cli.serving import Force, SpecOptions, apply, show_status
 from bms.cli.version_options import (
     AllowPickle,
     Batched,
@@ -31,7 +32,7 @@ from bms.cli.version_options import (
     detected,
     name_for,
 )
-from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound
+from bms.core.errors import InvalidArgument, NotFound
 from bms.sdk.deployments import Target
 
 app = typer.Typer(add_completion=False)
@@ -69,13 +70,14 @@ def deploy(
     text: Text = None,
     label: Label = None,
     allow_pickle: AllowPickle = False,
+    force: Force = False,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it answers.")] = True,
 ) -> None:
     """Serve a model, or a file, under a name; once more: serve its newest version, without a failed request.
 
     What has a "/" in it, or is a file, or a folder and no model's name, is a path. It is pushed first, as a version of
     the model --name (by default the file's name), and what it was recognised as is printed. The options from --runtime
-    on are for such a push.
+    to --allow-pickle are for such a push. A model's gates are waited for, and must be passed.
     """
     if version is not None and alias is not None:
         raise InvalidArgument("give --version or --alias, not both")
@@ -108,7 +110,10 @@ def deploy(
     if alias is not None:
         target = Target(alias=alias)
     else:
-        target = Target(version=version if version is not None else _newest(session, model))
+        number = version if version is not None else newest_ready(session, model)
+        if not force:
+            measured(session, model, number)
+        target = Target(version=number)
     options = SpecOptions(
         replicas=replicas,
         cpu=cpu,
@@ -121,7 +126,7 @@ def deploy(
         batch_objective_ms=batch_objective_ms,
         batch_sizes=batch_sizes,
     )
-    status = apply(session, name or model, model, (target,), options, wait=wait)
+    status = apply(session, name or model, model, (target,), options, wait=wait, force=force)
     show_status(session, status)
 
 
@@ -136,9 +141,3 @@ def _is_path(session: Session, what: str) -> bool:
     except (NotFound, InvalidArgument):
         return True
     return False
-
-
-def _newest(session: Session, model: str) -> int:
-    for version in session.client.models.versions(model, state="ready"):
-        return version.number
-    raise FailedPrecondition(f"model {model!r} has no ready version: `bms model versions {model}` says why")

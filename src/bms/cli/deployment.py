@@ -7,7 +7,7 @@ import typer
 from bms.cli.batching import Batch, BatchObjective, BatchPolicy, BatchSizes, BatchWait
 from bms.cli.commands import Session, command, noun
 from bms.cli.resource_options import Cpu, Gpu, GpuMemory, Memory
-from bms.cli.serving import SpecOptions, apply, parse_targets, settled, show_status
+from bms.cli.serving import Force, SpecOptions, apply, parse_targets, settled, show_status
 
 app = noun("What is served under which name.")
 Name = Annotated[str, typer.Argument(help="The deployment's name.")]
@@ -40,6 +40,7 @@ def set_(
         ),
     ] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds a request may take.")] = None,
+    force: Force = False,
     wait: Wait = True,
 ) -> None:
     """Make a deployment, or change what is given of it."""
@@ -57,7 +58,7 @@ def set_(
         share_weights=share_weights,
         timeout_s=timeout,
     )
-    show_status(session, apply(session, name, model, parse_targets(target), options, wait=wait))
+    show_status(session, apply(session, name, model, parse_targets(target), options, wait=wait, force=force))
 
 
 @command(app, "list")

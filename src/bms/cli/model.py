@@ -8,7 +8,9 @@ import msgspec
 import typer
 
 from bms.cli.commands import Session, command, noun
-from bms.cli.pushing import VerificationLog, push
+from bms.cli.gate_table import measured, show_gates
+from bms.cli.gate_texts import FORM, asked, bound_text, gate_of, value_text
+from bms.cli.pushing import VerificationLog, newest_ready, push
 from bms.cli.version_options import (
     AllowPickle,
     Batched,
@@ -29,16 +31,15 @@ from bms.cli.version_options import (
     name_for,
     signature_text,
 )
+from bms.core.errors import InvalidArgument
 from bms.core.isolation import Isolation, words
 from bms.core.resources import size_text
-from bms.sdk.models import Gate, GateResult, Version
+from bms.sdk.models import GateResult, Version
 
 app = noun("Models, their versions and aliases.")
 Name = Annotated[str, typer.Argument(help="The model's name.")]
 Number = Annotated[int, typer.Argument(help="The version's number.")]
-GateOption = Annotated[
-    list[str] | None, typer.Option("--gate", help="METRIC:DATASET[:SPLIT]>=MINIMUM an alias demands; repeatable.")
-]
+GateOption = Annotated[list[str] | None, typer.Option("--gate", help=f"{FORM}: what an alias demands; repeatable.")]
 
 
 @command(app, "push")
@@ -91,6 +92,7 @@ def push_(
     model = name or name_for(path)
     version = push(session, path, model, options, wait=wait or alias is not None)
     if alias is not None:
+        measured(session, model, version.number)
         session.client.models.move_alias(model, alias, version.number)
     _show(session, version)
 
@@ -103,7 +105,7 @@ def create(
     gate: GateOption = None,
 ) -> None:
     """Make a model without versions."""
-    model = session.client.models.create(name, description=description, gates=[_gate(text) for text in gate or ()])
+    model = session.client.models.create(name, description=description, gates=[gate_of(text) for text in gate or ()])
     session.out.say(f"made model {model.name}", model)
 
 
@@ -117,7 +119,7 @@ def list_(
         {
             "NAME": lambda model: model.name,
             "DESCRIPTION": lambda model: model.description,
-            "GATES": lambda model: [f"{gate.metric} ≥ {gate.minimum:g}" for gate in model.gates],
+            "GATES": lambda model: [asked(gate) for gate in model.gates],
             "MADE": lambda model: model.created_at,
         },
         "no models: `bms model push PATH --name NAME`",
@@ -139,7 +141,7 @@ def versions(session: Session, name: Name) -> None:
             "RUNTIME": lambda version: version.runtime,
             "SIZE": lambda version: size_text(version.size),
             "METRICS": lambda version: version.metrics,
-            "GATES": lambda version: [f"{gate.metric} {gate.value:.4g}" for gate in version.gate_results],
+            "GATES": lambda version: [f"{gate.metric} {value_text(gate)}" for gate in version.gate_results],
             "MADE": lambda version: version.created_at,
             "": lambda version: version.reason,
         },
@@ -211,10 +213,40 @@ def convert(
 
 
 @command(app)
-def evaluate(session: Session, name: Name, version: Number) -> None:
+def evaluate(
+    session: Session,
+    name: Name,
+    version: Number,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait, and show how it stands with them.")] = False,
+) -> None:
     """Start the jobs that measure a model's gates on a version."""
     jobs = list(session.client.models.evaluate(name, version))
-    session.out.many(jobs, {"JOB": lambda job: job.id, "STATE": lambda job: job.state}, "the model has no gates")
+    if wait:
+        return show_gates(session, name, measured(session, name, version, [job.id for job in jobs]))
+    return session.out.many(jobs, {"JOB": lambda job: job.id, "STATE": lambda job: job.state}, "the model has no gates")
+
+
+@command(app)
+def gates(
+    session: Session,
+    name: Name,
+    version: Annotated[int | None, typer.Argument(help="The version; by default the newest ready one.")] = None,
+    set: Annotated[list[str] | None, typer.Option(help=f"{FORM}: instead of those there are; repeatable.")] = None,
+    clear: Annotated[bool, typer.Option(help="Ask for nothing any more.")] = False,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait while some are being measured.")] = False,
+) -> None:
+    """How a version stands with what its model asks for, or, with --set, change that.
+
+    Versions that are ready already are measured on new gates by `bms model evaluate`.
+    """
+    models = session.client.models
+    if set or clear:
+        if version is not None or (set and clear):
+            raise InvalidArgument("gates are of the model and not of a version: give --set or --clear alone")
+        changed = models.change(name, gates=[gate_of(text) for text in set or ()])
+        return session.out.say(f"{name} asks for {', '.join(map(asked, changed.gates)) or 'nothing'}", changed)
+    number = version if version is not None else newest_ready(session, name)
+    return show_gates(session, name, measured(session, name, number) if wait else models.gates(name, number))
 
 
 @command(app)
@@ -271,7 +303,7 @@ class Page(Version, frozen=True, kw_only=True):
 
 
 def _show(session: Session, version: Version) -> None:
-    measured = version.measurement
+    costs = version.measurement
     isolation = session.client.system.status().isolation
     page = Page(**msgspec.structs.asdict(version), isolation=isolation)
     session.out.one(
@@ -285,15 +317,16 @@ def _show(session: Session, version: Version) -> None:
             "format": version.format,
             "size": size_text(version.size),
             **{f"signature {name}": signature_text(each) for name, each in version.signatures.items()},
+            "one request a run": [name for name, each in version.signatures.items() if not each.batched],
             "labels": version.labels,
             "requirements": version.environment.requirements,
             "python": version.environment.python,
             "isolation": words(isolation),
             "metrics": version.metrics,
             **{f"{gate.metric} on {gate.dataset} {gate.split}": _measured(gate) for gate in version.gate_results},
-            "loads in": f"{measured.load_ns / 1e6:.0f} ms" if measured else "",
-            "one row takes": f"{measured.infer_ns / 1e6:.3f} ms" if measured else "",
-            "memory": size_text(measured.memory) if measured else "",
+            "loads in": f"{costs.load_ns / 1e6:.0f} ms" if costs else "",
+            "one row takes": f"{costs.infer_ns / 1e6:.3f} ms" if costs else "",
+            "memory": size_text(costs.memory) if costs else "",
             "parent": version.lineage.parent,
             "data": version.lineage.datasets,
             **{f"note {name}": text for name, text in version.metadata.items()},
@@ -303,14 +336,6 @@ def _show(session: Session, version: Version) -> None:
 
 
 def _measured(gate: GateResult) -> str:
-    note = f": {gate.note}" if gate.note else ""
-    return f"{gate.value:.4g}, at least {gate.minimum:g} is asked{note}"
-
-
-def _gate(text: str) -> Gate:
-    place, sign, minimum = text.partition(">=")
-    metric, _, where = place.partition(":")
-    dataset, _, split = where.partition(":")
-    if not (sign and dataset):
-        raise typer.BadParameter(f"{text!r} is no gate: write for example accuracy:digits:validation>=0.95")
-    return Gate(metric=metric, dataset=dataset, split=split or "validation", minimum=float(minimum))
+    said = gate.reason or gate.note
+    note = f": {said}" if said else ""
+    return f"{value_text(gate)}, {bound_text(gate)} is asked{note}"

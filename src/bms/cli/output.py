@@ -1,5 +1,7 @@
 """What commands print: tables for people, JSON for programs, progress to stderr where somebody looks at it."""
 
+import json
+import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,6 +15,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from bms.core.errors import BmsError
+from bms.core.figures import carried, figure
 
 Cell = object
 WIDE = 240  # columns where no terminal says how many there are: nothing is cut off in a pipe
@@ -46,8 +49,9 @@ class Output:
         if self.json:
             return self.raw(list(things))
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for title in columns:
-            table.add_column(title, no_wrap=True)
+        last = len(columns) - 1  # where reasons stand: long ones take more lines, and no other column is cut for them
+        for index, title in enumerate(columns):
+            table.add_column(title, no_wrap=index < last)
         for thing in things:
             table.add_row(*(cell(read(thing)) for read in columns.values()))
         return self._print(table) if table.row_count else self.say(empty)
@@ -68,7 +72,11 @@ class Output:
     def raw(self, thing: object) -> None:
         """JSON, indented on a terminal; float32 in their shortest form, which reads back as the same bits."""
         options = orjson.OPT_SERIALIZE_NUMPY | (orjson.OPT_INDENT_2 if sys.stdout.isatty() else 0)
-        print(orjson.dumps(thing, default=_plain, option=options).decode())
+        try:
+            text = orjson.dumps(thing, default=_plain, option=options).decode()
+        except TypeError:  # whole numbers beyond 64 bits, which are JSON as well
+            text = json.dumps(_plain(thing), indent=2 if sys.stdout.isatty() else None)
+        print(text)
 
     def error(self, error: BmsError) -> None:
         print(orjson.dumps({"code": error.code, "error": error.message}).decode(), file=sys.stderr)
@@ -106,7 +114,7 @@ def cell(value: Cell) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return f"{value:.4g}" if math.isfinite(value) else str(figure(value))
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {cell(each)}" for name, each in value.items())
     if isinstance(value, Sequence | frozenset | set) and not isinstance(value, str):
@@ -126,4 +134,4 @@ def ago(then: datetime, now: datetime | None = None) -> str:
 
 
 def _plain(thing: object) -> object:
-    return msgspec.to_builtins(thing)
+    return carried(msgspec.to_builtins(thing))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from bms.cli.commands import Session
 from bms.cli.version_options import VersionOptions
+from bms.core.errors import FailedPrecondition
 from bms.core.resources import size_text
 from bms.sdk.models import Version
 
@@ -25,6 +26,13 @@ def push(session: Session, path: Path, name: str, options: VersionOptions, *, wa
         log = VerificationLog(session, version)
         # As long as it takes: jobs and builds have limits of their own, and to fetch a framework may take many minutes.
         return models.wait_version(name, version.number, lambda _: bar(None, log.last_line()), timeout_s=None)
+
+
+def newest_ready(session: Session, model: str) -> int:
+    """The number of the newest version that may be used. Raises FailedPrecondition where there is none."""
+    for version in session.client.models.versions(model, state="ready"):
+        return version.number
+    raise FailedPrecondition(f"model {model!r} has no ready version: `bms model versions {model}` says why")
 
 
 class VerificationLog:

@@ -1,13 +1,17 @@
 """What several commands do to a deployment: change part of its spec, wait until it serves, show it."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import msgspec
+import typer
 
 from bms.cli.commands import Session
 from bms.core.errors import InvalidArgument, NotFound
 from bms.core.resources import parse_size, size_text
 from bms.sdk.deployments import DeploymentSpec, DeploymentStatus, Target
+
+Force = Annotated[bool, typer.Option(help="Pass over the model's gates; admins only.")]
 
 
 class SpecOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,17 +66,25 @@ class SpecOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def apply(
-    session: Session, name: str, model: str, targets: Sequence[Target], options: SpecOptions, *, wait: bool
+    session: Session,
+    name: str,
+    model: str,
+    targets: Sequence[Target],
+    options: SpecOptions,
+    *,
+    wait: bool,
+    force: bool = False,
 ) -> DeploymentStatus:
-    """Makes deployment `name`, or changes what is given of it; its status, with `wait` once it serves."""
+    """Makes deployment `name`, or changes what is given of it; its status, with `wait` once it serves. `force` passes
+    over the model's gates."""
     deployments = session.client.deployments
     try:
         before = deployments.get(name)
     except NotFound:
-        deployments.put(name, options.of(DeploymentSpec(model=model, targets=targets)))
+        deployments.put(name, options.of(DeploymentSpec(model=model, targets=targets)), force=force)
     else:
         spec = msgspec.structs.replace(before.spec, model=model, targets=targets)
-        deployments.put(name, options.of(spec), revision=before.revision)
+        deployments.put(name, options.of(spec), revision=before.revision, force=force)
     return settled(session, name) if wait else deployments.status(name)
 
 

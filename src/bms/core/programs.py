@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from bms.core.figures import Figure
 from bms.core.preprocessing import Preprocess
 from bms.core.signature import Signature
 
@@ -129,7 +130,7 @@ class JobEvent(msgspec.Struct, frozen=True, kw_only=True):
     at: int  # Unix nanoseconds
     progress: float | None = None
     message: str = ""
-    metrics: dict[str, float] = {}
+    metrics: dict[str, Figure] = {}
     step: int | None = None
 
 
@@ -138,7 +139,7 @@ class JobResult(msgspec.Struct, frozen=True, kw_only=True):
 
     state: Literal["succeeded", "failed"]
     error: str = ""
-    metrics: dict[str, float] = {}
+    metrics: dict[str, Figure] = {}
     report: dict[str, object] = {}
 
 

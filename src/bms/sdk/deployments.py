@@ -102,14 +102,17 @@ class Deployments(Resource[D]):
     _clock: Clock = SystemClock()
 
     @operation
-    def create(self, name: str, spec: DeploymentSpec) -> Flow[Deployment]:
-        """Raises AlreadyExists; FailedPrecondition for a version that is not ready."""
-        return self._post("/deployments", Deployment, {"name": name, **msgspec.to_builtins(spec)})
+    def create(self, name: str, spec: DeploymentSpec, *, force: bool = False) -> Flow[Deployment]:
+        """Raises AlreadyExists; FailedPrecondition for a version that is not ready, or has not passed every gate of its
+        model (which admins may `force`)."""
+        return self._post("/deployments", Deployment, {"name": name, **_said(spec, force)})
 
     @operation
-    def put(self, name: str, spec: DeploymentSpec, *, revision: int | None = None) -> Flow[Deployment]:
-        """Makes the deployment, or changes it to `spec`."""
-        return self._change("PUT", _one(name), Deployment, spec, revision)
+    def put(
+        self, name: str, spec: DeploymentSpec, *, revision: int | None = None, force: bool = False
+    ) -> Flow[Deployment]:
+        """Makes the deployment, or changes it to `spec`. Gates are asked for versions that it does not serve yet."""
+        return self._change("PUT", _one(name), Deployment, _said(spec, force), revision)
 
     @operation
     def get(self, name: str) -> Flow[Deployment]:
@@ -170,6 +173,10 @@ class Deployments(Resource[D]):
 
     def _status(self, name: str) -> Flow[DeploymentStatus]:
         return self._get(f"{_one(name)}/status", DeploymentStatus)
+
+
+def _said(spec: DeploymentSpec, force: bool) -> dict[str, object]:
+    return {**msgspec.to_builtins(spec), **({"force": True} if force else {})}
 
 
 def _one(name: str) -> str:

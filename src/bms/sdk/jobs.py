@@ -14,6 +14,7 @@ from bms.sdk.binding import API, D, Page, operation, path_part, stream
 from bms.sdk.blobs import Uploading, UploadProgress
 from bms.sdk.files import FileEntry, FileTree
 from bms.sdk.flow import Flow, Item, Request, Stream, pause
+from bms.sdk.metric_numbers import Numbers, as_numbers
 from bms.sdk.signatures import EnvironmentSpec
 from bms.sdk.waiting import FIRST_S, GROWTH, LONGEST_S, until
 
@@ -35,11 +36,14 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     cancel_requested: bool = False
     progress: float = 0.0
     message: str = ""
-    metrics: dict[str, float] = {}
+    metrics: Numbers = {}
     error: str = ""
     report: dict[str, object] = {}
     output: str | None = None
     revision: int = 1
+
+    def __post_init__(self) -> None:
+        as_numbers(self, self.metrics)
 
     @property
     def ended(self) -> bool:
@@ -52,8 +56,11 @@ class JobEvent(msgspec.Struct, frozen=True, kw_only=True):
     at: int
     progress: float | None = None
     message: str = ""
-    metrics: dict[str, float] = {}
+    metrics: Numbers = {}
     step: int | None = None
+
+    def __post_init__(self) -> None:
+        as_numbers(self, self.metrics)
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,30 +5,58 @@ from datetime import datetime
 
 import msgspec
 
+from bms.sdk.metric_numbers import Numbers, as_numbers
 from bms.sdk.signatures import EnvironmentSpec, Preprocess, Signature
 
 
 class Gate(msgspec.Struct, frozen=True, kw_only=True):
-    """A version must reach `minimum` of `metric` on a data set's split before an alias may point at it."""
+    """What a version must reach on a data set's split before an alias may point at it: at least `minimum` of `metric`,
+    or, of one that is better when lower, at most `maximum`."""
 
     metric: str
     dataset: str
-    minimum: float
+    minimum: float | None = None
+    maximum: float | None = None
     split: str = "validation"
 
 
 class GateResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What was measured, by which job; `note` says what of the data set was held against what of the model."""
+    """What was measured, by which job; or `reason`, why it could not be; or neither, while it is being measured.
+
+    `note` says what of the data set was held against what of the model. Where a `value` has a `reason` as well, job
+    `tried` could not measure the same again.
+    """
 
     metric: str
     dataset: str
     split: str
-    minimum: float
-    value: float
-    passed: bool
+    minimum: float | None = None
+    maximum: float | None = None
+    value: float | None = None
+    passed: bool = False
     at: datetime
     job: str = ""
     note: str = ""
+    reason: str = ""
+    tried: str = ""
+
+    @property
+    def measuring(self) -> bool:
+        return self.value is None and not self.reason
+
+
+class GateStanding(msgspec.Struct, frozen=True, kw_only=True):
+    """How a version stands with one gate of its model. `state` is passed, failed, measuring, unmeasurable or not
+    measured; `why` says it to people, empty where it passed; `result` is the newest."""
+
+    metric: str
+    dataset: str
+    split: str
+    minimum: float | None = None
+    maximum: float | None = None
+    state: str
+    why: str = ""
+    result: GateResult | None = None
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +99,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     preprocess: Preprocess | None = None
     labels: tuple[str, ...] = ()
     environment: EnvironmentSpec = EnvironmentSpec()
-    metrics: dict[str, float] = {}
+    metrics: Numbers = {}
     metadata: dict[str, str] = {}
     lineage: Lineage = Lineage()
     measurement: Measurement | None = None
@@ -79,6 +107,9 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     format: str = ""
     revision: int = 1
+
+    def __post_init__(self) -> None:
+        as_numbers(self, self.metrics)
 
 
 class Alias(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ import msgspec
 
 from bms.core.clock import Clock, SystemClock
 from bms.core.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
+from bms.core.figures import figures
 from bms.sdk.binding import PAGE, D, Page, operation, path_part, stream
 from bms.sdk.blobs import Uploading, UploadProgress
 from bms.sdk.description import DESCRIPTION, with_batched
@@ -17,11 +18,22 @@ from bms.sdk.examples import EXAMPLE, said
 from bms.sdk.files import FileEntry, FileTree, in_memory, scan, with_file
 from bms.sdk.flow import Flow, Item, Stream, locally
 from bms.sdk.jobs import Job
-from bms.sdk.model_nouns import Alias, Gate, GateResult, Lineage, Measurement, Model, NewVersion, Version
+from bms.sdk.model_nouns import Alias, Gate, GateResult, GateStanding, Lineage, Measurement, Model, NewVersion, Version
 from bms.sdk.signatures import TensorSpec
 from bms.sdk.waiting import until
 
-__all__ = ["Alias", "Gate", "GateResult", "Lineage", "Measurement", "Model", "Models", "NewVersion", "Version"]
+__all__ = [
+    "Alias",
+    "Gate",
+    "GateResult",
+    "GateStanding",
+    "Lineage",
+    "Measurement",
+    "Model",
+    "Models",
+    "NewVersion",
+    "Version",
+]
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
 NOTHING_MADE = "no version was made of it"  # so a job's message begins then
@@ -122,7 +134,7 @@ class Models(Uploading[D]):
                 yield from self._post("/models", Model, {"name": name})
             except AlreadyExists:
                 pass
-        body: dict[str, object] = msgspec.to_builtins(made.new)
+        body: dict[str, object] = {**msgspec.to_builtins(made.new), "metrics": figures(made.new.metrics)}
         if archive is not None:
             yield from self._send_files(files, on_progress)
             return (yield from self._post(f"{_model(name)}/versions", _Started, {**body, "archive": archive})).version
@@ -220,6 +232,33 @@ class Models(Uploading[D]):
         for job in started.items:
             yield Item(job)
 
+    @operation
+    def gates(self, name: str, number: int) -> Flow[tuple[GateStanding, ...]]:
+        """How a version stands with each gate of its model."""
+        return self._gates(name, number)
+
+    @operation
+    def wait_gates(
+        self,
+        name: str,
+        number: int,
+        on_progress: Callable[[tuple[GateStanding, ...]], None] | None = None,
+        *,
+        jobs: Sequence[str] = (),
+        timeout_s: float | None = 1800.0,
+    ) -> Flow[tuple[GateStanding, ...]]:
+        """The same once none is being measured; with `jobs`, that `evaluate` started, once these have been heard."""
+        return (
+            yield from until(
+                partial(self._gates, name, number),
+                lambda found: _settled(found, jobs),
+                what=f"the measuring of the gates of version {number} of {name}",
+                clock=self._clock,
+                timeout_s=timeout_s,
+                on_progress=on_progress,
+            )
+        )
+
     @stream
     def aliases(self, name: str) -> Stream[Alias]:
         return self._pages(f"{_model(name)}/aliases", Alias)
@@ -240,6 +279,9 @@ class Models(Uploading[D]):
     def delete_alias(self, name: str, alias: str) -> Flow[None]:
         return self._change("DELETE", _alias(name, alias), type(None))
 
+    def _gates(self, name: str, number: int) -> Flow[tuple[GateStanding, ...]]:
+        return tuple((yield from self._get(f"{_numbered(name, number)}/gates", Page[GateStanding])).items)
+
     def _made(self, name: str, job: str) -> Flow[_Made]:
         seen = yield from self._get(f"/jobs/{path_part(job)}", Job)
         try:
@@ -250,6 +292,11 @@ class Models(Uploading[D]):
 
     def _version(self, name: str, number: int) -> Flow[Version]:
         return self._get(_numbered(name, number), Version)
+
+
+def _settled(gates: Sequence[GateStanding], jobs: Sequence[str]) -> bool:
+    heard = {job for gate in gates if gate.result is not None for job in (gate.result.job, gate.result.tried)}
+    return all(gate.state != "measuring" for gate in gates) and heard.issuperset(jobs)
 
 
 class _Started(msgspec.Struct):

@@ -6,7 +6,10 @@ FRAMEWORK = Framework(
     name="keras",
     requirements=("keras>=3.12", "torch==2.13.0"),
     maker=MAKERS / "make_keras.py",
-    cases=tuple(Case("keras", f"{name}/model") for name in ("sequential", "legacy", "functional")),
+    cases=tuple(
+        Case("keras", f"{name}/model")
+        for name in ("sequential", "legacy", "functional", "masked", "lengths", "computed")
+    ),
     files=("test_runtime_keras.py",),
     heavy=True,
 )

@@ -6,7 +6,7 @@ FRAMEWORK = Framework(
     name="tensorflow",
     requirements=("tensorflow-cpu",),
     maker=MAKERS / "make_tensorflow.py",
-    cases=tuple(Case("tensorflow", f"{name}/model", bare=False) for name in ("exported", "module")),
+    cases=tuple(Case("tensorflow", f"{name}/model", bare=False) for name in ("exported", "module", "numbered")),
     files=("test_runtime_tensorflow.py",),
     heavy=True,
 )

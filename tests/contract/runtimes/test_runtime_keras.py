@@ -1,6 +1,8 @@
 """Keras's own: its signatures, and files that are refused. Run by `test_runtime_environments.py`."""
 
+import importlib
 import os
+import pkgutil
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +13,13 @@ pytest.importorskip("keras", reason="Keras is in an environment of its own")
 
 import h5py
 import keras
+from keras.src.api_export import get_name_from_symbol
+from keras.src.saving.keras_saveable import KerasSaveable
 
 from bms.adapters.runtimes.available import open_servable
-from bms.core.errors import FailedPrecondition
+from bms.adapters.runtimes.keras_config import REFUSED as REFUSED_CLASSES
+from bms.adapters.runtimes.keras_config import TABLES, check_config
+from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.programs import ServableConfig
 from tests.contract.runtimes.cases_keras import FRAMEWORK
 from tests.contract.runtimes.torn_files import torn
@@ -42,7 +48,7 @@ def test_several_inputs_and_outputs_have_the_models_names() -> None:
     assert signature.method == "predict"
 
 
-@pytest.mark.parametrize("name", ["sequential", "legacy", "functional"])
+@pytest.mark.parametrize("name", ["sequential", "legacy", "functional", "masked", "lengths", "computed"])
 def test_answers_are_those_of_keras(name: str) -> None:
     servable = open_servable(config(f"{name}/model"))
     expected = np.load(MADE / name / "expected.npz")
@@ -52,6 +58,42 @@ def test_answers_are_those_of_keras(name: str) -> None:
         np.testing.assert_allclose(array, expected[output], rtol=1e-5, atol=1e-6)
 
 
+def test_a_bare_output_is_named_after_what_computes_it() -> None:
+    signature = open_servable(config("masked/model")).signatures["serving_default"]
+    assert [(spec.name, spec.dtype, spec.shape) for spec in signature.inputs] == [("words", "INT32", (None, None))]
+    assert [spec.name for spec in signature.outputs] == ["said"]
+    assert signature.batched
+
+
+# Of training, or of tables that only TensorFlow computes: no part of a model that is served.
+NOT_OF_MODELS = {"keras.distillation", "keras.src.trainers.compile_utils", "keras.utils"}
+
+
+def test_every_class_that_keras_writes_into_models_is_known_by_its_module() -> None:
+    for module in pkgutil.walk_packages(keras.src.__path__, "keras.src."):
+        if module.name.split(".")[2] in ("ops", "layers", "applications") and not module.name.endswith("_test"):
+            importlib.import_module(module.name)
+    seen = {KerasSaveable}
+    waiting = [KerasSaveable]
+    while waiting:
+        more = set(waiting.pop().__subclasses__()) - seen
+        seen |= more
+        waiting += more
+    unknown = set()
+    for one in seen - {KerasSaveable}:
+        exported = get_name_from_symbol(one)
+        module = exported.rpartition(".")[0] if exported else one.__module__
+        part = {"class_name": one.__name__, "module": module, "config": {}, "registered_name": None}
+        if not module.startswith("keras.") or ".backend." in module or one.__name__ in {*REFUSED_CLASSES, *TABLES}:
+            continue
+        try:
+            check_config("model.keras", {"layers": [part]})
+        except FailedPrecondition:
+            unknown.add(module)
+    assert len(seen) > 500
+    assert unknown == NOT_OF_MODELS
+
+
 REFUSED = [
     ("lambda", r"holds a Lambda \('lambda.*export a SavedModel"),
     ("lambda_h5", r"holds a Lambda \('lambda.*export a SavedModel"),
@@ -59,6 +101,11 @@ REFUSED = [
     ("own_layer", r"needs mine>Own \('own'\), code that the file does not hold"),
     ("imports", "needs os.function"),
     ("fetches", "needs keras.utils.function"),
+    ("loads", "needs keras.models.function"),
+    ("own_operation", r"needs Twice \('twice'\), code that the file does not hold"),
+    ("own_function", "can't load 'model.keras': TypeError: Could not locate function 'halved'"),
+    ("own_lambda", "holds a __lambda__: Python code"),
+    ("keeps_state", r"LSTM \('lstm.*stateful=True.*save the model with stateful=False"),
     ("reads_words", "StringLookup, which only TensorFlow computes"),
     ("external_link", "kernel' as a link to a file outside the artifact"),
     ("external_link_within", "'model.weights.h5' keeps .* as a link to a file outside the artifact"),
@@ -85,6 +132,20 @@ def test_files_that_hold_more_than_a_model_are_refused(
     with pytest.raises(FailedPrecondition, match=says):
         open_servable(config(f"refused/{name}"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_reason_is_told_whole_without_the_descriptions_around_it() -> None:
+    with pytest.raises(FailedPrecondition) as caught:
+        open_servable(config("refused/own_function"))
+    assert "Make sure custom classes and functions are decorated" in caught.value.message
+    assert caught.value.message.endswith("export a SavedModel with model.export('folder')")
+    assert "'build_config'" not in caught.value.message
+
+
+def test_inputs_that_do_not_fit_are_told_in_kerass_own_words() -> None:
+    servable = open_servable(config("masked/model"))
+    with pytest.raises(InvalidArgument, match=r"IndexError: index out of range in self \(in Embedding\.call\)$"):
+        servable.infer("serving_default", {"words": np.full((1, 3), 5000, np.int32)})
 
 
 def test_every_broken_artifact_is_tried() -> None:

@@ -19,6 +19,7 @@ from bms.core.programs import ServableConfig
 from bms.core.signature import Signature, TensorSpec
 from bms.serving.lifecycle.loader import load
 from tests.framework_env import SKLEARN, made_by
+from tests.tiny_onnx import adds
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 MAKER = Path(__file__).parent / "make_artifacts.py"
@@ -209,6 +210,12 @@ def test_inputs_whose_content_is_at_fault_are_the_callers_fault() -> None:
 def test_what_is_refused_says_why(name: str, says: str) -> None:
     with pytest.raises(FailedPrecondition, match=says):
         open_servable(config(f"refused/{name}"))
+
+
+def test_a_graph_that_does_not_load_is_told_without_the_path_of_its_file(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(adds(3.0).replace(b"Add", b"Adx"))
+    with pytest.raises(FailedPrecondition, match=r"Load model from model\.onnx failed.*No Op registered for Adx"):
+        open_servable(ServableConfig(runtime="onnx", directory=str(tmp_path), model="m", version=1))
 
 
 def test_a_linked_model_file_is_refused(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """TensorFlow's own: its signatures, and graphs that are refused. Run by `test_runtime_environments.py`."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import tensorflow as tf
 
 from bms.adapters.runtimes.available import open_servable
 from bms.adapters.runtimes.recognition import recognise
-from bms.core.errors import FailedPrecondition
+from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.programs import ServableConfig
 from bms.core.signature import Signature, TensorSpec
 from tests.contract.runtimes.cases_tensorflow import FRAMEWORK
@@ -44,15 +45,6 @@ def test_a_table_comes_from_a_file_of_the_artifact() -> None:
     assert servable.infer("number", {"name": names})["number"].tolist() == [3, -1]
 
 
-def test_an_input_without_dimensions_is_asked_for_and_then_taken() -> None:
-    with pytest.raises(FailedPrecondition, match=r"nothing of the dimensions of input 'x' .* say what it takes"):
-        open_servable(config("no_rank/model"))
-    said = {"serving_default": Signature(inputs=(TensorSpec(name="x", dtype="FP32", shape=(None, 3)),))}
-    signature = open_servable(config("no_rank/model", signatures=said)).signatures["serving_default"]
-    assert signature.batched
-    assert len(signature.outputs[0].shape) == 2
-
-
 def test_answers_are_tensorflows_to_the_last_bit() -> None:
     expected = np.load(MADE / "exported" / "expected.npz")
     model = tf.saved_model.load(str(MADE / "exported" / "model"))
@@ -65,6 +57,55 @@ def test_a_declared_signature_may_leave_its_outputs_out() -> None:
     said = {"mine": Signature(inputs=(TensorSpec(name="pixels", dtype="FP32", shape=(None, 64)),))}
     signature = open_servable(config("exported/model", signatures=said)).signatures["mine"]
     assert (signature.scores, signature.outputs[0].shape) == ("probabilities", (None, 10))
+
+
+def test_what_lies_in_a_numbered_folder_is_the_model() -> None:
+    found = recognise(str(MADE / "numbered" / "model"))
+    assert (found.runtime, found.format, found.requirements) == ("tensorflow", "saved_model", ("tensorflow-cpu",))
+
+
+def test_of_several_versions_the_newest_is_named_and_none_is_served() -> None:
+    found = recognise(str(MADE / "several"))
+    assert (found.runtime, found.at_home) == ("tensorflow", True)  # refused before an environment is built
+    told = r"holds 3 SavedModels.*'00000002', '00000009', '00000010'.*the newest is '00000010'"
+    with pytest.raises(FailedPrecondition, match=told):
+        open_servable(config("several"))
+
+
+def test_a_model_at_the_top_is_served_whatever_lies_in_numbered_folders(tmp_path: Path) -> None:
+    shutil.copytree(MADE / "exported" / "model", tmp_path / "model")
+    shutil.copytree(MADE / "module" / "model", tmp_path / "model" / "1")
+    said = ServableConfig(runtime="tensorflow", directory=str(tmp_path / "model"), model="m", version=1)
+    assert "number" not in open_servable(said).signatures
+
+
+@pytest.mark.parametrize("number", ["1x", "-1", "²", "v1"])
+def test_a_folder_whose_name_is_no_number_is_no_version(number: str, tmp_path: Path) -> None:
+    shutil.copytree(MADE / "exported" / "model", tmp_path / number)
+    with pytest.raises(FailedPrecondition, match="no model was recognised"):
+        recognise(str(tmp_path))
+    with pytest.raises(FailedPrecondition, match="one folder with a number"):
+        open_servable(ServableConfig(runtime="tensorflow", directory=str(tmp_path), model="m", version=1))
+
+
+def test_a_number_of_dimensions_that_the_graph_does_not_tell_is_asked_for() -> None:
+    with pytest.raises(FailedPrecondition, match=r"input 'x' of signature 'serving_default' has no known.*--input"):
+        open_servable(config("unranked/model"))
+
+
+@pytest.mark.parametrize("shape", [(None, 64), (None, 3, 2), (None,)])
+def test_a_declared_number_of_dimensions_is_used_as_it_is(shape: tuple[int | None, ...]) -> None:
+    said = {"serving_default": Signature(inputs=(TensorSpec(name="x", dtype="FP32", shape=shape),))}
+    servable = open_servable(config("unranked/model", signatures=said))
+    signature = servable.signatures["serving_default"]
+    assert (signature.inputs[0].shape, len(signature.outputs[0].shape)) == (shape, len(shape))
+    assert signature.batched
+    rows = np.ones((2, *shape[1:]), np.float32)  # type: ignore[arg-type]
+    assert np.array_equal(servable.infer("serving_default", {"x": rows})["y"], rows * 2)
+
+
+def test_signatures_of_known_dimensions_are_served_beside_one_of_unknown() -> None:
+    assert list(open_servable(config("awkward/model")).signatures) == ["picked"]
 
 
 REFUSED = [
@@ -98,6 +139,14 @@ def test_graphs_that_do_more_than_compute_are_refused(
     with pytest.raises(FailedPrecondition, match=says):
         open_servable(config(f"refused/{name}"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_reason_and_its_node_are_told_and_the_trace_is_not() -> None:
+    servable = open_servable(config("awkward/model"))
+    with pytest.raises(InvalidArgument) as caught:
+        servable.infer("picked", {"ids": np.array([[1, 2, 40]], np.int32)})
+    told = "InvalidArgumentError: indices[0,2] = 40 is not in [0, 30) (node Gather)"
+    assert caught.value.message == f"the model could not run on these inputs: {told}"
 
 
 def test_every_broken_artifact_is_tried() -> None:

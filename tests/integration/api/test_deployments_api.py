@@ -1,5 +1,7 @@
 """Deployments through the API."""
 
+from datetime import UTC, datetime
+
 import httpx
 import pytest
 
@@ -9,6 +11,7 @@ from bms.adapters.sql.store import SqlStore
 from bms.control.audit.service import AuditService
 from bms.control.deployments.in_use import InUse
 from bms.control.deployments.views import DeploymentViews
+from bms.control.models.nouns import Gate, GateResult
 from bms.core.clock import ManualClock
 from bms.web.api import audit, deployments
 from tests.api import Api
@@ -78,6 +81,74 @@ async def test_wrong_bodies_are_named(world: World, body: dict[str, object], sta
     assert answer.status_code == status, answer.text
     assert words in answer.json()["detail"]
     assert (await world.admin.get("/deployments")).json()["items"] == []
+
+
+GATE = Gate(metric="accuracy", dataset="digits", minimum=0.9)
+
+
+def _measured(value: float | None, reason: str = "") -> GateResult:
+    return GateResult(
+        metric="accuracy", dataset="digits@1", split="validation", minimum=0.9, value=value, job="job_1",
+        at=datetime(2026, 1, 1, tzinfo=UTC), reason=reason,
+    )  # fmt: skip
+
+
+@pytest.fixture
+async def gated(world: World) -> World:
+    """Model `g`: version 1 passes its gate, 2 fails it, 3 can't be measured, 4 was not; the alias names the second."""
+    await world.registry.add_model("g", "default", GATE)
+    results = {1: (_measured(0.95),), 2: (_measured(0.5),), 3: (_measured(None, "it lacks 'x'"),), 4: ()}
+    for number, found in results.items():
+        await world.registry.add_version(number, "g", gate_results=found)
+    await world.registry.point("production", 2, "g")
+    return world
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (2, "accuracy on digits (validation) is 0.5, at least 0.9 is asked. Measure it by `bms model evaluate g 2`"),
+        (3, "can't be measured, at least 0.9 is asked: it lacks 'x'"),
+        (4, "was not measured"),
+    ],
+)
+async def test_a_version_that_did_not_pass_its_gates_is_not_deployed(gated: World, number: int, words: str) -> None:
+    refused = await gated.admin.post("/deployments", json={"name": "d", "model": "g", "version": number})
+    assert (refused.status_code, words in refused.json()["detail"]) == (412, True), refused.text
+    assert (await gated.admin.put("/deployments/d", json={"model": "g", "version": 1})).status_code == 200
+    split = {"model": "g", "targets": [{"version": 1, "weight": 90}, {"version": number, "weight": 10}]}
+    assert (await gated.admin.put("/deployments/d", json=split)).status_code == 412
+    other = await gated.admin.put("/deployments/d", json={"model": "m", "version": 2})
+    assert other.status_code == 200, "of another model, which asks for nothing"
+
+
+async def test_admins_may_pass_over_gates_and_the_audit_says_so(gated: World) -> None:
+    await gated.admin.post("/users", json={"name": "dev", "role": "developer"})
+    developer = gated.api.client(await gated.api.key_of(gated.admin, user="dev"))
+    body = {"model": "g", "version": 2, "force": True}
+    refused = await developer.put("/deployments/d", json=body)
+    assert (refused.status_code, refused.json()["code"]) == (403, "PERMISSION_DENIED")
+    assert (await gated.admin.put("/deployments/d", json=body)).status_code == 200
+    assert (await gated.admin.put("/deployments/d", json={**body, "version": 3})).status_code == 200
+    told = (await gated.admin.get("/audit", params={"subject": "d"})).json()["items"]
+    assert [(entry["name"], entry["details"]["forced"]) for entry in told] == [
+        ("deployment.changed", True), ("deployment.created", True),
+    ]  # fmt: skip
+
+
+async def test_what_is_served_already_is_not_asked_again(gated: World) -> None:
+    """Its settings may be changed, it may be returned to, stopped and started; an alias was asked when it moved."""
+    assert (await gated.admin.post("/deployments", json={"name": "d", "model": "g"})).status_code == 201, "by alias"
+    forced = {"model": "g", "version": 2, "force": True}
+    assert (await gated.admin.put("/deployments/e", json=forced)).status_code == 200
+    assert (
+        await gated.admin.put("/deployments/e", json={"model": "g", "version": 2, "replicas": 2})
+    ).status_code == 200
+    assert (await gated.admin.put("/deployments/e", json={"model": "g", "version": 1})).status_code == 200
+    assert (await gated.admin.put("/deployments/e", json={"model": "g", "version": 2})).status_code == 412
+    for deed in ("rollback", "stop", "start"):
+        answer = await gated.admin.post(f"/deployments/e/{deed}", json={} if deed == "rollback" else None)
+        assert answer.status_code == 200, answer.text
 
 
 async def test_a_name_becomes_part_of_urls(world: World) -> None:

@@ -156,6 +156,8 @@ async def test_a_reused_name_goes_on_counting(house: House) -> None:
         ({"name": "../digits"}, "not valid"),
         ({"name": "d", "description": "a\u0000b"}, "control characters"),
         ({"name": "d", "gates": [{"metric": "accuracy", "dataset": "d@x", "minimum": 0}]}, "name@3"),
+        ({"name": "d", "gates": [{"metric": "acuracy", "dataset": "d", "minimum": 0}]}, "did you mean 'accuracy'"),
+        ({"name": "d", "gates": [{"metric": "rmse", "dataset": "d", "minimum": 1}]}, "'rmse:d:validation<=1'"),
         ({"name": "d", "id": "model_1"}, "unknown field"),
     ],
 )
@@ -515,7 +517,7 @@ async def test_gates_guard_aliases(house: House, clock: ManualClock) -> None:
     alias = "/models/digits/aliases/production"
     refused = await house.admin.put(alias, json={"version": 1})
     assert (refused.status_code, refused.json()["code"]) == (412, "FAILED_PRECONDITION")
-    assert "accuracy on digits (validation) was not measured" in refused.json()["detail"]
+    assert "accuracy on digits (validation) is being measured, at least 0.9 is asked" in refused.json()["detail"]
     await _measure(house, 1, 0.5, clock)
     assert "is 0.5" in (await house.admin.put(alias, json={"version": 1})).json()["detail"]
     await house.admin.post("/users", json={"name": "dev", "role": "developer"})
@@ -526,6 +528,12 @@ async def test_gates_guard_aliases(house: House, clock: ManualClock) -> None:
     await house.ready(b"second")
     await _measure(house, 2, 0.95, clock)
     assert (await developer.put(alias, json={"version": 2})).json()["previous"] == 1
+    answer = await developer.get("/models/digits/versions/1/gates")
+    (standing,) = answer.json()["items"]
+    assert (standing["state"], standing["result"]["value"], standing["minimum"]) == ("failed", 0.5, 0.9)
+    assert standing["why"] == "accuracy on digits (validation) is 0.5, at least 0.9 is asked"
+    assert (await developer.get("/models/digits/versions/9/gates")).status_code == 404
+    assert (await (await foreign(house)).get("/models/digits/versions/1/gates")).status_code == 404
     with pytest.raises(InvalidArgument, match="finite"):
         await _measure(house, 2, float("nan"), clock)
 

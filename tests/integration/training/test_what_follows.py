@@ -1,12 +1,18 @@
 """From data to a gated version, step by step: each end of a job has its one consequence."""
 
+from typing import Any
+
 import pytest
+from msgspec import structs
 
 from bms.adapters.sql.engine import Database
-from bms.control.models.nouns import Gate, Version
+from bms.control.jobs.nouns import Job, JobState
+from bms.control.models.aliases import AliasService
+from bms.control.models.nouns import Gate, GateResult, Version
+from bms.control.platform.reactions import MAX_TRIES
 from bms.control.platform.trees import get_tree
 from bms.control.training.nouns import Training
-from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound
+from bms.core.errors import FailedPrecondition, Internal, InvalidArgument, NotFound, Unavailable
 from bms.core.pages import PageRequest
 from tests.features import ANN, CARD, RECOGNISED, VERIFIED, Played
 from tests.jobs import put_files
@@ -29,7 +35,7 @@ async def _trained(played: Played, card: object = CARD) -> Version:
     """Version 1, ready."""
     await played.digits()
     job = await played.training.submit(ANN, TRAINING)
-    await played.end(job, output=played.made(card), metrics={"loss": 0.1})
+    await played.end(job, output=played.made(card), metrics={"loss": 0.1, "grown": "NaN"})
     (recognise,) = await played.of_kind("verify")
     assert recognise.spec.environment.requirements == (), "nothing of the model runs yet"
     await played.end(recognise, report=RECOGNISED)
@@ -104,7 +110,7 @@ async def test_a_trained_model_becomes_a_verified_version_with_its_lineage(playe
     (job,) = await played.of_kind("train")
     assert (version.state, version.number, version.runtime) == ("ready", 1, "sklearn")
     assert (version.lineage.job, version.lineage.datasets) == (job.id, ("digits@1",))
-    assert version.metrics == {"loss": 0.1}
+    assert version.metrics == {"loss": 0.1, "grown": "NaN"}
     assert version.signatures["serving_default"].labels == tuple(str(digit) for digit in range(10))
     tree = await get_tree(played.objects, "acme", version.artifact)
     assert [file.path for file in tree.files] == ["model.skops"], "only what lay in output/model"
@@ -249,9 +255,144 @@ async def test_conversion_by_hand_says_what_is_missing(played: Played) -> None:
     assert len(await played.of_kind("convert")) == 2
 
 
-async def test_a_measurement_without_the_gates_metric_is_not_recorded(played: Played) -> None:
+async def _standings(played: Played) -> list[tuple[str, str]]:
+    return [(one.state, one.why) for one in await played.models.gates("acme", "digits", 1)]
+
+
+@pytest.mark.parametrize(
+    ("state", "said", "reason"),
+    [
+        ("succeeded", {"metrics": {"rmse": 1.0}, "report": {"kind": "regression"}}, "what the model answers is regres"),
+        ("succeeded", {"metrics": {"f1": 1.0}, "report": {"undefined": {"accuracy": "no row"}}}, "'accuracy': no row"),
+        ("succeeded", {"metrics": {"accuracy": "NaN"}}, "measured NaN, which is no number"),
+        ("succeeded", {"metrics": {"f1": 1.0, "loss": 1.0}}, "measured f1"),
+        (
+            "failed",
+            {"error": "the data set lacks 'x'\x1b[2J" + "y" * 5000},
+            "has failed: the data set lacks 'x'\ufffd[",
+        ),
+        ("cancelled", {}, "was cancelled"),
+        ("lost", {"error": "its machine is gone"}, "was lost: its machine is gone"),
+    ],
+)
+async def test_a_gate_that_could_not_be_measured_says_why_on_the_version(
+    played: Played, state: JobState, said: dict[str, Any], reason: str
+) -> None:
+    await played.models.create(ANN, "digits", gates=(GATE,))
+    await _trained(played)
+    assert await _standings(played) == [
+        ("measuring", "accuracy on digits (validation) is being measured, at least 0.9 is asked")
+    ]
+    (evaluate,) = await played.of_kind("evaluate")
+    await played.end(evaluate, state, **said)
+    ((now, why),) = await _standings(played)
+    assert now == "unmeasurable"
+    assert why.startswith("accuracy on digits (validation) can't be measured, at least 0.9 is asked: ")
+    assert reason in why
+    assert len(why) < 1100
+    (result,) = (await played.models.version("acme", "digits", 1)).gate_results
+    assert (result.value, result.passed, result.job, result.dataset) == (None, False, evaluate.id, "digits@1")
+    told = [event for _, event in await played.log.since(0) if event.name == "gate.unmeasurable"]
+    assert [reason[:40] in str(event.details["reason"]) for event in told] == [True]
+    (again,) = await played.gates.evaluate("acme", "ann", "digits", 1)
+    assert [one for one, _ in await _standings(played)] == ["measuring"]
+    await played.end(again, metrics={"accuracy": 0.95})
+    assert await _standings(played) == [("passed", "")]
+
+
+async def test_one_gate_that_cannot_be_measured_keeps_no_other_from_it(played: Played) -> None:
+    absent = Gate(metric="accuracy", dataset="nothere", minimum=0.5)
+    split = Gate(metric="accuracy", dataset="digits", split="exam", minimum=0.5)
+    await played.models.create(ANN, "digits", gates=(absent, split, GATE))
+    await _trained(played)
+    (evaluate,) = await played.of_kind("evaluate")
+    await played.end(evaluate, metrics={"accuracy": 0.95})
+    (first, why), (second, words), third = await _standings(played)
+    assert (first, second, third) == ("unmeasurable", "unmeasurable", ("passed", ""))
+    assert "no data set 'nothere'" in why
+    assert "digits@1 has no split 'exam', it has train, validation" in words
+    with pytest.raises(FailedPrecondition, match=r"nothere.*; .*exam"):
+        await AliasService(played.models_store, played.clock).move(ANN, "digits", "production", 1)
+    before = await played.models.version("acme", "digits", 1)
+    played.clock.advance(1)
+    await played.react_again()
+    assert (await played.models.version("acme", "digits", 1)).gate_results == before.gate_results
+    (again,) = await played.gates.evaluate("acme", "ann", "digits", 1)
+    assert again.spec.parameters["split"] == "validation"
+
+
+async def test_when_no_gate_can_be_measured_who_asks_for_it_is_told(played: Played) -> None:
+    await played.models.create(ANN, "digits", gates=(Gate(metric="f1", dataset="nothere", minimum=0.5),))
+    await _trained(played)
+    with pytest.raises(FailedPrecondition, match=r"f1 on nothere .* can't be measured.*no data set 'nothere'"):
+        await played.gates.evaluate("acme", "ann", "digits", 1)
+
+
+async def test_a_gate_of_before_metrics_had_names_is_told_of_and_not_measured(played: Played) -> None:
+    await played.models.create(ANN, "digits")
+    async with played.models_store.write() as tx:
+        model = await tx.held_model("acme", "digits")
+        assert model is not None
+        await tx.save_model(structs.replace(model, gates=(Gate(metric="rmse", dataset="digits", minimum=1.0),)))
+    await _trained(played)
+    assert await played.of_kind("evaluate") == []
+    ((state, why),) = await _standings(played)
+    assert (state, "write 'rmse:digits:validation<=1'" in why) == ("unmeasurable", True)
+
+
+async def test_a_gate_that_was_given_up_says_why(played: Played, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = Gate(metric="f1", dataset="digits", minimum=0.5)
+    await played.models.create(ANN, "digits", gates=(GATE, other))
+    submit, tries = played.jobs.submit, [0]
+
+    async def refuses(tenant: str, by: str, name: str, *rest: Any, **more: Any) -> Job:
+        if name == "evaluate-accuracy":
+            tries[0] += 1
+            raise Unavailable("the database is away")
+        return await submit(tenant, by, name, *rest, **more)
+
+    monkeypatch.setattr(played.jobs, "submit", refuses)
+    await _trained(played)
+    assert tries == [MAX_TRIES]
+    (evaluate,) = await played.of_kind("evaluate")
+    await played.end(evaluate, metrics={"f1": 0.9})
+    (first, why), second = await _standings(played)
+    assert (first, second) == ("unmeasurable", ("passed", ""))
+    assert f"its measuring could not begin: given up after {MAX_TRIES} tries: the database is away" in why
+
+
+async def test_a_measurement_that_could_not_be_recorded_says_why(
+    played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await played.models.create(ANN, "digits", gates=(GATE,))
     await _trained(played)
     (evaluate,) = await played.of_kind("evaluate")
-    await played.end(evaluate, metrics={"rmse": 1.0})
-    assert (await played.models.version("acme", "digits", 1)).gate_results == ()
+
+    async def broken(tenant: str, id: str, result: GateResult) -> Version:
+        monkeypatch.undo()
+        raise Internal("no")
+
+    monkeypatch.setattr(played.models, "record_gate_result", broken)
+    await played.end(evaluate, metrics={"accuracy": 0.95})
+    ((state, why),) = await _standings(played)
+    assert (state, "could not be recorded: no" in why) == ("unmeasurable", True)
+
+
+async def test_a_value_stays_where_the_same_can_not_be_measured_again(played: Played) -> None:
+    await played.models.create(ANN, "digits", gates=(GATE,))
+    await _trained(played)
+    (first,) = await played.of_kind("evaluate")
+    await played.end(first, metrics={"accuracy": 0.95})
+    (again,) = await played.gates.evaluate("acme", "ann", "digits", 1)
+    await played.end(again, "cancelled")
+    (standing,) = await played.models.gates("acme", "digits", 1)
+    assert standing.result is not None
+    assert (standing.state, standing.result.value, standing.result.job) == ("passed", 0.95, first.id)
+    assert (standing.result.tried, standing.result.reason) == (again.id, f"job {again.id} was cancelled")
+
+
+async def test_a_job_of_ones_own_that_is_called_an_evaluation_is_none(played: Played) -> None:
+    code = await put_files(played.objects, "acme", {"main.py": b"pass"})
+    job = await played.training.submit(ANN, Training(code=code, entry="main.py"))
+    await played.end(structs.replace(job, spec=structs.replace(job.spec, kind="evaluate")), metrics={"accuracy": 1.0})
+    assert [event.name for _, event in await played.log.since(0) if event.name.startswith("gate.")] == []

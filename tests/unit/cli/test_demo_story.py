@@ -23,7 +23,11 @@ def job(state: str, **said: str) -> Job:
 
 def version(number: int, *, parent: int | None = None, measured: bool = False, **more: object) -> SimpleNamespace:
     lineage = SimpleNamespace(job="" if parent else "training", parent=parent)
-    fields = {"state": "ready", "reason": "", "gate_results": ["passed"] if measured else []} | more
+    fields = {
+        "state": "ready",
+        "reason": "",
+        "gate_results": [SimpleNamespace(measuring=False)] if measured else [],
+    } | more
     return SimpleNamespace(id=f"v{number}", number=number, lineage=lineage, **fields)
 
 

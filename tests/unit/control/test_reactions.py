@@ -84,3 +84,34 @@ async def test_what_will_not_pass_is_passed_over() -> None:
     for _ in range(MAX_TRIES):
         await reactions.step()
     assert (seen, kept.number) == (["3"], 3)
+
+
+async def test_what_was_given_up_is_told_once_to_whom_it_concerns() -> None:
+    told: list[tuple[str, str]] = []
+
+    async def handler(event: Event) -> None:
+        if event.subject == "1":
+            raise NotFound("gone")
+        if event.subject == "2":
+            raise Unavailable("for ever")
+        raise KeyError(event.subject)
+
+    async def other(event: Event) -> None:
+        raise NotFound("nobody asks")
+
+    async def given_up(event: Event, why: str) -> None:
+        told.append((event.subject, why))
+        raise Unavailable("nor can it be told")
+
+    kept = Kept()
+    handlers = {"a": [other, handler]}
+    reactions = Reactions(Log("a", "a", "a", "a"), kept, handlers, "r", {handler: given_up})
+    for _ in range(MAX_TRIES):
+        await reactions.step()
+    assert kept.number == 4
+    assert told == [
+        ("1", "gone"),
+        ("2", f"given up after {MAX_TRIES} tries: for ever"),
+        ("3", "an error of the platform, which its log has"),
+        ("4", "an error of the platform, which its log has"),
+    ]

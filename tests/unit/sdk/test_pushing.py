@@ -148,3 +148,34 @@ def test_a_job_that_made_no_version_says_why() -> None:
 
     with pytest.raises(FailedPrecondition, match=r"job job_1: no version was made of it: .* output/model"):
         Played(answer).run("wait_made", "m", "job_1")
+
+
+def _standing(state: str, job: str = "", tried: str = "") -> dict[str, object]:
+    result = {
+        "metric": "f1",
+        "dataset": "d@1",
+        "split": "test",
+        "at": "2026-01-01T00:00:00Z",
+        "job": job,
+        "tried": tried,
+    }
+    return {"metric": "f1", "dataset": "d", "split": "test", "minimum": 0.5, "state": state, "result": result}
+
+
+def test_gates_are_waited_for_until_none_is_measured_and_the_jobs_were_heard_of() -> None:
+    told = [
+        [_standing("measuring"), _standing("passed", "job_0")],
+        [_standing("passed", "job_1"), _standing("passed", "job_0")],
+        [_standing("passed", "job_1"), _standing("passed", "job_0", "job_2")],
+        [_standing("unmeasurable", "job_3")],
+    ]
+    seen: list[int] = []
+
+    def answer(method: str, path: str) -> tuple[int, object]:
+        assert (method, path) == ("GET", "/models/m/versions/1/gates")
+        return 200, {"items": told[len(seen)]}
+
+    played = Played(answer)
+    found = played.run("wait_gates", "m", 1, lambda gates: seen.append(len(gates)), jobs=["job_1", "job_2"])
+    assert (len(seen), found[1].result.tried) == (3, "job_2")
+    assert [one.state for one in played.run("wait_gates", "m", 1)] == ["unmeasurable"]

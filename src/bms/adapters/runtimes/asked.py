@@ -18,6 +18,7 @@ def served_as_asked(
     takes: Iterable[str] | None,
     why: str,
     invalid: tuple[type[Exception], ...],
+    gentle: bool = False,
 ) -> CalledServable:
     """Serves by the declared signatures, whose outputs are those that runs give. `takes`: the names of the model's
     inputs, where they are known.
@@ -47,4 +48,4 @@ def served_as_asked(
             name: structs.replace(one, outputs=(), method="predict", scores=None)
             for name, one in config.signatures.items()
         }
-    return served(config, format, call, found, why=why, invalid=invalid)
+    return served(config, format, call, found, why=why, invalid=invalid, gentle=gentle)

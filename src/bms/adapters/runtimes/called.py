@@ -11,14 +11,17 @@ from bms.core.errors import BmsError, FailedPrecondition, Internal, InvalidArgum
 from bms.core.programs import ServableConfig
 from bms.core.signature import Signature
 from bms.core.tensor import Array
+from bms.serving.inference.reasons import reason
 from bms.serving.lifecycle.examples import rows_of
 
 Call = Callable[[str, Mapping[str, Array], tuple[str, ...]], Mapping[str, Array]]
 """(signature, inputs, wanted outputs; none: all) -> at least the wanted outputs, as arrays of the wire's types."""
+Words = Callable[[Exception], str]
+"""What an error says, without its library's own decoration."""
 
 
 class CalledServable:
-    """Keeps `Servable`'s contract if `call` does. What `call` raises of `invalid` is the inputs' fault."""
+    """Keeps `Servable`'s contract if `call` does. What it raises of `invalid` is the inputs' fault, told by `words`."""
 
     def __init__(
         self,
@@ -26,6 +29,7 @@ class CalledServable:
         call: Call,
         signatures: Mapping[str, Signature],
         invalid: tuple[type[Exception], ...] = (),
+        words: Words = str,
     ) -> None:
         self.format = format
         self.waits = False  # `WaitingServable`
@@ -35,6 +39,7 @@ class CalledServable:
         self.one_by_one: frozenset[str] = frozenset()  # signatures of which each row has a run of its own
         self._call: Call | None = call
         self._invalid = invalid
+        self._words = words
 
     def infer(self, signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...] = ()) -> dict[str, Array]:
         if self._call is None:
@@ -50,7 +55,7 @@ class CalledServable:
             raise
         except Exception as error:
             kind = InvalidArgument if isinstance(error, self._invalid) else Internal
-            words = f"{type(error).__name__}: {str(error)[:300]}"
+            words = reason(error, self._words(error))
             raise kind(f"the model could not run on these inputs: {words}") from error
         names = outputs or tuple(spec.name for spec in self.signatures[signature].outputs) or tuple(given)
         try:
@@ -72,21 +77,23 @@ def served(
     invalid: tuple[type[Exception], ...] = (),
     example: Example | None = None,
     independent: bool = False,
+    gentle: bool = False,
+    words: Words = str,
 ) -> CalledServable:
     """The servable of a loaded model, with its signatures settled: those of `config`, checked against `found` and
     completed, else `found` as runs bear it out. `found` may leave outputs out; None: the format tells nothing.
 
     Runs are with the artifact's own example where it has one that fits, else with `example`, else with made-up rows;
-    `independent` as `settle` says.
+    `independent` and `gentle` as `settle` says.
     Raises FailedPrecondition when the declared ones do not fit, when the model does not run on an example, and, with
     neither, asking for them: `why` says what is not told.
     """
     if not config.signatures and not found:
         raise ask(config.runtime, why)
     asked = {name: asked_of(name, config, found or {}) for name in config.signatures or found or {}}
-    servable = CalledServable(format, call, asked, invalid)
+    servable = CalledServable(format, call, asked, invalid, words)
     examples = given_examples(config, asked, example)
-    made = settle(servable, config, asked, examples, independent=independent)
+    made = settle(servable, config, asked, examples, independent=independent, gentle=gentle)
     servable.signatures, servable.examples, servable.apart = made.signatures, made.examples, made.apart
     servable.one_by_one = frozenset(made.one_by_one)
     return servable

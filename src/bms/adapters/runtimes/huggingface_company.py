@@ -7,6 +7,7 @@ import numpy as np
 
 from bms.core.errors import BmsError, FailedPrecondition
 from bms.core.tensor import Array
+from bms.serving.inference.reasons import reason
 from bms.serving.inference.tokens import Encoding, alike
 
 Company = Literal["padded", "equal", "alone"]
@@ -30,7 +31,7 @@ def company(run: Run, encodings: Sequence[Encoding]) -> Company:
     except MemoryError:
         raise
     except Exception as error:  # of whatever library runs it
-        words = error.message if isinstance(error, BmsError) else f"{type(error).__name__}: {str(error)[:500]}"
+        words = error.message if isinstance(error, BmsError) else reason(error)
         raise FailedPrecondition(f"the model does not run on a text: {words}") from error
     if len({len(text.ids) for text in texts}) > 1 and _same(run, texts, alone):
         return "padded"

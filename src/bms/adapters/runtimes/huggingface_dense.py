@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from bms.adapters.runtimes.artifact import contained
 from bms.core.errors import FailedPrecondition
+from bms.serving.inference.reasons import plain
 
 WEIGHTS = "model.safetensors"
 MAX_BYTES = 1 << 30
@@ -92,5 +93,5 @@ def safetensors(path: str, name: str) -> dict[str, Floats]:
             array = np.frombuffer(content[start + begin : start + end], kinds[str(one["dtype"])]).reshape(shape)
             found[key] = array.astype(np.float32)
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, KeyError, ValueError) as error:
-        raise FailedPrecondition(f"{name!r} is no safetensors file of numbers: {str(error)[:200]}") from error
+        raise FailedPrecondition(f"{name!r} is no safetensors file of numbers: {plain(str(error))}") from error
     return found

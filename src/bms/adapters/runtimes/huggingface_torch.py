@@ -11,6 +11,7 @@ from bms.adapters.runtimes.artifact import lacking
 from bms.adapters.runtimes.huggingface_directory import Layout
 from bms.core.errors import FailedPrecondition
 from bms.core.programs import ServableConfig
+from bms.serving.inference.reasons import reason
 from bms.serving.inference.tokens import Tokens
 
 
@@ -45,7 +46,8 @@ class TorchForward:
         except MemoryError:
             raise
         except Exception as error:  # of several libraries, each with its own
-            raise FailedPrecondition(f"transformers can't load the model: {str(error)[:500]}") from error
+            words = reason(error, directory=config.directory)
+            raise FailedPrecondition(f"transformers can't load the model: {words}") from error
         _check_whole(told)
         self._model.eval()
         self._torch: Any = torch

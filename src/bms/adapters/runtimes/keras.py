@@ -5,6 +5,7 @@ start (figures: docs/runtimes.md). What needs TensorFlow is served from its Save
 """
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,9 +19,11 @@ from bms.adapters.runtimes.torch_run import REFUSALS, calling, dtype_names, name
 from bms.core.errors import FailedPrecondition
 from bms.core.programs import ServableConfig
 from bms.core.signature import DEFAULT, Signature, TensorSpec
+from bms.serving.inference.reasons import reason
 from bms.serving.inference.runtime import Found
 
 BACKEND = "torch"
+_LAYER = re.compile(r"Exception encountered when calling ([\w.]+)\(\)\.\s+(.*)", re.DOTALL)
 
 
 class KerasRuntime:
@@ -55,15 +58,22 @@ class KerasRuntime:
         try:
             model = keras.saving.load_model(path, compile=False, safe_mode=True)
         except Exception as error:  # a hostile file may make any part of the reader fail
-            words = " ".join(str(error).split())[:400]
+            words = reason(error, words_of(error), directory=config.directory)
             raise FailedPrecondition(
-                f"Keras can't load {os.path.basename(path)!r}: {type(error).__name__}: {words}; if it needs code of "
-                "its own, export a SavedModel with model.export('folder')"
+                f"Keras can't load {os.path.basename(path)!r}: {words}; if it needs code of its own, export a "
+                "SavedModel with model.export('folder')"
             ) from error
         opened = Model(keras, torch, model)
         found = dict.fromkeys(config.signatures or (DEFAULT,), opened.signature)
-        servable = served(config, format, calling(torch, opened.run), found, invalid=REFUSALS)
+        servable = served(config, format, calling(torch, opened.run), found, invalid=REFUSALS, words=words_of)
         return classify(servable, config.signatures, opened.probabilities)
+
+
+def words_of(error: Exception) -> str:
+    """What an error of Keras says, without the descriptions and tensors that it prints around it."""
+    inner = str(error).rpartition("Exception encountered: ")[2].partition("Arguments received by ")[0]
+    inner = re.sub(r"\s*(Full object config: |config=\{).*", "", inner, flags=re.DOTALL)
+    return _LAYER.sub(r"\2 (in \1)", inner.strip())
 
 
 class Model:
@@ -85,7 +95,8 @@ class Model:
         makers = [tensor._keras_history.operation for tensor in model.outputs]
         names = [maker.name for maker in makers]
         self._outputs = names if len(set(names)) == len(names) else [f"output_{at}" for at in range(len(names))]
-        outputs = dict(self._named(getattr(model, "_outputs_struct", None) or list(model.outputs)))
+        structure = getattr(model, "_outputs_struct", None)  # one tensor, or several in lists and dictionaries
+        outputs = dict(self._named(list(model.outputs) if structure is None else structure))
         self.probabilities = frozenset(
             name for name, tensor in outputs.items() if _is_softmax(keras, tensor._keras_history.operation)
         )

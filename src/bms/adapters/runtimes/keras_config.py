@@ -15,9 +15,16 @@ _KINDS = (
     "layers|models|initializers|regularizers|constraints|activations|dtype_policies|quantizers"
     "|optimizers|losses|metrics"
 )
-_MODULES = re.compile(rf"keras|builtins|keras\.({_KINDS})(\.\w+)*|keras\.src\.({_KINDS}|engine)(\.\w+)*")
+_OPS = "core|einops|image|linalg|math|nn|numpy"  # what functional models compute between layers: x * 2, ops.mean
+_MODULES = re.compile(
+    rf"keras|builtins|keras\.({_KINDS})(\.\w+)*|keras\.src\.({_KINDS}|engine)(\.\w+)*|keras\.src\.ops\.({_OPS})"
+    r"|keras\._legacy\.layers|keras\.src\.applications\.(convnext|inception_resnet_v2)"
+)
+_FUNCTIONS = re.compile(r"keras\.(activations|constraints|initializers|losses|metrics|regularizers)|builtins")
+_SEEDS = frozenset({("keras.random", "SeedGenerator"), ("keras.src.random.seed_generator", "SeedGenerator")})
 _VALUES = frozenset({"__keras_tensor__", "__tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__slice__"})
 _CODE = "Python code that would run as it is loaded"
+_OLD = "an operation of TensorFlow, as Keras 2 wrote it"
 REFUSED = {
     "Lambda": _CODE,
     "__lambda__": _CODE,
@@ -25,6 +32,7 @@ REFUSED = {
     "TFSMLayer": "a SavedModel elsewhere",
     "JaxLayer": _CODE,
     "FlaxLayer": _CODE,
+    **dict.fromkeys(("TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer", "ClassMethod", "InstanceMethod"), _OLD),
 }
 TABLES = frozenset({"StringLookup", "IntegerLookup", "TextVectorization", "Hashing", "HashedCrossing"})
 
@@ -35,7 +43,6 @@ def check_config(name: str, config: Any) -> None:
         kind = part.get("class_name")
         if not isinstance(kind, str):
             continue
-        module, registered = part.get("module"), part.get("registered_name")
         label = _label(part)
         if kind in REFUSED:
             raise FailedPrecondition(
@@ -49,12 +56,33 @@ def check_config(name: str, config: Any) -> None:
             )
         if kind.startswith("__") and kind not in _VALUES:
             raise FailedPrecondition(f"{name!r} holds a value of the kind {kind[:80]!r}, which is never loaded")
-        custom = isinstance(registered, str) and ">" in registered
-        if custom or (module is not None and not (isinstance(module, str) and _MODULES.fullmatch(module))):
+        if not _is_keras(kind, part):
+            module, registered = part.get("module"), part.get("registered_name")
+            named = registered if isinstance(registered, str) and ">" in registered else f"{module}.{kind}"
             raise FailedPrecondition(
-                f"{name!r} needs {registered if custom else f'{module}.{kind}'}{label}, code that the file does not "
-                "hold: export a SavedModel with model.export('folder'), which needs none"
+                f"{name!r} needs {named.removeprefix('None.')[:200]}{label}, code that the file does not hold: export "
+                "a SavedModel with model.export('folder'), which needs none"
             )
+        settings = part.get("config")
+        if isinstance(settings, dict) and settings.get("stateful") is True:
+            raise FailedPrecondition(
+                f"{name!r} holds a {kind}{label} with stateful=True, which would answer one caller with what it keeps "
+                "of another's rows: save the model with stateful=False"
+            )
+
+
+def _is_keras(kind: str, part: dict[str, Any]) -> bool:
+    """Whether a part is one of Keras's own that models are made of, by its module and the name it is registered by."""
+    module, registered = part.get("module"), part.get("registered_name")
+    if isinstance(registered, str) and ">" in registered:
+        return False
+    if module is None:  # values, and the parts of older files, which name no modules; a class of one's own says null
+        return kind in _VALUES or not registered
+    if not isinstance(module, str):
+        return False
+    if kind == "function":
+        return _FUNCTIONS.fullmatch(module) is not None
+    return _MODULES.fullmatch(module) is not None or (module, kind) in _SEEDS
 
 
 def _label(part: dict[str, Any]) -> str:

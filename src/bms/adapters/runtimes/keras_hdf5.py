@@ -6,6 +6,7 @@ from typing import Any
 
 from bms.adapters.runtimes.keras_file import WEIGHTS, parsed_config
 from bms.core.errors import FailedPrecondition
+from bms.serving.inference.reasons import reason
 
 _MAX_OBJECTS = 1_000_000
 _RATIO = 16  # of what datasets unpack to, to the file's size
@@ -35,7 +36,7 @@ def _checked(h5py: Any, source: Any, name: str, size: int, attribute: str | None
     except FailedPrecondition:
         raise
     except Exception as error:  # a hostile file may make any part of the reader fail
-        raise FailedPrecondition(f"{name!r} can't be read: {type(error).__name__}: {str(error)[:300]}") from error
+        raise FailedPrecondition(f"{name!r} can't be read: {reason(error)}") from error
 
 
 def _contained(h5py: Any, file: Any, name: str, size: int) -> None:

@@ -10,6 +10,7 @@ from bms.core.errors import FailedPrecondition
 from bms.core.programs import ServableConfig
 from bms.core.signature import column_spec
 from bms.core.tensor import Array, DType
+from bms.serving.inference.reasons import plain
 from bms.serving.inference.runtime import Found
 
 _CLASSES = ("multiclass", "multiclassova")
@@ -47,7 +48,8 @@ class LightgbmRuntime:
         try:
             booster = lightgbm.Booster(model_str=content.decode(errors="replace"))
         except (lightgbm.basic.LightGBMError, ValueError) as error:
-            raise FailedPrecondition(f"LightGBM can't load {name!r}: {str(error)[:300]}") from error
+            words = plain(str(error), directory=config.directory)
+            raise FailedPrecondition(f"LightGBM can't load {name!r}: {words}") from error
 
         def predict(rows: Array) -> Array:
             return booster.predict(rows, num_threads=config.threads)  # type: ignore[no-any-return]

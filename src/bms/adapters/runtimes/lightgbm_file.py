@@ -12,6 +12,7 @@ import numpy as np
 from bms.adapters.runtimes.lightgbm_columns import Seen, levels_of, real_names, seen_of
 from bms.core.columns import Level
 from bms.core.errors import FailedPrecondition
+from bms.serving.inference.reasons import reason
 
 START = re.compile(rb"tree\r?\nversion=v\d")
 
@@ -52,7 +53,7 @@ def check_model(content: bytes, name: str) -> TextModel:
             raise ValueError("the features' names are not as many as there are features")
         seen, levels = seen_of(infos, frozenset(fractional), content), levels_of(content)
     except (KeyError, ValueError) as error:
-        raise _broken(name, f"{type(error).__name__}: {str(error)[:200]}") from error
+        raise _broken(name, reason(error)) from error
     return TextModel(features, classes, (said.get("objective") or " ").split(" ")[0], real_names(names), seen, levels)
 
 

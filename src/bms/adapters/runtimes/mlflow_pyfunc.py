@@ -19,6 +19,7 @@ from bms.core.errors import BmsError, FailedPrecondition, Internal, InvalidArgum
 from bms.core.programs import ServableConfig
 from bms.core.signature import DEFAULT, Signature
 from bms.core.tensor import Array
+from bms.serving.inference.reasons import plain
 from bms.serving.lifecycle.examples import varied
 from bms.serving.lifecycle.loader import own_example
 
@@ -107,7 +108,7 @@ class _Pyfunc:
                 return self._model.predict(given)
             except self._refusal as error:
                 why = str(error).rpartition(" Error: ")[2]
-                raise InvalidArgument(f"MLflow refuses these inputs: {why[:500]}") from error
+                raise InvalidArgument(f"MLflow refuses these inputs: {plain(why)}") from error
 
         value = told(kind, "the model's predict failed", self._directory, predicted)
         return returned(_plain(self._pandas, value), None, None)

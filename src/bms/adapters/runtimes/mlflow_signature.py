@@ -11,6 +11,7 @@ from bms.core.columns import ColumnType
 from bms.core.errors import BmsError, FailedPrecondition, InvalidArgument
 from bms.core.signature import TensorSpec, column_spec
 from bms.core.tensor import DType, dtype_of
+from bms.serving.inference.reasons import reason
 
 INPUT = "x"  # of the only one, where it has no name
 # mlflow.types.DataType, with the data type that a pandas frame has for it; nested values have no tensor of their own.
@@ -52,7 +53,7 @@ def schema_of(directory: str) -> Schema | None:
     except BmsError:
         raise
     except (ValueError, AttributeError, KeyError, TypeError, RecursionError) as error:
-        raise FailedPrecondition(f"{MLMODEL!r} can't be read: {type(error).__name__}: {str(error)[:200]}") from error
+        raise FailedPrecondition(f"{MLMODEL!r} can't be read: {reason(error)}") from error
 
 
 def parameters_of(directory: str) -> dict[str, object]:
@@ -60,7 +61,7 @@ def parameters_of(directory: str) -> dict[str, object]:
     try:
         return {str(one["name"]): one["default"] for one in _listed(directory, "params") or ()}
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise FailedPrecondition(f"{MLMODEL!r} can't be read: {type(error).__name__}: {str(error)[:200]}") from error
+        raise FailedPrecondition(f"{MLMODEL!r} can't be read: {reason(error)}") from error
 
 
 def _listed(directory: str, part: str) -> Any:

@@ -27,6 +27,7 @@ from bms.core.errors import FailedPrecondition, Internal, InvalidArgument
 from bms.core.programs import ServableConfig
 from bms.core.signature import DEFAULT, Signature
 from bms.core.tensor import Array
+from bms.serving.inference.reasons import plain
 from bms.serving.inference.runtime import Found
 
 _DOMAINS = frozenset(
@@ -81,7 +82,8 @@ class OnnxRuntime:
             model = weights_mapped(ort, options, path, inspected, share=config.share_weights)
             session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except failures as error:
-            raise FailedPrecondition(f"ONNX Runtime can't load the model: {_plain(error)}") from error
+            words = _plain(error, config.directory)
+            raise FailedPrecondition(f"ONNX Runtime can't load the model: {words}") from error
         inputs = graph_inputs(session)
 
         def tried(names: Sequence[str], rows: int) -> list[Any] | None:
@@ -193,8 +195,8 @@ def _texts(name: str, array: Array) -> Array:
     return decoded.reshape(array.shape)
 
 
-def _plain(error: Exception) -> str:
+def _plain(error: Exception, directory: str = "") -> str:
     """ONNX Runtime's words without its own file names and codes."""
     text = str(error).split("Status Message: ")[-1]
     text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text)
-    return " ".join(_SOURCE.sub("", text).split())[:500]
+    return plain(_SOURCE.sub("", text), directory=directory)

@@ -13,6 +13,7 @@ from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.programs import ServableConfig
 from bms.core.signature import DEFAULT, Signature, TensorSpec
 from bms.core.tensor import Array, DType
+from bms.serving.inference.reasons import plain
 from bms.serving.inference.runtime import Found
 
 _DTYPES: dict[str, DType] = {
@@ -124,5 +125,5 @@ def _name(port: Any) -> str:
 def _plain(error: Exception) -> str:
     """OpenVINO's words without the places in its source."""
     lines = [line.strip() for line in str(error).splitlines()]
-    said = [line for line in lines if line and not line.startswith(("Exception from", "Check '"))]
-    return " ".join(said)[:300] or type(error).__name__
+    kept = [line for line in lines if line and not line.startswith(("Exception from", "Check '"))]
+    return plain(" ".join(kept)) or type(error).__name__

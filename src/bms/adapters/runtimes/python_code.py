@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from bms.adapters.runtimes.description import MAX_BYTES
 from bms.core.errors import BmsError, FailedPrecondition
+from bms.serving.inference.reasons import reason
 
 CODE = "model.py"
 CLASS = "Model"
@@ -75,7 +76,7 @@ def told(kind: type[BmsError], what: str, directory: str, call: Callable[[], T])
         raise
     except (Exception, SystemExit) as error:
         _log.exception("%s", what)
-        words = f"{type(error).__name__}: {str(error)[:300]}{_hint(error)}"
+        words = f"{reason(error, directory=directory)}{_hint(error)}"
         raise kind(f"{what}: {_where(error, directory)}{words}") from error
 
 

@@ -67,12 +67,13 @@ def settle(
     examples: Mapping[str, Mapping[str, Array]],
     *,
     independent: bool = False,
+    gentle: bool = False,
 ) -> Settled:
     """`asked` as runs bear them out, then compared with what `config` declares.
 
     A declaration never stands in for a proof: what is declared batched is so only if its rows are proved independent.
-    `independent`: the library answers row by row, so that a proof which could tell nothing is no obstacle. Signatures
-    that a verification has proved are taken as they are. Raises FailedPrecondition.
+    `independent`: the library answers row by row, so that a proof which could tell nothing is no obstacle; `gentle` as
+    `observed` says. Signatures that a verification has proved are taken as they are. Raises FailedPrecondition.
     """
     made = Settled()
     batched = described(config.directory).batched
@@ -82,11 +83,11 @@ def settle(
         whole_table = is_table(signature) and not independent  # is looked at each time: see `one_by_one`
         if config.proved and name in config.signatures and not whole_table:
             made.signatures[name] = config.signatures[name]
-            made.examples[name] = runnable(servable, name, config.signatures[name], example)
+            made.examples[name] = example or runnable(servable, name, config.signatures[name], gentle=gentle)
             continue
         if batched is False:
             signature = alone(name, signature)
-        seen = observed(servable, name, signature, example, monotonic=monotonic, independent=independent)
+        seen = observed(servable, name, signature, example, monotonic=monotonic, independent=independent, gentle=gentle)
         declared = config.signatures.get(name)
         if seen.apart and seen.unknown and whole_table:
             made.one_by_one.add(name)

@@ -8,6 +8,7 @@ from typing import Any
 from bms.adapters.runtimes.artifact import lacking
 from bms.adapters.runtimes.sklearn_trusted import TRUSTED, advice
 from bms.core.errors import FailedPrecondition
+from bms.serving.inference.reasons import reason
 
 SUFFIXES = (".skops", ".joblib", ".pkl", ".pickle")
 _COMPRESSED = (
@@ -101,4 +102,4 @@ def _pickled(path: str, name: str, suffix: str) -> Any:
 
 def _broken(name: str, error: BaseException) -> FailedPrecondition:
     lacks = f"; add {error.name} to the version's requirements" if isinstance(error, ModuleNotFoundError) else ""
-    return FailedPrecondition(f"{name!r} can't be read: {type(error).__name__}: {str(error)[:300]}{lacks}")
+    return FailedPrecondition(f"{name!r} can't be read: {reason(error)}{lacks}")

@@ -10,11 +10,12 @@ from bms.core.columns import mask_name
 from bms.core.errors import InvalidArgument
 from bms.core.signature import Signature, TensorSpec
 from bms.core.tensor import Array
+from bms.serving.inference.reasons import reason
 
 
 def refused(error: Exception, signature: Signature, inputs: Mapping[str, Array]) -> InvalidArgument:
     """Of a table: scikit-learn counts columns within one of its steps, so the likely ones are looked for here."""
-    words = f"the estimator could not run on these inputs: {type(error).__name__}: {str(error)[:300]}"
+    words = f"the estimator could not run on these inputs: {reason(error)}"
     return InvalidArgument("; ".join([words, *_blamed(str(error), signature, inputs)][:4]))
 
 

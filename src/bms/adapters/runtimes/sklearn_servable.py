@@ -11,6 +11,7 @@ from bms.adapters.runtimes.sklearn_signature import REFUSALS
 from bms.core.errors import BmsError, FailedPrecondition, Internal
 from bms.core.signature import Signature
 from bms.core.tensor import Array
+from bms.serving.inference.reasons import reason
 
 
 class Called(NamedTuple):
@@ -48,7 +49,7 @@ class SklearnServable:
         except Exception as error:  # whatever a library within the estimator raises
             if type(error).__name__ == "LightGBMError":  # its only word for rows that it can't take
                 raise refused(error, one.signature, inputs) from error
-            raise Internal(f"the estimator failed: {type(error).__name__}: {str(error)[:300]}") from error
+            raise Internal(f"the estimator failed: {reason(error)}") from error
 
     def close(self) -> None:
         self._called = {}

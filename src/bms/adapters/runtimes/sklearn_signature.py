@@ -10,6 +10,7 @@ from bms.adapters.runtimes.sklearn_inputs import Way
 from bms.core.errors import BmsError, FailedPrecondition
 from bms.core.signature import Signature, TensorSpec, is_table
 from bms.core.tensor import Array, dtype_of
+from bms.serving.inference.reasons import reason
 from bms.serving.lifecycle.examples import constant, rows_of, varied
 
 REFUSALS = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError)  # what estimators say no with
@@ -102,7 +103,7 @@ def _first_that_runs(run: Run, examples: Iterator[Mapping[str, Array]]) -> tuple
         except BmsError as error:
             failure = failure or DoesNotRun(error.message)
         except Exception as error:  # noqa: BLE001 - whatever a library within the estimator raises
-            failure = failure or DoesNotRun(f"{type(error).__name__}: {str(error)[:300]}")
+            failure = failure or DoesNotRun(reason(error))
     raise failure or DoesNotRun("there is no example")
 
 

@@ -1,6 +1,7 @@
 """TensorFlow SavedModels, those that Keras exports included."""
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,20 +10,24 @@ import numpy as np
 from bms.adapters.runtimes.artifact import contained, lacking, mapped, unexpected
 from bms.adapters.runtimes.called import CalledServable, served
 from bms.adapters.runtimes.class_scores import classify
-from bms.adapters.runtimes.declared import ask
 from bms.adapters.runtimes.protobuf_wire import NotProtobuf
-from bms.adapters.runtimes.tensorflow_file import MetaGraph, is_saved_model, read
+from bms.adapters.runtimes.tensorflow_file import MetaGraph, read
+from bms.adapters.runtimes.tensorflow_folder import FILE, holds_saved_model, numbered_folders, saved_model_folder
 from bms.adapters.runtimes.tensorflow_refused import refusals
-from bms.adapters.runtimes.tensorflow_signature import chosen, signatures_of, unranked
+from bms.adapters.runtimes.tensorflow_signature import chosen, signatures_of
 from bms.core.errors import FailedPrecondition
 from bms.core.programs import ServableConfig
-from bms.core.signature import Signature
 from bms.core.tensor import Array
+from bms.serving.inference.reasons import reason
 from bms.serving.inference.runtime import Found
 
-FILE = "saved_model.pb"
 OTHER_FILES = ("saved_model.cpb", "saved_model.pbtxt")  # TensorFlow would read them, too
 TAG = "serve"
+_DECORATION = re.compile(
+    r"Graph execution error:|Detected at node .* defined at \(most recent call last\):|<stack traces unavailable>"
+)
+_NODE = re.compile(r"\[\[\{\{node (\S+?)\}\}\]\]")
+_OPERATION = re.compile(r"\s*\[Op:\S*\]")
 
 
 class TensorflowRuntime:
@@ -31,20 +36,14 @@ class TensorflowRuntime:
     name = "tensorflow"
 
     def recognises(self, directory: str) -> Found | None:
-        path = os.path.join(directory, FILE)
-        if os.path.islink(path) or not os.path.isfile(path):
-            return None
-        try:
-            known = is_saved_model(mapped(path))
-        except (OSError, ValueError):  # unreadable or empty
-            return None
-        return Found("saved_model", ("tensorflow-cpu",), whole=True) if known else None
+        """Several are recognised, too, and need nothing: `load` refuses them at once, in words."""
+        count = 1 if holds_saved_model(directory) else len(numbered_folders(directory))
+        return Found("saved_model", ("tensorflow-cpu",) if count == 1 else (), whole=True) if count else None
 
     def load(self, config: ServableConfig) -> CalledServable:
-        graph = _inspected(config.directory, self)
-        known = signatures_of(graph)
-        if not config.signatures:
-            known = _ranked(graph, known)
+        folder = saved_model_folder(config.directory)
+        graph = _inspected(folder, self)
+        known = signatures_of(graph, config.signatures)
         behind = {name: chosen(name, known) for name in config.signatures} or {name: name for name in known}
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read when the package is imported
         try:
@@ -53,13 +52,11 @@ class TensorflowRuntime:
             raise lacking("tensorflow", "tensorflow-cpu") from error
         _limit_threads(tf, config.threads)
         try:
-            model = tf.saved_model.load(config.directory, tags=[TAG])
+            model = tf.saved_model.load(folder, tags=[TAG])
             names = set(model.signatures)
         except Exception as error:  # a hostile file may make any part of the reader fail
-            words = " ".join(str(error).split())[:400]
-            raise FailedPrecondition(
-                f"TensorFlow can't load the SavedModel: {type(error).__name__}: {words}"
-            ) from error
+            words = reason(error, words_of(error), directory=config.directory)
+            raise FailedPrecondition(f"TensorFlow can't load the SavedModel: {words}") from error
 
         if lost := sorted(set(behind.values()) - names):
             raise FailedPrecondition(f"TensorFlow finds no signature {lost[0]!r} in the SavedModel that declares it")
@@ -75,25 +72,22 @@ class TensorflowRuntime:
 
         found = {name: known[own] for name, own in behind.items()}
         refused = (tf.errors.InvalidArgumentError, tf.errors.OutOfRangeError, ValueError, TypeError, KeyError)
-        servable = served(config, "saved_model", call, found, invalid=refused)
+        servable = served(config, "saved_model", call, found, invalid=refused, words=words_of)
         classify(servable, config.signatures)
         return servable
 
 
-def _ranked(graph: MetaGraph, known: dict[str, Signature]) -> dict[str, Signature]:
-    """Those that need nothing be said. Raises FailedPrecondition, asking, where there are none."""
-    found = {name: one for name, one in known.items() if not unranked(graph, name)}
-    if not found:
-        name = next(iter(known))
-        first = unranked(graph, name)[0]
-        raise ask("tensorflow", f"the graph says nothing of the dimensions of input {first!r} of signature {name!r}")
-    return found
+def words_of(error: Exception) -> str:
+    """What an error of TensorFlow says, and the node that it is about, without the trace of the code that made it."""
+    lines = [line for line in str(error).splitlines() if line.strip() and not _DECORATION.match(line.strip())]
+    return _OPERATION.sub("", _NODE.sub(r"(node \1)", "\n".join(lines)))
 
 
 def _inspected(directory: str, runtime: TensorflowRuntime) -> MetaGraph:
     path = os.path.join(directory, FILE)
     if os.path.islink(path) or not os.path.isfile(path):
-        raise unexpected(directory, runtime, f"a file {FILE}, beside its folder 'variables', at the top")
+        place = "at the top or in one folder with a number for a name"
+        raise unexpected(directory, runtime, f"a file {FILE}, beside its folder 'variables', {place}")
     for other in OTHER_FILES:
         if os.path.lexists(os.path.join(directory, other)):
             raise FailedPrecondition(f"the artifact holds {other!r} beside {FILE!r}: keep only {FILE!r}")

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 
 from bms.adapters.runtimes.class_scores import NAMES
+from bms.adapters.runtimes.declared import ask
 from bms.adapters.runtimes.tensorflow_file import MetaGraph, SignatureInfo, TensorInfo
 from bms.core.errors import FailedPrecondition
 from bms.core.signature import DEFAULT, Signature, TensorSpec
 from bms.core.tensor import DType
 
+Shape = tuple[int | None, ...]
 _DTYPES: dict[int, DType] = {  # types.proto
     1: "FP32",
     2: "FP64",
@@ -25,24 +27,32 @@ _DTYPES: dict[int, DType] = {  # types.proto
 }
 
 
-def unranked(graph: MetaGraph, name: str) -> list[str]:
-    """The inputs of a signature of which the graph says nothing of the dimensions."""
-    return sorted(key for key, info in graph.signatures[name].inputs.items() if info.shape is None)
+def signatures_of(graph: MetaGraph, declared: Mapping[str, Signature]) -> dict[str, Signature]:
+    """Every signature with inputs and outputs that can be carried, the default one first. Inputs of which the graph
+    does not tell the number of dimensions have those that were `declared`.
 
-
-def signatures_of(graph: MetaGraph) -> dict[str, Signature]:
-    """Every signature with inputs and outputs that can be carried, the default one first; `unranked` inputs as `()`.
-
-    Raises FailedPrecondition when there is none, naming what is in the way.
+    Raises FailedPrecondition when there is none, naming what is in the way, or asking for the dimensions.
     """
     found: dict[str, Signature] = {}
     reasons: list[str] = []
-    names = sorted(graph.signatures, key=lambda name: (name != DEFAULT, name))
-    for name in (name for name in names if not name.startswith("__saved_model_")):
+    open_inputs: list[str] = []
+    own = [name for name in graph.signatures if not name.startswith("__saved_model_")]
+    for name in sorted(own, key=lambda name: (name != DEFAULT, name)):
+        info, shapes = graph.signatures[name], _declared_shapes(name, own, declared)
         try:
-            found[name] = _signature(name, graph.signatures[name])
+            one = _signature(name, info, shapes or {})
         except FailedPrecondition as error:
             reasons.append(error.message)
+            continue
+        unknown = [key for key, given in info.inputs.items() if given.shape is None and key not in (shapes or {})]
+        if not unknown:
+            found[name] = one
+        elif shapes is None:
+            open_inputs.append(f"input {unknown[0]!r} of signature {name!r}")
+        else:
+            reasons.append(f"what was declared for signature {name!r} lacks the model's input {unknown[0]!r}")
+    if open_inputs and not found:
+        raise ask("tensorflow", f"{open_inputs[0]} has no known number of dimensions")
     if not found:
         raise FailedPrecondition(
             "the SavedModel has no signature that can be called"
@@ -61,12 +71,21 @@ def chosen(name: str, found: Mapping[str, Signature]) -> str:
     raise FailedPrecondition(f"the SavedModel has no signature {name!r}: it has {', '.join(map(repr, found))}")
 
 
-def _signature(name: str, info: SignatureInfo) -> Signature:
-    inputs = tuple(_spec(name, "input", key, one) for key, one in sorted(info.inputs.items()))
-    outputs = tuple(_spec(name, "output", key, one) for key, one in sorted(info.outputs.items(), key=_scores_first))
+def _declared_shapes(name: str, own: list[str], declared: Mapping[str, Signature]) -> dict[str, Shape] | None:
+    """By the names of inputs, of the declared signature that calls the model's own one `name`, as `chosen` says; None
+    where none does."""
+    for said, one in declared.items():
+        if said == name or (said not in own and (name == DEFAULT or len(own) == 1)):
+            return {spec.name: spec.shape for spec in one.inputs}
+    return None
+
+
+def _signature(name: str, info: SignatureInfo, shapes: Mapping[str, Shape]) -> Signature:
+    inputs = tuple(_spec(name, "input", key, one, shapes.get(key, ())) for key, one in sorted(info.inputs.items()))
+    outputs = tuple(_spec(name, "output", key, one, ()) for key, one in sorted(info.outputs.items(), key=_scores_first))
     if not inputs or not outputs:
         raise FailedPrecondition(f"signature {name!r} has no {'outputs' if inputs else 'inputs'}")
-    batched = all(spec.shape[:1] == (None,) or info.inputs[spec.name].shape is None for spec in inputs)
+    batched = all(spec.shape[:1] == (None,) for spec in inputs)
     return Signature(inputs=inputs, outputs=outputs, batched=batched)
 
 
@@ -74,9 +93,10 @@ def _scores_first(item: tuple[str, TensorInfo]) -> tuple[bool, str]:
     return item[0].lower() not in NAMES, item[0]
 
 
-def _spec(signature: str, what: str, name: str, info: TensorInfo) -> TensorSpec:
+def _spec(signature: str, what: str, name: str, info: TensorInfo, declared: Shape) -> TensorSpec:
+    """`declared` is the shape where the graph tells not even how many dimensions there are."""
     dtype = _DTYPES.get(info.dtype)
     if dtype is None or not info.plain:
         kind = "sparse or composite" if not info.plain else f"of a type ({info.dtype} in types.proto) that no wire has"
         raise FailedPrecondition(f"{what} {name!r} of signature {signature!r} is {kind}")
-    return TensorSpec(name=name, dtype=dtype, shape=info.shape or ())
+    return TensorSpec(name=name, dtype=dtype, shape=declared if info.shape is None else info.shape)

@@ -9,6 +9,7 @@ from bms.adapters.runtimes.artifact import contained
 from bms.adapters.runtimes.tokenizer_agreement import check_agreement, check_ids
 from bms.adapters.runtimes.tokenizer_settings import Settings, tokenizer_settings
 from bms.core.errors import FailedPrecondition, InvalidArgument
+from bms.serving.inference.reasons import plain
 from bms.serving.inference.tokens import Encoding, Tokenizer
 
 MAX_BYTES = 64 << 20
@@ -63,7 +64,7 @@ def open_tokenizer(
     except (KeyboardInterrupt, SystemExit, MemoryError, FailedPrecondition):
         raise
     except BaseException as error:  # a panic of its Rust part is no Exception
-        raise FailedPrecondition(f"{name!r} is no tokenizer that can be read: {str(error)[:300]}") from error
+        raise FailedPrecondition(f"{name!r} is no tokenizer that can be read: {plain(str(error))}") from error
     if max_length is not None and longest > max_length:
         raise FailedPrecondition(
             f"{name!r} makes {longest} tokens of a text that may have {max_length}: allow more than its special ones"

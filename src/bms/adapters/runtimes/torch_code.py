@@ -17,6 +17,7 @@ from bms.adapters.runtimes.description import small_file
 from bms.adapters.runtimes.torch_run import REFUSALS, REQUIREMENTS, calling, parsed, torch_with
 from bms.core.errors import FailedPrecondition
 from bms.core.programs import ServableConfig
+from bms.serving.inference.reasons import reason
 from bms.serving.inference.runtime import Found
 
 CODE, WEIGHTS, SETTINGS = "model.py", "model.safetensors", "config.json"
@@ -118,8 +119,8 @@ def _built(directory: str, builder: str, settings: dict[str, Any]) -> Any:
         return make(settings) if builder == "build" else make(**settings)
     except (Exception, SystemExit) as error:  # it is the artifact's code and may raise anything
         lacks = f"; add {error.name} to the version's requirements" if isinstance(error, ModuleNotFoundError) else ""
-        words = f"{type(error).__name__}: {str(error)[:300]}{lacks}"
-        raise FailedPrecondition(f"{CODE!r} can't build its model: {words}") from error
+        words = reason(error, directory=directory)
+        raise FailedPrecondition(f"{CODE!r} can't build its model: {words}{lacks}") from error
     finally:
         sys.path.remove(directory)
 
@@ -132,5 +133,5 @@ def _fill(module: Any, weights: str) -> None:
     try:
         load_model(module, weights, strict=True, device="cpu")
     except Exception as error:  # it may be broken in any way
-        words = " ".join(str(error).split())[:400]
+        words = reason(error, directory=os.path.dirname(weights))
         raise FailedPrecondition(f"{WEIGHTS!r} does not fit the model that {CODE!r} builds: {words}") from error

@@ -13,6 +13,7 @@ from bms.adapters.runtimes.torch_run import REFUSALS, REQUIREMENTS, calling, dty
 from bms.core.errors import BmsError, FailedPrecondition
 from bms.core.programs import ServableConfig
 from bms.core.signature import DEFAULT, Signature, TensorSpec
+from bms.serving.inference.reasons import reason
 from bms.serving.inference.runtime import Found
 
 
@@ -40,8 +41,8 @@ class TorchExportRuntime:
                 "export a program whose weights, constants and example inputs are tensors"
             ) from error
         except Exception as error:  # a hostile file may make any part of the reader fail
-            words = " ".join(str(error).split())[:400]
-            raise FailedPrecondition(f"PyTorch can't load the program: {type(error).__name__}: {words}") from error
+            words = reason(error, directory=config.directory)
+            raise FailedPrecondition(f"PyTorch can't load the program: {words}") from error
         found = dict.fromkeys(config.signatures or (DEFAULT,), opened.signature)
         servable = served(config, "pt2", calling(torch, opened.run), found, invalid=REFUSALS)
         return classify(servable, config.signatures, opened.probabilities)

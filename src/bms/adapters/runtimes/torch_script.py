@@ -11,6 +11,7 @@ from bms.adapters.runtimes.torch_run import REFUSALS, REQUIREMENTS, calling, tor
 from bms.adapters.runtimes.torch_script_file import inspect
 from bms.core.errors import FailedPrecondition
 from bms.core.programs import ServableConfig
+from bms.serving.inference.reasons import reason
 from bms.serving.inference.runtime import Found
 
 HOW_TO_EXPORT = (
@@ -41,8 +42,8 @@ class TorchScriptRuntime:
             module = torch.jit.load(path, map_location="cpu").eval()
             takes = _takes(module)
         except Exception as error:  # a hostile file may make any part of the reader fail
-            words = " ".join(str(error).split())[:400]
-            raise FailedPrecondition(f"PyTorch can't load the TorchScript: {type(error).__name__}: {words}") from error
+            words = reason(error, directory=config.directory)
+            raise FailedPrecondition(f"PyTorch can't load the TorchScript: {words}") from error
 
         def run(tensors: dict[str, Any]) -> Any:
             return module(**tensors)

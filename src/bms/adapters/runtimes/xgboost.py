@@ -13,6 +13,7 @@ from bms.adapters.runtimes.xgboost_columns import check_declared_levels, feature
 from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.programs import ServableConfig
 from bms.core.tensor import Array
+from bms.serving.inference.reasons import plain
 from bms.serving.inference.runtime import Found
 
 _JSON = re.compile(rb'\s*\{\s*"(learner"\s*:\s*\{|version"\s*:\s*\[[\d,\s]{5,40}\]\s*,\s*"learner"\s*:)')
@@ -104,4 +105,4 @@ def _predicting(xgboost: Any, booster: Any, kind: str) -> Callable[[Array], Arra
 def _plain(error: Exception) -> str:
     """XGBoost's words without the place in its source and its stack."""
     text = re.sub(r"^\[[\d:]+\] \S+:\d+: ", "", str(error).partition("\nStack trace")[0])
-    return " ".join(text.split())[:300]
+    return plain(text)

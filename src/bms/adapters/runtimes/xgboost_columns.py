@@ -9,6 +9,7 @@ from bms.adapters.runtimes.trees_inputs import Features
 from bms.core.columns import Level
 from bms.core.errors import FailedPrecondition
 from bms.core.signature import Signature, column_spec
+from bms.serving.inference.reasons import reason
 
 _CATEGORY = "c"
 
@@ -73,7 +74,7 @@ def kept_levels(booster: Any) -> dict[int, Kept]:
     try:
         found = {number: _kept(one) for number, one in enumerate(stored.get("enc", ()))}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        words = f"{type(error).__name__}: {str(error)[:200]}"
+        words = reason(error)
         raise FailedPrecondition(f"the levels of the model's categories can't be read: {words}") from error
     return {number: one for number, one in found.items() if one.numbers or one.offsets}
 

@@ -21,6 +21,7 @@ import msgspec
 
 from bms.core.clock import Clock
 from bms.core.errors import FailedPrecondition, InvalidArgument
+from bms.core.figures import Figure, figure
 from bms.core.programs import JobConfig, JobEvent, Sealed
 
 MAX_EVENTS = 4 * 2**20  # bytes of events.jsonl; the platform keeps no more
@@ -54,7 +55,7 @@ class Job:
         self.threads = config.threads
         self.sealed = sealed
         self._clock = clock
-        self._metrics: dict[str, float] = {}
+        self._metrics: dict[str, Figure] = {}
         self._lock = Lock()
         self._events = os.open(directory / "events.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._room = MAX_EVENTS - os.fstat(self._events).st_size
@@ -67,32 +68,25 @@ class Job:
         self._tell(JobEvent(at=self._now(), progress=min(1.0, max(0.0, done)), message=str(message)[:MAX_MESSAGE]))
 
     def metric(self, name: str, value: SupportsFloat, step: int | None = None) -> None:
-        """One figure, with the step (epoch, batch) it belongs to. The last one of a name is the job's result.
-
-        JSON has no NaN or infinity: such a figure is told as a message, and the name has no result.
-        Raises InvalidArgument for what is not a figure.
+        """One figure, with the step (epoch, batch) it belongs to. The last one of a name is the job's result, be it NaN
+        or infinite. Raises InvalidArgument for what is not a figure.
         """
         self.metrics({name: value}, step)
 
     def metrics(self, values: Mapping[str, SupportsFloat], step: int | None = None) -> None:
         """Several figures of one step."""
-        figures = {_metric_name(name): _figure(name, value) for name, value in values.items()}
-        finite = {name: value for name, value in figures.items() if math.isfinite(value)}
+        told = {_metric_name(name): figure(_number(name, value)) for name, value in values.items()}
         at = self._now()
         with self._lock:
-            if len(self._metrics.keys() | figures.keys()) > MAX_METRICS:
+            if len(self._metrics.keys() | told.keys()) > MAX_METRICS:
                 raise InvalidArgument(f"a job may have {MAX_METRICS} metrics: tell a series by its step, not its name")
-            for name in figures.keys() - finite.keys():
-                self._metrics.pop(name, None)
-            self._metrics.update(finite)
-        names = list(finite)
+            self._metrics.update(told)
+        names = list(told)
         for first in range(0, len(names), _METRICS_PER_EVENT):
-            part = {name: finite[name] for name in names[first : first + _METRICS_PER_EVENT]}
+            part = {name: told[name] for name in names[first : first + _METRICS_PER_EVENT]}
             self._tell(JobEvent(at=at, metrics=part, step=step))
-        for name in sorted(figures.keys() - finite.keys()):
-            self._tell(JobEvent(at=at, message=f"metric {name} is {figures[name]}", step=step))
 
-    def last_metrics(self) -> dict[str, float]:
+    def last_metrics(self) -> dict[str, Figure]:
         """The last figure of each name."""
         with self._lock:
             return dict(self._metrics)
@@ -133,7 +127,7 @@ def _metric_name(name: object) -> str:
     return name
 
 
-def _figure(name: str, value: SupportsFloat) -> float:
+def _number(name: str, value: SupportsFloat) -> float:
     try:
         return float(value)
     except (TypeError, ValueError):

@@ -13,6 +13,7 @@ from bms.adapters.toolkits.onnx_trees import track_missing
 from bms.core.errors import FailedPrecondition
 from bms.core.signature import Signature, TensorSpec, is_table, shape_text
 from bms.core.tensor import DType
+from bms.serving.inference.reasons import plain
 
 _NUMBERS = ("FP64", "FP32", "INT64")
 # What skl2onnx calls the outputs of each kind of estimator, in its order; the parent's go by these names.
@@ -99,7 +100,7 @@ def _converted(estimator: Any, spec: TensorSpec, precision: DType) -> Any:
             return convert_sklearn(estimator, initial_types=given, options=way)
         except Exception as error:  # noqa: BLE001 - converters raise whatever their authors thought of
             failure = error if failure is None or "Option " in str(failure) else failure
-    words = str(failure).splitlines()[0][:300] if str(failure) else type(failure).__name__
+    words = plain(str(failure)) or type(failure).__name__
     raise FailedPrecondition(
         f"skl2onnx can't convert this {type(estimator).__name__} of {precision}: {words}; it is served as it is"
     ) from failure

@@ -13,6 +13,7 @@ from bms.adapters.datasets.reader import load_split, read_manifest
 from bms.cli.demo.stage import Stage
 from bms.cli.demo.steady import Felt, SteadyStream
 from bms.cli.demo.telling import Bar, Teller
+from bms.cli.gate_texts import bound_text
 from bms.core.errors import AlreadyExists, FailedPrecondition, Internal
 from bms.core.resources import size_text
 from bms.sdk import Client
@@ -73,16 +74,17 @@ class Story:
         with self._teller.progress("verifying, converting, measuring the gate") as bar:
             parent, child = self._family(job.id, bar)
         assert child.measurement is not None
-        result = child.gate_results[0]
-        if not result.passed:
-            raise Internal(f"version {child.number} did not pass its gate: {result.value:.4f} < {result.minimum}")
+        (standing,) = self._client.models.gates(NAME, child.number)
+        result = standing.result
+        if standing.state != "passed" or result is None:
+            raise Internal(f"version {child.number} did not pass its gate: {standing.why}")
         self._teller.table(
             f"version {parent.number} ({parent.runtime}) and its child, version {child.number} ({child.runtime})",
             {
                 "digest": child.artifact[:30] + "…",
                 "made by": f"{job.name} from {', '.join(parent.lineage.datasets)}",
                 "largest difference from parent": child.metadata.get("largest_difference", "?"),
-                "gate": f"{result.metric} {result.value:.4f} on {result.dataset} {result.split} ≥ {result.minimum}",
+                "gate": f"{result.metric} {result.value:.4f} on {result.dataset} {result.split}, {bound_text(result)}",
                 "one row takes": f"{child.measurement.infer_ns / 1e6:.3f} ms, {size_text(child.measurement.memory)}",
             },
         )
@@ -100,7 +102,7 @@ class Story:
             parent = next((version for version in versions if version.lineage.job == job), None)
             number = parent.number if parent is not None else None
             child = next((version for version in versions if number and version.lineage.parent == number), None)
-            if parent is not None and child is not None and child.gate_results:
+            if parent is not None and child is not None and _measured(child):
                 return parent, child
             made = [version for version in (parent, child) if version is not None]
             if (under_way := self._under_way(made)) is not None:
@@ -236,6 +238,10 @@ class Story:
         if job is not None:
             seen = self._client.jobs.get(job)
             bar(seen.progress, _words(seen))
+
+
+def _measured(version: Version) -> bool:
+    return bool(version.gate_results) and not any(result.measuring for result in version.gate_results)
 
 
 def _words(job: Job) -> str:

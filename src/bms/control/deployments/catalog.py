@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 
+from bms.control.models.gates import unmet
 from bms.control.models.nouns import Alias, Version, VersionFacts
 from bms.control.models.ports import ModelsTx
 from bms.control.platform.transactions import Store
@@ -25,6 +26,12 @@ class ModelCatalog:
         if found is None:
             raise NotFound(_no_version(model, number))
         return found
+
+    async def unmet(self, tenant: str, model: str, number: int) -> list[str]:
+        async with self._store.read() as tx:
+            owner = await tx.model(tenant, model)
+        version = await self.version(tenant, model, number)
+        return [] if owner is None else unmet(owner.gates, version.gate_results)
 
     async def known(self, models: Mapping[str, Collection[str]]) -> "KnownModels":
         async with self._store.read() as tx:

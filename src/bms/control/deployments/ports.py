@@ -104,6 +104,10 @@ class Catalog(Protocol):
         """In any state, deleted ones too. Raises NotFound for one that never was."""
         ...
 
+    async def unmet(self, tenant: str, model: str, number: int) -> list[str]:
+        """For people: every gate of the model that this version failed or was not measured on."""
+        ...
+
 
 class Known(Protocol):
     """`Catalog` as far as routing looks at it, as it was at one moment."""

@@ -1,10 +1,14 @@
 """From a deployment's spec to exactly what should run: aliases looked up, versions checked."""
 
+from collections.abc import Collection
+
 from bms.control.deployments.builds import build_of
 from bms.control.deployments.nouns import Deployment, DeploymentRevision, DeploymentSpec
 from bms.control.deployments.observation import Desired, Wanted
 from bms.control.deployments.ports import Catalog, Known
+from bms.control.models.aliases import require_may_force
 from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound
+from bms.core.principal import Principal
 
 
 async def resolve(deployment: Deployment, revision: DeploymentRevision, catalog: Known) -> Desired:
@@ -63,6 +67,29 @@ async def check_targets(tenant: str, spec: DeploymentSpec, catalog: Catalog) -> 
     if len(set(named)) != len(named):
         raise InvalidArgument("two targets name the same alias or version: join them and add their weights")
     return tuple(numbers)
+
+
+async def check_gates(
+    by: Principal, spec: DeploymentSpec, catalog: Catalog, *, served: Collection[int], force: bool
+) -> None:
+    """Asks the gates of the model for every version that is a target by its number, and not `served` already. Those
+    that an alias names were asked when the alias moved to them.
+
+    Raises FailedPrecondition with every gate that is not passed, unless `force`, which admins and owners may say:
+    PermissionDenied for others.
+    """
+    if force:
+        require_may_force(by)
+        return
+    for target in spec.targets:
+        number = target.version
+        if number is None or number in served:
+            continue
+        if words := await catalog.unmet(by.tenant, spec.model, number):
+            raise FailedPrecondition(
+                f"version {number} of {spec.model!r} can't be deployed: {'; '.join(words)}. Measure it by "
+                f"`bms model evaluate {spec.model} {number}`, choose another version, or let an admin --force it"
+            )
 
 
 async def _problem(deployment: Deployment, number: int, catalog: Known) -> str:

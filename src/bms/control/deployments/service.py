@@ -4,7 +4,7 @@ import msgspec
 
 from bms.control.deployments.nouns import Deployment, DeploymentRevision, DeploymentSpec, Route
 from bms.control.deployments.ports import Catalog, DeploymentsTx
-from bms.control.deployments.resolving import check_targets
+from bms.control.deployments.resolving import check_gates, check_targets
 from bms.control.deployments.rollback import pinned
 from bms.control.platform.transactions import Store
 from bms.core.clock import Clock
@@ -23,28 +23,35 @@ class DeploymentService:
         self._catalog = catalog
         self._clock = clock
 
-    async def create(self, by: Principal, name: str, spec: DeploymentSpec) -> Deployment:
+    async def create(self, by: Principal, name: str, spec: DeploymentSpec, *, force: bool = False) -> Deployment:
         """Raises AlreadyExists for a name in use, NotFound for an unknown model, version or alias, and
-        FailedPrecondition for a version that is not ready."""
+        FailedPrecondition for a version that is not ready, or that has not passed every gate of its model; `force`
+        (admins and owners only) passes over the gates, and is told in the event."""
         check_name("deployment", name)
         versions = await check_targets(by.tenant, spec, self._catalog)
+        await check_gates(by, spec, self._catalog, served=(), force=force)
         async with self._store.write() as tx:
-            return await self._create(tx, by, name, spec, versions)
+            return await self._create(tx, by, name, spec, versions, force)
 
-    async def deploy(self, by: Principal, name: str, spec: DeploymentSpec, revision: int | None = None) -> Deployment:
+    async def deploy(
+        self, by: Principal, name: str, spec: DeploymentSpec, revision: int | None = None, *, force: bool = False
+    ) -> Deployment:
         """Makes the deployment, or changes the one of that name to `spec`; asking for what is there changes nothing.
 
-        `revision` is the one the caller saw: raises Aborted where it is not the current one.
+        `revision` is the one the caller saw: raises Aborted where it is not the current one. Gates are asked as
+        `create` does, not for versions that it means already.
         """
         check_name("deployment", name)
         versions = await check_targets(by.tenant, spec, self._catalog)
+        served = await self._served(by.tenant, name, spec.model)
+        await check_gates(by, spec, self._catalog, served=served, force=force)
         async with self._store.write() as tx:
             found = await tx.deployment(by.tenant, name)
             if found is None and revision is None:
-                return await self._create(tx, by, name, spec, versions)
+                return await self._create(tx, by, name, spec, versions, force)
             if found is None:
                 raise NotFound(_unknown(name))
-            return await self._change(tx, by, found, spec, versions, "changed", revision)
+            return await self._change(tx, by, found, spec, versions, "changed", revision, force)
 
     async def rollback(
         self, by: Principal, name: str, to: int | None = None, revision: int | None = None
@@ -53,7 +60,7 @@ class DeploymentService:
 
         Targets come back pinned to the versions they meant then, so a later move of an alias does not undo it.
         Raises NotFound for an unknown revision, FailedPrecondition when there is nothing to return to or one of
-        its versions may not be served any more.
+        its versions may not be served any more. Gates are not asked: the way back to what was served stays open.
         """
         target = await self._target(by, name, to)
         spec = pinned(target)
@@ -73,7 +80,7 @@ class DeploymentService:
             return await self._change(tx, by, found, spec, now.versions, "stopped", revision)
 
     async def start(self, by: Principal, name: str, revision: int | None = None) -> Deployment:
-        """Serves again what was stopped. Raises NotFound or FailedPrecondition as `deploy` does."""
+        """Serves again what was stopped. Raises NotFound, or FailedPrecondition for a version that is not ready."""
         before = await self.get(by.tenant, name)
         spec = msgspec.structs.replace(before.spec, stopped=False)
         versions = await check_targets(by.tenant, spec, self._catalog)
@@ -121,8 +128,23 @@ class DeploymentService:
             )
         return target
 
+    async def _served(self, tenant: str, name: str, model: str) -> tuple[int, ...]:
+        """The versions of `model` that the deployment means already."""
+        async with self._store.read() as tx:
+            found = await tx.deployment(tenant, name)
+            if found is None or found.spec.model != model:
+                return ()
+            now = await tx.revision(found.id, found.revision)
+        return () if now is None else now.versions
+
     async def _create(
-        self, tx: DeploymentsTx, by: Principal, name: str, spec: DeploymentSpec, versions: tuple[int, ...]
+        self,
+        tx: DeploymentsTx,
+        by: Principal,
+        name: str,
+        spec: DeploymentSpec,
+        versions: tuple[int, ...],
+        forced: bool,
     ) -> Deployment:
         if await tx.deployment(by.tenant, name) is not None:
             raise AlreadyExists(f"a deployment named {name!r} exists already: change it, or choose another name")
@@ -137,7 +159,7 @@ class DeploymentService:
         await tx.add_deployment(made)
         await tx.add_route(Route(deployment=made.id, tenant=by.tenant))
         await tx.add_revision(self._revision(made, versions, "created", by.user))
-        await tx.emit(self._event("deployment.created", by, made, versions=_numbers(versions)))
+        await tx.emit(self._event("deployment.created", by, made, versions=_numbers(versions), **_forced(forced)))
         return made
 
     async def _change(
@@ -149,13 +171,15 @@ class DeploymentService:
         versions: tuple[int, ...],
         cause: str,
         revision: int | None,
+        forced: bool = False,
     ) -> Deployment:
         _expect(found, revision)
         if spec == found.spec:
             return found
         saved = await tx.save_deployment(msgspec.structs.replace(found, spec=spec))
         await tx.add_revision(self._revision(saved, versions, cause, by.user))
-        await tx.emit(self._event("deployment.changed", by, saved, versions=_numbers(versions), cause=cause))
+        said = {"versions": _numbers(versions), "cause": cause, **_forced(forced)}
+        await tx.emit(self._event("deployment.changed", by, saved, **said))
         return saved
 
     def _revision(self, deployment: Deployment, versions: tuple[int, ...], cause: str, by: str) -> DeploymentRevision:
@@ -192,6 +216,11 @@ def _expect(found: Deployment, revision: int | None) -> None:
             f"deployment {found.name!r} was changed since revision {revision}, it is at {found.revision}: "
             "read it again and repeat"
         )
+
+
+def _forced(forced: bool) -> dict[str, str | int]:
+    """Told only of those who passed over gates."""
+    return {"forced": True} if forced else {}
 
 
 def _unknown(name: str) -> str:

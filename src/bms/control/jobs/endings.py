@@ -7,6 +7,7 @@ import msgspec
 
 from bms.control.jobs.nouns import Job, JobState
 from bms.control.jobs.states import moved
+from bms.core.figures import Figure
 from bms.core.programs import JobResult
 from bms.core.workload import WorkloadStatus
 
@@ -21,7 +22,7 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
 
     state: JobState
     error: str = ""
-    metrics: dict[str, float] = {}
+    metrics: dict[str, Figure] = {}
     report: dict[str, object] = {}
     output: str | None = None
     final: bool = False  # another attempt would say the same

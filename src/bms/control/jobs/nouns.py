@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 
 from bms.control.platform.environments import EnvironmentSpec
+from bms.core.figures import Figure
 from bms.core.resources import Resources
 
 JobState = Literal["queued", "starting", "running", "succeeded", "failed", "cancelled", "lost"]
@@ -57,7 +58,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     cancel_requested: bool = False
     progress: float = 0.0
     message: str = ""
-    metrics: dict[str, float] = {}
+    metrics: dict[str, Figure] = {}
     error: str = ""
     report: dict[str, object] = {}
     output: str | None = None  # digest of the tree of what it made

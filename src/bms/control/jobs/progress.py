@@ -5,6 +5,7 @@ import math
 import msgspec
 
 from bms.control.jobs.nouns import Job
+from bms.core.figures import Figure, figures
 from bms.core.programs import JobEvent, JobResult
 
 MAX_METRICS = 500
@@ -60,12 +61,12 @@ def clean(text: str) -> str:
     return "".join(letter if letter.isprintable() or letter in "\n\t" else "\ufffd" for letter in text)
 
 
-def clean_metrics(metrics: dict[str, float]) -> dict[str, float]:
-    """Finite values under printable names."""
-    return _bounded({clean(name)[:200]: value for name, value in metrics.items() if math.isfinite(value)})
+def clean_metrics(metrics: dict[str, Figure]) -> dict[str, Figure]:
+    """Under printable names; what is no finite number is told as that."""
+    return _bounded({clean(name)[:200]: value for name, value in figures(metrics).items()})
 
 
-def _bounded(metrics: dict[str, float]) -> dict[str, float]:
+def _bounded(metrics: dict[str, Figure]) -> dict[str, Figure]:
     return dict(list(metrics.items())[:MAX_METRICS])
 
 

@@ -33,8 +33,8 @@ class AliasService:
         `force` (admins and owners only) passes over the gates, never over the state.
         """
         check_alias(alias)
-        if force and by.role not in MAY_FORCE:
-            raise PermissionDenied(f"only an admin or owner may pass over gates, this key's role is {by.role!r}")
+        if force:
+            require_may_force(by)
         at = self._clock.now()
         async with self._store.write() as tx:
             owner = await live_model(tx, by.tenant, model, hold=True)
@@ -95,6 +95,12 @@ class AliasService:
         return alias
 
 
+def require_may_force(by: Principal) -> None:
+    """Raises PermissionDenied for those who may not pass over gates."""
+    if by.role not in MAY_FORCE:
+        raise PermissionDenied(f"only an admin or owner may pass over gates, this key's role is {by.role!r}")
+
+
 def _require_fit(model: Model, version: Version, alias: str, *, force: bool) -> None:
     if version.state != "ready":
         raise FailedPrecondition(
@@ -103,5 +109,6 @@ def _require_fit(model: Model, version: Version, alias: str, *, force: bool) -> 
     if not force and (words := unmet(model.gates, version.gate_results)):
         raise FailedPrecondition(
             f"alias {alias!r} can't move to version {version.number} of {model.name!r}: {'; '.join(words)}. "
-            "Evaluate it, choose another version, or let an admin force it"
+            f"Measure it by `bms model evaluate {model.name} {version.number}`, choose another version, or let an "
+            "admin --force it"
         )

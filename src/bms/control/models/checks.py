@@ -1,10 +1,10 @@
 """What a maker may say: texts, gates and descriptions of versions that are checked before they are stored."""
 
-import math
 from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from bms.control.models.gates import check_gate
 from bms.control.models.nouns import Gate, NewVersion
 from bms.core.class_names import given_twice
 from bms.core.columns import fits_column, mask_name
@@ -50,10 +50,10 @@ def check_gates(gates: Iterable[Gate]) -> tuple[Gate, ...]:
         check_name("data set", name)
         if at and not (number.isascii() and number.isdecimal() and len(number) < 10):
             raise InvalidArgument(f"{gate.dataset!r} is not a data set's version: write it as name@3, or just name")
-        if not gate.metric or not gate.split or not math.isfinite(gate.minimum):
-            raise InvalidArgument("a gate needs a metric, a split and a finite minimum")
-        check_text("a gate's metric", gate.metric, 100)
+        if not gate.split:
+            raise InvalidArgument("a gate needs a split, such as validation")
         check_text("a gate's split", gate.split, 100)
+        check_gate(gate)
     keys = [(gate.metric, gate.dataset, gate.split) for gate in checked]
     if len(set(keys)) != len(keys):
         raise InvalidArgument("two gates ask for the same metric on the same data: keep the stricter one")
@@ -62,8 +62,6 @@ def check_gates(gates: Iterable[Gate]) -> tuple[Gate, ...]:
 
 def check_new(new: NewVersion) -> NewVersion:
     """Raises InvalidArgument for descriptions that are too large, contradict themselves or can't be stored."""
-    if wrong := [name for name, value in new.metrics.items() if not math.isfinite(value)]:
-        raise InvalidArgument(f"metric {wrong[0][:80]!r} is {new.metrics[wrong[0]]}, expected a finite number")
     if (size := len(msgspec.json.encode(new))) > MAX_SAID:
         raise InvalidArgument(f"the version's description takes {size} bytes, expected at most {MAX_SAID}")
     if new.lineage.parent is not None and not 1 <= new.lineage.parent <= MAX_NUMBER:

@@ -6,6 +6,7 @@ from datetime import datetime
 from bms.control.models.nouns import NewVersion, Version, VersionState
 from bms.control.platform.trees import Tree
 from bms.core.errors import InvalidArgument
+from bms.core.figures import figures
 from bms.core.ids import new_id
 
 
@@ -37,7 +38,7 @@ def draft(
         labels=new.labels,
         environment=new.environment,
         allow_pickle=new.allow_pickle,
-        metrics=new.metrics,
+        metrics=figures(new.metrics),
         metadata=new.metadata,
         lineage=new.lineage,
     )

@@ -2,38 +2,147 @@
 
 import math
 from collections.abc import Sequence
+from datetime import datetime
 
-from bms.control.models.nouns import Gate, GateResult
+from msgspec import structs
+
+from bms.control.models.nouns import Gate, GateResult, GateStanding, GateState
 from bms.core.errors import InvalidArgument
+from bms.core.metrics import metric_named
+
+
+def check_gate(gate: Gate) -> Gate:
+    """Raises InvalidArgument for a metric that there is not, and for a bound on the side that would let bad ones pass,
+    with the gate as it is to be written."""
+    metric = metric_named(gate.metric)
+    if (gate.minimum is None) == (gate.maximum is None):
+        raise InvalidArgument(f"a gate has either a `minimum` or a `maximum`: {gate.metric!r} takes a `{_side(gate)}`")
+    if not math.isfinite(bound(gate)):
+        raise InvalidArgument(f"the bound of gate {gate.metric!r} is {bound(gate)}, expected a finite number")
+    if getattr(gate, _side(gate)) is None:
+        raise InvalidArgument(
+            f"{gate.metric!r} is the better the {metric.better} it is: a gate asks for "
+            f"{'at least' if metric.better == 'higher' else 'at most'}, write {text(gate)!r} (`{_side(gate)}`)"
+        )
+    return gate
+
+
+def bound(gate: Gate | GateResult) -> float:
+    """The number that a gate asks for, whichever side it is."""
+    return next(one for one in (gate.minimum, gate.maximum, math.nan) if one is not None)
+
+
+def text(gate: Gate) -> str:
+    """As the command line writes it, with the sign that its metric has."""
+    return f"{gate.metric}:{gate.dataset}:{gate.split}{metric_named(gate.metric).sign}{bound(gate):g}"
+
+
+def asked(gate: Gate | GateResult) -> str:
+    """For people."""
+    return f"at {'least' if gate.maximum is None else 'most'} {bound(gate):g} is asked"
+
+
+def reached(gate: Gate, value: float) -> bool:
+    """False also for what is no number."""
+    return value >= gate.minimum if gate.minimum is not None else value <= bound(gate)
 
 
 def with_result(results: tuple[GateResult, ...], new: GateResult) -> tuple[GateResult, ...]:
-    """`results` with `new` last, in place of an earlier measurement of the same.
+    """`results` with `new` last, in place of an earlier one of the same, and of what had no value on another version of
+    the data set. A measured value stays where the same could not be measured again, with the reason.
 
     Raises InvalidArgument for a value that is not a finite number.
     """
-    if not math.isfinite(new.value):
+    if new.value is None:
+        kept = [old for old in results if old.value is not None and _key(old) == _key(new)]
+        if kept:
+            new = structs.replace(kept[-1], reason=new.reason, tried=new.job)
+    elif not math.isfinite(new.value):
         raise InvalidArgument(f"{new.metric!r} on {new.dataset} is {new.value}, expected a finite number")
-    return (*(old for old in results if _key(old) != _key(new)), new)
+    return (*(old for old in results if _key(old) != _key(new) and not _given_up_for(old, new)), new)
+
+
+def awaited(gates: Sequence[Gate], at: datetime) -> tuple[GateResult, ...]:
+    """What is known of a version's gates when their measuring begins."""
+    return tuple(
+        GateResult(
+            metric=gate.metric,
+            dataset=gate.dataset,
+            split=gate.split,
+            minimum=gate.minimum,
+            maximum=gate.maximum,
+            at=at,
+        )
+        for gate in gates
+    )
+
+
+def standings(gates: Sequence[Gate], results: Sequence[GateResult]) -> list[GateStanding]:
+    """How a version stands with each gate, by its newest result, by the gates as they are now."""
+    return [_standing(gate, results) for gate in gates]
 
 
 def unmet(gates: Sequence[Gate], results: Sequence[GateResult]) -> list[str]:
-    """For people: every gate that is missing its measurement or was failed, by the gates as they are now."""
-    words = []
-    for gate in gates:
-        measured = [result for result in results if _measures(result, gate)]
-        newest = max(measured, key=lambda result: result.at, default=None)
-        what = f"{gate.metric} on {gate.dataset} ({gate.split})"
-        if newest is None:
-            words.append(f"{what} was not measured, at least {gate.minimum:g} is asked")
-        elif not newest.value >= gate.minimum:
-            words.append(f"{what} is {newest.value:g}, at least {gate.minimum:g} is asked")
-    return words
+    """For people: every gate that was failed or is not measured, by the gates as they are now."""
+    return [standing.why for standing in standings(gates, results) if standing.state != "passed"]
+
+
+def _standing(gate: Gate, results: Sequence[GateResult]) -> GateStanding:
+    found = [result for result in results if _measures(result, gate)]
+    newest = max(reversed(found), key=lambda result: result.at, default=None)
+    state, why = _judged(gate, newest)
+    return GateStanding(
+        metric=gate.metric,
+        dataset=gate.dataset,
+        split=gate.split,
+        minimum=gate.minimum,
+        maximum=gate.maximum,
+        state=state,
+        why=f"{gate.metric} on {gate.dataset} ({gate.split}) {why}" if why else "",
+        result=newest,
+    )
+
+
+def _judged(gate: Gate, newest: GateResult | None) -> tuple[GateState, str]:
+    if (why := wrong(gate)) is not None:
+        return "unmeasurable", f"is no gate any more: {why}"
+    if newest is None:
+        return "not measured", f"was not measured, {asked(gate)}"
+    if newest.value is None:
+        if newest.reason:
+            return "unmeasurable", f"can't be measured, {asked(gate)}: {newest.reason}"
+        return "measuring", f"is being measured, {asked(gate)}"
+    if not reached(gate, newest.value):
+        return "failed", f"is {newest.value:g}, {asked(gate)}"
+    return "passed", ""
+
+
+def wrong(gate: Gate) -> str | None:
+    """Why a stored gate can't be judged: one that was made before metrics had names and directions."""
+    try:
+        check_gate(gate)
+    except InvalidArgument as error:
+        return error.message
+    return None
+
+
+def _side(gate: Gate) -> str:
+    return "minimum" if metric_named(gate.metric).better == "higher" else "maximum"
 
 
 def _measures(result: GateResult, gate: Gate) -> bool:
     same = (result.metric, result.split) == (gate.metric, gate.split)
     return same and (result.dataset == gate.dataset or result.dataset.startswith(gate.dataset + "@"))
+
+
+def _given_up_for(old: GateResult, new: GateResult) -> bool:
+    """Whether `old` has no value, and `new` is of the same gate whichever version of the data set it names."""
+    same = (old.metric, old.split, _name(old)) == (new.metric, new.split, _name(new))
+    return old.value is None and same
+
+
+def _name(result: GateResult) -> str:
+    return result.dataset.partition("@")[0]
 
 
 def _key(result: GateResult) -> tuple[str, str, str]:

@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 
 from bms.control.platform.environments import EnvironmentSpec
+from bms.core.figures import Figure
 from bms.core.preprocessing import Preprocess
 from bms.core.signature import Signature
 
@@ -13,11 +14,13 @@ VersionState = Literal["uploading", "verifying", "ready", "rejected", "offline",
 
 
 class Gate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a version must reach before an alias may point at it: `metric` on a data set's split, at least `minimum`."""
+    """What a version must reach before an alias may point at it: `metric` on a data set's split, at least `minimum` or,
+    where lower is better, at most `maximum`."""
 
-    metric: str  # "accuracy"
+    metric: str  # one of `core.metrics`
     dataset: str  # "name" (its newest ready version) or "name@3"
-    minimum: float
+    minimum: float | None = None
+    maximum: float | None = None
     split: str = "validation"
 
 
@@ -35,19 +38,40 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GateResult(msgspec.Struct, frozen=True, kw_only=True):
-    """The measured value of one gate; `dataset` names the exact version measured on ("name@3"), `note` says for people
-    which columns and classes of it were held against which of the model's.
+    """What is known of one gate: its measured `value`; or `reason`, why it could not be measured; or neither, while it
+    is being measured. `dataset` names the exact version measured on ("name@3"), or as the gate does where there was
+    none. `note` says for people which columns and classes of it were held against which of the model's. Where a `value`
+    has a `reason` as well, job `tried` could not measure the same again, and that is why.
     """
 
     metric: str
     dataset: str
     split: str
-    minimum: float
-    value: float
-    passed: bool
-    job: str
+    minimum: float | None = None
+    maximum: float | None = None
+    value: float | None = None
+    passed: bool = False
+    job: str = ""
     at: datetime
     note: str = ""
+    reason: str = ""
+    tried: str = ""
+
+
+GateState = Literal["passed", "failed", "measuring", "unmeasurable", "not measured"]
+
+
+class GateStanding(msgspec.Struct, frozen=True, kw_only=True):
+    """How a version stands with one gate of its model, as both are now. `why` is for people: empty where it passed."""
+
+    metric: str
+    dataset: str  # as the gate names it
+    split: str
+    minimum: float | None
+    maximum: float | None
+    state: GateState
+    why: str = ""
+    result: GateResult | None = None  # the newest
 
 
 class Lineage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -87,7 +111,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     labels: tuple[str, ...] = ()  # class names, in the order of the scores
     environment: EnvironmentSpec = EnvironmentSpec()
     allow_pickle: bool = False
-    metrics: dict[str, float] = {}
+    metrics: dict[str, Figure] = {}
     metadata: dict[str, str] = {}
     lineage: Lineage = Lineage()
     measurement: Measurement | None = None
@@ -132,6 +156,6 @@ class NewVersion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     labels: tuple[str, ...] = ()
     environment: EnvironmentSpec = EnvironmentSpec()
     allow_pickle: bool = False
-    metrics: dict[str, float] = {}
+    metrics: dict[str, Figure] = {}
     metadata: dict[str, str] = {}
     lineage: Lineage = Lineage()

@@ -1,12 +1,13 @@
 """Use cases of models and their versions: making, finding, registering, and what verification and gates found."""
 
 import msgspec
+from msgspec import structs
 
 from bms.control.models.adding import add_model, add_version, ensure_model
 from bms.control.models.checks import check_alias, check_gates, check_model, check_new, check_text
-from bms.control.models.gates import with_result
+from bms.control.models.gates import awaited, standings, with_result
 from bms.control.models.lookup import Detail, expect, known_version, live_model, model_event, version_event
-from bms.control.models.nouns import Gate, GateResult, Model, NewVersion, Version, VersionState
+from bms.control.models.nouns import Gate, GateResult, GateStanding, Model, NewVersion, Version, VersionState
 from bms.control.models.ports import ModelsTx
 from bms.control.models.states import HIDDEN, MOVES
 from bms.control.models.verdicts import described, noted, rejected, verdict
@@ -180,23 +181,34 @@ class ModelService:
         return await self._settle(rejected(await self._verifying(tenant, id), reason))
 
     async def record_gate_result(self, tenant: str, id: str, result: GateResult) -> Version:
-        """Keeps the newest measurement of each metric, data set and split. A repeated one changes nothing."""
+        """Keeps the newest measurement of each metric, data set and split, or why there is none, or that it is under
+        way. A repeated one changes nothing, nor does one of a version that was deleted meanwhile."""
         async with self._store.write() as tx:
             version = await self._by_id(tx, tenant, id)
-            if result in version.gate_results:
+            same = (structs.replace(old, at=result.at) == result for old in version.gate_results)
+            if any(same) or version.state == "deleted":
                 return version
             if version.state not in ("ready", "offline"):
                 raise FailedPrecondition(f"version {version.number} is {version.state}: only ready ones are measured")
             results = with_result(version.gate_results, result)
+            if results == version.gate_results:
+                return version
             saved = await tx.save_version(msgspec.structs.replace(version, gate_results=results))
-            said: dict[str, Detail] = {
-                "metric": result.metric,
-                "dataset": result.dataset,
-                "value": result.value,
-                "passed": result.passed,
-            }
-            await tx.emit(version_event("gate.measured", saved, "system", self._clock.now(), **said))
+            said: dict[str, Detail] = {"metric": result.metric, "dataset": result.dataset, "split": result.split}
+            if result.value is not None:
+                name, said = "gate.measured", {**said, "value": result.value, "passed": result.passed}
+            else:
+                name, said = "gate.unmeasurable", {**said, "reason": result.reason[:500]}
+            if result.value is not None or result.reason:
+                await tx.emit(version_event(name, saved, "system", self._clock.now(), **said))
         return saved
+
+    async def gates(self, tenant: str, model: str, number: int) -> list[GateStanding]:
+        """How a version stands with each gate of its model, in the order of the gates. Raises NotFound."""
+        async with self._store.read() as tx:
+            owner = await live_model(tx, tenant, model)
+            version = await known_version(tx, tenant, model, number)
+        return standings(owner.gates, version.gate_results)
 
     async def note(self, tenant: str, id: str, name: str, words: str) -> Version:
         """Keeps a note with a version, in place of an earlier one of its name. A repeated one changes nothing, nor does
@@ -220,9 +232,13 @@ class ModelService:
 
     async def _settle(self, settled: Version) -> Version:
         async with self._store.write() as tx:
+            at = self._clock.now()
+            if settled.state == "ready":
+                gates = (await live_model(tx, settled.tenant, settled.model)).gates
+                settled = msgspec.structs.replace(settled, gate_results=awaited(gates, at))
             saved = await tx.save_version(settled)
             said: dict[str, Detail] = {"reason": saved.reason[:500]} if saved.state == "rejected" else {}
-            await tx.emit(version_event(f"version.{saved.state}", saved, "system", self._clock.now(), **said))
+            await tx.emit(version_event(f"version.{saved.state}", saved, "system", at, **said))
         return saved
 
     async def _lost(self, version: Version) -> str | None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from bms.core.errors import BmsError, Internal, ResourceExhausted
+from bms.serving.inference.reasons import reason
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -22,4 +23,4 @@ def call_foreign(doing: str, function: Callable[P, T], *args: P.args, **named: P
         raise ResourceExhausted(f"{doing} needed more memory than there is: send fewer rows or allow more") from error
     except (Exception, SystemExit) as defect:  # models run foreign code; whatever it raises, its caller is told
         _log.exception("%s raised an unexpected error", doing)
-        raise Internal(f"{doing} failed with {type(defect).__name__}: {str(defect)[:300]}") from defect
+        raise Internal(f"{doing} failed with {reason(defect)}") from defect

@@ -17,7 +17,8 @@ DEFAULT_ALIAS = "production"
 
 class Deploy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to serve. Say at most one of `alias`, `version` and `targets`; by default the alias `production` is
-    followed. The rest has the defaults of a deployment's spec.
+    followed. `force` passes over the model's gates; admins and owners only. The rest has the defaults of a deployment's
+    spec.
     """
 
     model: str
@@ -34,6 +35,7 @@ class Deploy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     keep_previous_s: float = 30.0
     start_timeout_s: float = 120.0
     stopped: bool = False
+    force: bool = False
 
     @property
     def spec(self) -> DeploymentSpec:
@@ -64,7 +66,7 @@ class DeploymentListing(Listing, frozen=True, kw_only=True, forbid_unknown_field
 
 def endpoints(service: DeploymentService, views: DeploymentViews) -> list[Endpoint]:
     async def create(call: Call[CreateDeployment]) -> Deployment:
-        return await service.create(call.principal, call.body.name, call.body.spec)
+        return await service.create(call.principal, call.body.name, call.body.spec, force=call.body.force)
 
     async def deployments(call: Call[None]) -> Page[Deployment]:
         return await service.list(call.principal.tenant, listing(call), call.query.model)
@@ -73,7 +75,8 @@ def endpoints(service: DeploymentService, views: DeploymentViews) -> list[Endpoi
         return await service.get(call.principal.tenant, call.path["deployment"])
 
     async def deploy(call: Call[Deploy]) -> Deployment:
-        return await service.deploy(call.principal, call.path["deployment"], call.body.spec, call.if_match)
+        name, body = call.path["deployment"], call.body
+        return await service.deploy(call.principal, name, body.spec, call.if_match, force=body.force)
 
     async def delete(call: Call[None]) -> Deployment:
         return await service.delete(call.principal, call.path["deployment"], call.if_match)

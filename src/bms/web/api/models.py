@@ -8,7 +8,7 @@ from starlette.responses import Response
 from bms.control.models.aliases import AliasService
 from bms.control.models.checks import MAX_NUMBER
 from bms.control.models.downloads import Downloads
-from bms.control.models.nouns import Alias, Gate, Model, NewVersion, Version, VersionState
+from bms.control.models.nouns import Alias, Gate, GateStanding, Model, NewVersion, Version, VersionState
 from bms.control.models.releases import Releases
 from bms.control.models.service import ModelService
 from bms.control.models.uploads import StartedUpload, Uploads
@@ -131,6 +131,9 @@ def _of_versions(service: ModelService, uploads: Uploads, releases: Releases) ->
     async def version(call: Call[None]) -> Version:
         return await service.version(call.principal.tenant, *_version(call))
 
+    async def gates(call: Call[None]) -> Page[GateStanding]:
+        return Page(items=await service.gates(call.principal.tenant, *_version(call)))
+
     async def complete(call: Call[None]) -> Version:
         return await uploads.complete(call.principal, *_version(call))
 
@@ -148,6 +151,7 @@ def _of_versions(service: ModelService, uploads: Uploads, releases: Releases) ->
         Endpoint("POST", many, WRITE, create, "Start a version", StartedUpload, CreateVersion, status=201),
         Endpoint("GET", many, READ, versions, "Versions, newest first", Page[Version], query=VersionListing),
         Endpoint("GET", one, READ, version, "One version", Version),
+        Endpoint("GET", one + "/gates", READ, gates, "How it stands with its model's gates", Page[GateStanding]),
         Endpoint("POST", one + "/complete", WRITE, complete, "All its contents were put: verify it", Version),
         Endpoint("POST", one + "/publish", WRITE, publish, "Offer an offline version again", Version),
         Endpoint("POST", one + "/offline", WRITE, offline, "Take a ready version offline", Version),

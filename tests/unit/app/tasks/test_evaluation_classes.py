@@ -43,8 +43,8 @@ def test_a_model_may_know_more_classes_than_the_data_has() -> None:
     truth = target(["cherry", "apple", "cherry", "apple"])
     judged = judged_scores(scores(model, ["cherry", "apple", "banana", "apple"]), model, truth)
     assert judged.right.tolist() == [True, True, False, True]
-    assert judged.chances is not None
-    assert judged.chances == pytest.approx([0.9, 0.9, 0.05, 0.9])
+    assert judged.scores is not None
+    assert judged.scores[np.arange(4), judged.true] == pytest.approx([0.9, 0.9, 0.05, 0.9])
     assert judged.note == "classes by name: 'apple', 'cherry'"
 
 
@@ -131,4 +131,19 @@ def test_answered_classes_are_joined_by_name(
         return
     judged = judged_answers(answers, labels, target(rows))
     assert judged.right.tolist() == right
-    assert judged.chances is None
+    assert judged.scores is None
+
+
+def test_an_answer_that_no_class_of_the_data_is_called_is_a_class_of_its_own() -> None:
+    judged = judged_answers(texts("no", "maybe", "perhaps"), (), target(["no", "yes", "yes"]))
+    assert (judged.names, judged.answered.tolist()) == (("no", "yes", "maybe", "perhaps"), [0, 2, 3])
+
+
+@pytest.mark.parametrize(("scored", "right"), [([2, 1], [True, True]), ([1, 0], [False, False])])
+def test_where_a_number_may_be_a_name_or_a_place_the_scores_tell_which(scored: list[int], right: list[bool]) -> None:
+    labels = ("0", "2", "1")
+    truth = target(["1", "2"], ("0", "1", "2"))
+    best = judged_scores(np.eye(3)[scored], labels, truth)
+    assert judged_answers(np.array([1, 2]), labels, truth, best).right.tolist() == right
+    with pytest.raises(FailedPrecondition, match="names or numbers"):
+        judged_answers(np.array([1, 2]), labels, truth)

@@ -9,7 +9,7 @@ from bms.adapters.datasets.manifest import Manifest
 from bms.adapters.datasets.schema import Feature, Schema
 from bms.app.tasks.evaluation.feeding import Fed
 from bms.app.tasks.evaluation.measuring import measured
-from bms.app.tasks.evaluation.running import ROWS, run_all
+from bms.app.tasks.evaluation.running import ROWS, answers, run_all
 from bms.app.tasks.evaluation.target import Target, target_of
 from bms.core.columns import mask_name
 from bms.core.errors import FailedPrecondition
@@ -37,22 +37,50 @@ def texts(*values: str) -> Array:
     return array
 
 
+def figures(outputs: dict[str, Array], target: Target, *names: str) -> tuple[float, ...]:
+    metrics = measured(PLAIN, outputs, target).metrics
+    return tuple(metrics[name] for name in names)
+
+
 def test_scores_measure_accuracy_and_log_loss_by_name() -> None:
     found = measured(SCORED, {"p": np.array([[0.8, 0.2], [0.8, 0.2]])}, classes("yes", "no"))
-    assert found.metrics == pytest.approx({"accuracy": 0.5, "log_loss": -(math.log(0.8) + math.log(0.2)) / 2})
+    assert (found.metrics["accuracy"], found.metrics["log_loss"]) == pytest.approx(
+        (0.5, -(math.log(0.8) + math.log(0.2)) / 2)
+    )
     assert found.notes == ("output 'p'", "classes by name: 'no', 'yes'")
 
 
-def test_an_answered_class_measures_accuracy_alone() -> None:
+def test_an_answered_class_measures_what_needs_no_scores() -> None:
     outputs = {"margin": np.array([0.1, 0.2]), "label": texts("no", "yes")}
-    assert measured(PLAIN, outputs, classes("no", "no")).metrics == {"accuracy": 0.5}
-    assert measured(PLAIN, {"answer": np.array([1, 0])}, classes("1", "0")).metrics == {"accuracy": 1.0}
+    found = measured(PLAIN, outputs, classes("no", "no"))
+    assert found.metrics["accuracy"] == 0.5
+    assert found.undefined == dict.fromkeys(("roc_auc", "log_loss"), "the model gives no scores of its classes")
+    assert measured(PLAIN, {"answer": np.array([1, 0])}, classes("1", "0")).metrics["accuracy"] == 1.0
+
+
+def test_the_class_that_is_answered_counts_and_not_the_best_score_of_another_output() -> None:
+    """A threshold of 0.9: the model answers no unless it is sure."""
+    scores = np.array([[0.8, 0.2], [0.95, 0.05]])
+    found = measured(SCORED, {"p": scores, "label": texts("no", "yes")}, classes("yes", "yes"))
+    assert found.metrics["accuracy"] == 0.5
+    assert found.metrics["log_loss"] == pytest.approx(-(math.log(0.8) + math.log(0.95)) / 2)
+    assert found.notes == ("output 'label', and the scores 'p'", "classes by name: 'yes'")
+
+
+def test_scores_that_are_no_probabilities_have_no_log_loss() -> None:
+    truth = classes("yes", "no")
+    margins = measured(SCORED, {"p": np.array([[3.0, -3.0], [-1.0, 1.0]])}, truth)
+    assert margins.metrics["roc_auc"] == 1.0
+    assert margins.undefined == {"log_loss": "the model's scores are no probabilities: they reach from -3 to 3"}
+    assert "row 1 add up to 0.5" in measured(SCORED, {"p": np.array([[1, 0], [0, 0.5]])}, truth).undefined["log_loss"]
+    alone = measured(SCORED, {"p": np.array([[1.0, 0.0]])}, Target("y", ("no", "yes"), np.array([1]), True))
+    assert alone.undefined == {"roc_auc": "no row is of 'no'"}
 
 
 def test_a_quantity_is_the_output_of_the_labels_name_or_the_only_one() -> None:
     outputs = {"sigma": np.array([9.0, 9.0]), "y": np.array([[1.0], [2.0]]), "all": np.zeros((2, 5))}
-    assert measured(PLAIN, outputs, quantities(1, 3)).metrics == pytest.approx({"rmse": math.sqrt(0.5), "r2": 0.5})
-    assert measured(PLAIN, {"mean": outputs["y"]}, quantities(1, 2)).metrics == {"rmse": 0.0, "r2": 1.0}
+    assert figures(outputs, quantities(1, 3), "rmse", "r2") == pytest.approx((math.sqrt(0.5), 0.5))
+    assert figures({"mean": outputs["y"]}, quantities(1, 2), "rmse", "r2") == (0.0, 1.0)
     with pytest.raises(FailedPrecondition, match=r"'sigma' float64.*'mean' float64"):
         measured(PLAIN, {"sigma": outputs["sigma"], "mean": outputs["y"]}, quantities(1, 2))
     with pytest.raises(FailedPrecondition, match="one output with a number a row"):
@@ -63,9 +91,15 @@ def test_a_quantity_of_few_values_is_compared_with_the_numbers_that_its_classes_
     """A whole number with few different values is imported as classes."""
     regress = Signature(inputs=(), method="regress")
     found = measured(regress, {"prediction": np.array([100.0, 900.0, 1000.0])}, classes("100", "900", "1000"))
-    assert found.metrics == {"rmse": 0.0, "r2": 1.0}
+    assert (found.metrics["rmse"], found.metrics["r2"]) == (0.0, 1.0)
     with pytest.raises(FailedPrecondition, match="are none: 'no', 'yes'"):
         measured(regress, {"prediction": np.array([0.0, 1.0])}, classes("no", "yes"))
+
+
+def test_one_row_has_no_r2_and_an_error_beyond_all_numbers_is_infinite() -> None:
+    one = measured(PLAIN, {"p": np.array([2.0])}, quantities(1.0))
+    assert (one.metrics["mae"], one.undefined) == (1.0, {"r2": "it takes two rows"})
+    assert figures({"p": np.array([1e200, 1.0])}, quantities(1.0, 2.0), "rmse") == (math.inf,)
 
 
 def test_predictions_that_are_no_numbers_have_no_error() -> None:
@@ -118,3 +152,50 @@ def test_an_output_without_an_answer_a_row_is_refused() -> None:
     servable = FunctionServable(lambda inputs: {"y": np.zeros(1)})
     with pytest.raises(FailedPrecondition, match=r"shape \[1\] for 3 rows"):
         run_all(servable, _fed(PLAIN, x=np.zeros((3, 2), np.float32)), lambda _, __: None)
+
+
+def test_rows_are_asked_in_another_order_and_answered_in_their_own() -> None:
+    seen: list[list[float]] = []
+
+    def function(inputs: dict[str, Array]) -> dict[str, Array]:
+        seen.append(inputs["x"][:, 0].tolist())
+        return {"y": inputs["x"][:, 0] * 2}
+
+    x = np.arange(100, dtype=np.float64)[:, None]
+    outputs = answers(FunctionServable(function), _fed(PLAIN, x=x), lambda _, __: None, np.random.default_rng(0))
+    assert outputs["y"].tolist() == (x[:, 0] * 2).tolist()
+    assert sorted(seen[0]) == x[:, 0].tolist() != seen[0]
+    assert sorted(row for company in seen[1:] for row in company) == x[:, 0].tolist(), "each again, in small companies"
+
+
+@pytest.mark.parametrize(("rows", "refused"), [((3.0,), False), ((3.0, 4.0), True)])
+def test_a_class_on_a_scores_last_digit_may_be_another_once(rows: tuple[float, ...], refused: bool) -> None:
+    def function(inputs: dict[str, Array]) -> dict[str, Array]:
+        x = inputs["x"][:, 0]
+        few = len(x) < 100
+        return {"y": x + 1e-7 * few, "label": np.where(np.isin(x, rows) & few, 1, 0)}
+
+    given = _fed(PLAIN, x=np.arange(100, dtype=np.float64)[:, None])
+
+    def ask() -> dict[str, Array]:
+        return answers(FunctionServable(function), given, lambda _, __: None, np.random.default_rng(0))
+
+    if not refused:
+        assert ask()["label"].tolist() == [0] * 100
+        return
+    with pytest.raises(FailedPrecondition, match=r"output 'label' of row [34] is 0 among all rows, and 1 asked"):
+        ask()
+
+
+def test_a_row_of_one_row_a_call_is_asked_again_in_another_order() -> None:
+    alone = Signature(inputs=(TensorSpec(name="x", dtype="FP32", shape=(1, 1)),), batched=False)
+    last = [0.0]
+
+    def before(inputs: dict[str, Array]) -> dict[str, Array]:
+        told = {"y": np.array([last[0]])}
+        last[0] = float(inputs["x"][0, 0])
+        return told
+
+    given = _fed(alone, x=np.arange(20, dtype=np.float64)[:, None])
+    with pytest.raises(FailedPrecondition, match="what was asked before"):
+        answers(FunctionServable(before, {DEFAULT: alone}), given, lambda _, __: None, np.random.default_rng(0))

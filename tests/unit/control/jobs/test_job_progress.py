@@ -32,11 +32,14 @@ def test_the_row_shows_the_last_word_of_everything() -> None:
     row = shown(job(state="running"), events)
     assert (row.progress, row.message, row.metrics) == (1.0, "one", {"loss": 2, "accuracy": 0.1})
     assert shown(row, []) == row
+    worse = shown(row, parse_lines(line(metrics={"loss": "NaN"}) + line(metrics={"loss": "good"})))
+    assert worse.metrics == {"loss": "NaN", "accuracy": 0.1}
 
 
 def test_what_no_row_can_hold_is_taken_out() -> None:
     assert clean("a\x00b\ud800\tc\n") == "a\ufffdb\ufffd\tc\n"
     assert len(clean("x" * 10_000)) == 2000
     assert clean("x" * 10_000 + "the end").endswith("the end")
-    assert clean_metrics({"a\x00": 1.0, "b": float("nan"), "c": float("inf")}) == {"a\ufffd": 1.0}
+    told = clean_metrics({"a\x00": 1.0, "b": float("nan"), "c": float("-inf"), "d": "NaN"})
+    assert told == {"a\ufffd": 1.0, "b": "NaN", "c": "-Infinity", "d": "NaN"}
     assert len(clean_metrics({str(number): 1.0 for number in range(10_000)})) == MAX_METRICS

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bms.control.models.gates import unmet, with_result
+from bms.control.models.gates import check_gate, text, unmet, with_result
 from bms.control.models.nouns import Gate, GateResult
 from bms.core.errors import InvalidArgument
 
@@ -25,6 +25,16 @@ def _result(value: float, dataset: str = "digits@3", *, minute: int = 0, split: 
     )
 
 
+RMSE = Gate(metric="rmse", dataset="price", maximum=1.0)
+
+
+def _error(value: float) -> GateResult:
+    return GateResult(
+        metric="rmse", dataset="price@1", split="validation", maximum=1.0, value=value, passed=value <= 1, job="job_1",
+        at=START,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("gates", "results", "words"),
     [
@@ -40,6 +50,15 @@ def _result(value: float, dataset: str = "digits@3", *, minute: int = 0, split: 
         ([Gate(metric="accuracy", dataset="digits@3", minimum=0.9)], [_result(0.99, "digits@30")], ["not measured"]),
         ([Gate(metric="accuracy", dataset="digits", minimum=0.95)], [_result(0.92)], ["at least 0.95"]),
         ([GATE, Gate(metric="f1", dataset="digits", minimum=0.5)], [_result(0.99)], ["f1 on digits"]),
+        ([RMSE], [_error(1.0)], []),
+        ([RMSE], [_error(1.01)], ["rmse on price (validation) is 1.01, at most 1 is asked"]),
+        ([RMSE], [], ["rmse on price (validation) was not measured, at most 1 is asked"]),
+        (
+            [Gate(metric="rmse", dataset="price", minimum=1.0)],
+            [_error(5.0)],
+            ["any more: 'rmse' is the better"],
+        ),
+        ([Gate(metric="acuracy", dataset="digits", minimum=1.0)], [], ["any more: there is no metric 'acuracy'"]),
     ],
 )
 def test_unmet(gates: list[Gate], results: list[GateResult], words: list[str]) -> None:
@@ -60,3 +79,28 @@ def test_a_new_measurement_replaces_the_old_one_of_the_same() -> None:
 def test_what_is_not_a_number_is_not_a_measurement(value: float) -> None:
     with pytest.raises(InvalidArgument, match="finite"):
         with_result((), _result(value))
+
+
+@pytest.mark.parametrize(
+    ("bounds", "metric", "words"),
+    [
+        (
+            {"minimum": 1.0},
+            "rmse",
+            r"'rmse' is the better the lower it is.*at most, write 'rmse:d:validation<=1' \(",
+        ),
+        ({"maximum": 0.5}, "accuracy", r"the higher.*at least, write 'accuracy:d:validation>=0.5' \(`minimum`\)"),
+        ({}, "r2", "either a `minimum` or a `maximum`: 'r2' takes a `minimum`"),
+        ({"minimum": 0.5, "maximum": 0.9}, "log_loss", "'log_loss' takes a `maximum`"),
+        ({"maximum": float("inf")}, "mae", "finite"),
+        ({"minimum": 0.5}, "acuracy", "did you mean 'accuracy'"),
+    ],
+)
+def test_a_gate_that_would_let_bad_versions_pass_is_refused(bounds: dict[str, float], metric: str, words: str) -> None:
+    with pytest.raises(InvalidArgument, match=words):
+        check_gate(Gate(metric=metric, dataset="d", minimum=bounds.get("minimum"), maximum=bounds.get("maximum")))
+
+
+def test_a_gate_is_written_with_its_metrics_sign() -> None:
+    assert (text(GATE), text(RMSE)) == ("accuracy:digits:validation>=0.9", "rmse:price:validation<=1")
+    assert check_gate(RMSE) is RMSE

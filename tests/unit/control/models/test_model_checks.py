@@ -14,8 +14,6 @@ X = TensorSpec(name="x", dtype="FP32", shape=(None, 4))
 @pytest.mark.parametrize(
     ("new", "words"),
     [
-        (NewVersion(metrics={"loss": float("nan")}), "'loss' is nan"),
-        (NewVersion(metrics={"loss": float("inf")}), "finite"),
         (NewVersion(metadata={"note": "x" * MAX_SAID}), f"at most {MAX_SAID}"),
         (NewVersion(lineage=Lineage(parent=0)), "parent 0"),
         (NewVersion(lineage=Lineage(parent=2**31)), "parent"),
@@ -58,7 +56,10 @@ def _gate(**changes: object) -> Gate:
         (_gate(split=""),),
         (_gate(minimum=float("nan")),),
         (_gate(), _gate(minimum=0.5)),
-        tuple(_gate(metric=f"m{index}") for index in range(21)),
+        tuple(_gate(split=f"s{index}") for index in range(21)),
+        (_gate(metric="m"),),
+        (_gate(minimum=None),),
+        (_gate(metric="rmse"),),
     ],
 )
 def test_gates_that_cannot_be(gates: tuple[Gate, ...]) -> None:

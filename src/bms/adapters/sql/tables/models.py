@@ -16,6 +16,7 @@ from bms.adapters.sql.columns import Number, Packed, UtcTime
 from bms.adapters.sql.tables.metadata import metadata
 from bms.control.models.nouns import Gate, GateResult, Lineage, Measurement
 from bms.control.platform.environments import EnvironmentSpec
+from bms.core.figures import Figure
 from bms.core.preprocessing import Preprocess
 from bms.core.signature import Signature
 
@@ -51,7 +52,7 @@ versions = Table(
     Column("labels", Packed(tuple[str, ...]), nullable=False),
     Column("environment", Packed(EnvironmentSpec), nullable=False),
     Column("allow_pickle", Boolean, nullable=False),
-    Column("metrics", Packed(dict[str, float]), nullable=False),
+    Column("metrics", Packed(dict[str, Figure]), nullable=False),
     Column("metadata", Packed(dict[str, str]), nullable=False),
     Column("lineage", Packed(Lineage), nullable=False),
     Column("measurement", Packed(Measurement)),

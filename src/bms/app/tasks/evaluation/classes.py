@@ -13,12 +13,19 @@ from bms.core.tensor import Array
 
 
 class Judged(NamedTuple):
-    """`right` [rows]: the answered class is the true one. `chances` [rows]: what the model gave the true one, where it
-    tells. `note` says for people how the classes were joined."""
+    """`true` and `answered` [rows] are places among `names`, the classes. `scores` [rows, names] are the model's, where
+    it tells them. `note` says for people how the classes were joined."""
 
-    right: NDArray[np.bool_]
-    chances: NDArray[np.float64] | None
+    names: tuple[str, ...]
+    true: NDArray[np.int64]
+    answered: NDArray[np.int64]
+    scores: Array | None
     note: str
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """[rows]: the answered class is the true one."""
+        return np.equal(self.true, self.answered)
 
 
 def judged_scores(scores: Array, labels: tuple[str, ...], target: Target) -> Judged:
@@ -30,42 +37,41 @@ def judged_scores(scores: Array, labels: tuple[str, ...], target: Target) -> Jud
         raise FailedPrecondition(
             f"the scores are {scores.dtype} {list(scores.shape)}: expected a number a row and class"
         )
-    numbers = np.asarray(scores, dtype=np.float64)
-    if np.isnan(numbers).any():
-        rows = int(np.isnan(numbers).any(axis=1).sum())
-        raise FailedPrecondition(f"the model gave NaN as scores of {rows} of {len(numbers)} rows: they choose no class")
-    count = numbers.shape[1]
+    if np.isnan(scores).any():
+        rows = int(np.isnan(scores).any(axis=1).sum())
+        raise FailedPrecondition(f"the model gave NaN as scores of {rows} of {len(scores)} rows: they choose no class")
+    count = scores.shape[1]
     if labels and len(labels) != count:
         raise FailedPrecondition(
             f"the model gives {count} scores a row for {len(labels)} classes: {names_text(labels)}"
         )
     if not labels:
         _check_numbers(target, count)
-    place = _true_places(target, labels or numbered(count))
-    true = place[target.codes]
+    names = labels or numbered(count)
+    true = _true_places(target, names)[target.codes]
     note = "classes by name: " if labels else "classes by number, the names that the data set has, too: "
-    chances = numbers[np.arange(len(true)), true]
-    return Judged(numbers.argmax(axis=1) == true, chances, note + names_text(target.names))
+    return Judged(names, true, scores.argmax(axis=1).astype(np.int64), scores, note + names_text(target.names))
 
 
-def judged_answers(answers: Array, labels: tuple[str, ...], target: Target) -> Judged:
+def judged_answers(answers: Array, labels: tuple[str, ...], target: Target, scored: Judged | None = None) -> Judged:
     """By one answered class a row: its name, or its number among `labels`.
 
+    `scored`: the same rows by scores, which tell what is meant where a number may be either.
     Raises FailedPrecondition, listing both sides, where names don't join or numbers may mean either.
     """
     values, codes = _told_apart(answers)
     names = [_name(value) for value in values]
     if labels:
-        known = np.array(_answered_places(values, names, labels), dtype=np.int64)
-        right = known[codes] == _true_places(target, labels)[target.codes]
-        return Judged(right, None, "classes by name: " + names_text(target.names))
+        known = _meant(_readings(values, names, labels), codes, scored, names, labels)
+        true = _true_places(target, labels)[target.codes]
+        return Judged(labels, true, known[codes], None, "classes by name: " + names_text(target.names))
     joined = np.array([-1 if at is None else at for at in places(names, target.names)], dtype=np.int64)
     strange = [name for name, at in zip(names, joined, strict=True) if at < 0]
     if len(strange) == len(names) or (strange and not isinstance(values[0], bytes)):
         raise _differ(target, names, f"it answers {names_text(strange)}, and does not say what else it knows")
-    return Judged(
-        joined[codes] == target.codes, None, "classes by the names that the model answers: " + names_text(names)
-    )
+    joined[joined < 0] = len(target.names) + np.arange(len(strange))
+    note = "classes by the names that the model answers: " + names_text(names)
+    return Judged((*target.names, *strange), target.codes, joined[codes], None, note)
 
 
 def _true_places(target: Target, model: Sequence[str]) -> NDArray[np.int64]:
@@ -84,22 +90,38 @@ def _check_numbers(target: Target, count: int) -> None:
         raise _differ(target, numbered(count), "the model's classes have no names, only numbers from 0")
 
 
-def _answered_places(values: Sequence[object], names: Sequence[str], labels: tuple[str, ...]) -> list[int]:
-    """Which of the `labels` each answer is: the one of that name; where none has such names, the one of that number."""
+def _readings(values: Sequence[object], names: Sequence[str], labels: tuple[str, ...]) -> list[NDArray[np.int64]]:
+    """Which of the `labels` each answer may be: the one of that name, the one of that number, or, where both, either.
+
+    Raises FailedPrecondition where it is none of them.
+    """
     by_name = places(names, labels)
     numbers = [value if type(value) is int and 0 <= value < len(labels) else None for value in values]
-    named, numbered_ = None not in by_name, None not in numbers
-    if named and numbered_ and list(by_name) != numbers:
+    found = [np.array(one, dtype=np.int64) for one in (by_name, numbers) if None not in one]
+    if not found:
+        strange = [name for name, at in zip(names, by_name, strict=True) if at is None]
+        raise FailedPrecondition(f"the model answers {names_text(strange)}, none of its classes {names_text(labels)}")
+    return found
+
+
+def _meant(
+    readings: list[NDArray[np.int64]],
+    codes: NDArray[np.int64],
+    scored: Judged | None,
+    names: Sequence[str],
+    labels: tuple[str, ...],
+) -> NDArray[np.int64]:
+    """The reading that there is, or of two the one that more of the rows' best scores agree with."""
+    first, last = readings[0], readings[-1]
+    if np.array_equal(first, last):
+        return first
+    if scored is None:
         raise FailedPrecondition(
             f"the model answers {names_text(names)}, which may be names or numbers of its classes {names_text(labels)}"
             ": let it answer names as texts, or declare no labels"
         )
-    if named:
-        return [at for at in by_name if at is not None]
-    if numbered_:
-        return [number for number in numbers if number is not None]
-    strange = [name for name, at in zip(names, by_name, strict=True) if at is None]
-    raise FailedPrecondition(f"the model answers {names_text(strange)}, none of its classes {names_text(labels)}")
+    agree = [int((reading[codes] == scored.answered).sum()) for reading in readings]
+    return first if agree[0] >= agree[1] else last
 
 
 def _differ(target: Target, model: Sequence[str], why: str) -> FailedPrecondition:

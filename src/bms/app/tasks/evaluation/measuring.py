@@ -10,6 +10,7 @@ from bms.app.tasks.evaluation.classes import Judged, judged_answers, judged_scor
 from bms.app.tasks.evaluation.metrics import of_classes, of_quantities
 from bms.app.tasks.evaluation.target import Target
 from bms.core.errors import FailedPrecondition
+from bms.core.metrics import Kind
 from bms.core.signature import Signature, shape_text
 from bms.core.tensor import Array
 
@@ -17,30 +18,49 @@ LABEL = "label"  # what runtimes call the output that holds the answered class
 
 
 class Measured(NamedTuple):
-    """`notes` say for people what was compared with what."""
+    """`undefined` says why a metric of this kind has no value, `notes` for people what was compared with what."""
 
+    kind: Kind
     metrics: dict[str, float]
+    undefined: dict[str, str]
     notes: tuple[str, ...]
 
 
 def measured(signature: Signature, outputs: Mapping[str, Array], target: Target) -> Measured:
-    """Classes by scores where the signature has them, else by the answered class; quantities by the one number a row.
+    """What callers get, held against the label: classes by the answered one, else by the best score; quantities by the
+    one number a row.
 
     Raises FailedPrecondition, listing both sides, where the outputs and the data set's label don't belong together.
     """
     if signature.scores is not None:
-        return _of(judged_scores(outputs[signature.scores], signature.labels, target), signature.scores)
+        return _by_scores(signature.scores, signature.labels, outputs, target)
     answers = _answers(signature, outputs, target)
     if answers is not None:
-        return _of(judged_answers(outputs[answers], signature.labels, target), answers)
+        judged = judged_answers(outputs[answers], signature.labels, target)
+        return _classified(judged, None, (f"output {answers!r}", judged.note))
     name = _quantity(outputs, target)
     predicted = outputs[name].astype(np.float64).reshape(-1)
     _check_finite(name, predicted)
-    return Measured(of_quantities(predicted, target.numbers()), (f"output {name!r} against {target.column!r}",))
+    figures = of_quantities(predicted, target.numbers())
+    return Measured("regression", figures.values, figures.undefined, (f"output {name!r} against {target.column!r}",))
 
 
-def _of(judged: Judged, output: str) -> Measured:
-    return Measured(of_classes(judged.right, judged.chances), (f"output {output!r}", judged.note))
+def _by_scores(name: str, labels: tuple[str, ...], outputs: Mapping[str, Array], target: Target) -> Measured:
+    """Where the model also answers a class, that is what its callers go by: a threshold of its own, ties and
+    calibration make it another than the best score."""
+    if name not in outputs:
+        raise FailedPrecondition(f"the model did not give its scores {name!r}: it gave {', '.join(map(repr, outputs))}")
+    scored = judged_scores(outputs[name], labels, target)
+    label = outputs.get(LABEL)
+    if label is None or name == LABEL or not _one_a_row(label):
+        return _classified(scored, scored, (f"output {name!r}", scored.note))
+    judged = judged_answers(label, scored.names, target, scored)
+    return _classified(judged, scored, (f"output {LABEL!r}, and the scores {name!r}", scored.note))
+
+
+def _classified(answers: Judged, scores: Judged | None, notes: tuple[str, ...]) -> Measured:
+    figures = of_classes(answers, scores)
+    return Measured("classification", figures.values, figures.undefined, notes)
 
 
 def _answers(signature: Signature, outputs: Mapping[str, Array], target: Target) -> str | None:

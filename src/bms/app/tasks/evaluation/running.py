@@ -1,6 +1,10 @@
-"""All rows of a split through a model."""
+"""All rows of a split through a model, in an order that says nothing, and some of them again in other company.
 
-from collections.abc import Callable
+A data set's own order is full of hints (sorted by class, alternating, by time), and a caller's row has none of them:
+what is measured must be what a caller gets who asks for one row, or for a few with others' between them.
+"""
+
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -12,9 +16,29 @@ from bms.core.tensor import Array
 from bms.serving.lifecycle.servable import Servable
 
 ROWS = 256  # at a time: bounds memory, and is what a server's large batch looks like
+AGAIN = 128  # rows that are asked once more, as many as there are in a signature of one row a call
+ALONE = 16  # of them by themselves
+_COMPANY = (2, 7, 33)  # then so many together
+_RTOL, _RTOL_HALF, _ATOL = 1e-3, 1e-2, 1e-5  # as rows are proved independent: rounding depends on who runs together
+
+Progress = Callable[[float, str], None]
 
 
-def run_all(servable: Servable, given: Fed, progress: Callable[[float, str], None]) -> dict[str, Array]:
+def answers(servable: Servable, given: Fed, progress: Progress, random: np.random.Generator) -> dict[str, Array]:
+    """The outputs for all rows, in the rows' order; asked in another.
+
+    Raises FailedPrecondition for an output that has not an answer a row, and for a model that answers rows otherwise
+    in other company, or when asked again.
+    """
+    order = random.permutation(given.rows)
+    drawn = run_all(servable, _ordered(given, order), progress)
+    place = np.argsort(order)
+    outputs = {name: array[place] for name, array in drawn.items()}
+    _ask_again(servable, given, outputs, random.permutation(given.rows)[:AGAIN])
+    return outputs
+
+
+def run_all(servable: Servable, given: Fed, progress: Progress) -> dict[str, Array]:
     """The outputs for all rows, run in parts; one by one where the model's rows depend on their company.
 
     Raises FailedPrecondition for an output that has not an answer a row.
@@ -23,20 +47,86 @@ def run_all(servable: Servable, given: Fed, progress: Callable[[float, str], Non
     parts: list[dict[str, Array]] = []
     for start in range(0, given.rows, step):
         end = min(given.rows, start + step)
-        parts.append(servable.infer(given.name, _part(given, start, end)))
-        for name, array in parts[-1].items():
-            if array.shape[:1] != (end - start,):
-                raise FailedPrecondition(
-                    f"output {name!r} has shape {list(array.shape)} for {end - start} rows: expected one answer a row, "
-                    "to be held against that row of the data set"
-                )
+        parts.append(_asked(servable, given, np.arange(start, end)))
         progress(end / given.rows, f"{end} of {given.rows} rows")
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _part(given: Fed, start: int, end: int) -> dict[str, Array]:
+def _ask_again(servable: Servable, given: Fed, outputs: dict[str, Array], rows: Array) -> None:
+    """Raises FailedPrecondition naming output and row where an answer is another."""
+    other: set[int] = set()
+    for company in _companies(rows, given.signature.batched):
+        told = _asked(servable, given, company)
+        for name, array in told.items():
+            if name not in outputs:
+                raise FailedPrecondition(f"output {name!r} is not always given: expected the same ones of every run")
+            for row, again in zip(company, array, strict=True):
+                if not _close(outputs[name][row], again):
+                    other.add(int(row))
+                    if array.dtype.kind == "f" or len(other) > 1 or not _has_numbers(outputs):
+                        raise _another(name, int(row), outputs[name][row], again, len(company))
+
+
+def _companies(rows: Array, batched: bool) -> Iterator[Array]:
+    alone = len(rows) if not batched else ALONE
+    yield from (rows[[at]] for at in range(min(alone, len(rows))))
+    start, turn = alone, 0
+    while start < len(rows):
+        size = _COMPANY[turn % len(_COMPANY)]
+        yield rows[start : start + size]
+        start, turn = start + size, turn + 1
+
+
+def _another(name: str, row: int, before: object, again: object, company: int) -> FailedPrecondition:
+    how = "alone" if company == 1 else f"among {company}"
+    return FailedPrecondition(
+        f"output {name!r} of row {row} is {_shown(before)} among all rows, and {_shown(again)} asked {how}: the "
+        "model's rows depend on one another, on their order or on what was asked before, or it draws at random, so "
+        "that no figure says what a caller gets"
+    )
+
+
+def _has_numbers(outputs: dict[str, Array]) -> bool:
+    """A class that hangs on a score's last digit may be another in other company; once, where the score is told too."""
+    return any(array.dtype.kind == "f" for array in outputs.values())
+
+
+def _close(one: Array, other: Array) -> bool:
+    """Beyond rounding, which is as large as the largest number of the row allows."""
+    if np.shape(one) != np.shape(other):
+        return False
+    here, there = np.asarray(one), np.asarray(other)
+    if here.dtype.kind != "f":
+        return np.array_equal(here, there)
+    rtol = _RTOL_HALF if here.dtype.itemsize == 2 else _RTOL
+    wide = here.astype(np.float64)
+    largest = float(np.max(np.abs(wide), initial=1.0, where=np.isfinite(wide)))
+    return np.allclose(there.astype(np.float64), wide, rtol=rtol, atol=_ATOL * largest, equal_nan=True)
+
+
+def _shown(value: object) -> str:
+    plain = value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+    return repr(plain.decode(errors="replace") if isinstance(plain, bytes) else plain)[:80]
+
+
+def _asked(servable: Servable, given: Fed, rows: Array) -> dict[str, Array]:
+    told = servable.infer(given.name, _part(given, rows))
+    for name, array in told.items():
+        if array.shape[:1] != (len(rows),):
+            raise FailedPrecondition(
+                f"output {name!r} has shape {list(array.shape)} for {len(rows)} rows: expected one answer a row, "
+                "to be held against that row of the data set"
+            )
+    return told
+
+
+def _ordered(given: Fed, order: Array) -> Fed:
+    return given._replace(inputs={name: array[order] for name, array in given.inputs.items()})
+
+
+def _part(given: Fed, rows: Array) -> dict[str, Array]:
     """Some of the rows; a table's masks only where they say something, as they come with requests."""
-    part = {name: array[start:end] for name, array in given.inputs.items()}
+    part = {name: array[rows] for name, array in given.inputs.items()}
     if is_table(given.signature):
         for name in [mask_name(spec.name) for spec in given.signature.inputs]:
             if name in part and not part[name].any():
