@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
 from msgspec import structs
 
 from bms.adapters.runtimes.artifact import unexpected
@@ -14,10 +15,11 @@ from bms.adapters.runtimes.description import small_file
 from bms.adapters.runtimes.python_code import check_written, fitted, holds_model, imported, may_say, yields
 from bms.adapters.runtimes.python_errors import told
 from bms.adapters.runtimes.python_signature import returned, said_signatures, streamed
+from bms.core.columns import mask_name
 from bms.core.errors import FailedPrecondition, Internal
 from bms.core.programs import ServableConfig
 from bms.core.signature import DEFAULT, Signature
-from bms.core.tensor import Array
+from bms.core.tensor import NUMPY, Array
 from bms.serving.inference.runtime import Asked, Found
 
 PREDICT, STREAM = "predict", "stream"
@@ -88,14 +90,14 @@ class Code:
         batched = said is not None and said.batched and self.settled
         rows = next(iter(inputs.values())).shape[0] if batched else None
         with self._one:
-            value = self._told(PREDICT, lambda: self._predict(_guarded(inputs), signature))
+            value = self._told(PREDICT, lambda: self._predict(_guarded(inputs, said), signature))
         return returned(value, said, rows)
 
     def parts(self, signature: str, inputs: Mapping[str, Array]) -> Iterator[dict[str, Array]]:
         """What `stream` yields, one by one."""
         method = self._streams
-        steps = self._told(method, lambda: iter(self._stream(_guarded(inputs), signature)))
         said = self.signatures.get(signature)
+        steps = self._told(method, lambda: iter(self._stream(_guarded(inputs, said), signature)))
         try:
             while (part := self._told(method, lambda: next(steps, _END))) is not _END:
                 yield streamed(part, said)
@@ -178,9 +180,13 @@ def _unbatched(signatures: Mapping[str, Signature]) -> dict[str, Signature]:
     return {name: structs.replace(one, batched=False) for name, one in signatures.items()}
 
 
-def _guarded(inputs: Mapping[str, Array]) -> dict[str, Array]:
-    """Views that can't be written to: others may still need what is in them."""
+def _guarded(inputs: Mapping[str, Array], said: Signature | None) -> dict[str, Array]:
+    """Views that can't be written to: others may still need what is in them. Every column that has a mask of what is
+    missing has it also where nothing is, so that a maker's code need not ask."""
     views = {name: array.view() for name, array in inputs.items()}
+    for spec in said.inputs if said is not None else ():
+        if spec.column is not None and NUMPY[spec.dtype].kind != "f":
+            views.setdefault(mask_name(spec.name), np.zeros(len(inputs[spec.name]), dtype=np.bool_))
     for view in views.values():
         view.flags.writeable = False
     return views

@@ -7,6 +7,7 @@ proof is: `proof`.
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
@@ -15,6 +16,7 @@ import numpy as np
 from bms.adapters.datasets.reader import load_split, read_manifest
 from bms.adapters.runtimes.artifact import model_file
 from bms.adapters.runtimes.available import open_servable as open_by_runtime
+from bms.adapters.runtimes.example_file import EXAMPLE, read_example
 from bms.adapters.runtimes.sklearn import SklearnRuntime
 from bms.adapters.runtimes.sklearn_file import SUFFIXES, read_estimator
 from bms.adapters.runtimes.sklearn_parts import parts
@@ -26,6 +28,7 @@ from bms.app.tasks.proof.differences import REFUSED
 from bms.app.tasks.proof.edges import edges
 from bms.app.tasks.proof.proving import Proved, prove
 from bms.app.tasks.proof.questions import Answered, Question, ask, real
+from bms.app.tasks.proof.typical import typical
 from bms.core.errors import BmsError, FailedPrecondition, InvalidArgument, Unimplemented
 from bms.core.programs import ServableConfig
 from bms.core.signature import DEFAULT, Signature
@@ -63,6 +66,7 @@ class Parent(NamedTuple):
     own: dict[str, Signature]  # without those that preparation adds
     served: dict[str, Signature]
     answers: list[Answered]
+    rows: Array | None  # real ones as the model itself takes them
     notes: tuple[str, ...]
 
 
@@ -84,6 +88,7 @@ def main(job: Any) -> dict[str, object]:
         parent = _parent(servable, plan_for(config, servable.signatures), job.inputs["data"], convertible.splits)
     finally:
         servable.close()
+    _leave_example(config.directory, model, parent)
     child_config = msgspec.structs.replace(config, runtime=target, directory=str(model), signatures=parent.own)
     proved = _first_proved(job, convertible.candidates, model / file, parent, child_config, tolerance)
     made = {
@@ -127,12 +132,13 @@ def _parent(model: Servable, plan: Plan | None, data: Any, splits: Sequence[tupl
             raise FailedPrecondition(f"the parent takes no row of {split!r}: {error.message}") from error
     if not answers:
         raise FailedPrecondition("the data set has no rows: there is nothing to prove the equality on")
-    for question in edges(model, _rows(model, plan, answers[0].question), splits):
+    rows = _rows(model, plan, answers[0].question)
+    for question in edges(model, rows, splits):
         try:
             answers.append(ask(model, question))
         except InvalidArgument:  # it takes none of these: nothing is asked of the child then
             answers.append(Answered(question.only(question.places[:0]), {}, question.rows))
-    return Parent(dict(model.signatures), dict(served.signatures), answers, tuple(notes))
+    return Parent(dict(model.signatures), dict(served.signatures), answers, rows, tuple(notes))
 
 
 def _rows(model: Servable, plan: Plan | None, question: Question) -> Array | None:
@@ -143,6 +149,17 @@ def _rows(model: Servable, plan: Plan | None, question: Question) -> Array | Non
     elif question.signature != DEFAULT:
         return None
     return inputs[model.signatures[DEFAULT].inputs[0].name]
+
+
+def _leave_example(directory: str, model: Path, parent: Parent) -> None:
+    """The child is tried and warmed up with what its parent is, else with rows like those of the data."""
+    own = Path(directory, EXAMPLE)
+    if read_example(directory) is not None:
+        (model / EXAMPLE).write_bytes(own.read_bytes())
+    elif parent.rows is not None and len(parent.rows):
+        name = parent.own[DEFAULT].inputs[0].name
+        answers = next(iter(parent.answers[0].outputs.values()))[: len(parent.rows)]
+        (model / EXAMPLE).write_text(json.dumps({"inputs": {name: typical(parent.rows, answers).tolist()}}))
 
 
 def _first_proved(
