@@ -3,17 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from bms.core.errors import BmsError
 from bms.core.tensor import Array
+from bms.serving.inference.closeness import close as _close
 from bms.serving.lifecycle.examples import rows_of
 
 Run = Callable[[dict[str, Array]], dict[str, Array]]
 Answers = Mapping[str, Array]
 LARGE = 17  # rows of the largest company
-_RTOL, _ATOL = 1e-3, 1e-5
-_RTOL_HALF = 1e-2  # of FP16
 FEW = "give an example of several rows whose answers differ (`--example FILE`)"
 
 
@@ -103,15 +100,3 @@ def _in_company(together: Answers, order: Sequence[int], alone: Sequence[Answers
 
 def _same(one: Answers, other: Answers) -> bool:
     return one.keys() == other.keys() and all(_close(array, other[name]) for name, array in one.items())
-
-
-def _close(one: Array, other: Array) -> bool:
-    """Beyond rounding, which is as large as the largest number of the row allows."""
-    if one.shape != other.shape or one.dtype != other.dtype:
-        return False
-    if one.dtype.kind != "f":
-        return np.array_equal(one, other)
-    rtol = _RTOL_HALF if one.dtype.itemsize == 2 else _RTOL
-    here, there = one.astype(np.float64), other.astype(np.float64)
-    largest = np.max(np.abs(here), initial=1.0, where=np.isfinite(here))
-    return np.allclose(there, here, rtol=rtol, atol=_ATOL * float(largest), equal_nan=True)
