@@ -33,6 +33,7 @@ class CalledServable:
         self.waits = False  # `WaitingServable`
         self.signatures = dict(signatures)
         self.examples: dict[str, Mapping[str, Array]] = {}  # `ExemplaryServable`
+        self.unread: tuple[str, ...] = ()  # `PartlyRead`
         self.apart: dict[str, str] = {}  # `ApartServable`
         self._call: Call | None = call
         self._invalid = invalid

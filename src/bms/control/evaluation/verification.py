@@ -18,6 +18,7 @@ from bms.core.programs import Findings
 from bms.core.resources import Resources
 
 OWN = EnvironmentSpec()  # the platform's own
+UNREAD = "not read"  # the note of what the artifact says and nobody here knows
 
 
 class Verification:
@@ -39,6 +40,15 @@ class Verification:
         if version.state == "verifying":
             await self._submit(version, f"job_load_{version.id}", version.environment)
 
+    async def on_given_up(self, event: Event, why: str) -> None:
+        """Rejects the version of an event that nothing will follow from: it would be verified for ever."""
+        await self._give_up(event.tenant, event.subject, f"its verification could not begin: {why}")
+
+    async def on_end_given_up(self, event: Event, why: str) -> None:
+        job = await self._jobs.get(event.tenant, event.subject)
+        if job.spec.kind == "verify":
+            await self._give_up(job.tenant, job.spec.subject, f"what job {job.id} found could not be recorded: {why}")
+
     async def on_job_ended(self, event: Event) -> None:
         job = await self._jobs.get(event.tenant, event.subject)
         if job.spec.kind != "verify":
@@ -57,10 +67,17 @@ class Verification:
             return
         await self._found(job, version, findings)
 
+    async def _give_up(self, tenant: str, id: str, reason: str) -> None:
+        version = await self._models.version_by_id(tenant, id)
+        if version.state == "verifying":
+            await self._models.reject_version(tenant, id, reason)
+
     async def _found(self, job: Job, version: Version, findings: Findings) -> None:
         if findings.recognised is not None and "recognise" in job.spec.parameters:
             version = await self._models.describe_version(job.tenant, version.id, findings.recognised)
         if findings.verified is not None and version.state == "verifying":
+            if findings.verified.unread:  # before it is ready: who waits for that finds it
+                await self._models.note(job.tenant, version.id, UNREAD, ", ".join(findings.verified.unread))
             await self._models.accept_version(job.tenant, version.id, findings.verified)
         elif findings.recognised is None:
             await self._models.reject_version(job.tenant, version.id, "its verification found nothing")

@@ -48,6 +48,7 @@ def run_all(servable: Servable, given: Fed, progress: Progress) -> dict[str, Arr
     for start in range(0, given.rows, step):
         end = min(given.rows, start + step)
         parts.append(_asked(servable, given, np.arange(start, end)))
+        _check_alike(parts[0], parts[-1])
         progress(end / given.rows, f"{end} of {given.rows} rows")
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
@@ -57,14 +58,25 @@ def _ask_again(servable: Servable, given: Fed, outputs: dict[str, Array], rows: 
     other: set[int] = set()
     for company in _companies(rows, given.signature.batched):
         told = _asked(servable, given, company)
+        _check_alike(outputs, told)
         for name, array in told.items():
-            if name not in outputs:
-                raise FailedPrecondition(f"output {name!r} is not always given: expected the same ones of every run")
             for row, again in zip(company, array, strict=True):
                 if not _close(outputs[name][row], again):
                     other.add(int(row))
                     if array.dtype.kind == "f" or len(other) > 1 or not _has_numbers(outputs):
                         raise _another(name, int(row), outputs[name][row], again, len(company))
+
+
+def _check_alike(one: dict[str, Array], other: dict[str, Array]) -> None:
+    """Raises FailedPrecondition where two runs differ in what outputs there are, or in their shapes."""
+    if odd := one.keys() ^ other.keys():
+        raise FailedPrecondition(f"output {min(odd)!r} is not given by every run: expected the same ones of each")
+    for name, array in one.items():
+        if array.shape[1:] != other[name].shape[1:]:
+            raise FailedPrecondition(
+                f"output {name!r} has another shape from run to run, {list(array.shape[1:])} a row and "
+                f"{list(other[name].shape[1:])}: expected one, so that rows can be held against the data set's"
+            )
 
 
 def _companies(rows: Array, batched: bool) -> Iterator[Array]:
