@@ -16,17 +16,21 @@ class Verdict(NamedTuple):
     faults: list[str]
 
 
-def asked(models: Path, environment: tuple[str, ...], *, sharing: bool = False) -> dict[str, Verdict]:
+def asked(
+    models: Path, environment: tuple[str, ...], *, sharing: bool = False, declared: bool = False
+) -> dict[str, Verdict]:
     """By the names of the models that the script `models` makes. `sharing`: with calls that share runs whatever was
-    found out about the model, so that there must be faults."""
+    found out about the model, so that there must be faults. `declared`: with what a model takes said by its maker, who
+    says that it is batched."""
     made = made_by(models, environment)
+    options = [*(["sharing"] if sharing else []), *(["declared"] if declared else [])]
     found = {
         one["name"]: Verdict(
             one.get("refused", ""),
             one.get("batched", False),
             [f"{one['name']}, {fault}" for fault in one.get("faults", ())],
         )
-        for one in told_by(environment, ASKING, str(made), *(["sharing"] if sharing else []))
+        for one in told_by(environment, ASKING, str(made), *options)
     }
     assert set(found) == {path.parent.name for path in made.glob("*/calls.npz")}
     return found
