@@ -10,6 +10,7 @@ import numpy as np
 from bms.core.errors import BmsError, FailedPrecondition, Internal
 from bms.core.signature import DEFAULT, Signature, TensorSpec, shape_text
 from bms.core.tensor import Array, dtype_of
+from bms.serving.inference.reasons import plain
 
 _TENSOR = re.compile(r"\s*(\S+?)[\s:]+([A-Z]+\d*)\s*\[\s*(-?\d+(?:\s*,\s*-?\d+)*)?\s*\]\s*")
 
@@ -97,7 +98,7 @@ def _array(name: str, value: object) -> Array:
         dtype_of(array)
     except (BmsError, ValueError, TypeError, OverflowError) as error:
         words = error.message if isinstance(error, BmsError) else str(error)
-        raise Internal(f"output {name!r} is no array that can be sent: {words[:300]}") from error
+        raise Internal(f"output {name!r} is no array that can be sent: {plain(words)}") from error
     return array
 
 
