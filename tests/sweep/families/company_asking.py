@@ -117,7 +117,9 @@ def told(directory: Path, *, sharing: bool) -> dict[str, Any]:
     model = str(directory / "model")
     try:
         found = recognise(model)
-        servable = open_servable(ServableConfig(runtime=found.runtime, directory=model, model="m", version=1))
+        said = found.description.signatures
+        config = ServableConfig(runtime=found.runtime, directory=model, model="m", version=1, signatures=said)
+        servable = open_servable(config)
     except BmsError as error:
         return {"refused": error.message}
     asked, wanted = calls_of(directory / "calls.npz")

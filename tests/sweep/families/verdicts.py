@@ -16,10 +16,10 @@ class Verdict(NamedTuple):
     faults: list[str]
 
 
-def asked(models: Path, environment: tuple[str, ...], *, sharing: bool = False) -> dict[str, Verdict]:
-    """By the names of the models that the script `models` makes. `sharing`: with calls that share runs whatever was
-    found out about the model, so that there must be faults."""
-    made = made_by(models, environment)
+def asked(models: Path, environment: tuple[str, ...], *, sharing: bool = False, below: str = "") -> dict[str, Verdict]:
+    """By the names of the models that the script `models` makes, those in its folder `below` alone where that is said.
+    `sharing`: with calls that share runs whatever was found out about the model, so that there must be faults."""
+    made = made_by(models, environment) / below
     found = {
         one["name"]: Verdict(
             one.get("refused", ""),
