@@ -1,5 +1,8 @@
 """Verification finds out how an artifact is called, or says why it is refused."""
 
+import json
+import shutil
+from base64 import b64encode
 from pathlib import Path
 
 import msgspec
@@ -8,6 +11,7 @@ import pytest
 from bms.app.tasks.verify import main
 from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.programs import Findings, Sealed, VerifyReport
+from bms.serving.lifecycle.encoded_images import PNGS
 from tests.model_servers import model
 
 
@@ -78,6 +82,34 @@ def test_it_adds_the_image_signature_where_images_are_decoded() -> None:
     assert report.signatures["image"].outputs == report.signatures["serving_default"].outputs
     again = msgspec.to_builtins(report.signatures)
     assert verified(Job(model("onnx/mlp"), preprocess=preprocess, signatures=again)).signatures == report.signatures
+
+
+def with_example(folder: Path, example: object, name: str = "onnx/mlp") -> str:
+    shutil.copytree(model(name), folder, dirs_exist_ok=True)
+    (folder / "example.json").write_text(json.dumps(example))
+    return str(folder)
+
+
+def test_an_example_of_images_is_prepared_and_run_where_images_are_decoded(tmp_path: Path) -> None:
+    preprocess = {"type": "image", "input": "x", "mode": "L", "height": 8, "width": 8}
+    image = {"b64": b64encode(PNGS[1]).decode()}
+    report = verified(Job(with_example(tmp_path, {"instances": [image]}), preprocess=preprocess))
+    assert report.signatures["serving_default"].batched
+    with pytest.raises(FailedPrecondition, match=r"does not take the example: .*image 1 of 1"):
+        main(Job(with_example(tmp_path, {"instances": [{"b64": "AAAA"}]}), preprocess=preprocess))
+    with pytest.raises(FailedPrecondition, match=r"the example has 'pixels', the model takes image BYTES"):
+        main(Job(with_example(tmp_path, {"inputs": {"pixels": [1]}}), preprocess=preprocess))
+    assert verified(Job(with_example(tmp_path, {"instances": [[0.5] * 64]}), preprocess=preprocess))
+
+
+def test_an_example_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    for example, says in (
+        ({"instances": [[0.5] * 63]}, r"'x' has shape \[1, 63\], the model takes \[-1, 64\]"),
+        ({"instances": [["a"] * 64]}, r"'x' holds 'a' at \[0, 0\], expected FP32"),
+        ({"inputs": {"y": [[0.5] * 64]}}, r"the example has 'y', the model takes x FP32 \[-1, 64\]"),
+    ):
+        with pytest.raises(FailedPrecondition, match=says):
+            main(Job(with_example(tmp_path, example)))
 
 
 @pytest.mark.parametrize("name", ["truncated", "external_parent", "custom_operator", "several"])

@@ -95,7 +95,7 @@ PROOFS = (
             "one order": Saboteur(looking(companies=orders([*range(8)])), "in crowds, in pairs"),
             "no crowd": Saboteur(looking(LARGE=9), "in crowds"),
             "whole numbers of 0 and 1": Saboteur(
-                looking(_widest=lambda servable, name, signature, domain: domain), "where ids are large"
+                looking(_widest=lambda model, signature, domain: domain), "where ids are large"
             ),
             "the same answer to all counts": Saboteur(looking(_differ=lambda alone: True), "saying the same"),
             "rows that are alike": Saboteur(looking(question=all_alike, _differ=lambda alone: True), "longest text"),

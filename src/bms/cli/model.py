@@ -319,6 +319,7 @@ def _show(session: Session, version: Version) -> None:
             "format": version.format,
             "size": size_text(version.size),
             **{f"signature {name}": signature_text(each) for name, each in version.signatures.items()},
+            "one request a run": [name for name, each in version.signatures.items() if not each.batched],
             "labels": version.labels,
             "requirements": version.environment.requirements,
             "python": version.environment.python,

@@ -47,8 +47,8 @@ Example = Annotated[
     Path | None,
     typer.Option(
         "--example",
-        help="Rows that it takes, as CSV with a header, JSON or JSONL: their types are its columns', and it is tried "
-        "with them; --column says more of one.",
+        help="Rows that it takes, as CSV with a header, JSON, JSONL, NPZ, or an image: it is tried and warmed up with "
+        "them, and they are kept. Of a table they tell the columns' types; --column says more of one.",
     ),
 ]
 Batched = Annotated[

@@ -3,6 +3,8 @@
 It tells the types of a table's columns, and is what the model is tried with before anybody may use it.
 """
 
+import zipfile
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,7 +32,9 @@ from bms.sdk.tables.python_values import of_values
 from bms.sdk.tables.split_frames import table_of_split
 
 EXAMPLE = "example.json"
-ROWS = 20  # of them the example keeps the first; types are those of all
+ROWS = 20  # of a table the example keeps the first; types are those of all
+MANY = 256  # rows of a tensor are no more an example than the first of them
+IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff")
 _FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 
 
@@ -45,8 +49,9 @@ class Said:
 def said(new: NewVersion, columns: Sequence[TensorSpec | str], example: Any) -> Said:
     """`new` with the signature that `columns` declare, and the `example` as its file.
 
-    An example is a data frame, an Arrow table, rows, columns by name, an array, or the path of a file of CSV, JSON or
-    JSONL. Where there are both, the columns are the example's, and `columns` only say more of some. Raises
+    An example is a data frame, an Arrow table, rows, columns by name, an array, arrays by name, or the path of a file
+    of CSV, JSON, JSONL, NPY or NPZ, or of an image. Where there are both, the columns are the example's, and `columns`
+    only say more of some. Raises
     InvalidArgument, naming column and row, and NotFound.
     """
     declared = {spec.name: spec for spec in (parse_column(one) if isinstance(one, str) else one for one in columns)}
@@ -106,18 +111,33 @@ def _column(name: str, values: Any) -> ColumnValues | None:
 def _of_file(path: Path, declared: Mapping[str, TensorSpec]) -> Table | bytes:
     if not path.is_file():
         raise NotFound(f"there is no file {str(path)!r} to be an example")
+    suffix = path.suffix.lower()
+    if suffix in IMAGES:
+        return msgspec.json.encode({"instances": [{"b64": b64encode(path.read_bytes()).decode()}]})
+    if suffix in (".npz", ".npy"):
+        return _of_arrays(path)
     try:
         text = path.read_text("utf-8-sig")
     except UnicodeDecodeError:
         raise InvalidArgument(f"{path} is not UTF-8: save it as that") from None
-    suffix = path.suffix.lower()
     if suffix == ".csv":
         return {name: _of_cells(name, cells, declared.get(name)) for name, cells in read_cells(text, str(path)).items()}
     if suffix in (".jsonl", ".ndjson"):
         return _table([read_json(line, str(path)) for line in text.splitlines() if line.strip()])
     if suffix != ".json":
-        raise InvalidArgument(f"{path} is no example: expected a file .csv, .json or .jsonl")
+        raise InvalidArgument(f"{path} is no example: expected a file .csv, .json, .jsonl, .npz, .npy or of an image")
     return _of_json(read_json(text, str(path)), str(path))
+
+
+def _of_arrays(path: Path) -> bytes:
+    """Arrays by name; those of several numbers are tensors, whatever their rank."""
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        arrays = {"instances": loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
+    except (ValueError, OSError, zipfile.BadZipFile) as error:
+        raise InvalidArgument(f"{path} holds no arrays that can be read: {error}") from None
+    nested = {name: _nested(name, array) for name, array in arrays.items()}
+    return msgspec.json.encode(nested if isinstance(loaded, np.ndarray) else {"inputs": nested})
 
 
 def _of_cells(name: str, cells: list[str], spec: TensorSpec | None) -> ColumnValues:
@@ -125,7 +145,11 @@ def _of_cells(name: str, cells: list[str], spec: TensorSpec | None) -> ColumnVal
 
 
 def _of_json(value: Any, where: str) -> Table | bytes:
-    """A request in any of its forms, rows, or columns."""
+    """A request in any of its forms, rows, or columns. What holds more than a table can, such as lists in rows or
+    `{"b64": "…"}`, is kept as it is."""
+    if _is_more_than_a_table(value):
+        formed = isinstance(value, dict) and any(form in value for form in _FORMS)
+        return msgspec.json.encode(value if formed else {"instances" if isinstance(value, list) else "inputs": value})
     if isinstance(value, dict) and (forms := [form for form in _FORMS if form in value]):
         inner = value[forms[0]]
         if forms[0] == "dataframe_split":
@@ -136,6 +160,19 @@ def _of_json(value: Any, where: str) -> Table | bytes:
     if isinstance(value, dict | list):
         return _table(value)
     raise InvalidArgument(f"{where} is no example: expected rows, columns, or a request as {' or '.join(_FORMS)}")
+
+
+def _is_more_than_a_table(value: Any) -> bool:
+    inner = next((value[form] for form in _FORMS[1:] if form in value), value) if isinstance(value, dict) else value
+    rows = inner if isinstance(inner, list) else []
+    lists = [cell for row in rows if isinstance(row, dict) for cell in row.values() if isinstance(cell, list | dict)]
+    return bool(lists) or _holds_bytes(inner)
+
+
+def _holds_bytes(value: Any) -> bool:
+    if isinstance(value, dict):
+        return value.keys() == {"b64"} or any(_holds_bytes(one) for one in value.values())
+    return isinstance(value, list) and any(_holds_bytes(one) for one in value if isinstance(one, list | dict))
 
 
 def _of_split(split: Any, where: str) -> Table:
@@ -194,7 +231,8 @@ def _nested(name: str, value: Any) -> Any:
     array = array_given(name, value, None)
     if not array.ndim or not array.size:
         raise InvalidArgument("the example has no rows")
-    array = array[:ROWS]
+    if len(array) > MANY:
+        array = array[:ROWS]
     if array.dtype.kind == "f" and np.isinf(array).any():
         raise InvalidArgument(f"the example's {name!r} is infinite: take other rows")
     if array.dtype.kind not in "OSU":

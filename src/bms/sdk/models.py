@@ -107,8 +107,9 @@ class Models(Uploading[D]):
         """Uploads a file, directory or archive (zip, tar) as the next version; with `create` the model is made, too.
 
         `columns` say which table it takes, as `column(…)` or in words ("age number", "city text?"), where its format
-        does not tell. An `example` of that (a data frame, rows, columns by name, or a file of CSV, JSON or JSONL) tells
-        the types of columns, and is what the model is tried with; it becomes the artifact's `example.json`.
+        does not tell. An `example` (a data frame, rows, columns or arrays by name, or a file of CSV, JSON, JSONL or NPZ
+        or of an image) tells the types of columns, and is what the model is tried and warmed up with; it becomes the
+        artifact's `example.json`.
         `batched` False: each request has a run of its own; True: the version is refused unless rows are proved to be
         independent; it becomes a part of the artifact's `bms.json`.
 

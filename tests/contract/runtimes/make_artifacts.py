@@ -137,6 +137,12 @@ def onnx_models(root):
             [("y", FLOAT, ["n", 1, "h", "w"])],
             [("kernel", floats(1, 1, 5, 5))],
         ),
+        "no_rank": graph([node("Relu", ["x"], ["y"])], [("x", FLOAT, None)], [("y", FLOAT, None)]),
+        "tokens": graph(
+            [node("Mul", ["ids", "mask"], ["y"])],
+            [("ids", INT64, ["b", "s"]), ("mask", INT64, ["b", "s"])],
+            [("y", INT64, ["b", "s"])],
+        ),
         "odd_width": graph(  # which nobody would guess
             [node("Reshape", ["x", "shape"], ["y"])],
             [("x", FLOAT, ["n", "width"])],

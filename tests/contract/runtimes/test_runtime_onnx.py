@@ -120,6 +120,25 @@ def test_a_model_that_runs_on_no_made_up_row_runs_on_its_own_example(tmp_path: P
     assert (signature.batched, signature.outputs[0].shape) == (True, (None, 7, 11))
 
 
+def test_an_input_without_a_shape_is_asked_for_and_then_taken() -> None:
+    with pytest.raises(FailedPrecondition, match=r"nothing of the dimensions of its input 'x'; say what it takes"):
+        open_servable(config("onnx/no_rank"))
+    for shape, batched in (((None, 3), True), ((2, 3), False)):
+        said = Signature(inputs=(TensorSpec(name="x", dtype="FP32", shape=shape),))
+        declared = structs.replace(config("onnx/no_rank"), signatures={"serving_default": said})
+        signature = open_servable(declared).signatures["serving_default"]
+        assert (signature.batched, signature.inputs) == (batched, said.inputs)
+        assert len(signature.outputs[0].shape) == 2
+
+
+def test_inputs_that_disagree_on_a_dimension_they_share_are_the_callers_fault() -> None:
+    servable = open_servable(config("onnx/tokens"))
+    ids, mask = np.ones((1, 3), np.int64), np.ones((1, 4), np.int64)
+    with pytest.raises(InvalidArgument, match=r"dimension 's', which they share: it is 3 in 'ids', 4 in 'mask'"):
+        servable.infer("serving_default", {"ids": ids, "mask": mask})
+    assert servable.infer("serving_default", {"ids": ids, "mask": mask[:, :3]})["y"].tolist() == [[1, 1, 1]]
+
+
 @pytest.mark.parametrize("batched", [True, False])
 def test_a_declaration_does_not_switch_the_proof_off(batched: bool) -> None:
     said = Signature(inputs=(TensorSpec(name="x", dtype="FP32", shape=(None, 4)),), batched=batched)

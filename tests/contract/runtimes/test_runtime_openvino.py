@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 if "openvino" not in os.environ.get("BMS_CONTRACT_FRAMEWORK", ""):
     pytest.skip("OpenVINO is in an environment of its own", allow_module_level=True)
@@ -14,6 +15,7 @@ if "openvino" not in os.environ.get("BMS_CONTRACT_FRAMEWORK", ""):
 from bms.adapters.runtimes.available import open_servable
 from bms.core.errors import FailedPrecondition
 from bms.core.programs import ServableConfig
+from bms.core.signature import Signature, TensorSpec
 from tests.contract.runtimes.cases_openvino import FRAMEWORK
 from tests.contract.runtimes.torn_files import torn
 
@@ -39,6 +41,13 @@ def test_it_tells_nobody_that_it_runs() -> None:
         [sys.executable, "-c", "import openvino_telemetry"], capture_output=True, timeout=60, check=False
     )
     assert own.returncode == 0  # what is kept out is there
+
+
+@pytest.mark.parametrize("batched", [True, False])
+def test_a_declaration_does_not_switch_the_proof_off(batched: bool) -> None:
+    said = Signature(inputs=(TensorSpec(name="x", dtype="FP32", shape=(None, 4)),), batched=batched)
+    declared = structs.replace(config(FRAMEWORK.artifacts() / "whole" / "model"), signatures={"mine": said})
+    assert not open_servable(declared).signatures["mine"].batched
 
 
 def test_the_signature_is_the_models() -> None:

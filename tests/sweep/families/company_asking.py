@@ -3,8 +3,9 @@ them together.
 
 Arguments: a folder with, for each model, `NAME/model` and `NAME/calls.npz`: arrays "NUMBER/in/TENSOR", and the
 library's own answers "NUMBER/out/TENSOR" where it has one; then "sharing" if every model's calls are to share runs,
-whatever was found out about them. Runs in the library's own environment. For each model it prints a line of JSON:
-{"name", "batched", "faults"}, or {"name", "refused": reason}.
+whatever was found out about them, and "declared" if what is found out is then declared, as batched. Runs in the
+library's own environment. For each model it prints a line of JSON: {"name", "batched", "faults"}, or {"name",
+"refused": reason}.
 """
 
 import json
@@ -21,6 +22,7 @@ from bms.adapters.runtimes.available import open_servable
 from bms.adapters.runtimes.recognition import recognise
 from bms.core.errors import BmsError
 from bms.core.programs import ServableConfig
+from bms.core.signature import Signature
 from bms.core.tensor import Array, Tensor, dtype_of
 from bms.protocols.frames import InferMeta, TensorMeta
 from bms.serving.inference.execution import Executed, execute
@@ -113,13 +115,23 @@ def said(array: Array | None) -> str:
     return "missing" if array is None else f"{list(array.shape)} {array.ravel()[:4].tolist()}"
 
 
-def told(directory: Path, *, sharing: bool) -> dict[str, Any]:
+def declaring(servable: Servable) -> dict[str, Signature]:
+    """What a maker would say who takes all of the model's rows to be independent."""
+    return {
+        name: structs.replace(one, outputs=(), batched=True, method="predict", scores=None, labels=())
+        for name, one in servable.signatures.items()
+    }
+
+
+def told(directory: Path, *, sharing: bool, declared: bool) -> dict[str, Any]:
     model = str(directory / "model")
     try:
         found = recognise(model)
         said = found.description.signatures
         config = ServableConfig(runtime=found.runtime, directory=model, model="m", version=1, signatures=said)
         servable = open_servable(config)
+        if declared:
+            servable = open_servable(structs.replace(config, signatures=declaring(servable)))
     except BmsError as error:
         return {"refused": error.message}
     asked, wanted = calls_of(directory / "calls.npz")
@@ -141,7 +153,8 @@ def told(directory: Path, *, sharing: bool) -> dict[str, Any]:
 
 def main(root: Path, *options: str) -> None:
     for file in sorted(root.glob("*/calls.npz")):
-        print(json.dumps({"name": file.parent.name, **told(file.parent, sharing="sharing" in options)}), flush=True)
+        found = told(file.parent, sharing="sharing" in options, declared="declared" in options)
+        print(json.dumps({"name": file.parent.name, **found}), flush=True)
 
 
 if __name__ == "__main__":

@@ -16,17 +16,21 @@ class Verdict(NamedTuple):
     faults: list[str]
 
 
-def asked(models: Path, environment: tuple[str, ...], *, sharing: bool = False, below: str = "") -> dict[str, Verdict]:
+def asked(
+    models: Path, environment: tuple[str, ...], *, sharing: bool = False, declared: bool = False, below: str = ""
+) -> dict[str, Verdict]:
     """By the names of the models that the script `models` makes, those in its folder `below` alone where that is said.
-    `sharing`: with calls that share runs whatever was found out about the model, so that there must be faults."""
+    `sharing`: with calls that share runs whatever was found out about the model, so that there must be faults.
+    `declared`: with what a model takes said by its maker, who says that it is batched."""
     made = made_by(models, environment) / below
+    options = [*(["sharing"] if sharing else []), *(["declared"] if declared else [])]
     found = {
         one["name"]: Verdict(
             one.get("refused", ""),
             one.get("batched", False),
             [f"{one['name']}, {fault}" for fault in one.get("faults", ())],
         )
-        for one in told_by(environment, ASKING, str(made), *(["sharing"] if sharing else []))
+        for one in told_by(environment, ASKING, str(made), *options)
     }
     assert set(found) == {path.parent.name for path in made.glob("*/calls.npz")}
     return found

@@ -111,6 +111,35 @@ def test_arrays_are_examples_without_columns(tmp_path: Path) -> None:
         said(NewVersion(), ("a number",), [[1]])
 
 
+def test_arrays_by_name_of_a_file_are_tensors(tmp_path: Path) -> None:
+    np.savez(tmp_path / "e.npz", x=np.arange(4, dtype=np.float32).reshape(1, 2, 2), lengths=np.array([2]))
+    assert content(tmp_path / "e.npz") == {"inputs": {"x": [[[0, 1], [2, 3]]], "lengths": [2]}}
+    np.save(tmp_path / "e.npy", np.ones((300, 2)))
+    assert content(tmp_path / "e.npy") == {"instances": [[1, 1]] * ROWS}
+    np.savez(tmp_path / "pickled.npz", x=np.array([{}], dtype=object))
+    with pytest.raises(InvalidArgument, match="holds no arrays that can be read"):
+        said(NewVersion(), (), tmp_path / "pickled.npz")
+
+
+def test_an_image_is_its_bytes(tmp_path: Path) -> None:
+    (tmp_path / "e.JPG").write_bytes(b"\xff\xd8")
+    assert content(tmp_path / "e.JPG") == {"instances": [{"b64": "/9g="}]}
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ('[{"x": [[1]], "n": 1}]', {"instances": [{"x": [[1]], "n": 1}]}),
+        ('{"instances": [{"b64": "/9g="}]}', {"instances": [{"b64": "/9g="}]}),
+        ('{"image": [{"b64": "/9g="}]}', {"inputs": {"image": [{"b64": "/9g="}]}}),
+        ('{"instances": [[[1, 2]]]}', {"instances": [[[1, 2]]]}),
+    ],
+)
+def test_what_is_more_than_a_table_is_kept_as_it_is(tmp_path: Path, text: str, kept: object) -> None:
+    (tmp_path / "e.json").write_text(text)
+    assert content(tmp_path / "e.json") == kept
+
+
 def test_only_the_first_rows_are_kept_but_all_tell_the_type() -> None:
     split = content({"a": [1] * ROWS + [0.5]})["dataframe_split"]
     assert (len(split["data"]), split["types"]) == (ROWS, ["number"])
@@ -136,7 +165,7 @@ def test_what_is_no_example_is_refused(example: Any, columns: tuple[str, ...], s
 
 def test_files_that_are_no_examples_are_named(tmp_path: Path) -> None:
     for name, text, says in (
-        ("e.txt", "x", r"expected a file \.csv, \.json or \.jsonl"),
+        ("e.txt", "x", r"expected a file \.csv, \.json, \.jsonl, \.npz, \.npy or of an image"),
         ("e.json", "{", "not JSON"),
         ("e.json", "3", "expected rows, columns"),
         ("e.json", '{"columns": ["a"], "data": [[1, 2]]}', "row 0 of 'data' must be a list of 1 values"),

@@ -158,6 +158,17 @@ def test_free_sizes_are_tried_larger_than_one() -> None:
     assert found.example["x"].shape[1:] == (8, 8)
 
 
+def test_sizes_to_which_nothing_is_answered_are_too_small() -> None:
+    def convolved(inputs: dict[str, Array]) -> dict[str, Array]:
+        if inputs["x"].shape[1] < 5:
+            return {"y": np.zeros((0, 4), np.float32)}
+        return {"y": inputs["x"][:, :4] * 2}
+
+    found = looked_at(convolved, of(column("FP32", None)))
+    assert found.signature.batched
+    assert found.example["x"].shape[1:] == (8,)
+
+
 def test_lengths_that_must_not_be_zero_are_not() -> None:
     def packed(inputs: dict[str, Array]) -> dict[str, Array]:
         if not (inputs["n"].min() > 0 and inputs["n"].max() <= 6):
@@ -243,3 +254,11 @@ def test_a_slow_model_is_asked_less() -> None:
     found = looked_at(slow, monotonic=clock.monotonic)
     assert found.signature.batched
     assert len(found.example["x"]) == 3
+
+
+def test_a_library_that_believes_all_it_is_told_is_asked_with_floats_from_0_to_1() -> None:
+    found = looked_at(doubled, gentle=True)
+    assert found.signature.batched
+    assert found.example["x"].min() >= 0
+    assert found.example["x"].max() <= 1
+    assert len(np.unique(found.example["x"], axis=0)) == 8

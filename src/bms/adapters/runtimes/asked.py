@@ -13,7 +13,13 @@ from bms.serving.inference.runtime import Asked
 
 
 def served_as_asked(
-    config: ServableConfig, format: str, call: Call, asks: Asked, *, invalid: tuple[type[Exception], ...]
+    config: ServableConfig,
+    format: str,
+    call: Call,
+    asks: Asked,
+    *,
+    invalid: tuple[type[Exception], ...],
+    gentle: bool = False,
 ) -> CalledServable:
     """Serves by the declared signatures, whose outputs are those that runs give.
 
@@ -27,7 +33,7 @@ def served_as_asked(
             name: structs.replace(one, outputs=(), method="predict", scores=None)
             for name, one in config.signatures.items()
         }
-    return served(config, format, call, found, why=asks.why, invalid=invalid)
+    return served(config, format, call, found, why=asks.why, invalid=invalid, gentle=gentle)
 
 
 def check_asked(runtime: str, asks: Asked, signatures: Mapping[str, Signature]) -> None:

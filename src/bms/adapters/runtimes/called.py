@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Mapping
 
+import numpy as np
+
 from bms.adapters.runtimes.declared import ask
-from bms.adapters.runtimes.example_file import Example, read_example
-from bms.adapters.runtimes.example_inputs import examples_of
-from bms.adapters.runtimes.settling import asked_of, settle
+from bms.adapters.runtimes.example_file import Example
+from bms.adapters.runtimes.settling import asked_of, given_examples, settle
 from bms.core.errors import BmsError, FailedPrecondition, Internal, InvalidArgument
 from bms.core.programs import ServableConfig
 from bms.core.signature import Signature
 from bms.core.tensor import Array
 from bms.serving.inference.reasons import reason
+from bms.serving.lifecycle.examples import rows_of
 
 Call = Callable[[str, Mapping[str, Array], tuple[str, ...]], Mapping[str, Array]]
 """(signature, inputs, wanted outputs; none: all) -> at least the wanted outputs, as arrays of the wire's types."""
@@ -35,6 +37,7 @@ class CalledServable:
         self.examples: dict[str, Mapping[str, Array]] = {}  # `ExemplaryServable`
         self.unread: tuple[str, ...] = ()  # `PartlyRead`
         self.apart: dict[str, str] = {}  # `ApartServable`
+        self.one_by_one: frozenset[str] = frozenset()  # signatures of which each row has a run of its own
         self._call: Call | None = call
         self._invalid = invalid
         self._words = words
@@ -42,6 +45,9 @@ class CalledServable:
     def infer(self, signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...] = ()) -> dict[str, Array]:
         if self._call is None:
             raise FailedPrecondition("this servable is closed")
+        if signature in self.one_by_one and (rows := len(next(iter(inputs.values())))) > 1:
+            each = [self.infer(signature, rows_of(dict(inputs), [row]), outputs) for row in range(rows)]
+            return {name: np.concatenate([one[name] for one in each]) for name in each[0]}
         try:
             given = self._call(signature, inputs, outputs)
         except BmsError:
@@ -71,14 +77,15 @@ def served(
     why: str = "its format does not tell what it takes",
     invalid: tuple[type[Exception], ...] = (),
     example: Example | None = None,
-    words: Words = str,
     independent: bool = False,
+    gentle: bool = False,
+    words: Words = str,
 ) -> CalledServable:
     """The servable of a loaded model, with its signatures settled: those of `config`, checked against `found` and
     completed, else `found` as runs bear it out. `found` may leave outputs out; None: the format tells nothing.
 
     Runs are with the artifact's own example where it has one that fits, else with `example`, else with made-up rows;
-    `independent` as `settle` says.
+    `independent` and `gentle` as `settle` says.
     Raises FailedPrecondition when the declared ones do not fit, when the model does not run on an example, and, with
     neither, asking for them: `why` says what is not told.
     """
@@ -86,7 +93,8 @@ def served(
         raise ask(config.runtime, why)
     asked = {name: asked_of(name, config, found or {}) for name in config.signatures or found or {}}
     servable = CalledServable(format, call, asked, invalid, words)
-    example = read_example(config.directory) or example
-    made = settle(servable, config, asked, examples_of(example, asked), independent=independent)
+    examples = given_examples(config, asked, example)
+    made = settle(servable, config, asked, examples, independent=independent, gentle=gentle)
     servable.signatures, servable.examples, servable.apart = made.signatures, made.examples, made.apart
+    servable.one_by_one = frozenset(made.one_by_one)
     return servable

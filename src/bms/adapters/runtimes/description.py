@@ -44,13 +44,14 @@ def listed(directory: str, name: str = REQUIREMENTS) -> Listed:
         raise FailedPrecondition(f"{name!r} can't be used: {error.message}") from error
 
 
-def small_file(directory: str, name: str) -> bytes | None:
-    """Its content; None where there is no such ordinary file. Raises FailedPrecondition for one over 1 MiB."""
+def small_file(directory: str, name: str, most: int = MAX_BYTES) -> bytes | None:
+    """Its content; None where there is no such ordinary file. Raises FailedPrecondition for one of more than `most`
+    bytes."""
     path = os.path.join(directory, name)
     if os.path.islink(path) or not os.path.isfile(path):
         return None
     with open(path, "rb") as file:
-        content = file.read(MAX_BYTES + 1)
-    if len(content) > MAX_BYTES:
-        raise FailedPrecondition(f"{name!r} is larger than {MAX_BYTES} bytes")
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise FailedPrecondition(f"{name!r} is larger than {most} bytes")
     return content

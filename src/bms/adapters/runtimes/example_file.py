@@ -2,10 +2,12 @@
 
 Four forms are read: `{"dataframe_split": {"columns": […], "data": [[…], …], "types": […]}}` (types may be left out),
 `{"dataframe_records": [{…}, …]}`, `{"instances": …}` and `{"inputs": …}`; and, as MLflow's `input_example.json` has it,
-`{"columns": […], "data": [[…], …]}` by itself.
+`{"columns": […], "data": [[…], …]}` by itself. `{"b64": "…"}` stands for bytes, such as those of an image.
 """
 
+import binascii
 import math
+from base64 import b64decode
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
@@ -19,10 +21,12 @@ from bms.core.signature import Signature, TensorSpec
 from bms.core.tensor import NUMPY, Array
 
 EXAMPLE = "example.json"
+MAX_BYTES = 16 << 20
 
 
 class Example(msgspec.Struct, frozen=True, kw_only=True):
-    """Values by column, a missing one None; or, where nothing is named, `rows` as they are.
+    """Values by column, a missing one None; or nested values by name, `tensors`; or, where nothing is named, `rows` as
+    they are.
 
     `types` are those of the columns that the file declares; `kinds` those that its values have, "integer" where all
     numbers are whole. A column of which nothing is known is in neither.
@@ -30,6 +34,7 @@ class Example(msgspec.Struct, frozen=True, kw_only=True):
 
     columns: dict[str, tuple[object, ...]] = {}
     rows: tuple[object, ...] = ()
+    tensors: dict[str, object] = {}
     types: dict[str, ColumnType] = {}
 
     @property
@@ -40,15 +45,15 @@ class Example(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_example(directory: str, name: str = EXAMPLE) -> Example | None:
     """The artifact's example; None where it has none. Raises FailedPrecondition for one that can't be read."""
-    content = small_file(directory, name)
+    content = small_file(directory, name, MAX_BYTES)
     return None if content is None else parsed_example(content, name)
 
 
 def parsed_example(content: bytes, name: str = EXAMPLE) -> Example:
     """Raises FailedPrecondition for what is none of the forms, or not as they say."""
     try:
-        given = msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        given = _with_bytes(msgspec.json.decode(content))
+    except (msgspec.DecodeError, UnicodeDecodeError, binascii.Error, RecursionError) as error:
         raise FailedPrecondition(f"{name!r} is no example: {error}") from error
     if isinstance(given, dict):
         if "dataframe_split" in given:
@@ -154,6 +159,11 @@ def _records(given: object, name: str) -> Example:
     if not isinstance(given, list) or any(not isinstance(row, dict) for row in given):
         raise FailedPrecondition(f"{name!r}: records must be a list of objects, one for each row")
     names = list(dict.fromkeys(column for row in given for column in row))
+    if any(isinstance(_flat(value), list | bytes) for row in given for value in row.values()):
+        for number, row in enumerate(given):
+            if missing := [one for one in names if one not in row]:
+                raise FailedPrecondition(f"{name!r}: row {number} lacks {missing[0]!r}, which others have")
+        return Example(tensors={one: [row[one] for row in given] for one in names})
     return _checked(Example(columns={column: tuple(row.get(column) for row in given) for column in names}), name)
 
 
@@ -167,12 +177,30 @@ def _inputs(given: object, name: str) -> Example:
     if not isinstance(given, dict):
         return _rows(given, name)
     columns: Mapping[str, Any] = given
+    if any(not isinstance(values, list) or any(_nests(value) for value in values) for values in columns.values()):
+        return Example(tensors=dict(columns))
     lengths = {len(values) if isinstance(values, list) else -1 for values in columns.values()}
     if len(lengths) != 1 or -1 in lengths:
         raise FailedPrecondition(f"{name!r}: 'inputs' must have a list for each column, all of one length")
     return _checked(
         Example(columns={column: tuple(_flat(value) for value in columns[column]) for column in columns}), name
     )
+
+
+def _nests(value: object) -> bool:
+    """Whether it is more than a column's value."""
+    return isinstance(value, bytes) or (isinstance(value, list) and isinstance(_flat(value), list | bytes))
+
+
+def _with_bytes(value: object) -> object:
+    """The same with bytes in place of `{"b64": "…"}`."""
+    if isinstance(value, list):
+        return [_with_bytes(one) for one in value] if value and not isinstance(value[0], int | float) else value
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {"b64"} and isinstance(value["b64"], str):
+        return b64decode(value["b64"], validate=True)
+    return {key: _with_bytes(one) for key, one in value.items()}
 
 
 def _flat(value: object) -> object:

@@ -2,33 +2,56 @@
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from bms.adapters.runtimes.example_file import Example, tensors_of
+from bms.adapters.runtimes.example_values import tensor_of
 from bms.core.errors import FailedPrecondition
 from bms.core.fitting import names_differ
 from bms.core.signature import Signature, TensorSpec, is_table, shape_text
-from bms.core.tensor import NUMPY, Array
+from bms.core.tensor import Array
 
 
 def example_inputs(example: Example | None, signature: Signature) -> dict[str, Array] | None:
-    """None where there is no example, or it is one of another signature: of columns, but this one takes no table, or
-    the other way round. Raises FailedPrecondition where its columns or values are not those that are taken."""
+    """None where there is no example, or it is one of another signature: of names that this one does not take, or
+    without any, but this one takes several. Raises FailedPrecondition where its columns or values are not those that
+    are taken."""
     if example is None:
         return None
+    if example.tensors:
+        return _tensors(example.tensors, signature)
     if example.columns:
         names = {spec.name for spec in signature.inputs}
         by_name = is_table(signature) or names == set(example.columns)
-        return _named(example, signature) if by_name else None
+        return _named(example, signature) if by_name else _side_by_side(example, signature)
     if len(signature.inputs) != 1 or signature.inputs[0].column is not None:
         return None
-    return {signature.inputs[0].name: _rows(signature.inputs[0], example.rows)}
+    spec = signature.inputs[0]
+    return {spec.name: _shaped(spec, tensor_of(spec, list(example.rows)))}
 
 
-def examples_of(example: Example | None, signatures: Mapping[str, Signature]) -> dict[str, dict[str, Array]]:
-    """The same for each signature that it is one of, by name."""
-    found = {name: example_inputs(example, one) for name, one in signatures.items()}
-    return {name: inputs for name, inputs in found.items() if inputs is not None}
+def examples_of(
+    example: Example | None, signatures: Mapping[str, Signature], *, must_fit: bool = False
+) -> dict[str, dict[str, Array]]:
+    """The inputs for each signature, by name, that the example is one of. Raises FailedPrecondition as `example_inputs`
+    does where it is one of none; `must_fit`: also where its names are those of none."""
+    found: dict[str, dict[str, Array]] = {}
+    failure: FailedPrecondition | None = None
+    for name, signature in signatures.items():
+        try:
+            inputs = example_inputs(example, signature)
+        except FailedPrecondition as error:
+            failure = failure or error
+        else:
+            if inputs is not None:
+                found[name] = inputs
+    if failure is not None and not found:
+        raise failure
+    if must_fit and example is not None and signatures and not found:
+        held = ", ".join(map(repr, [*example.columns, *example.tensors][:10])) or "rows without names"
+        takes = ", ".join(
+            f"{spec.name} {spec.dtype} {shape_text(spec.shape)}" for spec in next(iter(signatures.values())).inputs[:10]
+        )
+        raise FailedPrecondition(f"the example has {held}, the model takes {takes}: give it by these names")
+    return found
 
 
 def _named(example: Example, signature: Signature) -> dict[str, Array]:
@@ -47,22 +70,39 @@ def _named(example: Example, signature: Signature) -> dict[str, Array]:
     return {spec.name: _shaped(spec, made[spec.name]) for spec in signature.inputs}
 
 
-def _rows(spec: TensorSpec, rows: tuple[object, ...]) -> Array:
-    try:
-        if spec.dtype != "BYTES":
-            return _shaped(spec, np.asarray(rows, dtype=NUMPY[spec.dtype]))
-        texts = np.asarray(rows, dtype=object)
-        made = np.empty(texts.size, dtype=object)
-        made[:] = [str(text).encode() for text in texts.ravel().tolist()]
-    except (ValueError, TypeError, OverflowError) as error:
-        raise FailedPrecondition(f"the example's rows are not {spec.dtype}: {error}") from error
-    return _shaped(spec, made.reshape(texts.shape))
+def _tensors(given: Mapping[str, object], signature: Signature) -> dict[str, Array] | None:
+    names = {spec.name for spec in signature.inputs}
+    if is_table(signature) or not names & given.keys():
+        return None
+    if names != given.keys():
+        missing = [name for name in names if name not in given]
+        extra = [name for name in given if name not in names]
+        raise FailedPrecondition(
+            f"the example's names are not the model's: {names_differ(signature.inputs, missing, extra)}"
+        )
+    made = {spec.name: _shaped(spec, tensor_of(spec, given[spec.name])) for spec in signature.inputs}
+    rows = {name: len(array) for name, array in made.items() if signature.batched and array.ndim}
+    if len(set(rows.values())) > 1:
+        counts = ", ".join(f"{name!r} has {count}" for name, count in rows.items())
+        raise FailedPrecondition(f"the example's inputs must have as many rows as one another: {counts}")
+    return made
+
+
+def _side_by_side(example: Example, signature: Signature) -> dict[str, Array] | None:
+    """Columns as the one matrix that is taken, in their order."""
+    spec = signature.inputs[0] if len(signature.inputs) == 1 else None
+    if spec is None or len(spec.shape) != 2 or spec.shape[1] not in (None, len(example.columns)):
+        return None
+    rows = [list(row) for row in zip(*example.columns.values(), strict=True)]
+    return {spec.name: _shaped(spec, tensor_of(spec, rows))}
 
 
 def _shaped(spec: TensorSpec, array: Array) -> Array:
     """[rows] is [rows, 1] where that is taken."""
     if array.ndim == 1 and spec.shape[1:] == (1,):
         array = array.reshape(-1, 1)
+    if array.ndim and not array.size and spec.shape[:1] == (None,):
+        raise FailedPrecondition(f"the example's input {spec.name!r} holds no rows")
     fits = zip(array.shape, spec.shape, strict=False)
     if array.ndim != len(spec.shape) or any(want is not None and have != want for have, want in fits):
         raise FailedPrecondition(

@@ -123,9 +123,9 @@ class MlflowRuntime:
 
         found = {DEFAULT: structs.replace(of, inputs=one.inputs)}
         example = mlflow_example(config.directory, schema)
-        return _giving(
-            method, _Closing(servable, served(config, f"mlflow-{servable.format}", call, found, example=example))
-        )
+        format, independent = f"mlflow-{servable.format}", of.batched  # proved by the flavor's own runtime
+        outer = served(config, format, call, found, example=example, independent=independent)
+        return _giving(method, _Closing(servable, outer))
 
     def _inner(self, directory: str) -> Inner | None:
         flavors = flavors_of(directory)
@@ -144,7 +144,7 @@ class _Closing(CalledServable):
 
     def __init__(self, inner: Servable, outer: CalledServable) -> None:
         super().__init__(outer.format, outer.infer, outer.signatures)
-        self.examples = outer.examples
+        self.examples, self.apart = outer.examples, outer.apart
         self._inner = inner
 
     def close(self) -> None:

@@ -63,16 +63,17 @@ class MxnetRuntime:
         except Exception as error:  # a hostile file may make any part of the reader fail
             raise FailedPrecondition(f"MXNet can't load the model: {_plain(error)}") from error
         specs = [spec(one) for one in free if not one.label]
+        # Lengths and places are floats, too, and MXNet writes beyond its arrays where they lead out: hence `gentle`.
         invalid = (mx.base.MXNetError, ValueError, TypeError)
         if all(specs):
             inputs = tuple(one for one in specs if one is not None)
             known = Signature(inputs=inputs, batched=all(one.shape[:1] == (None,) for one in inputs))
             found = dict.fromkeys(config.signatures or (DEFAULT,), known)
-            servable = served(config, "mxnet-symbol", graph.call, found, invalid=invalid)
+            servable = served(config, "mxnet-symbol", graph.call, found, invalid=invalid, gentle=True)
         else:
             why = f"the symbol does not tell the shapes of what it takes ({', '.join(takes)})"
             asks = Asked(why, dict.fromkeys(takes, True))
-            servable = served_as_asked(config, "mxnet-symbol", graph.call, asks, invalid=invalid)
+            servable = served_as_asked(config, "mxnet-symbol", graph.call, asks, invalid=invalid, gentle=True)
         return classify(servable, config.signatures, probabilities(symbol, graph.outputs))
 
 

@@ -8,15 +8,21 @@ from typing import Any
 import numpy as np
 
 from bms.adapters.runtimes.artifact import contained, first_format, lacking, mapped, model_file
-from bms.adapters.runtimes.example_file import read_example
-from bms.adapters.runtimes.example_inputs import examples_of
+from bms.adapters.runtimes.declared import ask
 from bms.adapters.runtimes.onnx_file import OnnxFile, is_onnx, read
 from bms.adapters.runtimes.onnx_outputs import Output, outputs_of
 from bms.adapters.runtimes.onnx_run import Runs
-from bms.adapters.runtimes.onnx_signature import graph_inputs, graph_signature, zeros
+from bms.adapters.runtimes.onnx_signature import (
+    Shared,
+    disagreement,
+    graph_inputs,
+    graph_signature,
+    shared_dimensions,
+    zeros,
+)
 from bms.adapters.runtimes.onnx_weights import weights_mapped
 from bms.adapters.runtimes.protobuf_wire import NotProtobuf
-from bms.adapters.runtimes.settling import asked_of, settle
+from bms.adapters.runtimes.settling import asked_of, given_examples, settle
 from bms.core.errors import FailedPrecondition, Internal, InvalidArgument
 from bms.core.programs import ServableConfig
 from bms.core.signature import DEFAULT, Signature
@@ -88,14 +94,14 @@ class OnnxRuntime:
                 return None
 
         outputs = outputs_of(session.get_outputs(), tried)
-        inferred = graph_signature(session, outputs, inspected.producers)
+        inferred = graph_signature(session, outputs, inspected.producers, inspected.unranked)
+        if not config.signatures and (unranked := [spec.name for spec in inputs if spec.name in inspected.unranked]):
+            raise ask("onnx", f"the graph says nothing of the dimensions of its input {unranked[0]!r}")
         runs = Runs(session, ort.RunOptions)
         found = {DEFAULT: inferred}
         asked = {name: asked_of(name, config, found) for name in config.signatures or found}
-        servable = OnnxServable(runs, asked, outputs, failures, native.InvalidArgument)
-        example = read_example(config.directory)
-        examples = examples_of(example, asked)
-        made = settle(servable, config, asked, examples)
+        servable = OnnxServable(runs, asked, outputs, failures, native.InvalidArgument, shared_dimensions(session))
+        made = settle(servable, config, asked, given_examples(config, asked))
         servable.examples, servable.apart = made.examples, made.apart
         return servable.declaring(made.signatures)
 
@@ -112,6 +118,7 @@ class OnnxServable:
         outputs: tuple[Output, ...],
         failures: tuple[type[Exception], ...],
         invalid: type[Exception],
+        shared: Shared,
     ) -> None:
         self._declare(signatures)
         self.examples: dict[str, Mapping[str, Array]] = {}  # `ExemplaryServable`
@@ -120,6 +127,7 @@ class OnnxServable:
         self._outputs = {output.spec.name: output for output in outputs}
         self._failures = failures
         self._invalid = invalid
+        self._shared = shared
 
     def declaring(self, signatures: Mapping[str, Signature]) -> "OnnxServable":
         """Itself, called by these signatures from now on."""
@@ -136,6 +144,8 @@ class OnnxServable:
         try:
             values = dict(zip(names, runs.run(names, feeds), strict=True))
         except self._failures as error:
+            if why := disagreement(self._shared, inputs):
+                raise InvalidArgument(why) from error
             kind = InvalidArgument if isinstance(error, self._invalid) else Internal
             raise kind(f"the model could not run on these inputs: {_plain(error)}") from error
         return {output.spec.name: output.array(values[output.source]) for output in wanted}

@@ -21,13 +21,15 @@ class External(NamedTuple):
 
 class OnnxFile(NamedTuple):
     """`operators` holds (domain, operator) of every node, subgraphs and functions included; `functions` the
-    domains that the file defines itself; `producers` the operator behind each of the main graph's tensors."""
+    domains that the file defines itself; `producers` the operator behind each of the main graph's tensors; `unranked`
+    the main graph's inputs that say nothing of their dimensions."""
 
     ir_version: int
     operators: frozenset[tuple[str, str]]
     functions: frozenset[str]
     external: tuple[External, ...]
     producers: dict[str, str]
+    unranked: frozenset[str]
 
 
 def is_onnx(data: memoryview) -> bool:
@@ -57,7 +59,14 @@ def read(data: memoryview) -> OnnxFile:
                     walk.graph(message(graph), 1)
         elif number == 25:
             walk.function(message(value))
-    return OnnxFile(version, frozenset(walk.operators), frozenset(walk.functions), tuple(walk.external), walk.producers)
+    return OnnxFile(
+        version,
+        frozenset(walk.operators),
+        frozenset(walk.functions),
+        tuple(walk.external),
+        walk.producers,
+        frozenset(walk.unranked),
+    )
 
 
 class _Walk:
@@ -66,6 +75,7 @@ class _Walk:
         self.functions: set[str] = set()
         self.external: list[External] = []
         self.producers: dict[str, str] = {}
+        self.unranked: set[str] = set()
 
     def graph(self, data: memoryview, depth: int) -> None:
         if depth > _MAX_DEPTH:
@@ -77,6 +87,14 @@ class _Walk:
                 self._tensor(message(value))
             elif number == 15:
                 self._sparse(message(value))
+            elif number == 11 and depth == 0:
+                self._input(message(value))
+
+    def _input(self, data: memoryview) -> None:
+        named = dict(fields(data))  # ValueInfoProto
+        kind = dict(fields(message(named[2]))) if 2 in named else {}  # TypeProto
+        if 1 in named and 1 in kind and 2 not in dict(fields(message(kind[1]))):  # a tensor without a shape
+            self.unranked.add(text(named[1]))
 
     def function(self, data: memoryview) -> None:
         for number, value in fields(data):

@@ -1,5 +1,6 @@
 """The signature that an ONNX graph itself declares."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -9,6 +10,8 @@ from bms.adapters.runtimes.onnx_outputs import Output, tensor_spec
 from bms.core.signature import Signature, TensorSpec
 from bms.core.tensor import NUMPY, Array
 
+Shared = Mapping[str, Sequence[tuple[str, int]]]
+"""By its name, a free dimension that several inputs have: (input, axis) of each."""
 _LABELS = msgspec.json.Decoder(tuple[str, ...])
 _PROBABILITIES = frozenset({"Softmax", "ZipMap"})  # operators whose results are surely probabilities
 
@@ -16,6 +19,25 @@ _PROBABILITIES = frozenset({"Softmax", "ZipMap"})  # operators whose results are
 def graph_inputs(session: Any) -> tuple[TensorSpec, ...]:
     """Raises FailedPrecondition for what is no tensor that can be carried."""
     return tuple(tensor_spec(given, "input") for given in session.get_inputs())
+
+
+def shared_dimensions(session: Any) -> Shared:
+    found: dict[str, list[tuple[str, int]]] = {}
+    for given in session.get_inputs():
+        for axis, size in enumerate(given.shape or ()):
+            if isinstance(size, str) and size:
+                found.setdefault(size, []).append((given.name, axis))
+    return {name: places for name, places in found.items() if len({input for input, _ in places}) > 1}
+
+
+def disagreement(shared: Shared, inputs: Mapping[str, Array]) -> str:
+    """How inputs disagree on a dimension that they share; empty where they don't."""
+    for name, places in shared.items():
+        sizes = {input: inputs[input].shape[axis] for input, axis in places if axis < inputs[input].ndim}
+        if len(set(sizes.values())) > 1:
+            told = ", ".join(f"{size} in {input!r}" for input, size in sizes.items())
+            return f"inputs disagree on the dimension {name!r}, which they share: it is {told}"
+    return ""
 
 
 def zeros(inputs: tuple[TensorSpec, ...], rows: int) -> dict[str, Array] | None:
@@ -31,9 +53,11 @@ def zeros(inputs: tuple[TensorSpec, ...], rows: int) -> dict[str, Array] | None:
     return feeds
 
 
-def graph_signature(session: Any, given: tuple[Output, ...], producers: dict[str, str]) -> Signature:
-    """Batched where the first dimension of every input is free, whatever outputs are declared to be: to be borne out by
-    runs. A free or unknown rank is `()`.
+def graph_signature(
+    session: Any, given: tuple[Output, ...], producers: dict[str, str], unranked: frozenset[str] = frozenset()
+) -> Signature:
+    """Batched where the first dimension of every input is free or, of those `unranked`, unknown, whatever outputs are
+    declared to be: to be borne out by runs. A free or unknown rank is `()`.
 
     "classify" where one FP32 or FP64 output [rows, classes] is probabilities: made by Softmax or ZipMap, or named
     so beside an output of labels. `labels` come from ZipMap, or from a JSON list under "labels" in the metadata.
@@ -41,7 +65,7 @@ def graph_signature(session: Any, given: tuple[Output, ...], producers: dict[str
     """
     inputs = graph_inputs(session)
     outputs = tuple(output.spec for output in given)
-    batched = bool(inputs) and all(spec.shape[:1] == (None,) for spec in inputs)
+    batched = bool(inputs) and all(spec.shape[:1] == (None,) or spec.name in unranked for spec in inputs)
     scores = _scores(outputs, producers) if batched else None
     labels: tuple[str, ...] = ()
     if scores is not None:

@@ -119,6 +119,7 @@ class StreamingPython(CalledServable):
 
     def __init__(self, servable: CalledServable, code: Code) -> None:
         super().__init__(servable.format, code.call, servable.signatures)
+        self.examples, self.apart = servable.examples, servable.apart
         self.streaming = code.streaming
         self._code: Code | None = code
 
@@ -157,7 +158,8 @@ def _signatures(
     found = said_signatures(model)
     predict = getattr(model, PREDICT, None)
     if not callable(predict) or yields(predict):
-        return config, found or None, frozenset((*config.signatures, *found))
+        config = structs.replace(config, signatures=_unbatched(config.signatures))
+        return config, _unbatched(found) or None, frozenset((*config.signatures, *found))
     if not callable(getattr(model, STREAM, None)):
         return config, found or None, frozenset()
 
@@ -170,6 +172,10 @@ def _signatures(
 
     config = structs.replace(config, signatures=extended(config.signatures))
     return config, extended(found) or None, frozenset({STREAM})
+
+
+def _unbatched(signatures: Mapping[str, Signature]) -> dict[str, Signature]:
+    return {name: structs.replace(one, batched=False) for name, one in signatures.items()}
 
 
 def _guarded(inputs: Mapping[str, Array]) -> dict[str, Array]:

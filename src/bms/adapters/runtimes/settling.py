@@ -6,6 +6,8 @@ from msgspec import structs
 
 from bms.adapters.runtimes.declared import check_inputs_declared, settled
 from bms.adapters.runtimes.description import described
+from bms.adapters.runtimes.example_file import Example, read_example
+from bms.adapters.runtimes.example_inputs import examples_of
 from bms.core.clock import SystemClock
 from bms.core.errors import FailedPrecondition
 from bms.core.programs import ServableConfig
@@ -17,12 +19,13 @@ from bms.serving.lifecycle.servable import Servable
 
 class Settled:
     """By the names of signatures: what they are; inputs on which the model runs; why rows don't share a run, where
-    their shapes would allow it."""
+    their shapes would allow it. `one_by_one`: tables, which are always batched, of whose rows nothing is proved."""
 
     def __init__(self) -> None:
         self.signatures: dict[str, Signature] = {}
         self.examples: dict[str, Mapping[str, Array]] = {}
         self.apart: dict[str, str] = {}
+        self.one_by_one: set[str] = set()
 
 
 def own_signature(name: str, found: Mapping[str, Signature]) -> Signature | None:
@@ -42,6 +45,21 @@ def asked_of(name: str, config: ServableConfig, found: Mapping[str, Signature]) 
     return structs.replace(own, inputs=declared.inputs, batched=own.batched and declared.batched)
 
 
+def given_examples(
+    config: ServableConfig, asked: Mapping[str, Signature], other: Example | None = None
+) -> dict[str, dict[str, Array]]:
+    """What the artifact's example, else the `other` one, is for the signatures that it fits. With preprocessing it may
+    be one of what is prepared, which is not the model's own to take. Raises FailedPrecondition for one that fits none.
+    """
+    own = read_example(config.directory)
+    if config.preprocess is None or own is None:
+        return examples_of(own or other, asked, must_fit=own is not None)
+    try:
+        return examples_of(own, asked)
+    except FailedPrecondition:  # whether it fits what is prepared is for verification to say
+        return {}
+
+
 def settle(
     servable: Servable,
     config: ServableConfig,
@@ -49,27 +67,33 @@ def settle(
     examples: Mapping[str, Mapping[str, Array]],
     *,
     independent: bool = False,
+    gentle: bool = False,
 ) -> Settled:
     """`asked` as runs bear them out, then compared with what `config` declares.
 
     A declaration never stands in for a proof: what is declared batched is so only if its rows are proved independent.
-    `independent`: the library answers row by row, so that a proof which could tell nothing is no obstacle. Signatures
-    that a verification has proved are taken as they are. Raises FailedPrecondition.
+    `independent`: the library answers row by row, so that a proof which could tell nothing is no obstacle; `gentle` as
+    `observed` says. Signatures that a verification has proved are taken as they are. Raises FailedPrecondition.
     """
     made = Settled()
     batched = described(config.directory).batched
     monotonic = SystemClock().monotonic
     for name, signature in asked.items():
         example = examples.get(name)
-        if config.proved and name in config.signatures:
+        whole_table = is_table(signature) and not independent  # is looked at each time: see `one_by_one`
+        if config.proved and name in config.signatures and not whole_table:
             made.signatures[name] = config.signatures[name]
-            made.examples[name] = runnable(servable, name, config.signatures[name], example)
+            made.examples[name] = example or runnable(servable, name, config.signatures[name], gentle=gentle)
             continue
         if batched is False:
             signature = alone(name, signature)
-        seen = observed(servable, name, signature, example, monotonic=monotonic, independent=independent)
+        seen = observed(servable, name, signature, example, monotonic=monotonic, independent=independent, gentle=gentle)
         declared = config.signatures.get(name)
-        if seen.apart:
+        if seen.apart and seen.unknown and whole_table:
+            made.one_by_one.add(name)
+            made.apart[name] = f"{seen.apart}; until then each row has a run of its own"
+            seen = seen._replace(signature=structs.replace(seen.signature, batched=True))
+        elif seen.apart:
             _refuse(name, seen, batched)
             made.apart[name] = seen.apart
         made.examples[name] = seen.example if example is None else example

@@ -15,12 +15,15 @@ from typing import Protocol
 import msgspec
 
 from bms.adapters.runtimes.available import open_servable
+from bms.adapters.runtimes.example_file import read_example
+from bms.adapters.runtimes.example_inputs import examples_of
 from bms.app.preparing import check_plan, plan_for
 from bms.core.clock import SystemClock
-from bms.core.errors import InvalidArgument
+from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.programs import Findings, Sealed, ServableConfig, VerifyReport
 from bms.core.signature import Signature
 from bms.serving.inference.foreign import call_foreign
+from bms.serving.inference.plan import Plan
 from bms.serving.inference.prepared import for_runtime
 from bms.serving.lifecycle.examples import varied
 from bms.serving.lifecycle.loader import check_outputs, load, own_example
@@ -112,6 +115,8 @@ def _verified(job: Job, config: ServableConfig, labels: tuple[str, ...]) -> Veri
     load_ns = time.perf_counter_ns() - began
     plan = plan_for(config, servable.signatures)
     check_plan(plan, servable)
+    if plan is not None:
+        call_foreign("preparing the example", _try_prepared, config.directory, plan, servable)
     job.progress(0.6, "running examples")
     signatures = dict(servable.signatures)
     infer_ns = call_foreign("running the model", lambda: [_median_ns(servable, name, labels) for name in signatures])
@@ -134,6 +139,24 @@ def _verified(job: Job, config: ServableConfig, labels: tuple[str, ...]) -> Veri
         job.progress(0.95, f"{name} is served one request a run: {why}")
     job.progress(1.0, f"{report.format}, {len(signatures)} signatures")
     return report
+
+
+def _try_prepared(directory: str, plan: Plan, servable: Servable) -> None:
+    """Runs the maker's example of what is prepared, images or texts, where there is one. Raises FailedPrecondition
+    where it is neither that nor an example of the model's own signatures."""
+    example = read_example(directory)
+    try:
+        own = examples_of(example, servable.signatures)
+    except FailedPrecondition:  # texts, say, where the model itself takes numbers
+        own = {}
+    inputs = None if own else examples_of(example, {plan.name: plan.signature}, must_fit=True).get(plan.name)
+    if inputs is not None:
+        rows = len(next(iter(inputs.values())))
+        try:
+            outputs = servable.infer(plan.target, plan.prepare(inputs))
+        except InvalidArgument as error:
+            raise FailedPrecondition(f"the model does not take the example: {error.message}") from error
+        check_outputs(servable.signatures[plan.target], outputs, rows)
 
 
 def servable_config(job: Job) -> ServableConfig:

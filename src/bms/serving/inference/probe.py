@@ -30,11 +30,12 @@ _FEWEST = 3
 
 class Observed(NamedTuple):
     """`signature` as runs bear it out; `example`: inputs on which the model ran, of several rows where it takes them;
-    `apart`: where rows could share a run by their shapes but must not, why."""
+    `apart`: where rows could share a run by their shapes but must not, why; `unknown`: since no example could tell."""
 
     signature: Signature
     example: dict[str, Array]
     apart: str = ""
+    unknown: bool = False
 
 
 def observed(
@@ -45,91 +46,86 @@ def observed(
     *,
     monotonic: Callable[[], float],
     independent: bool = False,
+    gentle: bool = False,
 ) -> Observed:
     """What runs show of `signature`: with the rows of `example` and others like them, else with made-up ones.
 
     It is batched only if it is said to be and that is proved (`apart`), or where examples could tell nothing and the
     rows are known to be `independent`, since the library takes one after another. A model that runs with one row only
     gets a fixed first dimension. Output types and ranks are those seen; output dimensions that were seen to differ
-    become free. Outputs that `signature` leaves out are those seen. Raises FailedPrecondition when not even one row
-    runs.
+    become free. Outputs that `signature` leaves out are those seen. `gentle`: for a library that believes whatever it
+    is told, made-up floats are from 0 to 1. Raises FailedPrecondition when not even one row runs.
     """
+    model = _Model(servable, name, monotonic, gentle)
     if not signature.inputs or any(spec.shape[:1] != (None,) for spec in signature.inputs):
-        return _whole(servable, name, signature, example, monotonic)
+        return _whole(model, signature, example)
     batched = structs.replace(signature, batched=True)
-
-    def run(inputs: dict[str, Array]) -> dict[str, Array]:
-        return servable.infer(name, inputs)
-
-    first, rows = _first(servable, name, batched, example, monotonic)
-    asked = _that_run(servable, name, first, rows)
+    first, rows = _first(model, batched, example)
+    asked = _that_run(model, first, rows)
     alone = [one.outputs for one in asked]
     joined = _joined(asked)
-    reason = apart(run, joined, alone) if signature.batched else None
+    reason = apart(model.run, joined, alone) if signature.batched else None
     if signature.batched and (reason is None or (reason.unknown and independent)):
-        return Observed(_seen(batched, [*alone, run(joined)]), joined)
+        return Observed(_seen(batched, [*alone, model.run(joined)]), joined)
     why = "" if reason is None else reason.why
     try:
-        several = run(rows_of(joined, [0, len(asked) - 1, 0]))
+        several = model.run(rows_of(joined, [0, len(asked) - 1, 0]))
     except BmsError:
         taken = _one_row(signature) if signature.batched else signature
         return Observed(_seen(_unbatched(taken), alone), rows_of(joined, [0]), why)
-    return Observed(_seen(_unbatched(signature), [*alone, several]), joined, why)
+    unknown = reason is not None and reason.unknown
+    return Observed(_seen(_unbatched(signature), [*alone, several]), joined, why, unknown)
 
 
-def runnable(
-    servable: Servable, name: str, signature: Signature, example: Mapping[str, Array] | None = None
-) -> dict[str, Array]:
-    """Inputs on which the model runs. Raises FailedPrecondition where there are none."""
-    if example is not None:
-        return dict(example)
-    return next(_answers(servable, name, signature))[0].inputs
+def runnable(servable: Servable, name: str, signature: Signature, *, gentle: bool = False) -> dict[str, Array]:
+    """Made-up inputs on which the model runs. Raises FailedPrecondition where there are none."""
+    return next(_answers(_Model(servable, name, lambda: 0.0, gentle), signature))[0].inputs
 
 
-class Answered(NamedTuple):
+class _Model(NamedTuple):
+    """Signature `name` of a servable; when it is asked, and how carefully."""
+
+    servable: Servable
+    name: str
+    monotonic: Callable[[], float]
+    gentle: bool
+
+    def run(self, inputs: dict[str, Array]) -> dict[str, Array]:
+        return self.servable.infer(self.name, inputs)
+
+
+class _Answered(NamedTuple):
     inputs: dict[str, Array]
     outputs: dict[str, Array]
 
 
-def _whole(
-    servable: Servable,
-    name: str,
-    signature: Signature,
-    example: Mapping[str, Array] | None,
-    monotonic: Callable[[], float],
-) -> Observed:
+def _whole(model: _Model, signature: Signature, example: Mapping[str, Array] | None) -> Observed:
     """Of inputs that have no rows, or a fixed number of them: asked as they are, with several contents."""
     fixed = _unbatched(signature)
     if example is not None:
-        return Observed(_seen(fixed, [_run(servable, name, dict(example))]), dict(example))
-    first, others = _first(servable, name, fixed, None, monotonic)
-    asked = _that_run(servable, name, first, others)
+        return Observed(_seen(fixed, [_run(model, dict(example))]), dict(example))
+    first, others = _first(model, fixed, None)
+    asked = _that_run(model, first, others)
     return Observed(_seen(fixed, [one.outputs for one in asked]), first.inputs)
 
 
 def _first(
-    servable: Servable,
-    name: str,
-    signature: Signature,
-    example: Mapping[str, Array] | None,
-    monotonic: Callable[[], float],
-) -> tuple[Answered, list[dict[str, Array]]]:
+    model: _Model, signature: Signature, example: Mapping[str, Array] | None
+) -> tuple[_Answered, list[dict[str, Array]]]:
     """The first question that the model answers, and others of its kind, fewer of a slow model. Raises
     FailedPrecondition."""
+    began = model.monotonic()
     if example is not None:
         own = [rows_of(dict(example), [row]) for row in range(min(QUESTIONS, len(next(iter(example.values())))))]
-        made = [alike(signature, example, number) for number in range(QUESTIONS)]
-        began = monotonic()
-        first = Answered(own[0], _run(servable, name, own[0]))
-        return first, [*own[1:], *made][: 2 * _worth(monotonic() - began) - 1]
-    began = monotonic()
-    for first, domain, number in _answers(servable, name, signature):
-        worth = _worth(monotonic() - began)
-        if worth == QUESTIONS:
-            domain = _widest(servable, name, signature, domain)
-        numbers = [one for one in range(QUESTIONS) if one != number]
-        return first, [question(signature, domain, one) for one in numbers[: worth - 1]]
-    raise FailedPrecondition(f"signature {name!r} has no inputs that could be made up")
+        made = [alike(signature, example, number, gentle=model.gentle) for number in range(QUESTIONS)]
+        first = _Answered(own[0], _run(model, own[0]))
+        return first, [*own[1:], *made][: 2 * _worth(model.monotonic() - began) - 1]
+    first, domain, number = next(_answers(model, signature))
+    worth = _worth(model.monotonic() - began)
+    if worth == QUESTIONS:
+        domain = _widest(model, signature, domain)
+    numbers = [one for one in range(QUESTIONS) if one != number]
+    return first, [question(signature, domain, one) for one in numbers[: worth - 1]]
 
 
 def _worth(seconds: float) -> int:
@@ -137,55 +133,61 @@ def _worth(seconds: float) -> int:
     return int(min(QUESTIONS, max(_FEWEST, _PATIENCE_S / max(seconds, 1e-9))))
 
 
-def _answers(servable: Servable, name: str, signature: Signature) -> Iterator[tuple[Answered, Domain, int]]:
-    """Made-up questions that the model answers, with their domains and numbers. Raises FailedPrecondition where there
-    are none, in the words of the first that it refuses."""
+def _answers(model: _Model, signature: Signature) -> Iterator[tuple[_Answered, Domain, int]]:
+    """Made-up questions that the model answers, with their domains and numbers; last those to which it says nothing, as
+    some libraries do where a picture is smaller than a kernel. Raises FailedPrecondition where there are none, in the
+    words of the first that it refuses."""
     failure: FailedPrecondition | None = None
-    for domain in domains(signature):
+    silent: list[tuple[_Answered, Domain, int]] = []
+    for domain in domains(signature, gentle=model.gentle):
         for number in FIRST:
             inputs = question(signature, domain, number)
             try:
-                outputs = _run(servable, name, inputs)
+                outputs = _run(model, inputs)
             except FailedPrecondition as error:
                 failure = failure or error
                 continue
-            failure = None
-            yield Answered(inputs, outputs), domain, number
+            found = _Answered(inputs, outputs), domain, number
+            if any(array.size for array in outputs.values()):
+                yield found
+            else:
+                silent.append(found)
+    yield from silent
     if failure is not None:
         raise failure
 
 
-def _widest(servable: Servable, name: str, signature: Signature, domain: Domain) -> Domain:
+def _widest(model: _Model, signature: Signature, domain: Domain) -> Domain:
     """With as large whole numbers in each input as the model takes."""
     for key in whole_numbers(signature) if signature.batched else ():
         for larger in wider(signature, domain, key):
             try:
-                servable.infer(name, question(signature, larger, HIGHEST))
+                model.run(question(signature, larger, HIGHEST))
             except BmsError:
                 break
             domain = larger
     return domain
 
 
-def _that_run(servable: Servable, name: str, first: Answered, others: Iterable[dict[str, Array]]) -> list[Answered]:
+def _that_run(model: _Model, first: _Answered, others: Iterable[dict[str, Array]]) -> list[_Answered]:
     """The questions that the model answers: who takes few values refuses some."""
     asked = [first]
     for inputs in others:
         try:
-            asked.append(Answered(inputs, servable.infer(name, inputs)))
+            asked.append(_Answered(inputs, model.run(inputs)))
         except BmsError:
             continue
     return asked
 
 
-def _joined(asked: Sequence[Answered]) -> dict[str, Array]:
+def _joined(asked: Sequence[_Answered]) -> dict[str, Array]:
     """Their rows. A mask of what is missing is there for all of them or for none."""
     return {key: np.concatenate([one.inputs[key] for one in asked]) for key in asked[0].inputs}
 
 
-def _run(servable: Servable, name: str, inputs: dict[str, Array]) -> dict[str, Array]:
+def _run(model: _Model, inputs: dict[str, Array]) -> dict[str, Array]:
     try:
-        return servable.infer(name, inputs)
+        return model.run(inputs)
     except BmsError as error:
         shapes = ", ".join(f"{key} {list(array.shape)}" for key, array in inputs.items())
         raise FailedPrecondition(

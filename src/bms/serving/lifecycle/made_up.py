@@ -44,15 +44,16 @@ _TEXTS: dict[str, Sequence[bytes]] = {
 
 class Domain(NamedTuple):
     """What questions are made of: `size` of what is free beside the rows, whole numbers from `low` to those of `highs`
-    (by input; 1 where it is not among them), and the kind of texts."""
+    (by input; 1 where it is not among them), and the kind of texts. `gentle`: floats are from 0 to 1."""
 
     size: int
     low: int
     texts: str
     highs: Mapping[str, int]
+    gentle: bool = False
 
 
-def domains(signature: Signature) -> Iterator[Domain]:
+def domains(signature: Signature, *, gentle: bool = False) -> Iterator[Domain]:
     """Those to try, the likeliest first."""
     free = [spec.shape[1:] if signature.batched else spec.shape for spec in signature.inputs]
     sizes = [size for size in _SIZES if all(_count(shape, size) <= _MOST for shape in free)] or [1]
@@ -61,14 +62,14 @@ def domains(signature: Signature) -> Iterator[Domain]:
     for texts in _TEXTS if "BYTES" in kinds else ("words",):
         for size in sizes if any(None in shape for shape in free) else (1,):
             for low in (0, 1) if whole else (0,):
-                yield Domain(size, low, texts, {})
+                yield Domain(size, low, texts, {}, gentle)
 
 
 def wider(signature: Signature, domain: Domain, name: str) -> Iterator[Domain]:
     """The same with larger and larger whole numbers in input `name`."""
     dtype = signature.input(name).dtype
     for high in _HIGHS:
-        if high <= _limits(dtype).max:
+        if high <= _limits(dtype)[1]:
             yield domain._replace(highs={**domain.highs, name: high})
 
 
@@ -88,8 +89,9 @@ def question(signature: Signature, domain: Domain, number: int) -> dict[str, Arr
     }
 
 
-def alike(signature: Signature, example: Mapping[str, Array], number: int) -> dict[str, Array]:
-    """A row like those of `example`: values of it in another order, at another place, or of another magnitude."""
+def alike(signature: Signature, example: Mapping[str, Array], number: int, *, gentle: bool = False) -> dict[str, Array]:
+    """A row like those of `example`: values of it in another order, at another place, or, unless `gentle`, of another
+    magnitude."""
     noise = np.random.default_rng((_SEED, number))
     made: dict[str, Array] = {}
     for spec in signature.inputs:
@@ -102,7 +104,7 @@ def alike(signature: Signature, example: Mapping[str, Array], number: int) -> di
             values = _other_texts(array, values, noise)
         elif spec.column is None:
             values = noise.permuted(values.reshape(1, -1), axis=1).reshape(values.shape)
-        if values.dtype.kind == "f" and number % 3:
+        if values.dtype.kind == "f" and number % 3 and not gentle:
             values = np.multiply(cast(Any, values), 0.5 if number % 3 == 1 else -3).astype(values.dtype)
         made[spec.name] = values
     return made
@@ -126,11 +128,14 @@ def _values(spec: TensorSpec, shape: tuple[int, ...], domain: Domain, number: in
         made[:] = [texts[(number + at) % len(texts)] for at in range(made.size)]
         return made.reshape(shape)
     if kind.kind == "f":
-        return _floats(noise.standard_normal(shape), number).astype(kind)
+        floats = np.asarray(noise.standard_normal(shape))
+        # Not all inputs are zero, or large, in the same questions.
+        style = number if number in FIRST else (number + place) % QUESTIONS
+        return np.asarray(_gentle(floats, style) if domain.gentle else _floats(floats, style), dtype=kind)
     low, high = domain.low, domain.highs.get(spec.name, 1)
     if number in (_ZEROS, HIGHEST):
         return np.full(shape, low if number == _ZEROS else high, dtype=kind)
-    return noise.integers(low, high + 1, shape).astype(kind)
+    return np.asarray(noise.integers(low, high + 1, shape), dtype=kind)
 
 
 def _floats(noise: NDArray[np.float64], number: int) -> NDArray[np.float64]:
@@ -148,16 +153,22 @@ def _floats(noise: NDArray[np.float64], number: int) -> NDArray[np.float64]:
     return made[number]
 
 
+def _gentle(noise: NDArray[np.float64], number: int) -> NDArray[np.float64]:
+    small = np.abs(noise) / (1 + np.abs(noise))
+    return np.full_like(noise, number == HIGHEST) if number in (_ZEROS, HIGHEST) else small * (1, 0.1, 0.01)[number % 3]
+
+
 def _column_number(spec: TensorSpec, number: int) -> int:
     kind = NUMPY[spec.dtype]
     if kind.kind not in "iu":
         return _COLUMN[number]
-    limits = _limits(spec.dtype)
-    return min(max(_COLUMN[number], limits.min), limits.max)
+    least, most = _limits(spec.dtype)
+    return min(max(_COLUMN[number], least), most)
 
 
-def _limits(dtype: str) -> "np.iinfo[Any]":  # a string: no generic type for NumPy 1.23, which MXNet needs
-    return np.iinfo(cast(Any, NUMPY[dtype]))
+def _limits(dtype: str) -> tuple[int, int]:
+    found = np.iinfo(cast(Any, NUMPY[dtype]))
+    return int(found.min), int(found.max)
 
 
 def _shape(spec: TensorSpec, batched: bool, size: int) -> tuple[int, ...]:
