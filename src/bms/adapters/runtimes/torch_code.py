@@ -15,6 +15,7 @@ from bms.adapters.runtimes.called import CalledServable
 from bms.adapters.runtimes.class_scores import classify
 from bms.adapters.runtimes.description import small_file
 from bms.adapters.runtimes.torch_run import REFUSALS, REQUIREMENTS, calling, parsed, torch_with
+from bms.adapters.runtimes.torch_state import check_steady
 from bms.core.errors import FailedPrecondition
 from bms.core.programs import ServableConfig
 from bms.serving.inference.reasons import reason
@@ -67,6 +68,7 @@ class TorchCodeRuntime:
         module.eval()
         call = calling(torch, lambda tensors: module(**tensors))
         servable = served_as_asked(config, "safetensors", call, asks, invalid=REFUSALS)
+        check_steady(servable, module, config)
         return classify(servable, config.signatures)
 
 

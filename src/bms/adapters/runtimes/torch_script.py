@@ -12,6 +12,7 @@ from bms.adapters.runtimes.torch_archive import SUFFIXES, first_file, first_kind
 from bms.adapters.runtimes.torch_run import REFUSALS, REQUIREMENTS, calling, torch_with
 from bms.adapters.runtimes.torch_script_file import inspect
 from bms.adapters.runtimes.torch_script_forward import forward_takes
+from bms.adapters.runtimes.torch_state import check_steady
 from bms.core.errors import FailedPrecondition
 from bms.core.programs import ServableConfig
 from bms.serving.inference.reasons import reason
@@ -53,6 +54,7 @@ class TorchScriptRuntime:
 
         call = calling(torch, run)
         servable = served_as_asked(config, "torchscript", call, _asks(takes), invalid=REFUSALS)
+        check_steady(servable, module, config)
         return classify(servable, config.signatures)
 
 
