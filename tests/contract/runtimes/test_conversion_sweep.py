@@ -50,7 +50,7 @@ REASONS = (
     r"^the converted model(, asked \d+ rows| can't be served as its parent is: )",
     r"^the \w+ (takes|gives|answers) ",
     r"^this \w+ has a split",
-    r"^batched of signature '\w+': the parent says True, the converted model False, since (all \d+ examples|output '\w+')",
+    r"^batched of signature .*: the parent says True, the converted model False, since (all \d+ examples|output '\w+')",
 )
 
 
