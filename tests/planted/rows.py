@@ -110,7 +110,7 @@ LIARS: Mapping[str, tuple[Callable[[], Callable[[Inputs], Outputs]], str]] = {
         lambda: _y(lambda inputs, said: said + np.float32(inputs["id"].max() > 35)),
         "in company",
     ),
-    "in crowds": (lambda: _y(lambda inputs, said: said + np.float32(len(said) > 16)), "company of 64 rows"),
+    "in crowds": (lambda: _y(lambda inputs, said: said + np.float32(len(said) > 16)), "company of 16 rows"),
     "in large crowds": (lambda: _y(lambda inputs, said: said + np.float32(len(said) > 60)), "company of 64 rows"),
     "beside a huge number": (
         lambda: _y(lambda inputs, said: said * min(np.float32(1), np.float32(1e4) / np.abs(_x(inputs)).max(initial=1))),

@@ -105,7 +105,7 @@ PROOFS = (
                 looking(companies=orders([0, 0], [1, 1, 1]), strangers=nobody), "the longest text"
             ),
             "one order": Saboteur(looking(companies=orders([*range(8)])), "in crowds, in large crowds, in pairs"),
-            "no crowd": Saboteur(looking(crowd=lambda rows, count: 9), "in crowds"),
+            "no crowd": Saboteur(looking(crowd=lambda rows, count: 9, LARGE=9), "in crowds"),
             "no large crowd": Saboteur(looking(crowd=lambda rows, count: LARGE), "pass: in large crowds$"),
             "no unusual neighbours": Saboteur(
                 looking(strangers=nobody),

@@ -306,3 +306,12 @@ def test_large_rows_make_no_large_crowd() -> None:
     counts.clear()
     assert seen(counted).batched
     assert max(counts) == 65
+
+
+def test_a_model_of_which_few_rows_run_together_is_batched_within_its_limit() -> None:
+    def limited(inputs: dict[str, Array]) -> dict[str, Array]:
+        if len(inputs["x"]) > 32:
+            raise Internal("32 rows at most")
+        return doubled(inputs)
+
+    assert seen(limited).batched
