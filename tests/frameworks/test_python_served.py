@@ -130,7 +130,7 @@ def test_both_pages_have_the_same_code_and_it_runs_as_written(platform: WholePla
     assert run.returncode == 0, run.stderr
     text = (DOCS / "plain-python.md").read_text()
     shown = text.partition("as soon as it is yielded:\n\n```\n")[2].partition("```")[0]
-    assert f"{shown}\n" in run.stdout
+    assert f"\nTO\nBE\nOR\n{shown}\n" in run.stdout
     assert run.stdout.endswith('{"error":"a prompt has 5 words at most, this one has 6"}')
     code = page[2][1].replace("http://127.0.0.1:8000", platform.url).replace("…the key…", platform.key)
     asked = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120)
@@ -208,6 +208,8 @@ async def test_an_error_with_a_status_is_its_callers_alone_and_ends_a_stream(
             )
     (whole,) = await caller.items(lambda client: client.predict_stream(name, {"item": ["tea"]}))
     assert whole.array.tolist() == [3.0]
+    read = platform.bms("predict", name, "--data", '{"item": ["tea"]}', "--stream")
+    assert json.loads(read.out) == {"version": 1, "outputs": {"price": [3.0]}}
     with pytest.raises(InvalidArgument, match="has serving_default, stream"):
         await caller.items(lambda client: client.predict_stream(name, {"item": ["tea"]}, signature="none"))
     with pytest.raises(InvalidArgument, match="answers with float32, not with texts"):

@@ -127,8 +127,8 @@ def told(directory: Path, *, sharing: bool, declared: bool) -> dict[str, Any]:
     model = str(directory / "model")
     try:
         found = recognise(model)
-        said = found.description.signatures
-        config = ServableConfig(runtime=found.runtime, directory=model, model="m", version=1, signatures=said)
+        own = found.description.signatures
+        config = ServableConfig(runtime=found.runtime, directory=model, model="m", version=1, signatures=own)
         servable = open_servable(config)
         if declared:
             servable = open_servable(structs.replace(config, signatures=declaring(servable)))

@@ -36,6 +36,12 @@ def test_rows_share_runs_exactly_where_they_are_independent(form: str, told: dic
     assert {name for name in served if not told[name].batched} == (COUNTS | DEPENDENT | INCONSTANT) & served
 
 
+def test_a_declaration_that_programs_are_batched_changes_nothing() -> None:
+    """What code takes is always declared."""
+    found = asked(MODELS, FRAMEWORK.environment, below="exported")
+    assert asked(MODELS, FRAMEWORK.environment, below="exported", declared=True) == found
+
+
 def test_the_sweep_sees_calls_that_share_runs_and_must_not(form: str) -> None:
     trusted = asked(MODELS, FRAMEWORK.environment, sharing=True, below=form)
     seen = {name for name, one in trusted.items() if one.faults}
