@@ -15,7 +15,7 @@ from bms.adapters.sql.jobs import SqlJobs
 from bms.adapters.sql.models import SqlModels
 from bms.adapters.sql.positions import SqlPositions
 from bms.adapters.sql.store import SqlStore
-from bms.app.features import given_up, reaction_handlers
+from bms.app.features import reaction_handlers
 from bms.control.datasets.nouns import DatasetVersion, ImportRequest
 from bms.control.datasets.service import DatasetService
 from bms.control.evaluation.gates import Gates
@@ -69,10 +69,10 @@ class Played:
         self.gates = Gates(self.jobs, self.models, self.datasets, self.clock)
         self.training = TrainingService(self.jobs, self.datasets, self.objects, PackagedRecipes(), TARGETS)
         self.log = SqlEventLog(self.database)
-        self.handlers = reaction_handlers(
+        self.handlers, self.given_up = reaction_handlers(
             self.jobs, self.models, self.datasets, self.conversion, self.gates, self.objects
         )
-        self.reactions = Reactions(self.log, SqlPositions(self.database), self.handlers, "played", given_up(self.gates))
+        self.reactions = Reactions(self.log, SqlPositions(self.database), self.handlers, "played", self.given_up)
 
     async def start(self) -> "Played":
         await add_tenant(self.database, self.clock)

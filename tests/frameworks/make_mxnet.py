@@ -24,6 +24,8 @@ def main(root):
         x, y = data["x"], data["y"]
     gluon(root / "gluon", x, y)
     module(root / "module", x, y)
+    for operator in ("SequenceMask", "SequenceLast", "SequenceReverse"):
+        lengths(root / operator, operator)
     refused(root / "refused", root / "gluon" / "model")
 
 
@@ -63,6 +65,17 @@ def module(folder, x, y):
     answer = made.predict(held_out).asnumpy()
     made.save_checkpoint(str(folder / "model" / "digits"), 20)
     np.savez(folder / "expected.npz", data=x[TRAINED:], y=y[TRAINED:], softmax_output=answer)
+
+
+def lengths(folder, operator):
+    """Steps lie along the first axis, as MXNet has them by itself; rows come first."""
+    (folder / "model").mkdir(parents=True)
+    series = mx.sym.broadcast_mul(mx.sym.Variable("series", shape=(0, 6, 2)), mx.sym.Variable("scale", shape=(1, 1, 2)))
+    steps = mx.sym.swapaxes(series, dim1=0, dim2=1)
+    made = getattr(mx.sym, operator)(steps, mx.sym.Variable("lengths", shape=(0,)), use_sequence_length=True)
+    made = made if operator == "SequenceLast" else mx.sym.swapaxes(made, dim1=0, dim2=1)
+    made.save(str(folder / "model" / "lengths-symbol.json"))
+    mx.nd.save(str(folder / "model" / "lengths-0000.params"), {"arg:scale": mx.nd.ones((1, 1, 2))})
 
 
 def refused(root, good):

@@ -43,6 +43,11 @@ def test_several_inputs_and_outputs_keep_their_names(platform: WholePlatform, ma
     serves_alike(platform, made / "functional" / "model", made / "functional" / "expected.npz", name="functional")
 
 
+@pytest.mark.parametrize("name", ["masked", "lengths", "computed"])
+def test_operations_between_layers_and_bare_outputs_are_served(platform: WholePlatform, made: Path, name: str) -> None:
+    serves_alike(platform, made / name / "model" / "model.keras", made / name / "expected.npz", name=name)
+
+
 def test_a_model_that_tensorflow_trained_is_computed_alike_by_pytorch(platform: WholePlatform) -> None:
     folder = cases_tensorflow.FRAMEWORK.artifacts() / "keras"
     options = {"name": "trained-by-tensorflow", "rtol": 1e-4, "atol": 1e-5}
@@ -56,3 +61,12 @@ def test_a_lambda_layer_is_refused_with_the_way_out(platform: WholePlatform, mad
     version = newest(platform, "lambda")
     assert version.state == "rejected"
     assert "model.export('folder')" in version.reason
+
+
+def test_why_a_model_does_not_load_is_told_whole_where_its_maker_looks(platform: WholePlatform, made: Path) -> None:
+    refused = deploy(platform, made / "refused" / "own_function" / "model.keras", "function")
+    told = refused.errors + refused.out
+    assert refused.status != 0
+    assert "TypeError: Could not locate function 'halved'. Make sure custom classes and functions are decorated" in told
+    assert "export a SavedModel with model.export('folder')" in told
+    assert "/trees/" not in told

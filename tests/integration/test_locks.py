@@ -20,7 +20,7 @@ import pytest
 from tests.wheels import sha256, wheel
 
 ROOT = Path(__file__).resolve().parents[2]
-SUPPORTED = ("3.11", "3.12", "3.13", "3.14")
+SUPPORTED = OLDEST, *NEWER = "3.11", "3.12", "3.13", "3.14"
 OWN = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -146,7 +146,7 @@ def make(project: Path, index: Path, *arguments: str) -> "subprocess.CompletedPr
     )
 
 
-@pytest.mark.parametrize("python", SUPPORTED)
+@pytest.mark.parametrize("python", [OLDEST, *(pytest.param(one, marks=pytest.mark.long) for one in NEWER)])
 def test_the_pip_that_a_python_brings_installs_exactly_the_pins(project: Path, index: Path, python: str) -> None:
     make_environment(project, python)
     ran = make(project, index, ".venv/dev.stamp")

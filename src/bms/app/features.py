@@ -1,6 +1,7 @@
 """The use cases of all features, put together over the ground they stand on."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from bms.adapters.jobs.attempt_files import LocalAttemptFiles
 from bms.adapters.objects.unpacking import Unpacker
@@ -107,6 +108,9 @@ def make_features(ground: Ground, rules: WorkloadRules) -> Features:
     conversion = ConversionService(jobs, models, datasets)
     gates = Gates(jobs, models, datasets, clock)
     catalog = ModelCatalog(stores.models)
+    following = reaction_handlers(
+        jobs, models, datasets, conversion, gates, objects, verification_s=rules.verification_s
+    )
     in_use = InUse(stores.deployments, catalog)
     return Features(
         stores=stores,
@@ -138,15 +142,16 @@ def make_features(ground: Ground, rules: WorkloadRules) -> Features:
         deployments=DeploymentService(stores.deployments, catalog, clock),
         usage=UsageService(SqlStore(database, SqlUsage)),
         audit=AuditService(SqlStore(database, SqlAudit)),
-        reactions=Reactions(
-            ground.events,
-            SqlPositions(database),
-            reaction_handlers(jobs, models, datasets, conversion, gates, objects, verification_s=rules.verification_s),
-            "reactions",
-            given_up(gates),
-        ),
+        reactions=Reactions(ground.events, SqlPositions(database), following.handlers, "reactions", following.given_up),
         collector=_collector(ground, stores, datasets, jobs),
     )
+
+
+class Following(NamedTuple):
+    """The handlers of each event, and who is told when one of them was given up, so that nothing waits for ever."""
+
+    handlers: dict[str, list[Handler]]
+    given_up: dict[Handler, GivenUp]
 
 
 def reaction_handlers(
@@ -158,12 +163,12 @@ def reaction_handlers(
     objects: ObjectStore,
     *,
     verification_s: float = 300.0,
-) -> dict[str, list[Handler]]:
+) -> Following:
     """What follows from what, across features."""
     imports = Imports(jobs, datasets)
     registration = Registration(jobs, models, objects)
     verification = Verification(jobs, models, verification_s)
-    return {
+    handlers: dict[str, list[Handler]] = {
         "dataset.import_requested": [imports.on_import_requested],
         "version.uploaded": [verification.on_version_uploaded],
         "version.recognised": [verification.on_version_recognised],
@@ -176,11 +181,17 @@ def reaction_handlers(
             gates.on_job_ended,
         ],
     }
-
-
-def given_up(gates: Gates) -> dict[Handler, GivenUp]:
-    """Who is told that what should follow will not."""
-    return {gates.on_version_ready: gates.on_ready_given_up, gates.on_job_ended: gates.on_end_given_up}
+    given_up: dict[Handler, GivenUp] = {
+        imports.on_import_requested: imports.on_given_up,
+        imports.on_job_ended: imports.on_end_given_up,
+        registration.on_job_ended: registration.on_end_given_up,
+        verification.on_version_uploaded: verification.on_given_up,
+        verification.on_version_recognised: verification.on_given_up,
+        verification.on_job_ended: verification.on_end_given_up,
+        gates.on_version_ready: gates.on_ready_given_up,
+        gates.on_job_ended: gates.on_end_given_up,
+    }
+    return Following(handlers, given_up)
 
 
 def _collector(ground: Ground, stores: Stores, datasets: DatasetService, jobs: JobService) -> Collector:

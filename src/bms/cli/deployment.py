@@ -6,6 +6,7 @@ import typer
 
 from bms.cli.batching import Batch, BatchObjective, BatchPolicy, BatchSizes, BatchWait
 from bms.cli.commands import Session, command, noun
+from bms.cli.gate_table import measured
 from bms.cli.resource_options import Cpu, Gpu, GpuMemory, Memory
 from bms.cli.serving import Force, SpecOptions, apply, parse_targets, settled, show_status
 
@@ -58,7 +59,10 @@ def set_(
         share_weights=share_weights,
         timeout_s=timeout,
     )
-    show_status(session, apply(session, name, model, parse_targets(target), options, wait=wait, force=force))
+    targets = parse_targets(target)
+    for number in [] if force else [each.version for each in targets if each.version is not None]:
+        measured(session, model, number)
+    show_status(session, apply(session, name, model, targets, options, wait=wait, force=force))
 
 
 @command(app, "list")

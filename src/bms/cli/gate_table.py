@@ -37,4 +37,4 @@ def show_gates(session: Session, model: str, standings: Sequence[GateStanding]) 
 def _why(standing: GateStanding) -> str:
     """Why it is not passed, or could not be measured again; else what was held against what."""
     result = standing.result
-    return standing.why or ("" if result is None else result.reason or result.note)
+    return (result.reason if result is not None else "") or standing.why or ("" if result is None else result.note)

@@ -191,6 +191,8 @@ def alias(
         models.delete_alias(name, alias)
         session.out.say(f"deleted alias {alias} of {name}", {})
         return
+    if version is not None and not force:
+        measured(session, name, version)
     found = models.alias(name, alias) if version is None else models.move_alias(name, alias, version, force=force)
     fields = {"alias": found.name, "version": found.version, "before": found.previous, "moved": found.moved_at}
     session.out.one(found, fields)

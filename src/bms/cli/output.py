@@ -75,7 +75,7 @@ class Output:
         try:
             text = orjson.dumps(thing, default=_plain, option=options).decode()
         except TypeError:  # whole numbers beyond 64 bits, which are JSON as well
-            text = json.dumps(_plain(thing), indent=2 if sys.stdout.isatty() else None)
+            text = json.dumps(_plain(thing), ensure_ascii=False, indent=2 if sys.stdout.isatty() else None)
         print(text)
 
     def error(self, error: BmsError) -> None:

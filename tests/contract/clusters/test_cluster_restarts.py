@@ -15,6 +15,7 @@ import pytest
 from bms.adapters.clusters import processes
 from bms.adapters.clusters.local import LocalCluster
 from tests.contract.clusters.sights import PROGRAMS, MakeSpec, carrying, ended, is_alive, until
+from tests.sizes import enough
 
 MakeCluster = Callable[[], LocalCluster]
 
@@ -180,7 +181,7 @@ async def test_an_unreadable_record_is_put_aside_and_its_process_ended(
     assert record.with_name("wl_1.json.unreadable").read_text() == "{"
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(enough(3, 8)))
 async def test_killed_at_any_instant_every_process_is_known_and_none_started_twice(
     make_cluster: MakeCluster, make_spec: MakeSpec, home: Path, run_dir: Path, seed: int
 ) -> None:

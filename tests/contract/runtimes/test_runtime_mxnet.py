@@ -12,7 +12,7 @@ import mxnet as mx
 from bms.adapters.runtimes.available import open_servable
 from bms.adapters.runtimes.mxnet_params import names_of
 from bms.adapters.runtimes.recognition import recognise
-from bms.core.errors import FailedPrecondition
+from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.programs import ServableConfig
 from bms.core.signature import Signature, TensorSpec
 from tests.contract.runtimes.cases_mxnet import FRAMEWORK, ROWS
@@ -51,6 +51,30 @@ def test_answers_are_those_of_mxnet(name: str) -> None:
 def test_parameters_are_read_as_mxnet_reads_them() -> None:
     path = str(MADE / "gluon" / "model" / "digits-0000.params")
     assert names_of(path) == {name.partition(":")[2] for name in mx.nd.load(path)}
+
+
+@pytest.mark.parametrize(
+    ("operator", "lowest", "answer"),
+    [
+        ("SequenceMask", 0, [[0, 1, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0]]),
+        ("SequenceLast", 1, [[2, 3]]),
+        ("SequenceReverse", 0, [[2, 3, 0, 1, 4, 5, 6, 7, 8, 9, 10, 11]]),
+    ],
+)
+def test_lengths_that_mxnet_would_write_out_of_bounds_for_are_refused(
+    operator: str, lowest: int, answer: list[list[float]]
+) -> None:
+    servable = open_servable(config(f"{operator}/model"))
+    # Of made-up rows SequenceLast takes one alone, which proves nothing: it needs an example of its maker's.
+    assert servable.signatures["serving_default"].batched == (operator != "SequenceLast")
+    series = np.arange(12, dtype=np.float32).reshape(1, 6, 2)
+    for wrong in (lowest - 1, 7, -1000, 1e30, float("nan")):
+        lengths = np.array([wrong], np.float32)
+        with pytest.raises(InvalidArgument, match=rf"input 'lengths' holds .*: expected lengths from {lowest} to 6"):
+            servable.infer("serving_default", {"series": series, "lengths": lengths})
+    given = {"series": series, "lengths": np.array([2], np.float32)}
+    (array,) = servable.infer("serving_default", given).values()
+    assert array.reshape(1, -1).tolist() == answer
 
 
 REFUSED = [

@@ -1,7 +1,7 @@
 """Every estimator of scikit-learn answers as the library does once it is served, or is refused before, in words.
 
-In `make test` each is tried once, the kinds of data and the ways to save it taken in turns; the long form tries all of
-them on every kind of data, saved in both ways, with all the parameters of scikit-learn's own common tests.
+In `make test` every third is tried once, the kinds of data and the ways to save it taken in turns; the long form tries
+all of them on every kind of data, saved in both ways, with all the parameters of scikit-learn's own common tests.
 """
 
 import re
@@ -50,9 +50,9 @@ def known(refused: Result) -> bool:
 
 
 @pytest.mark.timeout(900)
-def test_every_estimator_is_served_as_it_answers_or_refused_in_words(tmp_path: Path) -> None:
+def test_estimators_are_served_as_they_answer_or_refused_in_words(tmp_path: Path) -> None:
     outcomes = judged(said_by("sklearn_sweep.py", [str(tmp_path), "short"], 800))
-    assert outcomes["served"] >= 170, outcomes
+    assert outcomes["served"] >= 55, outcomes
 
 
 @pytest.mark.long

@@ -133,6 +133,12 @@ async def test_models_are_made_changed_found_and_deleted(house: House) -> None:
     changed = await house.admin.patch("/models/digits", json={"gates": [gate]}, headers={"if-match": '"1"'})
     assert (changed.status_code, changed.headers["etag"]) == (200, '"2"')
     assert changed.json()["gates"][0]["split"] == "validation"
+    _, told = (await house.log.since(0))[-1]
+    assert (told.name, told.details["gates"]) == ("model.changed", "accuracy:digits:validation>=0.9")
+    huge = [{"metric": "rmse", "dataset": "digits", "maximum": 10**30}, {**gate, "minimum": -1e308}]
+    assert (await house.admin.patch("/models/iris", json={"gates": huge})).status_code == 200
+    listed = (await house.admin.get("/models")).json()["items"]
+    assert [one["maximum"] for model in listed for one in model["gates"]] == [None, 1e30, None]
     stale = await house.admin.patch("/models/digits", json={"description": "x"}, headers={"if-match": '"1"'})
     assert (stale.status_code, stale.json()["code"]) == (409, "ABORTED")
     assert (await house.admin.delete("/models/digits")).json()["deleted"] is True
@@ -158,6 +164,7 @@ async def test_a_reused_name_goes_on_counting(house: House) -> None:
         ({"name": "d", "gates": [{"metric": "accuracy", "dataset": "d@x", "minimum": 0}]}, "name@3"),
         ({"name": "d", "gates": [{"metric": "acuracy", "dataset": "d", "minimum": 0}]}, "did you mean 'accuracy'"),
         ({"name": "d", "gates": [{"metric": "rmse", "dataset": "d", "minimum": 1}]}, "'rmse:d:validation<=1'"),
+        ({"name": "d", "gates": [{"metric": "rmse", "dataset": "d", "maximum": 10**400}]}, "out of range"),
         ({"name": "d", "id": "model_1"}, "unknown field"),
     ],
 )
@@ -517,7 +524,10 @@ async def test_gates_guard_aliases(house: House, clock: ManualClock) -> None:
     alias = "/models/digits/aliases/production"
     refused = await house.admin.put(alias, json={"version": 1})
     assert (refused.status_code, refused.json()["code"]) == (412, "FAILED_PRECONDITION")
-    assert "accuracy on digits (validation) is being measured, at least 0.9 is asked" in refused.json()["detail"]
+    assert (
+        "accuracy on digits (validation) is being measured, at least 0.9 is asked. Wait for it"
+        in refused.json()["detail"]
+    )
     await _measure(house, 1, 0.5, clock)
     assert "is 0.5" in (await house.admin.put(alias, json={"version": 1})).json()["detail"]
     await house.admin.post("/users", json={"name": "dev", "role": "developer"})

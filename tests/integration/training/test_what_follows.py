@@ -3,9 +3,10 @@
 from typing import Any
 
 import pytest
-from msgspec import structs
+from msgspec import convert, structs
 
 from bms.adapters.sql.engine import Database
+from bms.control.datasets.nouns import ImportRequest
 from bms.control.jobs.nouns import Job, JobState
 from bms.control.models.aliases import AliasService
 from bms.control.models.nouns import Gate, GateResult, Version
@@ -328,6 +329,24 @@ async def test_when_no_gate_can_be_measured_who_asks_for_it_is_told(played: Play
         await played.gates.evaluate("acme", "ann", "digits", 1)
 
 
+async def test_who_asks_in_vain_for_a_measurement_leaves_a_reason(
+    played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await played.models.create(ANN, "digits")
+    await _trained(played)
+    await played.models.change(ANN, "digits", gates=(GATE,))
+
+    async def refuses(*given: Any, **more: Any) -> Job:
+        raise Unavailable("the database is away")
+
+    assert [state for state, _ in await _standings(played)] == ["not measured"]
+    monkeypatch.setattr(played.jobs, "submit", refuses)
+    with pytest.raises(Unavailable):
+        await played.gates.evaluate("acme", "ann", "digits", 1)
+    ((state, why),) = await _standings(played)
+    assert (state, "could not begin: the database is away" in why) == ("unmeasurable", True)
+
+
 async def test_a_gate_of_before_metrics_had_names_is_told_of_and_not_measured(played: Played) -> None:
     await played.models.create(ANN, "digits")
     async with played.models_store.write() as tx:
@@ -359,6 +378,58 @@ async def test_a_gate_that_was_given_up_says_why(played: Played, monkeypatch: py
     (first, why), second = await _standings(played)
     assert (first, second) == ("unmeasurable", ("passed", ""))
     assert f"its measuring could not begin: given up after {MAX_TRIES} tries: the database is away" in why
+
+
+@pytest.mark.parametrize("what", ["import", "verify"])
+async def test_what_can_not_begin_does_not_go_on_for_ever(
+    played: Played, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuses(*given: Any, **more: Any) -> Job:
+        raise KeyError("a defect")
+
+    reason = "could not begin: an error of the platform, which its log has"
+    if what == "import":
+        monkeypatch.setattr(played.jobs, "submit", refuses)
+        request = convert({"source": {"sample": "digits"}}, ImportRequest)
+        data = await played.datasets.start_import("acme", "ann", "digits", request)
+        await played.react()
+        data = await played.datasets.version_by_id("acme", data.id)
+        assert (data.state, reason in data.reason) == ("failed", True)
+        return
+    await played.digits()
+    job = await played.training.submit(ANN, TRAINING)
+    monkeypatch.setattr(played.jobs, "submit", refuses)
+    await played.end(job, output=played.made())
+    (version,) = await _versions(played)
+    assert (version.state, reason in version.reason) == ("rejected", True)
+
+
+@pytest.mark.parametrize("what", ["import", "verify", "train"])
+async def test_what_an_ended_job_made_is_not_waited_for_when_it_could_not_be_recorded(
+    played: Played, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*given: Any, **more: Any) -> None:
+        monkeypatch.undo()
+        raise KeyError("a defect")
+
+    if what == "import":
+        monkeypatch.setattr(played.datasets, "finish_import", broken)
+        data = await played.digits()
+        assert (data.state, "could not be recorded" in data.reason) == ("failed", True)
+        return
+    await played.digits()
+    job = await played.training.submit(ANN, TRAINING)
+    if what == "train":
+        monkeypatch.setattr(played.models, "register", broken)
+    await played.end(job, output=played.made())
+    if what == "train":
+        assert (await played.jobs.get("acme", job.id)).message.startswith("no version was made of it: an error of the")
+        return
+    (recognise,) = await played.of_kind("verify")
+    monkeypatch.setattr(played.models, "describe_version", broken)
+    await played.end(recognise, report=RECOGNISED)
+    (version,) = await _versions(played)
+    assert (version.state, "could not be recorded" in version.reason) == ("rejected", True)
 
 
 async def test_a_measurement_that_could_not_be_recorded_says_why(

@@ -125,6 +125,14 @@ DEPENDENT = {
     "similar-rows": ([TABLE], lambda x: {"y": tf.nn.softmax(x @ tf.transpose(x) / 10) @ x}),
     "padded-to-the-longest": ([SERIES, LENGTHS], longest),
     "cut-to-the-shortest": ([SERIES, LENGTHS], shortest),
+    "branching-by-batch": (
+        [TABLE],
+        lambda x: {"y": tf.cond(tf.reduce_any(x > 5), lambda: x * 2, lambda: -x)},
+    ),
+    "words-padded": (  # the mean counts the padding
+        [TEXT],
+        lambda text: {"y": tf.reduce_mean(hashed(splits(text).to_tensor(default_value="-")), axis=1)},
+    ),
     "ids-padded": (
         [IDS],
         lambda ids: {"y": tf.reduce_mean(tf.gather(spread(WORDS, 8), ragged_rows(ids).to_tensor()), axis=1)},

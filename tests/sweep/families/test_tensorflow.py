@@ -29,6 +29,8 @@ DEPENDENT = {
     "padded-to-the-longest",
     "cut-to-the-shortest",
     "ids-padded",
+    "branching-by-batch",
+    "words-padded",
 }
 
 

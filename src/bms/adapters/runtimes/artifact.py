@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 
 from bms.core.errors import FailedPrecondition
+from bms.serving.inference.reasons import reason
 from bms.serving.inference.runtime import Runtime
 
 
@@ -85,11 +86,16 @@ def first_format(directory: str, format_of: Callable[[str], str | None]) -> str 
     return None
 
 
-def lacking(runtime: str, package: str) -> FailedPrecondition:
-    """The error of a runtime whose framework is not installed."""
+def lacking(runtime: str, package: str, error: ImportError) -> FailedPrecondition:
+    """The error of a runtime whose framework is not installed, or can't be imported: `error` says why."""
+    if isinstance(error, ModuleNotFoundError):
+        return FailedPrecondition(
+            f"runtime {runtime!r} needs the package {package}, which the model's environment lacks (there is no module "
+            f"{error.name!r}): add it to the version's requirements"
+        )
     return FailedPrecondition(
-        f"runtime {runtime!r} needs the package {package}, which the model's environment lacks: add it to the "
-        "version's requirements"
+        f"runtime {runtime!r} needs the package {package}, which can't be imported in the model's environment: "
+        f"{reason(error)}; ask for another version of what fails, by the version's requirements"
     )
 
 

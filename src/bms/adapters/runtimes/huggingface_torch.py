@@ -23,11 +23,11 @@ class TorchForward:
         try:
             import torch
         except ImportError as error:
-            raise lacking("huggingface", "torch") from error
+            raise lacking("huggingface", "torch", error) from error
         try:
             import transformers
         except ImportError as error:
-            raise lacking("huggingface", "transformers") from error
+            raise lacking("huggingface", "transformers", error) from error
         transformers.utils.logging.set_verbosity_error()
         transformers.utils.logging.disable_progress_bar()
         torch.set_num_threads(config.threads)

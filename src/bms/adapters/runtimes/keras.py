@@ -46,7 +46,7 @@ class KerasRuntime:
             import h5py
             import keras
         except ImportError as error:
-            raise lacking("keras", "keras") from error
+            raise lacking("keras", "keras", error) from error
         if keras.config.backend() != BACKEND:
             raise FailedPrecondition(
                 f"Keras was set up for {keras.config.backend()!r} in this process, not {BACKEND!r}"

@@ -44,7 +44,7 @@ class LightgbmRuntime:
         try:
             import lightgbm
         except ImportError as error:
-            raise lacking(self.name, "lightgbm") from error
+            raise lacking(self.name, "lightgbm", error) from error
         try:
             booster = lightgbm.Booster(model_str=content.decode(errors="replace"))
         except (lightgbm.basic.LightGBMError, ValueError) as error:

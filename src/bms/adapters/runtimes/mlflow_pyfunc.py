@@ -38,7 +38,7 @@ def load_pyfunc(config: ServableConfig) -> CalledServable:
         import mlflow.pyfunc
         import pandas
     except ImportError as error:
-        raise lacking("mlflow", "mlflow-skinny" if "mlflow" in str(error) else "pandas") from error
+        raise lacking("mlflow", "mlflow-skinny" if "mlflow" in str(error) else "pandas", error) from error
     schema = schema_of(config.directory)
     found = None
     if schema is not None:

@@ -14,6 +14,7 @@ from bms.adapters.runtimes.artifact import lacking, top_files, unexpected
 from bms.adapters.runtimes.asked import served_as_asked
 from bms.adapters.runtimes.called import CalledServable, served
 from bms.adapters.runtimes.class_scores import classify
+from bms.adapters.runtimes.mxnet_lengths import Lengths, check_lengths, lengths_of
 from bms.adapters.runtimes.mxnet_params import NotParams, is_params, names_of
 from bms.adapters.runtimes.mxnet_symbol import MAX_BYTES, arguments, check, parsed, probabilities, spec
 from bms.core.errors import FailedPrecondition
@@ -57,7 +58,8 @@ class MxnetRuntime:
             raise FailedPrecondition(f"every argument of {name!r} is a parameter: nothing is left to be asked for")
         mx = _mxnet(config.threads)
         try:
-            graph = Graph(mx, symbol_path, params_path, takes, [one.name for one in free if one.label])
+            labels = [one.name for one in free if one.label]
+            graph = Graph(mx, symbol_path, params_path, takes, labels, lengths_of(symbol, takes))
         except Exception as error:  # a hostile file may make any part of the reader fail
             raise FailedPrecondition(f"MXNet can't load the model: {_plain(error)}") from error
         specs = [spec(one) for one in free if not one.label]
@@ -79,8 +81,11 @@ class MxnetRuntime:
 class Graph:
     """A symbol with its parameters, as a function of arrays. MXNet is not safe to call from several threads."""
 
-    def __init__(self, mx: Any, symbol: str, params: str, takes: list[str], labels: list[str]) -> None:
+    def __init__(
+        self, mx: Any, symbol: str, params: str, takes: list[str], labels: list[str], lengths: tuple[Lengths, ...]
+    ) -> None:
         self._mx = mx
+        self._lengths = lengths
         self._lock = threading.Lock()
         self._takes, self._labels = takes, labels
         self._symbol = mx.sym.load(symbol)
@@ -90,6 +95,7 @@ class Graph:
     def call(self, signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...]) -> Mapping[str, Array]:
         array = self._mx.nd.array
         with self._lock:
+            check_lengths(self._lengths, self._symbol, inputs)
             given = [array(inputs[name], dtype=_plain_type(name, inputs[name])) for name in self._takes]
             answer = self._block(*given, *self._fillings(inputs))
             several = answer if isinstance(answer, list | tuple) else [answer]
@@ -110,7 +116,7 @@ def _mxnet(threads: int) -> Any:
     try:
         import mxnet as mx
     except ImportError as error:
-        raise lacking("mxnet", "mxnet") from error
+        raise lacking("mxnet", "mxnet", error) from error
     return mx
 
 

@@ -69,7 +69,7 @@ class OnnxRuntime:
             import onnxruntime as ort
             from onnxruntime.capi import onnxruntime_pybind11_state as native
         except ImportError as error:
-            raise lacking("onnx", "onnxruntime") from error
+            raise lacking("onnx", "onnxruntime", error) from error
         failures = tuple(
             kind for kind in vars(native).values() if isinstance(kind, type) and issubclass(kind, Exception)
         )

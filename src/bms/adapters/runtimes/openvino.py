@@ -49,7 +49,7 @@ class OpenvinoRuntime:
         try:
             import openvino
         except ImportError as error:
-            raise lacking(self.name, "openvino") from error
+            raise lacking(self.name, "openvino", error) from error
         settings = {
             "INFERENCE_NUM_THREADS": config.threads,
             "NUM_STREAMS": 1,

@@ -70,7 +70,7 @@ def _skops(path: str, name: str) -> Any:
     try:
         import skops.io
     except ImportError as error:
-        raise lacking("sklearn", "skops") from error
+        raise lacking("sklearn", "skops", error) from error
     if tuple(map(int, re.findall(r"\d+", skops.__version__)[:2])) < _SAFE_SKOPS:
         raise FailedPrecondition(
             f"skops {skops.__version__} opens files less safely than it says: ask for a newer one, skops>=0.13, in the "
@@ -93,7 +93,7 @@ def _pickled(path: str, name: str, suffix: str) -> Any:
     try:
         import joblib  # type: ignore[import-not-found]
     except ImportError as error:
-        raise lacking("sklearn", "scikit-learn") from error
+        raise lacking("sklearn", "scikit-learn", error) from error
     try:
         return joblib.load(path)
     except (Exception, SystemExit) as error:  # a pickle runs what it likes

@@ -29,7 +29,7 @@ def fitted_from(estimator: Any, example: Example | None) -> Fitted:
     try:
         import pandas
     except ImportError as error:
-        raise lacking("sklearn", "pandas") from error
+        raise lacking("sklearn", "pandas", error) from error
     return Fitted(estimator, names, learnt_of(estimator, names), example, pandas)
 
 

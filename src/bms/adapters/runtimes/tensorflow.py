@@ -49,7 +49,7 @@ class TensorflowRuntime:
         try:
             import tensorflow as tf
         except ImportError as error:
-            raise lacking("tensorflow", "tensorflow-cpu") from error
+            raise lacking("tensorflow", "tensorflow-cpu", error) from error
         _limit_threads(tf, config.threads)
         try:
             model = tf.saved_model.load(folder, tags=[TAG])

@@ -129,7 +129,7 @@ def _fill(module: Any, weights: str) -> None:
     try:
         from safetensors.torch import load_model
     except ImportError as error:
-        raise lacking("torch", "safetensors") from error
+        raise lacking("torch", "safetensors", error) from error
     try:
         load_model(module, weights, strict=True, device="cpu")
     except Exception as error:  # it may be broken in any way

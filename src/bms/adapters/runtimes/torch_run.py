@@ -22,7 +22,7 @@ def torch_with(threads: int, runtime: str) -> Any:
     try:
         import torch
     except ImportError as error:
-        raise lacking(runtime, "torch") from error
+        raise lacking(runtime, "torch", error) from error
     torch.set_num_threads(threads)
     if torch.get_num_interop_threads() != 1:
         torch.set_num_interop_threads(1)  # before it first computes; later it raises RuntimeError

@@ -54,7 +54,7 @@ class XgboostRuntime:
         try:
             import xgboost
         except ImportError as error:
-            raise lacking(self.name, "xgboost-cpu") from error
+            raise lacking(self.name, "xgboost-cpu", error) from error
         try:
             booster = xgboost.Booster({"nthread": config.threads}, model_file=path)
             learner = json.loads(booster.save_config())["learner"]

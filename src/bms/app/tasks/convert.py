@@ -15,6 +15,7 @@ import numpy as np
 from bms.adapters.datasets.reader import load_split, read_manifest
 from bms.adapters.runtimes.artifact import model_file
 from bms.adapters.runtimes.available import open_servable as open_by_runtime
+from bms.adapters.runtimes.example_file import EXAMPLE
 from bms.adapters.runtimes.sklearn import SklearnRuntime
 from bms.adapters.runtimes.sklearn_file import SUFFIXES, read_estimator
 from bms.adapters.runtimes.sklearn_parts import parts
@@ -32,9 +33,10 @@ from bms.core.signature import DEFAULT, Signature
 from bms.core.tensor import Array
 from bms.serving.inference.plan import Plan
 from bms.serving.inference.prepared import PreparedServable, for_runtime
-from bms.serving.lifecycle.servable import Servable
+from bms.serving.lifecycle.servable import ApartServable, Servable
 
 _BASE = 256  # real rows of which edge rows are made
+_EXAMPLES = 8
 
 
 class Convertible(NamedTuple):
@@ -58,12 +60,14 @@ CONVERTERS: dict[tuple[str, str], tuple[Callable[[ServableConfig, Signature], Co
 
 
 class Parent(NamedTuple):
-    """How the parent is served, and what it answers to all rows; `notes` say for people how real ones were joined."""
+    """How the parent is served, and what it answers to all rows; `notes` say for people how real ones were joined;
+    `rows` are real ones as the model itself takes them, where there are any."""
 
     own: dict[str, Signature]  # without those that preparation adds
     served: dict[str, Signature]
     answers: list[Answered]
     notes: tuple[str, ...]
+    rows: Array | None
 
 
 def main(job: Any) -> dict[str, object]:
@@ -84,7 +88,11 @@ def main(job: Any) -> dict[str, object]:
         parent = _parent(servable, plan_for(config, servable.signatures), job.inputs["data"], convertible.splits)
     finally:
         servable.close()
-    child_config = msgspec.structs.replace(config, runtime=target, directory=str(model), signatures=parent.own)
+    child_config = msgspec.structs.replace(
+        config, runtime=target, directory=str(model), signatures=parent.own, proved=False, compared=True
+    )
+    if parent.rows is not None:  # made-up rows may all be the same to a model of large numbers, or of few words
+        (model / EXAMPLE).write_bytes(_example(parent.rows))
     proved = _first_proved(job, convertible.candidates, model / file, parent, child_config, tolerance)
     made = {
         "runtime": target,
@@ -127,12 +135,22 @@ def _parent(model: Servable, plan: Plan | None, data: Any, splits: Sequence[tupl
             raise FailedPrecondition(f"the parent takes no row of {split!r}: {error.message}") from error
     if not answers:
         raise FailedPrecondition("the data set has no rows: there is nothing to prove the equality on")
-    for question in edges(model, _rows(model, plan, answers[0].question), splits):
+    rows = _rows(model, plan, answers[0].question)
+    for question in edges(model, rows, splits):
         try:
             answers.append(ask(model, question))
         except InvalidArgument:  # it takes none of these: nothing is asked of the child then
             answers.append(Answered(question.only(question.places[:0]), {}, question.rows))
-    return Parent(dict(model.signatures), dict(served.signatures), answers, tuple(notes))
+    return Parent(dict(model.signatures), dict(served.signatures), answers, tuple(notes), rows)
+
+
+def _example(rows: Array) -> bytes:
+    """Some of them, evenly spread, as the child's example."""
+    some = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), _EXAMPLES)).astype(int))]
+    if some.dtype.hasobject:
+        texts = np.array([text.decode(errors="replace") for text in some.ravel().tolist()], dtype=object)
+        some = texts.reshape(some.shape)
+    return msgspec.json.encode({"instances": some.tolist()})
 
 
 def _rows(model: Servable, plan: Plan | None, question: Question) -> Array | None:
@@ -171,6 +189,9 @@ def _proved(parent: Parent, child: ServableConfig, tolerance: float) -> Proved:
         words = error.message.replace(f"{child.directory}/", "")  # where this job runs is nobody's business
         raise FailedPrecondition(f"the converted model can't be served as its parent is: {words}; {REFUSED}") from error
     try:
+        for name, why in servable.apart.items() if isinstance(servable, ApartServable) else ():
+            if parent.own[name].batched:
+                raise FailedPrecondition(f"the converted model can't share runs as its parent does: {why}; {REFUSED}")
         return prove(parent.answers, parent.served, servable, tolerance)
     finally:
         servable.close()

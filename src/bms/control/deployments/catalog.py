@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Iterable, Mapping
 
-from bms.control.models.gates import unmet
-from bms.control.models.nouns import Alias, Version, VersionFacts
+from bms.control.models.gates import standings
+from bms.control.models.nouns import Alias, GateStanding, Version, VersionFacts
 from bms.control.models.ports import ModelsTx
 from bms.control.platform.transactions import Store
 from bms.core.errors import NotFound
@@ -27,11 +27,11 @@ class ModelCatalog:
             raise NotFound(_no_version(model, number))
         return found
 
-    async def unmet(self, tenant: str, model: str, number: int) -> list[str]:
+    async def gates(self, tenant: str, model: str, number: int) -> list[GateStanding]:
         async with self._store.read() as tx:
             owner = await tx.model(tenant, model)
         version = await self.version(tenant, model, number)
-        return [] if owner is None else unmet(owner.gates, version.gate_results)
+        return [] if owner is None else standings(owner.gates, version.gate_results)
 
     async def known(self, models: Mapping[str, Collection[str]]) -> "KnownModels":
         async with self._store.read() as tx:

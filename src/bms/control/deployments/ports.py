@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Protocol
 
 from bms.control.deployments.nouns import Deployment, DeploymentRevision, Replica, Route
-from bms.control.models.nouns import Version, VersionFacts
+from bms.control.models.nouns import GateStanding, Version, VersionFacts
 from bms.core.events import EventSink
 from bms.core.pages import Page, PageRequest
 from bms.core.programs import ServableStatus
@@ -104,8 +104,8 @@ class Catalog(Protocol):
         """In any state, deleted ones too. Raises NotFound for one that never was."""
         ...
 
-    async def unmet(self, tenant: str, model: str, number: int) -> list[str]:
-        """For people: every gate of the model that this version failed or was not measured on."""
+    async def gates(self, tenant: str, model: str, number: int) -> list[GateStanding]:
+        """How a version stands with each gate of its model."""
         ...
 
 

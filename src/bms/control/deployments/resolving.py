@@ -7,6 +7,7 @@ from bms.control.deployments.nouns import Deployment, DeploymentRevision, Deploy
 from bms.control.deployments.observation import Desired, Wanted
 from bms.control.deployments.ports import Catalog, Known
 from bms.control.models.aliases import require_may_force
+from bms.control.models.gates import refusal
 from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound
 from bms.core.principal import Principal
 
@@ -85,11 +86,9 @@ async def check_gates(
         number = target.version
         if number is None or number in served:
             continue
-        if words := await catalog.unmet(by.tenant, spec.model, number):
-            raise FailedPrecondition(
-                f"version {number} of {spec.model!r} can't be deployed: {'; '.join(words)}. Measure it by "
-                f"`bms model evaluate {spec.model} {number}`, choose another version, or let an admin --force it"
-            )
+        why = refusal(spec.model, number, await catalog.gates(by.tenant, spec.model, number))
+        if why is not None:
+            raise FailedPrecondition(f"version {number} of {spec.model!r} can't be deployed: {why}")
 
 
 async def _problem(deployment: Deployment, number: int, catalog: Known) -> str:

@@ -72,11 +72,15 @@ class Gates:
         known = await self._models.gates(tenant, model, number)
         jobs = []
         for gate, standing in zip(gates, known, strict=True):
-            job = await self._begin(version, gate, by, id=None)
+            if standing.result is None or standing.result.value is None:
+                await self._models.record_gate_result(tenant, version.id, awaited((gate,), self._clock.now())[0])
+            try:
+                job = await self._begin(version, gate, by, id=None)
+            except TRANSIENT as error:
+                await self._cannot(version, gate, f"its measuring could not begin: {error.message}")
+                raise
             if job is not None:
                 jobs.append(job)
-                if standing.result is None or standing.result.value is None:
-                    await self._models.record_gate_result(tenant, version.id, awaited((gate,), self._clock.now())[0])
         if not jobs:
             standings = await self._models.gates(tenant, model, number)
             raise FailedPrecondition("; ".join(standing.why for standing in standings if standing.why))

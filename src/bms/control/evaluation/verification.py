@@ -39,6 +39,15 @@ class Verification:
         if version.state == "verifying":
             await self._submit(version, f"job_load_{version.id}", version.environment)
 
+    async def on_given_up(self, event: Event, why: str) -> None:
+        """Rejects the version of an event that nothing will follow from: it would be verified for ever."""
+        await self._give_up(event.tenant, event.subject, f"its verification could not begin: {why}")
+
+    async def on_end_given_up(self, event: Event, why: str) -> None:
+        job = await self._jobs.get(event.tenant, event.subject)
+        if job.spec.kind == "verify":
+            await self._give_up(job.tenant, job.spec.subject, f"what job {job.id} found could not be recorded: {why}")
+
     async def on_job_ended(self, event: Event) -> None:
         job = await self._jobs.get(event.tenant, event.subject)
         if job.spec.kind != "verify":
@@ -56,6 +65,11 @@ class Verification:
             await self._models.reject_version(job.tenant, version.id, f"its verification left no report: {error}")
             return
         await self._found(job, version, findings)
+
+    async def _give_up(self, tenant: str, id: str, reason: str) -> None:
+        version = await self._models.version_by_id(tenant, id)
+        if version.state == "verifying":
+            await self._models.reject_version(tenant, id, reason)
 
     async def _found(self, job: Job, version: Version, findings: Findings) -> None:
         if findings.recognised is not None and "recognise" in job.spec.parameters:

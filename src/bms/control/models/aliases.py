@@ -3,7 +3,7 @@
 import msgspec
 
 from bms.control.models.checks import check_alias
-from bms.control.models.gates import unmet
+from bms.control.models.gates import refusal, standings
 from bms.control.models.lookup import Detail, expect, known_version, live_model, model_event
 from bms.control.models.nouns import Alias, Model, Version
 from bms.control.models.ports import AliasInUse, ModelsTx, unused
@@ -106,9 +106,6 @@ def _require_fit(model: Model, version: Version, alias: str, *, force: bool) -> 
         raise FailedPrecondition(
             f"version {version.number} of {model.name!r} is {version.state}: only a ready version gets an alias"
         )
-    if not force and (words := unmet(model.gates, version.gate_results)):
-        raise FailedPrecondition(
-            f"alias {alias!r} can't move to version {version.number} of {model.name!r}: {'; '.join(words)}. "
-            f"Measure it by `bms model evaluate {model.name} {version.number}`, choose another version, or let an "
-            "admin --force it"
-        )
+    why = None if force else refusal(model.name, version.number, standings(model.gates, version.gate_results))
+    if why is not None:
+        raise FailedPrecondition(f"alias {alias!r} can't move to version {version.number} of {model.name!r}: {why}")

@@ -8,7 +8,7 @@ from msgspec import structs
 
 from bms.control.models.nouns import Gate, GateResult, GateStanding, GateState
 from bms.core.errors import InvalidArgument
-from bms.core.metrics import metric_named
+from bms.core.metrics import METRICS, metric_named
 
 
 def check_gate(gate: Gate) -> Gate:
@@ -33,8 +33,10 @@ def bound(gate: Gate | GateResult) -> float:
 
 
 def text(gate: Gate) -> str:
-    """As the command line writes it, with the sign that its metric has."""
-    return f"{gate.metric}:{gate.dataset}:{gate.split}{metric_named(gate.metric).sign}{bound(gate):g}"
+    """As the command line writes it, with its metric's sign or, where there is no such metric, the given one."""
+    known = METRICS.get(gate.metric)
+    sign = known.sign if known is not None else "<=" if gate.minimum is None else ">="
+    return f"{gate.metric}:{gate.dataset}:{gate.split}{sign}{bound(gate):g}"
 
 
 def asked(gate: Gate | GateResult) -> str:
@@ -85,6 +87,21 @@ def standings(gates: Sequence[Gate], results: Sequence[GateResult]) -> list[Gate
 def unmet(gates: Sequence[Gate], results: Sequence[GateResult]) -> list[str]:
     """For people: every gate that was failed or is not measured, by the gates as they are now."""
     return [standing.why for standing in standings(gates, results) if standing.state != "passed"]
+
+
+def refusal(model: str, number: int, standings: Sequence[GateStanding]) -> str | None:
+    """For people: every gate that is not passed, and what to do. None where all are."""
+    left = [standing for standing in standings if standing.state != "passed"]
+    if not left:
+        return None
+    states = {standing.state for standing in left}
+    if "measuring" in states:
+        advice = f"Wait for it by `bms model gates {model} {number} --wait`, c"
+    elif states != {"failed"}:
+        advice = f"Measure it by `bms model evaluate {model} {number} --wait`, c"
+    else:
+        advice = "C"
+    return f"{'; '.join(standing.why for standing in left)}. {advice}hoose another version, or let an admin --force it"
 
 
 def _standing(gate: Gate, results: Sequence[GateResult]) -> GateStanding:

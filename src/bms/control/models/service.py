@@ -5,7 +5,7 @@ from msgspec import structs
 
 from bms.control.models.adding import add_model, add_version, ensure_model
 from bms.control.models.checks import check_alias, check_gates, check_model, check_new, check_text
-from bms.control.models.gates import awaited, standings, with_result
+from bms.control.models.gates import awaited, standings, text, with_result
 from bms.control.models.lookup import Detail, expect, known_version, live_model, model_event, version_event
 from bms.control.models.nouns import Gate, GateResult, GateStanding, Model, NewVersion, Version, VersionState
 from bms.control.models.ports import ModelsTx
@@ -74,7 +74,8 @@ class ModelService:
                 gates=model.gates if gates is None else gates,
             )
             saved = await tx.save_model(changed)
-            await tx.emit(model_event("model.changed", saved, by.user, self._clock.now(), gates=len(saved.gates)))
+            said: dict[str, Detail] = {"gates": "; ".join(map(text, saved.gates))[:500]}
+            await tx.emit(model_event("model.changed", saved, by.user, self._clock.now(), **said))
         return saved
 
     async def version(self, tenant: str, model: str, number: int) -> Version:

@@ -34,6 +34,15 @@ class Imports:
             return
         await self._datasets.note_job(version.tenant, version.id, id)
 
+    async def on_given_up(self, event: Event, why: str) -> None:
+        """Ends the import of an event that nothing will follow from: it would go on for ever."""
+        await self._give_up(event.tenant, event.subject, f"its import could not begin: {why}")
+
+    async def on_end_given_up(self, event: Event, why: str) -> None:
+        job = await self._jobs.get(event.tenant, event.subject)
+        if job.spec.kind == KIND:
+            await self._give_up(job.tenant, job.spec.subject, f"what job {job.id} made could not be recorded: {why}")
+
     async def on_job_ended(self, event: Event) -> None:
         job = await self._jobs.get(event.tenant, event.subject)
         if job.spec.kind != KIND:
@@ -42,6 +51,10 @@ class Imports:
         await self._datasets.finish_import(
             job.tenant, job.spec.subject, tree=job.output, report=job.report, reason=reason
         )
+
+    async def _give_up(self, tenant: str, id: str, reason: str) -> None:
+        if (await self._datasets.version_by_id(tenant, id)).state == "importing":
+            await self._datasets.finish_import(tenant, id, tree=None, report={}, reason=reason)
 
 
 def _spec(version: DatasetVersion) -> JobSpec:

@@ -40,6 +40,11 @@ class Registration:
         except (InvalidArgument, FailedPrecondition, NotFound, DataLoss) as error:
             await self._jobs.remark(job.tenant, job.id, f"no version was made of it: {error.message}")
 
+    async def on_end_given_up(self, event: Event, why: str) -> None:
+        job = await self._jobs.get(event.tenant, event.subject)
+        if job.state == "succeeded" and "register" in job.spec.then:
+            await self._jobs.remark(job.tenant, job.id, f"no version was made of it: {why}")
+
     async def _register(self, job: Job, register: Register) -> None:
         if job.output is None:
             raise InvalidArgument("it left no output: save the model's files in output/model")

@@ -1,0 +1,76 @@
+"""The commands of docs/gates.md do what it says: a version is measured, deployed and named; a worse one is not."""
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bms.core.errors import FailedPrecondition
+from bms.core.metrics import METRICS
+from bms.sdk import AsyncClient
+from bms.sdk.models import GateStanding
+from tests.tiny_onnx import classifies
+from tests.whole_platform import WholePlatform, whole_platform
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+BLOCK = re.compile(r"<!-- test: run -->\n```sh\n(.*?)```", re.DOTALL)
+WIDTHS = "\n".join(f"{4 - 8 * (row % 2) + row % 7 / 8},{row % 5},{('apple', 'cherry')[row % 2]}" for row in range(200))
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholePlatform]:
+    with whole_platform(tmp_path_factory.mktemp("platform")) as running:
+        yield running
+
+
+def test_both_pages_have_the_same_commands_and_they_run_as_written(platform: WholePlatform, tmp_path: Path) -> None:
+    pages = [(DOCS / name).read_text() for name in ("gates.md", "gates.zh-CN.md")]
+    commands = BLOCK.findall(pages[0])
+    assert commands == BLOCK.findall(pages[1])
+    assert len(commands) == 3, "was their mark changed?"
+    (tmp_path / "fruit.csv").write_text(f"width,sweet,kind\n{WIDTHS}\n")
+    (tmp_path / "fruit.onnx").write_bytes(classifies([[1.0, -1.0], [0.0, 0.0]], ["apple", "cherry"]))
+    kept = {name: value for name, value in os.environ.items() if name in ("HOME", "LANG", "TMPDIR", "PYTHONPATH")}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    shell = {**kept, "PATH": path, "BMS_URL": platform.url, "BMS_KEY": platform.key, "COLUMNS": "240"}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", "\n".join(commands)],
+        cwd=tmp_path, env=shell, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    assert len(re.findall(r"^accuracy at least 0\.9 +passed +1 +fruit@1 test +job_", done.stdout, re.MULTILINE)) == 3
+    assert len(re.findall(r"^log_loss at most 0\.5 +passed ", done.stdout, re.MULTILINE)) == 2
+    assert "version 1 answers" in done.stdout
+    assert "fruit asks for accuracy ≥ 0.9, f1 ≥ 0.9" in done.stdout
+    with platform.client() as client:
+        assert client.models.alias("fruit", "production").version == 1
+        assert asyncio.run(gates_of(platform)) == client.models.gates("fruit", 1)
+        (tmp_path / "worse.onnx").write_bytes(classifies([[-1.0, 1.0], [0.0, 0.0]], ["apple", "cherry"]))
+        worse = client.models.upload("fruit", tmp_path / "worse.onnx")
+        client.models.wait_version("fruit", worse.number)
+        assert [one.state for one in client.models.wait_gates("fruit", worse.number)] == ["failed", "failed"]
+        with pytest.raises(FailedPrecondition, match=r"accuracy on fruit \(test\) is 0, at least 0\.9 is asked"):
+            client.models.move_alias("fruit", "production", worse.number)
+    refused = platform.bms("deploy", "fruit")
+    assert (refused.status, "version 2 of 'fruit' can't be deployed" in refused.errors) == (5, True)
+
+
+async def gates_of(platform: WholePlatform) -> tuple[GateStanding, ...]:
+    async with AsyncClient(platform.url, platform.key) as client:
+        return await client.models.wait_gates("fruit", 1)
+
+
+@pytest.mark.parametrize("page", ["gates.md", "gates.zh-CN.md"])
+def test_the_pages_name_every_metric_on_its_side_with_its_sign(page: str) -> None:
+    rows = [line.split("|") for line in (DOCS / page).read_text().splitlines() if "`>=`" in line or "`<=`" in line]
+    rows = [row for row in rows if len(row) == 6]
+    told = {}
+    for _, classes, sign, quantities, other, _ in rows:
+        for names, kind, said in ((classes, "classification", sign), (quantities, "regression", other)):
+            told |= dict.fromkeys(re.findall(r"`(\w+)`", names), (kind, ">=" if ">=" in said else "<="))
+    assert told == {name: (metric.kind, metric.sign) for name, metric in METRICS.items()}
