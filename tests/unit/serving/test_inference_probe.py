@@ -262,3 +262,34 @@ def test_a_library_that_believes_all_it_is_told_is_asked_with_floats_from_0_to_1
     assert found.example["x"].min() >= 0
     assert found.example["x"].max() <= 1
     assert len(np.unique(found.example["x"], axis=0)) == 8
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_answers_beside_a_large_constant_tell_by_what_they_differ_in(dtype: type) -> None:
+    said = structs.replace(ROW, outputs=())
+
+    def far(inputs: dict[str, Array]) -> dict[str, Array]:
+        return {"y": (inputs["x"].astype(dtype) / 1000 + 2000).astype(dtype)}
+
+    def centred(inputs: dict[str, Array]) -> dict[str, Array]:
+        x = inputs["x"].astype(dtype)
+        return {"y": ((x - x.mean(axis=0)) / 1000 + 2000).astype(dtype)}
+
+    assert seen(far, said).batched
+    assert "in company" in looked_at(centred, said).apart or "same answer" in looked_at(centred, said).apart
+
+
+def test_rounding_is_no_company() -> None:
+    def rounded(inputs: dict[str, Array]) -> dict[str, Array]:
+        rows = len(inputs["x"])
+        return {"y": inputs["x"] * np.float32(1 + 1e-6 * (rows > 1)) + np.float32(3e-7 * rows)}
+
+    assert seen(rounded).batched
+
+
+def test_what_only_the_number_of_rows_changes_may_be_rounding_that_has_grown_if_it_is_small() -> None:
+    def by_size(far: float) -> Function:
+        return lambda inputs: {"y": inputs["x"] * np.float32(1 + far * (len(inputs["x"]) > 1))}
+
+    assert seen(by_size(0.01)).batched
+    assert not seen(by_size(0.2)).batched

@@ -76,6 +76,7 @@ def settle(
     `observed` says. Signatures that a verification has proved are taken as they are. Raises FailedPrecondition.
     """
     made = Settled()
+    independent = independent or config.compared
     batched = described(config.directory).batched
     monotonic = SystemClock().monotonic
     for name, signature in asked.items():

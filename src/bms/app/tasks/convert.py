@@ -35,7 +35,7 @@ from bms.core.signature import DEFAULT, Signature
 from bms.core.tensor import Array
 from bms.serving.inference.plan import Plan
 from bms.serving.inference.prepared import PreparedServable, for_runtime
-from bms.serving.lifecycle.servable import Servable
+from bms.serving.lifecycle.servable import ApartServable, Servable
 
 _BASE = 256  # real rows of which edge rows are made
 
@@ -61,7 +61,8 @@ CONVERTERS: dict[tuple[str, str], tuple[Callable[[ServableConfig, Signature], Co
 
 
 class Parent(NamedTuple):
-    """How the parent is served, and what it answers to all rows; `notes` say for people how real ones were joined."""
+    """How the parent is served, and what it answers to all rows; `notes` say for people how real ones were joined;
+    `rows` are real ones as the model itself takes them, where there are any."""
 
     own: dict[str, Signature]  # without those that preparation adds
     served: dict[str, Signature]
@@ -89,7 +90,9 @@ def main(job: Any) -> dict[str, object]:
     finally:
         servable.close()
     _leave_example(config.directory, model, parent)
-    child_config = msgspec.structs.replace(config, runtime=target, directory=str(model), signatures=parent.own)
+    child_config = msgspec.structs.replace(
+        config, runtime=target, directory=str(model), signatures=parent.own, proved=False, compared=True
+    )
     proved = _first_proved(job, convertible.candidates, model / file, parent, child_config, tolerance)
     made = {
         "runtime": target,
@@ -156,7 +159,7 @@ def _leave_example(directory: str, model: Path, parent: Parent) -> None:
     own = Path(directory, EXAMPLE)
     if read_example(directory) is not None:
         (model / EXAMPLE).write_bytes(own.read_bytes())
-    elif parent.rows is not None and len(parent.rows):
+    elif parent.rows is not None and len(parent.rows) and not parent.rows.dtype.hasobject:
         name = parent.own[DEFAULT].inputs[0].name
         answers = next(iter(parent.answers[0].outputs.values()))[: len(parent.rows)]
         (model / EXAMPLE).write_text(json.dumps({"inputs": {name: typical(parent.rows, answers).tolist()}}))
@@ -188,6 +191,9 @@ def _proved(parent: Parent, child: ServableConfig, tolerance: float) -> Proved:
         words = error.message.replace(f"{child.directory}/", "")  # where this job runs is nobody's business
         raise FailedPrecondition(f"the converted model can't be served as its parent is: {words}; {REFUSED}") from error
     try:
+        for name, why in servable.apart.items() if isinstance(servable, ApartServable) else ():
+            if parent.own[name].batched:
+                raise FailedPrecondition(f"the converted model can't share runs as its parent does: {why}; {REFUSED}")
         return prove(parent.answers, parent.served, servable, tolerance)
     finally:
         servable.close()

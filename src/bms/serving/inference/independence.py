@@ -1,16 +1,20 @@
 """The proof that a model's rows are independent: each is answered alone as in company, whatever company that is."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
+
+import numpy as np
 
 from bms.core.errors import BmsError
 from bms.core.tensor import Array
-from bms.serving.inference.closeness import close as _close
 from bms.serving.lifecycle.examples import rows_of
 
 Run = Callable[[dict[str, Array]], dict[str, Array]]
 Answers = Mapping[str, Array]
 LARGE = 17  # rows of the largest company
+_LOOSE, _LOOSE_HALF = 1e-3, 1e-2  # the largest relative difference that may be rounding; of FP16
+_ROUNDED = 128  # times the type's precision is the least
+_GROWN = 50  # times as large it may be that is the same whatever the other rows are
 FEW = "give an example of several rows whose answers differ (`--example FILE`)"
 
 
@@ -19,6 +23,16 @@ class Apart(NamedTuple):
 
     why: str
     unknown: bool = False
+
+
+class Limit(NamedTuple):
+    """What is rounding in an output: how large it is relatively, and the largest number in any row's answer."""
+
+    relative: float
+    largest: float
+
+
+Limits = Mapping[str, Limit]
 
 
 def apart(run: Run, rows: dict[str, Array], alone: Sequence[Answers]) -> Apart | None:
@@ -30,8 +44,9 @@ def apart(run: Run, rows: dict[str, Array], alone: Sequence[Answers]) -> Apart |
     count = len(alone)
     if fault := _one_answer_each(alone):
         return Apart(fault)
+    limits = _limits(alone)
     for row in {0, count - 1}:
-        if not _same(alone[row], _again(run, rows_of(rows, [row]))):
+        if not _same(alone[row], _again(run, rows_of(rows, [row])), limits):
             return Apart(
                 "the model answers the same row differently from run to run: it holds state, or draws at random"
             )
@@ -43,9 +58,9 @@ def apart(run: Run, rows: dict[str, Array], alone: Sequence[Answers]) -> Apart |
             together = run(rows_of(rows, order))
         except BmsError as error:
             return Apart(f"it does not run on {len(order)} rows at once: {error.message}")
-        if fault := _in_company(together, order, alone):
+        if fault := _in_company(run, rows, together, order, alone, limits):
             return Apart(fault)
-    if not _differ(alone):
+    if not _differ(alone, limits):
         why = f"all {count} examples get the same answer, which can't tell whether rows are independent"
         return Apart(f"{why}: {FEW}", unknown=True)
     return None
@@ -63,8 +78,27 @@ def companies(count: int) -> list[list[int]]:
     ]
 
 
-def _differ(alone: Sequence[Answers]) -> bool:
-    return any(not _same(alone[0], other) for other in alone[1:])
+def _limits(alone: Sequence[Answers]) -> Limits:
+    return {name: _limit([answers[name] for answers in alone]) for name in alone[0]}
+
+
+def _limit(arrays: Sequence[Array]) -> Limit:
+    """As loose as rounding may need, but a tenth of what rows differ by at most: beside a large constant answers are
+    all but the same."""
+    dtype = arrays[0].dtype
+    if dtype.kind != "f":
+        return Limit(0.0, 0.0)
+    values = np.stack(arrays).astype(np.float64)
+    with np.errstate(all="ignore"):
+        apart = np.abs(values - values[0]) / np.maximum(np.abs(values), np.abs(values[0]))
+        farthest = float(np.max(apart, initial=0.0, where=np.isfinite(apart)))
+    loose = _LOOSE_HALF if dtype.itemsize == 2 else _LOOSE
+    largest = float(np.max(np.abs(values), initial=0.0, where=np.isfinite(values)))
+    return Limit(min(loose, max(farthest / 10, _ROUNDED * _precision(arrays[0]))), largest)
+
+
+def _differ(alone: Sequence[Answers], limits: Limits) -> bool:
+    return any(not _same(alone[0], other, limits) for other in alone[1:])
 
 
 def _again(run: Run, row: dict[str, Array]) -> Answers:
@@ -88,15 +122,51 @@ def _another_count(name: str, array: Array, rows: str) -> str:
     return f"output {name!r} has shape {list(array.shape)} for {rows}: the model does not give one answer per row"
 
 
-def _in_company(together: Answers, order: Sequence[int], alone: Sequence[Answers]) -> str:
+def _in_company(
+    run: Run, rows: dict[str, Array], together: Answers, order: Sequence[int], alone: Sequence[Answers], limits: Limits
+) -> str:
     for name, array in together.items():
         if array.shape[:1] != (len(order),):
             return _another_count(name, array, f"{len(order)} rows")
         for place, row in enumerate(order):
-            if not _close(alone[row][name], array[place : place + 1]):
+            here = array[place : place + 1]
+            if _close(alone[row][name], here, limits[name]):
+                continue
+            if not _rounded_by_size(
+                run, rows_of(rows, [row] * len(order)), name, place, alone[row], here, limits[name]
+            ):
                 return f"output {name!r} of a row is another in company of {len(order) - 1} rows than alone"
     return ""
 
 
-def _same(one: Answers, other: Answers) -> bool:
-    return one.keys() == other.keys() and all(_close(array, other[name]) for name, array in one.items())
+def _rounded_by_size(
+    run: Run, copies: dict[str, Array], name: str, place: int, alone: Answers, here: Array, limit: Limit
+) -> bool:
+    """Whether `here` is what the row gets in company of copies of itself, too, and nearly what it gets alone: libraries
+    compute by other steps for other numbers of rows, and rounding grows where a row is far from what is usual."""
+    among_copies = _again(run, copies).get(name)
+    if among_copies is None or among_copies.shape[:1] != (len(next(iter(copies.values()))),):
+        return False
+    same = among_copies[place : place + 1]
+    grown = limit._replace(relative=_GROWN * limit.relative)
+    return _close(same, here, limit) and _close(alone[name], same, grown)
+
+
+def _same(one: Answers, other: Answers, limits: Limits) -> bool:
+    return one.keys() == other.keys() and all(_close(array, other[name], limits[name]) for name, array in one.items())
+
+
+def _close(one: Array, other: Array, limit: Limit) -> bool:
+    """But for rounding, which is as large as the largest number of the row lets it be."""
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    if one.dtype.kind != "f":
+        return np.array_equal(one, other)
+    here, there = one.astype(np.float64), other.astype(np.float64)
+    largest = float(np.max(np.abs(here), initial=min(1.0, limit.largest), where=np.isfinite(here)))
+    least = max(limit.relative / 100, 16 * _precision(one)) * largest
+    return np.allclose(there, here, rtol=limit.relative, atol=least, equal_nan=True)
+
+
+def _precision(array: Array) -> float:
+    return float(np.finfo(cast(Any, array.dtype)).eps)
