@@ -68,6 +68,8 @@ def operations(root):
     network = keras.Model(words, keras.layers.Dense(2, name="said")(hidden))
     rows = chance.integers(1, 30, (9, 6)) * (np.arange(6) < chance.integers(1, 7, (9, 1)))
     written(root / "masked", network, words=rows.astype(np.int32))
+    (root / "refused" / "operations_h5").mkdir(parents=True)
+    network.save(root / "refused" / "operations_h5" / "model.h5")
 
     series, lengths = keras.Input((6, 3), name="series"), keras.Input((), dtype="int32", name="lengths")
     within = keras.ops.arange(6)[None, :] < lengths[:, None]

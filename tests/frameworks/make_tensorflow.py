@@ -4,6 +4,7 @@ Good ones lie at the top: the artifact in `model`, what TensorFlow answers to ro
 `expected.npz`. Bad ones lie below `refused`. `keras` is a .keras file for whoever serves those.
 """
 
+import json
 import os
 import shutil
 import sys
@@ -107,6 +108,8 @@ def module(folder, network, x, y):
     made = Module(network, str(names))
     save(made, folder / "model", {"serving_default": made.digits, "number": made.number})
     names.unlink()  # the artifact has its own
+    # Made-up texts are none of its names and get one answer, which can't tell whether rows are independent.
+    (folder / "model" / "example.json").write_text(json.dumps({"inputs": {"name": ["nine", "nobody", "zero"]}}))
     answer = made.digits(x[TRAINED:])
     arrays = {key: value.numpy() for key, value in answer.items()}
     expected(folder, {"x": x[TRAINED:]}, y, **{**arrays, "name": arrays["name"].astype("S")})

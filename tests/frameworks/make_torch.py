@@ -1,7 +1,8 @@
 """Trains and saves PyTorch models, one folder each, and breaks some: run where torch and safetensors are installed.
 
 Good ones lie at the top: the artifact in `model`, what PyTorch answers to rows it was not trained on in `expected.npz`.
-Bad ones lie below `refused`.
+Bad ones lie below `refused`; below `saved` what people have of torch.save, a file each, with `nets.py`, the code that
+made their models, and what these answer in `expected.npz`.
 """
 
 import io
@@ -41,6 +42,44 @@ import torch
 
 def hidden(width):
     return torch.nn.Sequential(torch.nn.Linear(64, width), torch.nn.ReLU(), torch.nn.Dropout(0.2))
+'''
+NETS = '''"""What a project of three models has."""
+
+import torch
+
+
+class Digits(torch.nn.Sequential):
+    def __init__(self):
+        layers = torch.nn.Linear(64, 16), torch.nn.BatchNorm1d(16), torch.nn.ReLU(), torch.nn.Dropout(0.5)
+        super().__init__(*layers, torch.nn.Linear(16, 10))
+
+
+class Words(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embedding, self.last = torch.nn.Embedding(50, 8), torch.nn.Linear(8, 3)
+
+    def forward(self, ids):
+        return self.last(self.embedding(ids).mean(1))
+
+
+class Pictures(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 5, stride=3), torch.nn.BatchNorm2d(4), torch.nn.ReLU())
+        self.last = torch.nn.Linear(4, 2)
+
+    def forward(self, pixels):
+        return self.last(self.body(pixels).mean((2, 3)))
+
+
+class Series(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body, self.last = torch.nn.GRU(5, 8, batch_first=True), torch.nn.Linear(8, 1)
+
+    def forward(self, steps):
+        return self.last(self.body(steps)[0][:, -1])
 '''
 NEEDS = {"signatures": {"serving_default": {"inputs": [{"name": "x", "dtype": "FP32", "shape": [None, 64]}]}}}
 
@@ -82,6 +121,42 @@ def main(root):
     code(root / "code" / "model", network)
     two_inputs(root / "two_inputs" / "model")
     refused(root / "refused", root, network, x)
+    saved(root / "saved")
+
+
+def saved(root):
+    root.mkdir()
+    (root / "nets.py").write_text(NETS)
+    sys.path.insert(0, str(root))
+    import nets
+
+    models = {kind: getattr(nets, kind)() for kind in ("Digits", "Words", "Pictures", "Series")}
+    rows = {
+        "Digits": torch.randn(5, 64),
+        "Words": torch.randint(0, 50, (5, 16)),
+        "Pictures": torch.randn(5, 3, 224, 224),
+        "Series": torch.randn(5, 16, 5),
+    }
+    with torch.no_grad():
+        for kind, model in models.items():
+            model(rows[kind] + 1 if kind == "Digits" else rows[kind])  # BatchNorm learns what is usual
+            answers = model.eval()(rows[kind])
+            np.savez(root / f"{kind}.npz", rows=rows[kind].numpy(), output=answers.numpy())
+            model.train()  # as it is when people save it
+    digits, words, pictures, series = models.values()
+    torch.save(digits, root / "Digits.pth")
+    torch.save({"model": digits, "epoch": 3}, root / "Digits-in-a-checkpoint.pt")
+    torch.save(words.state_dict(), root / "Words.pth")
+    torch.save(words.state_dict(), root / "Words-before-1.6.pt", _use_new_zipfile_serialization=False)
+    torch.save(digits, root / "Digits-before-1.6.pkl", _use_new_zipfile_serialization=False)
+    lightning = {"state_dict": series.state_dict(), "epoch": 3, "hyper_parameters": {"when": Path("here")}}
+    torch.save(lightning, root / "Series.ckpt")
+    optimizer = torch.optim.Adam(pictures.parameters())
+    optimizer.state = {weight: {"step": torch.ones(()), "exp_avg": weight.detach()} for weight in pictures.parameters()}
+    states = {"model_state_dict": pictures.state_dict(), "optimizer_state_dict": optimizer.state_dict(), "loss": 0.1}
+    torch.save({"epoch": 3, **states}, root / "Pictures.pth.tar")
+    split = {f"module.{name}": value for name, value in words.state_dict().items()}
+    torch.save(split, root / "Words-of-DataParallel.bin")
 
 
 def trained(x, y):
@@ -247,7 +322,7 @@ def codes(root, good):
     weights.pop("last.bias")
     safetensors.torch.save_file(weights, root / "code_lacks" / "model.safetensors")
     (root / "code_fails" / "model.py").write_text(
-        "import absent_package\n\n\nclass Model:\n    def forward(self): ...\n"
+        "import absent_package\n\n\nclass Model:\n    def forward(self, x): ...\n"
     )
     (root / "code_no_module" / "model.py").write_text("def build(config):\n    return config\n")
     (root / "code_of_transformers" / "config.json").write_text('{"architectures": ["BertModel"], "model_type": "bert"}')

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -135,6 +136,16 @@ def test_what_cannot_be_served_is_rejected_in_words_without_an_environment(
     assert ran.status != 0
     assert "save them as safetensors" in ran.errors
     assert newest(platform, "pickled").environment.requirements == ()
+
+
+def test_a_key_that_nobody_knows_is_among_the_versions_notes(platform: WholePlatform, tmp_path: Path) -> None:
+    shutil.copytree(made("encoder"), tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "tokenizer_config.json"
+    path.write_text(json.dumps({"fold_umlauts": True, "more": 1}))
+    version = deployed(platform, tmp_path, "noted")
+    assert version.metadata["not read"] == "tokenizer_config.json: fold_umlauts, tokenizer_config.json: more"
+    shown = platform.bms("model", "show", "noted", "1")
+    assert "fold_umlauts" in shown.out
 
 
 def test_an_encoder_of_plain_mean_pooling_is_deployed_with_nothing_said(platform: WholePlatform) -> None:

@@ -1,14 +1,20 @@
 """Plain Python, from training to answers over every wire."""
 
+import asyncio
 import json
+import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 
+from bms.core.errors import BmsError, Internal, InvalidArgument, NotFound
+from tests.callers import KINDS, Caller
 from tests.contract.runtimes.cases_python import FRAMEWORK
 from tests.frameworks.agreement import deploy, framework_platform, serves_alike
 from tests.whole_platform import WholePlatform
@@ -31,6 +37,30 @@ for _ in range(4):
     print(result.as_numpy("word")[0].decode())
 client.stop_stream()
 """
+REFUSED = """
+import queue, sys
+import numpy as np
+import tritonclient.grpc as triton
+
+url, key = sys.argv[1:]
+headers = {"authorization": f"Bearer {key}"}
+client = triton.InferenceServerClient(url)
+given = triton.InferInput("item", [1], "BYTES")
+given.set_data_from_numpy(np.array([b"unicorn"], dtype=object))
+try:
+    client.infer("grpc-prices", [given], headers=headers)
+except triton.InferenceServerException as error:
+    print(error.status(), error.message())
+answers = queue.Queue()
+client.start_stream(lambda result, error: answers.put((result, error)), headers=headers)
+client.async_stream_infer("grpc-prices", [given], parameters={"signature_name": "stream"})
+for _ in range(4):
+    result, error = answers.get(timeout=60)
+    print(error.message() if error else result.as_numpy("step")[0])
+client.stop_stream()
+"""
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+BLOCK = re.compile(r"<!-- test: (\w+) -->\n```(?:sh|python)\n(.*?)```", re.DOTALL)
 pytestmark = pytest.mark.timeout(600)
 
 
@@ -85,6 +115,116 @@ def test_an_error_in_the_midst_of_a_stream_names_the_makers_line(platform: Whole
     assert [event.get("sum") for event in told[:13]] == [sum(range(upto + 1)) for upto in range(13)]
     assert "Model.stream failed: model.py, line " in str(told[13]["error"])
     assert "nobody adds beyond 13" in str(told[13]["error"])
+
+
+def test_both_pages_have_the_same_code_and_it_runs_as_written(platform: WholePlatform, tmp_path: Path) -> None:
+    page = BLOCK.findall((DOCS / "plain-python.md").read_text())
+    assert page == BLOCK.findall((DOCS / "plain-python.zh-CN.md").read_text())
+    assert [kind for kind, _ in page] == ["model", "run", "python"], "was their mark changed?"
+    (tmp_path / "poet").mkdir()
+    (tmp_path / "poet" / "model.py").write_text(page[0][1])
+    here = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    shell = {**os.environ, "PATH": here, "BMS_URL": platform.url, "BMS_KEY": platform.key}
+    commands = ["bash", "-euo", "pipefail", "-c", page[1][1]]
+    run = subprocess.run(commands, cwd=tmp_path, env=shell, capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0, run.stderr
+    text = (DOCS / "plain-python.md").read_text()
+    shown = text.partition("as soon as it is yielded:\n\n```\n")[2].partition("```")[0]
+    assert f"\nTO\nBE\nOR\n{shown}\n" in run.stdout
+    assert run.stdout.endswith('{"error":"a prompt has 5 words at most, this one has 6"}')
+    code = page[2][1].replace("http://127.0.0.1:8000", platform.url).replace("…the key…", platform.key)
+    asked = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert asked.returncode == 0, asked.stderr
+    words = ["TO", "BE", "OR", "a prompt has 5 words at most, this one has 6", "NOT", "TO", "BE"]
+    assert asked.stdout.splitlines() == words
+
+
+PRICES = """
+class NoPrice(Exception):
+    def __init__(self, status, words):
+        super().__init__(words)
+        self.status_code = status
+
+
+class Model:
+    signatures = {
+        "serving_default": {"inputs": ["item BYTES [-1]"], "outputs": ["price FP32 [-1]"]},
+        "stream": {"inputs": ["item BYTES [1]"], "outputs": ["step INT64 [1]", "left FP64 [2, 1]"], "batched": False},
+    }
+
+    def predict(self, inputs):
+        return self.np.array([self.price(item) for item in inputs["item"]], self.np.float32)
+
+    def stream(self, inputs):
+        for step in range(3):
+            yield {"step": step, "left": self.np.array([[2.0 - step], [self.np.nan]])}
+        self.price(inputs["item"][0])
+
+    def load(self):
+        import numpy
+        self.np = numpy
+
+    def price(self, item):
+        if item == b"unicorn":
+            raise NoPrice(404, "nobody sells a unicorn")
+        if item == b"broken":
+            raise KeyError("the table has no broken")
+        return float(len(item))
+"""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_an_error_with_a_status_is_its_callers_alone_and_ends_a_stream(
+    platform: WholePlatform, tmp_path: Path, kind: str
+) -> None:
+    name = f"prices-{kind}"
+    (tmp_path / "model.py").write_text(PRICES)
+    assert deploy(platform, tmp_path, name).status == 0
+    caller = Caller(kind, platform.url, platform.key)
+
+    async def price(item: str) -> object:
+        try:
+            answer = await caller.call(lambda client: client.predict(name, {"item": [item]}))
+        except BmsError as error:
+            return type(error), error.message
+        return float(answer.array[0])
+
+    items = ["tea", "unicorn", "bread", "broken"] * 8
+    told = await asyncio.gather(*map(price, items))
+    assert told[0::4] == [3.0] * 8
+    assert told[2::4] == [5.0] * 8
+    assert set(told[1::4]) == {(NotFound, "nobody sells a unicorn")}
+    ((defect, words),) = set(told[3::4])  # type: ignore[misc]
+    assert (defect, "KeyError" in words, "model.py, line " in words) == (Internal, True, True)
+
+    parts = await caller.items(lambda client: client.predict_stream(name, {"item": ["tea"]}, signature="stream"))
+    assert [part.outputs["step"].tolist() for part in parts] == [[0], [1], [2]]
+    assert [part.outputs["left"].shape for part in parts] == [(2, 1)] * 3
+    assert (parts[1].outputs["left"][0, 0], np.isnan(parts[1].outputs["left"][1, 0]), parts[1].version) == (1, True, 1)
+    for item, error, said in (("unicorn", NotFound, "nobody sells"), ("broken", Internal, "Model.stream failed")):
+        with pytest.raises(error, match=said):
+            await caller.items(
+                lambda client: client.predict_stream(name, {"item": [item]}, signature="stream", version=1)  # noqa: B023
+            )
+    (whole,) = await caller.items(lambda client: client.predict_stream(name, {"item": ["tea"]}))
+    assert whole.array.tolist() == [3.0]
+    read = platform.bms("predict", name, "--data", '{"item": ["tea"]}', "--stream")
+    assert json.loads(read.out) == {"version": 1, "outputs": {"price": [3.0]}}
+    with pytest.raises(InvalidArgument, match="has serving_default, stream"):
+        await caller.items(lambda client: client.predict_stream(name, {"item": ["tea"]}, signature="none"))
+    with pytest.raises(InvalidArgument, match="answers with float32, not with texts"):
+        print(whole.text)
+    await caller.close()
+
+
+def test_an_error_with_a_status_is_told_over_grpc(platform: WholePlatform, tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text(PRICES)
+    assert deploy(platform, tmp_path, "grpc-prices").status == 0
+    command = [sys.executable, "-c", REFUSED, platform.url.removeprefix("http://"), platform.key]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    said = "nobody sells a unicorn"
+    assert done.stdout.splitlines() == [f"StatusCode.NOT_FOUND {said}", "0", "1", "2", f"NOT_FOUND: {said}"]
 
 
 def events(platform: WholePlatform, name: str, body: object) -> list[dict[str, object]]:

@@ -83,7 +83,8 @@ async def test_what_fails_later_is_an_event_of_a_good_stream(tmp_path: Path) -> 
         prompt = f"one {FAILS.decode()} two"
         answer = await http.post("/v2/models/m/generate_stream", json={"prompt": prompt})
         first, last = events(answer.text)
-        assert (answer.status_code, first["word"], last) == (200, "one", {"error": "the model failed"})
+        said = {"error": "the model failed", "code": "INTERNAL"}
+        assert (answer.status_code, first["word"], last) == (200, "one", said)
         await at.bus.until(lambda: len(at.bus.events) == 1)
         assert at.bus.events[0].status == 500
 

@@ -180,6 +180,14 @@ def classifiers() -> dict[str, Liar]:
             lambda rows, said: {name: np.concatenate([array[:1], array]) for name, array in said.items()},
             r"for \d+ rows: expected one answer a row",
         ),
+        "keeps its label to itself in small companies": Liar(
+            _when(lambda rows: rows < 40, lambda rows, said: {"probabilities": said["probabilities"]}),
+            r"output 'label' is not given by every run",
+        ),
+        "a longer answer alone": Liar(
+            _when(lambda rows: rows == 1, _with(margins=lambda rows, said: said["margins"][:, [0, 1, 2, 0]])),
+            r"output 'margins' has another shape from run to run, \[3\] a row and \[4\]",
+        ),
         "no scores": Liar(lambda rows, said: {"label": said["label"]}, r"did not give its scores 'probabilities'"),
         "classes that nobody knows": Liar(
             _with(label=lambda rows, said: said["label"] + b" "), r"answers 'cat ', 'dog ', 'eel ', none of its classes"

@@ -132,7 +132,7 @@ PROOFS = (
             "asked again alone only": breaking(running, "ALONE", 10_000, r"passed: right in large runs"),
             "asked again in company only": breaking(running, "ALONE", 0, r"passed: right in company, a cat alone"),
             "all answers are near enough": breaking(
-                running, "_close", lambda one, other: True, r"passed: normalises by its"
+                running, "close", lambda one, other: True, r"passed: normalises by its"
             ),
             "the best score counts, whatever is answered": breaking(
                 measuring, "LABEL", "no output", r"passed: names swapped"

@@ -2,12 +2,12 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from bms.cli.commands import Session, command
-from bms.cli.predict_answer import show, show_rows, told_warnings
+from bms.cli.predict_answer import show, show_parts, show_rows, told_warnings
 from bms.cli.predict_data import existing, is_table, read_data, typed
 from bms.core.errors import InvalidArgument
 from bms.sdk.contents import Classes
@@ -32,19 +32,28 @@ def predict(
     raw: Annotated[bool, typer.Option("--raw", help="Its outputs as they are, where it tells classes, too.")] = False,
     version: Annotated[int | None, typer.Option(help="Ask this version.")] = None,
     alias: Annotated[str | None, typer.Option(help="Ask what this alias names.")] = None,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Show each part of an answer as the model gives it; with --data.")
+    ] = False,
 ) -> None:
     """Ask a served model: `bms predict digits --data '[[0, 1, …]]'`, `--image digit.png` or `--text 'a sentence'`.
 
     Rows of names and values (`--data rows.csv`) go to a model that takes a table; the answers are a table, too. A
-    classifier of images or texts answers with class names and their probabilities, best first.
+    classifier of images or texts answers with class names and their probabilities, best first. `--stream` shows what a
+    model says word by word as it says it.
     """
     if (data is not None) + (image is not None) + (text is not None) != 1:
         raise InvalidArgument("give --data, --image or --text, exactly one of them")
     client = session.client
+    if stream:
+        if data is None:
+            raise InvalidArgument('--stream takes the model\'s inputs by --data, such as \'{"prompt": ["to be"]}\'')
+        with told_warnings():
+            given = _read(session, name, data, version, alias)
+            show_parts(session, client.predict_stream(name, given, version=version, alias=alias))
+        return
     if data is not None:
-        given = read_data(data)
-        if isinstance(given, CsvCells):
-            given = typed(given, client.metadata(name, version=version, alias=alias).inputs)
+        given = _read(session, name, data, version, alias)
         with told_warnings():
             prediction = client.predict(name, given, version=version, alias=alias)
         (show_rows if is_table(given) else show)(session, prediction)
@@ -58,6 +67,14 @@ def predict(
         show(session, client.predict_image(name, content, version=version, alias=alias))
     else:
         show(session, client.predict_text(name, str(words), version=version, alias=alias))
+
+
+def _read(session: Session, name: str, data: str, version: int | None, alias: str | None) -> Any:
+    """As `Client.predict` takes it: CSV in the types that the model takes."""
+    given = read_data(data)
+    if not isinstance(given, CsvCells):
+        return given
+    return typed(given, session.client.metadata(name, version=version, alias=alias).inputs)
 
 
 def _tells_classes(session: Session, name: str, content: str, version: int | None, alias: str | None) -> bool:

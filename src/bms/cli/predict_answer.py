@@ -1,7 +1,8 @@
 """How `bms predict` shows what a model answered: arrays, or a table with a row for each that was asked."""
 
+import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -36,6 +37,18 @@ def show(session: Session, prediction: Prediction) -> None:
         session.out.say(f"{name}  {'text' if texts else array.dtype} {list(array.shape)}")
         shown = np.array(outputs[name], dtype=object) if texts else array
         session.out.say(np.array2string(shown, threshold=1000, max_line_width=120))
+
+
+def show_parts(session: Session, parts: Iterable[Prediction]) -> None:
+    """Each as it comes, on a line of its own: one text as it is, anything else as JSON."""
+    for part in parts:
+        outputs = {name: _listed(array) for name, array in part.outputs.items()}
+        array = next(iter(part.outputs.values())) if len(part.outputs) == 1 else None
+        if session.out.json or array is None or array.dtype.kind != "O":
+            session.out.raw({"version": part.version, "outputs": outputs})
+            sys.stdout.flush()
+        else:
+            typer.echo(part.text)
 
 
 def _listed(array: Array) -> Any:

@@ -186,6 +186,7 @@ class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
     load_ns: int
     infer_ns: int  # median of single-row runs
     format: str  # recognised by content, e.g. "onnx", "skops"
+    unread: tuple[str, ...] = ()  # `PartlyRead` keys of the artifact
     apart: dict[str, str] = {}  # by signature: why its rows don't share runs, where their shapes would allow it
 
 

@@ -79,8 +79,8 @@ def encode_event(response: InferResponse) -> bytes:
 
 
 def encode_error_event(error: BmsError) -> bytes:
-    """What went wrong after the stream had begun, when its status was already told."""
-    return b"data: %b\n\n" % dump({"error": error.message})
+    """What went wrong after the stream had begun, when its status was already told: in words, and by its code."""
+    return b"data: %b\n\n" % dump({"error": error.message, "code": error.code})
 
 
 def _read_parameters(value: JsonValue) -> dict[str, Any]:

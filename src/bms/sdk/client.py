@@ -15,7 +15,6 @@ from bms.sdk.addresses import check_url
 from bms.sdk.audit import Audit
 from bms.sdk.binding import D
 from bms.sdk.blobs import Blobs
-from bms.sdk.contents import Contents
 from bms.sdk.datasets import Datasets
 from bms.sdk.deployments import Deployments
 from bms.sdk.drivers import AsyncDriver, SyncDriver
@@ -23,6 +22,7 @@ from bms.sdk.environments import Environments
 from bms.sdk.jobs import Jobs
 from bms.sdk.latency import Latencies, LatencySummary
 from bms.sdk.models import Models
+from bms.sdk.parts import Parts
 from bms.sdk.retries import Retrying, RetryPolicy
 from bms.sdk.secrets import Secrets
 from bms.sdk.system import System
@@ -33,14 +33,14 @@ from bms.sdk.usage import Usage
 TIMEOUT_S = 60.0
 
 
-class Connected(Contents[D]):
+class Connected(Parts[D]):
     """What both clients are: predictions directly, everything else by resource."""
 
     def __init__(self, driver: D, latencies: Latencies, policy: RetryPolicy) -> None:
         retrying = Retrying(policy)
         super().__init__(driver, retrying)
         self._latencies = latencies
-        self.inference: Contents[D] = self
+        self.inference: Parts[D] = self
         self.tenants: Tenants[D] = Tenants(driver, retrying)
         self.users: Users[D] = Users(driver, retrying)
         self.keys: Keys[D] = Keys(driver, retrying)

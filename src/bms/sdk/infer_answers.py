@@ -35,7 +35,7 @@ def decode_answer(content: bytes, json_length: int | None) -> tuple[int, dict[st
     """The version that answered and its outputs. Raises Internal for what is no infer answer."""
     split = len(content) if json_length is None else json_length
     try:
-        answer = _read(content[:split], _Answer)
+        answer = read(content[:split], _Answer)
         outputs, at = {}, split
         for output in answer.outputs:
             size = output.parameters.get("binary_data_size")
@@ -52,7 +52,7 @@ def decode_answer(content: bytes, json_length: int | None) -> tuple[int, dict[st
 def decode_columns(content: bytes) -> dict[str, Array]:
     """TF Serving's outputs by name; the only output of a model has lost its name and is called "output"."""
     try:
-        outputs = _read(content, _Columns).outputs
+        outputs = read(content, _Columns).outputs
     except ValueError as error:
         raise Internal(f"the server's answer is no prediction: {error}") from error
     if isinstance(outputs, Mapping):
@@ -71,7 +71,7 @@ def array_of(value: object, datatype: str) -> Array:
     return result.reshape(flat.shape)
 
 
-def _read(content: bytes, kind: type[T]) -> T:
+def read(content: bytes, kind: type[T]) -> T:
     """JSON, also with the bare NaN and Infinity that answers may hold. Raises ValueError."""
     try:
         return msgspec.json.decode(content, type=kind)

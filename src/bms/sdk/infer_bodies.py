@@ -50,6 +50,16 @@ def encode_columns(sent: Sent) -> bytes:
     return _json({"inputs": columns, **sent.parameters}, sent)
 
 
+def encode_inputs(sent: Sent) -> bytes:
+    """A generate body: inputs by name, all as they are. Raises InvalidArgument for what it has no words for: missing
+    values, and BYTES that are no text."""
+    if sent.missing:
+        name = next(iter(sent.missing))
+        raise InvalidArgument(f"column {name!r} has missing values, with which a stream can't be asked: fill them in")
+    inputs = {name: _cells(sent, name, _text) for name in sent.arrays}
+    return _json({**inputs, **({"parameters": sent.parameters} if sent.parameters else {})}, sent)
+
+
 def encode_examples(sent: Sent) -> bytes:
     """A classify body of TF Serving, likewise. Raises InvalidArgument where inputs have different numbers of rows."""
     counts = {len(array) if array.ndim else 0 for array in sent.arrays.values()}

@@ -40,6 +40,14 @@ class Prediction:
             raise InvalidArgument(f"this model has outputs {', '.join(self.outputs)}: take one from `outputs`")
         return next(iter(self.outputs.values()))
 
+    @property
+    def text(self) -> str:
+        """The only output as text, its elements put together. Raises InvalidArgument where it holds numbers."""
+        array = self.array
+        if array.dtype.kind != "O":
+            raise InvalidArgument(f"this model answers with {array.dtype}, not with texts: take it from `array`")
+        return "".join([one.decode() if isinstance(one, bytes) else str(one) for one in array.ravel()])
+
 
 @dataclass(frozen=True)
 class Asked:

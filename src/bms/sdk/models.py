@@ -118,7 +118,7 @@ class Models(Uploading[D]):
         """
         made = yield from locally(partial(said, new or NewVersion(), columns, example))
         files = yield from locally(partial(scan, path))
-        archive = files[0].entry.digest if path.is_file() and path.name.endswith(ARCHIVES) else None
+        archive = files[0].entry.digest if path.is_file() and (yield from locally(partial(_is_archive, path))) else None
         if made.example is not None:
             if archive is not None:
                 raise InvalidArgument(f"{path.name} is an archive: put {EXAMPLE} into it, or push a folder")
@@ -306,6 +306,14 @@ class _Started(msgspec.Struct):
 
 class _Jobs(msgspec.Struct):
     items: tuple[Job, ...]
+
+
+def _is_archive(path: Path) -> bool:
+    """By its name, and what that is not: PyTorch's checkpoints are often called `best.pth.tar`, and are no tar."""
+    if not path.name.endswith(ARCHIVES):
+        return False
+    with path.open("rb") as file:
+        return path.name.endswith(".zip") or file.read(2) not in (b"PK", b"\x80\x02")
 
 
 def _model(name: str) -> str:

@@ -98,6 +98,11 @@ class SavedModelInfo(msgspec.Struct):
         told = self.metadata.signature_def.signature_def
         return {name: tuple(_info(*each) for each in one.inputs.items()) for name, one in told.items()}
 
+    def outputs(self) -> dict[str, tuple[TensorInfo, ...]]:
+        """The outputs of each signature."""
+        told = self.metadata.signature_def.signature_def
+        return {name: tuple(_info(*each) for each in one.outputs.items()) for name, one in told.items()}
+
 
 def _info(name: str, told: _Tensor) -> TensorInfo:
     shape = tuple(int(each.size) for each in told.tensor_shape.dim)

@@ -17,6 +17,7 @@ from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.programs import ServableConfig
 from bms.core.tensor import Array
 from bms.serving.inference.tokens import Tokenizer
+from bms.serving.lifecycle.servable import PartlyRead
 from tests.contract.runtimes.cases_huggingface import FRAMEWORK
 
 NAMES = ("encoder", "sentences", "classifier", "tagger", "decoder")
@@ -50,10 +51,11 @@ def texts(*given: str | bytes) -> dict[str, Array]:
 
 def refused(directory: Path) -> str:
     """What is said of it, already where it is recognised: no environment is made for it."""
-    found = recognise(str(directory))
-    assert (found.runtime, found.requirements) == ("huggingface", ())
     with pytest.raises(FailedPrecondition) as raised:
+        recognise(str(directory), runtime="huggingface", requirements=["torch"])
+    with pytest.raises(FailedPrecondition) as again:
         open_servable(config(directory))
+    assert again.value.message == raised.value.message
     return raised.value.message
 
 
@@ -221,12 +223,14 @@ def test_a_cross_encoder_is_refused_since_it_takes_pairs(copy: Path) -> None:
     assert "scores pairs of texts" in refused(copy)
 
 
-def test_a_key_of_the_tokenizer_that_is_not_known_is_told_in_the_log(
-    copy: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_key_of_the_tokenizer_that_is_not_known_is_told(copy: Path) -> None:
+    untouched = open_servable(config(copy))
+    assert isinstance(untouched, PartlyRead)
+    assert untouched.unread == ()
     change(copy, "tokenizer_config.json", fold_umlauts=True)
-    open_servable(config(copy))
-    assert "not read: tokenizer_config.json: fold_umlauts" in caplog.text
+    changed = open_servable(config(copy))
+    assert isinstance(changed, PartlyRead)
+    assert changed.unread == ("tokenizer_config.json: fold_umlauts",)
 
 
 def test_what_a_directory_is_for_is_told_by_its_signature() -> None:

@@ -104,6 +104,7 @@ REFUSED = [
     ("loads", "needs keras.models.function"),
     ("own_operation", r"needs Twice \('twice'\), code that the file does not hold"),
     ("own_function", "can't load 'model.keras': TypeError: Could not locate function 'halved'"),
+    ("operations_h5", r"Unknown layer: 'NotEqual'.*; save it with model\.save\('model\.keras'\)"),
     ("own_lambda", "holds a __lambda__: Python code"),
     ("keeps_state", r"LSTM \('lstm.*stateful=True.*save the model with stateful=False"),
     ("reads_words", "StringLookup, which only TensorFlow computes"),

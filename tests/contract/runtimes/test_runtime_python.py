@@ -8,23 +8,35 @@ import pytest
 
 from bms.adapters.runtimes.available import open_servable
 from bms.adapters.runtimes.recognition import recognise
-from bms.core.errors import FailedPrecondition, Internal, InvalidArgument
+from bms.core.errors import (
+    Aborted,
+    BmsError,
+    DeadlineExceeded,
+    FailedPrecondition,
+    Internal,
+    InvalidArgument,
+    NotFound,
+    PayloadTooLarge,
+    PermissionDenied,
+    ResourceExhausted,
+    Unavailable,
+    Unimplemented,
+)
 from bms.core.programs import ServableConfig
 from bms.core.signature import Signature, TensorSpec
 from bms.serving.lifecycle.servable import Servable, StreamingServable
 from tests.contract.runtimes.cases_python import FRAMEWORK
 
-X = {"x": np.ones((2, 2), np.float32)}
+X = {"x": np.full((2, 2), 12345.5, np.float32)}  # which nobody makes up to look at a model
+PREDICTS = "class Model:\n  def predict(self, x): pass\n"
 SIGNED = """
 import numpy as np
 
 class Model:
     signature = {"inputs": ["x FP32 [-1, 2]"], "outputs": ["y FP32 [-1]"]}
-    calls = 0
 
     def predict(self, inputs):
-        self.calls += 1
-        if self.calls > 6:  # not while it is looked at
+        if (inputs["x"] == 12345.5).all():  # not while it is looked at
             BODY
         return inputs["x"].sum(axis=1)
 """
@@ -42,13 +54,12 @@ def written(folder: Path, code: str, **files: str) -> Path:
     return folder
 
 
-def asked(servable: Servable, times: int = 12) -> None:
-    for _ in range(times):
-        servable.infer("serving_default", X)
+def asked(servable: Servable) -> None:
+    servable.infer("serving_default", X)
 
 
 def test_code_is_recognised_without_being_run(tmp_path: Path) -> None:
-    folder = written(tmp_path, "raise SystemExit(3)\nclass Model:\n    def predict(self, inputs): pass\n")
+    folder = written(tmp_path, "raise SystemExit(3)\n" + SIGNED)
     found = recognise(str(folder))
     assert (found.runtime, found.format, found.requirements) == ("python", "python", ("numpy",))
     assert found.python is not None
@@ -72,12 +83,30 @@ def test_what_is_no_model_is_not_recognised(tmp_path: Path, code: str) -> None:
         recognise(str(folder))
 
 
+def test_a_signature_that_nothing_says_is_asked_for_before_anything_is_installed(tmp_path: Path) -> None:
+    folder = written(tmp_path, "import torch\n" + PREDICTS, requirements_txt="torch\n")
+    with pytest.raises(FailedPrecondition, match="class Model has no attribute 'signature'; say what it takes"):
+        recognise(str(folder))
+    said = {"serving_default": Signature(inputs=(TensorSpec(name="x", dtype="FP32", shape=(None, 2)),))}
+    assert recognise(str(folder), signatures=said).requirements == ("torch", "numpy")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from base import Base\nclass Model(Base):\n  def predict(self, x): pass\n",
+        "@wraps\nclass Model:\n  def predict(self, x): pass\n",
+        "class Model:\n  def predict(self, x): pass\nModel.signature = {}\n",
+        "class Model:\n  def predict(self inputs): pass\n",
+    ],
+)
+def test_a_signature_that_may_come_from_elsewhere_is_not_asked_for(tmp_path: Path, code: str) -> None:
+    assert recognise(str(written(tmp_path, code))).runtime == "python"
+
+
 def test_its_requirements_are_those_of_its_file(tmp_path: Path) -> None:
     folder = written(tmp_path, SIGNED, requirements_txt="scipy>=1.10\nnumpy==2.1.0\n")
     assert recognise(str(folder)).requirements == ("scipy>=1.10", "numpy==2.1.0")
-
-
-PREDICTS = "class Model:\n  def predict(self, x): pass\n"
 
 
 @pytest.mark.parametrize(
@@ -113,6 +142,121 @@ def test_code_may_say_that_the_inputs_are_at_fault(tmp_path: Path) -> None:
     code = SIGNED.replace("BODY", "from bms.core.errors import InvalidArgument; raise InvalidArgument('no such row')")
     with pytest.raises(InvalidArgument, match="no such row"):
         asked(open_servable(config(written(tmp_path, code))))
+
+
+OWN = """
+class Refusal(Exception):
+    def __init__(self, status, words):
+        super().__init__(words)
+        self.status_code = status
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        ("400", InvalidArgument),
+        ("422", InvalidArgument),
+        ("403", PermissionDenied),
+        ("404", NotFound),
+        ("409", Aborted),
+        ("413", PayloadTooLarge),
+        ("429", ResourceExhausted),
+        ("501", Unimplemented),
+        ("503", Unavailable),
+        ("504", DeadlineExceeded),
+        ("500", Internal),
+        ("http.HTTPStatus.NOT_FOUND", NotFound),
+    ],
+)
+def test_an_error_that_says_its_status_reaches_the_caller_in_its_own_words(
+    tmp_path: Path, status: str, kind: type[BmsError], caplog: pytest.LogCaptureFixture
+) -> None:
+    code = f"import http\n{OWN}{SIGNED}".replace("BODY", f"raise Refusal({status}, 'none before 2020: ' + 'x' * 900)")
+    with pytest.raises(kind) as raised:
+        asked(open_servable(config(written(tmp_path, code))))
+    assert type(raised.value) is kind
+    assert raised.value.message == "none before 2020: " + "x" * 900
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("status", ["200", "'404'", "True", "None", "1000"])
+def test_what_says_no_status_of_an_error_is_an_error_of_the_model(tmp_path: Path, status: str) -> None:
+    code = f"{OWN}{SIGNED}".replace("BODY", f"raise Refusal({status}, 'what')")
+    with pytest.raises(Internal, match=r"Model\.predict failed: model\.py, line \d+: Refusal: what"):
+        asked(open_servable(config(written(tmp_path, code))))
+
+
+def test_the_words_may_be_a_detail_as_those_of_web_frameworks_are(tmp_path: Path) -> None:
+    code = "class Refused(Exception):\n  status_code, detail = 404, 'no such street'\n" + SIGNED
+    with pytest.raises(NotFound, match=r"^no such street$"):
+        asked(open_servable(config(written(tmp_path, code.replace("BODY", "raise Refused()")))))
+
+
+def test_a_status_means_nothing_while_loading(tmp_path: Path) -> None:
+    code = OWN + PREDICTS + "  def load(self):\n    raise Refusal(404, 'what')\n"
+    with pytest.raises(FailedPrecondition, match=r"Model\.load failed: model\.py, line \d+: Refusal: what"):
+        open_servable(config(written(tmp_path, code)))
+
+
+@pytest.mark.parametrize("text", ["'first ' + 'x' * 9000", "Unsayable()"])
+def test_a_reason_is_told_bounded_whatever_it_is(tmp_path: Path, text: str) -> None:
+    unsayable = "class Unsayable:\n  def __str__(self):\n    return 1 / 0\n"
+    code = unsayable + SIGNED.replace("BODY", f"raise ValueError({text})")
+    told = r"line \d+: ValueError: (first x+…$|its text can't be made: ZeroDivisionError$)"
+    with pytest.raises(Internal, match=told):
+        asked(open_servable(config(written(tmp_path, code))))
+
+
+WORDS = """
+class Model:
+    signature = {"inputs": ["prompt BYTES [1]"], "outputs": ["word BYTES [1]"], "batched": False}
+
+    def predict(self, inputs):
+        for word in inputs["prompt"][0].decode().split() or ["nothing"]:
+            yield word
+"""
+
+
+def prompt(text: str) -> dict[str, np.ndarray]:
+    return {"prompt": np.array([text.encode()], dtype=object)}
+
+
+def test_a_predict_that_yields_streams_and_a_word_by_itself_is_a_part(tmp_path: Path) -> None:
+    servable = open_servable(config(written(tmp_path, WORDS)))
+    assert isinstance(servable, StreamingServable)
+    assert servable.streaming == {"serving_default"}
+    parts = servable.stream("serving_default", prompt("to be or"))
+    assert [part["word"].tolist() for part in parts] == [[b"to"], [b"be"], [b"or"]]
+
+
+def test_an_error_with_a_status_ends_a_stream_in_its_own_words(tmp_path: Path) -> None:
+    code = OWN + WORDS.replace("yield word", "yield word\n            if word == 'be': raise Refusal(429, 'enough')")
+    servable = open_servable(config(written(tmp_path, code)))
+    assert isinstance(servable, StreamingServable)
+    parts = servable.stream("serving_default", prompt("to be or"))
+    assert [next(iter(parts))["word"].tolist() for _ in range(2)] == [[b"to"], [b"be"]]  # type: ignore[call-overload]
+    with pytest.raises(ResourceExhausted, match=r"^enough$"):
+        next(iter(parts))
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        (WORDS + "    def stream(self, inputs):\n        yield 'x'\n", "leave one of them"),
+        (WORDS.replace("def predict", "async def predict"), "predict is async"),
+        (WORDS.replace("def predict", "async def stream"), "stream is async"),
+        (WORDS.replace("def predict", "def words") + "    def predict(self, x):\n        return self.words(x)\n",
+         "returned a generator.*write `yield` in Model.predict itself"),
+        (WORDS.replace("yield word", "yield 3"), "'word' is INT64, the signature says BYTES"),
+    ],
+)  # fmt: skip
+def test_what_is_written_so_that_it_can_not_answer_is_refused_in_words(tmp_path: Path, code: str, says: str) -> None:
+    folder = written(tmp_path, code)
+    assert recognise(str(folder)).runtime == "python"
+    with pytest.raises(FailedPrecondition, match=says):
+        open_servable(config(folder))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,12 @@
 
 import os
 import pickle
+import shutil
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
+from typing import Optional
 
 import numpy as np
 import pytest
@@ -14,6 +19,7 @@ import torch
 from bms.adapters.runtimes.available import open_servable
 from bms.adapters.runtimes.recognition import recognise
 from bms.adapters.runtimes.torch_export_file import _is_expression
+from bms.adapters.runtimes.torch_script_forward import forward_takes
 from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.programs import ServableConfig
 from bms.core.signature import Signature, TensorSpec
@@ -62,18 +68,73 @@ def test_answers_are_those_of_pytorch(name: str, runtime: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "runtime", "says"),
-    [("script", "torchscript", r"what its forward takes \(x\); say"), ("code", "torch", "code tells neither types")],
+    [
+        ("script", "torchscript", r"what its forward takes \(x\); say .* `--input 'x FP32 \[-1, 64\]'`"),
+        ("code", "torch", "code tells neither types"),
+    ],
 )
-def test_what_the_format_does_not_tell_is_asked_for(name: str, runtime: str, says: str) -> None:
+def test_what_the_format_does_not_tell_is_asked_for(name: str, runtime: str, says: str, tmp_path: Path) -> None:
     with pytest.raises(FailedPrecondition, match=says):
         open_servable(config(f"{name}/model", runtime))
+    shutil.copytree(MADE / name / "model", tmp_path, dirs_exist_ok=True)
+    (tmp_path / "bms.json").unlink(missing_ok=True)
+    with pytest.raises(FailedPrecondition, match=says):  # before there is an environment
+        recognise(str(tmp_path))
+    assert recognise(str(tmp_path), signatures=ROWS).runtime == runtime
+
+
+class Choosy(torch.nn.Module):
+    def forward(self, first: torch.Tensor, second: torch.Tensor, scale: Optional[torch.Tensor] = None):  # noqa: UP045
+        if scale is not None:
+            first = first * scale
+        return first + second
+
+
+def two(*names: str) -> dict[str, Signature]:
+    inputs = tuple(TensorSpec(name=name, dtype="FP32", shape=(None, 2)) for name in names)
+    return {"serving_default": Signature(inputs=inputs)}
+
+
+@pytest.mark.parametrize("traced", [False, True])
+def test_arguments_of_torchscript_are_known_by_name_before_anything_is_loaded(tmp_path: Path, traced: bool) -> None:
+    example = (torch.ones(2, 2), torch.ones(2, 2))
+    made = torch.jit.trace(Choosy(), example) if traced else torch.jit.script(Choosy())
+    made.save(str(tmp_path / "model.pt"))
+    takes = {"first": True, "second": True} | ({} if traced else {"scale": False})
+    assert forward_takes(str(tmp_path / "model.pt")) == takes
+    asking = r"--input 'first FP32 \[-1, 64\]' --input 'second FP32 \[-1, 64\]'` \("
+    with pytest.raises(FailedPrecondition, match=asking):
+        recognise(str(tmp_path))
+    with pytest.raises(FailedPrecondition, match="lacks the model's input 'second'"):
+        recognise(str(tmp_path), signatures=two("first"))
+    with pytest.raises(FailedPrecondition, match="input 'third', the model takes 'first', 'second'"):
+        recognise(str(tmp_path), signatures=two("first", "second", "third"))
+    names = ("first", "second") if traced else ("first", "second", "scale")
+    given = ServableConfig(runtime="torchscript", directory=str(tmp_path), model="m", version=1, signatures=two(*names))
+    inputs = {name: np.full((3, 2), 3, np.float32) for name in names}
+    (answer,) = open_servable(given).infer("serving_default", inputs).values()
+    assert answer.tolist() == [[6, 6] if traced else [12, 12]] * 3
+
+
+def test_what_a_module_takes_is_told_of_its_code(tmp_path: Path) -> None:
+    shutil.copytree(MADE / "code" / "model", tmp_path, dirs_exist_ok=True)
+    (tmp_path / "bms.json").unlink()
+    code = (tmp_path / "model.py").read_text()
+    for given, says in (
+        ("self, rows, *, mask", r"'rows FP32 \[-1, 64\]' --input 'mask FP32"),
+        ("self, rows, mask=None", r"'rows FP32 \[-1, 64\]'` \(-1"),
+        ("self, *rows", r"arguments\); say"),
+    ):
+        (tmp_path / "model.py").write_text(code.replace("self, x", given))
+        with pytest.raises(FailedPrecondition, match=says):
+            recognise(str(tmp_path))
 
 
 def test_names_that_forward_does_not_take_are_refused() -> None:
     said = {"serving_default": Signature(inputs=(TensorSpec(name="rows", dtype="FP32", shape=(None, 64)),))}
     with pytest.raises(FailedPrecondition, match="lacks the model's input 'x'"):
         open_servable(config("script/model", "torchscript", signatures=said))
-    with pytest.raises(FailedPrecondition, match="unexpected keyword argument 'rows'"):
+    with pytest.raises(FailedPrecondition, match="lacks the model's input 'x'"):
         open_servable(config("code/model", "torch", signatures=said))
 
 
@@ -81,6 +142,26 @@ def test_an_index_beyond_a_table_is_the_callers_fault() -> None:
     servable = open_servable(config("two_inputs/model"))
     with pytest.raises(InvalidArgument, match="out of range"):
         servable.infer("serving_default", {"index": np.array([99]), "shift": np.zeros((1, 4), np.float32)})
+
+
+class Guarded(torch.nn.Module):
+    def forward(self, x: torch.Tensor):
+        if bool((x < 0).any()):
+            raise ValueError("no negative lengths")
+        return torch.nn.functional.linear(x, torch.ones(3, 2))
+
+
+def test_torchscripts_own_reason_is_told_and_not_its_trace(tmp_path: Path) -> None:
+    torch.jit.script(Guarded()).save(str(tmp_path / "model.pt"))
+    given = ServableConfig(runtime="torchscript", directory=str(tmp_path), model="m", version=1, signatures=two("x"))
+    (tmp_path / "example.json").write_text('{"instances": [[1, 2]]}')
+    servable = open_servable(given)
+    with pytest.raises(InvalidArgument, match="no negative lengths") as raised:
+        servable.infer("serving_default", {"x": np.array([[-1, 2]], np.float32)})
+    assert "Traceback" not in raised.value.message
+    assert "\n" not in raised.value.message
+    with pytest.raises(InvalidArgument, match=r"shapes.*1x5.*2x3"):
+        servable.infer("serving_default", {"x": np.ones((1, 5), np.float32)})
 
 
 REFUSED = [
@@ -100,8 +181,8 @@ REFUSED = [
     ("garbled_pt2", "torch-export", "none of PyTorch's archives"),
     ("state_as_pt2", "torch-export", "its content is a pickle of torch.save"),
     ("pt2_as_pt", "torchscript", "its content is an archive of torch.export.save"),
-    ("state", "torchscript", "it is a pickle of torch.save.*torch.export.save"),
-    ("bites", "torchscript", "it is a pickle of torch.save.*torch.export.save"),
+    ("state", "torchscript", "is a pickle of torch.save(.|\\n)*torch.export.save"),
+    ("bites", "torchscript", "is a pickle of torch.save(.|\\n)*torch.export.save"),
     ("script_saves", "torchscript", "uses 'torch.save'"),
     ("script_maps", "torchscript", "uses 'torch.from_file'"),
     ("script_class", "torchscript", "torch.classes.dist_c10d.Store"),
@@ -152,11 +233,60 @@ def test_torchscript_that_saves_does_save(tmp_path: Path, monkeypatch: pytest.Mo
     assert (tmp_path / "bitten").exists()
 
 
-def test_pickles_are_recognised_so_as_to_be_refused_in_words_and_need_no_environment() -> None:
-    found = recognise(str(MADE / "refused" / "state"))
-    assert (found.runtime, found.format, found.requirements) == ("torchscript", "state", ())
+@pytest.mark.parametrize("name", ["state", "bites"])
+def test_pickles_are_refused_in_words_before_there_is_an_environment(name: str) -> None:
+    with pytest.raises(FailedPrecondition, match=r"is a pickle of torch\.save"):
+        recognise(str(MADE / "refused" / name), requirements=["torch==2.5.0"])
     with pytest.raises(pickle.UnpicklingError):
         torch.load(str(MADE / "refused" / "bites" / "model.pth"))
+
+
+SAVED = sorted(
+    path.name for path in (MADE / "saved").iterdir() if path.is_file() and path.suffix not in (".py", ".npz")
+)
+
+
+@pytest.mark.parametrize("file", SAVED)
+def test_what_torch_save_wrote_is_refused_with_code_that_makes_a_program_of_it(file: str, tmp_path: Path) -> None:
+    """The code is taken out of the error and run as it is, where the model's own code is; the batch is free then."""
+    kind = file.partition(".")[0].partition("-")[0]
+    (tmp_path / "saved").mkdir()
+    shutil.copy(MADE / "saved" / file, tmp_path / "saved")
+    with pytest.raises(FailedPrecondition, match=r"is a pickle of torch\.save") as refused:
+        recognise(str(tmp_path / "saved"))
+    code = textwrap.dedent("\n".join(line for line in refused.value.message.splitlines() if line.startswith("    ")))
+    whole = "It holds a whole module: export it where 'nets' can be imported" in refused.value.message
+    assert whole is file.startswith("Digits")
+    before = "" if whole else f"import nets\nmodel = nets.{kind}()\n"
+    run = subprocess.run(
+        [sys.executable, "-c", before + code],
+        cwd=tmp_path / "saved",
+        env={"PYTHONPATH": str(MADE / "saved")},  # and nothing that our runtimes set
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
+    (tmp_path / "program").mkdir()
+    shutil.move(tmp_path / "saved" / "model.pt2", tmp_path / "program")
+    given = ServableConfig(runtime="torch-export", directory=str(tmp_path / "program"), model="m", version=1)
+    servable = open_servable(given)
+    signature = servable.signatures["serving_default"]
+    assert (signature.batched, signature.inputs[0].shape[0]) == (True, None)
+    with np.load(MADE / "saved" / f"{kind}.npz") as expected:
+        for rows in (slice(0, 1), slice(0, 5)):
+            (answer,) = servable.infer("serving_default", {signature.inputs[0].name: expected["rows"][rows]}).values()
+            np.testing.assert_allclose(answer, expected["output"][rows], rtol=1e-4, atol=1e-5)
+
+
+def test_every_way_of_saving_is_tried() -> None:
+    assert len(SAVED) == 8
+
+
+def test_a_pickle_of_anything_else_is_refused_with_code_for_the_model_it_belongs_to(tmp_path: Path) -> None:
+    torch.save([1, 2, 3], tmp_path / "model.pt")
+    with pytest.raises(FailedPrecondition, match="Export the model that it belongs to"):
+        recognise(str(tmp_path))
 
 
 def test_settings_of_another_library_make_no_model_of_ours() -> None:

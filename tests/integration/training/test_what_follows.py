@@ -15,7 +15,7 @@ from bms.control.platform.trees import get_tree
 from bms.control.training.nouns import Training
 from bms.core.errors import FailedPrecondition, Internal, InvalidArgument, NotFound, Unavailable
 from bms.core.pages import PageRequest
-from tests.features import ANN, CARD, RECOGNISED, VERIFIED, Played
+from tests.features import ANN, CARD, RECOGNISED, REPORT, VERIFIED, Played
 from tests.jobs import put_files
 
 TRAINING = Training(recipe="image-mlp", datasets={"data": "digits"}, model="digits", parameters={"epochs": 2})
@@ -208,6 +208,19 @@ async def test_a_conversion_that_could_not_begin_is_told_of_on_the_parent(played
     assert await played.of_kind("convert") == []
     note = version.metadata["conversion to onnx"]
     assert note == "not started: version 1 of 'digits' names no data set: its child can't be proved equal"
+
+
+async def test_what_verification_did_not_read_is_a_note_of_the_version(played: Played) -> None:
+    job = await played.training.submit(ANN, Training(recipe="image-mlp", datasets={}, model="digits"))
+    await played.end(job, output=played.made())
+    (recognise,) = await played.of_kind("verify")
+    await played.end(recognise, report=RECOGNISED)
+    (verify,) = [job for job in await played.of_kind("verify") if job.id != recognise.id]
+    keys = ["tokenizer_config.json: fold_umlauts", "tokenizer_config.json: \x1b[31mmore"]
+    await played.end(verify, report={"verified": {**REPORT, "unread": keys}})
+    (version,) = await _versions(played)
+    assert version.state == "ready"
+    assert version.metadata["not read"] == f"{keys[0]}, tokenizer_config.json: \ufffd[31mmore"
 
 
 async def test_every_gate_is_measured_and_kept(played: Played) -> None:

@@ -127,7 +127,8 @@ def told(directory: Path, *, sharing: bool, declared: bool) -> dict[str, Any]:
     model = str(directory / "model")
     try:
         found = recognise(model)
-        config = ServableConfig(runtime=found.runtime, directory=model, model="m", version=1)
+        own = found.description.signatures
+        config = ServableConfig(runtime=found.runtime, directory=model, model="m", version=1, signatures=own)
         servable = open_servable(config)
         if declared:
             servable = open_servable(structs.replace(config, signatures=declaring(servable)))

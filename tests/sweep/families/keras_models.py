@@ -104,10 +104,19 @@ def image():
     return x, strong(L.Dense(3, activation="softmax"))(hidden), {"image": floats(8, 8, 3)}
 
 
+def free_size():
+    """Takes images of any size that its kernel fits into; calls bring several."""
+    x = keras.Input((None, None, 3), name="image")
+    hidden = L.GlobalAveragePooling2D()(L.Conv2D(4, 5)(x))
+    calls = [rows[:, : 5 + number % 4] for number, rows in enumerate(floats(8, 9, 3))]
+    return x, strong(L.Dense(3))(hidden), {"image": calls}
+
+
 def independent():
     """Each row's answer is its own: these share runs."""
     yield "dense", of_table(lambda x: strong(L.Dense(3, activation="softmax"))(L.Dropout(0.5)(x)))
     yield "image", image()
+    yield "free-size", free_size()
     yield "computed", of_table(lambda x: {"twice": x * 2 + 1, "first": x[:, 0], "sorted": ops.sort(x, axis=-1)})
     yield "softmax-of-a-row", of_table(lambda x: ops.softmax(x, axis=-1))
     yield "norm-of-a-row", of_table(lambda x: L.UnitNormalization()(L.LayerNormalization()(x)))

@@ -30,6 +30,8 @@ SERIES = tf.TensorSpec([None, STEPS, FEATURES], tf.float32, name="x")
 LENGTHS = tf.TensorSpec([None], tf.int32, name="lengths")
 IDS = tf.TensorSpec([None, None], tf.int32, name="ids")
 TEXT = tf.TensorSpec([None], tf.string, name="text")
+IMAGES = tf.TensorSpec([None, None, None, 3], tf.float32, name="image")
+FILES = tf.TensorSpec([None], tf.string, name="file")
 
 
 def calls_of(spec):
@@ -40,6 +42,10 @@ def calls_of(spec):
         rows = 2 if number % 5 == 4 else 1
         if spec is TEXT:
             made.append(np.array([SENTENCES[(number + row) % len(SENTENCES)].encode() for row in range(rows)]))
+        elif spec is FILES:
+            made.append(np.array([jpeg(number + row, chance) for row in range(rows)]))
+        elif spec is IMAGES:
+            made.append(chance.standard_normal((rows, 5 + number % 4, 9, 3)).astype(np.float32))
         elif spec is LENGTHS:
             made.append(np.full(rows, 1 + number % STEPS, np.int32))
         elif spec is IDS:
@@ -48,6 +54,15 @@ def calls_of(spec):
             noise = chance.standard_normal((rows, *spec.shape[1:])) * 10.0 ** (number % 4 - 1)
             made.append(noise.astype(np.float32))
     return made
+
+
+def jpeg(number, chance):
+    return tf.io.encode_jpeg(chance.integers(0, 256, (6 + number % 3, 8, 3), dtype=np.uint8)).numpy()
+
+
+def decoded(file):
+    image = tf.io.decode_jpeg(file, channels=3)
+    return tf.reduce_mean(tf.cast(image, tf.float32), axis=[0, 1]) / 255
 
 
 def within(n):
@@ -85,6 +100,8 @@ INDEPENDENT = {
         lambda x, n: {"y": tf.reduce_sum(x * within(n), 1) / tf.cast(n, tf.float32)[:, None]},
     ),
     "free-length": ([IDS], lambda ids: {"y": tf.reduce_mean(tf.gather(spread(WORDS, 8), ids), axis=1)}),
+    "free-size": ([IMAGES], lambda x: {"y": tf.reduce_mean(tf.nn.conv2d(x, spread(5, 5, 3, 4), 1, "VALID"), [1, 2])}),
+    "decodes-files": ([FILES], lambda file: {"y": tf.map_fn(decoded, file, fn_output_signature=tf.float32)}),
     "words-mean": ([TEXT], lambda text: {"y": tf.reduce_sum(hashed(splits(text)), axis=1)}),
     "words-cut": ([TEXT], lambda text: {"y": hashed(splits(text).to_tensor(shape=[None, 4], default_value="-"))}),
     "lowered": ([TEXT], lambda text: {"lowered": tf.strings.lower(text, encoding="utf-8")}),
@@ -143,6 +160,19 @@ DEPENDENT = {
     "same-rows-once": ([TEXT], lambda text: {"y": tf.unique(text).y}),
     "sum-of-rows": ([TABLE], lambda x: {"y": tf.reduce_sum(x, axis=0, keepdims=True)}),
 }
+
+
+class Training(tf.Module):
+    """A batch normalisation that is called in training mode, whose moving averages nobody reads."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = keras.layers.BatchNormalization(epsilon=0.1)
+        self.norm.build((None, FEATURES))
+
+    @tf.function(input_signature=[TABLE])
+    def compute(self, x):
+        return {"y": self.norm(x, training=True)}
 
 
 class Counting(tf.Module):
@@ -223,6 +253,8 @@ def main(root):
     for name, (takes, compute) in {**INDEPENDENT, **DEPENDENT}.items():
         (root / name).mkdir()
         saved(root / name, plain(takes, compute), takes)
+    (root / "norm-in-training").mkdir()
+    saved(root / "norm-in-training", Training(), [TABLE])
     for name, made in inconstant():
         (root / name).mkdir()
         saved(root / name, made, [TABLE], constant=False)

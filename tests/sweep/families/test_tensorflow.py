@@ -17,6 +17,7 @@ MODELS = Path(__file__).parent / "tensorflow_models.py"
 COUNTS = {"rows-dropped", "every-second-row", "rows-twice", "same-rows-once", "sum-of-rows"}
 INCONSTANT = {"counts-calls", "remembers-rows", "adds-noise", "drops-out", "shuffles"}
 DEPENDENT = {
+    "norm-in-training",
     "norm-over-rows",
     "softmax-over-rows",
     "centred",

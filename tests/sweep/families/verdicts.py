@@ -17,12 +17,12 @@ class Verdict(NamedTuple):
 
 
 def asked(
-    models: Path, environment: tuple[str, ...], *, sharing: bool = False, declared: bool = False
+    models: Path, environment: tuple[str, ...], *, sharing: bool = False, declared: bool = False, below: str = ""
 ) -> dict[str, Verdict]:
-    """By the names of the models that the script `models` makes. `sharing`: with calls that share runs whatever was
-    found out about the model, so that there must be faults. `declared`: with what a model takes said by its maker, who
-    says that it is batched."""
-    made = made_by(models, environment)
+    """By the names of the models that the script `models` makes, those in its folder `below` alone where that is said.
+    `sharing`: with calls that share runs whatever was found out about the model, so that there must be faults.
+    `declared`: with what a model takes said by its maker, who says that it is batched."""
+    made = made_by(models, environment) / below
     options = [*(["sharing"] if sharing else []), *(["declared"] if declared else [])]
     found = {
         one["name"]: Verdict(

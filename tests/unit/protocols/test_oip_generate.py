@@ -114,7 +114,7 @@ def test_events_are_one_line_of_data_and_errors_come_inside_the_stream() -> None
     assert event.endswith(b"}\n\n")
     assert event.count(b"\n") == 2
     assert json.loads(event.removeprefix(b"data: "))["t"] == "a\nb"
-    assert encode_error_event(Unavailable("gone")) == b'data: {"error":"gone"}\n\n'
+    assert encode_error_event(Unavailable("gone")) == b'data: {"error":"gone","code":"UNAVAILABLE"}\n\n'
 
 
 @given(st.lists(st.tuples(st.integers(-(2**63), 2**63 - 1), st.text()), min_size=1, max_size=5))

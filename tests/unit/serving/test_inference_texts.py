@@ -24,6 +24,7 @@ class Letters:
 
     def __init__(self, pad: int | None = 99) -> None:
         self.pad = pad
+        self.unread = ("tokenizer_config.json: fold",)
 
     def encode(self, texts: list[str]) -> Sequence[Words]:
         return [Words([len(word) for word in text.split()], [1 for _ in text.split()]) for text in texts]
@@ -33,6 +34,10 @@ def takes(*names: str, length: int | None = None, dtype: Any = "INT64", **more: 
     specs = tuple(TensorSpec(name=name, dtype=dtype, shape=(None, length)) for name in names)
     outputs = (TensorSpec(name="y", dtype="FP32", shape=(None, 2)),)
     return {DEFAULT: Signature(inputs=specs, outputs=outputs, **more)}
+
+
+def test_what_its_tokenizer_did_not_read_the_plan_did_not() -> None:
+    assert TextPlan(options(), takes("i", "m"), Letters()).unread == ("tokenizer_config.json: fold",)
 
 
 def options(**given: Any) -> TextPreprocess:

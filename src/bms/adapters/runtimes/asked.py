@@ -1,6 +1,6 @@
 """Serving models whose format tells the names of their inputs at most: their makers say the rest."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from msgspec import structs
 
@@ -8,31 +8,44 @@ from bms.adapters.runtimes.called import Call, CalledServable, served
 from bms.adapters.runtimes.declared import ask
 from bms.core.errors import FailedPrecondition
 from bms.core.programs import ServableConfig
+from bms.core.signature import Signature
+from bms.serving.inference.runtime import Asked
 
 
 def served_as_asked(
     config: ServableConfig,
     format: str,
     call: Call,
+    asks: Asked,
     *,
-    takes: Iterable[str] | None,
-    why: str,
     invalid: tuple[type[Exception], ...],
     gentle: bool = False,
 ) -> CalledServable:
-    """Serves by the declared signatures, whose outputs are those that runs give. `takes`: the names of the model's
-    inputs, where they are known.
+    """Serves by the declared signatures, whose outputs are those that runs give.
 
-    Raises FailedPrecondition when nothing is declared, saying `why` that is needed; when the declared inputs are not
-    the model's; and when runs on examples fail or give other outputs than the declared ones.
+    Raises as `check_asked` does, and FailedPrecondition when runs on examples fail or give other outputs than the
+    declared ones.
     """
-    if not config.signatures:
-        raise ask(config.runtime, why)
-    names = None if takes is None else tuple(takes)
-    for signature, one in config.signatures.items():
+    check_asked(config.runtime, asks, config.signatures)
+    found = None
+    if any(one.outputs for one in config.signatures.values()):  # to be checked against what runs give
+        found = {
+            name: structs.replace(one, outputs=(), method="predict", scores=None)
+            for name, one in config.signatures.items()
+        }
+    return served(config, format, call, found, why=asks.why, invalid=invalid, gentle=gentle)
+
+
+def check_asked(runtime: str, asks: Asked, signatures: Mapping[str, Signature]) -> None:
+    """Raises FailedPrecondition when nothing is declared, saying why that is needed, and when the declared inputs are
+    not the model's."""
+    takes = asks.takes
+    if not signatures:
+        raise ask(runtime, asks.why, [name for name, needed in (takes or {}).items() if needed])
+    for signature, one in signatures.items():
         given = {spec.name for spec in one.inputs}
-        missing = [name for name in names or () if name not in given]
-        unknown = sorted(given.difference(names)) if names is not None else []
+        missing = [name for name, needed in (takes or {}).items() if needed and name not in given]
+        unknown = [] if takes is None else sorted(given.difference(takes))
         if missing or not given:
             raise FailedPrecondition(
                 f"signature {signature!r} lacks the model's input {missing[0] if missing else ''!r}"
@@ -40,12 +53,5 @@ def served_as_asked(
         if unknown:
             raise FailedPrecondition(
                 f"signature {signature!r} has an input {unknown[0]!r}, the model takes "
-                f"{', '.join(map(repr, names or ()))}"
+                f"{', '.join(map(repr, takes or ()))}"
             )
-    found = None
-    if any(one.outputs for one in config.signatures.values()):  # to be checked against what runs give
-        found = {
-            name: structs.replace(one, outputs=(), method="predict", scores=None)
-            for name, one in config.signatures.items()
-        }
-    return served(config, format, call, found, why=why, invalid=invalid, gentle=gentle)

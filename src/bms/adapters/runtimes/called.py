@@ -35,6 +35,7 @@ class CalledServable:
         self.waits = False  # `WaitingServable`
         self.signatures = dict(signatures)
         self.examples: dict[str, Mapping[str, Array]] = {}  # `ExemplaryServable`
+        self.unread: tuple[str, ...] = ()  # `PartlyRead`
         self.apart: dict[str, str] = {}  # `ApartServable`
         self.one_by_one: frozenset[str] = frozenset()  # signatures of which each row has a run of its own
         self._call: Call | None = call

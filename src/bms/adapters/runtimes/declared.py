@@ -1,5 +1,7 @@
 """Whether a declared signature fits what a model was found to take and give."""
 
+from collections.abc import Iterable
+
 from msgspec import structs
 
 from bms.core.class_names import settled_names
@@ -55,11 +57,13 @@ def check_inputs_declared(name: str, declared: Signature, found: Signature) -> N
         raise FailedPrecondition(f"signature {name!r} does not fit the model: {error.message}") from error
 
 
-def ask(runtime: str, why: str) -> FailedPrecondition:
-    """The error that asks a model's maker for its signature; `why` says what the format does not tell."""
+def ask(runtime: str, why: str, takes: Iterable[str] = ()) -> FailedPrecondition:
+    """The error that asks a model's maker for its signature; `why` says what the format does not tell, `takes` what
+    the inputs are called, where it is known."""
+    said = " ".join(f"--input '{name} FP32 [-1, 64]'" for name in tuple(takes)[:8] or ("x",))
     return FailedPrecondition(
         f"the signature of this {runtime} model can't be found out: {why}; say what it takes, for example with "
-        "`--input 'x FP32 [-1, 64]'` (-1 for a free dimension), or in `signatures` of a file bms.json in the artifact"
+        f"`{said}` (-1 for a free dimension), or in `signatures` of a file bms.json in the artifact"
     )
 
 

@@ -31,7 +31,7 @@ from bms.serving.inference.tokens import SAMPLES, Encoding, Tokenizer, Tokens, b
 REQUIREMENTS = {
     "onnx": ("onnxruntime", "tokenizers"),
     "safetensors": ("torch==2.13.0", "transformers>=5,<6", "tokenizers"),
-    "": (),  # it is refused, with the reason, by whoever tries to load it
+    "": (),  # it is refused, with the reason
 }
 _TEXTS = (TensorSpec(name=TEXT, dtype="BYTES", shape=(None,)),)
 
@@ -56,7 +56,8 @@ class HuggingFaceRuntime:
         if not is_huggingface(directory):
             return None
         found = layout(directory)
-        return Found(f"huggingface-{found.weights}".rstrip("-"), REQUIREMENTS[found.weights], whole=True)
+        format = f"huggingface-{found.weights}".rstrip("-")
+        return Found(format, REQUIREMENTS[found.weights], whole=True, refusal=found.refusal)
 
     def load(self, config: ServableConfig) -> CalledServable:
         if not is_huggingface(config.directory):
@@ -74,12 +75,14 @@ class HuggingFaceRuntime:
             lower=found.pooling.lower,
         )
         forward: Forward = (OnnxForward if found.weights == "onnx" else TorchForward)(config, found)
-        if found.weights == "safetensors":
+        if found.weights == "safetensors" and not config.proved:
             check_tokenizer(config.directory, tokenizer, found.max_length, lower=found.pooling.lower)
         answers = Answers(found, tokenizer, forward)
         format = f"huggingface-{found.weights}"
         example = Example(columns={TEXT: answers.samples})
-        return served(config, format, answers.call, {DEFAULT: signature_of(found)}, example=example)
+        servable = served(config, format, answers.call, {DEFAULT: signature_of(found)}, example=example)
+        servable.unread = tokenizer.unread
+        return servable
 
 
 class Answers:

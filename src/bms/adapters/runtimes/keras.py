@@ -59,10 +59,10 @@ class KerasRuntime:
             model = keras.saving.load_model(path, compile=False, safe_mode=True)
         except Exception as error:  # a hostile file may make any part of the reader fail
             words = reason(error, words_of(error), directory=config.directory)
-            raise FailedPrecondition(
-                f"Keras can't load {os.path.basename(path)!r}: {words}; if it needs code of its own, export a "
-                "SavedModel with model.export('folder')"
-            ) from error
+            advice = "if it needs code of its own, export a SavedModel with model.export('folder')"
+            if format == "keras-h5":  # of which Keras reads layers alone, though it writes operations, too
+                advice = f"save it with model.save('model.keras'), which keeps operations between layers; {advice}"
+            raise FailedPrecondition(f"Keras can't load {os.path.basename(path)!r}: {words}; {advice}") from error
         opened = Model(keras, torch, model)
         found = dict.fromkeys(config.signatures or (DEFAULT,), opened.signature)
         servable = served(config, format, calling(torch, opened.run), found, invalid=REFUSALS, words=words_of)

@@ -12,7 +12,7 @@ from bms.adapters.runtimes.data_frame import frame_of, texts_of
 from bms.adapters.runtimes.mlflow_example import mlflow_example
 from bms.adapters.runtimes.mlflow_optional import by_lacking, gaps_of, put_together
 from bms.adapters.runtimes.mlflow_signature import BINARY, Schema, schema_of
-from bms.adapters.runtimes.python_code import told
+from bms.adapters.runtimes.python_errors import told
 from bms.adapters.runtimes.python_signature import returned
 from bms.core.columns import mask_name
 from bms.core.errors import BmsError, FailedPrecondition, Internal, InvalidArgument

@@ -22,7 +22,7 @@ from bms.core.programs import ServableConfig
 from bms.core.signature import DEFAULT, Signature
 from bms.core.tensor import Array
 from bms.serving.inference.reasons import reason
-from bms.serving.inference.runtime import Found
+from bms.serving.inference.runtime import Asked, Found
 
 REQUIREMENTS = ("mxnet==1.9.1", "numpy==1.23.5")
 PYTHON = "3.11"
@@ -72,9 +72,8 @@ class MxnetRuntime:
             servable = served(config, "mxnet-symbol", graph.call, found, invalid=invalid, gentle=True)
         else:
             why = f"the symbol does not tell the shapes of what it takes ({', '.join(takes)})"
-            servable = served_as_asked(
-                config, "mxnet-symbol", graph.call, takes=takes, why=why, invalid=invalid, gentle=True
-            )
+            asks = Asked(why, dict.fromkeys(takes, True))
+            servable = served_as_asked(config, "mxnet-symbol", graph.call, asks, invalid=invalid, gentle=True)
         return classify(servable, config.signatures, probabilities(symbol, graph.outputs))
 
 

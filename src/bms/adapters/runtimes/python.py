@@ -6,20 +6,24 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
 from msgspec import structs
 
 from bms.adapters.runtimes.artifact import unexpected
 from bms.adapters.runtimes.called import CalledServable, served
 from bms.adapters.runtimes.description import small_file
-from bms.adapters.runtimes.python_code import fitted, holds_model, imported, told
-from bms.adapters.runtimes.python_signature import returned, said_signatures
+from bms.adapters.runtimes.python_code import check_written, fitted, holds_model, imported, may_say, yields
+from bms.adapters.runtimes.python_errors import told
+from bms.adapters.runtimes.python_signature import returned, said_signatures, streamed
+from bms.core.columns import mask_name
 from bms.core.errors import FailedPrecondition, Internal
 from bms.core.programs import ServableConfig
 from bms.core.signature import DEFAULT, Signature
-from bms.core.tensor import Array
-from bms.serving.inference.runtime import Found
+from bms.core.tensor import NUMPY, Array
+from bms.serving.inference.runtime import Asked, Found
 
-STREAM = "stream"
+PREDICT, STREAM = "predict", "stream"
+_WHY = "class Model has no attribute 'signature'"
 _HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
@@ -27,14 +31,17 @@ class PythonRuntime:
     """Runs `Model()` after its `load(directory, config)`; both arguments, and `load` itself, may be left out.
 
     `predict(inputs)` is called by one thread at a time. With `stream(inputs)`, too, there is a signature "stream" that
-    answers part by part; with `stream` alone every signature does.
+    answers part by part; with `stream` alone, or a `predict` that yields, every signature does.
     """
 
     name = "python"
 
     def recognises(self, directory: str) -> Found | None:
+        if not holds_model(directory):
+            return None
+        asks = None if may_say(directory, "signature") else Asked(_WHY)
         # With its Python named, so that it never runs in the platform's own environment.
-        return Found("python", ("numpy",), python=_HERE, whole=True) if holds_model(directory) else None
+        return Found("python", ("numpy",), python=_HERE, whole=True, asks=asks)
 
     def load(self, config: ServableConfig) -> CalledServable:
         directory = config.directory
@@ -43,10 +50,11 @@ class PythonRuntime:
         model = _made(directory)
         if not callable(getattr(model, "predict", None)) and not callable(getattr(model, STREAM, None)):
             raise FailedPrecondition("class Model has neither predict nor stream")
+        check_written(model)
         config, found, streaming = _signatures(config, model)
         code = Code(model, directory, streaming)
         code.signatures = {**config.signatures, **(found or {})}
-        servable = served(config, "python", code.call, found, why="class Model has no attribute 'signature'")
+        servable = served(config, "python", code.call, found, why=_WHY)
         servable.signatures = {
             name: structs.replace(one, batched=False) if name in streaming else one
             for name, one in servable.signatures.items()
@@ -64,8 +72,10 @@ class Code:
         self.signatures: Mapping[str, Signature] = {}
         self.settled = False  # whether the signatures are more than what was said
         self.streaming = streaming
-        self._predict = fitted(getattr(model, "predict", None) or _nothing)
-        self._stream = fitted(getattr(model, STREAM, None) or _nothing)
+        predict = getattr(model, PREDICT, None) or _nothing
+        self._predict = fitted(predict)
+        self._streams = PREDICT if yields(predict) else STREAM  # the method's name
+        self._stream = fitted(getattr(model, self._streams, None) or _nothing)
         self._directory = directory
         self._one = threading.Lock()
 
@@ -74,28 +84,29 @@ class Code:
         if signature in self.streaming:
             parts = list(self.parts(signature, inputs))
             if not parts:
-                raise Internal("Model.stream gave nothing")
+                raise Internal(f"Model.{self._streams} gave nothing")
             return parts[-1]
         said = self.signatures.get(signature)
         batched = said is not None and said.batched and self.settled
         rows = next(iter(inputs.values())).shape[0] if batched else None
         with self._one:
-            value = self._told("predict", lambda: self._predict(_guarded(inputs), signature))
+            value = self._told(PREDICT, lambda: self._predict(_guarded(inputs, said), signature))
         return returned(value, said, rows)
 
     def parts(self, signature: str, inputs: Mapping[str, Array]) -> Iterator[dict[str, Array]]:
         """What `stream` yields, one by one."""
-        steps = self._told(STREAM, lambda: iter(self._stream(_guarded(inputs), signature)))
+        method = self._streams
         said = self.signatures.get(signature)
+        steps = self._told(method, lambda: iter(self._stream(_guarded(inputs, said), signature)))
         try:
-            while (part := self._told(STREAM, lambda: next(steps, _END))) is not _END:
-                yield returned(part, said, None)
+            while (part := self._told(method, lambda: next(steps, _END))) is not _END:
+                yield streamed(part, said)
         finally:
             if hasattr(steps, "close"):
-                self._told(STREAM, steps.close)
+                self._told(method, steps.close)
 
     def _told(self, method: str, call: Callable[[], Any]) -> Any:
-        return told(Internal, f"Model.{method} failed", self._directory, call)
+        return told(Internal, f"Model.{method} failed", self._directory, call, meant=True)
 
 
 def _nothing(*_: object) -> Any:
@@ -147,11 +158,12 @@ def _signatures(
 ) -> tuple[ServableConfig, dict[str, Signature] | None, frozenset[str]]:
     """The config and the signatures found, both with the one that streams, and the names of those that do."""
     found = said_signatures(model)
-    if not callable(getattr(model, STREAM, None)):
-        return config, found or None, frozenset()
-    if not callable(getattr(model, "predict", None)):
+    predict = getattr(model, PREDICT, None)
+    if not callable(predict) or yields(predict):
         config = structs.replace(config, signatures=_unbatched(config.signatures))
         return config, _unbatched(found) or None, frozenset((*config.signatures, *found))
+    if not callable(getattr(model, STREAM, None)):
+        return config, found or None, frozenset()
 
     def extended(signatures: Mapping[str, Signature]) -> dict[str, Signature]:
         first = signatures.get(DEFAULT)
@@ -168,9 +180,13 @@ def _unbatched(signatures: Mapping[str, Signature]) -> dict[str, Signature]:
     return {name: structs.replace(one, batched=False) for name, one in signatures.items()}
 
 
-def _guarded(inputs: Mapping[str, Array]) -> dict[str, Array]:
-    """Views that can't be written to: others may still need what is in them."""
+def _guarded(inputs: Mapping[str, Array], said: Signature | None) -> dict[str, Array]:
+    """Views that can't be written to: others may still need what is in them. Every column that has a mask of what is
+    missing has it also where nothing is, so that a maker's code need not ask."""
     views = {name: array.view() for name, array in inputs.items()}
+    for spec in said.inputs if said is not None else ():
+        if spec.column is not None and NUMPY[spec.dtype].kind != "f":
+            views.setdefault(mask_name(spec.name), np.zeros(len(inputs[spec.name]), dtype=np.bool_))
     for view in views.values():
         view.flags.writeable = False
     return views

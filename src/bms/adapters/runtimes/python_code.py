@@ -1,25 +1,22 @@
-"""A model's own code: found without running it, imported, and its errors told by the maker's own line."""
+"""A model's own code: found without running it, imported, and whether it is written so that it can be called."""
 
 import ast
 import importlib.util
 import inspect
-import logging
 import os
 import re
 import sys
-import traceback
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from bms.adapters.runtimes.description import MAX_BYTES
-from bms.core.errors import BmsError, FailedPrecondition
-from bms.serving.inference.reasons import reason
+from bms.adapters.runtimes.python_errors import told
+from bms.core.errors import FailedPrecondition
 
 CODE = "model.py"
 CLASS = "Model"
 T = TypeVar("T")
 _CLASS = re.compile(rb"^class\s+Model\b", re.MULTILINE)
-_log = logging.getLogger("bms.model")
 
 
 def holds_model(directory: str) -> bool:
@@ -37,13 +34,27 @@ def holds_model(directory: str) -> bool:
             return False
         for node in ast.parse(source).body:
             if isinstance(node, ast.ClassDef) and node.name == CLASS:
-                methods = {each.name for each in node.body if isinstance(each, ast.FunctionDef)}
+                methods = {each.name for each in node.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)}
                 return bool(methods & {"predict", "stream"} or (node.bases and "forward" not in methods))
     except SyntaxError:
         return True  # loading it will say where
     except (OSError, ValueError, RecursionError, MemoryError):
         return False
     return False
+
+
+def may_say(directory: str, word: str) -> bool:
+    """Whether the class may have an attribute whose name begins with `word`: False only where nothing in its file names
+    one, and nothing else has a hand in it. For code in which `holds_model` found it."""
+    with open(os.path.join(directory, CODE), "rb") as file:
+        source = file.read(MAX_BYTES)
+    try:
+        defined = ast.parse(source).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return True  # loading it will say where
+    kinds = [node for node in defined if isinstance(node, ast.ClassDef) and node.name == CLASS]
+    made = any(kind.bases or kind.keywords or kind.decorator_list for kind in kinds)
+    return made or word.encode() in source
 
 
 def imported(directory: str) -> type[Any]:
@@ -67,19 +78,6 @@ def imported(directory: str) -> type[Any]:
     return found
 
 
-def told(kind: type[BmsError], what: str, directory: str, call: Callable[[], T]) -> T:
-    """What `call`, which is the maker's code, returns. What it raises becomes a `kind` that names the maker's own line;
-    the whole trace goes to the log. BmsErrors of theirs, e.g. InvalidArgument, and MemoryError pass."""
-    try:
-        return call()
-    except (BmsError, MemoryError):
-        raise
-    except (Exception, SystemExit) as error:
-        _log.exception("%s", what)
-        words = f"{reason(error, directory=directory)}{_hint(error)}"
-        raise kind(f"{what}: {_where(error, directory)}{words}") from error
-
-
 def fitted(function: Callable[..., T]) -> Callable[..., T]:
     """The function, called with no more of the arguments given than it takes."""
     try:
@@ -92,18 +90,22 @@ def fitted(function: Callable[..., T]) -> Callable[..., T]:
     return lambda *arguments: function(*arguments[:places])
 
 
-def _where(error: BaseException, directory: str) -> str:
-    """ "model.py, line 12: " of the innermost line that lies in the artifact."""
-    if isinstance(error, SyntaxError) and error.filename and error.filename.startswith(directory):
-        return f"{os.path.relpath(error.filename, directory)}, line {error.lineno}: "
-    root = os.path.join(directory, "")
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if frame.filename.startswith(root):
-            return f"{os.path.relpath(frame.filename, directory)}, line {frame.lineno}: "
-    return ""
+def check_written(model: Any) -> None:
+    """Raises FailedPrecondition for methods that can't be called as they are written."""
+    for name in ("predict", "stream"):
+        method = getattr(model, name, None)
+        if inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method):
+            raise FailedPrecondition(
+                f"Model.{name} is async, but a model is asked by one thread, one call after the other: write it "
+                "without async, with asyncio.run(…) around what a library needs awaited"
+            )
+    if callable(getattr(model, "stream", None)) and yields(getattr(model, "predict", None)):
+        raise FailedPrecondition(
+            "Model.predict yields its answer in parts, and so does Model.stream: leave one of them, or return the "
+            "whole answer from predict"
+        )
 
 
-def _hint(error: BaseException) -> str:
-    if isinstance(error, ModuleNotFoundError) and error.name:
-        return f"; list what brings the module {error.name} in requirements.txt"
-    return ""
+def yields(method: object) -> bool:
+    """Whether it is written with `yield`, so that what it gives comes in parts."""
+    return inspect.isgeneratorfunction(method)

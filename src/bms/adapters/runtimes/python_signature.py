@@ -1,7 +1,7 @@
 """What a model's own class says of its tensors, and whether what it returned is that."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -10,6 +10,7 @@ import numpy as np
 from bms.core.errors import BmsError, FailedPrecondition, Internal
 from bms.core.signature import DEFAULT, Signature, TensorSpec, shape_text
 from bms.core.tensor import Array, dtype_of
+from bms.serving.inference.reasons import plain
 
 _TENSOR = re.compile(r"\s*(\S+?)[\s:]+([A-Z]+\d*)\s*\[\s*(-?\d+(?:\s*,\s*-?\d+)*)?\s*\]\s*")
 
@@ -35,6 +36,18 @@ def returned(value: object, signature: Signature | None, rows: int | None) -> di
     `rows`: how many there must be of each; None: not known. Raises Internal saying what was returned instead.
     """
     specs = () if signature is None else signature.outputs
+    arrays = _named(value, specs)
+    for spec in specs:
+        _check(spec, arrays, rows)
+    return arrays
+
+
+def _named(value: object, specs: tuple[TensorSpec, ...]) -> dict[str, Array]:
+    if isinstance(value, Iterator):
+        raise Internal(
+            f"the model returned a {type(value).__name__}, whose parts nobody asked for: to answer in parts write "
+            "`yield` in Model.predict itself, or `return` one array or a dictionary of arrays"
+        )
     if value is None:
         raise Internal("the model returned None: return a dictionary of arrays, or one array")
     if not isinstance(value, Mapping):
@@ -42,9 +55,19 @@ def returned(value: object, signature: Signature | None, rows: int | None) -> di
             names = ", ".join(repr(spec.name) for spec in specs)
             raise Internal(f"the model returned a {type(value).__name__}, its signature has the outputs {names}")
         value = {specs[0].name if specs else "output": value}
-    arrays = {str(name): _array(str(name), item) for name, item in value.items()}
+    return {str(name): _array(str(name), item) for name, item in value.items()}
+
+
+def streamed(value: object, signature: Signature | None) -> dict[str, Array]:
+    """One part of a stream, likewise: a text or a number by itself is an output of one element, where that is what the
+    signature says."""
+    specs = () if signature is None else signature.outputs
+    arrays = _named(value, specs)
     for spec in specs:
-        _check(spec, arrays, rows)
+        array = arrays.get(spec.name)
+        if array is not None and array.ndim == 0 and len(spec.shape) == 1:
+            arrays[spec.name] = array.reshape(1)
+        _check(spec, arrays, None)
     return arrays
 
 
@@ -75,7 +98,7 @@ def _array(name: str, value: object) -> Array:
         dtype_of(array)
     except (BmsError, ValueError, TypeError, OverflowError) as error:
         words = error.message if isinstance(error, BmsError) else str(error)
-        raise Internal(f"output {name!r} is no array that can be sent: {words[:300]}") from error
+        raise Internal(f"output {name!r} is no array that can be sent: {plain(words)}") from error
     return array
 
 

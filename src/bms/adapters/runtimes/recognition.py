@@ -1,14 +1,17 @@
 """What an artifact is, told by its content, and what it needs: asked of all runtimes before any of them loads it."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from bms.adapters.runtimes.artifact import top_files
+from bms.adapters.runtimes.asked import check_asked
 from bms.adapters.runtimes.available import RUNTIMES, runtime_named
 from bms.adapters.runtimes.description import Listed, described, listed
 from bms.core.errors import FailedPrecondition
 from bms.core.preprocessing import ImagePreprocess, Preprocess
 from bms.core.programs import Recognised
+from bms.core.signature import Signature
 from bms.serving.inference.runtime import Found, Runtime
 
 # What the platform's own environment has in any version that it was installed with.
@@ -31,14 +34,20 @@ def recognise(
     index: str = "",
     python: str | None = None,
     preprocess: Preprocess | None = None,
+    signatures: Mapping[str, Signature] = MappingProxyType({}),
 ) -> Recognised:
     """What is in `directory`; the rest is what its maker said.
 
     Raises InvalidArgument for an unknown runtime, and FailedPrecondition when the artifact is nothing that is known,
-    not what it was said to be, or several things at once.
+    not what it was said to be, or several things at once; and, since no environment need be built to say it, when it
+    is a kind that is never served, or what its format does not tell was not said.
     """
     said = described(directory)
     chosen, found = _chosen(directory, runtime or said.runtime)
+    if found.refusal:
+        raise FailedPrecondition(found.refusal)
+    if found.asks is not None:
+        check_asked(chosen.name, found.asks, signatures or said.signatures)
     asked = merged(requirements, said.requirements)
     own = Listed() if found.complete else listed(directory)
     asked, lock = merged(asked, own.requirements), lock or own.lock

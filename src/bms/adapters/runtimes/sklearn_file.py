@@ -22,6 +22,7 @@ _COMPRESSED = (
     b"]\x00\x00",
     b"\x04\x22\x4d\x18",
 )
+_TORCH = b"\x80\x02\x8a\nl\xfc"  # how pickles of torch.save begin, before PyTorch 1.6
 
 _SAFE_SKOPS = (0, 12)  # older ones can be led to methods of the file's choosing (CVE-2025-54412, CVE-2025-54413)
 
@@ -35,6 +36,8 @@ def format_of(path: str) -> str | None:
         with open(path, "rb") as file:
             head = file.read(6)
     except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError):  # garbled zip files
+        return None
+    if head == _TORCH:
         return None
     if len(head) > 1 and head[0] == 0x80 and 2 <= head[1] <= 5:
         return "pickle"

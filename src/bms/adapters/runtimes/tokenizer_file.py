@@ -1,6 +1,5 @@
 """Tokenizers of an artifact: the file `tokenizer.json` that the library tokenizers writes, and what lies beside it."""
 
-import logging
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +13,6 @@ from bms.serving.inference.tokens import Encoding, Tokenizer
 
 MAX_BYTES = 64 << 20
 LIMIT = 1 << 15  # tokens of a text where no file says how many it may have: more are refused, none are cut off
-_log = logging.getLogger("bms.model")
 
 
 def open_tokenizer(
@@ -69,9 +67,7 @@ def open_tokenizer(
         raise FailedPrecondition(
             f"{name!r} makes {longest} tokens of a text that may have {max_length}: allow more than its special ones"
         )
-    for key in said.unread:
-        _log.warning("not read: %s", key)
-    return _Opened(made, pad)
+    return _Opened(made, pad, said.unread)
 
 
 def _settled(made: Any, said: Settings, max_length: int | None) -> int:
@@ -124,9 +120,10 @@ def _lower(made: Any) -> None:
 class _Opened:
     """Keeps `Tokenizer`'s contract."""
 
-    def __init__(self, tokenizer: Any, pad: int | None) -> None:
+    def __init__(self, tokenizer: Any, pad: int | None, unread: tuple[str, ...]) -> None:
         self._tokenizer = tokenizer
         self.pad = pad
+        self.unread = unread
 
     def encode(self, texts: list[str]) -> Sequence[Encoding]:
         found: Sequence[Encoding] = self._tokenizer.encode_batch_fast(texts)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from bms.adapters.runtimes.artifact import top_files
+from bms.adapters.runtimes.torch_pickle import is_legacy
 from bms.core.errors import FailedPrecondition
 
 Kind = Literal["pt2", "torchscript", "state"]
@@ -15,7 +16,7 @@ MAX_SQUEEZED = 256 << 20  # bytes that compressed entries may grow to; weights a
 WORDS = {
     "pt2": "an archive of torch.export.save",
     "torchscript": "TorchScript",
-    "state": "a pickle of torch.save, a state_dict or a whole module",
+    "state": "a pickle of torch.save, a state_dict or a whole module",  # in whichever of its two forms
 }
 
 
@@ -23,7 +24,7 @@ def kind_of(path: str) -> Kind | None:
     """ "pt2" (torch.export), "torchscript", "state" (torch.save); None for anything else."""
     try:
         if not zipfile.is_zipfile(path):
-            return None
+            return "state" if is_legacy(path) else None
         with zipfile.ZipFile(path) as archive:
             names = {name.partition("/")[2] or name for name in archive.namelist()}
     except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError):
@@ -40,8 +41,12 @@ def kind_of(path: str) -> Kind | None:
 
 def first_kind(directory: str, *kinds: Kind) -> Kind | None:
     """The first of `kinds` that a file at the artifact's top is."""
-    found = {kind_of(path) for path in top_files(directory)}
-    return next((kind for kind in kinds if kind in found), None)
+    return next((kind for kind in kinds if first_file(directory, kind)), None)
+
+
+def first_file(directory: str, kind: Kind) -> str | None:
+    """The path of the first file of that kind at the artifact's top."""
+    return next((path for path in top_files(directory) if kind_of(path) == kind), None)
 
 
 def opened(path: str, expected: Kind) -> tuple[zipfile.ZipFile, Mapping[str, zipfile.ZipInfo]]:

@@ -4,21 +4,22 @@ import ast
 import importlib.util
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 
 from bms.adapters.runtimes.artifact import lacking, unexpected
-from bms.adapters.runtimes.asked import served_as_asked
+from bms.adapters.runtimes.asked import check_asked, served_as_asked
 from bms.adapters.runtimes.called import CalledServable
 from bms.adapters.runtimes.class_scores import classify
 from bms.adapters.runtimes.description import small_file
 from bms.adapters.runtimes.torch_run import REFUSALS, REQUIREMENTS, calling, parsed, torch_with
+from bms.adapters.runtimes.torch_state import check_steady
 from bms.core.errors import FailedPrecondition
 from bms.core.programs import ServableConfig
 from bms.serving.inference.reasons import reason
-from bms.serving.inference.runtime import Found
+from bms.serving.inference.runtime import Asked, Found
 
 CODE, WEIGHTS, SETTINGS = "model.py", "model.safetensors", "config.json"
 _FOREIGN = frozenset(
@@ -41,7 +42,9 @@ class TorchCodeRuntime:
             foreign = found and _FOREIGN.intersection(_settings(directory))
         except (OSError, FailedPrecondition):
             return None
-        return Found("safetensors", REQUIREMENTS, whole=True) if found and not foreign else None
+        if not found or foreign:
+            return None
+        return Found("safetensors", REQUIREMENTS, whole=True, asks=_asks(_takes(directory)))
 
     def load(self, config: ServableConfig) -> CalledServable:
         weights = os.path.join(config.directory, WEIGHTS)
@@ -55,20 +58,17 @@ class TorchCodeRuntime:
         if not _is_safetensors(weights):
             raise FailedPrecondition(f"{WEIGHTS!r} is no safetensors file: write it with safetensors.torch.save_file")
         settings = _settings(config.directory)
+        asks = _asks(_takes(config.directory))
+        check_asked(config.runtime, asks, config.signatures)
         torch = torch_with(config.threads, self.name)
         module = _built(config.directory, builder, settings)
         if not isinstance(module, torch.nn.Module):
             raise FailedPrecondition(f"{builder} of {CODE!r} gave a {type(module).__name__}, not a torch.nn.Module")
         _fill(module, weights)
         module.eval()
-        servable = served_as_asked(
-            config,
-            "safetensors",
-            calling(torch, lambda tensors: module(**tensors)),
-            takes=None,
-            why="code tells neither types nor shapes of what it takes (the names are those of forward's arguments)",
-            invalid=REFUSALS,
-        )
+        call = calling(torch, lambda tensors: module(**tensors))
+        servable = served_as_asked(config, "safetensors", call, asks, invalid=REFUSALS)
+        check_steady(servable, module, config)
         return classify(servable, config.signatures)
 
 
@@ -96,6 +96,30 @@ def _builder(directory: str) -> str | None:
             methods = {inner.name for inner in one.body if isinstance(inner, ast.FunctionDef)}
             return "Model" if "forward" in methods and not methods & {"predict", "stream"} else None
     return None
+
+
+def _asks(takes: Mapping[str, bool] | None) -> Asked:
+    names = f": {', '.join(takes)}" if takes else ""
+    why = f"code tells neither types nor shapes of what it takes (the names are those of forward's arguments{names})"
+    return Asked(why, takes)
+
+
+def _takes(directory: str) -> Mapping[str, bool] | None:
+    """The arguments of forward of the class Model, and whether each is needed; None where the code does not show them,
+    as with `build` or `**more`. Raises FailedPrecondition for code that can't be read."""
+    defined = parsed(small_file(directory, CODE) or b"", CODE).body
+    kinds = [one for one in defined if isinstance(one, ast.ClassDef) and one.name == "Model"]
+    if _builder(directory) != "Model" or len(kinds) != 1:
+        return None
+    found = [one for one in kinds[0].body if isinstance(one, ast.FunctionDef) and one.name == "forward"]
+    if len(found) != 1 or found[0].decorator_list:
+        return None
+    given = found[0].args
+    if given.vararg or given.kwarg or given.posonlyargs:
+        return None
+    names = [one.arg for one in given.args[1:]]
+    needed = {name: at < len(names) - len(given.defaults) for at, name in enumerate(names)}
+    return needed | {one.arg: value is None for one, value in zip(given.kwonlyargs, given.kw_defaults, strict=True)}
 
 
 def _settings(directory: str) -> dict[str, Any]:

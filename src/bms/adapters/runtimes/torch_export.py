@@ -10,6 +10,7 @@ from bms.adapters.runtimes.class_scores import classify
 from bms.adapters.runtimes.torch_archive import first_kind
 from bms.adapters.runtimes.torch_export_file import inspect
 from bms.adapters.runtimes.torch_run import REFUSALS, REQUIREMENTS, calling, dtype_names, named, torch_with
+from bms.adapters.runtimes.torch_state import check_steady
 from bms.core.errors import BmsError, FailedPrecondition
 from bms.core.programs import ServableConfig
 from bms.core.signature import DEFAULT, Signature, TensorSpec
@@ -45,6 +46,7 @@ class TorchExportRuntime:
             raise FailedPrecondition(f"PyTorch can't load the program: {words}") from error
         found = dict.fromkeys(config.signatures or (DEFAULT,), opened.signature)
         servable = served(config, "pt2", calling(torch, opened.run), found, invalid=REFUSALS)
+        check_steady(servable, opened.module, config)
         return classify(servable, config.signatures, opened.probabilities)
 
 
@@ -83,12 +85,12 @@ class Program:
         )
         batched = bool(inputs) and all(spec.shape[:1] == (None,) for spec in inputs)
         self.signature = Signature(inputs=tuple(inputs), batched=batched)
-        self._module = program.module(check_guards=False)  # guards are code of the file's
+        self.module = program.module(check_guards=False)  # guards are code of the file's
 
     def run(self, tensors: dict[str, Any]) -> Any:
         flat = [constant if name is None else tensors[name] for name, constant in self._given]
         arguments, named_arguments = self._unflatten(flat, self._structure)
-        return self._module(*arguments, **named_arguments)
+        return self.module(*arguments, **named_arguments)
 
 
 def _spec(torch: Any, name: str, value: Any) -> TensorSpec:

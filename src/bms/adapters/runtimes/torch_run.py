@@ -59,10 +59,18 @@ def calling(torch: Any, run: Callable[[dict[str, Any]], Any]) -> Call:
             except RuntimeError as error:
                 if "can't allocate memory" in str(error):
                     raise MemoryError(str(error)) from error
-                raise
+                raise RuntimeError(_last_line(error)) from error
+            except torch.jit.Error as error:  # what TorchScript's own `raise` becomes
+                raise ValueError(_last_line(error)) from error
             return {name: _array(torch, name, answers[name]) for name in outputs or answers if name in answers}
 
     return call
+
+
+def _last_line(error: Exception) -> str:
+    """What went wrong, which TorchScript tells behind a trace."""
+    text = str(error)
+    return text.strip().splitlines()[-1] if "Traceback of TorchScript" in text else text
 
 
 def named(answer: Any, name: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,25 +1,22 @@
-"""TorchScript modules (torch.jit.save), and words for the pickles that torch.save makes."""
+"""TorchScript modules (torch.jit.save); the pickles that torch.save makes are refused in words."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from bms.adapters.runtimes.artifact import model_file
-from bms.adapters.runtimes.asked import served_as_asked
+from bms.adapters.runtimes.asked import check_asked, served_as_asked
 from bms.adapters.runtimes.called import CalledServable
 from bms.adapters.runtimes.class_scores import classify
-from bms.adapters.runtimes.torch_archive import SUFFIXES, first_kind, kind_of
+from bms.adapters.runtimes.torch_advice import refusal
+from bms.adapters.runtimes.torch_archive import SUFFIXES, first_file, first_kind
 from bms.adapters.runtimes.torch_run import REFUSALS, REQUIREMENTS, calling, torch_with
 from bms.adapters.runtimes.torch_script_file import inspect
+from bms.adapters.runtimes.torch_script_forward import forward_takes
+from bms.adapters.runtimes.torch_state import check_steady
 from bms.core.errors import FailedPrecondition
 from bms.core.programs import ServableConfig
 from bms.serving.inference.reasons import reason
-from bms.serving.inference.runtime import Found
-
-HOW_TO_EXPORT = (
-    "it is a pickle of torch.save, which holds no model but what the code that made it can read, and runs whatever "
-    "code it holds when opened. Export the model with torch.export.save(torch.export.export(model.eval(), example), "
-    "'model.pt2') or torch.jit.script(model.eval()).save('model.pt'); or put its weights "
-    "(safetensors.torch.save_model(model, 'model.safetensors')) beside a model.py with its class Model"
-)
+from bms.serving.inference.runtime import Asked, Found
 
 
 class TorchScriptRuntime:
@@ -28,15 +25,22 @@ class TorchScriptRuntime:
     name = "torchscript"
 
     def recognises(self, directory: str) -> Found | None:
-        """A pickle is recognised, too, and needs nothing: `load` refuses it at once, in words."""
+        """A pickle is recognised, too, so as to be refused in words."""
         kind = first_kind(directory, "torchscript", "state")
-        return None if kind is None else Found(kind, REQUIREMENTS if kind == "torchscript" else ())
+        path = first_file(directory, kind) if kind else None
+        if kind is None or path is None:
+            return None
+        if kind == "state":
+            return Found(kind, refusal=refusal(path))
+        return Found(kind, REQUIREMENTS, asks=_asks(forward_takes(path)))
 
     def load(self, config: ServableConfig) -> CalledServable:
+        pickled = first_file(config.directory, "state")
+        if pickled is not None and first_file(config.directory, "torchscript") is None:
+            raise FailedPrecondition(refusal(pickled))
         path = model_file(config.directory, SUFFIXES, self)
-        if kind_of(path) == "state":
-            raise FailedPrecondition(f"{path.rpartition('/')[2]!r} can't be served: {HOW_TO_EXPORT}")
         inspect(path)
+        check_asked(config.runtime, _asks(forward_takes(path)), config.signatures)
         torch = torch_with(config.threads, self.name)
         try:
             module = torch.jit.load(path, map_location="cpu").eval()
@@ -48,18 +52,17 @@ class TorchScriptRuntime:
         def run(tensors: dict[str, Any]) -> Any:
             return module(**tensors)
 
-        servable = served_as_asked(
-            config,
-            "torchscript",
-            calling(torch, run),
-            takes=takes,
-            why=f"TorchScript tells no types and shapes of what its forward takes ({', '.join(takes)})",
-            invalid=REFUSALS,
-        )
+        call = calling(torch, run)
+        servable = served_as_asked(config, "torchscript", call, _asks(takes), invalid=REFUSALS)
+        check_steady(servable, module, config)
         return classify(servable, config.signatures)
 
 
-def _takes(module: Any) -> tuple[str, ...]:
-    """The arguments that forward can't do without."""
+def _asks(takes: Mapping[str, bool] | None) -> Asked:
+    names = f" ({', '.join(takes)})" if takes else ""
+    return Asked(f"TorchScript tells no types and shapes of what its forward takes{names}", takes)
+
+
+def _takes(module: Any) -> Mapping[str, bool]:
     arguments = module.forward.schema.arguments[1:]
-    return tuple(argument.name for argument in arguments if not argument.has_default_value())
+    return {argument.name: not argument.has_default_value() for argument in arguments}

@@ -7,6 +7,7 @@ proof is: `proof`.
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
@@ -15,7 +16,7 @@ import numpy as np
 from bms.adapters.datasets.reader import load_split, read_manifest
 from bms.adapters.runtimes.artifact import model_file
 from bms.adapters.runtimes.available import open_servable as open_by_runtime
-from bms.adapters.runtimes.example_file import EXAMPLE
+from bms.adapters.runtimes.example_file import EXAMPLE, read_example
 from bms.adapters.runtimes.sklearn import SklearnRuntime
 from bms.adapters.runtimes.sklearn_file import SUFFIXES, read_estimator
 from bms.adapters.runtimes.sklearn_parts import parts
@@ -27,16 +28,16 @@ from bms.app.tasks.proof.differences import REFUSED
 from bms.app.tasks.proof.edges import edges
 from bms.app.tasks.proof.proving import Proved, prove
 from bms.app.tasks.proof.questions import Answered, Question, ask, real
+from bms.app.tasks.proof.typical import typical
 from bms.core.errors import BmsError, FailedPrecondition, InvalidArgument, Unimplemented
 from bms.core.programs import ServableConfig
 from bms.core.signature import DEFAULT, Signature
 from bms.core.tensor import Array
 from bms.serving.inference.plan import Plan
 from bms.serving.inference.prepared import PreparedServable, for_runtime
-from bms.serving.lifecycle.servable import ApartServable, Servable
+from bms.serving.lifecycle.servable import Servable
 
 _BASE = 256  # real rows of which edge rows are made
-_EXAMPLES = 8
 
 
 class Convertible(NamedTuple):
@@ -60,14 +61,13 @@ CONVERTERS: dict[tuple[str, str], tuple[Callable[[ServableConfig, Signature], Co
 
 
 class Parent(NamedTuple):
-    """How the parent is served, and what it answers to all rows; `notes` say for people how real ones were joined;
-    `rows` are real ones as the model itself takes them, where there are any."""
+    """How the parent is served, and what it answers to all rows; `notes` say for people how real ones were joined."""
 
     own: dict[str, Signature]  # without those that preparation adds
     served: dict[str, Signature]
     answers: list[Answered]
+    rows: Array | None  # real ones as the model itself takes them
     notes: tuple[str, ...]
-    rows: Array | None
 
 
 def main(job: Any) -> dict[str, object]:
@@ -88,11 +88,10 @@ def main(job: Any) -> dict[str, object]:
         parent = _parent(servable, plan_for(config, servable.signatures), job.inputs["data"], convertible.splits)
     finally:
         servable.close()
+    _leave_example(config.directory, model, parent)
     child_config = msgspec.structs.replace(
         config, runtime=target, directory=str(model), signatures=parent.own, proved=False, compared=True
     )
-    if parent.rows is not None:  # made-up rows may all be the same to a model of large numbers, or of few words
-        (model / EXAMPLE).write_bytes(_example(parent.rows))
     proved = _first_proved(job, convertible.candidates, model / file, parent, child_config, tolerance)
     made = {
         "runtime": target,
@@ -141,16 +140,7 @@ def _parent(model: Servable, plan: Plan | None, data: Any, splits: Sequence[tupl
             answers.append(ask(model, question))
         except InvalidArgument:  # it takes none of these: nothing is asked of the child then
             answers.append(Answered(question.only(question.places[:0]), {}, question.rows))
-    return Parent(dict(model.signatures), dict(served.signatures), answers, tuple(notes), rows)
-
-
-def _example(rows: Array) -> bytes:
-    """Some of them, evenly spread, as the child's example."""
-    some = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), _EXAMPLES)).astype(int))]
-    if some.dtype.hasobject:
-        texts = np.array([text.decode(errors="replace") for text in some.ravel().tolist()], dtype=object)
-        some = texts.reshape(some.shape)
-    return msgspec.json.encode({"instances": some.tolist()})
+    return Parent(dict(model.signatures), dict(served.signatures), answers, rows, tuple(notes))
 
 
 def _rows(model: Servable, plan: Plan | None, question: Question) -> Array | None:
@@ -161,6 +151,17 @@ def _rows(model: Servable, plan: Plan | None, question: Question) -> Array | Non
     elif question.signature != DEFAULT:
         return None
     return inputs[model.signatures[DEFAULT].inputs[0].name]
+
+
+def _leave_example(directory: str, model: Path, parent: Parent) -> None:
+    """The child is tried and warmed up with what its parent is, else with rows like those of the data."""
+    own = Path(directory, EXAMPLE)
+    if read_example(directory) is not None:
+        (model / EXAMPLE).write_bytes(own.read_bytes())
+    elif parent.rows is not None and len(parent.rows):
+        name = parent.own[DEFAULT].inputs[0].name
+        answers = next(iter(parent.answers[0].outputs.values()))[: len(parent.rows)]
+        (model / EXAMPLE).write_text(json.dumps({"inputs": {name: typical(parent.rows, answers).tolist()}}))
 
 
 def _first_proved(
@@ -189,9 +190,6 @@ def _proved(parent: Parent, child: ServableConfig, tolerance: float) -> Proved:
         words = error.message.replace(f"{child.directory}/", "")  # where this job runs is nobody's business
         raise FailedPrecondition(f"the converted model can't be served as its parent is: {words}; {REFUSED}") from error
     try:
-        for name, why in servable.apart.items() if isinstance(servable, ApartServable) else ():
-            if parent.own[name].batched:
-                raise FailedPrecondition(f"the converted model can't share runs as its parent does: {why}; {REFUSED}")
         return prove(parent.answers, parent.served, servable, tolerance)
     finally:
         servable.close()

@@ -27,7 +27,7 @@ from bms.serving.inference.plan import Plan
 from bms.serving.inference.prepared import for_runtime
 from bms.serving.lifecycle.examples import varied
 from bms.serving.lifecycle.loader import check_outputs, load, own_example
-from bms.serving.lifecycle.servable import ApartServable, Servable
+from bms.serving.lifecycle.servable import ApartServable, PartlyRead, Servable
 
 ROWS = 4  # of the runs that prove a batched signature
 RUNS = 21
@@ -81,6 +81,7 @@ def main(job: Job) -> dict[str, object]:
         index=asked.index,
         python=asked.python,
         preprocess=config.preprocess,
+        signatures=config.signatures,
     )
     if not found.at_home:
         return _built(Findings(recognised=found))
@@ -127,6 +128,7 @@ def _verified(job: Job, config: ServableConfig, labels: tuple[str, ...]) -> Veri
         load_ns=load_ns,
         infer_ns=infer_ns[0],
         format=servable.format,
+        unread=_unread(servable, plan),
         apart=dict(servable.apart) if isinstance(servable, ApartServable) else {},
     )
     servable.close()
@@ -169,6 +171,11 @@ def servable_config(job: Job) -> ServableConfig:
     except msgspec.ValidationError as error:
         raise InvalidArgument(f"the parameter 'servable' is not valid: {error}") from error
     return msgspec.structs.replace(config, sealed=job.sealed)
+
+
+def _unread(*parts: object) -> tuple[str, ...]:
+    """What of the artifact none of these read, each once."""
+    return tuple(dict.fromkeys(key for part in parts if isinstance(part, PartlyRead) for key in part.unread))
 
 
 def _median_ns(servable: Servable, name: str, labels: tuple[str, ...]) -> int:

@@ -18,6 +18,7 @@ from bms.core.programs import Findings
 from bms.core.resources import Resources
 
 OWN = EnvironmentSpec()  # the platform's own
+UNREAD = "not read"  # the note of what the artifact says and nobody here knows
 
 
 class Verification:
@@ -75,6 +76,8 @@ class Verification:
         if findings.recognised is not None and "recognise" in job.spec.parameters:
             version = await self._models.describe_version(job.tenant, version.id, findings.recognised)
         if findings.verified is not None and version.state == "verifying":
+            if findings.verified.unread:  # before it is ready: who waits for that finds it
+                await self._models.note(job.tenant, version.id, UNREAD, ", ".join(findings.verified.unread))
             await self._models.accept_version(job.tenant, version.id, findings.verified)
         elif findings.recognised is None:
             await self._models.reject_version(job.tenant, version.id, "its verification found nothing")

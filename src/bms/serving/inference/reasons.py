@@ -24,7 +24,7 @@ def reason(error: BaseException, words: str | None = None, *, directory: str = "
     told: list[str] = []
     one: BaseException | None = error
     while one is not None and len(told) < _CAUSES:
-        text = _reason_first(str(one) if words is None or one is not error else words)
+        text = _reason_first(text_of(one) if words is None or one is not error else words)
         name = type(one).__name__
         told.append(text if text.startswith(name) else f"{name}: {text}" if text else name)
         one = one.__cause__
@@ -41,6 +41,14 @@ def plain(words: str, *, directory: str = "") -> str:
     kept = " ".join(_PATH.sub("", kept).split())
     kept = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in kept)
     return kept if len(kept) <= MOST else kept[: MOST - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def text_of(error: BaseException) -> str:
+    """What it says; that this can't be made text, since its class is of somebody's own, is no error of its own."""
+    try:
+        return str(error)
+    except Exception as failed:  # noqa: BLE001 - it may be anything
+        return f"its text can't be made: {type(failed).__name__}"
 
 
 def _reason_first(text: str) -> str:

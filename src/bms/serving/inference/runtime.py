@@ -1,9 +1,18 @@
 """The port to whatever loads and runs models: ONNX Runtime, scikit-learn, …"""
 
+from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 from bms.core.programs import ServableConfig
 from bms.serving.lifecycle.servable import Servable
+
+
+class Asked(NamedTuple):
+    """What an artifact's maker must declare, since the format does not tell it: `why`, in words; `takes`: the names of
+    the model's inputs and whether each is needed, where they are known."""
+
+    why: str
+    takes: Mapping[str, bool] | None = None
 
 
 class Found(NamedTuple):
@@ -12,7 +21,8 @@ class Found(NamedTuple):
     `requirements` are what must be installed beside NumPy and msgspec to run it, e.g. ("xgboost-cpu>=2",); `python` a
     version such as "3.11" where not every one will do. `whole`: the directory as a whole is the artifact and says what
     it is, so that model files within it do not count by themselves. `complete`: the requirements are all there are, a
-    requirements.txt of the artifact has been read into them.
+    requirements.txt of the artifact has been read into them. `asks`: what must be declared; told before an environment
+    is built. `refusal`: why it can't be served in any environment.
     """
 
     format: str
@@ -20,6 +30,8 @@ class Found(NamedTuple):
     python: str | None = None
     whole: bool = False
     complete: bool = False
+    asks: Asked | None = None
+    refusal: str = ""
 
 
 class Runtime(Protocol):

@@ -37,6 +37,7 @@ class TextPlan:
             )
         self._options = options
         self._tokenizer = tokenizer
+        self.unread = tokenizer.unread
         self.signature = fed(options, wrapped)
 
     def prepare(self, inputs: dict[str, Array]) -> dict[str, Array]:

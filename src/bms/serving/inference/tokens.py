@@ -32,11 +32,15 @@ class Encoding(Protocol):
 
 class Tokenizer(Protocol):
     """Contract: `encode` gives an encoding for each text, special tokens included, cut at the length that it was opened
-    with, not padded. It may be called from several threads at once. `pad` is the id that fills up, None: none is known.
+    with, not padded. It may be called from several threads at once. `pad` is the id that fills up, None: none is known;
+    `unread` what its files say that nobody here knows (`PartlyRead`).
     """
 
     @property
     def pad(self) -> int | None: ...
+
+    @property
+    def unread(self) -> tuple[str, ...]: ...
 
     def encode(self, texts: list[str]) -> Sequence[Encoding]: ...
 

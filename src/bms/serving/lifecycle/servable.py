@@ -59,6 +59,14 @@ class ExemplaryServable(Protocol):
 
 
 @runtime_checkable
+class PartlyRead(Protocol):
+    """A servable, or a plan, of whose artifact something was not read though it may matter: nobody here knows it."""
+
+    unread: tuple[str, ...]
+    """File and key of each, e.g. "tokenizer_config.json: fold_umlauts"."""
+
+
+@runtime_checkable
 class ApartServable(Protocol):
     """A servable that tells why rows don't share a run, of signatures whose shapes would allow it."""
 

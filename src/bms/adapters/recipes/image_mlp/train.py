@@ -30,7 +30,9 @@ def main(job: Any) -> None:
         accuracy = float(model.score(*validation))
         job.metric("loss", float(model.loss_), step=epoch)
         job.metric("validation_accuracy", accuracy, step=epoch)
-        job.progress(epoch / wanted["epochs"], f"epoch {epoch}: loss {model.loss_:.4f}, accuracy {accuracy:.4f}")
+        said = f"epoch {epoch}: loss {model.loss_:.4f}, accuracy {accuracy:.4f}"
+        job.progress(epoch / wanted["epochs"], said)
+        print(said, flush=True)  # into the job's log
     (job.output / "model").mkdir(parents=True)
     skops.io.dump(model, job.output / "model" / "model.skops")
     _write_card(job, labels)

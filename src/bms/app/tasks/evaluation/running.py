@@ -13,13 +13,13 @@ from bms.core.columns import mask_name
 from bms.core.errors import FailedPrecondition
 from bms.core.signature import is_table
 from bms.core.tensor import Array
+from bms.serving.inference.closeness import close
 from bms.serving.lifecycle.servable import Servable
 
 ROWS = 256  # at a time: bounds memory, and is what a server's large batch looks like
 AGAIN = 128  # rows that are asked once more, as many as there are in a signature of one row a call
 ALONE = 16  # of them by themselves
 _COMPANY = (2, 7, 33)  # then so many together
-_RTOL, _RTOL_HALF, _ATOL = 1e-3, 1e-2, 1e-5  # as rows are proved independent: rounding depends on who runs together
 
 Progress = Callable[[float, str], None]
 
@@ -48,6 +48,7 @@ def run_all(servable: Servable, given: Fed, progress: Progress) -> dict[str, Arr
     for start in range(0, given.rows, step):
         end = min(given.rows, start + step)
         parts.append(_asked(servable, given, np.arange(start, end)))
+        _check_alike(parts[0], parts[-1])
         progress(end / given.rows, f"{end} of {given.rows} rows")
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
@@ -57,14 +58,26 @@ def _ask_again(servable: Servable, given: Fed, outputs: dict[str, Array], rows: 
     other: set[int] = set()
     for company in _companies(rows, given.signature.batched):
         told = _asked(servable, given, company)
+        _check_alike(outputs, told)
         for name, array in told.items():
-            if name not in outputs:
-                raise FailedPrecondition(f"output {name!r} is not always given: expected the same ones of every run")
-            for row, again in zip(company, array, strict=True):
-                if not _close(outputs[name][row], again):
+            for place, row in enumerate(company):
+                before, again = outputs[name][row : row + 1], array[place : place + 1]
+                if not close(before, again):
                     other.add(int(row))
                     if array.dtype.kind == "f" or len(other) > 1 or not _has_numbers(outputs):
-                        raise _another(name, int(row), outputs[name][row], again, len(company))
+                        raise _another(name, int(row), before[0], again[0], len(company))
+
+
+def _check_alike(one: dict[str, Array], other: dict[str, Array]) -> None:
+    """Raises FailedPrecondition where two runs differ in what outputs there are, or in their shapes."""
+    if odd := one.keys() ^ other.keys():
+        raise FailedPrecondition(f"output {min(odd)!r} is not given by every run: expected the same ones of each")
+    for name, array in one.items():
+        if array.shape[1:] != other[name].shape[1:]:
+            raise FailedPrecondition(
+                f"output {name!r} has another shape from run to run, {list(array.shape[1:])} a row and "
+                f"{list(other[name].shape[1:])}: expected one, so that rows can be held against the data set's"
+            )
 
 
 def _companies(rows: Array, batched: bool) -> Iterator[Array]:
@@ -89,19 +102,6 @@ def _another(name: str, row: int, before: object, again: object, company: int) -
 def _has_numbers(outputs: dict[str, Array]) -> bool:
     """A class that hangs on a score's last digit may be another in other company; once, where the score is told too."""
     return any(array.dtype.kind == "f" for array in outputs.values())
-
-
-def _close(one: Array, other: Array) -> bool:
-    """Beyond rounding, which is as large as the largest number of the row allows."""
-    if np.shape(one) != np.shape(other):
-        return False
-    here, there = np.asarray(one), np.asarray(other)
-    if here.dtype.kind != "f":
-        return np.array_equal(here, there)
-    rtol = _RTOL_HALF if here.dtype.itemsize == 2 else _RTOL
-    wide = here.astype(np.float64)
-    largest = float(np.max(np.abs(wide), initial=1.0, where=np.isfinite(wide)))
-    return np.allclose(there.astype(np.float64), wide, rtol=rtol, atol=_ATOL * largest, equal_nan=True)
 
 
 def _shown(value: object) -> str:

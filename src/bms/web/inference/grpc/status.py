@@ -6,7 +6,7 @@ from bms.core.errors import BmsError
 from bms.web.inference.http2.fields import Field
 from bms.web.inference.http2.hpack import encode, encode_field
 
-_LONGEST = 1024  # bytes of a message
+_LONGEST = 2048  # bytes of a message, which may take three times as many as they are encoded; clients take 8 KiB
 _PLAIN = frozenset(range(0x20, 0x7F)) - {ord("%")}
 _REQUEST_ID = b"\x00\x0cx-request-id"  # a literal that is not indexed, with a new name
 ENCODINGS = b"identity,deflate,gzip"  # of messages that are read
@@ -30,7 +30,7 @@ def error_tail(error: BmsError) -> bytes:
     """The block behind messages. A client may wait by grpc-retry-pushback-ms (gRFC A6)."""
     fields: list[Field] = [
         (b"grpc-status", b"%d" % error.grpc_status),
-        (b"grpc-message", percent_encoded(error.message.encode(errors="replace")[:_LONGEST])),
+        (b"grpc-message", percent_encoded(_cut(error.message))),
     ]
     if error.retry_after_s is not None:
         fields.append((b"grpc-retry-pushback-ms", b"%d" % max(1, ceil(error.retry_after_s * 1000))))
@@ -46,6 +46,11 @@ def no_grpc(status: int) -> bytes:
     """The answer to what is no gRPC call: an HTTP status alone."""
     more = [(b"allow", b"POST")] if status == 405 else []
     return encode([(b":status", b"%d" % status), *more])
+
+
+def _cut(message: str) -> bytes:
+    """The beginning of it, in whole characters."""
+    return message.encode(errors="replace")[:_LONGEST].decode(errors="ignore").encode()
 
 
 def percent_encoded(message: bytes) -> bytes:
