@@ -99,8 +99,11 @@ def of(*inputs: TensorSpec) -> Signature:
 def test_whole_numbers_are_tried_as_large_as_the_model_takes_them() -> None:
     """Rows of 0 and 1 alone would not show it."""
 
+    largest: list[int] = []
+
     def ranked_beyond_thirty(inputs: dict[str, Array]) -> dict[str, Array]:
         ids = inputs["x"]
+        largest.append(int(ids.max()) if ids.max() < 50 else 0)
         if ids.max() >= 50:
             raise InvalidArgument("there are 50 ids")
         return {"y": ids + (ids.max() > 30) * len(ids)}
@@ -108,7 +111,8 @@ def test_whole_numbers_are_tried_as_large_as_the_model_takes_them() -> None:
     found = looked_at(ranked_beyond_thirty, of(column("INT64", 2)))
     assert not found.signature.batched
     assert "'y' of a row is another in company" in found.apart
-    assert found.example["x"].max() == 40
+    assert max(largest) == 40
+    assert len(found.example["x"]) == 1  # rows that must not share a run are none to warm up with
 
 
 def test_rows_of_other_magnitudes_are_put_together() -> None:

@@ -35,7 +35,7 @@ from bms.core.signature import DEFAULT, Signature
 from bms.core.tensor import Array
 from bms.serving.inference.plan import Plan
 from bms.serving.inference.prepared import PreparedServable, for_runtime
-from bms.serving.lifecycle.servable import ApartServable, Servable
+from bms.serving.lifecycle.servable import Servable
 
 _BASE = 256  # real rows of which edge rows are made
 
@@ -61,8 +61,7 @@ CONVERTERS: dict[tuple[str, str], tuple[Callable[[ServableConfig, Signature], Co
 
 
 class Parent(NamedTuple):
-    """How the parent is served, and what it answers to all rows; `notes` say for people how real ones were joined;
-    `rows` are real ones as the model itself takes them, where there are any."""
+    """How the parent is served, and what it answers to all rows; `notes` say for people how real ones were joined."""
 
     own: dict[str, Signature]  # without those that preparation adds
     served: dict[str, Signature]
@@ -191,9 +190,6 @@ def _proved(parent: Parent, child: ServableConfig, tolerance: float) -> Proved:
         words = error.message.replace(f"{child.directory}/", "")  # where this job runs is nobody's business
         raise FailedPrecondition(f"the converted model can't be served as its parent is: {words}; {REFUSED}") from error
     try:
-        for name, why in servable.apart.items() if isinstance(servable, ApartServable) else ():
-            if parent.own[name].batched:
-                raise FailedPrecondition(f"the converted model can't share runs as its parent does: {why}; {REFUSED}")
         return prove(parent.answers, parent.served, servable, tolerance)
     finally:
         servable.close()

@@ -1,18 +1,18 @@
 """The proof that a model's rows are independent: each is answered alone as in company, whatever company that is."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 
 from bms.core.errors import BmsError
 from bms.core.tensor import Array
+from bms.serving.inference.closeness import close, loosest, precision
 from bms.serving.lifecycle.examples import rows_of
 
 Run = Callable[[dict[str, Array]], dict[str, Array]]
 Answers = Mapping[str, Array]
 LARGE = 17  # rows of the largest company
-_LOOSE, _LOOSE_HALF = 1e-3, 1e-2  # the largest relative difference that may be rounding; of FP16
 _ROUNDED = 128  # times the type's precision is the least
 _GROWN = 50  # times as large it may be that is the same whatever the other rows are
 FEW = "give an example of several rows whose answers differ (`--example FILE`)"
@@ -92,9 +92,8 @@ def _limit(arrays: Sequence[Array]) -> Limit:
     with np.errstate(all="ignore"):
         apart = np.abs(values - values[0]) / np.maximum(np.abs(values), np.abs(values[0]))
         farthest = float(np.max(apart, initial=0.0, where=np.isfinite(apart)))
-    loose = _LOOSE_HALF if dtype.itemsize == 2 else _LOOSE
     largest = float(np.max(np.abs(values), initial=0.0, where=np.isfinite(values)))
-    return Limit(min(loose, max(farthest / 10, _ROUNDED * _precision(arrays[0]))), largest)
+    return Limit(min(loosest(dtype), max(farthest / 10, _ROUNDED * precision(dtype))), largest)
 
 
 def _differ(alone: Sequence[Answers], limits: Limits) -> bool:
@@ -157,16 +156,4 @@ def _same(one: Answers, other: Answers, limits: Limits) -> bool:
 
 
 def _close(one: Array, other: Array, limit: Limit) -> bool:
-    """But for rounding, which is as large as the largest number of the row lets it be."""
-    if one.shape != other.shape or one.dtype != other.dtype:
-        return False
-    if one.dtype.kind != "f":
-        return np.array_equal(one, other)
-    here, there = one.astype(np.float64), other.astype(np.float64)
-    largest = float(np.max(np.abs(here), initial=min(1.0, limit.largest), where=np.isfinite(here)))
-    least = max(limit.relative / 100, 16 * _precision(one)) * largest
-    return np.allclose(there, here, rtol=limit.relative, atol=least, equal_nan=True)
-
-
-def _precision(array: Array) -> float:
-    return float(np.finfo(cast(Any, array.dtype)).eps)
+    return close(one, other, limit.relative, min(1.0, limit.largest))
