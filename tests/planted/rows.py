@@ -45,7 +45,11 @@ def _x(inputs: Inputs) -> Floats:
 
 
 def _changed(change: Callable[[Inputs, Outputs], Outputs]) -> Callable[[Inputs], Outputs]:
-    return lambda inputs: change(inputs, honest(inputs))
+    def changed(inputs: Inputs) -> Outputs:
+        with np.errstate(invalid="ignore"):  # some rows hold what is no number
+            return change(inputs, honest(inputs))
+
+    return changed
 
 
 def _y(change: Callable[[Inputs, Floats], Array]) -> Callable[[Inputs], Outputs]:
@@ -70,6 +74,10 @@ def _counting() -> Callable[[Inputs], Outputs]:
 def _drawing() -> Callable[[Inputs], Outputs]:
     drawn = np.random.default_rng(5)
     return _y(lambda inputs, said: (said + drawn.standard_normal(said.shape)).astype(np.float32))
+
+
+def _numbers(inputs: Inputs) -> Array:
+    return ~np.isnan(_x(inputs)).any(axis=1)
 
 
 def _dropping(inputs: Inputs, said: Outputs) -> Outputs:
@@ -102,7 +110,25 @@ LIARS: Mapping[str, tuple[Callable[[], Callable[[Inputs], Outputs]], str]] = {
         lambda: _y(lambda inputs, said: said + np.float32(inputs["id"].max() > 35)),
         "in company",
     ),
-    "in crowds": (lambda: _y(lambda inputs, said: said + np.float32(len(said) > 16)), "company of 16 rows"),
+    "in crowds": (lambda: _y(lambda inputs, said: said + np.float32(len(said) > 16)), "company of 64 rows"),
+    "in large crowds": (lambda: _y(lambda inputs, said: said + np.float32(len(said) > 60)), "company of 64 rows"),
+    "beside a huge number": (
+        lambda: _y(lambda inputs, said: said * min(np.float32(1), np.float32(1e4) / np.abs(_x(inputs)).max(initial=1))),
+        "where of one row 'x' is 1000000",
+    ),
+    "beside a long text": (
+        lambda: _y(lambda inputs, said: said + np.float32(lengths(inputs).max() > 500)),
+        "'text' is a long text",
+    ),
+    "beside what is no number": (lambda: _y(lambda inputs, said: said + 0 * _x(inputs).sum()), "'x' is nan"),
+    "filled from the others": (
+        lambda: _y(lambda inputs, said: np.where(np.isnan(said), np.nan_to_num(said).mean(), said)),
+        "where of one row 'x' is nan",
+    ),
+    "dropping what is no number": (
+        lambda: _changed(lambda inputs, said: {name: array[_numbers(inputs)] for name, array in said.items()}),
+        "for 3 rows, where of one 'x' is nan",
+    ),
     "in pairs": (lambda: _y(lambda inputs, said: said + np.float32(len(said) == 2)), "company of 1 rows"),
     "an answer for all": (
         lambda: _changed(lambda inputs, said: {**said, "all": np.float32(0.5).reshape(())}),

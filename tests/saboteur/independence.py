@@ -8,8 +8,9 @@ from bms.core.errors import BmsError, FailedPrecondition
 from bms.core.signature import Signature
 from bms.core.tensor import Array
 from bms.serving.inference import independence, probe
-from bms.serving.inference.independence import Limit
+from bms.serving.inference.independence import LARGE, Limit
 from bms.serving.lifecycle.made_up import Domain, question
+from bms.serving.lifecycle.strangers import Stranger
 from tests.planted.rows import LIARS, Inputs, Outputs, honest, judge
 from tests.saboteur.frame import Proof, Saboteur
 
@@ -23,7 +24,10 @@ def lying(make: Callable[[], Model], refusal: str) -> Saboteur:
 
 def with_copies_of_itself(model: Model) -> object:
     """The proof on one row, in company of none but itself."""
-    with patch.object(independence, "companies", lambda count: [[0, 0, 0]]):
+    with (
+        patch.object(independence, "companies", lambda count, most: [[0, 0, 0]]),
+        patch.object(probe, "strangers", nobody),
+    ):
         return judge(model)
 
 
@@ -64,8 +68,12 @@ def replaced(**parts: object) -> Iterator[None]:
         yield
 
 
-def orders(*companies: list[int]) -> Callable[[int], list[list[int]]]:
-    return lambda count: [[row % count for row in order] for order in companies]
+def nobody(signature: Signature, row: Inputs) -> Iterator[Stranger]:
+    return iter(())
+
+
+def orders(*companies: list[int]) -> Callable[[int, int], list[list[int]]]:
+    return lambda count, most: [[row % count for row in order] for order in companies]
 
 
 def all_alike(signature: Signature, domain: Domain, number: int) -> Inputs:
@@ -90,16 +98,26 @@ PROOFS = (
         finds_all_liars,
         {
             "a row is compared with itself": Saboteur(
-                looking(companies=orders(*([row] for row in range(8)))), "centred.*the longest text.*in pairs"
+                looking(companies=orders(*([row] for row in range(8))), strangers=nobody),
+                "centred.*the longest text.*in pairs",
             ),
-            "neighbours are equal": Saboteur(looking(companies=orders([0, 0], [1, 1, 1])), "the longest text"),
-            "one order": Saboteur(looking(companies=orders([*range(8)])), "in crowds, in pairs"),
-            "no crowd": Saboteur(looking(LARGE=9), "in crowds"),
+            "neighbours are equal": Saboteur(
+                looking(companies=orders([0, 0], [1, 1, 1]), strangers=nobody), "the longest text"
+            ),
+            "one order": Saboteur(looking(companies=orders([*range(8)])), "in crowds, in large crowds, in pairs"),
+            "no crowd": Saboteur(looking(crowd=lambda rows, count: 9), "in crowds"),
+            "no large crowd": Saboteur(looking(crowd=lambda rows, count: LARGE), "pass: in large crowds$"),
+            "no unusual neighbours": Saboteur(
+                looking(strangers=nobody),
+                "beside a huge number, beside a long text, beside what is no number, filled from the others, dropping",
+            ),
             "whole numbers of 0 and 1": Saboteur(
                 looking(_widest=lambda model, signature, domain: domain), "where ids are large"
             ),
             "the same answer to all counts": Saboteur(looking(_differ=lambda *_: True), "saying the same"),
-            "rows that are alike": Saboteur(looking(question=all_alike, _differ=lambda *_: True), "longest text"),
+            "rows that are alike": Saboteur(
+                looking(question=all_alike, _differ=lambda *_: True, strangers=nobody), "longest text"
+            ),
             "shapes alone": Saboteur(looking(_close=of_one_shape, _differ=lambda *_: True), "centred"),
         },
     ),

@@ -1,14 +1,12 @@
 """What `bms predict --data` may be: JSON in any form of a request, CSV, lines of JSON, NumPy's files."""
 
 import sys
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from bms.core.errors import InvalidArgument, NotFound
+from bms.sdk.array_files import read_arrays
 from bms.sdk.json_text import read_json
 from bms.sdk.served import TensorInfo
 from bms.sdk.tables.column_values import ColumnValues, Frame
@@ -30,7 +28,7 @@ def read_data(text: str) -> Any:
         return _unwrapped(read_json(text, "--data"), "--data")
     path = Path(text)
     if path.suffix in (".npy", ".npz"):
-        return _arrays(existing(path))
+        return read_arrays(existing(path))
     content = existing(path).read_bytes()
     if path.suffix == ".csv":
         return read_cells(_decoded(content, text), text)
@@ -100,14 +98,6 @@ def _decoded(content: bytes, where: str) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InvalidArgument(f"{where} is not UTF-8: save it as that") from None
-
-
-def _arrays(path: Path) -> Any:
-    try:
-        loaded = np.load(path, allow_pickle=False)
-        return loaded if isinstance(loaded, np.ndarray) else dict(loaded)
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
-        raise InvalidArgument(f"{path} holds no arrays that can be read: {error}") from None
 
 
 def _is_number(text: str) -> bool:

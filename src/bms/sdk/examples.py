@@ -3,7 +3,6 @@
 It tells the types of a table's columns, and is what the model is tried with before anybody may use it.
 """
 
-import zipfile
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from bms.core.errors import InvalidArgument, NotFound
 from bms.core.fitting import fit_inputs
 from bms.core.signature import DEFAULT
 from bms.core.tensor import Tensor
+from bms.sdk.array_files import read_arrays
 from bms.sdk.column_texts import column, parse_column
 from bms.sdk.json_text import read_json
 from bms.sdk.model_nouns import NewVersion
@@ -131,11 +131,8 @@ def _of_file(path: Path, declared: Mapping[str, TensorSpec]) -> Table | bytes:
 
 def _of_arrays(path: Path) -> bytes:
     """Arrays by name; those of several numbers are tensors, whatever their rank."""
-    try:
-        loaded = np.load(path, allow_pickle=False)
-        arrays = {"instances": loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
-        raise InvalidArgument(f"{path} holds no arrays that can be read: {error}") from None
+    loaded = read_arrays(path)
+    arrays = {"instances": loaded} if isinstance(loaded, np.ndarray) else loaded
     nested = {name: _nested(name, array) for name, array in arrays.items()}
     return msgspec.json.encode(nested if isinstance(loaded, np.ndarray) else {"inputs": nested})
 

@@ -12,8 +12,10 @@ def read_json(content: bytes | str, where: str) -> Any:
     """The value. Raises InvalidArgument, naming `where`, for what is no JSON."""
     try:
         return msgspec.json.decode(content)
+    except RecursionError:
+        raise InvalidArgument(f"{where} has more levels of lists and objects in one another than can be read") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         try:
             return json.loads(content)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise InvalidArgument(f"{where} is not JSON: {error}") from None

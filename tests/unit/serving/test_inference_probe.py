@@ -297,3 +297,47 @@ def test_what_only_the_number_of_rows_changes_may_be_rounding_that_has_grown_if_
 
     assert seen(by_size(0.01)).batched
     assert not seen(by_size(0.2)).batched
+
+
+@pytest.mark.parametrize(("dtype", "value"), [("INT64", -1), ("INT8", -1), ("INT32", 5000), ("UINT16", 5000)])
+def test_whole_numbers_below_zero_and_beyond_the_usual_are_neighbours(dtype: str, value: int) -> None:
+    def shifted(inputs: dict[str, Array]) -> dict[str, Array]:
+        ids = inputs["x"].astype(np.int64)
+        return {"y": ids - (min(0, int(ids.min())) if value < 0 else max(1000, int(ids.max())))}
+
+    assert f"where of one row 'x' is {value}" in looked_at(shifted, of(column(dtype, 2))).apart
+
+
+def test_a_neighbour_that_the_model_refuses_tells_nothing() -> None:
+    def careful(inputs: dict[str, Array]) -> dict[str, Array]:
+        if not np.isfinite(inputs["x"]).all():
+            raise InvalidArgument("not a number")
+        return doubled(inputs)
+
+    assert seen(careful).batched
+
+
+def test_no_whole_number_that_the_type_does_not_hold_is_asked() -> None:
+    asked: list[Array] = []
+
+    def noted(inputs: dict[str, Array]) -> dict[str, Array]:
+        asked.append(inputs["x"])
+        return {"y": inputs["x"] * 2}
+
+    assert seen(noted, of(column("UINT8", 2))).batched
+    assert {array.dtype for array in asked} == {np.dtype(np.uint8)}
+    assert max(int(array.max()) for array in asked) <= 200
+
+
+def test_large_rows_make_no_large_crowd() -> None:
+    counts: list[int] = []
+
+    def counted(inputs: dict[str, Array]) -> dict[str, Array]:
+        counts.append(len(inputs["x"]))
+        return {"y": inputs["x"][:, :2] * 2}
+
+    assert seen(counted, of(column("FP32", 1 << 15))).batched
+    assert max(counts) == 17
+    counts.clear()
+    assert seen(counted).batched
+    assert max(counts) == 65

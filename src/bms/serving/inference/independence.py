@@ -1,6 +1,6 @@
 """The proof that a model's rows are independent: each is answered alone as in company, whatever company that is."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,10 +9,14 @@ from bms.core.errors import BmsError
 from bms.core.tensor import Array
 from bms.serving.inference.closeness import close, loosest, precision
 from bms.serving.lifecycle.examples import rows_of
+from bms.serving.lifecycle.made_up import QUESTIONS
+from bms.serving.lifecycle.strangers import Stranger
 
 Run = Callable[[dict[str, Array]], dict[str, Array]]
 Answers = Mapping[str, Array]
-LARGE = 17  # rows of the largest company
+LARGE = 17  # rows of the largest company of large rows
+_MANY = 65  # of small ones: more than share a run where nothing else is said
+_SMALL = 1 << 20  # elements of so many rows
 _ROUNDED = 128  # times the type's precision is the least
 _GROWN = 50  # times as large it may be that is the same whatever the other rows are
 FEW = "give an example of several rows whose answers differ (`--example FILE`)"
@@ -35,11 +39,13 @@ class Limit(NamedTuple):
 Limits = Mapping[str, Limit]
 
 
-def apart(run: Run, rows: dict[str, Array], alone: Sequence[Answers]) -> Apart | None:
+def apart(
+    run: Run, rows: dict[str, Array], alone: Sequence[Answers], strangers: Iterable[Stranger] = ()
+) -> Apart | None:
     """None where rows may share a run.
 
     `rows` are several, each another; `alone` is the answer to each by itself. They are asked again, and in companies of
-    other neighbours, orders and sizes.
+    other neighbours, orders and sizes; then beside each of `strangers` that the model takes.
     """
     count = len(alone)
     if fault := _one_answer_each(alone):
@@ -53,12 +59,15 @@ def apart(run: Run, rows: dict[str, Array], alone: Sequence[Answers]) -> Apart |
     if count < 2:
         why = "it takes only one of the examples, which can't tell whether its rows are independent"
         return Apart(f"{why}: {FEW}", unknown=True)
-    for order in companies(count):
+    for order in companies(count, crowd(rows, count)):
         try:
             together = run(rows_of(rows, order))
         except BmsError as error:
             return Apart(f"it does not run on {len(order)} rows at once: {error.message}")
         if fault := _in_company(run, rows, together, order, alone, limits):
+            return Apart(fault)
+    for stranger in strangers:
+        if fault := _beside(run, rows, alone, stranger, limits):
             return Apart(fault)
     if not _differ(alone, limits):
         why = f"all {count} examples get the same answer, which can't tell whether rows are independent"
@@ -66,16 +75,45 @@ def apart(run: Run, rows: dict[str, Array], alone: Sequence[Answers]) -> Apart |
     return None
 
 
-def companies(count: int) -> list[list[int]]:
-    """Which rows are asked together: all in both orders, few of them, some twice, and many."""
+def crowd(rows: dict[str, Array], count: int) -> int:
+    """How many rows the largest company has: few where they are large, or so slow that there are few examples."""
+    elements = sum(array.size // len(array) for array in rows.values())
+    return _MANY if count >= QUESTIONS and elements * _MANY <= _SMALL else LARGE
+
+
+def companies(count: int, most: int) -> list[list[int]]:
+    """Which rows are asked together: all in both orders, few of them, some twice, and `most` of them."""
     last, middle = count - 1, count // 2
     return [
         [0, last],
         [*range(count)],
         [*reversed(range(count))],
         [middle, 0, middle],
-        [(5 * place + place // count) % count for place in range(LARGE)],
+        [(5 * place + place // count) % count for place in range(most)],
     ]
+
+
+def _beside(run: Run, rows: dict[str, Array], alone: Sequence[Answers], stranger: Stranger, limits: Limits) -> str:
+    """What is wrong with the answers to the first row, the last and such a neighbour, which run together. What they get
+    beside a row like others, too, is rounding: libraries compute by other steps for other numbers of rows."""
+    order = [0, len(alone) - 1]
+    try:
+        together = run({name: np.concatenate([array[order], stranger.row[name]]) for name, array in rows.items()})
+    except BmsError:
+        return ""  # where a run fails, each of its calls is run alone
+    usual = _again(run, rows_of(rows, [*order, order[0]]))
+    own = _again(run, stranger.row) if stranger.exact else {}
+    for name, array in together.items():
+        if array.shape[:1] != (len(order) + 1,):
+            return _another_count(name, array, f"{len(order) + 1} rows, where of one {stranger.what}")
+        for place, row in enumerate(order):
+            here = array[place : place + 1]
+            known = [alone[row][name], *([usual[name][place : place + 1]] if name in usual else [])]
+            if not any(_close(one, here, limits[name]) for one in known):
+                return f"output {name!r} of a row is another in company than alone, where of one row {stranger.what}"
+        if name in own and not _close(own[name], array[len(order) :], limits[name]):
+            return f"output {name!r} of a row is another in company than alone, where of one row {stranger.what}"
+    return ""
 
 
 def _limits(alone: Sequence[Answers]) -> Limits:

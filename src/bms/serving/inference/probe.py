@@ -1,6 +1,7 @@
 """Looking at how a model answers, to say of its signature what its file leaves open."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +24,7 @@ from bms.serving.lifecycle.made_up import (
     wider,
 )
 from bms.serving.lifecycle.servable import Servable
+from bms.serving.lifecycle.strangers import Stranger, strangers
 
 _PATIENCE_S = 4.0  # for as many first questions
 _FEWEST = 3
@@ -64,7 +66,9 @@ def observed(
     asked = _that_run(model, first, rows)
     alone = [one.outputs for one in asked]
     joined = _joined(asked)
-    reason = apart(model.run, joined, alone) if signature.batched else None
+    reason = (
+        apart(model.run, joined, alone, _strange(model, signature, joined, len(asked))) if signature.batched else None
+    )
     if signature.batched and (reason is None or (reason.unknown and independent)):
         return Observed(_seen(batched, [*alone, model.run(joined)]), joined)
     why = "" if reason is None else reason.why
@@ -178,6 +182,11 @@ def _that_run(model: _Model, first: _Answered, others: Iterable[dict[str, Array]
         except BmsError:
             continue
     return asked
+
+
+def _strange(model: _Model, signature: Signature, rows: dict[str, Array], most: int) -> Iterator[Stranger]:
+    """Neighbours that examples hardly are, none of them for a library that believes whatever it is told."""
+    return iter(()) if model.gentle else islice(strangers(signature, rows_of(rows, [0])), most)
 
 
 def _joined(asked: Sequence[_Answered]) -> dict[str, Array]:

@@ -1,0 +1,67 @@
+"""Neighbours that examples hardly are: a caller may send them, and nobody else's answer may change by that."""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from bms.core.signature import Signature, TensorSpec
+from bms.core.tensor import NUMPY, Array
+
+# Each changes all inputs of one kind and leaves the others as they are, which a model may refuse on its own account.
+# Whole numbers are not larger: `np.eye(highest)` would take more memory than a replica has.
+_FLOATS = (np.nan, 1e6, -1e6, np.inf)
+_WHOLE = (-1, 5000)
+_LONG = b"More of it than anybody else says. " * 60
+
+
+class Stranger(NamedTuple):
+    """One row; `what` is unusual about it; and whether the answer to it is `exact`: of a huge number it is rounding."""
+
+    row: dict[str, Array]
+    what: str
+    exact: bool
+
+
+def strangers(signature: Signature, row: Mapping[str, Array]) -> Iterator[Stranger]:
+    """Rows like `row` but for floats that are no numbers, or huge, texts that are long, and whole numbers below zero or
+    beyond the usual; those first that most models take. Of categories and dates there are none."""
+    yield from _with(signature, row, _is_float, _FLOATS[0])
+    yield from _with(signature, row, _is_text, _LONG)
+    for number in _FLOATS[1:]:
+        yield from _with(signature, row, _is_float, number)
+    for whole in _WHOLE:
+        yield from _with(signature, row, partial(_holds, whole), whole)
+
+
+def _with(
+    signature: Signature, row: Mapping[str, Array], wanted: Callable[[TensorSpec], bool], value: float | bytes
+) -> Iterator[Stranger]:
+    changed = {spec.name: _full(spec, row[spec.name].shape, value) for spec in signature.inputs if wanted(spec)}
+    if changed:
+        said = "a long text" if isinstance(value, bytes) else f"{value:.0f}"
+        huge = isinstance(value, float) and not np.isnan(value)
+        yield Stranger({**row, **changed}, f"{', '.join(map(repr, changed))} is {said}", not huge)
+
+
+def _full(spec: TensorSpec, shape: tuple[int, ...], value: float | bytes) -> Array:
+    with np.errstate(over="ignore"):  # half precision ends at 65504
+        return np.full(shape, value, dtype=NUMPY[spec.dtype])
+
+
+def _is_float(spec: TensorSpec) -> bool:
+    return NUMPY[spec.dtype].kind == "f" and not _categories(spec)
+
+
+def _is_text(spec: TensorSpec) -> bool:
+    return spec.dtype == "BYTES" and (spec.column is None or spec.column.type == "text")
+
+
+def _holds(value: int, spec: TensorSpec) -> bool:
+    kind = NUMPY[spec.dtype]
+    return kind.kind in "iu" and not _categories(spec) and bool(np.can_cast(np.min_scalar_type(value), kind))
+
+
+def _categories(spec: TensorSpec) -> bool:
+    return spec.column is not None and bool(spec.column.categories)
