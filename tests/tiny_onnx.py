@@ -30,6 +30,19 @@ def breaks_beyond(rows: int) -> bytes:
     return _model(nodes, tensors, columns=2)
 
 
+def centres() -> bytes:
+    """y = x less the mean of all rows; x and y FP32 [N, 2]."""
+    mean = _node("ReduceMean", ["x"], "mean", _integers("axes", [0]))
+    return _model([mean, _node("Sub", ["x", "mean"], "y")], [], columns=2)
+
+
+def reshapes(rows: int, columns: int) -> bytes:
+    """y is x as [N, rows, columns]; x FP32 [N, width], which nobody would guess."""
+    shape = _tensor("shape", np.array([0, rows, columns], np.int64))
+    given, made = _dimensions("x", b"N", b"width"), _dimensions("y", b"N", b"rows", b"columns")
+    return _graph([_node("Reshape", ["x", "shape"], "y")], [shape], given, made)
+
+
 def takes_memory(per_row: int) -> bytes:
     """y is each row's sum; takes `per_row` bytes of memory a row. x FP32 [N, 2], y FP32 [N, 1]."""
     nodes = [
@@ -84,6 +97,11 @@ def _tensor(name: str, array: np.ndarray) -> bytes:
 
 def _rows(name: str, columns: int) -> bytes:
     shape = _field(1, _field(2, b"N")) + _field(1, _field(1, columns))
+    return _field(1, name.encode()) + _field(2, _field(1, _field(1, FLOAT) + _field(2, shape)))
+
+
+def _dimensions(name: str, *sizes: bytes) -> bytes:
+    shape = b"".join(_field(1, _field(2, size)) for size in sizes)
     return _field(1, name.encode()) + _field(2, _field(1, _field(1, FLOAT) + _field(2, shape)))
 
 

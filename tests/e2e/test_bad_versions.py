@@ -173,8 +173,8 @@ def test_an_alias_does_not_move_to_a_rejected_version(platform: WholePlatform, c
 @pytest.mark.parametrize(
     ("bad", "memory", "words"),
     [
-        # Verification runs four rows, a model server warms up with as many as it may put together.
-        (tiny_onnx.breaks_beyond(4), 2 << 30, "warm-up of signature 'serving_default' with 64 rows failed"),
+        # Verification runs seventeen rows, a model server warms up with as many as it may put together.
+        (tiny_onnx.breaks_beyond(40), 2 << 30, "warm-up of signature 'serving_default' with 64 rows failed"),
         (tiny_onnx.takes_memory(16 << 20), 250 << 20, "killed: used "),
     ],
     ids=["fails", "is killed"],
@@ -214,7 +214,7 @@ def test_the_command_that_asked_for_it_says_why_it_does_not_serve(
     platform: WholePlatform, client: Client, tmp_path: Path
 ) -> None:
     path = tmp_path / "lonely.onnx"
-    path.write_bytes(tiny_onnx.breaks_beyond(4))
+    path.write_bytes(tiny_onnx.breaks_beyond(40))
     refused: Ran = platform.bms("deploy", str(path))
     assert refused.status == CONFLICT
     assert "warm-up of signature 'serving_default' with 64 rows failed" in refused.errors

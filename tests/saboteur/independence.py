@@ -8,7 +8,7 @@ from bms.core.errors import BmsError, FailedPrecondition
 from bms.core.signature import Signature
 from bms.core.tensor import Array
 from bms.serving.inference import independence, probe
-from bms.serving.inference.independence import LARGE
+from bms.serving.inference.independence import LARGE, Limit
 from bms.serving.lifecycle.made_up import Domain, question
 from bms.serving.lifecycle.strangers import Stranger
 from tests.planted.rows import LIARS, Inputs, Outputs, honest, judge
@@ -80,7 +80,7 @@ def all_alike(signature: Signature, domain: Domain, number: int) -> Inputs:
     return question(signature, domain, 0)
 
 
-def of_one_shape(one: Array, other: Array) -> bool:
+def of_one_shape(one: Array, other: Array, _: Limit) -> bool:
     return one.shape == other.shape
 
 
@@ -114,13 +114,11 @@ PROOFS = (
             "whole numbers of 0 and 1": Saboteur(
                 looking(_widest=lambda model, signature, domain: domain), "where ids are large"
             ),
-            "the same answer to all counts": Saboteur(looking(_differ=lambda alone: True), "saying the same"),
+            "the same answer to all counts": Saboteur(looking(_differ=lambda *_: True), "saying the same"),
             "rows that are alike": Saboteur(
-                looking(question=all_alike, _differ=lambda alone: True, strangers=nobody), "longest text"
+                looking(question=all_alike, _differ=lambda *_: True, strangers=nobody), "longest text"
             ),
-            "shapes alone": Saboteur(
-                looking(_close=lambda one, other: one.shape == other.shape, _differ=lambda alone: True), "centred"
-            ),
+            "shapes alone": Saboteur(looking(_close=of_one_shape, _differ=lambda *_: True), "centred"),
         },
     ),
 )

@@ -139,6 +139,17 @@ def test_inputs_that_disagree_on_a_dimension_they_share_are_the_callers_fault() 
     assert servable.infer("serving_default", {"ids": ids, "mask": mask[:, :3]})["y"].tolist() == [[1, 1, 1]]
 
 
+@pytest.mark.parametrize("proved", [False, True])
+def test_an_example_of_several_rows_warms_up_a_model_that_takes_one(tmp_path: Path, proved: bool) -> None:
+    shutil.copy(made_by(MAKER, SKLEARN) / "onnx/one_row/model.onnx", tmp_path)
+    (tmp_path / "example.json").write_text(json.dumps({"instances": [[1, 2, 3, 4], [5, 6, 7, 8]]}))
+    own = ServableConfig(runtime="onnx", directory=str(tmp_path), model="m", version=1)
+    if proved:
+        own = structs.replace(own, signatures=open_servable(own).signatures, proved=True)
+    loaded = load(lambda: open_servable(own), warmup_runs=2, sizes=(1, 4), clock=SystemClock())
+    assert loaded.servable.signatures["serving_default"].inputs[0].shape == (1, 4)
+
+
 @pytest.mark.parametrize("batched", [True, False])
 def test_a_declaration_does_not_switch_the_proof_off(batched: bool) -> None:
     said = Signature(inputs=(TensorSpec(name="x", dtype="FP32", shape=(None, 4)),), batched=batched)

@@ -144,6 +144,17 @@ def test_an_index_beyond_a_table_is_the_callers_fault() -> None:
         servable.infer("serving_default", {"index": np.array([99]), "shift": np.zeros((1, 4), np.float32)})
 
 
+def test_an_error_of_the_models_code_that_says_its_status_reaches_the_caller(tmp_path: Path) -> None:
+    shutil.copytree(MADE / "code" / "model", tmp_path, dirs_exist_ok=True)
+    code = (tmp_path / "model.py").read_text()
+    own = "class Blank(Exception):\n    status_code = 422\n\n\nclass Model("
+    raising = 'if bool((x == 12345).all()):\n            raise Blank("a blank picture")\n        scores ='
+    (tmp_path / "model.py").write_text(code.replace("class Model(", own).replace("scores =", raising, 1))
+    given = ServableConfig(runtime="torch", directory=str(tmp_path), model="m", version=1, signatures=ROWS)
+    with pytest.raises(InvalidArgument, match=r"^a blank picture$"):
+        open_servable(given).infer("serving_default", {"x": np.full((1, 64), 12345, np.float32)})
+
+
 class Guarded(torch.nn.Module):
     def forward(self, x: torch.Tensor):
         if bool((x < 0).any()):

@@ -23,9 +23,13 @@ RuntimeError: Length of all samples has to be greater than 0, but found an eleme
 
 def test_the_error_at_the_end_of_a_trace_is_told_first_and_the_trace_is_not() -> None:
     told = reason(RuntimeError(TORCHSCRIPT))
-    assert told.startswith("RuntimeError: Length of all samples has to be greater than 0")
-    assert "HERE" not in told
-    assert told.endswith("The following operation failed in the TorchScript interpreter.")
+    said = "Length of all samples has to be greater than 0, but found an element in 'lengths' that is <= 0"
+    assert told == f"RuntimeError: {said}"
+
+
+def test_what_is_said_beside_a_trace_comes_after_the_error() -> None:
+    told = reason(ValueError("step 'scale' failed\nTraceback (most recent call last):\n  File 'a'\nKeyError: 'price'"))
+    assert told == "ValueError: KeyError: 'price' step 'scale' failed"
 
 
 def test_a_long_trace_costs_nothing_of_the_reason() -> None:

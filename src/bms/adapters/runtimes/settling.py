@@ -9,11 +9,12 @@ from bms.adapters.runtimes.description import described
 from bms.adapters.runtimes.example_file import Example, read_example
 from bms.adapters.runtimes.example_inputs import examples_of
 from bms.core.clock import SystemClock
-from bms.core.errors import FailedPrecondition
+from bms.core.errors import BmsError, FailedPrecondition
 from bms.core.programs import ServableConfig
 from bms.core.signature import DEFAULT, Signature, is_table
 from bms.core.tensor import Array
 from bms.serving.inference.probe import Observed, observed, runnable
+from bms.serving.lifecycle.examples import rows_of
 from bms.serving.lifecycle.servable import Servable
 
 
@@ -52,12 +53,21 @@ def given_examples(
     be one of what is prepared, which is not the model's own to take. Raises FailedPrecondition for one that fits none.
     """
     own = read_example(config.directory)
-    if config.preprocess is None or own is None:
-        return examples_of(own or other, asked, must_fit=own is not None)
+    ones = {name for name, one in asked.items() if one.inputs and all(spec.shape[:1] == (1,) for spec in one.inputs)}
+    taken = {name: _of_any_rows(one) if name in ones else one for name, one in asked.items()}
     try:
-        return examples_of(own, asked)
-    except FailedPrecondition:  # whether it fits what is prepared is for verification to say
-        return {}
+        found = examples_of(own or other, taken, must_fit=own is not None and config.preprocess is None)
+    except FailedPrecondition:
+        if config.preprocess is None or own is None:
+            raise
+        return {}  # whether it fits what is prepared is for verification to say
+    return {name: rows_of(one, [0]) if name in ones else one for name, one in found.items()}
+
+
+def _of_any_rows(signature: Signature) -> Signature:
+    """One that takes a row, as an example may have more."""
+    free = tuple(structs.replace(spec, shape=(None, *spec.shape[1:])) for spec in signature.inputs)
+    return structs.replace(signature, inputs=free)
 
 
 def settle(
@@ -76,6 +86,7 @@ def settle(
     `observed` says. Signatures that a verification has proved are taken as they are. Raises FailedPrecondition.
     """
     made = Settled()
+    independent = independent or config.compared
     batched = described(config.directory).batched
     monotonic = SystemClock().monotonic
     for name, signature in asked.items():
@@ -83,7 +94,12 @@ def settle(
         whole_table = is_table(signature) and not independent  # is looked at each time: see `one_by_one`
         if config.proved and name in config.signatures and not whole_table:
             made.signatures[name] = config.signatures[name]
-            made.examples[name] = example or runnable(servable, name, config.signatures[name], gentle=gentle)
+            proved = config.signatures[name]
+            made.examples[name] = (
+                runnable(servable, name, proved, gentle=gentle)
+                if example is None
+                else as_it_runs(servable, name, proved, example)
+            )
             continue
         if batched is False:
             signature = alone(name, signature)
@@ -96,9 +112,25 @@ def settle(
         elif seen.apart:
             _refuse(name, seen, batched)
             made.apart[name] = seen.apart
-        made.examples[name] = seen.example if example is None else example
+        if example is None or seen.apart:
+            made.examples[name] = seen.example
+        else:
+            made.examples[name] = as_it_runs(servable, name, seen.signature, example)
         made.signatures[name] = seen.signature if declared is None else settled(name, declared, seen.signature)
     return made
+
+
+def as_it_runs(
+    servable: Servable, name: str, signature: Signature, example: Mapping[str, Array]
+) -> Mapping[str, Array]:
+    """A maker's example as one run takes it: of what is not batched all of it, or its first row where that fails."""
+    if signature.batched:
+        return example
+    try:
+        servable.infer(name, example)
+    except BmsError:
+        return rows_of(dict(example), [0])
+    return example
 
 
 def alone(name: str, signature: Signature) -> Signature:

@@ -14,6 +14,7 @@ from bms.adapters.runtimes.asked import check_asked, served_as_asked
 from bms.adapters.runtimes.called import CalledServable
 from bms.adapters.runtimes.class_scores import classify
 from bms.adapters.runtimes.description import small_file
+from bms.adapters.runtimes.python_errors import for_caller
 from bms.adapters.runtimes.torch_run import REFUSALS, REQUIREMENTS, calling, parsed, torch_with
 from bms.adapters.runtimes.torch_state import check_steady
 from bms.core.errors import FailedPrecondition
@@ -66,7 +67,16 @@ class TorchCodeRuntime:
             raise FailedPrecondition(f"{builder} of {CODE!r} gave a {type(module).__name__}, not a torch.nn.Module")
         _fill(module, weights)
         module.eval()
-        call = calling(torch, lambda tensors: module(**tensors))
+
+        def run(tensors: dict[str, Any]) -> Any:
+            try:
+                return module(**tensors)
+            except Exception as error:
+                if (own := for_caller(error)) is not None:
+                    raise own from error
+                raise
+
+        call = calling(torch, run)
         servable = served_as_asked(config, "safetensors", call, asks, invalid=REFUSALS)
         check_steady(servable, module, config)
         return classify(servable, config.signatures)

@@ -89,7 +89,9 @@ def main(job: Any) -> dict[str, object]:
     finally:
         servable.close()
     _leave_example(config.directory, model, parent)
-    child_config = msgspec.structs.replace(config, runtime=target, directory=str(model), signatures=parent.own)
+    child_config = msgspec.structs.replace(
+        config, runtime=target, directory=str(model), signatures=parent.own, proved=False, compared=True
+    )
     proved = _first_proved(job, convertible.candidates, model / file, parent, child_config, tolerance)
     made = {
         "runtime": target,
@@ -156,7 +158,7 @@ def _leave_example(directory: str, model: Path, parent: Parent) -> None:
     own = Path(directory, EXAMPLE)
     if read_example(directory) is not None:
         (model / EXAMPLE).write_bytes(own.read_bytes())
-    elif parent.rows is not None and len(parent.rows):
+    elif parent.rows is not None and len(parent.rows) and not parent.rows.dtype.hasobject:
         name = parent.own[DEFAULT].inputs[0].name
         answers = next(iter(parent.answers[0].outputs.values()))[: len(parent.rows)]
         (model / EXAMPLE).write_text(json.dumps({"inputs": {name: typical(parent.rows, answers).tolist()}}))

@@ -7,7 +7,7 @@ import numpy as np
 
 from bms.core.errors import BmsError
 from bms.core.tensor import Array
-from bms.serving.inference.closeness import close as _close
+from bms.serving.inference.closeness import close, loosest, precision
 from bms.serving.lifecycle.examples import rows_of
 from bms.serving.lifecycle.made_up import QUESTIONS
 from bms.serving.lifecycle.strangers import Stranger
@@ -17,6 +17,8 @@ Answers = Mapping[str, Array]
 LARGE = 17  # rows of a company that every model must take
 _MANY = 65  # of small ones: more than share a run where nothing else is said
 _SMALL = 1 << 20  # elements of so many rows
+_ROUNDED = 128  # times the type's precision is the least
+_GROWN = 50  # times as large it may be that is the same whatever the other rows are
 FEW = "give an example of several rows whose answers differ (`--example FILE`)"
 
 
@@ -25,6 +27,16 @@ class Apart(NamedTuple):
 
     why: str
     unknown: bool = False
+
+
+class Limit(NamedTuple):
+    """What is rounding in an output: how large it is relatively, and the largest number in any row's answer."""
+
+    relative: float
+    largest: float
+
+
+Limits = Mapping[str, Limit]
 
 
 def apart(
@@ -38,8 +50,9 @@ def apart(
     count = len(alone)
     if fault := _one_answer_each(alone):
         return Apart(fault)
+    limits = _limits(alone)
     for row in {0, count - 1}:
-        if not _same(alone[row], _again(run, rows_of(rows, [row]))):
+        if not _same(alone[row], _again(run, rows_of(rows, [row])), limits):
             return Apart(
                 "the model answers the same row differently from run to run: it holds state, or draws at random"
             )
@@ -53,12 +66,12 @@ def apart(
             if len(order) > LARGE:
                 continue  # a model may have a limit: where a run fails, each of its calls is run alone
             return Apart(f"it does not run on {len(order)} rows at once: {error.message}")
-        if fault := _in_company(together, order, alone):
+        if fault := _in_company(run, rows, together, order, alone, limits):
             return Apart(fault)
     for stranger in strangers:
-        if fault := _beside(run, rows, alone, stranger):
+        if fault := _beside(run, rows, alone, stranger, limits):
             return Apart(fault)
-    if not _differ(alone):
+    if not _differ(alone, limits):
         why = f"all {count} examples get the same answer, which can't tell whether rows are independent"
         return Apart(f"{why}: {FEW}", unknown=True)
     return None
@@ -82,26 +95,49 @@ def companies(count: int, most: int) -> list[list[int]]:
     ]
 
 
-def _beside(run: Run, rows: dict[str, Array], alone: Sequence[Answers], stranger: Stranger) -> str:
-    """What is wrong with the answers to the first row, the last and such a neighbour, which run together."""
+def _beside(run: Run, rows: dict[str, Array], alone: Sequence[Answers], stranger: Stranger, limits: Limits) -> str:
+    """What is wrong with the answers to the first row, the last and such a neighbour, which run together. What they get
+    beside a row like others, too, is rounding: libraries compute by other steps for other numbers of rows."""
     order = [0, len(alone) - 1]
     try:
         together = run({name: np.concatenate([array[order], stranger.row[name]]) for name, array in rows.items()})
     except BmsError:
         return ""  # where a run fails, each of its calls is run alone
-    expected = [alone[row] for row in order]
+    usual = _again(run, rows_of(rows, [*order, order[0]]))
     own = _again(run, stranger.row) if stranger.exact else {}
     for name, array in together.items():
         if array.shape[:1] != (len(order) + 1,):
             return _another_count(name, array, f"{len(order) + 1} rows, where of one {stranger.what}")
-        for place, answers in enumerate([*expected, own]):
-            if name in answers and not _close(answers[name], array[place : place + 1]):
+        for place, row in enumerate(order):
+            here = array[place : place + 1]
+            known = [alone[row][name], *([usual[name][place : place + 1]] if name in usual else [])]
+            if not any(_close(one, here, limits[name]) for one in known):
                 return f"output {name!r} of a row is another in company than alone, where of one row {stranger.what}"
+        if name in own and not _close(own[name], array[len(order) :], limits[name]):
+            return f"output {name!r} of a row is another in company than alone, where of one row {stranger.what}"
     return ""
 
 
-def _differ(alone: Sequence[Answers]) -> bool:
-    return any(not _same(alone[0], other) for other in alone[1:])
+def _limits(alone: Sequence[Answers]) -> Limits:
+    return {name: _limit([answers[name] for answers in alone]) for name in alone[0]}
+
+
+def _limit(arrays: Sequence[Array]) -> Limit:
+    """As loose as rounding may need, but a tenth of what rows differ by at most: beside a large constant answers are
+    all but the same."""
+    dtype = arrays[0].dtype
+    if dtype.kind != "f":
+        return Limit(0.0, 0.0)
+    values = np.stack(arrays).astype(np.float64)
+    with np.errstate(all="ignore"):
+        apart = np.abs(values - values[0]) / np.maximum(np.abs(values), np.abs(values[0]))
+        farthest = float(np.max(apart, initial=0.0, where=np.isfinite(apart)))
+    largest = float(np.max(np.abs(values), initial=0.0, where=np.isfinite(values)))
+    return Limit(min(loosest(dtype), max(farthest / 10, _ROUNDED * precision(dtype))), largest)
+
+
+def _differ(alone: Sequence[Answers], limits: Limits) -> bool:
+    return any(not _same(alone[0], other, limits) for other in alone[1:])
 
 
 def _again(run: Run, row: dict[str, Array]) -> Answers:
@@ -125,15 +161,39 @@ def _another_count(name: str, array: Array, rows: str) -> str:
     return f"output {name!r} has shape {list(array.shape)} for {rows}: the model does not give one answer per row"
 
 
-def _in_company(together: Answers, order: Sequence[int], alone: Sequence[Answers]) -> str:
+def _in_company(
+    run: Run, rows: dict[str, Array], together: Answers, order: Sequence[int], alone: Sequence[Answers], limits: Limits
+) -> str:
     for name, array in together.items():
         if array.shape[:1] != (len(order),):
             return _another_count(name, array, f"{len(order)} rows")
         for place, row in enumerate(order):
-            if not _close(alone[row][name], array[place : place + 1]):
+            here = array[place : place + 1]
+            if _close(alone[row][name], here, limits[name]):
+                continue
+            if not _rounded_by_size(
+                run, rows_of(rows, [row] * len(order)), name, place, alone[row], here, limits[name]
+            ):
                 return f"output {name!r} of a row is another in company of {len(order) - 1} rows than alone"
     return ""
 
 
-def _same(one: Answers, other: Answers) -> bool:
-    return one.keys() == other.keys() and all(_close(array, other[name]) for name, array in one.items())
+def _rounded_by_size(
+    run: Run, copies: dict[str, Array], name: str, place: int, alone: Answers, here: Array, limit: Limit
+) -> bool:
+    """Whether `here` is what the row gets in company of copies of itself, too, and nearly what it gets alone: libraries
+    compute by other steps for other numbers of rows, and rounding grows where a row is far from what is usual."""
+    among_copies = _again(run, copies).get(name)
+    if among_copies is None or among_copies.shape[:1] != (len(next(iter(copies.values()))),):
+        return False
+    same = among_copies[place : place + 1]
+    grown = limit._replace(relative=_GROWN * limit.relative)
+    return _close(same, here, limit) and _close(alone[name], same, grown)
+
+
+def _same(one: Answers, other: Answers, limits: Limits) -> bool:
+    return one.keys() == other.keys() and all(_close(array, other[name], limits[name]) for name, array in one.items())
+
+
+def _close(one: Array, other: Array, limit: Limit) -> bool:
+    return close(one, other, limit.relative, min(1.0, limit.largest))

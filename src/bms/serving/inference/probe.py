@@ -31,7 +31,7 @@ _FEWEST = 3
 
 
 class Observed(NamedTuple):
-    """`signature` as runs bear it out; `example`: inputs on which the model ran, of several rows where it takes them;
+    """`signature` as runs bear it out; `example`: inputs on which the model ran, of several rows where it is batched;
     `apart`: where rows could share a run by their shapes but must not, why; `unknown`: since no example could tell."""
 
     signature: Signature
@@ -78,7 +78,7 @@ def observed(
         taken = _one_row(signature) if signature.batched else signature
         return Observed(_seen(_unbatched(taken), alone), rows_of(joined, [0]), why)
     unknown = reason is not None and reason.unknown
-    return Observed(_seen(_unbatched(signature), [*alone, several]), joined, why, unknown)
+    return Observed(_seen(_unbatched(signature), [*alone, several]), rows_of(joined, [0]), why, unknown)
 
 
 def runnable(servable: Servable, name: str, signature: Signature, *, gentle: bool = False) -> dict[str, Array]:

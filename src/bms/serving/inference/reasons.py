@@ -10,7 +10,7 @@ MOST = 2000  # characters
 _READ = 1 << 15  # characters at either end of a text; libraries print whole descriptions into their errors
 _CAUSES = 3
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")  # of terminals
-_TRACE = re.compile(r"\(most recent call last\):?$")
+_TRACE = re.compile(r"\(most recent call last\):?$|^The following operation failed in the TorchScript interpreter\.$")
 _CODE_BELOW = re.compile(r"\n(Stack trace:|Exception raised from |C\+\+ Traceback ).*", re.DOTALL)
 _RAISED = re.compile(r"(?:\w+\.)*\w*(?:Error|Exception|Exit|Interrupt)\b")
 # Nodes of graphs are called /encoder/layer.0/MatMul: what begins as paths of Linux do is taken for one.

@@ -44,8 +44,9 @@ class Runtime(Protocol):
        less safe way to read it. Raises FailedPrecondition saying what was found, expected, and what to do.
     3. A broken or hostile artifact raises a BmsError; nothing outside `config.directory` is read.
     4. With `config.signatures` empty, signatures are inferred where the format knows them; where it does not,
-       FailedPrecondition asks for them (`declared.ask`). Otherwise they are checked against the model and used as
-       they are, outputs that were left out found by running examples (`called.served`); FailedPrecondition names the
+       FailedPrecondition asks for them (`declared.ask`), and `recognises` says so by `asks` where the artifact shows
+       it, so that no environment is built in vain. Otherwise they are checked against the model and used as they are,
+       outputs that were left out found by running examples (`called.served`); FailedPrecondition names the
        first tensor that does not fit.
     5. At most `config.threads` threads compute at once.
     6. The framework is imported in `load`, not before; its absence raises FailedPrecondition naming the package.
