@@ -106,7 +106,9 @@ def deploy(
         session.out.say(f"version {made.number} of {model}: {detected(made)}")
         version = made.number
     elif said != VersionOptions():
-        raise InvalidArgument(f"{what!r} is no path: {model!r} is taken for a model that was pushed before")
+        raise InvalidArgument(_no_push(what))
+    elif Path(what).is_dir():
+        session.out.say(f"{what!r} is the model that was pushed before; {_folder(what)}")
     if alias is not None:
         target = Target(alias=alias)
     else:
@@ -128,6 +130,17 @@ def deploy(
     )
     status = apply(session, name or model, model, (target,), options, wait=wait, force=force)
     show_status(session, status)
+
+
+def _no_push(model: str) -> str:
+    taken = f"{model!r} is taken for the model that was pushed before, which the options of a push don't fit"
+    if Path(model).is_dir():
+        return f"{taken}; {_folder(model)}"
+    return f"{taken}, and there is no file or folder of that name"
+
+
+def _folder(name: str) -> str:
+    return f"for the folder of that name write {os.path.join(os.curdir, name)!r}"
 
 
 def _is_path(session: Session, what: str) -> bool:
