@@ -23,11 +23,13 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
 class GateResult(msgspec.Struct, frozen=True, kw_only=True):
     """What was measured, by which job; or `reason`, why it could not be; or neither, while it is being measured.
 
-    `note` says what of the data set was held against what of the model. Where a `value` has a `reason` as well, job
+    `gate` is the data set as the gate names it, `dataset` the version measured on. `note` says what of the data set was
+    held against what of the model. Where a `value` has a `reason` as well, job
     `tried` could not measure the same again.
     """
 
     metric: str
+    gate: str = ""
     dataset: str
     split: str
     minimum: float | None = None

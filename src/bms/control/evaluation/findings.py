@@ -20,6 +20,7 @@ def result_of(job: Job, gate: Gate, at: datetime) -> GateResult:
     measured = value is not None and math.isfinite(value)
     return GateResult(
         metric=gate.metric,
+        gate=gate.dataset,
         dataset=job.spec.inputs[1].reference,
         split=gate.split,
         minimum=gate.minimum,

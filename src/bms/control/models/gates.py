@@ -56,12 +56,12 @@ def with_result(results: tuple[GateResult, ...], new: GateResult) -> tuple[GateR
     Raises InvalidArgument for a value that is not a finite number.
     """
     if new.value is None:
-        kept = [old for old in results if old.value is not None and _key(old) == _key(new)]
+        kept = [old for old in results if old.value is not None and _replaces(new, old)]
         if kept:
-            new = structs.replace(kept[-1], reason=new.reason, tried=new.job)
+            new = structs.replace(kept[-1], gate=new.gate, reason=new.reason, tried=new.job)
     elif not math.isfinite(new.value):
         raise InvalidArgument(f"{new.metric!r} on {new.dataset} is {new.value}, expected a finite number")
-    return (*(old for old in results if _key(old) != _key(new) and not _given_up_for(old, new)), new)
+    return (*(old for old in results if not _replaces(new, old) and not _given_up_for(old, new)), new)
 
 
 def awaited(gates: Sequence[Gate], at: datetime) -> tuple[GateResult, ...]:
@@ -69,6 +69,7 @@ def awaited(gates: Sequence[Gate], at: datetime) -> tuple[GateResult, ...]:
     return tuple(
         GateResult(
             metric=gate.metric,
+            gate=gate.dataset,
             dataset=gate.dataset,
             split=gate.split,
             minimum=gate.minimum,
@@ -148,19 +149,25 @@ def _side(gate: Gate) -> str:
 
 
 def _measures(result: GateResult, gate: Gate) -> bool:
-    same = (result.metric, result.split) == (gate.metric, gate.split)
-    return same and (result.dataset == gate.dataset or result.dataset.startswith(gate.dataset + "@"))
+    """A gate on a data set's newest version is measured by its own results alone: another gate's may be of an older."""
+    if (result.metric, result.split) != (gate.metric, gate.split):
+        return False
+    if result.dataset == gate.dataset:
+        return True
+    return result.dataset.startswith(gate.dataset + "@") and result.gate in ("", gate.dataset)
+
+
+def _replaces(new: GateResult, old: GateResult) -> bool:
+    same = (old.metric, old.dataset, old.split) == (new.metric, new.dataset, new.split)
+    return same and old.gate in ("", new.gate)
 
 
 def _given_up_for(old: GateResult, new: GateResult) -> bool:
     """Whether `old` has no value, and `new` is of the same gate whichever version of the data set it names."""
-    same = (old.metric, old.split, _name(old)) == (new.metric, new.split, _name(new))
-    return old.value is None and same
+    if old.value is not None or (old.metric, old.split) != (new.metric, new.split):
+        return False
+    return old.gate == new.gate if old.gate else _name(old) == _name(new)
 
 
 def _name(result: GateResult) -> str:
     return result.dataset.partition("@")[0]
-
-
-def _key(result: GateResult) -> tuple[str, str, str]:
-    return (result.metric, result.dataset, result.split)

@@ -39,12 +39,14 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
 
 class GateResult(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of one gate: its measured `value`; or `reason`, why it could not be measured; or neither, while it
-    is being measured. `dataset` names the exact version measured on ("name@3"), or as the gate does where there was
-    none. `note` says for people which columns and classes of it were held against which of the model's. Where a `value`
-    has a `reason` as well, job `tried` could not measure the same again, and that is why.
+    is being measured. `gate` is the data set as the gate names it, empty in results that are older than this field;
+    `dataset` names the exact version measured on ("name@3"), or as the gate does where there was none. `note` says for
+    people which columns and classes of it were held against which of the model's. Where a `value` has a `reason` as
+    well, job `tried` could not measure the same again, and that is why.
     """
 
     metric: str
+    gate: str = ""
     dataset: str
     split: str
     minimum: float | None = None

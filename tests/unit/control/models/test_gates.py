@@ -104,3 +104,36 @@ def test_a_gate_that_would_let_bad_versions_pass_is_refused(bounds: dict[str, fl
 def test_a_gate_is_written_with_its_metrics_sign() -> None:
     assert (text(GATE), text(RMSE)) == ("accuracy:digits:validation>=0.9", "rmse:price:validation<=1")
     assert check_gate(RMSE) is RMSE
+
+
+PINNED = Gate(metric="accuracy", dataset="digits@1", minimum=0.5)
+
+
+def _of(gate: Gate, dataset: str, value: float | None, minute: int, reason: str = "") -> GateResult:
+    at = START + timedelta(minutes=minute)
+    return GateResult(
+        metric=gate.metric, gate=gate.dataset, dataset=dataset, split=gate.split, value=value, reason=reason, at=at
+    )
+
+
+def test_a_gate_on_the_newest_data_is_not_passed_by_what_another_gate_measured_on_older_data() -> None:
+    results = with_result((_of(GATE, "digits@2", 0.6, 0),), _of(PINNED, "digits@1", 0.95, 1))
+    assert unmet([GATE, PINNED], results) == ["accuracy on digits (validation) is 0.6, at least 0.9 is asked"]
+
+
+def test_of_two_gates_on_one_data_set_the_one_that_cannot_be_measured_keeps_its_reason() -> None:
+    missing = Gate(metric="accuracy", dataset="digits@9", minimum=0.5)
+    results = with_result((_of(missing, "digits@9", None, 0, "no version 9"),), _of(GATE, "digits@1", 0.95, 1))
+    assert unmet([GATE, missing], results) == [
+        "accuracy on digits@9 (validation) can't be measured, at least 0.5 is asked: no version 9"
+    ]
+
+
+def test_two_gates_that_meet_on_one_version_of_the_data_are_both_measured() -> None:
+    results = with_result((_of(GATE, "digits@1", 0.95, 0),), _of(PINNED, "digits@1", 0.95, 1))
+    assert unmet([GATE, PINNED], results) == []
+
+
+def test_a_gate_that_begins_anew_replaces_what_it_waited_for_on_another_version_of_the_data() -> None:
+    waiting = (_of(GATE, "digits", None, 0),)
+    assert with_result(waiting, _of(GATE, "digits@2", 0.95, 1)) == (_of(GATE, "digits@2", 0.95, 1),)
