@@ -100,10 +100,18 @@ def _converted(estimator: Any, spec: TensorSpec, precision: DType) -> Any:
             return convert_sklearn(estimator, initial_types=given, options=way)
         except Exception as error:  # noqa: BLE001 - converters raise whatever their authors thought of
             failure = error if failure is None or "Option " in str(failure) else failure
-    words = plain(str(failure)) or type(failure).__name__
+    words = reason(failure).rstrip(".")
     raise FailedPrecondition(
         f"skl2onnx can't convert this {type(estimator).__name__} of {precision}: {words}; it is served as it is"
     ) from failure
+
+
+def reason(failure: BaseException | None) -> str:
+    """In words. A node that can't be made is told with all its numbers, and why only beneath."""
+    words = plain(str(failure)) or type(failure).__name__
+    node, dump, _ = words.partition(" and attributes=")
+    beneath = failure and (failure.__cause__ or failure.__context__)
+    return f"{node}: {plain(str(beneath)) or type(beneath).__name__}" if dump and beneath else node
 
 
 def _last(estimator: Any) -> Any:
