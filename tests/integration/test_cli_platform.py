@@ -112,7 +112,7 @@ def test_gates_are_set_waited_for_and_asked_before_anything_is_served(platform: 
     shown = platform.good("model", "gates", "gated", "1").out
     assert "accuracy at least 0.8" in shown
     assert "output 'label'" in shown or "output 'probabilities'" in shown
-    assert "asks for accuracy ≥ 0.8, f1 ≥ 0.8" in platform.good(
+    assert "asks for accuracy ≥ 0.8, f1 ≥ 0.8\nversions that are ready" in platform.good(
         "model", "gates", "gated", "--set", "accuracy:digits>=0.8", "--set", "f1:digits>=0.8"
     ).out  # fmt: skip
     measured = json.loads(platform.good("model", "evaluate", "gated", "1", "--wait", "--json").out)
@@ -180,6 +180,7 @@ def test_a_profile_says_where_to_go(platform: RealPlatform, tmp_path: Path) -> N
         (("model", "push", "/no/such/file", "--name", "m"), 3, "no file or directory"),
         (("deploy", "no-such-model"), 3, "no-such-model"),
         (("predict", "digits"), 2, "--data, --image or --text"),
+        (("predict", "digits", "--text", "hi"), 2, "'digits' has no input 'text', which --text is for: it takes 'x'"),
         (("job", "show", "job_nothing"), 3, "job_nothing"),
         (("dataset", "import", "d", "--sample", "nothing"), 5, "nothing"),
     ],

@@ -37,7 +37,12 @@ async def test_generate_takes_and_gives_plain_values(tmp_path: Path) -> None:
         ("/v2/models/m/generate_stream", {"x": [1]}, 400, "shape [1, 1], expected [-1, 4]"),
         ("/v2/models/none/generate_stream", {"x": [1, 2, 3, 4]}, 404, "no deployment"),
         ("/v2/models/m/versions/9/generate", {"x": [1, 2, 3, 4]}, 404, "no version 9"),
-        ("/v2/models/m/generate", {"prompt": "a b"}, 501, "answers in a stream"),
+        (
+            "/v2/models/m/generate",
+            {"prompt": "a b"},
+            501,
+            "answers in a stream: ask by /v2/models/NAME/generate_stream",
+        ),
     ],
 )
 async def test_what_fails_before_the_first_part_is_an_error_like_any_other(

@@ -1,5 +1,6 @@
 """Gates as the command line reads and writes them: `accuracy:fruit:test>=0.9`, `rmse:price<=30`."""
 
+import math
 import re
 
 import typer
@@ -45,6 +46,7 @@ def _bound(gate: Gate | GateResult | GateStanding) -> float:
 
 def _number(text: str) -> float | None:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         return None
+    return number if math.isfinite(number) else None

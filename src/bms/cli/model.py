@@ -246,7 +246,9 @@ def gates(
         if version is not None or (set and clear):
             raise InvalidArgument("gates are of the model and not of a version: give --set or --clear alone")
         changed = models.change(name, gates=[gate_of(text) for text in set or ()])
-        return session.out.say(f"{name} asks for {', '.join(map(asked, changed.gates)) or 'nothing'}", changed)
+        wanted = ", ".join(map(asked, changed.gates))
+        how = f"\nversions that are ready already are measured on them by `bms model evaluate {name} VERSION`"
+        return session.out.say(f"{name} asks for {wanted}{how}" if wanted else f"{name} asks for nothing", changed)
     number = version if version is not None else newest_ready(session, name)
     return show_gates(session, name, measured(session, name, number) if wait else models.gates(name, number))
 

@@ -60,7 +60,7 @@ def predict(
         return
     content = existing(image).read_bytes() if image is not None else None
     words = sys.stdin.read() if text == "-" else text
-    if not raw and _tells_classes(session, name, "text" if content is None else "image", version, alias):
+    if _tells_classes(session, name, "text" if content is None else "image", version, alias) and not raw:
         classes = client.classify(name, text=words, image=content, version=version, alias=alias)
         _show_classes(session, classes, top)
     elif content is not None:
@@ -78,7 +78,13 @@ def _read(session: Session, name: str, data: str, version: int | None, alias: st
 
 
 def _tells_classes(session: Session, name: str, content: str, version: int | None, alias: str | None) -> bool:
+    """Raises InvalidArgument for a model that takes no such content."""
     ways = session.client.signatures(name, version=version, alias=alias).values()
+    if not any(content in one.inputs for one in ways):
+        taken = " or ".join(", ".join(map(repr, one.inputs)) for one in ways)
+        raise InvalidArgument(
+            f"{name!r} has no input {content!r}, which --{content} is for: it takes {taken[:300]}: give that by --data"
+        )
     return any(one.method == "classify" and one.inputs == (content,) for one in ways)
 
 

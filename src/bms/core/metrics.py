@@ -25,6 +25,14 @@ class Metric(NamedTuple):
         """How a gate on it is written: higher is better asks for at least, lower for at most."""
         return ">=" if self.better == "higher" else "<="
 
+    @property
+    def best(self) -> float:
+        """What a model without a fault gets: scores end at 1, errors and losses at 0."""
+        return 1.0 if self.better == "higher" else 0.0
+
+    def better_than_best(self, value: float) -> bool:
+        return value > self.best if self.better == "higher" else value < self.best
+
 
 METRICS: dict[str, Metric] = {
     metric.name: metric

@@ -6,7 +6,7 @@ model of texts. Events are those of https://html.spec.whatwg.org/multipage/serve
 with the answer's body.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -38,14 +38,14 @@ def decode_generate(body: bytes | memoryview, model: str, signatures: Mapping[st
     Raises InvalidArgument for what does not fit the signature it means.
     """
     given = _body(body)
-    id = _scalar_of(given.pop("id", None), "id")
+    id = _scalar_of(given.pop("id", None), "id", ())
     if not isinstance(id, str | None):
         raise InvalidArgument("'id' must be a string")
     parameters = _read_parameters(given.pop("parameters", None))
     names = {spec.name for signature in signatures.values() for spec in signature.inputs}
     inputs = {name: value for name, value in given.items() if name in names}
     inputs |= {name: parameters.pop(name) for name in names & parameters.keys()}
-    parameters |= {name: _scalar_of(value, name) for name, value in given.items() if name not in names}
+    parameters |= {name: _scalar_of(value, name, names) for name, value in given.items() if name not in names}
     if len(inputs) > MAX_TENSORS:
         raise InvalidArgument(f"the request has {len(inputs)} inputs, expected at most {MAX_TENSORS}")
     chosen = choose_signature(signatures, signature_name(parameters), inputs)
@@ -92,13 +92,14 @@ def _read_parameters(value: JsonValue) -> dict[str, Any]:
         raise InvalidArgument(f"'parameters' must be an object: {error}") from None
 
 
-def _scalar_of(value: JsonValue, name: str) -> Scalar:
+def _scalar_of(value: JsonValue, name: str, inputs: Collection[str]) -> Scalar:
     if value is None:
         return None
     try:
         return _scalar(value)
     except (msgspec.DecodeError, RecursionError):
-        raise InvalidArgument(f"no input {name[:80]!r}, and a parameter must be one value") from None
+        takes = f": this model takes {', '.join(map(repr, sorted(inputs)))}" if inputs else ""
+        raise InvalidArgument(f"no input {name[:80]!r}, and a parameter must be one value{takes}") from None
 
 
 def _refuse_reserved(signature: Signature) -> None:

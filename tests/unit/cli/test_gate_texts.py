@@ -17,7 +17,18 @@ def test_a_gate_is_read_and_written() -> None:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("text", ["accuracy>=0.9", "accuracy:fruit", "accuracy:fruit>0.9", "accuracy:fruit>=much", ""])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "accuracy>=0.9",
+        "accuracy:fruit",
+        "accuracy:fruit>0.9",
+        "accuracy:fruit>=much",
+        "accuracy:fruit>=nan",
+        "rmse:fruit<=inf",
+        "",
+    ],
+)
 def test_what_is_no_gate_is_told_the_form(text: str) -> None:
     with pytest.raises(typer.BadParameter, match=r"accuracy:digits:validation>=0\.95"):
         gate_of(text)

@@ -62,7 +62,10 @@ def test_bare_nan_is_read() -> None:
         ('{"x": [[[1]]]}', "nested 3 lists deep, expected at most 2"),
         ('{"x": [1, 2]}', "shape [1, 2], expected [-1, 4]"),
         ('{"x": ["a"]}', "must be FP32"),
-        ('{"x": [1, 2, 3, 4], "more": [1]}', "no input 'more'"),
+        (
+            '{"x": [1, 2, 3, 4], "more": [1]}',
+            "no input 'more', and a parameter must be one value: this model takes 'features', ",
+        ),
         ('{"number": 1}', "no input 'number'"),
         ('{"x": [1, 2, 3, 4], "id": 7}', "'id' must be a string"),
         ('{"x": [1, 2, 3, 4], "parameters": [1]}', "'parameters' must be an object"),

@@ -95,6 +95,23 @@ def test_json_in_any_form_of_a_request_is_an_example(tmp_path: Path, text: str) 
     assert split == {"columns": ["a", "b"], "data": [[1, "x"]], "types": ["integer", "text"]}
 
 
+OIP = '{"inputs": [{"name": "%s", "datatype": "%s", "shape": %s, "data": %s}]}'
+
+
+def test_a_request_of_the_open_inference_protocol_is_an_example(tmp_path: Path) -> None:
+    path = tmp_path / "e.json"
+    path.write_text(OIP % ("age", "INT64", [2], "[41, null]"))
+    split = content(path)["dataframe_split"]
+    assert (split["columns"], split["data"]) == (["age"], [[41], [None]])
+    path.write_text(OIP % ("age", "FP64", [2], "[41, null]"))
+    assert content(path)["dataframe_split"]["types"] == ["number"]
+    path.write_text(OIP % ("x", "FP32", [2, 3], "[1, 2, 3, 4, 5, 6]"))
+    assert content(path) == {"inputs": {"x": [[1, 2, 3], [4, 5, 6]]}}
+    path.write_text(OIP % ("x", "FP32", [2, 3], "[1, 2]"))
+    with pytest.raises(InvalidArgument, match="not of its shape"):
+        content(path)
+
+
 def test_types_in_a_file_are_kept_and_lines_of_json_are_rows(tmp_path: Path) -> None:
     split = {"columns": ["a", "t"], "data": [[1, "2026-01-02"]], "types": ["number", "datetime"]}
     (tmp_path / "e.json").write_text(json.dumps({"dataframe_split": split}))

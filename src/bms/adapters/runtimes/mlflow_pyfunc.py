@@ -31,7 +31,7 @@ def load_pyfunc(config: ServableConfig) -> CalledServable:
     if not config.allow_pickle:
         raise FailedPrecondition(
             "this MLflow model is code and pickles (python_function), which run as they are loaded: save it in a "
-            "flavor of its library, or, if you trust whoever made it, allow pickles for this version"
+            "flavor of its library, or, if you trust whoever made it, allow pickles for this version (`--allow-pickle`)"
         )
     os.environ.update(MLFLOW_DISABLE_TELEMETRY="true", DO_NOT_TRACK="true")
     try:

@@ -64,7 +64,7 @@ def read_estimator(path: str, *, allow_pickle: bool) -> tuple[Any, str]:
     if not allow_pickle:
         raise FailedPrecondition(
             f"{name!r} is a pickle, which runs whatever code it holds when opened: save the model with skops.io.dump, "
-            "or, if you trust whoever made it, allow pickles for this version"
+            "or, if you trust whoever made it, allow pickles for this version (`--allow-pickle`)"
         )
     return _pickled(path, name, suffix), "joblib" if suffix == ".joblib" else "pickle"
 

@@ -12,8 +12,8 @@ from bms.core.metrics import METRICS, metric_named
 
 
 def check_gate(gate: Gate) -> Gate:
-    """Raises InvalidArgument for a metric that there is not, and for a bound on the side that would let bad ones pass,
-    with the gate as it is to be written."""
+    """Raises InvalidArgument for a metric that there is not, for a bound on the side that would let bad ones pass, with
+    the gate as it is to be written, and for a bound that is better than the best, which no version could reach."""
     metric = metric_named(gate.metric)
     if (gate.minimum is None) == (gate.maximum is None):
         raise InvalidArgument(f"a gate has either a `minimum` or a `maximum`: {gate.metric!r} takes a `{_side(gate)}`")
@@ -23,6 +23,10 @@ def check_gate(gate: Gate) -> Gate:
         raise InvalidArgument(
             f"{gate.metric!r} is the better the {metric.better} it is: a gate asks for "
             f"{'at least' if metric.better == 'higher' else 'at most'}, write {text(gate)!r} (`{_side(gate)}`)"
+        )
+    if metric.better_than_best(bound(gate)):
+        raise InvalidArgument(
+            f"no version could pass: {asked(gate)} of {gate.metric!r}, and the best there is is {metric.best:g}"
         )
     return gate
 

@@ -57,7 +57,8 @@ class ConversionService:
         converter = _converter(version, target)
         if not version.lineage.datasets:
             raise FailedPrecondition(
-                f"version {number} of {model!r} names no data set: its child can't be proved equal"
+                f"version {number} of {model!r} names no data set: its child can't be proved equal. One that a "
+                "job trained does (`bms job train --dataset`), one that was pushed does not"
             )
         data = await self._datasets.resolve(tenant, version.lineage.datasets[0])
         assert data.tree is not None

@@ -17,6 +17,10 @@ from bms.web.inference.turn import Answer
 
 log = logging.getLogger(__name__)
 _NOTHING = AnswerMeta(True, 0, 0, ())
+_IN_A_STREAM = (
+    "this model answers in a stream: ask by /v2/models/NAME/generate_stream, by ModelStreamInfer over gRPC, by "
+    "`predict_stream` of the SDK, or by `bms predict NAME --stream`"
+)
 
 
 class Exchange(Call):
@@ -111,7 +115,7 @@ class Exchange(Call):
     def _streamed(self, meta: AnswerMeta, tensors: Sequence[Tensor]) -> None:
         if not self.streams:
             self.dispatcher.cancel(self)
-            self.failed(Unimplemented("this model answers in a stream: ask by a protocol that has a form for it"))
+            self.failed(Unimplemented(_IN_A_STREAM))
         elif meta.final:
             self._end(200, self._sent, meta, Answer(b""))
         elif not self._done:

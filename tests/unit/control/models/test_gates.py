@@ -93,6 +93,16 @@ def test_what_is_not_a_number_is_not_a_measurement(value: float) -> None:
         ({}, "r2", "either a `minimum` or a `maximum`: 'r2' takes a `minimum`"),
         ({"minimum": 0.5, "maximum": 0.9}, "log_loss", "'log_loss' takes a `maximum`"),
         ({"maximum": float("inf")}, "mae", "finite"),
+        (
+            {"minimum": 90.0},
+            "accuracy",
+            "no version could pass: at least 90 is asked of 'accuracy', and the best .* is 1$",
+        ),
+        (
+            {"maximum": -1.0},
+            "log_loss",
+            "no version could pass: at most -1 is asked of 'log_loss', and the best .* is 0$",
+        ),
         ({"minimum": 0.5}, "acuracy", "did you mean 'accuracy'"),
     ],
 )
@@ -104,6 +114,13 @@ def test_a_gate_that_would_let_bad_versions_pass_is_refused(bounds: dict[str, fl
 def test_a_gate_is_written_with_its_metrics_sign() -> None:
     assert (text(GATE), text(RMSE)) == ("accuracy:digits:validation>=0.9", "rmse:price:validation<=1")
     assert check_gate(RMSE) is RMSE
+
+
+@pytest.mark.parametrize(
+    ("metric", "bounds"), [("r2", {"minimum": -3.0}), ("mcc", {"minimum": 1.0}), ("rmse", {"maximum": 0.0})]
+)
+def test_a_gate_may_ask_for_the_best_and_for_very_little(metric: str, bounds: dict[str, float]) -> None:
+    assert check_gate(Gate(metric=metric, dataset="d", minimum=bounds.get("minimum"), maximum=bounds.get("maximum")))
 
 
 PINNED = Gate(metric="accuracy", dataset="digits@1", minimum=0.5)
