@@ -24,10 +24,12 @@ from tests.framework_env import cache_folder
 PACKAGE = Path(bms.__file__).parent
 
 
-def prepare(home: Path) -> None:
-    """Puts it into `home`, new or known."""
+def prepare(home: Path, *, shared: bool = True) -> None:
+    """Puts it into `home`, new or known. `shared`: environments that are built there are for the homes of other tests,
+    too; not where a test removes any."""
     Home(home).prepare()
-    _share_environments(home)
+    if shared:
+        _share_environments(home)
     place_slim_part(home)
     if not (home / "bms.db").exists():
         with _for_owner_alone():

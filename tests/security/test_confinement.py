@@ -63,7 +63,7 @@ def report(platform: RealPlatform, acme: Client, tmp_path_factory: pytest.TempPa
     seen = running(Home(home))
     assert seen is not None
     other = home / "environments" / ("0" * 64) / "venv"
-    other.mkdir(parents=True)
+    other.mkdir(parents=True, exist_ok=True)  # it may be there of another time
     other.chmod(0o700)
     other.parent.chmod(0o700)
     trees = [path for path in (home / "cache" / "trees" / "default").rglob("*") if path.is_file()]

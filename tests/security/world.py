@@ -81,7 +81,7 @@ class World:
 @contextlib.asynccontextmanager
 async def two_tenants(folder: Path, patch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     home = Home(folder / "home")
-    prepare(home.root)
+    prepare(home.root, shared=False)  # every operation is asked for here, and one removes them
     (folder / "run").mkdir()
     database = Database(home.database_url)
     caught: list[Endpoint] = []
