@@ -111,7 +111,8 @@ def refusal(model: str, number: int, standings: Sequence[GateStanding]) -> str |
 
 def _standing(gate: Gate, results: Sequence[GateResult]) -> GateStanding:
     found = [result for result in results if _measures(result, gate)]
-    newest = max(reversed(found), key=lambda result: result.at, default=None)
+    own = [result for result in found if result.gate == gate.dataset]  # who waits for its job waits for this one
+    newest = max(reversed(own or found), key=lambda result: result.at, default=None)
     state, why = _judged(gate, newest)
     return GateStanding(
         metric=gate.metric,

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bms.control.models.gates import check_gate, text, unmet, with_result
+from bms.control.models.gates import check_gate, standings, text, unmet, with_result
 from bms.control.models.nouns import Gate, GateResult
 from bms.core.errors import InvalidArgument
 
@@ -149,6 +149,9 @@ def test_of_two_gates_on_one_data_set_the_one_that_cannot_be_measured_keeps_its_
 def test_two_gates_that_meet_on_one_version_of_the_data_are_both_measured() -> None:
     results = with_result((_of(GATE, "digits@1", 0.95, 0),), _of(PINNED, "digits@1", 0.95, 1))
     assert unmet([GATE, PINNED], results) == []
+    assert [one.result and one.result.gate for one in standings([GATE, PINNED], results)] == ["digits", "digits@1"]
+    again = with_result(results, _of(GATE, "digits@1", 0.95, 2))
+    assert [one.result and one.result.gate for one in standings([GATE, PINNED], again)] == ["digits", "digits@1"]
 
 
 def test_a_gate_that_begins_anew_replaces_what_it_waited_for_on_another_version_of_the_data() -> None:
