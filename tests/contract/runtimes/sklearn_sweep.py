@@ -48,7 +48,7 @@ def asked(form: str) -> Iterator[tuple[Specimen, str]]:
             yield specimen, "skops"
             yield specimen, "joblib"
         return
-    for number, name in enumerate(CLASSES[::3]):
+    for number, name in enumerate(list(CLASSES)[::3]):
         kinds = tuple(KINDS[(number + step) % len(KINDS)] for step in range(len(KINDS)))
         for specimen in specimens([name], kinds):
             yield specimen, ("skops", "joblib")[number // len(KINDS) % 2]

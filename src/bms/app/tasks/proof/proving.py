@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -12,10 +13,11 @@ from bms.core.errors import BmsError, FailedPrecondition
 from bms.core.signature import Signature
 from bms.core.tensor import Array
 from bms.serving.lifecycle.loader import check_outputs
-from bms.serving.lifecycle.servable import Servable
+from bms.serving.lifecycle.servable import ApartServable, Servable
 
 _AT_ONCE = 256
 _COMPANY = (1, 2, 1, 7, 3, 32, 1, 16)  # rows of one run, in turns
+_FORM = ("inputs", "outputs", "labels")  # of a signature: without these, answers can't be compared
 _ASKED_AGAIN = 3_000  # rows of each signature that are asked once more, in mixed company
 
 
@@ -38,7 +40,7 @@ def prove(asked: Sequence[Answered], signatures: Mapping[str, Signature], child:
 
     Raises FailedPrecondition naming the first thing in which the child is not as its parent.
     """
-    check_alike(signatures, child.signatures)
+    check_alike(signatures, child.signatures, _FORM)
     found: dict[str, float] = {}
     by_signature: dict[str, list[Answered]] = defaultdict(list)
     for answered in asked:
@@ -54,12 +56,20 @@ def prove(asked: Sequence[Answered], signatures: Mapping[str, Signature], child:
     for name, group in by_signature.items():
         if child.signatures[name].batched:
             again += _in_company(child, name, group, tolerance, found)
+    apart = child.apart if isinstance(child, ApartServable) else {}
+    check_alike(signatures, child.signatures, apart=apart)  # what its answers led to: a wrong one is told before
     rows = {one.question.of: one.question.rows for one in asked if one.question.rows}
     return Proved(rows, {one.question.of: one.refused for one in asked if one.refused}, found, again)
 
 
-def check_alike(parent: Mapping[str, Signature], child: Mapping[str, Signature]) -> None:
-    """Raises FailedPrecondition naming the first point in which the child is called, or answers, otherwise."""
+def check_alike(
+    parent: Mapping[str, Signature],
+    child: Mapping[str, Signature],
+    fields: Sequence[str] = Signature.__struct_fields__,
+    apart: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Raises FailedPrecondition naming the first point in which the child is called, or answers, otherwise. `apart`
+    says by signature why its rows don't share runs."""
     if list(parent) != list(child):
         raise FailedPrecondition(
             f"the converted model has the signatures {', '.join(map(repr, child))}, its parent "
@@ -67,13 +77,17 @@ def check_alike(parent: Mapping[str, Signature], child: Mapping[str, Signature])
         )
     for name, of in parent.items():
         own = child[name]
-        for field in Signature.__struct_fields__:
+        for field in fields:
             ours, theirs = getattr(of, field), getattr(own, field)
             if ours != theirs:
                 raise FailedPrecondition(
                     f"{field} of signature {name!r}: the parent says {_said(ours)}, the converted model "
-                    f"{_said(theirs)}: {REFUSED}"
+                    f"{_said(theirs)}{_since(apart.get(name, ''))}: {REFUSED}"
                 )
+
+
+def _since(why: str) -> str:
+    return f", since {why}" if why else ""
 
 
 def _in_company(
