@@ -509,8 +509,8 @@ async def test_a_version_whose_bytes_vanished_never_becomes_ready(house: House, 
 async def _measure(house: House, number: int, value: float, clock: ManualClock) -> None:
     version = await house.models.version("default", "digits", number)
     result = GateResult(
-        metric="accuracy", dataset="digits@1", split="validation", minimum=0.9, value=value, passed=value >= 0.9,
-        job="job_1", at=clock.now(),
+        metric="accuracy", gate="digits", dataset="digits@1", split="validation", minimum=0.9, value=value,
+        passed=value >= 0.9, job="job_1", at=clock.now(),
     )  # fmt: skip
     before = len(await house.events())
     await house.models.record_gate_result("default", version.id, result)
