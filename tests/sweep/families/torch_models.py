@@ -7,6 +7,7 @@ library's own environment: no import of ours. Argument: the folder.
 """
 
 import json
+import shutil
 import sys
 import warnings
 from pathlib import Path
@@ -369,12 +370,13 @@ def saved(root, kind, taken):
         elif form == "traced":
             torch.jit.trace(module(name), example, check_trace=False).save(str(file))
         else:
-            (folder / "model" / "model.py").write_text(CODE.format(script=__file__, name=name))
+            (folder / "model" / "model.py").write_text(CODE.format(script=str(root / Path(__file__).name), name=name))
             safetensors.torch.save_model(module(name), str(folder / "model" / "model.safetensors"))
 
 
 def main(root):
     warnings.simplefilter("ignore")
+    shutil.copy(__file__, root)  # the checkout that this is of may be gone when the models are used again
     with torch.no_grad():
         for kind, taken in TAKEN.items():
             saved(root, kind, taken)
