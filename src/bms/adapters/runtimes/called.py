@@ -93,7 +93,7 @@ def served(
         raise ask(config.runtime, why)
     asked = {name: asked_of(name, config, found or {}) for name in config.signatures or found or {}}
     servable = CalledServable(format, call, asked, invalid, words)
-    examples = given_examples(config, asked, example)
+    examples = given_examples(config, asked, example, found or {})
     made = settle(servable, config, asked, examples, independent=independent, gentle=gentle)
     servable.signatures, servable.examples, servable.apart = made.signatures, made.examples, made.apart
     servable.one_by_one = frozenset(made.one_by_one)

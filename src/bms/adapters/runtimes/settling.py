@@ -1,6 +1,7 @@
 """What a loaded model's signatures are: its own, or those declared, as runs bear them out."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from msgspec import structs
 
@@ -47,21 +48,27 @@ def asked_of(name: str, config: ServableConfig, found: Mapping[str, Signature]) 
 
 
 def given_examples(
-    config: ServableConfig, asked: Mapping[str, Signature], other: Example | None = None
+    config: ServableConfig,
+    asked: Mapping[str, Signature],
+    other: Example | None = None,
+    known: Mapping[str, Signature] = MappingProxyType({}),
 ) -> dict[str, dict[str, Array]]:
     """What the artifact's example, else the `other` one, is for the signatures that it fits. With preprocessing it may
-    be one of what is prepared, which is not the model's own to take. Raises FailedPrecondition for one that fits none.
+    be one of what is prepared, which is not the model's own to take; and it may be one for another of the `known`
+    signatures, of other inputs, that nobody declared. Raises FailedPrecondition for one that fits none.
     """
     own = read_example(config.directory)
+    inputs = [{spec.name for spec in one.inputs} for one in asked.values()]
+    more = {name: one for name, one in known.items() if {spec.name for spec in one.inputs} not in inputs}
     ones = {name for name, one in asked.items() if one.inputs and all(spec.shape[:1] == (1,) for spec in one.inputs)}
-    taken = {name: _of_any_rows(one) if name in ones else one for name, one in asked.items()}
+    taken = {**more, **{name: _of_any_rows(one) if name in ones else one for name, one in asked.items()}}
     try:
         found = examples_of(own or other, taken, must_fit=own is not None and config.preprocess is None)
     except FailedPrecondition:
         if config.preprocess is None or own is None:
             raise
         return {}  # whether it fits what is prepared is for verification to say
-    return {name: rows_of(one, [0]) if name in ones else one for name, one in found.items()}
+    return {name: rows_of(one, [0]) if name in ones else one for name, one in found.items() if name in asked}
 
 
 def _of_any_rows(signature: Signature) -> Signature:

@@ -70,7 +70,7 @@ class TensorflowRuntime:
             answers = model.signatures[behind[signature]](**given)  # functions alone would not hold their variables
             return {name: _array(answers[name]) for name in outputs or answers}
 
-        found = {name: known[own] for name, own in behind.items()}
+        found = {**known, **{name: known[own] for name, own in behind.items()}}
         refused = (tf.errors.InvalidArgumentError, tf.errors.OutOfRangeError, ValueError, TypeError, KeyError)
         servable = served(config, "saved_model", call, found, invalid=refused, words=words_of)
         classify(servable, config.signatures)
