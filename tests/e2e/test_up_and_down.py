@@ -123,7 +123,7 @@ def test_a_port_in_use_is_refused_and_nothing_is_left(fresh: WholePlatform) -> N
     assert fresh.left() == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.long), signal.SIGTERM, signal.SIGHUP])
 def test_one_in_the_foreground_ends_with_its_terminal_and_leaves_nothing(
     fresh: WholePlatform, number: signal.Signals
 ) -> None:
