@@ -1,10 +1,7 @@
 """The commands of docs/gates.md do what it says: a version is measured, deployed and named; a worse one is not."""
 
 import asyncio
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,11 +11,10 @@ from bms.core.errors import FailedPrecondition
 from bms.core.metrics import METRICS
 from bms.sdk import AsyncClient
 from bms.sdk.models import GateStanding
+from tests.pages import DOCS, commands_of, ran
 from tests.tiny_onnx import classifies
 from tests.whole_platform import WholePlatform, whole_platform
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
-BLOCK = re.compile(r"<!-- test: run -->\n```sh\n(.*?)```", re.DOTALL)
 WIDTHS = "\n".join(f"{4 - 8 * (row % 2) + row % 7 / 8},{row % 5},{('apple', 'cherry')[row % 2]}" for row in range(200))
 
 
@@ -29,24 +25,14 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholePlatform
 
 
 def test_both_pages_have_the_same_commands_and_they_run_as_written(platform: WholePlatform, tmp_path: Path) -> None:
-    pages = [(DOCS / name).read_text() for name in ("gates.md", "gates.zh-CN.md")]
-    commands = BLOCK.findall(pages[0])
-    assert commands == BLOCK.findall(pages[1])
-    assert len(commands) == 3, "was their mark changed?"
+    commands = commands_of("gates", blocks=3)
     (tmp_path / "fruit.csv").write_text(f"width,sweet,kind\n{WIDTHS}\n")
     (tmp_path / "fruit.onnx").write_bytes(classifies([[1.0, -1.0], [0.0, 0.0]], ["apple", "cherry"]))
-    kept = {name: value for name, value in os.environ.items() if name in ("HOME", "LANG", "TMPDIR", "PYTHONPATH")}
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    shell = {**kept, "PATH": path, "BMS_URL": platform.url, "BMS_KEY": platform.key, "COLUMNS": "240"}
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", "\n".join(commands)],
-        cwd=tmp_path, env=shell, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    assert len(re.findall(r"^accuracy at least 0\.9 +passed +1 +fruit@1 test +job_", done.stdout, re.MULTILINE)) == 3
-    assert len(re.findall(r"^log_loss at most 0\.5 +passed ", done.stdout, re.MULTILINE)) == 2
-    assert "version 1 answers" in done.stdout
-    assert "fruit asks for accuracy ≥ 0.9, f1 ≥ 0.9" in done.stdout
+    said = ran(commands, platform, tmp_path)
+    assert len(re.findall(r"^accuracy at least 0\.9 +passed +1 +fruit@1 test +job_", said, re.MULTILINE)) == 3
+    assert len(re.findall(r"^log_loss at most 0\.5 +passed ", said, re.MULTILINE)) == 2
+    assert "version 1 answers" in said
+    assert "fruit asks for accuracy ≥ 0.9, f1 ≥ 0.9" in said
     with platform.client() as client:
         assert client.models.alias("fruit", "production").version == 1
         assert asyncio.run(gates_of(platform)) == client.models.gates("fruit", 1)

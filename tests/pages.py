@@ -1,0 +1,37 @@
+"""Commands of a page of docs/ that is there in two languages: the same in both, and run as a reader would."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.platforms import RealPlatform
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+_BLOCK = re.compile(r"<!-- test: run -->\n```sh\n(.*?)```", re.DOTALL)
+
+
+def commands_of(page: str, blocks: int) -> str:
+    """Those that `page` marks to be run, of so many blocks; fails where its Chinese twin has others."""
+    found = [_BLOCK.findall((DOCS / f"{page}{ending}").read_text()) for ending in (".md", ".zh-CN.md")]
+    assert found[0] == found[1]
+    assert len(found[0]) == blocks, "was their mark changed?"
+    return "\n".join(found[0])
+
+
+def ran(commands: str, platform: RealPlatform, folder: Path) -> str:
+    """What they printed, typed in `folder` by the platform's admin; every one of them must succeed."""
+    kept = {name: value for name, value in os.environ.items() if name in ("HOME", "LANG", "TMPDIR", "PYTHONPATH")}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", commands],
+        cwd=folder,
+        env={**kept, "PATH": path, "BMS_URL": platform.url, "BMS_KEY": platform.key, "COLUMNS": "240"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    return done.stdout
