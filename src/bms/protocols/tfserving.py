@@ -120,6 +120,24 @@ def decode_content(
     return Decoded(InferRequest(model=model, inputs=tensors, signature=chosen), rows, True)
 
 
+def check_each_answered(decoded: Decoded, response: InferResponse, signature: Signature) -> None:
+    """Raises InvalidArgument where several instances have another number of answers.
+
+    A model that is not batched may give any: where both numbers are free, they have to agree, or an answer would be
+    taken for that of another instance. (Of an image, the instances are its lines.)
+    """
+    if signature.batched or not decoded.row_form or any(spec.shape[:1] != (None,) for spec in signature.inputs):
+        return
+    asked = len(decoded.request.inputs[0].array)
+    free = {spec.name for spec in signature.outputs if spec.shape[:1] == (None,)}
+    for tensor in response.outputs:
+        if asked > 1 and tensor.name in free and len(tensor.array) != asked:
+            raise InvalidArgument(
+                f"the model gives {len(tensor.array)} answers for {asked} instances, and does not say which belongs to "
+                "which: send 'inputs' instead of 'instances'"
+            )
+
+
 def encode_predict(response: InferResponse, row_form: bool) -> bytes:
     """Raises InvalidArgument where outputs of different lengths were asked for as rows."""
     outputs = response.outputs

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from bms.core.errors import Internal, InvalidArgument
 from bms.core.inference import InferResponse
 from bms.core.signature import Signature, TensorSpec
 from bms.core.tensor import Array, Tensor
-from bms.protocols.tfserving import decode_content, decode_predict, encode_predict
+from bms.protocols.tfserving import check_each_answered, decode_content, decode_predict, encode_predict
 from bms.protocols.tfserving_examples import decode_examples, encode_classify, encode_regress
 from tests.frames_server import SIGNATURES
 
@@ -146,6 +147,24 @@ def test_outputs_without_common_rows_are_refused_as_rows_and_given_as_columns() 
     assert json.loads(encode_predict(uneven, row_form=False)) == {"outputs": {"a": [0.0] * 2, "b": [0.0] * 3}}
     with pytest.raises(InvalidArgument):
         encode_predict(response(Tensor("a", np.array(1.0))), row_form=True)
+
+
+def test_instances_of_a_model_that_is_not_batched_are_each_answered_or_refused() -> None:
+    several = TensorSpec(name="x", dtype="FP32", shape=(None,))
+    free = Signature(inputs=(several,), outputs=(structs.replace(several, name="y"),), batched=False)
+
+    def check(sent: object, answers: int, signature: Signature = free) -> None:
+        decoded = decode_predict(body(sent), "m", {"serving_default": signature})
+        check_each_answered(decoded, response(Tensor("y", np.zeros(answers, dtype="f4"))), signature)
+
+    for answers in (2, 4, 0):
+        with pytest.raises(InvalidArgument, match=f"gives {answers} answers for 3 instances.*send 'inputs' instead"):
+            check({"instances": [1.0, 2.0, 3.0]}, answers)
+        check({"inputs": [1.0, 2.0, 3.0]}, answers)  # as columns nothing is said to belong together
+        check({"instances": [1.0]}, answers)  # all of them are the one's
+    check({"instances": [1.0, 2.0, 3.0]}, 3)
+    lines = structs.replace(free, inputs=(structs.replace(several, shape=(3,)),))
+    check({"instances": [1.0, 2.0, 3.0]}, 2, lines)  # three numbers that are one thing
 
 
 @given(

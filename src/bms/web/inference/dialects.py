@@ -15,7 +15,7 @@ from bms.protocols import oip, openai_embeddings, tfserving
 from bms.protocols.oip import decode_infer, encode_infer
 from bms.protocols.oip_generate import decode_generate, encode_generate
 from bms.protocols.openai_embeddings import Asked, decode_embeddings, encode_embeddings, read_embeddings
-from bms.protocols.tfserving import decode_content, decode_csv, decode_predict, encode_predict
+from bms.protocols.tfserving import check_each_answered, decode_content, decode_csv, decode_predict, encode_predict
 from bms.protocols.tfserving_examples import decode_examples, encode_classify, encode_regress
 from bms.web.inference.answers import JSON
 from bms.web.inference.turn import Answer
@@ -82,8 +82,8 @@ class TfsPredict:
         return _other(body, fields, model, signatures, "predict") or decode_predict(body, model, signatures)
 
     def encode(self, response: InferResponse, decoded: tfserving.Decoded, signatures: Signatures) -> Answer:
-        body = encode_predict(response, decoded.row_form)
-        return Answer(body, JSON)
+        check_each_answered(decoded, response, signatures[decoded.request.signature or ""])
+        return Answer(encode_predict(response, decoded.row_form), JSON)
 
 
 class TfsClassify:
