@@ -3,7 +3,8 @@
 import functools
 import os
 import ssl
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Generator
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +21,20 @@ pytest_plugins = ["tests.cpu_log"]
 hypothesis.settings.register_profile("ours", deadline=None, max_examples=enough(30, 100))
 hypothesis.settings.load_profile("ours")
 
-# The folders whose tests say what of core, control, serving and protocols is covered.
-MEASURED = (
-    *("unit/core", "unit/control", "unit/serving", "unit/protocols"),
-    *("contract/sql", "contract/objects", "integration/api", "integration/training"),
-)
 
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Following every line doubles what a test costs: that is done where plain examples are tried."""
-    measured = tuple(f"tests/{name}/" for name in MEASURED)
-    for item in items:
-        tries_many = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
-        if tries_many or not item.nodeid.startswith(measured):
-            item.add_marker(pytest.mark.no_cover)
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Following every line doubles what a test costs, or more: not where many examples are tried, nor where a test says
+    so. (`pytest-cov` would stop, but in workers of xdist it has begun twice, and stops once.)"""
+    tries_many = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+    if not (tries_many or item.get_closest_marker("no_cover")):
+        return (yield)
+    following = sys.gettrace()
+    sys.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(following)
 
 
 _default_context = ssl.create_default_context
