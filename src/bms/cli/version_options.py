@@ -167,6 +167,12 @@ def detected(version: Version) -> str:
     return "\n".join(lines)
 
 
+def streams_alone(version: Version) -> bool:
+    """Whether who names no signature is answered part by part, or not at all: verification notes it."""
+    streaming = [f"answers of {name}" in version.metadata for name in version.signatures]
+    return bool(streaming) and (all(streaming) or f"answers of {DEFAULT}" in version.metadata)
+
+
 def signature_text(signature: Signature, most: int = 40) -> str:
     """`age number, city text? → label INT64 [-1]`; of a side with more tensors than `most`, those first ones."""
     return " → ".join(_side(side, most) for side in (signature.inputs, signature.outputs))
