@@ -121,9 +121,9 @@ def _advice(session: Session, status: DeploymentStatus) -> dict[str, str]:
 
 def _served(session: Session, status: DeploymentStatus) -> Version | None:
     """A version that is served, or is to be; None where none is, or who asks may not see models."""
-    number = next((one.version for one in (*status.traffic, *status.replicas)), None)
+    numbers = [*(one.version for one in status.traffic), *(one.version for one in status.replicas)]
     try:
-        return None if number is None else session.client.models.version(status.model, number)
+        return session.client.models.version(status.model, numbers[0]) if numbers else None
     except (NotFound, PermissionDenied):
         return None
 

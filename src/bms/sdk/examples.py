@@ -16,6 +16,7 @@ from bms.core import signature
 from bms.core.columns import ColumnType, mask_name
 from bms.core.errors import InvalidArgument, NotFound
 from bms.core.fitting import fit_inputs
+from bms.core.named_tensors import named_tensors
 from bms.core.signature import DEFAULT
 from bms.core.tensor import Tensor
 from bms.sdk.array_files import read_arrays
@@ -144,7 +145,10 @@ def _of_cells(name: str, cells: list[str], spec: TensorSpec | None) -> ColumnVal
 def _of_json(value: Any, where: str) -> Table | bytes:
     """A request in any of its forms, rows, or columns. What holds more than a table can, such as lists in rows or
     `{"b64": "…"}`, is kept as it is."""
-    value = _named_tensors(value, where)
+    try:
+        value = named_tensors(value)
+    except InvalidArgument as error:
+        raise InvalidArgument(f"{where}: {error.message}") from None
     if _is_more_than_a_table(value):
         formed = isinstance(value, dict) and any(form in value for form in _FORMS)
         return msgspec.json.encode(value if formed else {"instances" if isinstance(value, list) else "inputs": value})
@@ -158,27 +162,6 @@ def _of_json(value: Any, where: str) -> Table | bytes:
     if isinstance(value, dict | list):
         return _table(value)
     raise InvalidArgument(f"{where} is no example: expected rows, columns, or a request as {' or '.join(_FORMS)}")
-
-
-def _named_tensors(value: Any, where: str) -> Any:
-    """A request of the Open Inference Protocol as inputs by name; anything else as it is."""
-    tensors = value.get("inputs") if isinstance(value, dict) else None
-    if not isinstance(tensors, list) or not tensors:
-        return value
-    if not all(isinstance(one, dict) and one.keys() >= {"name", "datatype", "shape", "data"} for one in tensors):
-        return value
-    try:
-        return {"inputs": {str(one["name"]): _nested_data(one) for one in tensors}}
-    except (TypeError, ValueError) as error:
-        raise InvalidArgument(f"{where}: an input's data are not of its shape: {error}") from None
-
-
-def _nested_data(tensor: dict[str, Any]) -> Any:
-    """Whole numbers of a floating-point tensor stay what it says they are: 3000 is 3000.0."""
-    data = np.array(tensor["data"], object).reshape(tensor["shape"])
-    if str(tensor["datatype"]).startswith("FP"):
-        data = np.array([one if one is None else float(one) for one in data.ravel()], object).reshape(data.shape)
-    return data.tolist()
 
 
 def _is_more_than_a_table(value: Any) -> bool:
