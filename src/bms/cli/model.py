@@ -225,11 +225,19 @@ def evaluate(
     version: Number,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait, and show how it stands with them.")] = False,
 ) -> None:
-    """Start the jobs that measure a model's gates on a version."""
+    """Start the jobs that measure a model's gates on a version; what is being measured already is not begun again."""
     jobs = list(session.client.models.evaluate(name, version))
     if wait:
+        for job in jobs:
+            if job.ran_already:
+                session.out.say(f"job {job.id} runs already: it is waited for, and none begun beside it")
         return show_gates(session, name, measured(session, name, version, [job.id for job in jobs]))
-    return session.out.many(jobs, {"JOB": lambda job: job.id, "STATE": lambda job: job.state}, "the model has no gates")
+    columns = {
+        "JOB": lambda job: job.id,
+        "STATE": lambda job: job.state,
+        "": lambda job: "was begun before: none is begun beside it" if job.ran_already else "",
+    }
+    return session.out.many(jobs, columns, "the model has no gates")
 
 
 @command(app)
