@@ -26,7 +26,7 @@ from bms.sdk.model_nouns import NewVersion
 from bms.sdk.signatures import Signature, TensorSpec
 from bms.sdk.tables.arrays import array_given, is_plain
 from bms.sdk.tables.column_values import ColumnValues, Mask, Table, of_array
-from bms.sdk.tables.csv_cells import read_cells, shown_column, typed_values
+from bms.sdk.tables.csv_cells import check_header, read_cells, shown_column, typed_values
 from bms.sdk.tables.given import column_of, frame_of, rows_of
 from bms.sdk.tables.pandas_frames import numpy_column
 from bms.sdk.tables.python_values import of_values
@@ -122,7 +122,9 @@ def _of_file(path: Path, declared: Mapping[str, TensorSpec]) -> Table | bytes:
     except UnicodeDecodeError:
         raise InvalidArgument(f"{path} is not UTF-8: save it as that") from None
     if suffix == ".csv":
-        return {name: _of_cells(name, cells, declared.get(name)) for name, cells in read_cells(text, str(path)).items()}
+        read = read_cells(text, str(path))
+        check_header(read, str(path), declared)
+        return {name: _of_cells(name, cells, declared.get(name)) for name, cells in read.items()}
     if suffix in (".jsonl", ".ndjson"):
         return _table([read_json(line, str(path)) for line in text.splitlines() if line.strip()])
     if suffix != ".json":
