@@ -2,13 +2,19 @@
 
 import math
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from bms.core import preprocessing
 from bms.core.errors import InvalidArgument
 from bms.sdk.signatures import ImagePreprocess, TextPreprocess
 
+_CHOICES = {  # the words that an option of --image may be
+    name: get_args(kind)
+    for name, kind in get_type_hints(preprocessing.ImagePreprocess).items()
+    if get_origin(kind) is Literal
+}
 T = TypeVar("T", ImagePreprocess, TextPreprocess)
 
 
@@ -18,6 +24,9 @@ def parse_image(text: str) -> ImagePreprocess:
     for several in ("mean", "std"):
         if several in given:
             given[several] = str(given[several]).split("/")
+    for name, allowed in _CHOICES.items():
+        if name in given and given[name] not in allowed:
+            raise InvalidArgument(f"--image: {name} is {given[name]!r}, expected {' or '.join(allowed)}")
     return _converted("image", given, ImagePreprocess, "input=x,mode=L,height=8,width=8")
 
 

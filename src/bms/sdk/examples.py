@@ -100,7 +100,7 @@ def _table(example: Any) -> Table | bytes:
         table = {name: values for name, values in found.items() if values is not None and values.array.ndim == 1}
         if len(table) < len(example):
             return msgspec.json.encode({"inputs": {name: _nested(name, one) for name, one in example.items()}})
-    return msgspec.json.encode({"instances": _nested("example", example)}) if table is None else table
+    return msgspec.json.encode({"instances": _nested("", example)}) if table is None else table
 
 
 def _column(name: str, values: Any) -> ColumnValues | None:
@@ -238,7 +238,8 @@ def _nested(name: str, value: Any) -> Any:
     if len(array) > MANY:
         array = array[:ROWS]
     if array.dtype.kind == "f" and np.isinf(array).any():
-        raise InvalidArgument(f"the example's {name!r} is infinite: take other rows")
+        what = f"the example's {name!r}" if name else "the example"
+        raise InvalidArgument(f"{what} is infinite: take other rows")
     if array.dtype.kind not in "OSU":
         return array.tolist()
     texts = np.empty(array.size, dtype=object)

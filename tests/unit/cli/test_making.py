@@ -2,7 +2,7 @@
 
 import pytest
 
-from bms.cli.making import parse_numbers, parse_values
+from bms.cli.making import parse_image, parse_numbers, parse_values
 from bms.core.errors import InvalidArgument
 
 
@@ -38,6 +38,20 @@ def test_what_can_not_be_a_value_is_refused_by_its_name(text: str, says: str) ->
     with pytest.raises(InvalidArgument, match=says) as refused:
         parse_values([text])
     assert len(refused.value.message) < 300
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("mode=G", "mode is 'G', expected L or RGB"),
+        ("mode=L,resize=fit", "resize is 'fit', expected stretch or crop or none"),
+        ("mode=L,interpolation=cubic", "interpolation is 'cubic', expected nearest or bilinear or bicubic"),
+        ("mode=L,layout=WHC", "layout is 'WHC', expected flat or HWC or CHW or HW"),
+    ],
+)
+def test_words_that_no_image_option_has_are_refused_with_those_there_are(said: str, expected: str) -> None:
+    with pytest.raises(InvalidArgument, match=expected):
+        parse_image(f"input=x,height=8,width=8,{said}")
 
 
 def test_numbers_by_name_are_read_and_others_refused() -> None:
