@@ -115,6 +115,11 @@ def settle(
         seen = observed(servable, name, signature, example, monotonic=monotonic, independent=independent, gentle=gentle)
         declared = config.signatures.get(name)
         if seen.apart and seen.unknown and whole_table:
+            if batched and not config.proved:
+                raise FailedPrecondition(
+                    f"signature {name!r} was declared batched, but {seen.apart}, or push it without `--batched`, so "
+                    "that each row has a run of its own"
+                )
             made.one_by_one.add(name)
             made.apart[name] = f"{seen.apart}; until then each row has a run of its own"
             seen = seen._replace(signature=structs.replace(seen.signature, batched=True))

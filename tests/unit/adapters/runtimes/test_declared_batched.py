@@ -13,7 +13,7 @@ from bms.adapters.runtimes.available import open_servable
 from bms.adapters.runtimes.called import served
 from bms.core.errors import FailedPrecondition
 from bms.core.programs import ServableConfig
-from bms.core.signature import Signature, TensorSpec
+from bms.core.signature import Signature, TensorSpec, column_spec
 from bms.core.tensor import Array
 
 Tensor = Callable[[Mapping[str, Array]], Array]
@@ -53,6 +53,17 @@ def test_what_is_unbatched_by_itself_is_no_batched_model(
         opened(tmp_path, found, answer, True)
     assert "was declared batched, but" in refused.value.message
     assert "push it with" in refused.value.message
+
+
+def test_a_table_of_whose_rows_nothing_is_proved_is_no_batched_model(tmp_path: Path) -> None:
+    table = Signature(inputs=(column_spec("age", "number"),), outputs=())
+
+    def same(given: Mapping[str, Array]) -> Array:
+        return np.zeros(len(given["age"]), np.float32)
+
+    assert opened(tmp_path, table, same, None).batched
+    with pytest.raises(FailedPrecondition, match=r"declared batched, but all .* get the same answer.* give an example"):
+        opened(tmp_path, table, same, True)
 
 
 def test_what_is_batched_is_served_so(tmp_path: Path) -> None:
