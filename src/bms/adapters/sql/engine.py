@@ -67,7 +67,8 @@ class Database:
     async def _transaction(self, options: dict[str, Any]) -> AsyncIterator[AsyncConnection]:
         # The end of a connection rolls back what is not committed, and is never broken off.
         async with self.engine.connect() as connection:
-            await connection.execution_options(**options)
+            if options:
+                await connection.execution_options(**options)
             transaction = await to_the_end(connection.begin())
             yield connection
             await transaction.commit()

@@ -56,13 +56,26 @@ def sqlite_engine(path: str) -> AsyncEngine:
 
 
 async def _connected(database: str, **options: Any) -> aiosqlite.Connection:
+    options["check_same_thread"] = False  # what waits for nothing is done where it is asked for: see `_Cursor`
     connection = _Connection(partial(sqlite3.connect, database, factory=_Whole, **options), iter_chunk_size=64)
     connection._thread.daemon = True  # as SQLAlchemy does with those it makes
     return await connection
 
 
+class _Step(asyncio.Future[Any]):
+    """What a thread was told to do. Who is cancelled while it waits for that hears of it afterwards (`Task.cancel`): so
+    it is with `to_the_end`, which takes longer than many a step."""
+
+    def cancel(self, msg: object = None) -> bool:
+        return False
+
+
 class _Connection(aiosqlite.Connection):
-    """A connection of the driver whose every step is awaited to its end."""
+    """A connection of the driver whose every step is awaited to its end.
+
+    A step is a way to its thread and back, which takes longer than most statements: so there are four in a
+    transaction that reads (it begins, runs, fetches, ends), where the driver takes ten.
+    """
 
     _stopping: "asyncio.Future[Any] | None" = None
 
@@ -76,15 +89,37 @@ class _Connection(aiosqlite.Connection):
     async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         if not self._running or not self._connection:
             raise ValueError("Connection closed")
-        done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        done = _Step(loop=asyncio.get_running_loop())
         self._tx.put_nowait((done, partial(fn, *args, **kwargs)))
-        return await to_the_end(done)
+        try:
+            return await done
+        except asyncio.CancelledError as cancelled:
+            raise cancelled from done.exception()
+
+    def cursor(self) -> "_Cursor":  # type: ignore[override] # which is all that SQLAlchemy asks of it
+        return _Cursor(self, self._conn.cursor())
+
+    async def commit(self) -> None:
+        if self._conn.in_transaction:
+            await super().commit()
+
+    async def rollback(self) -> None:
+        """Also whenever a connection returns to the pool, where its transaction has mostly ended."""
+        if self._conn.in_transaction:
+            await super().rollback()
 
     def stop(self) -> "asyncio.Future[Any] | None":
         """Once: a second request would wait for ever in the queue of a thread that has ended."""
         if self._stopping is None:
             self._stopping = super().stop()
         return self._stopping
+
+
+class _Cursor(aiosqlite.Cursor):
+    """Is made and closed by who uses it: nobody else does, and neither has to wait for a file."""
+
+    async def close(self) -> None:
+        self._cursor.close()
 
 
 class _Whole(sqlite3.Connection):
