@@ -28,10 +28,11 @@ class SqlEventLog:
         self._seen: tuple[int, float, asyncio.Event | None] = (0, 0.0, None)  # last, when, and what a commit would set
 
     async def last(self) -> int:
-        async with self._database.reading() as connection:
-            return (await connection.execute(select(func.max(events.c.number)))).scalar() or 0
+        return (await self._look(self._database.written))[0]
 
     async def since(self, number: int, limit: int = 1000) -> list[tuple[int, Event]]:
+        if await self.last() <= number:
+            return []
         query = select(events).where(events.c.number > number).order_by(events.c.number).limit(limit)
         async with self._database.reading() as connection:
             return [(row["number"], noun(Event, row)) for row in (await connection.execute(query)).mappings()]
@@ -50,14 +51,19 @@ class SqlEventLog:
                     await written.wait()
 
     async def _look(self, written: asyncio.Event) -> tuple[int, float]:
-        """`last`, and when it was asked for: anew only if somebody here has committed since, or it is time to."""
+        """The newest number, and when it was asked for: anew only if somebody here has committed since, or it is time
+        to. Loops ask for it many times a second."""
         async with self._looking:
             last, looked, before = self._seen
             now = asyncio.get_running_loop().time()
             if before is not written or now - looked >= _POLL_S:
-                last, looked = await self.last(), now
+                last, looked = await self._newest(), now
                 self._seen = (last, looked, written)
             return last, looked
+
+    async def _newest(self) -> int:
+        async with self._database.reading() as connection:
+            return (await connection.execute(select(func.max(events.c.number)))).scalar() or 0
 
 
 class SqlLeases:

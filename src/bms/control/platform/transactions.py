@@ -21,7 +21,10 @@ class Store(Protocol[Tx_co]):
 
 
 class EventLog(Protocol):
-    """All events, in the order of their commits; the outbox that loops, listeners and the audit read."""
+    """All events, in the order of their commits; the outbox that loops, listeners and the audit read.
+
+    What this process has committed is seen at once, what another one has, a moment later.
+    """
 
     async def last(self) -> int:
         """Number of the newest event, 0 when there is none."""
