@@ -6,6 +6,7 @@ import msgspec
 
 from bms.core.columns import Column, ColumnType, Level, dtype_of_column, mask_name
 from bms.core.errors import InvalidArgument
+from bms.core.features import Feature
 from bms.core.tensor import NUMPY, DType, Tensor
 
 DEFAULT = "serving_default"
@@ -15,13 +16,15 @@ MATRIX = "matrix"  # of a table of numbers: its columns side by side, for who se
 class TensorSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One named tensor; `None` in `shape` is a free dimension. The first dimension of a batched one is free.
 
-    With a `column` it is one of a table's: one value a row.
+    With a `column` it is one of a table's: one value a row. With `features` its rows are serialized
+    `tf.train.Example`s, of which these are read; none where it is not known which.
     """
 
     name: str
     dtype: DType
     shape: tuple[int | None, ...]
     column: Column | None = None
+    features: tuple[Feature, ...] | None = None
 
 
 class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

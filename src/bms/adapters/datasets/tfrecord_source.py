@@ -6,7 +6,6 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from bms.adapters.datasets.example_codec import Numbers, decode_example
 from bms.adapters.datasets.examples import decode_rows
 from bms.adapters.datasets.files import all_files
 from bms.adapters.datasets.images import look, shape_of_all
@@ -15,6 +14,7 @@ from bms.adapters.datasets.schema import MOST_FEATURES, Feature, Schema, check_s
 from bms.adapters.datasets.table import Table, table_of
 from bms.adapters.datasets.tfrecord import read_records
 from bms.core.errors import BmsError, InvalidArgument
+from bms.core.example_codec import Numbers, decode_example
 
 
 def load(source: Path) -> Table:

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bms.core.columns import mask_name
+from bms.core.example_codec import Value, encode_example
+from bms.core.features import Feature
 from bms.core.signature import Signature, TensorSpec
 from bms.core.tensor import NUMPY, Array
 from bms.serving.lifecycle.encoded_images import JPEGS, PNGS
@@ -124,6 +126,8 @@ def _values(spec: TensorSpec, shape: tuple[int, ...], domain: Domain, number: in
     noise = np.random.default_rng((_SEED, number, place))
     if spec.dtype == "BYTES":
         texts = _TEXTS[domain.texts]
+        if spec.features and domain.texts == "words":
+            texts = [_example(spec.features, one) for one in range(QUESTIONS)]
         made: NDArray[np.object_] = np.empty(prod(shape), dtype=object)
         made[:] = [texts[(number + at) % len(texts)] for at in range(made.size)]
         return made.reshape(shape)
@@ -136,6 +140,22 @@ def _values(spec: TensorSpec, shape: tuple[int, ...], domain: Domain, number: in
     if number in (_ZEROS, HIGHEST):
         return np.full(shape, low if number == _ZEROS else high, dtype=kind)
     return np.asarray(noise.integers(low, high + 1, shape), dtype=kind)
+
+
+def _example(features: Sequence[Feature], number: int) -> bytes:
+    """A serialized `tf.train.Example` with all of `features`, of those of any size one to three values."""
+    made: dict[str, Value] = {}
+    for place, feature in enumerate(features):
+        size = number % 3 + 1 if feature.size is None else feature.size
+        noise = np.random.default_rng((_SEED, number, place))
+        if feature.dtype == "BYTES":
+            texts = _TEXTS["words"]
+            made[feature.name] = [texts[(number + at) % len(texts)] for at in range(size)]
+        elif feature.dtype == "INT64":
+            made[feature.name] = noise.integers(0, 2, size)
+        else:
+            made[feature.name] = _floats(noise.standard_normal(size), number).astype(np.float32)
+    return encode_example(made)
 
 
 def _floats(noise: NDArray[np.float64], number: int) -> NDArray[np.float64]:

@@ -12,13 +12,13 @@ import pytest
 from PIL import Image
 
 from bms.adapters.datasets import csv, images_folder, jsonl, npz, samples, tfrecord_source
-from bms.adapters.datasets.example_codec import encode_example
 from bms.adapters.datasets.images import encode_png
 from bms.adapters.datasets.labels import target_of, with_label
 from bms.adapters.datasets.schema import Feature, Schema
 from bms.adapters.datasets.table import Table
 from bms.adapters.datasets.tfrecord import write_records
 from bms.core.errors import InvalidArgument, PayloadTooLarge
+from bms.core.example_codec import encode_example
 
 Write = Callable[[str | bytes], Path]
 
