@@ -321,6 +321,29 @@ class TestTfrecord:
         assert table.numbers("n").tolist() == [0, 0, 1, 1]
         assert table.numbers("v").shape == (4, 2)
 
+    @pytest.mark.parametrize(
+        "names",
+        [
+            ["flowers-train.tfrecord-00000-of-00002", "flowers-train.tfrecord-00001-of-00002"],
+            ["train-00000-of-00002.tfrecord", "train-00001-of-00002.tfrecord"],
+            ["a.TFRecord", "b.tfrecords", "c.tfrec"],
+            ["flowers-train.tfrecord-00001-of-00002"],  # alone it may be all that is meant
+        ],
+    )
+    def test_files_are_found_by_the_names_that_others_give_them(self, names: list[str], tmp_path: Path) -> None:
+        for number, name in enumerate(names):
+            write_records(tmp_path / name, [encode_example({"n": np.array([number])})])
+        for name in ("features.json", "about.tfrecord.txt", "flowers.tfrecord-index"):
+            (tmp_path / name).write_text("{}")
+        assert tfrecord_source.load(tmp_path).numbers("n").tolist() == list(range(len(names)))
+
+    def test_parts_of_which_some_are_not_there_are_refused(self, tmp_path: Path) -> None:
+        for number in (0, 2):
+            write_records(tmp_path / f"a.tfrecord-0000{number}-of-00003", [encode_example({"n": np.array([number])})])
+        told = "of the 3 parts of 'a.tfrecord' 2 are there: 00001 is not"
+        with pytest.raises(InvalidArgument, match=told):
+            tfrecord_source.load(tmp_path)
+
     def test_rows_that_differ_from_the_first_are_named(self, tmp_path: Path) -> None:
         write_records(tmp_path / "f.tfrecord", [encode_example({"n": np.array(v)}) for v in ([1], [1, 2])])
         with pytest.raises(InvalidArgument, match="row 1: column 'n' should hold 1 of int, but has 2 of int64"):
