@@ -77,6 +77,28 @@ def test_examples_that_see_the_numbers_of_one_another_have_runs_of_their_own() -
     assert "'examples' is nan" in seen.apart
 
 
+def test_texts_and_numbers_of_examples_are_of_the_kinds_that_the_model_takes() -> None:
+    def model(inputs: dict[str, Array]) -> dict[str, Array]:
+        examples = parsed(inputs)
+        if any(one[:2] != b"\xff\xd8" for example in examples for one in example["tags"]):
+            raise InvalidArgument("no JPEG")
+        if any(example["ids"][0] < 1 for example in examples):
+            raise InvalidArgument("an empty sequence")
+        return {"y": summed(examples)}
+
+    assert looked_at(model).signature.batched
+
+
+def test_texts_are_tried_where_no_example_is_taken_after_all() -> None:
+    def model(inputs: dict[str, Array]) -> dict[str, Array]:
+        texts: list[bytes] = inputs["examples"].tolist()
+        if any(one.startswith(b"\x0a") for one in texts):
+            raise InvalidArgument("no text")
+        return {"y": np.array([float(len(one)) for one in texts])}
+
+    assert looked_at(model).signature.batched
+
+
 def test_without_its_features_no_example_is_made_up_that_is_parsed() -> None:
     with pytest.raises(FailedPrecondition, match="give one of your own"):
         looked_at(lambda inputs: {"y": summed(parsed(inputs))}, structs.replace(SPEC, features=()))

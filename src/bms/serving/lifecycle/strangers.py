@@ -6,6 +6,7 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
+from bms.core.errors import InvalidArgument
 from bms.core.example_codec import decode_example, encode_example
 from bms.core.signature import Signature, TensorSpec
 from bms.core.tensor import NUMPY, Array
@@ -75,7 +76,11 @@ def _in_examples(
     names = {part.name for part in _parts(spec) if wanted(part)}
     made = np.empty_like(serialized)
     for place, one in np.ndenumerate(serialized):
-        read = decode_example(cast(bytes, one))
+        try:
+            read = decode_example(cast(bytes, one))
+        except InvalidArgument:  # the model takes what is no example, too
+            made[place] = value if isinstance(value, bytes) else one
+            continue
         for name in names & read.keys():
             held = read[name]
             if isinstance(held, np.ndarray):
