@@ -23,12 +23,11 @@ _KINDS = {'"': "BYTES", "{": "BYTES", "t": "BOOL", "f": "BOOL"}
 
 
 def takes_features(spec: TensorSpec, example: Mapping[str, JsonValue]) -> bool:
-    """Whether an example is one of features for an input of serialized ones, and not itself serialized: the one value
-    `{"b64": …}` by the input's own name."""
+    """Whether an example is one of features for an input of serialized ones, and not itself serialized, by the input's
+    own name."""
     if spec.features is None:
         return False
-    alone = example.keys() == {spec.name} and first_character(example[spec.name]) == "{"
-    return not alone or any(feature.name == spec.name for feature in spec.features)
+    return example.keys() != {spec.name} or any(feature.name == spec.name for feature in spec.features)
 
 
 def serialized(spec: TensorSpec, examples: Sequence[Mapping[str, JsonValue]], notes: list[str]) -> Tensor:

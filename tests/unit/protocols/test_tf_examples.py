@@ -13,7 +13,7 @@ from bms.core.features import Feature
 from bms.core.inference import InferRequest, InferResponse
 from bms.core.signature import Signature, TensorSpec
 from bms.core.tensor import Tensor
-from bms.protocols.tfserving import Decoded
+from bms.protocols.tfserving import Decoded, decode_predict
 from bms.protocols.tfserving_examples import decode_examples, encode_classify, encode_regress
 
 FEATURES = (
@@ -154,3 +154,26 @@ def test_a_regression_is_the_output_with_a_number_for_each_example() -> None:
     assert encode_regress(answer(total, each), asked(2)) == b'{"results":[1.0,2.0]}'
     with pytest.raises(Internal, match="'total' FP64"):
         encode_regress(answer(total, each), asked(3))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"instances": [{"length": 2, "word": "a"}, {"word": "b"}]},
+        {"dataframe_records": [{"length": 2, "word": "a"}, {"length": None, "word": "b"}]},
+        {"dataframe_split": {"columns": ["length", "word"], "data": [[2, "a"], [None, "b"]]}},
+    ],
+)
+def test_rows_of_predict_may_be_features(body: object) -> None:
+    decoded = decode_predict(json.dumps(body).encode(), "m", {"serving_default": signature()})
+    (tensor,) = decoded.request.inputs
+    expected = [{"length": np.array([2], "f4"), "word": [b"a"]}, {"word": [b"b"]}]
+    assert tensor.array.tolist() == [encode_example(one) for one in expected]  # type: ignore[arg-type]
+    assert (decoded.rows, decoded.row_form) == (2, True)
+
+
+@pytest.mark.parametrize("row", [{"b64": "AAEC"}, {"inputs": {"b64": "AAEC"}}])
+def test_rows_of_predict_may_be_serialized(row: object) -> None:
+    body = json.dumps({"instances": [row]}).encode()
+    (tensor,) = decode_predict(body, "m", {"serving_default": signature()}).request.inputs
+    assert tensor.array.tolist() == [b"\x00\x01\x02"]
