@@ -27,7 +27,7 @@ def test_both_pages_have_the_same_commands_and_they_run_as_written(platform: Who
     np.savez(tmp_path / "rows.npz", x=np.arange(154, dtype=np.float32).reshape(2, 77))
     said = ran(commands, platform, tmp_path)
     assert len(re.findall(r"^one request a run +serving_default$", said, re.MULTILINE)) == 2
-    why = "none: output 'y' of a row is another in company of 1 rows than alone"
+    why = "none: output 'y' of a row is another in company of 1 other row than alone"
     assert said.count(why) == 2
     assert all(why in (DOCS / f"verification{ending}").read_text() for ending in (".md", ".zh-CN.md"))
     with platform.client() as client:

@@ -1,6 +1,7 @@
 """Commands against a real platform: what a person types, prints and gets as exit status."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -118,8 +119,42 @@ def test_gates_are_set_waited_for_and_asked_before_anything_is_served(platform: 
     measured = json.loads(platform.good("model", "evaluate", "gated", "1", "--wait", "--json").out)
     assert [(one["metric"], one["state"]) for one in measured] == [("accuracy", "passed"), ("f1", "passed")]
     assert "version 1 answers" in platform.good("deploy", "gated").out
+    assert re.search(
+        r"accuracy on digits@1 validation +\S+, at least 0.8 is asked", platform.good("model", "show", "gated").out
+    )
     assert "gated asks for nothing" in platform.good("model", "gates", "gated", "--clear").out
+    shown = platform.good("model", "show", "gated").out
+    assert re.search(r"accuracy on digits@1 validation +\S+, no gate asks for it any more", shown)
+    assert "log_loss" not in shown
+    assert "is asked" not in shown
+    assert "accuracy" not in platform.good("model", "versions", "gated").out
     platform.good("deployment", "delete", "gated")
+
+
+def test_a_version_is_named_by_number_or_alias_or_is_the_newest(digits: RealPlatform) -> None:
+    digits.good("model", "push", str(DATA / "digits.onnx"), "--name", "named", "--alias", "production")
+    digits.good("model", "push", str(DATA / "digits.onnx"), "--name", "named")
+    for words, number, said in (
+        (("named",), 2, "version 2, the newest of named\n"),
+        (("named@production",), 1, "version 1, which alias production of named points at\n"),
+        (("named@1",), 1, ""),
+        (("named", "1"), 1, ""),
+    ):
+        shown = digits.good("model", "show", *words).out
+        assert shown.startswith(said or "model")
+        assert re.search(rf"^version +{number}$", shown, re.MULTILINE)
+    assert json.loads(digits.good("model", "show", "named", "--json").out)["number"] == 2
+    assert digits.good("model", "log", "named").out.startswith("version 2, the newest of named\n")
+    digits.good("model", "create", "none-yet")
+    for wrong, says in (
+        (("named@staging",), "'staging'"),
+        (("named@1", "2"), "give 'named@1' or version 2, not both"),
+        (("none-yet",), "model 'none-yet' has no version: `bms model push PATH --name none-yet` makes one"),
+        (("nothing",), "'nothing'"),
+    ):
+        refused = digits.bms("model", "show", *wrong)
+        assert (bool(refused.status), refused.out) == (True, "")
+        assert says in refused.errors
 
 
 def test_a_version_is_downloaded_as_it_was_uploaded(digits: RealPlatform, tmp_path: Path) -> None:

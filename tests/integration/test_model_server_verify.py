@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import textwrap
 from base64 import b64encode
 from pathlib import Path
 
@@ -132,6 +133,19 @@ def test_a_declared_signature_is_proved_by_running_it() -> None:
     assert not signature["batched"]
     assert list(signature["inputs"][0]["shape"]) == [1, 4]
     assert "does not run on 2 rows at once" in found["apart"]["serving_default"]
+
+
+def test_signatures_that_answer_part_by_part_are_found(tmp_path: Path) -> None:
+    code = """
+        class Model:
+            signature = {"inputs": ["x FP32 [1]"], "outputs": ["y FP32 [1]"], "batched": False}
+            def predict(self, inputs):
+                return {"y": inputs["x"]}
+            def stream(self, inputs):
+                yield {"y": inputs["x"]}
+    """
+    (tmp_path / "model.py").write_text(textwrap.dedent(code))
+    assert verified(Job(tmp_path, runtime="python")).streaming == ("stream",)
 
 
 def test_wrong_parameters_are_the_callers_fault() -> None:

@@ -110,8 +110,8 @@ LIARS: Mapping[str, tuple[Callable[[], Callable[[Inputs], Outputs]], str]] = {
         lambda: _y(lambda inputs, said: said + np.float32(inputs["id"].max() > 35)),
         "in company",
     ),
-    "in crowds": (lambda: _y(lambda inputs, said: said + np.float32(len(said) > 16)), "company of 16 rows"),
-    "in large crowds": (lambda: _y(lambda inputs, said: said + np.float32(len(said) > 60)), "company of 64 rows"),
+    "in crowds": (lambda: _y(lambda inputs, said: said + np.float32(len(said) > 16)), "company of 16 other rows"),
+    "in large crowds": (lambda: _y(lambda inputs, said: said + np.float32(len(said) > 60)), "company of 64 other rows"),
     "beside a huge number": (
         lambda: _y(lambda inputs, said: said * min(np.float32(1), np.float32(1e4) / np.abs(_x(inputs)).max(initial=1))),
         "where of one row 'x' is 1000000",
@@ -129,7 +129,7 @@ LIARS: Mapping[str, tuple[Callable[[], Callable[[Inputs], Outputs]], str]] = {
         lambda: _changed(lambda inputs, said: {name: array[_numbers(inputs)] for name, array in said.items()}),
         "for 3 rows, where of one 'x' is nan",
     ),
-    "in pairs": (lambda: _y(lambda inputs, said: said + np.float32(len(said) == 2)), "company of 1 rows"),
+    "in pairs": (lambda: _y(lambda inputs, said: said + np.float32(len(said) == 2)), "company of 1 other row"),
     "an answer for all": (
         lambda: _changed(lambda inputs, said: {**said, "all": np.float32(0.5).reshape(())}),
         "'all' has shape \\[\\] for one row",

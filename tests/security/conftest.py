@@ -1,4 +1,6 @@
-"""One real platform for the tests that attack it from outside: `digits` is deployed in the tenant `default`."""
+"""A real platform for each file of tests that attack it from outside: `digits` is deployed in the tenant `default`.
+
+One for all files would cost more: an idle platform asks its database again and again as long as it runs."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +14,7 @@ from tests.platforms import RealPlatform, real_platform
 DATA = Path(__file__).parents[1] / "data"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealPlatform]:
     with real_platform(tmp_path_factory.mktemp("attacked") / "home") as running:
         running.good("model", "push", str(DATA / "digits.onnx"), "--name", "digits")
@@ -20,7 +22,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealPlatform]
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def port(platform: RealPlatform) -> int:
     found = urlsplit(platform.url).port
     assert found is not None

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bms.cli.commands import Session, command, noun
-from bms.cli.making import parse_pairs
+from bms.cli.making import parse_numbers
 from bms.core.errors import InvalidArgument
 from bms.core.resources import size_text
 from bms.sdk.datasets import DatasetVersion
@@ -30,7 +30,7 @@ def import_(
 ) -> None:
     """Import the next version of a data set."""
     datasets = session.client.datasets
-    shares = None if split is None else {part: float(share) for part, share in parse_pairs(split.split(","))}
+    shares = None if split is None else parse_numbers(split.split(","))
     if (path is None) == (sample is None):
         raise InvalidArgument("give a path or --sample, exactly one of them")
     if sample is not None:

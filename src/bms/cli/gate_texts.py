@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Iterable
 
 import typer
 
@@ -38,6 +39,14 @@ def value_text(result: GateResult) -> str:
     if result.value is None:
         return "not measurable" if result.reason else "being measured"
     return f"{result.value:.4g}"
+
+
+def asked_for(result: GateResult, gates: Iterable[Gate]) -> bool:
+    """Whether one of the gates that a model has now asks for what was measured."""
+    return any(
+        (gate.metric, gate.split) == (result.metric, result.split) and gate.dataset in (result.gate, result.dataset)
+        for gate in gates
+    )
 
 
 def _bound(gate: Gate | GateResult | GateStanding) -> float:

@@ -5,14 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from bms.cli.commands import Session, command, noun
 from bms.cli.environment_options import environment_given
-from bms.cli.making import parse_pairs
+from bms.cli.making import parse_values
 from bms.cli.version_options import detected
-from bms.core.errors import InvalidArgument
 from bms.sdk.jobs import Job
 from bms.sdk.models import Version
 
@@ -50,7 +48,7 @@ def train(
         entry=entry,
         datasets=dict(_dataset(text) for text in dataset or ()),
         model=model,
-        parameters={key: _value(text) for key, text in parse_pairs(parameter or ())},
+        parameters=parse_values(parameter or ()),
         environment=environment_given(requirement, lock, index, python),
         name=name,
         max_attempts=attempts,
@@ -179,13 +177,3 @@ def _dataset(text: str) -> tuple[str, str]:
     """The name of the job's input and the data set's reference; the input is called "data" unless said."""
     name, sign, reference = text.partition("=")
     return (name, reference) if sign else ("data", text)
-
-
-def _value(text: str) -> object:
-    """A parameter's value: JSON, or, where it is none, the text itself."""
-    try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        if text[:1] in ("[", "{", '"'):
-            raise InvalidArgument(f"{text!r} is not JSON") from None
-        return text

@@ -4,12 +4,11 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from bms.cli.commands import Session, command, noun
 from bms.cli.gate_table import measured, show_gates
-from bms.cli.gate_texts import FORM, asked, bound_text, gate_of, value_text
+from bms.cli.gate_texts import FORM, asked, asked_for, gate_of, value_text
 from bms.cli.pushing import VerificationLog, newest_ready, push
 from bms.cli.version_options import (
     AllowPickle,
@@ -29,16 +28,17 @@ from bms.cli.version_options import (
     Text,
     VersionOptions,
     name_for,
-    signature_text,
 )
+from bms.cli.version_page import show_version, version_meant
 from bms.core.errors import InvalidArgument
-from bms.core.isolation import Isolation, words
 from bms.core.resources import size_text
-from bms.sdk.models import GateResult, Version
+from bms.sdk.models import Version
 
 app = noun("Models, their versions and aliases.")
 Name = Annotated[str, typer.Argument(help="The model's name.")]
 Number = Annotated[int, typer.Argument(help="The version's number.")]
+NameOf = Annotated[str, typer.Argument(help="The model's name, or NAME@ALIAS.")]
+NumberOrNewest = Annotated[int | None, typer.Argument(help="The version's number; by default the newest.")]
 GateOption = Annotated[list[str] | None, typer.Option("--gate", help=f"{FORM}: what an alias demands; repeatable.")]
 
 
@@ -94,7 +94,7 @@ def push_(
     if alias is not None:
         measured(session, model, version.number)
         session.client.models.move_alias(model, alias, version.number)
-    _show(session, version)
+    show_version(session, version)
 
 
 @command(app)
@@ -129,6 +129,7 @@ def list_(
 @command(app)
 def versions(session: Session, name: Name) -> None:
     """List a model's versions, newest first."""
+    gates = session.client.models.get(name).gates
     aliases: dict[int, list[str]] = {}
     for alias in session.client.models.aliases(name):
         aliases.setdefault(alias.version, []).append(alias.name)
@@ -141,7 +142,9 @@ def versions(session: Session, name: Name) -> None:
             "RUNTIME": lambda version: version.runtime,
             "SIZE": lambda version: size_text(version.size),
             "METRICS": lambda version: version.metrics,
-            "GATES": lambda version: [f"{gate.metric} {value_text(gate)}" for gate in version.gate_results],
+            "GATES": lambda version: [
+                f"{one.metric} {value_text(one)}" for one in version.gate_results if asked_for(one, gates)
+            ],
             "MADE": lambda version: version.created_at,
             "": lambda version: version.reason,
         },
@@ -150,30 +153,31 @@ def versions(session: Session, name: Name) -> None:
 
 
 @command(app)
-def show(session: Session, name: Name, version: Number) -> None:
-    """Everything about a version."""
-    _show(session, session.client.models.version(name, version))
+def show(session: Session, name: NameOf, version: NumberOrNewest = None) -> None:
+    """Everything about a version: the newest, unless one is named by its number or by an alias."""
+    show_version(session, version_meant(session, name, version))
 
 
 @command(app)
 def log(
     session: Session,
-    name: Name,
-    version: Number,
+    name: NameOf,
+    version: NumberOrNewest = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until it is verified.")] = False,
 ) -> None:
     """What verifying a version said: how its environment was built, how it loaded, why it was refused."""
     models = session.client.models
-    said = VerificationLog(session, models.version(name, version))
+    meant = version_meant(session, name, version)
+    said = VerificationLog(session, meant)
 
     def tell(_: Version) -> None:
         sys.stdout.buffer.write(said.news())
         sys.stdout.buffer.flush()
 
     if follow:
-        models.wait_version(name, version, tell, timeout_s=None)
+        models.wait_version(meant.model, meant.number, tell, timeout_s=None)
     else:
-        tell(models.version(name, version))
+        tell(meant)
 
 
 @command(app)
@@ -221,11 +225,19 @@ def evaluate(
     version: Number,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait, and show how it stands with them.")] = False,
 ) -> None:
-    """Start the jobs that measure a model's gates on a version."""
+    """Start the jobs that measure a model's gates on a version; what is being measured already is not begun again."""
     jobs = list(session.client.models.evaluate(name, version))
     if wait:
+        for job in jobs:
+            if job.ran_already:
+                session.out.say(f"job {job.id} runs already: it is waited for, and none begun beside it")
         return show_gates(session, name, measured(session, name, version, [job.id for job in jobs]))
-    return session.out.many(jobs, {"JOB": lambda job: job.id, "STATE": lambda job: job.state}, "the model has no gates")
+    columns = {
+        "JOB": lambda job: job.id,
+        "STATE": lambda job: job.state,
+        "": lambda job: "was begun before: none is begun beside it" if job.ran_already else "",
+    }
+    return session.out.many(jobs, columns, "the model has no gates")
 
 
 @command(app)
@@ -298,48 +310,3 @@ def delete(
     else:
         session.client.models.delete_version(name, version)
         session.out.say(f"deleted version {version} of {name}", {})
-
-
-class Page(Version, frozen=True, kw_only=True):
-    """All that is shown of a version: with what keeps its processes in on this platform."""
-
-    isolation: Isolation = Isolation()
-
-
-def _show(session: Session, version: Version) -> None:
-    costs = version.measurement
-    isolation = session.client.system.status().isolation
-    page = Page(**msgspec.structs.asdict(version), isolation=isolation)
-    session.out.one(
-        page,
-        {
-            "model": version.model,
-            "version": version.number,
-            "state": version.state,
-            "why": version.reason,
-            "runtime": version.runtime,
-            "format": version.format,
-            "size": size_text(version.size),
-            **{f"signature {name}": signature_text(each) for name, each in version.signatures.items()},
-            "one request a run": [name for name, each in version.signatures.items() if not each.batched],
-            "labels": version.labels,
-            "requirements": version.environment.requirements,
-            "python": version.environment.python,
-            "isolation": words(isolation),
-            "metrics": version.metrics,
-            **{f"{gate.metric} on {gate.dataset} {gate.split}": _measured(gate) for gate in version.gate_results},
-            "loads in": f"{costs.load_ns / 1e6:.0f} ms" if costs else "",
-            "one row takes": f"{costs.infer_ns / 1e6:.3f} ms" if costs else "",
-            "memory": size_text(costs.memory) if costs else "",
-            "parent": version.lineage.parent,
-            "data": version.lineage.datasets,
-            **{f"note {name}": text for name, text in version.metadata.items()},
-            "artifact": version.artifact,
-        },
-    )
-
-
-def _measured(gate: GateResult) -> str:
-    said = gate.reason or gate.note
-    note = f": {said}" if said else ""
-    return f"{value_text(gate)}, {bound_text(gate)} is asked{note}"

@@ -10,7 +10,7 @@ from bms.sdk.array_files import read_arrays
 from bms.sdk.json_text import read_json
 from bms.sdk.served import TensorInfo
 from bms.sdk.tables.column_values import ColumnValues, Frame
-from bms.sdk.tables.csv_cells import CsvCells, read_cells, shown_column, typed_values
+from bms.sdk.tables.csv_cells import CsvCells, check_header, read_cells, shown_column, typed_values
 from bms.sdk.tables.python_values import of_values
 from bms.sdk.tables.split_frames import table_of_split
 
@@ -40,9 +40,11 @@ def read_data(text: str) -> Any:
 def typed(cells: CsvCells, taken: tuple[TensorInfo, ...]) -> Frame:
     """CSV in the types that a model takes; columns that it does not name in those that they show.
 
-    Raises InvalidArgument, naming column and row, for a cell of another type.
+    Raises InvalidArgument, naming column and row, for a cell of another type, and for a first line of numbers that
+    names no column.
     """
     kinds = {spec.name: spec.datatype for spec in taken}
+    check_header(cells, "the CSV of --data", kinds)
 
     def column(name: str, texts: list[str]) -> ColumnValues:
         kind = kinds.get(name)

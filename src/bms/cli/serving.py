@@ -7,9 +7,11 @@ import msgspec
 import typer
 
 from bms.cli.commands import Session
-from bms.core.errors import InvalidArgument, NotFound
+from bms.cli.version_options import streams_alone
+from bms.core.errors import InvalidArgument, NotFound, PermissionDenied
 from bms.core.resources import parse_size, size_text
 from bms.sdk.deployments import DeploymentSpec, DeploymentStatus, Target
+from bms.sdk.models import Version
 
 Force = Annotated[bool, typer.Option(help="Pass over the model's gates; admins only.")]
 
@@ -104,10 +106,26 @@ def show_status(session: Session, status: DeploymentStatus) -> None:
             "": status.message,
             "serves": [f"version {part.version} ({part.weight} %)" for part in status.traffic],
             "replicas": [f"{one.state} (version {one.version}, {size_text(one.memory)})" for one in status.replicas],
-            "call": f"{session.connection.url}{status.path}",
-            "try": f"bms predict {status.name} --data '…'",
+            **_advice(session, status),
         },
     )
+
+
+def _advice(session: Session, status: DeploymentStatus) -> dict[str, str]:
+    """How to ask it: where the model answers in a stream alone, by what takes one."""
+    place, asked = f"{session.connection.url}{status.path}", f"bms predict {status.name} --data '…'"
+    if (version := _served(session, status)) is not None and streams_alone(version):
+        place, asked = f"{session.connection.url}/v2/models/{status.name}/generate_stream", f"{asked} --stream"
+    return {"call": place, "try": asked}
+
+
+def _served(session: Session, status: DeploymentStatus) -> Version | None:
+    """A version that is served, or is to be; None where none is, or who asks may not see models."""
+    numbers = [*(one.version for one in status.traffic), *(one.version for one in status.replicas)]
+    try:
+        return session.client.models.version(status.model, numbers[0]) if numbers else None
+    except (NotFound, PermissionDenied):
+        return None
 
 
 def parse_sizes(text: str) -> list[int]:

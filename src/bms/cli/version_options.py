@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bms.cli.environment_options import environment_given
-from bms.cli.making import parse_image, parse_pairs, parse_text
+from bms.cli.making import parse_image, parse_numbers, parse_pairs, parse_text
 from bms.core.errors import InvalidArgument
 from bms.core.signature import DEFAULT
 from bms.core.tensor import NUMPY
@@ -123,7 +123,7 @@ class VersionOptions:
             or EnvironmentSpec(),
             preprocess=self._preprocess(),
             labels=tuple(self.label or ()),
-            metrics={key: float(value) for key, value in parse_pairs(self.metric or [])},
+            metrics=parse_numbers(self.metric or []),
             metadata=dict(parse_pairs(self.note or [])),
             allow_pickle=self.allow_pickle,
         )
@@ -165,6 +165,12 @@ def detected(version: Version) -> str:
         if why := version.metadata.get(f"batching of {name}"):
             lines.append(f"  batching of {name}: {why}")
     return "\n".join(lines)
+
+
+def streams_alone(version: Version) -> bool:
+    """Whether who names no signature is answered part by part, or not at all: verification notes it."""
+    streaming = [f"answers of {name}" in version.metadata for name in version.signatures]
+    return bool(streaming) and (all(streaming) or f"answers of {DEFAULT}" in version.metadata)
 
 
 def signature_text(signature: Signature, most: int = 40) -> str:

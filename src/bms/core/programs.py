@@ -188,6 +188,7 @@ class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
     format: str  # recognised by content, e.g. "onnx", "skops"
     unread: tuple[str, ...] = ()  # `PartlyRead` keys of the artifact
     apart: dict[str, str] = {}  # by signature: why its rows don't share runs, where their shapes would allow it
+    streaming: tuple[str, ...] = ()  # the signatures that answer part by part
 
 
 class Findings(msgspec.Struct, frozen=True, kw_only=True):

@@ -79,6 +79,8 @@ def _levels(text: str, levels: str) -> tuple[Level, ...]:
         return ()
     try:
         read: list[Level] = json.loads(f"[{levels}]")
+    except RecursionError:
+        raise InvalidArgument(f"{text[:40] + '…'!r}: levels are texts, numbers or booleans, and not lists") from None
     except ValueError:
         return tuple(level.strip() for level in next(csv.reader([levels])))
     if not all(isinstance(level, str | bool | int | float) for level in read):

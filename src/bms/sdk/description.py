@@ -16,6 +16,8 @@ def with_batched(files: list[LocalFile], batched: bool) -> list[LocalFile]:
     said = next((file.source for file in files if file.entry.path == DESCRIPTION), b"{}")
     try:
         given = msgspec.json.decode(said.read_bytes() if isinstance(said, Path) else said, type=dict[str, object])
+    except RecursionError:
+        raise InvalidArgument(f"{DESCRIPTION!r} has more levels of lists and objects than can be read") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidArgument(f"{DESCRIPTION!r} does not describe a model: {error}") from error
     return with_file(files, in_memory(DESCRIPTION, msgspec.json.encode({**given, "batched": batched})))

@@ -16,6 +16,7 @@ from bms.core import signature
 from bms.core.columns import ColumnType, mask_name
 from bms.core.errors import InvalidArgument, NotFound
 from bms.core.fitting import fit_inputs
+from bms.core.named_tensors import named_tensors
 from bms.core.signature import DEFAULT
 from bms.core.tensor import Tensor
 from bms.sdk.array_files import read_arrays
@@ -25,7 +26,7 @@ from bms.sdk.model_nouns import NewVersion
 from bms.sdk.signatures import Signature, TensorSpec
 from bms.sdk.tables.arrays import array_given, is_plain
 from bms.sdk.tables.column_values import ColumnValues, Mask, Table, of_array
-from bms.sdk.tables.csv_cells import read_cells, shown_column, typed_values
+from bms.sdk.tables.csv_cells import check_header, read_cells, shown_column, typed_values
 from bms.sdk.tables.given import column_of, frame_of, rows_of
 from bms.sdk.tables.pandas_frames import numpy_column
 from bms.sdk.tables.python_values import of_values
@@ -99,7 +100,7 @@ def _table(example: Any) -> Table | bytes:
         table = {name: values for name, values in found.items() if values is not None and values.array.ndim == 1}
         if len(table) < len(example):
             return msgspec.json.encode({"inputs": {name: _nested(name, one) for name, one in example.items()}})
-    return msgspec.json.encode({"instances": _nested("example", example)}) if table is None else table
+    return msgspec.json.encode({"instances": _nested("", example)}) if table is None else table
 
 
 def _column(name: str, values: Any) -> ColumnValues | None:
@@ -121,7 +122,9 @@ def _of_file(path: Path, declared: Mapping[str, TensorSpec]) -> Table | bytes:
     except UnicodeDecodeError:
         raise InvalidArgument(f"{path} is not UTF-8: save it as that") from None
     if suffix == ".csv":
-        return {name: _of_cells(name, cells, declared.get(name)) for name, cells in read_cells(text, str(path)).items()}
+        read = read_cells(text, str(path))
+        check_header(read, str(path), declared)
+        return {name: _of_cells(name, cells, declared.get(name)) for name, cells in read.items()}
     if suffix in (".jsonl", ".ndjson"):
         return _table([read_json(line, str(path)) for line in text.splitlines() if line.strip()])
     if suffix != ".json":
@@ -144,7 +147,10 @@ def _of_cells(name: str, cells: list[str], spec: TensorSpec | None) -> ColumnVal
 def _of_json(value: Any, where: str) -> Table | bytes:
     """A request in any of its forms, rows, or columns. What holds more than a table can, such as lists in rows or
     `{"b64": "…"}`, is kept as it is."""
-    value = _named_tensors(value, where)
+    try:
+        value = named_tensors(value)
+    except InvalidArgument as error:
+        raise InvalidArgument(f"{where}: {error.message}") from None
     if _is_more_than_a_table(value):
         formed = isinstance(value, dict) and any(form in value for form in _FORMS)
         return msgspec.json.encode(value if formed else {"instances" if isinstance(value, list) else "inputs": value})
@@ -158,27 +164,6 @@ def _of_json(value: Any, where: str) -> Table | bytes:
     if isinstance(value, dict | list):
         return _table(value)
     raise InvalidArgument(f"{where} is no example: expected rows, columns, or a request as {' or '.join(_FORMS)}")
-
-
-def _named_tensors(value: Any, where: str) -> Any:
-    """A request of the Open Inference Protocol as inputs by name; anything else as it is."""
-    tensors = value.get("inputs") if isinstance(value, dict) else None
-    if not isinstance(tensors, list) or not tensors:
-        return value
-    if not all(isinstance(one, dict) and one.keys() >= {"name", "datatype", "shape", "data"} for one in tensors):
-        return value
-    try:
-        return {"inputs": {str(one["name"]): _nested_data(one) for one in tensors}}
-    except (TypeError, ValueError) as error:
-        raise InvalidArgument(f"{where}: an input's data are not of its shape: {error}") from None
-
-
-def _nested_data(tensor: dict[str, Any]) -> Any:
-    """Whole numbers of a floating-point tensor stay what it says they are: 3000 is 3000.0."""
-    data = np.array(tensor["data"], object).reshape(tensor["shape"])
-    if str(tensor["datatype"]).startswith("FP"):
-        data = np.array([one if one is None else float(one) for one in data.ravel()], object).reshape(data.shape)
-    return data.tolist()
 
 
 def _is_more_than_a_table(value: Any) -> bool:
@@ -253,7 +238,8 @@ def _nested(name: str, value: Any) -> Any:
     if len(array) > MANY:
         array = array[:ROWS]
     if array.dtype.kind == "f" and np.isinf(array).any():
-        raise InvalidArgument(f"the example's {name!r} is infinite: take other rows")
+        what = f"the example's {name!r}" if name else "the example"
+        raise InvalidArgument(f"{what} is infinite: take other rows")
     if array.dtype.kind not in "OSU":
         return array.tolist()
     texts = np.empty(array.size, dtype=object)

@@ -50,6 +50,12 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         return self.state in ENDED
 
 
+class Evaluation(Job, frozen=True, kw_only=True):
+    """A job that measures a gate. `ran_already`: it was not begun by who asked for it, since it had been before."""
+
+    ran_already: bool = False
+
+
 class JobEvent(msgspec.Struct, frozen=True, kw_only=True):
     """A step of a job's progress; `at` is Unix time in nanoseconds."""
 

@@ -17,7 +17,7 @@ from bms.sdk.description import DESCRIPTION, with_batched
 from bms.sdk.examples import EXAMPLE, said
 from bms.sdk.files import FileEntry, FileTree, in_memory, scan, with_file
 from bms.sdk.flow import Flow, Item, Stream, locally
-from bms.sdk.jobs import Job
+from bms.sdk.jobs import Evaluation, Job
 from bms.sdk.model_nouns import Alias, Gate, GateResult, GateStanding, Lineage, Measurement, Model, NewVersion, Version
 from bms.sdk.signatures import TensorSpec
 from bms.sdk.waiting import until
@@ -226,11 +226,12 @@ class Models(Uploading[D]):
         return self._post(f"{_numbered(name, number)}/convert", Job, body)
 
     @stream
-    def evaluate(self, name: str, number: int) -> Stream[Job]:
-        """Starts a job per gate of the model, and gives those jobs."""
-        started = yield from self._post(f"{_numbered(name, number)}/evaluate", _Jobs)
+    def evaluate(self, name: str, number: int) -> Stream[Evaluation]:
+        """Starts a job per gate of the model, and gives those jobs; one that measures the same already is given as it
+        is, with `ran_already`."""
+        started = yield from self._post(f"{_numbered(name, number)}/evaluate", _Evaluations)
         for job in started.items:
-            yield Item(job)
+            yield Item(msgspec.structs.replace(job, ran_already=job.id in started.running))
 
     @operation
     def gates(self, name: str, number: int) -> Flow[tuple[GateStanding, ...]]:
@@ -304,8 +305,9 @@ class _Started(msgspec.Struct):
     missing: tuple[str, ...] = ()
 
 
-class _Jobs(msgspec.Struct):
-    items: tuple[Job, ...]
+class _Evaluations(msgspec.Struct):
+    items: tuple[Evaluation, ...]
+    running: tuple[str, ...] = ()
 
 
 def _is_archive(path: Path) -> bool:

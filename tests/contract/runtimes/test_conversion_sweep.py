@@ -87,7 +87,7 @@ def test_what_people_convert_answers_as_the_library_or_is_refused_in_words(tmp_p
         assert one["outcome"] == "refused", one
         assert re.search(SABOTAGED[one["name"]], one["why"]), one
         assert "it is not registered, and the parent is served as it is" in one["why"], one
-    assert judged(of["some"])["converted"] >= 15
+    assert judged(of["some"])["converted"] >= 5
 
 
 @pytest.mark.long

@@ -35,13 +35,14 @@ class Chosen:
         self.expected = Path(self.config.directory).parent / "expected.npz"
 
 
-@pytest.fixture(params=chosen(FRAMEWORKS), ids=lambda pair: pair[1].folder.replace("/", "-"))
+@pytest.fixture(scope="module", params=chosen(FRAMEWORKS), ids=lambda pair: pair[1].folder.replace("/", "-"))
 def model(request: pytest.FixtureRequest) -> Chosen:
     return Chosen(*request.param)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def loaded(model: Chosen) -> Servable:
+    """For all tests that leave it open."""
     return open_servable(model.config)
 
 
@@ -198,12 +199,13 @@ def test_a_failed_call_leaves_it_usable(model: Chosen, loaded: Servable) -> None
     assert all(alike(model, before[key], after[key]) for key in before)
 
 
-def test_closing_twice_is_one_effect_and_a_closed_one_refuses(loaded: Servable) -> None:
-    name, signature = every(loaded)[0]
-    loaded.close()
-    loaded.close()
+def test_closing_twice_is_one_effect_and_a_closed_one_refuses(model: Chosen) -> None:
+    closed = open_servable(model.config)
+    name, signature = every(closed)[0]
+    closed.close()
+    closed.close()
     with pytest.raises(FailedPrecondition, match="closed"):
-        loaded.infer(name, varied(signature, 1))
+        closed.infer(name, varied(signature, 1))
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)

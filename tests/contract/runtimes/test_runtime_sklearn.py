@@ -271,6 +271,9 @@ def test_what_can_not_be_served_is_refused_in_words(model: Any, says: str, tmp_p
             opened(model, tmp_path)
     else:  # its rows depend on one another: it is served as it is, one request by itself
         assert not opened(model, tmp_path).signatures["serving_default"].batched
+        (tmp_path / "bms.json").write_text('{"batched": true}')
+        with pytest.raises(FailedPrecondition, match="declared batched, but it answers a row differently in company"):
+            opened(model, tmp_path)
 
 
 def test_a_matrix_of_texts_is_taken_as_texts(tmp_path: Path) -> None:

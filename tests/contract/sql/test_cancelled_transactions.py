@@ -19,6 +19,7 @@ from bms.core.errors import Unavailable
 from tests.cancelling import PLANS, Cancelling, Plan, every_await, open_below
 from tests.databases import database_url
 
+pytestmark = pytest.mark.no_cover
 ROWS = 300  # more than a cursor fetches in one step
 ONLY_SQLITE = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 ONLY_POSTGRESQL = pytest.mark.parametrize("url", ["postgresql"], indirect=True)

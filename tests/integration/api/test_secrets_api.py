@@ -51,26 +51,26 @@ async def test_a_secret_is_set_listed_replaced_and_deleted_without_its_value(wor
     assert held == []
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"value": ""},
-        {"value": f" {VALUE}"},
-        {"value": f"{VALUE}\r\nx-evil: 1"},
-        {"value": f"{VALUE}\0"},
-        {"value": f"{VALUE}é"},
-        {"value": VALUE * 1000},
-        {"value": [VALUE]},
-        {"value": VALUE, "hosts": ["user@host"]},
-        {"value": VALUE, "hosts": ["a/b c"]},
-        {"value": VALUE, "more": VALUE},
-    ],
-)
-async def test_what_can_not_be_a_secret_is_refused_without_repeating_it(world: World, body: dict[str, object]) -> None:
+NO_SECRETS: list[dict[str, object]] = [
+    {"value": ""},
+    {"value": f" {VALUE}"},
+    {"value": f"{VALUE}\r\nx-evil: 1"},
+    {"value": f"{VALUE}\0"},
+    {"value": f"{VALUE}é"},
+    {"value": VALUE * 1000},
+    {"value": [VALUE]},
+    {"value": VALUE, "hosts": ["user@host"]},
+    {"value": VALUE, "hosts": ["a/b c"]},
+    {"value": VALUE, "more": VALUE},
+]
+
+
+async def test_what_can_not_be_a_secret_is_refused_without_repeating_it(world: World) -> None:
     async with world.client(world.owner) as owner:
-        refused = await owner.put("/secrets/x", json=body)
-        assert refused.status_code == 400, refused.text
-        assert VALUE not in refused.text
+        for body in NO_SECRETS:
+            refused = await owner.put("/secrets/x", json=body)
+            assert refused.status_code == 400, (body, refused.text)
+            assert VALUE not in refused.text, body
         assert (await owner.put(f"/secrets/{'x' * 64}", json={"value": VALUE})).status_code == 400
         assert "x" not in [each["name"] for each in (await owner.get("/secrets")).json()["items"]]
 

@@ -1,5 +1,6 @@
 """From data to a gated version, step by step: each end of a job has its one consequence."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -236,10 +237,31 @@ async def test_every_gate_is_measured_and_kept(played: Played) -> None:
     assert (result.value, result.passed, result.dataset, result.job) == (0.95, True, "digits@1", evaluate.id)
     assert result.note.startswith("classes by name: '0', '1'; line endxxx")
     assert len(result.note) == 500
-    (again,) = await played.gates.evaluate("acme", "ann", "digits", version.number)
+    (again,) = (await played.gates.evaluate("acme", "ann", "digits", version.number)).items
     await played.end(again, metrics={"accuracy": 0.5})
     (result,) = (await played.models.version("acme", "digits", 1)).gate_results
     assert (result.value, result.passed) == (0.5, False)
+
+
+async def test_what_is_being_measured_is_not_begun_once_more(played: Played) -> None:
+    f1 = Gate(metric="f1", dataset="digits", minimum=0.5)
+    await played.models.create(ANN, "digits", gates=(GATE, f1))
+    await _trained(played)
+    first, second = await played.of_kind("evaluate")
+    found = await played.gates.evaluate("acme", "ann", "digits", 1)
+    assert {job.id for job in found.items} == set(found.running) == {first.id, second.id}
+    assert len(await played.of_kind("evaluate")) == 2
+    for job in (first, second):
+        await played.end(job, metrics={"accuracy": 0.95, "f1": 0.95})
+    asked = [played.gates.evaluate("acme", "ann", "digits", 1) for _ in range(3)]
+    begun = await asyncio.gather(*asked)
+    assert len({tuple(job.id for job in one.items) for one in begun}) == 1
+    assert len(await played.of_kind("evaluate")) == 4
+    (again,) = [job for job in begun[0].items if job.name == "evaluate-f1"]
+    await played.jobs.cancel("acme", "ann", again.id)
+    anew = await played.gates.evaluate("acme", "ann", "digits", 1)
+    assert [job.id in anew.running for job in anew.items] == [True, False], "who is being cancelled measures nothing"
+    assert len(await played.of_kind("evaluate")) == 5
 
 
 async def test_everything_handled_twice_has_one_effect(played: Played) -> None:
@@ -309,7 +331,7 @@ async def test_a_gate_that_could_not_be_measured_says_why_on_the_version(
     assert (result.value, result.passed, result.job, result.dataset) == (None, False, evaluate.id, "digits@1")
     told = [event for _, event in await played.log.since(0) if event.name == "gate.unmeasurable"]
     assert [reason[:40] in str(event.details["reason"]) for event in told] == [True]
-    (again,) = await played.gates.evaluate("acme", "ann", "digits", 1)
+    (again,) = (await played.gates.evaluate("acme", "ann", "digits", 1)).items
     assert [one for one, _ in await _standings(played)] == ["measuring"]
     await played.end(again, metrics={"accuracy": 0.95})
     assert await _standings(played) == [("passed", "")]
@@ -332,7 +354,7 @@ async def test_one_gate_that_cannot_be_measured_keeps_no_other_from_it(played: P
     played.clock.advance(1)
     await played.react_again()
     assert (await played.models.version("acme", "digits", 1)).gate_results == before.gate_results
-    (again,) = await played.gates.evaluate("acme", "ann", "digits", 1)
+    (again,) = (await played.gates.evaluate("acme", "ann", "digits", 1)).items
     assert again.spec.parameters["split"] == "validation"
 
 
@@ -468,7 +490,7 @@ async def test_a_value_stays_where_the_same_can_not_be_measured_again(played: Pl
     await _trained(played)
     (first,) = await played.of_kind("evaluate")
     await played.end(first, metrics={"accuracy": 0.95})
-    (again,) = await played.gates.evaluate("acme", "ann", "digits", 1)
+    (again,) = (await played.gates.evaluate("acme", "ann", "digits", 1)).items
     await played.end(again, "cancelled")
     (standing,) = await played.models.gates("acme", "digits", 1)
     assert standing.result is not None

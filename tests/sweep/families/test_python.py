@@ -11,31 +11,20 @@ import pytest
 
 from tests.contract.runtimes.cases_python import FRAMEWORK
 from tests.sweep.families import python_models
-from tests.sweep.families.verdicts import Verdict, asked
+from tests.sweep.families.in_company import DECLARED, FOUND, InCompany
 
 pytestmark = pytest.mark.timeout(900)
-MODELS = Path(__file__).parent / "python_models.py"
-DEPENDENT = {*python_models.DEPENDENT}
-COUNTS = {*python_models.COUNTS}
-INCONSTANT = {*python_models.INCONSTANT}
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["found", "declared"])
-def told(request: pytest.FixtureRequest) -> dict[str, Verdict]:
-    return asked(MODELS, FRAMEWORK.environment, declared=request.param)
+class TestPython(InCompany):
+    models = Path(__file__).parent / "python_models.py"
+    environment = FRAMEWORK.environment
+    least = 24
+    ways = (FOUND, DECLARED)
+    counts = {*python_models.COUNTS}
+    inconstant = {*python_models.INCONSTANT}
+    dependent = {*python_models.DEPENDENT}
 
-
-def test_every_call_gets_the_models_own_answer_alone_and_among_sixteen(told: dict[str, Verdict]) -> None:
-    assert len(told) >= 24
-    assert [one.refused for one in told.values() if one.refused] == []
-    assert [fault for one in told.values() for fault in one.faults] == []
-
-
-def test_rows_share_runs_exactly_where_they_are_independent(told: dict[str, Verdict]) -> None:
-    assert {name for name, one in told.items() if not one.batched} == COUNTS | INCONSTANT | DEPENDENT
-
-
-def test_the_sweep_sees_calls_that_share_runs_and_must_not() -> None:
-    trusted = asked(MODELS, FRAMEWORK.environment, sharing=True)
-    seen = {name for name, one in trusted.items() if one.faults}
-    assert DEPENDENT <= seen <= DEPENDENT | COUNTS  # that there is one answer for each row is checked on every run
+    def test_the_sweep_sees_calls_that_share_runs_and_must_not(self) -> None:
+        """Of one family in the short form, too: all are asked by the same script."""
+        self.sees_sharing(FOUND)

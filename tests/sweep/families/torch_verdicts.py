@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+from tests.contract.runtimes.cases_torch import FRAMEWORK
+from tests.sweep.families.in_company import InCompany, Way
+
 MODELS = Path(__file__).parent / "torch_models.py"
 # Whose answers are not one for each row, or depend on the rows beside them.
 COUNTS = {"FirstRowOnly", "RowsTwice", "SumOfRows", "DropsRows"}
@@ -26,3 +29,18 @@ INCONSTANT = {"DropsOut", "AddsNoise", "CountsInAnAttribute"}
 STATE = {"CountsCalls", "KeepsAverage"}
 STATE_AS_MADE = STATE | {"NormLeftTraining"}  # where nobody can ask for evaluation any more
 EACH_TIME = "each time it runs, so that an answer depends on who asked before"
+
+
+class TorchInCompany(InCompany):
+    """The modules, in forms of which each refuses its own."""
+
+    models = MODELS
+    environment = FRAMEWORK.environment
+    least = 30
+    counts = COUNTS
+    dependent = DEPENDENT
+    inconstant = INCONSTANT
+
+
+def form(below: str, refused: set[str]) -> Way:
+    return Way(below, below, refused=dict.fromkeys(refused, EACH_TIME))

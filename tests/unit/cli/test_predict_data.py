@@ -53,6 +53,16 @@ def test_csv_of_numbers_is_a_matrix_by_place_for_a_model_without_names(tmp_path:
     np.testing.assert_array_equal(sent.arrays["x"], [[1, 0.5], [3, np.nan]])
 
 
+def test_csv_without_a_header_is_refused_unless_the_model_calls_a_column_so(tmp_path: Path) -> None:
+    cells = csv(tmp_path, "0.5,2\n1,3\n")
+    with pytest.raises(InvalidArgument, match=r"--data: the first line, 0\.5,2, is numbers alone"):
+        typed(cells, (TensorInfo("x", "FP32", (-1, 2)),))
+    assert list(typed(cells, (TensorInfo("2", "FP32", (-1,)), TensorInfo("0.5", "FP32", (-1,)))).columns) == [
+        "0.5",
+        "2",
+    ]
+
+
 def test_rows_of_json_in_every_form(tmp_path: Path) -> None:
     rows = [{"a": 1, "b": "x"}, {"a": None, "b": "y"}]
     (tmp_path / "rows.jsonl").write_text('{"a": 1, "b": "x"}\n\n{"a": null, "b": "y"}\n')

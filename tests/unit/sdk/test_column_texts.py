@@ -52,6 +52,7 @@ def test_other_tensors_are_told_with_their_shapes() -> None:
         ("age numbr", "column 'age': there is no type 'numbr': .*number, integer, text, boolean, category, datetime"),
         ("city text FP32", "column 'city' is text, which FP32 can't carry"),
         ("x category[[1]]", "levels must be texts, numbers or booleans"),
+        (f"x category[{'[' * 100_000}]", "levels are texts, numbers or booleans, and not lists"),
     ],
 )
 def test_what_is_no_column_is_refused_with_the_types_there_are(text: str, says: str) -> None:

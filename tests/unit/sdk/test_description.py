@@ -31,3 +31,8 @@ def test_what_it_said_before_is_kept(tmp_path: Path) -> None:
 def test_a_description_that_is_none_is_refused(text: bytes) -> None:
     with pytest.raises(InvalidArgument, match=r"'bms\.json' does not describe a model"):
         with_batched([in_memory("bms.json", text)], True)
+
+
+def test_a_description_that_is_too_deep_is_refused() -> None:
+    with pytest.raises(InvalidArgument, match=r"'bms\.json' has more levels"):
+        with_batched([in_memory("bms.json", b'{"a":' + b"[" * 100_000)], True)

@@ -27,6 +27,23 @@ def inputs(new: NewVersion) -> list[str]:
     return [tensor_text(spec) for spec in new.signatures["serving_default"].inputs]
 
 
+def test_what_is_wrong_in_rows_without_names_is_told_by_its_place(tmp_path: Path) -> None:
+    (tmp_path / "rows.json").write_text('{"instances": [[1, 2, 3], ["a", 2, 3]]}')
+    with pytest.raises(
+        InvalidArgument, match=r"^the array mixes whole numbers and texts: \[0, 0\] holds 1, \[1, 0\] 'a'"
+    ):
+        said(NewVersion(), (), tmp_path / "rows.json")
+    with pytest.raises(InvalidArgument, match=r"^the example is infinite: take other rows"):
+        said(NewVersion(), (), np.array([[np.inf]]))
+
+
+def test_a_csv_without_a_header_is_refused_unless_a_column_is_called_so(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("5.1,3.5\n4.9,3.0\n")
+    with pytest.raises(InvalidArgument, match=r"rows\.csv: the first line, 5\.1,3\.5, is numbers alone"):
+        said(NewVersion(), (), tmp_path / "rows.csv")
+    assert said(NewVersion(), ["5.1 number"], tmp_path / "rows.csv").example is not None
+
+
 def test_a_csv_becomes_a_request_with_the_types_of_its_columns(tmp_path: Path) -> None:
     (tmp_path / "messy.csv").write_text(MESSY)
     made = said(NewVersion(), (), tmp_path / "messy.csv")

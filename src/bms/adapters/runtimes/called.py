@@ -80,12 +80,13 @@ def served(
     independent: bool = False,
     gentle: bool = False,
     words: Words = str,
+    streaming: frozenset[str] = frozenset(),
 ) -> CalledServable:
     """The servable of a loaded model, with its signatures settled: those of `config`, checked against `found` and
     completed, else `found` as runs bear it out. `found` may leave outputs out; None: the format tells nothing.
 
     Runs are with the artifact's own example where it has one that fits, else with `example`, else with made-up rows;
-    `independent` and `gentle` as `settle` says.
+    `independent`, `gentle` and `streaming` as `settle` says.
     Raises FailedPrecondition when the declared ones do not fit, when the model does not run on an example, and, with
     neither, asking for them: `why` says what is not told.
     """
@@ -94,7 +95,7 @@ def served(
     asked = {name: asked_of(name, config, found or {}) for name in config.signatures or found or {}}
     servable = CalledServable(format, call, asked, invalid, words)
     examples = given_examples(config, asked, example, found or {})
-    made = settle(servable, config, asked, examples, independent=independent, gentle=gentle)
+    made = settle(servable, config, asked, examples, independent=independent, gentle=gentle, streaming=streaming)
     servable.signatures, servable.examples, servable.apart = made.signatures, made.examples, made.apart
     servable.one_by_one = frozenset(made.one_by_one)
     return servable

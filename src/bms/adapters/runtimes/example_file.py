@@ -1,8 +1,9 @@
 """An example of what a model takes: the file `example.json` of an artifact, one request as JSON.
 
 Four forms are read: `{"dataframe_split": {"columns": […], "data": [[…], …], "types": […]}}` (types may be left out),
-`{"dataframe_records": [{…}, …]}`, `{"instances": …}` and `{"inputs": …}`; and, as MLflow's `input_example.json` has it,
-`{"columns": […], "data": [[…], …]}` by itself. `{"b64": "…"}` stands for bytes, such as those of an image.
+`{"dataframe_records": [{…}, …]}`, `{"instances": …}` and `{"inputs": …}`, also as the Open Inference Protocol has it
+(`core.named_tensors`); and, as MLflow's `input_example.json` has it, `{"columns": […], "data": [[…], …]}` by itself.
+`{"b64": "…"}` stands for bytes, such as those of an image.
 """
 
 import binascii
@@ -16,7 +17,8 @@ import numpy as np
 
 from bms.adapters.runtimes.description import small_file
 from bms.core.columns import TYPES, ColumnType, mask_name
-from bms.core.errors import FailedPrecondition
+from bms.core.errors import FailedPrecondition, InvalidArgument
+from bms.core.named_tensors import named_tensors
 from bms.core.signature import Signature, TensorSpec
 from bms.core.tensor import NUMPY, Array
 
@@ -63,7 +65,7 @@ def parsed_example(content: bytes, name: str = EXAMPLE) -> Example:
         if "instances" in given:
             return _instances(given["instances"], name)
         if "inputs" in given:
-            return _inputs(given["inputs"], name)
+            return _inputs(_by_name(given, name)["inputs"], name)
         if "columns" in given and "data" in given:
             return _split(given, name)
     raise FailedPrecondition(
@@ -172,6 +174,13 @@ def _instances(given: object, name: str) -> Example:
     if isinstance(given, list) and given and all(isinstance(row, dict) for row in given):
         return _records(given, name)
     return _rows(given, name)
+
+
+def _by_name(given: dict[str, object], name: str) -> dict[str, object]:
+    try:
+        return cast(dict[str, object], named_tensors(given))
+    except InvalidArgument as error:
+        raise FailedPrecondition(f"{name!r}: {error.message}") from error
 
 
 def _inputs(given: object, name: str) -> Example:

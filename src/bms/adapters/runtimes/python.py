@@ -54,7 +54,7 @@ class PythonRuntime:
         config, found, streaming = _signatures(config, model)
         code = Code(model, directory, streaming)
         code.signatures = {**config.signatures, **(found or {})}
-        servable = served(config, "python", code.call, found, why=_WHY)
+        servable = served(config, "python", code.call, found, why=_WHY, streaming=streaming)
         servable.signatures = {
             name: structs.replace(one, batched=False) if name in streaming else one
             for name, one in servable.signatures.items()

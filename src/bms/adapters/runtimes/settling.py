@@ -12,7 +12,7 @@ from bms.adapters.runtimes.example_inputs import examples_of
 from bms.core.clock import SystemClock
 from bms.core.errors import BmsError, FailedPrecondition
 from bms.core.programs import ServableConfig
-from bms.core.signature import DEFAULT, Signature, is_table
+from bms.core.signature import DEFAULT, Signature, is_table, shape_text
 from bms.core.tensor import Array
 from bms.serving.inference.probe import Observed, observed, runnable
 from bms.serving.lifecycle.examples import rows_of
@@ -85,12 +85,14 @@ def settle(
     *,
     independent: bool = False,
     gentle: bool = False,
+    streaming: frozenset[str] = frozenset(),
 ) -> Settled:
     """`asked` as runs bear them out, then compared with what `config` declares.
 
     A declaration never stands in for a proof: what is declared batched is so only if its rows are proved independent.
     `independent`: the library answers row by row, so that a proof which could tell nothing is no obstacle; `gentle` as
-    `observed` says. Signatures that a verification has proved are taken as they are. Raises FailedPrecondition.
+    `observed` says; those `streaming` have runs of their own, whatever is declared. Signatures that a verification has
+    proved are taken as they are. Raises FailedPrecondition.
     """
     made = Settled()
     independent = independent or config.compared
@@ -113,12 +115,19 @@ def settle(
         seen = observed(servable, name, signature, example, monotonic=monotonic, independent=independent, gentle=gentle)
         declared = config.signatures.get(name)
         if seen.apart and seen.unknown and whole_table:
+            if batched and not config.proved:
+                raise FailedPrecondition(
+                    f"signature {name!r} was declared batched, but {seen.apart}, or push it without `--batched`, so "
+                    "that each row has a run of its own"
+                )
             made.one_by_one.add(name)
             made.apart[name] = f"{seen.apart}; until then each row has a run of its own"
             seen = seen._replace(signature=structs.replace(seen.signature, batched=True))
         elif seen.apart:
             _refuse(name, seen, batched)
             made.apart[name] = seen.apart
+        elif batched and not seen.signature.batched and name not in streaming:
+            raise not_batched(name, seen.signature)
         if example is None or seen.apart:
             made.examples[name] = seen.example
         else:
@@ -147,6 +156,19 @@ def alone(name: str, signature: Signature) -> Signature:
             f"signature {name!r} takes a table, whose rows are answered one by one: it can't be served unbatched"
         )
     return structs.replace(signature, batched=False, method="predict", scores=None)
+
+
+def not_batched(name: str, signature: Signature, why: str = "") -> FailedPrecondition:
+    """The refusal of a signature that is declared batched, but has a run for each request: `why`, else by what it takes
+    or says of itself."""
+    whole = next((spec for spec in signature.inputs if spec.shape[:1] != (None,)), None)
+    if whole is not None:
+        why = f"its input {whole.name!r} has shape {shape_text(whole.shape)}, whose first dimension is not free"
+    why = why or "its own signature says that each request has a run of its own"
+    return FailedPrecondition(
+        f"signature {name!r} was declared batched, but {why}; push it without `--batched` or, where its bms.json "
+        "declares that, with `--no-batched`"
+    )
 
 
 def _refuse(name: str, seen: Observed, batched: bool | None) -> None:

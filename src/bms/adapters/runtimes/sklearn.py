@@ -1,20 +1,22 @@
 """scikit-learn estimators, from skops files or, where allowed, from pickles."""
 
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 from bms.adapters.runtimes.artifact import first_format, model_file, top_files
 from bms.adapters.runtimes.description import described
 from bms.adapters.runtimes.example_file import read_example
 from bms.adapters.runtimes.mlflow_example import mlflow_example
-from bms.adapters.runtimes.settling import alone
+from bms.adapters.runtimes.settling import alone, not_batched
 from bms.adapters.runtimes.sklearn_file import SUFFIXES, format_of, read_estimator
 from bms.adapters.runtimes.sklearn_needs import needs_of
 from bms.adapters.runtimes.sklearn_opened import called_by, fitted_from
 from bms.adapters.runtimes.sklearn_parts import parts
-from bms.adapters.runtimes.sklearn_servable import SklearnServable
+from bms.adapters.runtimes.sklearn_servable import Called, SklearnServable
 from bms.core.errors import FailedPrecondition
 from bms.core.programs import ServableConfig
+from bms.core.signature import Signature
 from bms.serving.inference.runtime import Found
 
 _ANSWERING = frozenset({"predict", "predict_proba", "predict_log_proba", "decision_function", "default"})
@@ -45,9 +47,20 @@ class SklearnRuntime:
             called = called_by(fitted, config.signatures)
         except FailedPrecondition as error:
             raise FailedPrecondition(error.message + _older([one.message for one in told])) from error
-        if described(config.directory).batched is False:
+        batched = described(config.directory).batched
+        if batched and not config.proved:
+            _refuse_dependent(called, config.signatures)
+        if batched is False:
             called = {name: one._replace(signature=alone(name, one.signature)) for name, one in called.items()}
         return SklearnServable(called, format, config.threads)
+
+
+def _refuse_dependent(called: Mapping[str, Called], declared: Mapping[str, Signature]) -> None:
+    """Of what is declared batched. Raises FailedPrecondition."""
+    for name, one in called.items():
+        if not one.signature.batched:
+            said = name in declared and not declared[name].batched
+            raise not_batched(name, one.signature, "" if said else "it answers a row differently in company than alone")
 
 
 def _refuse_files(estimator: Any) -> None:

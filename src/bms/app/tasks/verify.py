@@ -27,7 +27,7 @@ from bms.serving.inference.plan import Plan
 from bms.serving.inference.prepared import for_runtime
 from bms.serving.lifecycle.examples import varied
 from bms.serving.lifecycle.loader import check_outputs, load, own_example
-from bms.serving.lifecycle.servable import ApartServable, PartlyRead, Servable
+from bms.serving.lifecycle.servable import ApartServable, PartlyRead, Servable, StreamingServable
 
 ROWS = 4  # of the runs that prove a batched signature
 RUNS = 21
@@ -130,6 +130,7 @@ def _verified(job: Job, config: ServableConfig, labels: tuple[str, ...]) -> Veri
         format=servable.format,
         unread=_unread(servable, plan),
         apart=dict(servable.apart) if isinstance(servable, ApartServable) else {},
+        streaming=tuple(sorted(servable.streaming)) if isinstance(servable, StreamingServable) else (),
     )
     servable.close()
     job.metric("memory_bytes", report.memory)

@@ -1,24 +1,29 @@
 """Gates: what a version must reach on data before callers may get it, measured by jobs."""
 
+from collections.abc import Awaitable
+
 import msgspec
 
 from bms.control.datasets.service import DatasetService
 from bms.control.evaluation.findings import MAX_REASON, result_of
-from bms.control.jobs.nouns import Job, JobSpec, TreeInput
+from bms.control.evaluation.measuring import ENTRY, Measuring
+from bms.control.jobs.nouns import Job
 from bms.control.jobs.service import JobService
-from bms.control.models.gates import awaited, wrong
+from bms.control.models.gates import awaited
 from bms.control.models.nouns import Gate, Version
 from bms.control.models.service import ModelService
 from bms.control.models.verdicts import plain
-from bms.control.optimization.conversion import servable_config
-from bms.control.platform.environments import EnvironmentSpec
 from bms.control.platform.reactions import TRANSIENT
 from bms.core.clock import Clock
 from bms.core.errors import AlreadyExists, BmsError, FailedPrecondition, NotFound
 from bms.core.events import Event
-from bms.core.resources import Resources
 
-ENTRY = "task:evaluate"
+
+class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
+    """The jobs that measure a version's gates, and the ids of those among them that did already when it was asked."""
+
+    items: tuple[Job, ...]
+    running: tuple[str, ...] = ()
 
 
 class Gates:
@@ -30,7 +35,7 @@ class Gates:
     def __init__(self, jobs: JobService, models: ModelService, datasets: DatasetService, clock: Clock) -> None:
         self._jobs = jobs
         self._models = models
-        self._datasets = datasets
+        self._measuring = Measuring(jobs, datasets)
         self._clock = clock
 
     async def on_version_ready(self, event: Event) -> None:
@@ -40,7 +45,8 @@ class Gates:
         passing: BmsError | None = None
         for number, gate in enumerate(model.gates):
             try:
-                await self._begin(version, gate, version.created_by, id=_job_of(version, number))
+                job = self._measuring.submit(version, gate, version.created_by, _job_of(version, number))
+                await self._begun(version, gate, job)
             except TRANSIENT as error:
                 passing = error
         if passing is not None:
@@ -55,8 +61,9 @@ class Gates:
             except NotFound:
                 await self._cannot(version, gate, f"its measuring could not begin: {words}")
 
-    async def evaluate(self, tenant: str, by: str, model: str, number: int) -> list[Job]:
-        """Measures all gates of a ready version anew, for example after the gates were changed.
+    async def evaluate(self, tenant: str, by: str, model: str, number: int) -> Evaluation:
+        """Measures all gates of a ready version anew, for example after the gates were changed. What is being measured
+        already, on the same data, is not begun once more.
 
         Raises FailedPrecondition where none can be: each has its reason then.
         """
@@ -70,12 +77,17 @@ class Gates:
                 f"`bms model gates {model} --set 'accuracy:DATASET:validation>=0.9'`"
             )
         known = await self._models.gates(tenant, model, number)
-        jobs = []
+        jobs: list[Job] = []
+        running: list[str] = []
         for gate, standing in zip(gates, known, strict=True):
+            if (going := await self._measuring.going(version, gate)) is not None:
+                jobs.append(going)
+                running.append(going.id)
+                continue
             if standing.result is None or standing.result.value is None:
                 await self._models.record_gate_result(tenant, version.id, awaited((gate,), self._clock.now())[0])
             try:
-                job = await self._begin(version, gate, by, id=None)
+                job = await self._begun(version, gate, self._measuring.anew(version, gate, by))
             except TRANSIENT as error:
                 await self._cannot(version, gate, f"its measuring could not begin: {error.message}")
                 raise
@@ -84,7 +96,7 @@ class Gates:
         if not jobs:
             standings = await self._models.gates(tenant, model, number)
             raise FailedPrecondition("; ".join(standing.why for standing in standings if standing.why))
-        return jobs
+        return Evaluation(items=tuple(jobs), running=tuple(running))
 
     async def on_job_ended(self, event: Event) -> None:
         job = await self._jobs.get(event.tenant, event.subject)
@@ -101,13 +113,11 @@ class Gates:
             gate = msgspec.convert(job.spec.then["gate"], Gate)
             await self._cannot(version, gate, f"what job {job.id} measured could not be recorded: {words}")
 
-    async def _begin(self, version: Version, gate: Gate, by: str, id: str | None) -> Job | None:
+    async def _begun(self, version: Version, gate: Gate, submitting: Awaitable[Job]) -> Job | None:
         """The job that measures it; None where it can't be measured, which the version says then, or was begun before
         a crash. Raises an error that may pass."""
         try:
-            if (why := wrong(gate)) is not None:
-                raise FailedPrecondition(why)
-            return await self._submit(version, gate, by, id)
+            return await submitting
         except AlreadyExists:
             return None
         except TRANSIENT:
@@ -121,36 +131,7 @@ class Gates:
         said = msgspec.structs.replace(blank, reason=plain(reason, MAX_REASON))
         await self._models.record_gate_result(version.tenant, version.id, said)
 
-    async def _submit(self, version: Version, gate: Gate, by: str, id: str | None) -> Job:
-        data = await self._datasets.resolve(version.tenant, gate.dataset)
-        assert data.tree is not None
-        if gate.split not in data.splits:
-            raise FailedPrecondition(f"{data.reference} has no split {gate.split!r}, it has {', '.join(data.splits)}")
-        spec = JobSpec(
-            kind="evaluate",
-            entry=ENTRY,
-            inputs=(
-                TreeInput(name="artifact", tree=version.artifact, reference=f"{version.model}@{version.number}"),
-                TreeInput(name="data", tree=data.tree, reference=data.reference),
-            ),
-            parameters={"servable": msgspec.to_builtins(servable_config(version)), "split": gate.split},
-            environment=_with_images(version.environment),
-            resources=Resources(cpu=1, memory=4 * 2**30),
-            timeout_s=900,
-            max_attempts=2,
-            subject=version.id,
-            then={"gate": gate},
-        )
-        return await self._jobs.submit(version.tenant, by, f"evaluate-{gate.metric}", spec, id=id)
-
 
 def _job_of(version: Version, number: int) -> str:
     """The id of the job that measures a gate first: the same after a crash."""
     return f"job_gate{number}_{version.id}"
-
-
-def _with_images(environment: EnvironmentSpec) -> EnvironmentSpec:
-    """The version's own environment, with what decoding a data set's images takes."""
-    if environment == EnvironmentSpec() or any(name.startswith("pillow") for name in environment.requirements):
-        return environment
-    return msgspec.structs.replace(environment, requirements=(*environment.requirements, "pillow>=11"))

@@ -27,6 +27,8 @@ def verdict(version: Version, report: VerifyReport) -> Version:
     for name in signatures:
         if name in report.apart:
             version = noted(version, f"batching of {name}", f"none: {report.apart[name]}")
+        if name in report.streaming:
+            version = noted(version, f"answers of {name}", "part by part, as they are made")
     return msgspec.structs.replace(
         moved(version, "ready"),
         format=report.format[:MAX_FORMAT] or version.format,

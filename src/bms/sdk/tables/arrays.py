@@ -9,7 +9,7 @@ from bms.core.errors import InvalidArgument
 from bms.core.tensor import NUMPY, Array, DType
 from bms.sdk.tables.column_values import ColumnValues, Table
 from bms.sdk.tables.pandas_frames import numpy_column
-from bms.sdk.tables.python_values import nested_array
+from bms.sdk.tables.python_values import input_words, nested_array
 
 
 def is_plain(given: Any) -> bool:
@@ -29,7 +29,7 @@ def array_given(name: str, given: Any, datatype: str | None) -> Array:
     if isinstance(given, np.ma.MaskedArray):
         return _filled(name, given)
     if type(given).__module__.startswith("scipy.sparse"):
-        raise InvalidArgument(f"input {name!r} is a sparse matrix: send its toarray()")
+        raise InvalidArgument(f"{input_words(name)} is a sparse matrix: send its toarray()")
     if isinstance(given, str | bytes):
         given = [given]
     if not isinstance(given, list | tuple):
@@ -95,12 +95,12 @@ def _filled(name: str, given: Any) -> Array:
     if not np.ma.is_masked(given):
         return array_given(name, given.data, None)
     if given.dtype.kind != "f":
-        raise InvalidArgument(f"input {name!r} is a masked array of {given.dtype}, which has no NaN: fill it")
+        raise InvalidArgument(f"{input_words(name)} is a masked array of {given.dtype}, which has no NaN: fill it")
     filled: Array = given.filled(np.nan)
     return filled
 
 
 def _whole(name: str, values: ColumnValues) -> Array:
     if values.missing is not None:
-        raise InvalidArgument(f"input {name!r} has values missing, which {values.type}s have no way to say")
+        raise InvalidArgument(f"{input_words(name)} has values missing, which {values.type}s have no way to say")
     return values.array

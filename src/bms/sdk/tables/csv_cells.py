@@ -7,7 +7,7 @@ missing values.
 import csv
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 from bms.core.errors import InvalidArgument
@@ -34,7 +34,8 @@ def read_cells(text: str, where: str) -> CsvCells:
             raise InvalidArgument(f"{where} is empty: its first line must name the columns")
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
-            raise InvalidArgument(f"{where} names column {twice!r} twice")
+            advice = ": its first line must name the columns" if _is_number(twice) else ""
+            raise InvalidArgument(f"{where} names column {twice!r} twice{advice}")
         cells = CsvCells({name: [] for name in names})
         for line in lines:
             if not line:
@@ -48,6 +49,19 @@ def read_cells(text: str, where: str) -> CsvCells:
     if not cells[names[0]]:
         raise InvalidArgument(f"{where} has no rows below its first line")
     return cells
+
+
+def check_header(names: Collection[str], where: str, known: Collection[str]) -> None:
+    """Raises InvalidArgument where the names are numbers, so that they may well be a row, which would be lost. Those
+    that count columns, as pandas writes them, are names, and so are any of which one is `known` to be a column's."""
+    counted = [[str(one) for one in range(first, first + len(names))] for first in (0, 1)]
+    numbers = all(map(_is_number, names)) and any(map(_NUMBER.fullmatch, names))
+    if numbers and list(names) not in counted and not any(name in known for name in names):
+        shown = ",".join(list(names)[:4]) + (",…" if len(names) > 4 else "")
+        raise InvalidArgument(
+            f"{where}: the first line, {shown}, is numbers alone: in CSV it names the columns; write names above it, "
+            "or give rows without names as JSON or as NumPy's .npy"
+        )
 
 
 def shown_column(name: str, cells: list[str]) -> ColumnValues:

@@ -174,7 +174,8 @@ def _in_company(
             if not _rounded_by_size(
                 run, rows_of(rows, [row] * len(order)), name, place, alone[row], here, limits[name]
             ):
-                return f"output {name!r} of a row is another in company of {len(order) - 1} rows than alone"
+                others = "1 other row" if len(order) == 2 else f"{len(order) - 1} other rows"
+                return f"output {name!r} of a row is another in company of {others} than alone"
     return ""
 
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from bms.control.evaluation.gates import Gates
+from bms.control.evaluation.gates import Evaluation, Gates
 from bms.control.jobs.nouns import Job
 from bms.control.optimization.conversion import TOLERANCE, ConversionService
 from bms.control.training.nouns import Recipe, Training
@@ -33,17 +33,16 @@ def endpoints(training: TrainingService, conversion: ConversionService, gates: G
             by.tenant, by.user, call.path["model"], number, call.body.to, tolerance=call.body.tolerance
         )
 
-    async def evaluate(call: Call[None]) -> Page[Job]:
+    async def evaluate(call: Call[None]) -> Evaluation:
         by = call.principal
-        jobs = await gates.evaluate(by.tenant, by.user, call.path["model"], _number(call.path["number"]))
-        return Page(items=jobs)
+        return await gates.evaluate(by.tenant, by.user, call.path["model"], _number(call.path["number"]))
 
     version = "/models/{model}/versions/{number}"
     return [
         Endpoint("GET", "/recipes", "jobs:read", recipes, "Ready-made training programs", Page[Recipe]),
         Endpoint("POST", "/jobs", "jobs:write", submit, "Train by a recipe or by code", Job, Training, status=201),
         Endpoint("POST", version + "/convert", "jobs:write", convert, "Make a child", Job, Convert, status=201),
-        Endpoint("POST", version + "/evaluate", "jobs:write", evaluate, "Measure all gates", Page[Job], status=201),
+        Endpoint("POST", version + "/evaluate", "jobs:write", evaluate, "Measure all gates", Evaluation, status=201),
     ]
 
 

@@ -19,6 +19,10 @@ def example(given: object) -> Example:
     return parsed_example(json.dumps(given).encode())
 
 
+def tensor(name: str, datatype: str, shape: object, data: object) -> dict[str, object]:
+    return {"name": name, "datatype": datatype, "shape": shape, "data": data}
+
+
 @pytest.mark.parametrize(
     "given",
     [
@@ -30,11 +34,35 @@ def example(given: object) -> Example:
         {"instances": [{"age": 41, "city": "Köln"}, {"city": "Rome"}]},
         {"inputs": {"age": [41, None], "city": ["Köln", "Rome"]}},
         {"inputs": {"age": [[41], [None]], "city": [["Köln"], ["Rome"]]}},
+        {"inputs": [tensor("age", "INT64", [2], [41, None]), tensor("city", "BYTES", [2, 1], ["Köln", "Rome"])]},
     ],
 )
 def test_columns_are_read_in_every_form(given: object) -> None:
     assert example(given).columns == COLUMNS
     assert example(given).kinds == {"age": "integer", "city": "text"}
+
+
+def test_a_request_of_the_open_inference_protocol_is_inputs_by_name() -> None:
+    for data in ([1, 2, 3, 4], [[1, 2], [3, 4]]):
+        found = example({"inputs": [tensor("x", "FP32", [2, 2], data)], "id": "1"})
+        assert found.tensors == {"x": [[1.0, 2.0], [3.0, 4.0]]}
+    assert example({"inputs": [tensor("x", "FP32", [2], [1, 2])]}).kinds == {"x": "number"}
+    assert example({"inputs": [tensor("x", "BYTES", [1, 1], [{"b64": "aGk="}])]}).tensors == {"x": [[b"hi"]]}
+
+
+@pytest.mark.parametrize(
+    ("tensors", "says"),
+    [
+        ([tensor("x", "FP32", [3], [1, 2])], r"'example\.json': the data of input 'x' are not of its shape \[3\]"),
+        ([tensor("x", "FP32", "3", [1, 2])], r"the data of input 'x' are not of its shape '3'"),
+        ([tensor("x", "FP32", [1], ["a"])], r"the data of input 'x'"),
+        ([{"name": "x", "datatype": "FP32", "shape": [3]}], "input 'x' has no 'data'"),
+        ([tensor("x", "FP32", [1], [1])] * 2, "an input is given twice: 'x', 'x'"),
+    ],
+)
+def test_a_request_of_that_protocol_that_is_wrong_names_its_input(tensors: list[object], says: str) -> None:
+    with pytest.raises(FailedPrecondition, match=says):
+        example({"inputs": tensors})
 
 
 @pytest.mark.parametrize("given", [{"instances": [[1, 2], [3, 4]]}, {"inputs": [[1, 2], [3, 4]]}])

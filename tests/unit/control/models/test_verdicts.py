@@ -47,6 +47,12 @@ def test_without_a_declaration_what_was_found_counts() -> None:
     assert ready.measurement == Measurement(memory=5, load_ns=6, infer_ns=7)
 
 
+def test_which_signatures_answer_part_by_part_is_noted() -> None:
+    report = msgspec.structs.replace(_report(serving_default=FOUND, stream=FOUND), streaming=("stream", "no such"))
+    assert verdict(VERSION, report).metadata == {"answers of stream": "part by part, as they are made"}
+    assert verdict(VERSION, _report(serving_default=FOUND)).metadata == {}
+
+
 def test_the_makers_words_are_kept_and_labels_put_where_scores_are() -> None:
     classify = Signature(inputs=(X,), outputs=(SCORES,), method="classify", scores="scores")
     ready = verdict(_declared(classify, ("a", "b", "c")), _report(serving_default=FOUND))

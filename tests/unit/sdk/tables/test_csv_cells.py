@@ -4,12 +4,25 @@ import numpy as np
 import pytest
 
 from bms.core.errors import InvalidArgument
-from bms.sdk.tables.csv_cells import read_cells, shown_column, typed_values
+from bms.sdk.tables.csv_cells import check_header, read_cells, shown_column, typed_values
 
 
 def test_cells_are_read_by_the_rules_of_csv() -> None:
     cells = read_cells('\ufeff"a,b",c\r\n1,"x\ny"\r\n\r\n,"say ""hi"""\r\n', "f.csv")
     assert cells == {"a,b": ["1", ""], "c": ["x\ny", 'say "hi"']}
+
+
+@pytest.mark.parametrize("line", ["5.1,3.5,1.4", "5,3,1", "1e3,nan", "-1,0", "7", "0.0,1.0"])
+def test_a_first_line_of_numbers_alone_names_no_columns(line: str) -> None:
+    cells = read_cells(f"{line}\n{line}\n", "f.csv")
+    with pytest.raises(InvalidArgument, match=r"f\.csv: the first line, .*, is numbers alone: .* names the columns"):
+        check_header(cells, "f.csv", ())
+    check_header(cells, "f.csv", [line.split(",")[0]])  # a column of the model is called so
+
+
+@pytest.mark.parametrize("line", ["a,b", "0,1,2", "1,2,3", "5.1,b", ",0,1", "nan,inf", "2020-01-01,b"])
+def test_names_and_numbers_that_count_columns_are_a_header(line: str) -> None:
+    check_header(read_cells(f"{line}\n{line}\n", "f.csv"), "f.csv", ())
 
 
 @pytest.mark.parametrize(
@@ -18,6 +31,7 @@ def test_cells_are_read_by_the_rules_of_csv() -> None:
         ("", "f.csv is empty"),
         ("a,b\n", "no rows"),
         ("a,a\n1,2\n", "names column 'a' twice"),
+        ("0.5,0.5\n1,2\n", "names column '0.5' twice: its first line must name the columns"),
         ("a,b\n1,2\n3\n", "f.csv, line 3: 1 cells for 2 columns"),
         ('a\n"x\n', "line 2 is not CSV"),
     ],

@@ -98,7 +98,8 @@ def test_nested_lists_are_the_array_that_they_say() -> None:
     assert nested_array("x", 3).shape == ()
     for given, says in (
         ([[1, 2], [3]], "different lengths"),
-        ([["a", 1]], "mixes texts and whole numbers"),
+        ([["a", 1]], r"^input 'x' mixes texts and whole numbers: \[0, 0\] holds 'a', \[0, 1\] 1; make"),
+        ([[1], [{}]], r"^input 'x' at \[1, 0\]: a dict can't be sent"),
         ([[2**53 + 1, 0.5]], "beside fractions"),
         ([["a", None]], "missing among texts"),
         ([[2**53 + 1, None]], "missing among integers"),
