@@ -75,7 +75,9 @@ def check_inputs(signature: Signature, tensors: list[Tensor]) -> int:
     for spec in signature.inputs:
         tensor = given.pop(spec.name, None)
         if tensor is None:
-            raise InvalidArgument(f"input {spec.name!r} is missing: this model takes {_names(signature.inputs)}")
+            raise InvalidArgument(
+                f"input {spec.name!r} is missing: this model takes {_names(signature.inputs)}{_serialized(spec)}"
+            )
         shape = tensor.array.shape
         if tensor.dtype != spec.dtype:
             raise InvalidArgument(f"input {spec.name!r} is {tensor.dtype}, expected {spec.dtype}")
@@ -133,6 +135,14 @@ def column_spec(
 def shape_text(shape: tuple[int | None, ...]) -> str:
     """A shape for people, free dimensions as -1, e.g. `[-1, 64]`."""
     return str([-1 if size is None else size for size in shape])
+
+
+def _serialized(spec: TensorSpec) -> str:
+    """What to do for who sent features, which not every wire serializes."""
+    if spec.features is None:
+        return ""
+    told = "send those, or their features as JSON to :predict, :classify or :regress"
+    return f", which are serialized tf.train.Examples: {told}"
 
 
 def _names(specs: tuple[TensorSpec, ...]) -> str:

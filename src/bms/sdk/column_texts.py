@@ -54,8 +54,8 @@ def parse_column(text: str) -> TensorSpec:
 def tensor_text(spec: TensorSpec, most: int | None = None) -> str:
     """A column as it may be declared, any other tensor as `x FP32 [-1, 64]`.
 
-    `most`: for people, with so many of a category's levels at most, and none of what is no category; and with so many of
-    the features of serialized examples.
+    `most`: for people, with so many of a category's levels at most, and none of what is no category, and with so many
+    of the features of serialized examples.
     """
     if spec.column is None:
         return f"{spec.name} {spec.dtype} {shape_text(spec.shape)}{_features_text(spec, most)}"
