@@ -131,12 +131,16 @@ def ask_tf_serving(platform: WholePlatform, name: str, inputs: Arrays, signature
 
 def predicted(platform: WholePlatform, name: str, body: dict[str, object]) -> dict[str, Any]:
     """What `:predict` of TF Serving answers to this body."""
-    headers = {"authorization": f"Bearer {platform.key}"}
-    url = f"{platform.url}/v1/models/{name}:predict"
-    answer = httpx.post(url, json=body, headers=headers, timeout=ASK_S, trust_env=False)
-    assert answer.status_code == 200, answer.text
-    told: dict[str, Any] = answer.json()
+    status, told = asked(platform, f"/v1/models/{name}:predict", body)
+    assert status == 200, told
     return told
+
+
+def asked(platform: WholePlatform, path: str, body: dict[str, object]) -> tuple[int, dict[str, Any]]:
+    """The status and what is answered."""
+    headers = {"authorization": f"Bearer {platform.key}"}
+    answer = httpx.post(f"{platform.url}{path}", json=body, headers=headers, timeout=ASK_S, trust_env=False)
+    return answer.status_code, answer.json()
 
 
 def _alike(given: Arrays, wanted: Arrays, rtol: float, atol: float, wire: str) -> None:

@@ -36,6 +36,9 @@ def main(root):
     save(awkward, root / "awkward" / "model", signatures)
     save(awkward, root / "unranked" / "model", {"serving_default": awkward.doubled})
     in_versions(root)
+    examples(root / "examples" / "model")
+    dropping(root / "dropping" / "model")
+    save(parsing := Parsing(), root / "parsing" / "model", {"serving_default": parsing.called})
     refused(root / "refused", root / "exported" / "model", root / "module" / "model")
 
 
@@ -121,6 +124,65 @@ def in_versions(root):
     shutil.copy(root / "exported" / "expected.npz", root / "numbered")
     for number in ("00000002", "00000010", "00000009"):
         shutil.copytree(root / "exported" / "model", root / "several" / number)
+
+
+def estimated(folder, build):
+    """As estimators export: a graph without functions, of signatures with methods, which `build` makes."""
+    v1 = tf.compat.v1
+    with v1.Graph().as_default() as graph, v1.Session(graph=graph) as session:
+        signatures = build(v1, v1.saved_model.signature_def_utils, v1.placeholder(tf.string, [None], name="given"))
+        builder = v1.saved_model.builder.SavedModelBuilder(str(folder))
+        builder.add_meta_graph_and_variables(session, ["serve"], signature_def_map=signatures)
+        builder.save()
+
+
+def examples(folder):
+    """Parses examples itself, of which one feature is required, and classifies and regresses them."""
+
+    def build(v1, methods, given):
+        features = {
+            "length": tf.io.FixedLenFeature([], tf.float32),
+            "pair": tf.io.FixedLenFeature([2], tf.float32, [1.0, 2.0]),
+            "count": tf.io.FixedLenFeature([], tf.int64, 7),
+            "tags": tf.io.VarLenFeature(tf.string),
+        }
+        parsed = v1.parse_example(given, features)
+        letters = tf.reduce_sum(tf.strings.length(tf.sparse.to_dense(parsed["tags"])), 1)
+        numbers = tf.cast(parsed["count"], tf.float32) + tf.reduce_sum(parsed["pair"], 1) + tf.cast(letters, tf.float32)
+        value = parsed["length"] * 100 + numbers
+        scores = tf.nn.softmax(tf.stack([parsed["length"], -parsed["length"]], 1))
+        classes = tf.tile([["long", "short"]], [tf.shape(value)[0], 1])
+        return {
+            "serving_default": methods.classification_signature_def(given, classes, scores),
+            "value": methods.regression_signature_def(given, value),
+        }
+
+    estimated(folder, build)
+
+
+def dropping(folder):
+    """Answers only those examples of which the feature is above zero."""
+
+    def build(v1, methods, given):
+        x = v1.parse_example(given, {"x": tf.io.FixedLenFeature([], tf.float32)})["x"]
+        return {"serving_default": methods.regression_signature_def(given, tf.boolean_mask(x, x > 0))}
+
+    estimated(folder, build)
+
+
+class Parsing(tf.Module):
+    """Parses examples in a function, as TFX exports."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    def called(self, examples):
+        features = {
+            "a": tf.io.FixedLenFeature([3], tf.float32),
+            "b": tf.io.FixedLenFeature([], tf.string),
+            "r": tf.io.RaggedFeature(tf.int64),
+        }
+        parsed = tf.io.parse_example(examples, features)
+        counts = tf.reduce_sum(parsed["r"], 1) + tf.cast(tf.strings.length(parsed["b"]), tf.int64)
+        return {"probabilities": tf.nn.softmax(parsed["a"]), "counts": counts}
 
 
 def in_keras(folder, network, x, y):

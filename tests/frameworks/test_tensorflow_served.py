@@ -1,13 +1,16 @@
 """TensorFlow, from training to answers over every wire."""
 
+import base64
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from bms.core.example_codec import encode_example
 from tests.contract.runtimes.cases_tensorflow import FRAMEWORK
-from tests.frameworks.agreement import answers_alike, deploy, framework_platform, newest, serves_alike
+from tests.frameworks.agreement import answers_alike, asked, deploy, framework_platform, newest, serves_alike
 from tests.frameworks.held_out import classifies_alike
 from tests.whole_platform import WholePlatform
 
@@ -46,6 +49,33 @@ def test_a_folder_of_tensorflow_serving_is_pushed_as_it_is(platform: WholePlatfo
     assert version.runtime == "tensorflow"
     assert deploy(platform, made / "several", "several").status != 0
     assert "the newest is '00000010'" in newest(platform, "several").reason
+
+
+def test_examples_are_classified_and_regressed_by_their_features(platform: WholePlatform, made: Path) -> None:
+    assert deploy(platform, made / "examples" / "model", "examples").status == 0
+
+    def results(verb: str, *examples: dict[str, object]) -> Any:
+        status, told = asked(platform, f"/v1/models/examples:{verb}", {"examples": examples})
+        assert status == 200, told
+        return told["results"]
+
+    (one, other) = results("classify", {"length": 0}, {"length": -1, "tags": ["a"]})
+    assert one == [["long", 0.5], ["short", 0.5]]
+    assert [name for name, _ in other] == ["long", "short"]
+    assert [score for _, score in other] == pytest.approx([0.119203, 0.880797], rel=1e-4)
+    given = {"length": 2, "count": 1, "pair": [0, 0.5], "tags": ["aa", {"b64": "AAEC"}]}
+    assert results("regress", {"length": 1}, given) == [110.0, 206.5]
+    raw = base64.b64encode(encode_example({"length": np.array([1], np.float32)})).decode()
+    assert results("regress", {"inputs": {"b64": raw}}) == [110.0]
+
+
+def test_examples_that_are_not_each_answered_are_refused(platform: WholePlatform, made: Path) -> None:
+    assert deploy(platform, made / "dropping" / "model", "dropping").status == 0
+    body = {"examples": [{"x": 1}, {"x": -1}, {"x": 2}]}
+    status, told = asked(platform, "/v1/models/dropping:regress", body)
+    assert (status, "2 answers for 3 examples" in told["error"]) == (400, True)
+    body = {"examples": [{"x": 1}, {"x": 2}]}
+    assert asked(platform, "/v1/models/dropping:regress", body) == (200, {"results": [1.0, 2.0]})
 
 
 def test_a_number_of_dimensions_is_asked_for_and_taken_as_the_advice_says(platform: WholePlatform, made: Path) -> None:

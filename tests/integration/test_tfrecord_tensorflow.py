@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from bms.adapters.datasets import tfrecord_source
-from bms.adapters.datasets.example_codec import decode_example
 from bms.adapters.datasets.examples import encode_rows
 from bms.adapters.datasets.images import encode_png
 from bms.adapters.datasets.schema import Feature, Schema
 from bms.adapters.datasets.table import table_of
 from bms.adapters.datasets.tfrecord import read_records, write_records
+from bms.core.example_codec import decode_example
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 

@@ -6,6 +6,7 @@ import msgspec
 
 from bms.core.columns import Column, ColumnType, Level, dtype_of_column, mask_name
 from bms.core.errors import InvalidArgument
+from bms.core.features import Feature
 from bms.core.tensor import NUMPY, DType, Tensor
 
 DEFAULT = "serving_default"
@@ -15,13 +16,15 @@ MATRIX = "matrix"  # of a table of numbers: its columns side by side, for who se
 class TensorSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One named tensor; `None` in `shape` is a free dimension. The first dimension of a batched one is free.
 
-    With a `column` it is one of a table's: one value a row.
+    With a `column` it is one of a table's: one value a row. With `features` its rows are serialized
+    `tf.train.Example`s, of which these are read; none where it is not known which.
     """
 
     name: str
     dtype: DType
     shape: tuple[int | None, ...]
     column: Column | None = None
+    features: tuple[Feature, ...] | None = None
 
 
 class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -72,7 +75,9 @@ def check_inputs(signature: Signature, tensors: list[Tensor]) -> int:
     for spec in signature.inputs:
         tensor = given.pop(spec.name, None)
         if tensor is None:
-            raise InvalidArgument(f"input {spec.name!r} is missing: this model takes {_names(signature.inputs)}")
+            raise InvalidArgument(
+                f"input {spec.name!r} is missing: this model takes {_names(signature.inputs)}{_serialized(spec)}"
+            )
         shape = tensor.array.shape
         if tensor.dtype != spec.dtype:
             raise InvalidArgument(f"input {spec.name!r} is {tensor.dtype}, expected {spec.dtype}")
@@ -130,6 +135,14 @@ def column_spec(
 def shape_text(shape: tuple[int | None, ...]) -> str:
     """A shape for people, free dimensions as -1, e.g. `[-1, 64]`."""
     return str([-1 if size is None else size for size in shape])
+
+
+def _serialized(spec: TensorSpec) -> str:
+    """What to do for who sent features, which not every wire serializes."""
+    if spec.features is None:
+        return ""
+    told = "send those, or their features as JSON to :predict, :classify or :regress"
+    return f", which are serialized tf.train.Examples: {told}"
 
 
 def _names(specs: tuple[TensorSpec, ...]) -> str:

@@ -29,6 +29,7 @@ from bms.protocols.json_values import (
 )
 from bms.protocols.signature_choice import choose_signature, content_signature
 from bms.protocols.tables import read_split, table_by_place, table_of_columns, table_of_csv, table_of_rows
+from bms.protocols.tf_examples import serialized, takes_features
 
 V = TypeVar("V")
 Signatures = Mapping[str, Signature]
@@ -178,6 +179,8 @@ def _named_rows(
     signature = signatures[chosen]
     if is_table(signature):
         return chosen, table_of_rows(rows, signature, notes)
+    if takes_features(signature.inputs[0], rows[0]):
+        return chosen, [serialized(signature.inputs[0], rows, notes)]
     for index, row in enumerate(rows):
         if row.keys() != given:
             raise InvalidArgument(f"instance {index} names {sorted(row)}, the first one {sorted(given)}")
@@ -211,6 +214,9 @@ def _split(value: JsonValue, named: str | None, signatures: Signatures, notes: l
         raise InvalidArgument("'dataframe_split' has no rows: send at least one")
     chosen = choose_signature(signatures, named, names)
     signature = signatures[chosen]
+    if takes_features(signature.inputs[0], dict.fromkeys(names)):
+        named_rows = [dict(zip(names, row, strict=True)) for row in rows]
+        return chosen, [serialized(signature.inputs[0], named_rows, notes)]
     known = {spec.name for spec in signature.inputs}
     if not is_table(signature) and not known.intersection(names) and len(signature.inputs) == 1:
         # Of a model that knows no names, the frame is its values.

@@ -11,13 +11,15 @@ from bms.core.fitting import fit_inputs
 from bms.core.inference import InferRequest, InferResponse, Verb
 from bms.core.signature import Signature, TensorSpec, is_table
 from bms.core.tensor import Array, Tensor
-from bms.protocols.json_tensors import array_of, dump
+from bms.protocols.json_tensors import array_of, dump, text_values
 from bms.protocols.json_values import BodyDecoder, JsonValue, first_character, first_element, joined, members, objects
 from bms.protocols.signature_choice import choose_signature
 from bms.protocols.tables import table_of_rows
+from bms.protocols.tf_examples import serialized, takes_features
 from bms.protocols.tfserving import Decoded
 
 V = TypeVar("V")
+_CLASSES = "classes"
 
 
 class ExamplesBody(msgspec.Struct, Generic[V], forbid_unknown_fields=True):
@@ -32,7 +34,8 @@ _body: BodyDecoder[ExamplesBody[JsonValue]] = BodyDecoder(ExamplesBody[msgspec.R
 
 
 def decode_examples(body: bytes | memoryview, model: str, signatures: Mapping[str, Signature], verb: Verb) -> Decoded:
-    """A feature is a value or a list of values, as in `tf.train.Example`; matrices may also be nested.
+    """A feature is a value or a list of values, as in `tf.train.Example`; matrices may also be nested. For a model that
+    parses serialized examples itself they are serialized, and need not have the same features.
 
     Raises InvalidArgument for features that are missing, unknown, or do not fill the input's shape.
     """
@@ -47,7 +50,9 @@ def decode_examples(body: bytes | memoryview, model: str, signatures: Mapping[st
     chosen = choose_signature(signatures, parsed.signature_name or None, given, verb)
     signature = signatures[chosen]
     notes: list[str] = []
-    if is_table(signature) and not any(first_character(value) == "[" for value in examples[0].values()):
+    if takes_features(signature.inputs[0], examples[0]):
+        tensors = [serialized(signature.inputs[0], examples, notes)]
+    elif is_table(signature) and not any(first_character(value) == "[" for value in examples[0].values()):
         tensors = table_of_rows(examples, signature, notes)
     else:
         for index, example in enumerate(examples):
@@ -60,24 +65,56 @@ def decode_examples(body: bytes | memoryview, model: str, signatures: Mapping[st
     return Decoded(request, fitted.rows, True)
 
 
-def encode_classify(response: InferResponse, signature: Signature) -> bytes:
-    """`[[label, score], …]` for every example, in the order of the classes; unnamed classes by their number."""
+def encode_classify(response: InferResponse, decoded: Decoded, signature: Signature) -> bytes:
+    """`[[label, score], …]` for every example, in the order of the classes, named by the signature, else by the model's
+    own output `classes`, else by their numbers. Raises InvalidArgument where not each example has its scores."""
     scores = _output(response, signature.scores)
     if scores.ndim != 2:
         raise Internal(f"the scores have {scores.ndim} dimensions, expected examples × classes")
+    if len(scores) != _count(decoded):
+        raise _not_each(len(scores), decoded)
+    named = None if signature.labels else _named_classes(response, scores.shape)
+    if named is not None:
+        pairs = [[[*pair] for pair in zip(*one, strict=True)] for one in zip(named, scores, strict=True)]
+        return dump({"results": pairs})
     labels = signature.labels or tuple(str(index) for index in range(scores.shape[1]))
     if len(labels) != scores.shape[1]:
         raise Internal(f"the model gives {scores.shape[1]} scores for {len(labels)} labels")
     return dump({"results": [[[label, score] for label, score in zip(labels, row, strict=True)] for row in scores]})
 
 
-def encode_regress(response: InferResponse) -> bytes:
-    """One number for every example: of the only output that has one."""
-    fitting = [tensor.array for tensor in response.outputs if tensor.dtype != "BYTES" and _is_column(tensor.array)]
+def encode_regress(response: InferResponse, decoded: Decoded) -> bytes:
+    """One number for every example: of the only output that has one. Raises InvalidArgument where numbers are more or
+    fewer than examples."""
+    columns = [tensor.array for tensor in response.outputs if tensor.dtype != "BYTES" and _is_column(tensor.array)]
+    fitting = [array for array in columns if len(array) == _count(decoded)]
+    if len(columns) == 1 and not fitting:
+        raise _not_each(len(columns[0]), decoded)
     if len(fitting) != 1:
         told = ", ".join(f"{one.name!r} {one.dtype} {list(one.array.shape)}" for one in response.outputs)
         raise Internal(f"the model gives {told}; expected just one output with a number for every example")
     return dump({"results": np.ascontiguousarray(fitting[0].reshape(-1))})
+
+
+def _count(decoded: Decoded) -> int:
+    """How many examples were sent, also to a model that is not batched, of which all are one row."""
+    array = decoded.request.inputs[0].array
+    return len(array) if array.ndim else 1
+
+
+def _not_each(answers: int, decoded: Decoded) -> InvalidArgument:
+    return InvalidArgument(
+        f"the model gives {answers} answers for {_count(decoded)} examples, and does not say which belongs to which: "
+        "send 'inputs' to :predict instead"
+    )
+
+
+def _named_classes(response: InferResponse, shape: tuple[int, ...]) -> Any | None:
+    """The names of each example's classes, where the model gives them beside their scores, as TensorFlow's do."""
+    for tensor in response.outputs:
+        if tensor.name == _CLASSES and tensor.dtype == "BYTES" and tensor.array.shape == shape:
+            return text_values(tensor.array, False)
+    return None
 
 
 def _column(spec: TensorSpec, values: list[JsonValue], notes: list[str]) -> Array:

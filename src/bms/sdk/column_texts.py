@@ -54,10 +54,11 @@ def parse_column(text: str) -> TensorSpec:
 def tensor_text(spec: TensorSpec, most: int | None = None) -> str:
     """A column as it may be declared, any other tensor as `x FP32 [-1, 64]`.
 
-    `most`: for people, with so many of a category's levels at most, and none of what is no category.
+    `most`: for people, with so many of a category's levels at most, and none of what is no category, and with so many
+    of the features of serialized examples.
     """
     if spec.column is None:
-        return f"{spec.name} {spec.dtype} {shape_text(spec.shape)}"
+        return f"{spec.name} {spec.dtype} {shape_text(spec.shape)}{_features_text(spec, most)}"
     levels = spec.column.categories
     usual = column(spec.name, spec.column.type, categories=levels).dtype
     shown = _levels_text(levels)
@@ -71,6 +72,14 @@ def tensor_text(spec: TensorSpec, most: int | None = None) -> str:
         f" {spec.dtype}" if spec.dtype != usual else "",
     ]
     return "".join(parts)
+
+
+def _features_text(spec: TensorSpec, most: int | None) -> str:
+    """` of {length FP32 [1], tags BYTES [-1]}` for people; nothing of other tensors."""
+    if most is None or not spec.features:
+        return ""
+    shown = [f"{one.name} {one.dtype} {shape_text((one.size,))}" for one in spec.features[:most]]
+    return f" of {{{', '.join(shown)}{', …' if len(spec.features) > most else ''}}}"
 
 
 def _levels(text: str, levels: str) -> tuple[Level, ...]:

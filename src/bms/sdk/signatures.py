@@ -18,13 +18,25 @@ class Column(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     categories: tuple[Level, ...] = ()
 
 
+class Feature(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A feature of a `tf.train.Example`; `size` is how many values it has, None: any number."""
+
+    name: str
+    dtype: str
+    size: int | None = None
+
+
 class TensorSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A named tensor; None in `shape` is a free dimension. With a `column` it is one of a table's, shape (None,)."""
+    """A named tensor; None in `shape` is a free dimension. With a `column` it is one of a table's, shape (None,).
+
+    With `features` its rows are serialized `tf.train.Example`s, of which these are read; none: it is not known which.
+    """
 
     name: str
     dtype: str
     shape: tuple[int | None, ...]
     column: Column | None = None
+    features: tuple[Feature, ...] | None = None
 
 
 class Signature(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,8 @@ import tensorflow as tf
 from bms.adapters.runtimes.available import open_servable
 from bms.adapters.runtimes.recognition import recognise
 from bms.core.errors import FailedPrecondition, InvalidArgument
+from bms.core.example_codec import encode_example
+from bms.core.features import Feature
 from bms.core.programs import ServableConfig
 from bms.core.signature import Signature, TensorSpec
 from tests.contract.runtimes.cases_tensorflow import FRAMEWORK
@@ -106,6 +108,58 @@ def test_a_declared_number_of_dimensions_is_used_as_it_is(shape: tuple[int | Non
 
 def test_signatures_of_known_dimensions_are_served_beside_one_of_unknown() -> None:
     assert list(open_servable(config("awkward/model")).signatures) == ["picked"]
+
+
+def test_the_features_of_examples_are_known_and_their_signatures_keep_their_methods() -> None:
+    signatures = open_servable(config("examples/model")).signatures
+    assert list(signatures) == ["serving_default", "value"]
+    for signature in signatures.values():
+        assert signature.inputs[0].features == (
+            Feature(name="count", dtype="INT64", size=1),
+            Feature(name="length", dtype="FP32", size=1),
+            Feature(name="pair", dtype="FP32", size=2),
+            Feature(name="tags", dtype="BYTES"),
+        )
+        assert signature.batched  # proved, by examples that were made up of these
+    classes, value = signatures["serving_default"], signatures["value"]
+    assert (classes.method, classes.scores, value.method) == ("classify", "scores", "regress")
+
+
+def test_features_that_a_function_parses_are_known() -> None:
+    (signature,) = open_servable(config("parsing/model")).signatures.values()
+    assert signature.inputs[0].features == (
+        Feature(name="a", dtype="FP32", size=3),
+        Feature(name="b", dtype="BYTES", size=1),
+        Feature(name="r", dtype="INT64"),
+    )
+    assert (signature.batched, signature.scores) == (True, "probabilities")
+
+
+def test_a_declared_signature_has_the_features_that_were_found() -> None:
+    said = {"value": Signature(inputs=(TensorSpec(name="inputs", dtype="BYTES", shape=(None,)),))}
+    signature = open_servable(config("examples/model", signatures=said)).signatures["value"]
+    assert [feature.name for feature in signature.inputs[0].features or ()] == ["count", "length", "pair", "tags"]
+    assert signature.method == "regress"
+
+
+def test_a_method_is_kept_where_rows_have_runs_of_their_own() -> None:
+    servable = open_servable(config("dropping/model"))
+    signature = servable.signatures["serving_default"]
+    assert (signature.batched, signature.method) == (False, "regress")
+    assert "does not give one answer per row" in servable.apart["serving_default"]  # type: ignore[attr-defined]
+
+
+def test_why_an_example_is_not_parsed_is_told_without_the_trace_of_who_asked() -> None:
+    servable = open_servable(config("examples/model"))
+    rows = np.array([encode_example({"count": np.array([1])})], dtype=object)
+    with pytest.raises(InvalidArgument) as caught:
+        servable.infer("value", {"inputs": rows})
+    assert "Feature: length (data type: float) is required" in caught.value.message
+    rows[0] = b"no example"
+    with pytest.raises(InvalidArgument) as caught:
+        servable.infer("value", {"inputs": rows})
+    assert "Could not parse example input" in caught.value.message
+    assert "File " not in caught.value.message
 
 
 REFUSED = [

@@ -55,3 +55,10 @@ def test_specs_are_found_by_name() -> None:
     with pytest.raises(InvalidArgument, match="this model gives 'y'"):
         SIGNATURE.output("z")
     assert shape_text((None, 3)) == "[-1, 3]"
+
+
+def test_who_sends_features_where_they_are_not_serialized_is_told_where_they_are() -> None:
+    spec = TensorSpec(name="examples", dtype="BYTES", shape=(None,), features=())
+    told = "this model takes 'examples', which are serialized tf.train.Examples: send those, or their features as JSON"
+    with pytest.raises(InvalidArgument, match=told):
+        check_inputs(Signature(inputs=(spec,)), [Tensor("length", np.ones(1))])

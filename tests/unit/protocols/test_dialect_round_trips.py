@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from bms.core.inference import InferResponse
+from bms.core.inference import InferRequest, InferResponse
 from bms.core.signature import Signature, TensorSpec
 from bms.core.tensor import NUMPY, Array, DType, Tensor
 from bms.protocols.oip import decode_infer, encode_infer
 from bms.protocols.oip_generate import decode_generate, encode_event, encode_generate
-from bms.protocols.tfserving import decode_predict, encode_predict
+from bms.protocols.tfserving import Decoded, decode_predict, encode_predict
 from bms.protocols.tfserving_examples import decode_examples, encode_classify, encode_regress
 
 NUMBERS: list[DType] = [
@@ -172,8 +172,9 @@ def test_scores_and_values_of_classify_and_regress(scores: Array) -> None:
     named = Signature(
         inputs=(), outputs=(), method="classify", scores="x", labels=tuple(f"c{n}" for n in range(scores.shape[1]))
     )
-    told = json.loads(encode_classify(answer(scores), named))["results"]
+    sent = Decoded(InferRequest(model="m", inputs=[Tensor("x", scores)]), len(scores), True)
+    told = json.loads(encode_classify(answer(scores), sent, named))["results"]
     assert [[label for label, _ in row] for row in told] == [list(named.labels)] * len(scores)
     assert same(read([[score for _, score in row] for row in told], "FP32", scores.shape), scores)
     values = scores[:, :1]
-    assert same(read(json.loads(encode_regress(answer(values)))["results"], "FP32", (len(values), 1)), values)
+    assert same(read(json.loads(encode_regress(answer(values), sent))["results"], "FP32", (len(values), 1)), values)

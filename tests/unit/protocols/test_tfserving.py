@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from bms.core.errors import Internal, InvalidArgument
-from bms.core.inference import InferResponse
+from bms.core.inference import InferRequest, InferResponse
 from bms.core.signature import Signature, TensorSpec
 from bms.core.tensor import Array, Tensor
-from bms.protocols.tfserving import check_each_answered, decode_content, decode_predict, encode_predict
+from bms.protocols.tfserving import Decoded, check_each_answered, decode_content, decode_predict, encode_predict
 from bms.protocols.tfserving_examples import decode_examples, encode_classify, encode_regress
 from tests.frames_server import SIGNATURES
 
@@ -236,11 +236,15 @@ def test_examples_that_do_not_fit_are_refused(value: object, said: str) -> None:
     assert said in refusal.value.message or "unknown field" in refusal.value.message
 
 
+def sent(examples: int) -> Decoded:
+    return Decoded(InferRequest(model="m", inputs=[Tensor("x", np.zeros(examples))]), examples, True)
+
+
 def test_classes_carry_labels_or_numbers() -> None:
     scores = response(Tensor("scores", np.array([[0.25, 0.75]], dtype="f4")))
-    assert encode_classify(scores, SIGNATURES["classes"]) == b'{"results":[[["no",0.25],["yes",0.75]]]}'
+    assert encode_classify(scores, sent(1), SIGNATURES["classes"]) == b'{"results":[[["no",0.25],["yes",0.75]]]}'
     unnamed = Signature(inputs=(), outputs=(), method="classify", scores="scores")
-    assert encode_classify(scores, unnamed) == b'{"results":[[["0",0.25],["1",0.75]]]}'
+    assert encode_classify(scores, sent(1), unnamed) == b'{"results":[[["0",0.25],["1",0.75]]]}'
 
 
 @pytest.mark.parametrize(
@@ -253,18 +257,18 @@ def test_classes_carry_labels_or_numbers() -> None:
 )
 def test_scores_that_do_not_fit_the_signature_are_our_defect(tensor: Tensor) -> None:
     with pytest.raises(Internal):
-        encode_classify(response(tensor), SIGNATURES["classes"])
+        encode_classify(response(tensor), sent(len(tensor.array)), SIGNATURES["classes"])
 
 
 def test_regressions_are_one_number_for_every_example() -> None:
     for shape in ((2,), (2, 1)):
-        assert encode_regress(response(Tensor("v", np.ones(shape, dtype="f4")))) == b'{"results":[1.0,1.0]}'
+        assert encode_regress(response(Tensor("v", np.ones(shape, dtype="f4"))), sent(2)) == b'{"results":[1.0,1.0]}'
     with pytest.raises(Internal):
-        encode_regress(response(Tensor("v", np.ones((2, 2)))))
+        encode_regress(response(Tensor("v", np.ones((2, 2)))), sent(2))
 
 
 def test_a_regression_of_several_outputs_is_the_only_one_that_can_be_it() -> None:
     value, variances = Tensor("value", np.array([[1.0], [2.0]])), Tensor("variances", np.ones((2, 3)))
-    assert encode_regress(response(variances, value)) == b'{"results":[1.0,2.0]}'
+    assert encode_regress(response(variances, value), sent(2)) == b'{"results":[1.0,2.0]}'
     with pytest.raises(Internal, match=r"'value' FP64.*'variance' FP64"):
-        encode_regress(response(value, Tensor("variance", np.ones(2))))
+        encode_regress(response(value, Tensor("variance", np.ones(2))), sent(2))

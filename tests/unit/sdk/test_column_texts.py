@@ -4,7 +4,7 @@ import pytest
 
 from bms.core.errors import InvalidArgument
 from bms.sdk.column_texts import column, parse_column, tensor_text
-from bms.sdk.signatures import Column, TensorSpec
+from bms.sdk.signatures import Column, Feature, TensorSpec
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,11 @@ def test_other_tensors_are_told_with_their_shapes() -> None:
 def test_what_is_no_column_is_refused_with_the_types_there_are(text: str, says: str) -> None:
     with pytest.raises(InvalidArgument, match=says):
         parse_column(text)
+
+
+def test_features_of_serialized_examples_are_shown_to_people() -> None:
+    features = (Feature(name="length", dtype="FP32", size=1), Feature(name="tags", dtype="BYTES"))
+    spec = TensorSpec(name="x", dtype="BYTES", shape=(None,), features=features)
+    assert tensor_text(spec, most=2) == "x BYTES [-1] of {length FP32 [1], tags BYTES [-1]}"
+    assert tensor_text(spec, most=1) == "x BYTES [-1] of {length FP32 [1], …}"
+    assert tensor_text(spec) == "x BYTES [-1]"

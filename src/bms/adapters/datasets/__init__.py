@@ -1,6 +1,6 @@
 """Data sets as files: read from the forms people have, kept as TFRecord, described by a schema.
 
-Read in this order: schema, columns, table, wire, example_codec, tfrecord, examples; then the sources csv (text_cells,
+Read in this order: schema, columns, table, tfrecord, examples; then the sources csv (text_cells,
 decimals), jsonl (json_cells), npz, parquet (arrow_columns), images_folder, tfrecord_source, samples; then split,
 statistics (measures), quality, manifest, writer, and reader, which is what training code uses (frames). Slim: the
 standard library, NumPy, msgspec and google-crc32c; Pillow for images, scikit-learn for samples, pyarrow for Parquet and

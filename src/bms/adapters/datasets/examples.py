@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from bms.adapters.datasets.columns import Column
 from bms.adapters.datasets.exact import in_float32
-from bms.adapters.datasets.example_codec import Value, decode_example, encode_entry, encode_value, join_entries
 from bms.adapters.datasets.schema import Feature, Schema
 from bms.adapters.datasets.table import Table
 from bms.core.errors import BmsError, InvalidArgument
+from bms.core.example_codec import Value, decode_example, encode_entry, encode_value, join_entries
 
 
 def encode_rows(table: Table) -> Iterator[bytes]:

@@ -1,12 +1,13 @@
 """Tables from TFRecord files of others: the schema is in dataset.json beside them, or inferred from their rows."""
 
+import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
-from bms.adapters.datasets.example_codec import Numbers, decode_example
 from bms.adapters.datasets.examples import decode_rows
 from bms.adapters.datasets.files import all_files
 from bms.adapters.datasets.images import look, shape_of_all
@@ -15,20 +16,29 @@ from bms.adapters.datasets.schema import MOST_FEATURES, Feature, Schema, check_s
 from bms.adapters.datasets.table import Table, table_of
 from bms.adapters.datasets.tfrecord import read_records
 from bms.core.errors import BmsError, InvalidArgument
+from bms.core.example_codec import Numbers, decode_example
+
+_NAME = re.compile(r"\.tfrec(ord)?s?(-\d{5,}-of-\d{5,})?$", re.IGNORECASE)
+_PART = re.compile(r"(?P<name>.+)-(?P<number>\d{5,9})-of-(?P<count>\d{5,9})(\.tfrec(ord)?s?)?", re.IGNORECASE)
 
 
 def load(source: Path) -> Table:
-    """All records of the file `source`, or of every *.tfrecord below it in the order of their names.
+    """All records of the file `source`, or of every TFRecord file below it in the order of their names, which may be
+    those of parts: `train.tfrecord-00000-of-00002`, as TensorFlow Datasets has them.
 
     Inferred kinds: bytes that are PNG or JPEG are images, other bytes text; lists have the length of the first that has
     values, and a feature without a value in some rows is missing there.
 
-    Raises InvalidArgument, DataLoss, PayloadTooLarge.
+    Raises InvalidArgument, also where some parts of several are not there, DataLoss, PayloadTooLarge.
     """
-    paths = all_files(source, ".tfrecord")
+    paths = [source] if source.is_file() else [path for path in all_files(source, "") if _NAME.search(path.name)]
+    _check_parts(paths)
     records = [record for path in paths for record in read_records(path)]
     if not records:
-        raise InvalidArgument(f"expected *.tfrecord files with records; found {len(paths)} files and no record")
+        raise InvalidArgument(
+            "expected *.tfrecord files, or parts like *.tfrecord-00000-of-00002, with records; found "
+            f"{len(paths)} files and no record"
+        )
     beside = [path.parent / "dataset.json" for path in paths[:1]]
     schema = read_manifest(beside[0].parent).schema if beside[0].is_file() else _inferred(records)
     check_schema(schema)
@@ -40,6 +50,20 @@ def load(source: Path) -> Table:
             feature = Feature(name=feature.name, kind="image", shape=shape_of_all(images))
         features.append(feature)
     return table_of(Schema(features=tuple(features)), columns)
+
+
+def _check_parts(paths: Sequence[Path]) -> None:
+    """Raises InvalidArgument naming the first part that is not beside the others. One alone may be meant."""
+    parts: dict[tuple[Path, str, int], set[int]] = {}
+    for path in paths:
+        if found := _PART.fullmatch(path.name):
+            parts.setdefault((path.parent, found["name"], int(found["count"])), set()).add(int(found["number"]))
+    for (_, name, count), there in parts.items():
+        lacking = next((number for number in range(count) if number not in there), None)
+        if lacking is not None and len(paths) > 1:
+            raise InvalidArgument(
+                f"of the {count} parts of {name!r} {len(there)} are there: {lacking:05} is not; give all of them"
+            )
 
 
 def _inferred(records: list[bytes]) -> Schema:

@@ -25,7 +25,12 @@ def settled(name: str, declared: Signature, found: Signature) -> Signature:
     check_declared(name, declared, found)
     if declared.scores is not None and declared.scores == found.scores:
         declared = structs.replace(declared, labels=settled_names(declared.labels, found.labels))
-    return structs.replace(declared, inputs=tuple(_with_levels(spec, found) for spec in declared.inputs))
+    return structs.replace(declared, inputs=with_found(declared.inputs, found))
+
+
+def with_found(inputs: Iterable[TensorSpec], found: Signature) -> tuple[TensorSpec, ...]:
+    """Declared inputs, with what only the model can tell of them: the levels of columns, the features of examples."""
+    return tuple(_with_features(_with_levels(spec, found), found) for spec in inputs)
 
 
 def check_declared(name: str, declared: Signature, found: Signature) -> None:
@@ -78,6 +83,11 @@ def _with_levels(spec: TensorSpec, found: Signature) -> TensorSpec:
     if spec.column is None or own is None or spec.column.categories or spec.column.type != own.type:
         return spec
     return structs.replace(spec, column=structs.replace(spec.column, categories=own.categories))
+
+
+def _with_features(spec: TensorSpec, found: Signature) -> TensorSpec:
+    own = found.input(spec.name).features
+    return spec if spec.features == own else structs.replace(spec, features=own)
 
 
 def _fits(name: str, what: str, declared: TensorSpec, found: TensorSpec) -> None:

@@ -166,7 +166,8 @@ def _records(given: object, name: str) -> Example:
             if missing := [one for one in names if one not in row]:
                 raise FailedPrecondition(f"{name!r}: row {number} lacks {missing[0]!r}, which others have")
         return Example(tensors={one: [row[one] for row in given] for one in names})
-    return _checked(Example(columns={column: tuple(row.get(column) for row in given) for column in names}), name)
+    columns = {column: tuple(_flat(row.get(column)) for row in given) for column in names}
+    return _checked(Example(columns=columns), name)
 
 
 def _instances(given: object, name: str) -> Example:

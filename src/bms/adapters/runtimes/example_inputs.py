@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from bms.adapters.runtimes.example_features import serialized_inputs
 from bms.adapters.runtimes.example_file import Example, tensors_of
 from bms.adapters.runtimes.example_values import tensor_of
 from bms.core.errors import FailedPrecondition
@@ -16,6 +17,8 @@ def example_inputs(example: Example | None, signature: Signature) -> dict[str, A
     are taken."""
     if example is None:
         return None
+    if (serialized := serialized_inputs(example, signature)) is not None:
+        return serialized
     if example.tensors:
         return _tensors(example.tensors, signature)
     if example.columns:

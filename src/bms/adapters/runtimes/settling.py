@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from msgspec import structs
 
-from bms.adapters.runtimes.declared import check_inputs_declared, settled
+from bms.adapters.runtimes.declared import check_inputs_declared, settled, with_found
 from bms.adapters.runtimes.description import described
 from bms.adapters.runtimes.example_file import Example, read_example
 from bms.adapters.runtimes.example_inputs import examples_of
@@ -44,7 +44,7 @@ def asked_of(name: str, config: ServableConfig, found: Mapping[str, Signature]) 
     if own is None:
         return declared
     check_inputs_declared(name, declared, own)
-    return structs.replace(own, inputs=declared.inputs, batched=own.batched and declared.batched)
+    return structs.replace(own, inputs=with_found(declared.inputs, own), batched=own.batched and declared.batched)
 
 
 def given_examples(

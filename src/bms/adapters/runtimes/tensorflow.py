@@ -14,7 +14,7 @@ from bms.adapters.runtimes.protobuf_wire import NotProtobuf
 from bms.adapters.runtimes.tensorflow_file import MetaGraph, read
 from bms.adapters.runtimes.tensorflow_folder import FILE, holds_saved_model, numbered_folders, saved_model_folder
 from bms.adapters.runtimes.tensorflow_refused import refusals
-from bms.adapters.runtimes.tensorflow_signature import chosen, signatures_of
+from bms.adapters.runtimes.tensorflow_signature import chosen, signatures_of, with_method
 from bms.core.errors import FailedPrecondition
 from bms.core.programs import ServableConfig
 from bms.core.tensor import Array
@@ -24,7 +24,8 @@ from bms.serving.inference.runtime import Found
 OTHER_FILES = ("saved_model.cpb", "saved_model.pbtxt")  # TensorFlow would read them, too
 TAG = "serve"
 _DECORATION = re.compile(
-    r"Graph execution error:|Detected at node .* defined at \(most recent call last\):|<stack traces unavailable>"
+    r"Graph execution error:|Detected at node .* defined at \(most recent call last\):|<stack traces unavailable>|"
+    r'File ".*", line \d+, in '
 )
 _NODE = re.compile(r"\[\[\{\{node (\S+?)\}\}\]\]")
 _OPERATION = re.compile(r"\s*\[Op:\S*\]")
@@ -74,7 +75,15 @@ class TensorflowRuntime:
         refused = (tf.errors.InvalidArgumentError, tf.errors.OutOfRangeError, ValueError, TypeError, KeyError)
         servable = served(config, "saved_model", call, found, invalid=refused, words=words_of)
         classify(servable, config.signatures)
+        _keep_methods(servable, graph, behind)
         return servable
+
+
+def _keep_methods(servable: CalledServable, graph: MetaGraph, behind: Mapping[str, str]) -> None:
+    """What TensorFlow Serving classifies and regresses by is called so here, too, where rows have runs of their own."""
+    for name, one in servable.signatures.items():
+        if not one.batched and one.method == "predict" and all(spec.shape[:1] == (None,) for spec in one.inputs):
+            servable.signatures[name] = with_method(one, graph.signatures[behind.get(name, name)].method)
 
 
 def words_of(error: Exception) -> str:

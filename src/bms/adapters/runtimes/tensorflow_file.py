@@ -5,21 +5,25 @@ saved_object_graph.proto in https://github.com/tensorflow/tensorflow/tree/master
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from bms.adapters.runtimes.protobuf_wire import NotProtobuf, Value, entry, fields, message, signed, text
 
 _MAX_DEPTH = 32
+KEPT = frozenset({"Const", "ParseExample", "ParseExampleV2"})
 
 
 class Node(NamedTuple):
-    """`calls` are the library's functions that its attributes name, `texts` its attributes that are text."""
+    """`calls` are the library's functions that its attributes name, `texts` its attributes that are text; `attributes`
+    all of them, as they were read, of the operators `KEPT`."""
 
     name: str
     operator: str
     inputs: tuple[str, ...]
     calls: tuple[str, ...]
     texts: Mapping[str, str]
+    attributes: Mapping[str, memoryview] = MappingProxyType({})
 
 
 class TensorInfo(NamedTuple):
@@ -33,8 +37,11 @@ class TensorInfo(NamedTuple):
 
 
 class SignatureInfo(NamedTuple):
+    """`method` is what TensorFlow Serving calls it by, "tensorflow/serving/classify" for one."""
+
     inputs: dict[str, TensorInfo]
     outputs: dict[str, TensorInfo]
+    method: str = ""
 
 
 class MetaGraph(NamedTuple):
@@ -130,6 +137,7 @@ def _node(data: memoryview) -> Node:
     inputs: list[str] = []
     calls: list[str] = []
     texts: dict[str, str] = {}
+    attributes: dict[str, memoryview] = {}
     for number, value in fields(data):
         if number == 1:
             name = text(value)
@@ -139,11 +147,13 @@ def _node(data: memoryview) -> Node:
             inputs.append(text(value))
         elif number == 5:
             key, attribute = entry(message(value))
+            attributes[key] = attribute
             calls += _called(attribute, 0)
             for inner, one in fields(attribute):
                 if inner == 2:
                     texts[key] = bytes(message(one)[:1000]).decode(errors="replace")
-    return Node(name, operator, tuple(inputs), tuple(calls), texts)
+    kept = attributes if operator in KEPT else {}
+    return Node(name, operator, tuple(inputs), tuple(calls), texts, kept)
 
 
 def _called(attribute: memoryview, depth: int) -> Iterator[str]:
@@ -172,11 +182,14 @@ def _node_list(collection: memoryview) -> Iterator[str]:
 
 def _signature(data: memoryview) -> SignatureInfo:
     sides: dict[int, dict[str, TensorInfo]] = {1: {}, 2: {}}
+    method = ""
     for number, value in fields(data):
+        if number == 3:
+            method = text(value)
         if number in sides:
             key, one = entry(message(value))
             sides[number][key] = _tensor_info(one)
-    return SignatureInfo(sides[1], sides[2])
+    return SignatureInfo(sides[1], sides[2], method)
 
 
 def _tensor_info(data: memoryview) -> TensorInfo:

@@ -2,13 +2,19 @@
 
 from collections.abc import Mapping
 
+from msgspec import structs
+
 from bms.adapters.runtimes.class_scores import NAMES
 from bms.adapters.runtimes.declared import ask
+from bms.adapters.runtimes.tensorflow_examples import features_of
 from bms.adapters.runtimes.tensorflow_file import MetaGraph, SignatureInfo, TensorInfo
 from bms.core.errors import FailedPrecondition
 from bms.core.signature import DEFAULT, Signature, TensorSpec
 from bms.core.tensor import DType
 
+_CLASSIFY, _REGRESS = "tensorflow/serving/classify", "tensorflow/serving/regress"
+_METHODS = (_CLASSIFY, _REGRESS)
+_SCORES = "scores"  # as TensorFlow Serving calls them
 Shape = tuple[int | None, ...]
 _DTYPES: dict[int, DType] = {  # types.proto
     1: "FP32",
@@ -40,7 +46,7 @@ def signatures_of(graph: MetaGraph, declared: Mapping[str, Signature]) -> dict[s
     for name in sorted(own, key=lambda name: (name != DEFAULT, name)):
         info, shapes = graph.signatures[name], _declared_shapes(name, own, declared)
         try:
-            one = _signature(name, info, shapes or {})
+            one = with_examples(_signature(name, info, shapes or {}), info, graph)
         except FailedPrecondition as error:
             reasons.append(error.message)
             continue
@@ -60,6 +66,29 @@ def signatures_of(graph: MetaGraph, declared: Mapping[str, Signature]) -> dict[s
             + "; export it with signatures of plain tensors, e.g. tf.saved_model.save(model, path, signatures=…)"
         )
     return found
+
+
+def with_examples(signature: Signature, info: SignatureInfo, graph: MetaGraph) -> Signature:
+    """The same, where its one input holds serialized `tf.train.Example`s, with the features that are read of them, and
+    with the method that TensorFlow Serving calls it by."""
+    spec = signature.inputs[0]
+    if len(signature.inputs) != 1 or spec.dtype != "BYTES" or spec.shape != (None,):
+        return signature
+    features = features_of(graph, info.inputs[spec.name])
+    if features is None and info.method not in _METHODS:
+        return signature
+    signature = structs.replace(signature, inputs=(structs.replace(spec, features=features or ()),))
+    return with_method(signature, info.method)
+
+
+def with_method(signature: Signature, method: str) -> Signature:
+    """The same with a method of TensorFlow Serving's, if its outputs are those that it asks for: scores of classes, or
+    a number."""
+    if method == _CLASSIFY and any(spec.name == _SCORES and len(spec.shape) == 2 for spec in signature.outputs):
+        return structs.replace(signature, method="classify", scores=_SCORES)
+    if method == _REGRESS and len(signature.outputs) == 1 and signature.outputs[0].dtype != "BYTES":
+        return structs.replace(signature, method="regress")
+    return signature
 
 
 def chosen(name: str, found: Mapping[str, Signature]) -> str:

@@ -94,8 +94,18 @@ def agreed(given: dict[str, Signature], found: dict[str, Signature], labels: tup
     for name, signature in given.items():
         _check_fit(name, signature, found[name])
     said = {name: given.get(name, signature) for name, signature in found.items()}
-    whole = {name: signature if signature.outputs else found[name] for name, signature in said.items()}
+    whole = {
+        name: _with_features(signature, found[name]) if signature.outputs else found[name]
+        for name, signature in said.items()
+    }
     return {name: _labelled(name, signature, found[name], labels) for name, signature in whole.items()}
+
+
+def _with_features(given: Signature, found: Signature) -> Signature:
+    """With the features that the model was found to read of serialized examples, which are for no one to declare."""
+    read = {spec.name: spec.features for spec in found.inputs}
+    inputs = tuple(msgspec.structs.replace(spec, features=read[spec.name]) for spec in given.inputs)
+    return msgspec.structs.replace(given, inputs=inputs)
 
 
 def _as_proved(given: Signature, found: Signature) -> Signature:

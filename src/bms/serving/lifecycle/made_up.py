@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bms.core.columns import mask_name
+from bms.core.example_codec import Value, encode_example
+from bms.core.features import Feature
 from bms.core.signature import Signature, TensorSpec
 from bms.core.tensor import NUMPY, Array
 from bms.serving.lifecycle.encoded_images import JPEGS, PNGS
@@ -44,13 +46,15 @@ _TEXTS: dict[str, Sequence[bytes]] = {
 
 class Domain(NamedTuple):
     """What questions are made of: `size` of what is free beside the rows, whole numbers from `low` to those of `highs`
-    (by input; 1 where it is not among them), and the kind of texts. `gentle`: floats are from 0 to 1."""
+    (by input; 1 where it is not among them), and the kind of texts. `gentle`: floats are from 0 to 1. `bare`: texts are
+    those, also of an input that is said to hold serialized examples."""
 
     size: int
     low: int
     texts: str
     highs: Mapping[str, int]
     gentle: bool = False
+    bare: bool = False
 
 
 def domains(signature: Signature, *, gentle: bool = False) -> Iterator[Domain]:
@@ -58,11 +62,13 @@ def domains(signature: Signature, *, gentle: bool = False) -> Iterator[Domain]:
     free = [spec.shape[1:] if signature.batched else spec.shape for spec in signature.inputs]
     sizes = [size for size in _SIZES if all(_count(shape, size) <= _MOST for shape in free)] or [1]
     kinds = {spec.dtype for spec in signature.inputs if spec.column is None}
-    whole = any(NUMPY[dtype].kind in "iu" for dtype in kinds)
-    for texts in _TEXTS if "BYTES" in kinds else ("words",):
-        for size in sizes if any(None in shape for shape in free) else (1,):
-            for low in (0, 1) if whole else (0,):
-                yield Domain(size, low, texts, {}, gentle)
+    features = {feature.dtype for spec in signature.inputs for feature in spec.features or ()}
+    whole = any(NUMPY[dtype].kind in "iu" for dtype in kinds | features)
+    for bare in (False, True) if features else (False,):
+        for texts in _TEXTS if "BYTES" in (kinds if bare or not features else features) else ("words",):
+            for size in sizes if any(None in shape for shape in free) else (1,):
+                for low in (0, 1) if whole else (0,):
+                    yield Domain(size, low, texts, {}, gentle, bare)
 
 
 def wider(signature: Signature, domain: Domain, name: str) -> Iterator[Domain]:
@@ -124,6 +130,8 @@ def _values(spec: TensorSpec, shape: tuple[int, ...], domain: Domain, number: in
     noise = np.random.default_rng((_SEED, number, place))
     if spec.dtype == "BYTES":
         texts = _TEXTS[domain.texts]
+        if spec.features and not domain.bare:
+            texts = [_example(spec.features, domain, one) for one in range(QUESTIONS)]
         made: NDArray[np.object_] = np.empty(prod(shape), dtype=object)
         made[:] = [texts[(number + at) % len(texts)] for at in range(made.size)]
         return made.reshape(shape)
@@ -136,6 +144,22 @@ def _values(spec: TensorSpec, shape: tuple[int, ...], domain: Domain, number: in
     if number in (_ZEROS, HIGHEST):
         return np.full(shape, low if number == _ZEROS else high, dtype=kind)
     return np.asarray(noise.integers(low, high + 1, shape), dtype=kind)
+
+
+def _example(features: Sequence[Feature], domain: Domain, number: int) -> bytes:
+    """A serialized `tf.train.Example` with all of `features`, of those of any size one to three values."""
+    made: dict[str, Value] = {}
+    for place, feature in enumerate(features):
+        size = number % 3 + 1 if feature.size is None else feature.size
+        noise = np.random.default_rng((_SEED, number, place))
+        if feature.dtype == "BYTES":
+            texts = _TEXTS[domain.texts]
+            made[feature.name] = [texts[(number + at) % len(texts)] for at in range(size)]
+        elif feature.dtype == "INT64":
+            made[feature.name] = noise.integers(domain.low, 2, size)
+        else:
+            made[feature.name] = _floats(noise.standard_normal(size), number).astype(np.float32)
+    return encode_example(made)
 
 
 def _floats(noise: NDArray[np.float64], number: int) -> NDArray[np.float64]:

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
+from bms.core.errors import InvalidArgument
+from bms.core.example_codec import decode_example, encode_example
 from bms.core.signature import Signature, TensorSpec
 from bms.core.tensor import NUMPY, Array
 
@@ -38,7 +40,13 @@ def strangers(signature: Signature, row: Mapping[str, Array]) -> Iterator[Strang
 def _with(
     signature: Signature, row: Mapping[str, Array], wanted: Callable[[TensorSpec], bool], value: float | bytes
 ) -> Iterator[Stranger]:
-    changed = {spec.name: _full(spec, row[spec.name].shape, value) for spec in signature.inputs if wanted(spec)}
+    changed = {
+        spec.name: _in_examples(spec, row[spec.name], wanted, value)
+        if spec.features
+        else _full(spec, row[spec.name].shape, value)
+        for spec in signature.inputs
+        if any(map(wanted, _parts(spec)))
+    }
     if changed:
         said = "a long text" if isinstance(value, bytes) else f"{value:.0f}"
         huge = isinstance(value, float) and not np.isnan(value)
@@ -48,6 +56,39 @@ def _with(
 def _full(spec: TensorSpec, shape: tuple[int, ...], value: float | bytes) -> Array:
     with np.errstate(over="ignore"):  # half precision ends at 65504
         return np.full(shape, value, dtype=NUMPY[spec.dtype])
+
+
+def _parts(spec: TensorSpec) -> Iterator[TensorSpec]:
+    """The input, or, of serialized examples, their features."""
+    if not spec.features:
+        yield spec
+    for feature in spec.features or ():
+        yield TensorSpec(name=feature.name, dtype=feature.dtype, shape=(feature.size,))
+
+
+def _in_examples(
+    spec: TensorSpec,
+    serialized: Array,
+    wanted: Callable[[TensorSpec], bool],
+    value: float | bytes,
+) -> Array:
+    """The same `tf.train.Example`s with another value of the wanted features, as often as each has one."""
+    names = {part.name for part in _parts(spec) if wanted(part)}
+    made = np.empty_like(serialized)
+    for place, one in np.ndenumerate(serialized):
+        try:
+            read = decode_example(cast(bytes, one))
+        except InvalidArgument:  # the model takes what is no example, too
+            made[place] = value if isinstance(value, bytes) else one
+            continue
+        for name in names & read.keys():
+            held = read[name]
+            if isinstance(held, np.ndarray):
+                read[name] = np.full_like(held, value)
+            elif held is not None:
+                read[name] = [cast(bytes, value)] * len(held)
+        made[place] = encode_example(read)
+    return made
 
 
 def _is_float(spec: TensorSpec) -> bool:

@@ -94,7 +94,7 @@ class TfsClassify:
         return decoded or decode_examples(body, model, signatures, "classify")
 
     def encode(self, response: InferResponse, decoded: tfserving.Decoded, signatures: Signatures) -> Answer:
-        body = encode_classify(response, signatures[decoded.request.signature or ""])
+        body = encode_classify(response, decoded, signatures[decoded.request.signature or ""])
         return Answer(body, JSON)
 
 
@@ -106,7 +106,7 @@ class TfsRegress:
         return decoded or decode_examples(body, model, signatures, "regress")
 
     def encode(self, response: InferResponse, decoded: tfserving.Decoded, signatures: Signatures) -> Answer:
-        body = encode_regress(response)
+        body = encode_regress(response, decoded)
         return Answer(body, JSON)
 
 

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as numpy_strategies
 
 from bms.adapters.datasets.columns import Column
-from bms.adapters.datasets.example_codec import decode_example, encode_example
 from bms.adapters.datasets.examples import decode_rows, encode_rows
 from bms.adapters.datasets.images import encode_png
 from bms.adapters.datasets.manifest import Manifest, read_manifest, write_manifest
@@ -21,6 +20,7 @@ from bms.adapters.datasets.table import Table, table_of
 from bms.adapters.datasets.tfrecord import write_records
 from bms.adapters.datasets.writer import write_split
 from bms.core.errors import DataLoss, InvalidArgument, NotFound
+from bms.core.example_codec import decode_example, encode_example
 from tests.sizes import enough
 
 SCHEMA = Schema(

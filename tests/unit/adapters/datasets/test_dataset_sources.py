@@ -12,13 +12,13 @@ import pytest
 from PIL import Image
 
 from bms.adapters.datasets import csv, images_folder, jsonl, npz, samples, tfrecord_source
-from bms.adapters.datasets.example_codec import encode_example
 from bms.adapters.datasets.images import encode_png
 from bms.adapters.datasets.labels import target_of, with_label
 from bms.adapters.datasets.schema import Feature, Schema
 from bms.adapters.datasets.table import Table
 from bms.adapters.datasets.tfrecord import write_records
 from bms.core.errors import InvalidArgument, PayloadTooLarge
+from bms.core.example_codec import encode_example
 
 Write = Callable[[str | bytes], Path]
 
@@ -320,6 +320,29 @@ class TestTfrecord:
         assert table.schema.feature("pic").shape == (2, 3, 1)
         assert table.numbers("n").tolist() == [0, 0, 1, 1]
         assert table.numbers("v").shape == (4, 2)
+
+    @pytest.mark.parametrize(
+        "names",
+        [
+            ["flowers-train.tfrecord-00000-of-00002", "flowers-train.tfrecord-00001-of-00002"],
+            ["train-00000-of-00002.tfrecord", "train-00001-of-00002.tfrecord"],
+            ["a.TFRecord", "b.tfrecords", "c.tfrec"],
+            ["flowers-train.tfrecord-00001-of-00002"],  # alone it may be all that is meant
+        ],
+    )
+    def test_files_are_found_by_the_names_that_others_give_them(self, names: list[str], tmp_path: Path) -> None:
+        for number, name in enumerate(names):
+            write_records(tmp_path / name, [encode_example({"n": np.array([number])})])
+        for name in ("features.json", "about.tfrecord.txt", "flowers.tfrecord-index"):
+            (tmp_path / name).write_text("{}")
+        assert tfrecord_source.load(tmp_path).numbers("n").tolist() == list(range(len(names)))
+
+    def test_parts_of_which_some_are_not_there_are_refused(self, tmp_path: Path) -> None:
+        for number in (0, 2):
+            write_records(tmp_path / f"a.tfrecord-0000{number}-of-00003", [encode_example({"n": np.array([number])})])
+        told = "of the 3 parts of 'a.tfrecord' 2 are there: 00001 is not"
+        with pytest.raises(InvalidArgument, match=told):
+            tfrecord_source.load(tmp_path)
 
     def test_rows_that_differ_from_the_first_are_named(self, tmp_path: Path) -> None:
         write_records(tmp_path / "f.tfrecord", [encode_example({"n": np.array(v)}) for v in ([1], [1, 2])])

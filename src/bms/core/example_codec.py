@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bms.adapters.datasets.wire import pack_int64, read_varint, truncated, unpack_int64, varint
 from bms.core.errors import InvalidArgument
+from bms.core.varints import pack_int64, read_varint, truncated, unpack_int64, varint
 
 Numbers = NDArray[Any]  # float32 or int64, one dimension
 Value = list[bytes] | Numbers | None
