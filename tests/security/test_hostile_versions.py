@@ -20,7 +20,7 @@ from tests.load import Load
 from tests.whole_platform import DATA, WholePlatform, deploy, new_key, push, until, whole_platform
 
 ROW = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 64], "data": [0.5] * 64}]}
-LIMITS = {"memory": 400 << 20, "cpu": 1, "processes": 64, "disk": 1 << 30}
+LIMITS = {"memory": 400 << 20, "cpu": 1, "processes": 64, "disk": 1 << 28}  # of the disk what a slow one takes at once
 LOAD_LIMIT_S = 30  # what takes memory until it is killed takes up to ten on a slow machine
 
 
