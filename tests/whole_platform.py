@@ -32,11 +32,13 @@ _RUNNING = ("run/endpoint.json", "run/processes.json", "run/supervisor.json")
 
 
 def until(look: Callable[[], T], what: str, patience_s: float = PATIENCE_S) -> T:
-    """What `look` gives as soon as it is true; fails when it never is."""
-    end = time.monotonic() + patience_s
+    """What `look` gives as soon as it is true; fails when it never is. Each look costs the platform, too, so that they
+    come less and less often."""
+    end, wait_s = time.monotonic() + patience_s, 0.02
     while not (seen := look()):
         assert time.monotonic() < end, f"not within {patience_s:g} s: {what}"
-        time.sleep(0.02)
+        time.sleep(wait_s)
+        wait_s = min(0.25, wait_s * 1.3)
     return seen
 
 

@@ -45,7 +45,7 @@ def neighbour(platform: WholePlatform) -> Iterator[Load]:
     """Asked all the while; not one of its answers may fail."""
     key = new_key(platform)
     body = json.dumps(ROW).encode()
-    with Load(platform.url, key.text, "/v2/models/neighbour/infer", body, connections=4, per_second=60) as felt:
+    with Load(platform.url, key.text, "/v2/models/neighbour/infer", body, connections=4, per_second=20) as felt:
         felt.wait_more(20)
         yield felt
         felt.wait_more(20)
@@ -92,8 +92,9 @@ def hostile(platform: WholePlatform, tmp_path_factory: pytest.TempPathFactory) -
     [
         ("segfault", "SIGSEGV"),
         ("allocate", "killed: used "),
-        ("fork", "(processes of|Resource temporarily unavailable)"),  # the watch's word, or the kernel's
-        ("sleep", "timed out after"),
+        # The watch's word, or the kernel's.
+        pytest.param("fork", "(processes of|Resource temporarily unavailable)", marks=pytest.mark.long),
+        pytest.param("sleep", "timed out after", marks=pytest.mark.long),
         pytest.param("spin", "timed out after", marks=pytest.mark.long),
         pytest.param("fill", "killed: wrote ", marks=pytest.mark.long),
     ],

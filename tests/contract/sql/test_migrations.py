@@ -1,15 +1,19 @@
 """Migrations make exactly the schema that the code describes, on both databases, once."""
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
+from bms.adapters.sql import steps as stepping
 from bms.adapters.sql.engine import Database
-from bms.adapters.sql.migrate import NewerSchema, upgrade
+from bms.adapters.sql.migrate import NewerSchema, steps, upgrade
 from bms.adapters.sql.tables import metadata
 from bms.core.errors import FailedPrecondition
 from tests.databases import database_url
@@ -31,6 +35,23 @@ async def test_migrated_is_what_the_code_describes(kind: str, tmp_path: Path) ->
         async with database.engine.connect() as connection:
             assert await connection.run_sync(_difference) == []
         await database.close()
+
+
+async def test_a_start_that_finds_the_newest_schema_does_not_wait_for_alembic(tmp_path: Path) -> None:
+    async with database_url("sqlite", tmp_path) as url:
+        database = Database(url)
+        await upgrade(database)
+        async with database.engine.connect() as connection:
+            script = ScriptDirectory.from_config(await connection.run_sync(stepping.config))
+            assert steps() == sorted(step.revision for step in script.walk_revisions())
+            assert steps()[-1] == script.get_current_head()
+        await database.close()
+        again = (
+            "import asyncio, sys; from bms.adapters.sql.engine import Database; from bms.adapters.sql import migrate; "
+            f"asyncio.run(migrate.upgrade(Database({url!r}))); print('alembic' in sys.modules)"
+        )
+        ended = subprocess.run([sys.executable, "-c", again], capture_output=True, text=True, check=True, timeout=60)
+        assert ended.stdout.strip() == "False"
 
 
 @BOTH

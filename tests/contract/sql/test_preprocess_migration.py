@@ -10,8 +10,8 @@ from sqlalchemy import Connection, text
 
 from bms.adapters.sql.engine import Database
 from bms.adapters.sql.jobs import SqlJobs
-from bms.adapters.sql.migrate import config
 from bms.adapters.sql.models import SqlModels
+from bms.adapters.sql.steps import config
 from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.tenants import SqlTenants
 from bms.control.models.nouns import Model, Version

@@ -9,7 +9,7 @@ from alembic import command
 from sqlalchemy import Connection, text
 
 from bms.adapters.sql.engine import Database
-from bms.adapters.sql.migrate import config
+from bms.adapters.sql.steps import config
 from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.usage import SqlUsage
 from bms.control.billing.nouns import UsageFilter

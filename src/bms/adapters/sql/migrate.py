@@ -1,15 +1,7 @@
-"""Brings a database to the schema of this program, and refuses one that is newer.
+"""Brings a database to the schema of this program, and refuses one that is newer."""
 
-Development: `python -m bms.adapters.sql.migrate make "what changed"` writes the next step from the difference.
-"""
-
-import sys
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from bms.adapters.sql.engine import Database
@@ -23,11 +15,9 @@ class NewerSchema(FailedPrecondition):
     """The database was written by a newer BMS."""
 
 
-def config(connection: Connection) -> Config:
-    made = Config()
-    made.set_main_option("script_location", str(HERE))
-    made.attributes["connection"] = connection
-    return made
+def steps() -> list[str]:
+    """The numbers of the steps that this program knows, the newest last: `versions/0007_why.py` is 0007."""
+    return sorted(path.name.partition("_")[0] for path in (HERE / "versions").glob("[0-9]*.py"))
 
 
 async def upgrade(database: Database) -> None:
@@ -44,36 +34,24 @@ async def upgrade(database: Database) -> None:
 
 
 def _upgrade(connection: Connection) -> None:
-    made = config(connection)
-    script = ScriptDirectory.from_config(made)
-    current = MigrationContext.configure(connection).get_current_revision()
-    if current == script.get_current_head():
+    known, current = steps(), _current(connection)
+    if current == known[-1]:
         return
-    if current is not None and current not in {step.revision for step in script.walk_revisions()}:
+    if current is not None and current not in known:
         raise NewerSchema(
             f"the database's schema ({current}) was written by a newer BMS: upgrade this program, "
             "or start it on a copy made before"
         )
-    if current is None and (tables := [name for name in inspect(connection).get_table_names() if name == "tenants"]):
-        raise FailedPrecondition(
-            f"the database holds tables ({tables[0]}) but no schema number: it is not ours to change"
-        )
-    command.upgrade(made, "head")
+    if current is None and inspect(connection).has_table("tenants"):
+        raise FailedPrecondition("the database holds tables (tenants) but no schema number: it is not ours to change")
+    from bms.adapters.sql.steps import take_all
+
+    take_all(connection)
 
 
-def _make(message: str) -> None:
-    """Writes the next step by comparing the tables in code with an empty database brought to the present head."""
-    from sqlalchemy import create_engine
-
-    engine = create_engine("sqlite://")
-    with engine.connect() as connection:
-        made = config(connection)
-        command.upgrade(made, "head")
-        number = len(list(ScriptDirectory.from_config(made).walk_revisions())) + 1
-        command.revision(made, message, autogenerate=True, rev_id=f"{number:04d}")
-
-
-if __name__ == "__main__":
-    if len(sys.argv) != 3 or sys.argv[1] != "make":
-        sys.exit('usage: python -m bms.adapters.sql.migrate make "what changed"')
-    _make(sys.argv[2])
+def _current(connection: Connection) -> str | None:
+    """The number of the step that was taken last, as alembic keeps it."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    number: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return number

@@ -1,1 +1,1 @@
-"""Alembic's home: `versions/` holds the steps, applied in order by bms.adapters.sql.migrate."""
+"""Alembic's home: `versions/` holds the steps, applied in order by bms.adapters.sql.steps."""

@@ -1,4 +1,4 @@
-"""Runs migrations on the connection that bms.adapters.sql.migrate hands over."""
+"""Runs migrations on the connection that bms.adapters.sql.steps hands over."""
 
 from typing import Any, Literal
 
