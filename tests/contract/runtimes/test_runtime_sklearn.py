@@ -375,6 +375,29 @@ def test_labels_that_depend_on_their_company_are_not_hidden_by_probabilities_tha
     assert not called_by(fitted_from(liar, None), {})["serving_default"].signature.batched
 
 
+class _CrowdShy(LogisticRegression):
+    """Answers for itself until there are more rows than a few."""
+
+    def predict_proba(self, X: Any) -> Any:
+        found = super().predict_proba(X)
+        return found if len(X) < 10 else found[::-1]
+
+
+class _FirstOfAll(LogisticRegression):
+    """Every row like the first, unless that is the smallest."""
+
+    def predict_proba(self, X: Any) -> Any:
+        found = super().predict_proba(X)
+        return found if X[0, 0] == X[:, 0].min() else found - found[:1] * 0.1
+
+
+@pytest.mark.parametrize("kind", [_CrowdShy, _FirstOfAll])
+def test_rows_are_tried_in_companies_of_other_sizes_and_orders(kind: type[LogisticRegression]) -> None:
+    rows = np.random.default_rng(0).standard_normal((60, 3))
+    liar = kind().fit(rows, rows[:, 0] > 0)
+    assert not called_by(fitted_from(liar, None), {})["serving_default"].signature.batched
+
+
 def test_rows_with_gaps_are_tried_in_company_too(tmp_path: Path) -> None:
     model = IterativeImputer(random_state=0).fit(np.where(np.random.default_rng(0).random((40, 3)) < 0.2, np.nan, 1.5))
     assert opened(model, tmp_path / "one").signatures["serving_default"].batched  # its columns are all the same
