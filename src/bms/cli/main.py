@@ -2,12 +2,14 @@
 
 import importlib
 import os
+import platform
 import sys
-from typing import NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from bms import __version__
 from bms.app.exit_codes import MEANING, ExitCode, exit_code_of
 from bms.core.errors import BmsError
 
@@ -45,12 +47,10 @@ _EPILOG = "Exit status: " + "; ".join(f"{code.value} {meaning}" for code, meanin
 class LazyGroup(TyperGroup):
     """Knows its commands by name and help; imports the one that is called."""
 
-    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
-        return list(COMMANDS)
-
-    def get_command(self, ctx: typer.Context, cmd_name: str) -> TyperCommand | None:  # type: ignore[override]
-        entry = COMMANDS.get(cmd_name)
-        return TyperCommand(name=cmd_name, help=entry.help, callback=lambda: None) if entry else None
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        for name, entry in COMMANDS.items():
+            self.commands[name] = TyperCommand(name=name, help=entry.help, callback=lambda: None)
 
     def resolve_command(self, ctx: typer.Context, args: list[str]):  # type: ignore[no-untyped-def, override]
         name, _, rest = super().resolve_command(ctx, args)
@@ -71,8 +71,18 @@ app = typer.Typer(
 )
 
 
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"bms {__version__} (Python {platform.python_version()})")
+        raise typer.Exit
+
+
 @app.callback()
-def root() -> None:
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say which version this is.")
+    ] = False,
+) -> None:
     """BMS: from data to a trained model to a fast, governed, metered REST service."""
 
 

@@ -3,11 +3,13 @@
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from importlib.resources import files
 
 import pytest
 from typer.core import TyperGroup
 from typer.testing import CliRunner
 
+from bms import __version__
 from bms.cli.main import COMMANDS, app, load
 from bms.cli.output import ago, cell
 
@@ -51,6 +53,19 @@ def test_help_loads_neither_the_client_nor_numbers() -> None:
 def test_wrong_usage_has_status_two() -> None:
     assert RUNNER.invoke(app, ["key", "create", "--colour", "red"]).exit_code == 2
     assert RUNNER.invoke(app, ["nothing"]).exit_code == 2
+
+
+def test_a_mistyped_command_is_told_what_may_be_meant() -> None:
+    assert "Did you mean 'deploy'" in RUNNER.invoke(app, ["deplyo"]).output
+    assert "Did you mean 'show'" in RUNNER.invoke(app, ["model", "shwo"]).output
+
+
+def test_it_says_its_version() -> None:
+    assert RUNNER.invoke(app, ["--version"]).output.split()[:2] == ["bms", __version__]
+
+
+def test_type_checkers_may_look_at_its_types() -> None:
+    assert files("bms").joinpath("py.typed").is_file()
 
 
 def test_the_shell_completes_commands(monkeypatch: pytest.MonkeyPatch) -> None:

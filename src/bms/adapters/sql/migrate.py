@@ -1,13 +1,11 @@
 """Brings a database to the schema of this program, and refuses one that is newer."""
 
-from pathlib import Path
-
 from sqlalchemy import Connection, inspect, text
 
 from bms.adapters.sql.engine import Database
+from bms.adapters.sql.migrations import FOLDER
 from bms.core.errors import FailedPrecondition
 
-HERE = Path(__file__).parent / "migrations"
 _LOCK = 0x626D736D  # "bmsm"
 
 
@@ -17,7 +15,7 @@ class NewerSchema(FailedPrecondition):
 
 def steps() -> list[str]:
     """The numbers of the steps that this program knows, the newest last: `versions/0007_why.py` is 0007."""
-    return sorted(path.name.partition("_")[0] for path in (HERE / "versions").glob("[0-9]*.py"))
+    return sorted(path.name.partition("_")[0] for path in (FOLDER / "versions").glob("[0-9]*.py"))
 
 
 async def upgrade(database: Database) -> None:

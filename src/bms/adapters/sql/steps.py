@@ -10,7 +10,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
-from bms.adapters.sql.migrate import HERE
+from bms.adapters.sql.migrations import FOLDER
 
 
 def take_all(connection: Connection) -> None:
@@ -20,7 +20,7 @@ def take_all(connection: Connection) -> None:
 
 def config(connection: Connection) -> Config:
     made = Config()
-    made.set_main_option("script_location", str(HERE))
+    made.set_main_option("script_location", str(FOLDER))
     made.attributes["connection"] = connection
     return made
 

@@ -1,1 +1,5 @@
 """Alembic's home: `versions/` holds the steps, applied in order by bms.adapters.sql.steps."""
+
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
