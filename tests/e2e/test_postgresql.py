@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bms.app.exit_codes import ExitCode
 from bms.sdk.deployments import Target
 from tests.databases import database_url
 from tests.whole_platform import WholePlatform, deploy, new_key, push, until
@@ -20,6 +21,24 @@ async def test_a_platform_on_postgresql_serves_meters_and_survives_control(tmp_p
         finally:
             platform.down()
         assert not (platform.home / "bms.db").exists()
+        _starts_with_its_own_database_alone(platform, tmp_path)
+
+
+def _starts_with_its_own_database_alone(platform: WholePlatform, tmp_path: Path) -> None:
+    key = platform.key
+    another = f"sqlite:///{tmp_path / 'another.db'}"
+    refused = platform.bms("up", "--port", "0", "--detach", BMS_DATABASE_URL=another, TMPDIR=str(platform.temporary))
+    assert (refused.status, platform.key) == (ExitCode.CONFLICT, key)
+    assert "another.db is empty, but this home was in use with the database postgresql://" in refused.errors
+    assert "ended" not in refused.errors.splitlines()[-1]
+    started = platform.up()  # nobody says which
+    assert started.status == 0, started.errors
+    try:
+        with platform.client() as client:
+            assert client.system.status().database.startswith("postgresql")
+            assert [one.name for one in client.deployments.list()] == ["digits"]
+    finally:
+        platform.down()
 
 
 def _use(platform: WholePlatform) -> None:

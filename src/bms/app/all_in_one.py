@@ -21,6 +21,7 @@ from bms.adapters.clusters import probing, processes
 from bms.app.endings import end_leftovers, end_services
 from bms.app.exit_codes import ExitCode, Refusal, exit_code_of
 from bms.app.home import Holder, Home, disk_refusal, write_private
+from bms.app.home_database import OWN, remembered
 from bms.app.listening import is_loopback, listen
 from bms.app.log_files import open_log
 from bms.app.rules import WorkloadRules
@@ -163,7 +164,7 @@ def main(argv: list[str]) -> int:
                 gateways=given.gateways,
                 tls_certificate=_absolute(given.tls_cert),
                 tls_key=_absolute(given.tls_key),
-                database_url=database_url(),
+                database_url=database_url() or remembered(Path(home)) or OWN,
                 rules=WorkloadRules(
                     packages=package_sources(
                         given.index_url, given.extra_index_url, given.find_links, given.index, given.offline

@@ -17,15 +17,16 @@ import uvicorn
 import uvloop
 
 from bms.adapters.sql.engine import Database
-from bms.adapters.sql.migrate import NewerSchema, upgrade
+from bms.adapters.sql.migrate import NewerSchema, in_use, upgrade
 from bms.app.adoption import watch_supervisor
+from bms.app.exit_codes import ExitCode, exit_code_of
+from bms.app.home import Home
+from bms.app.home_database import OWN, check, remember
 from bms.app.logs import log_to_stderr
 from bms.app.loops import run_loops
 from bms.app.parts import Parts, make_parts
 from bms.app.rules import WorkloadRules
 from bms.core.errors import BmsError
-
-EXIT_NEWER_SCHEMA = 8  # the same number that `bms` exits with
 
 
 class ControlConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,10 +54,13 @@ async def run(config: ControlConfig) -> None:
     database = Database(config.database_url)
     async with contextlib.AsyncExitStack() as cleanup:
         cleanup.push_async_callback(database.close)
+        home = Path(config.home)
+        told = OWN if config.database_url == Home(home).database_url else config.database_url
+        check(home, told, await in_use(database))
         await upgrade(database)
         parts = await make_parts(
             database,
-            Path(config.home),
+            home,
             Path(config.run_dir),
             config.bus_socket,
             config.max_jobs,
@@ -64,6 +68,7 @@ async def run(config: ControlConfig) -> None:
             rules=config.rules,
         )
         cleanup.push_async_callback(parts.close)
+        remember(home, told)
         async with asyncio.TaskGroup() as tasks:
             server = _server(parts, config.control_socket)
             running = [
@@ -108,12 +113,9 @@ def main(argv: list[str]) -> int:
     log_to_stderr("control", config.log_level)
     try:
         uvloop.run(run(config))
-    except NewerSchema as error:
-        print(f"bms control: {error.message}", file=sys.stderr)
-        return EXIT_NEWER_SCHEMA
     except BmsError as error:
         print(f"bms control: {error.message}", file=sys.stderr)
-        return 1
+        return int(ExitCode.NEWER_SCHEMA if isinstance(error, NewerSchema) else exit_code_of(error))
     return 0
 
 

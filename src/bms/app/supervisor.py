@@ -22,6 +22,9 @@ from bms.app.roster import CONTROL_SOCKET, roster
 from bms.app.services import Child, Service, ServiceRecord
 from bms.app.settings import UpSettings, service_environment
 
+# What control ends with where another start would end no better: it says why in its last line.
+_REFUSES = {int(code): code for code in (ExitCode.NEWER_SCHEMA, ExitCode.CONFLICT)}
+
 READY_POLL_S = 0.03
 LOG_CAP_S = 5.0
 CONTROL_STOP_S = 10.0
@@ -125,8 +128,8 @@ class Supervisor:
             if self._stopping.is_set():
                 return
             self._say(f"{service.name} ended ({ending_text(status)}); see {service.log}")
-            if status == ExitCode.NEWER_SCHEMA and not self._was_ready:
-                raise Refusal(ExitCode.NEWER_SCHEMA, tail(service.log).splitlines()[-1].removeprefix("bms control: "))
+            if status in _REFUSES and not self._was_ready:
+                raise Refusal(_REFUSES[status], tail(service.log).splitlines()[-1].removeprefix("bms control: "))
             wait = restarts.wait_after(time.monotonic() - begun, self._was_ready)
             if wait is None:
                 raise Refusal(

@@ -63,7 +63,8 @@ def up(
     """Run the platform on this machine until Ctrl-C or `bms down`.
 
     A certificate and key that are replaced are read again, and connections go on.
-    BMS_DATABASE_URL names another database than SQLite in the home, BMS_ALLOWED_UPSTREAMS what --allow-upstream does.
+    BMS_DATABASE_URL names another database than SQLite in the home, which remembers it; BMS_ALLOWED_UPSTREAMS is what
+    --allow-upstream says.
     URLs of indexes that hold a password belong into the environment variables, not on the command line.
     """
     root = home.expanduser().resolve()

@@ -31,6 +31,18 @@ async def upgrade(database: Database) -> None:
             await connection.run_sync(_upgrade)
 
 
+async def in_use(database: Database) -> bool:
+    """Whether a platform has begun in it: it has a tenant."""
+    async with database.reading() as connection:
+        return await connection.run_sync(_in_use)
+
+
+def _in_use(connection: Connection) -> bool:
+    return inspect(connection).has_table("tenants") and bool(
+        connection.execute(text("SELECT EXISTS (SELECT 1 FROM tenants)")).scalar()
+    )
+
+
 def _upgrade(connection: Connection) -> None:
     known, current = steps(), _current(connection)
     if current == known[-1]:
