@@ -33,7 +33,7 @@ from bms.control.jobs.scheduler import Scheduler
 from bms.control.monitoring.nouns import GatewayView
 from bms.control.monitoring.service import MonitoringService
 from bms.control.secrets.sealing import Sealing, UpstreamSealing
-from bms.control.tenants.nouns import DEFAULT_TENANT, NewTenant
+from bms.control.tenants.nouns import DEFAULT_TENANT, NewKey
 from bms.web.api import (
     audit,
     blobs,
@@ -88,7 +88,7 @@ async def make_parts(
     """Everything control runs; the first start also makes the default tenant and HOME/admin.key."""
     ground = await open_ground(database, home, run_dir, rules)
     features = make_features(ground, rules)
-    await features.tenants.bootstrap(lambda created: _keep_admin_key(home, created))
+    await features.tenants.bootstrap(lambda created: keep_admin_key(home, created.key))
     publisher = Publisher(
         features.stores.tenants,
         features.stores.deployments,
@@ -201,8 +201,8 @@ def _endpoints(
     ]
 
 
-def _keep_admin_key(home: Path, created: NewTenant) -> None:
-    write_private(home / "admin.key", f"{created.key.text}\n".encode())
+def keep_admin_key(home: Path, key: NewKey) -> None:
+    write_private(home / "admin.key", f"{key.text}\n".encode())
 
 
 def _gateways(bus: BusServer) -> list[GatewayView]:

@@ -1,12 +1,16 @@
 """`bms key`: what programs show to act as a user."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from bms.app.settings import DEFAULT_HOME, database_url
 from bms.cli.commands import Session, command, noun
 from bms.cli.durations import parse_duration
+from bms.cli.output import Output
 from bms.sdk.tenants import Key
 
 app = noun("What programs show to act as a user.")
@@ -58,6 +62,25 @@ def revoke(session: Session, id: Annotated[str, typer.Argument(help="The key's i
     """End a key for good, everywhere within a second."""
     key = session.client.keys.revoke(id)
     session.out.say(f"revoked {key.id}", key)
+
+
+@app.command()
+def recover(
+    home: Annotated[Path, typer.Option(help="The home on this machine whose key was lost.")] = DEFAULT_HOME,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+) -> None:
+    """Make a new admin key for a home on this machine, whether its platform runs or not.
+
+    Whoever may read the home's files may do this. The key becomes HOME/admin.key; the user `admin` is an enabled owner
+    again. Keys that were lost stay good until they are revoked.
+    """
+    from bms.app.recovery import recover as recovered  # with the database, which no other command of this file needs
+
+    root = home.expanduser().resolve()
+    made = asyncio.run(recovered(root, database_url()))
+    out = Output(json)
+    out.one({"key_id": made.key.id, "file": str(root / "admin.key")}, {"id": made.key.id, "file": root / "admin.key"})
+    out.say("Revoke what was lost: `bms key list`, `bms key revoke ID`.")
 
 
 def _state(key: Key) -> str:

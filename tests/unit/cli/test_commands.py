@@ -31,10 +31,15 @@ def test_every_command_explains_itself_and_all_its_options(name: str) -> None:
     assert "--help" in shown.output
 
 
+ON_THIS_MACHINE = {"recover"}  # among commands that ask a server
+
+
 @pytest.mark.parametrize("name", sorted(set(COMMANDS) - {"up", "down", "demo", "profile"}))
 def test_every_command_that_asks_a_server_takes_the_same_options(name: str) -> None:
     command = load(name)
     for each in command.commands.values() if isinstance(command, TyperGroup) else [command]:
+        if each.name in ON_THIS_MACHINE:
+            continue
         assert {"url", "key", "home", "json"} <= {parameter.name for parameter in each.params}, each.name
 
 
@@ -72,7 +77,7 @@ def test_the_shell_completes_commands(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = {"_BMS_COMPLETE": "complete_bash", "COMP_WORDS": "bms dep", "COMP_CWORD": "1"}
     shown = RUNNER.invoke(app, [], env=asked, prog_name="bms")
     assert shown.output.split() == ["deploy", "deployment"]
-    asked = {"_BMS_COMPLETE": "complete_bash", "COMP_WORDS": "bms key re", "COMP_CWORD": "2"}
+    asked = {"_BMS_COMPLETE": "complete_bash", "COMP_WORDS": "bms key rev", "COMP_CWORD": "2"}
     assert RUNNER.invoke(app, [], env=asked, prog_name="bms").output.split() == ["revoke"]
 
 

@@ -10,11 +10,13 @@ from bms.control.tenants.nouns import DEFAULT_TENANT, Key, NewKey, NewTenant, Te
 from bms.control.tenants.ports import TenantsTx
 from bms.core.clock import Clock
 from bms.core.credentials import new_key, secret_digest
-from bms.core.errors import InvalidArgument, NotFound, PermissionDenied
+from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
 from bms.core.events import Event
 from bms.core.ids import check_name, new_id
 from bms.core.pages import Page, PageRequest
 from bms.core.principal import ROLES, Principal, Role, check_role, check_scopes
+
+ADMIN = "admin"  # the operator's first owner
 
 
 class TenantService:
@@ -34,9 +36,35 @@ class TenantService:
         async with self._store.write() as tx:
             if await tx.tenant(DEFAULT_TENANT):
                 return None
-            created = await self._create_tenant(tx, DEFAULT_TENANT, "admin", actor="system")
+            created = await self._create_tenant(tx, DEFAULT_TENANT, ADMIN, actor="system")
             keep(created)
             return created
+
+    async def recover(self, keep: Callable[[NewKey], None] = lambda _: None) -> NewKey:
+        """A key for who holds the machine and has no other: of the operator's user `admin`, who is an owner again,
+        whatever was made of him. `keep` as of `bootstrap`.
+
+        Raises FailedPrecondition where no platform has begun.
+        """
+        async with self._store.write() as tx:
+            if await tx.tenant(DEFAULT_TENANT) is None:
+                raise FailedPrecondition("no platform has begun here: `bms up` makes the first key")
+            user = await tx.user_by_name(DEFAULT_TENANT, ADMIN)
+            if user is None:
+                now = self._clock.now()
+                user = User(id=new_id("user"), tenant=DEFAULT_TENANT, name=ADMIN, role="owner", created_at=now)
+                await tx.add_user(user)
+                await tx.emit(
+                    self._event("user.created", user.tenant, user.id, "system", name=user.name, role=user.role)
+                )
+            elif user.disabled or user.role != "owner":
+                user = await tx.save_user(msgspec.structs.replace(user, disabled=False, role="owner"))
+                await tx.emit(
+                    self._event("user.changed", user.tenant, user.id, "system", role=user.role, disabled=user.disabled)
+                )
+            made = await self._create_key(tx, user, "recovered", frozenset(), "system")
+            keep(made)
+            return made
 
     async def create_tenant(self, by: Principal, id: str, owner: str) -> NewTenant:
         """Raises AlreadyExists; PermissionDenied unless asked by the operator's tenant."""
