@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from bms.app.exit_codes import ExitCode
+from bms.app.home_database import FILE
 from bms.sdk.deployments import Target
 from tests.databases import database_url
 from tests.whole_platform import WholePlatform, deploy, new_key, push, until
@@ -31,6 +32,11 @@ def _starts_with_its_own_database_alone(platform: WholePlatform, tmp_path: Path)
     assert (refused.status, platform.key) == (ExitCode.CONFLICT, key)
     assert "another.db is empty, but this home was in use with the database postgresql://" in refused.errors
     assert "ended" not in refused.errors.splitlines()[-1]
+    missing = (platform.home / FILE).read_text().strip().replace("/test_", "/no_such_")
+    refused = platform.bms("up", "--port", "0", "--detach", BMS_DATABASE_URL=missing, TMPDIR=str(platform.temporary))
+    assert refused.status == ExitCode.CONFLICT
+    assert refused.errors.splitlines()[-1].startswith("bms: the database postgresql:///no_such_")
+    assert refused.errors.splitlines()[-1].endswith("does not exist")
     started = platform.up()  # nobody says which
     assert started.status == 0, started.errors
     try:

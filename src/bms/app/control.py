@@ -16,12 +16,12 @@ import msgspec
 import uvicorn
 import uvloop
 
-from bms.adapters.sql.engine import Database
 from bms.adapters.sql.migrate import NewerSchema, in_use, upgrade
+from bms.adapters.sql.opening import greet, open_database
 from bms.app.adoption import watch_supervisor
 from bms.app.exit_codes import ExitCode, exit_code_of
 from bms.app.home import Home
-from bms.app.home_database import OWN, check, remember
+from bms.app.home_database import OWN, check, remember, shown
 from bms.app.logs import log_to_stderr
 from bms.app.loops import run_loops
 from bms.app.parts import Parts, make_parts
@@ -51,11 +51,12 @@ async def run(config: ControlConfig) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    database = Database(config.database_url)
+    database = open_database(config.database_url)
     async with contextlib.AsyncExitStack() as cleanup:
         cleanup.push_async_callback(database.close)
         home = Path(config.home)
         told = OWN if config.database_url == Home(home).database_url else config.database_url
+        await greet(database, shown(told))
         check(home, told, await in_use(database))
         await upgrade(database)
         parts = await make_parts(

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from bms.adapters.sql.engine import Database
 from bms.adapters.sql.migrate import upgrade
+from bms.adapters.sql.opening import greet, open_database
 from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.tenants import SqlTenants
 from bms.app.home import Home
-from bms.app.home_database import remembered
+from bms.app.home_database import remembered, shown
 from bms.app.parts import keep_admin_key
 from bms.control.tenants.nouns import NewKey
 from bms.control.tenants.service import TenantService
@@ -25,8 +25,10 @@ async def recover(root: Path, told: str = "") -> NewKey:
     if not (home.root / "version").exists():
         raise NotFound(f"{home.root} is no home of BMS: name one by --home")
     home.prepare()
-    database = Database(told or remembered(home.root) or home.database_url)
+    url = told or remembered(home.root) or home.database_url
+    database = open_database(url)
     try:
+        await greet(database, shown(url))
         await upgrade(database)
         tenants = TenantService(SqlStore(database, SqlTenants), SystemClock(), home.pepper())
         return await tenants.recover(lambda made: keep_admin_key(home.root, made))

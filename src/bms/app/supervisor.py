@@ -132,10 +132,12 @@ class Supervisor:
                 raise Refusal(_REFUSES[status], tail(service.log).splitlines()[-1].removeprefix("bms control: "))
             wait = restarts.wait_after(time.monotonic() - begun, self._was_ready)
             if wait is None:
+                words = tail(service.log)
+                said = words.rstrip().rpartition("\n")[2].partition(f"bms {service.name}: ")[2]
                 raise Refusal(
                     ExitCode.KEEPS_FAILING,
-                    f"{service.name} ended {restarts.failures} times at its start, last with {ending_text(status)}. "
-                    f"The end of {service.log}:\n{tail(service.log)}",
+                    f"{service.name} ended {restarts.failures} times at its start, last with {ending_text(status)}"
+                    + (f": {said}" if said else f". The end of {service.log}:\n{words}"),
                 )
             await asyncio.sleep(wait)
 
