@@ -42,4 +42,6 @@ def shown(url: str) -> str:
     if url == OWN:
         return "the SQLite database in the home"
     parts = urlsplit(url)
+    if "@" in parts.path:  # of a password with a slash, which ended what holds it
+        return f"the database {parts.scheme}://…"
     return f"the database {parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -43,4 +43,5 @@ def test_a_later_start_takes_no_empty_one_and_says_which_it_was(home: Path, befo
 
 def test_passwords_are_not_shown() -> None:
     assert shown(ELSEWHERE) == "the database postgresql://db.example.com:5432/books"
+    assert shown("postgresql://bms:s3/cret@db.example.com/books") == "the database postgresql://…"
     assert shown(OWN) == "the SQLite database in the home"
