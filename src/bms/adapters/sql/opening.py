@@ -6,6 +6,10 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from bms.adapters.sql.engine import Database
 from bms.core.errors import FailedPrecondition, InvalidArgument, Unavailable
 
+# What another start may find better: too_many_connections, admin_shutdown, crash_shutdown, cannot_connect_now
+# (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+_PASSING = {"53300", "57P01", "57P02", "57P03"}
+
 
 def open_database(url: str) -> Database:
     """Raises InvalidArgument for what is no URL of a database, FailedPrecondition where its driver is not installed."""
@@ -31,6 +35,8 @@ async def greet(database: Database, place: str) -> None:
     except Unavailable as error:
         raise Unavailable(f"{place} does not answer: is it running, and reachable from here?") from error
     except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) in _PASSING:
+            raise Unavailable(f"{place} can't be used now: {error.orig}") from error
         raise FailedPrecondition(
             f"{place} can't be used: {str(error.orig).partition(': ')[2] or error.orig}"
         ) from error
