@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from bms.adapters.sql.opening import greet, open_database
 from bms.core.errors import BmsError, FailedPrecondition, InvalidArgument, Unavailable
@@ -24,6 +25,22 @@ async def test_one_that_its_server_does_not_have_is_named(tmp_path: Path) -> Non
         with pytest.raises(FailedPrecondition, match=r"^the books can't be used: database \"no_such_.*does not exist$"):
             await greet(database, "the books")
         await database.close()
+
+
+async def test_one_that_is_full_for_now_may_be_asked_again(tmp_path: Path) -> None:
+    async with database_url("postgresql", tmp_path) as url:
+        owner = open_database(url)
+        async with owner.writing() as connection:
+            await connection.execute(text("CREATE ROLE crowded LOGIN CONNECTION LIMIT 0"))
+        try:
+            database = open_database(url.replace("postgres:@", "crowded:@"))
+            with pytest.raises(Unavailable, match=r"^the books can't be used now: .*too many connections"):
+                await greet(database, "the books")
+            await database.close()
+        finally:
+            async with owner.writing() as connection:
+                await connection.execute(text("DROP ROLE crowded"))
+            await owner.close()
 
 
 @pytest.mark.parametrize(
