@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests import pages
 from tests.platforms import RealPlatform, bms, real_platform
 
 DATA = Path(__file__).parents[1] / "data"
@@ -160,6 +161,26 @@ def test_a_version_is_named_by_number_or_alias_or_is_the_newest(digits: RealPlat
 def test_a_version_is_downloaded_as_it_was_uploaded(digits: RealPlatform, tmp_path: Path) -> None:
     digits.good("model", "download", "digits", "1", "--to", str(tmp_path))
     assert (tmp_path / "digits.onnx").read_bytes() == (DATA / "digits.onnx").read_bytes()
+
+
+def test_logs_of_replicas_are_shown_of_ended_ones_too(digits: RealPlatform, tmp_path: Path) -> None:
+    said = pages.ran(pages.commands_of("logs", blocks=1), digits, tmp_path)
+    with digits.client() as client:
+        (first,) = client.deployments.replicas("digits")
+        assert re.search(rf"^{first.id} +1 +ready ", said, re.MULTILINE)
+        told = [json.loads(line) for line in said.splitlines() if line.startswith('{"replica"')]
+        assert (told[0]["replica"], told[0]["version"]) == (first.id, 1)
+        assert any('"event": "available"' in line["line"] for line in told)
+        client.deployments.stop("digits")
+        while not client.deployments.replicas("digits")[0].ended:
+            pass
+        assert '"event": "draining"' in digits.good("logs", "digits").out, "of the last that ended, where none runs"
+        client.deployments.start("digits")
+        client.deployments.wait_ready("digits")
+    assert '"event": "draining"' in digits.good("logs", "digits", "--previous", "--follow").out
+    assert '"event": "draining"' not in digits.good("logs", "digits").out
+    assert "draining" in digits.good("logs", "digits", "--replica", first.id).out
+    assert digits.bms("logs", "nothing").status == 3
 
 
 def test_keys_are_made_used_and_revoked(digits: RealPlatform) -> None:

@@ -25,6 +25,7 @@ from bms.control.billing.service import UsageService
 from bms.control.datasets.service import DatasetService
 from bms.control.deployments.catalog import ModelCatalog
 from bms.control.deployments.in_use import InUse
+from bms.control.deployments.logs import ReplicaLogService
 from bms.control.deployments.service import DeploymentService
 from bms.control.environments.service import EnvironmentService
 from bms.control.evaluation.gates import Gates
@@ -84,6 +85,7 @@ class Features:
     conversion: ConversionService
     gates: Gates
     deployments: DeploymentService
+    replica_logs: ReplicaLogService
     usage: UsageService
     audit: AuditService
     reactions: Reactions
@@ -140,6 +142,7 @@ def make_features(ground: Ground, rules: WorkloadRules) -> Features:
         conversion=conversion,
         gates=gates,
         deployments=DeploymentService(stores.deployments, catalog, clock),
+        replica_logs=ReplicaLogService(stores.deployments, ground.replica_logs),
         usage=UsageService(SqlStore(database, SqlUsage)),
         audit=AuditService(SqlStore(database, SqlAudit)),
         reactions=Reactions(ground.events, SqlPositions(database), following.handlers, "reactions", following.given_up),

@@ -42,6 +42,7 @@ from bms.web.api import (
     environments,
     jobs,
     models,
+    replicas,
     repository,
     secrets,
     system,
@@ -156,6 +157,7 @@ def _reconciler(ground: Ground, features: Features, publisher: Publisher, launch
         holder=ground.holder,
         released=publisher.released,
         last_words=ground.last_words,
+        logs=ground.replica_logs,
     )
 
 
@@ -194,6 +196,7 @@ def _endpoints(
         *environments.endpoints(f.environments),
         *training.endpoints(f.training, f.conversion, f.gates),
         *deployments.endpoints(f.deployments, views),
+        *replicas.endpoints(f.replica_logs),
         *repository.endpoints(ModelRepository(f.deployments, views, ground.clock)),
         *usage.endpoints(f.usage),
         *audit.endpoints(f.audit),

@@ -29,6 +29,7 @@ COMMANDS: dict[str, Entry] = {
     "model": Entry("model", "Models, their versions and aliases."),
     "deploy": Entry("deploy", "Serve a model, or a file: the shortest way."),
     "deployment": Entry("deployment", "What is served under which name."),
+    "logs": Entry("logs", "What the replicas of a deployment write."),
     "predict": Entry("predict", "Ask a served model."),
     "dataset": Entry("dataset", "Data sets and their versions."),
     "job": Entry("job", "Training and other programs that run to their end."),
