@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -181,6 +183,33 @@ def test_logs_of_replicas_are_shown_of_ended_ones_too(digits: RealPlatform, tmp_
     assert '"event": "draining"' not in digits.good("logs", "digits").out
     assert "draining" in digits.good("logs", "digits", "--replica", first.id).out
     assert digits.bms("logs", "nothing").status == 3
+
+
+@pytest.mark.timeout(600)
+def test_code_of_ones_own_becomes_a_served_model_as_the_page_says(platform: RealPlatform, tmp_path: Path) -> None:
+    (tmp_path / "flowers").mkdir()
+    (tmp_path / "flowers" / "train.py").write_text(pages.block_of("training", "code"))
+    said = pages.ran(pages.commands_of("training", blocks=1), platform, tmp_path)
+    assert "version 1 of flowers: skops (runtime sklearn)" in said
+    assert "next: bms deploy flowers\n" in said
+    assert "version 1 answers" in said
+    with platform.client() as client:
+        version = client.models.version("flowers", 1)
+        assert version.metrics["accuracy"] > 0.8
+        assert version.signatures["serving_default"].labels == ("setosa", "versicolor", "virginica")
+        assert {text.partition("==")[0] for text in version.environment.requirements} == {"scikit-learn", "skops"}
+    code = pages.block_of("training", "python").replace("http://127.0.0.1:8000", platform.url)
+    script = f"import os; os.chdir({str(tmp_path)!r})\n" + code.replace("…the key…", platform.key)
+    asked = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300, check=False)
+    assert asked.returncode == 0, asked.stderr
+    assert asked.stdout.startswith("2 ")
+    (tmp_path / "flowers" / "train.py").write_text("def main(job):\n    job.metric('accuracy', 1.0)\n")
+    none = platform.bms(
+        "job", "train", "--code", str(tmp_path / "flowers"), "--entry", "train.py", "--model", "flowers"
+    )
+    assert none.status == 5
+    assert "and it left none: save it by `job.save_model(model)`" in none.errors
+    platform.good("deployment", "delete", "flowers")
 
 
 def test_keys_are_made_used_and_revoked(digits: RealPlatform) -> None:
