@@ -1,6 +1,7 @@
 """`bms`: which commands there are, and what an error becomes on a terminal."""
 
 import importlib
+import io
 import os
 import platform
 import sys
@@ -11,6 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from bms import __version__
 from bms.app.exit_codes import MEANING, ExitCode, exit_code_of
+from bms.cli.visible import visible
 from bms.core.errors import BmsError
 
 
@@ -89,10 +91,13 @@ def root(
 
 def run() -> None:
     """The console script. Ends the process with a status of `exit_codes`."""
+    for stream in (sys.stdout, sys.stderr):  # a terminal that lacks a letter shows its number
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except BmsError as error:
-        typer.echo(f"bms: {error.message}", err=True)
+        typer.echo(f"bms: {visible(error.message)}", err=True)
         sys.exit(int(exit_code_of(error)))
     except BrokenPipeError:
         # Whoever read our output has seen enough (`bms job log … | head`); Python must not complain at its exit.
