@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -78,8 +79,15 @@ def test_sdk_and_cli_predict_the_same_on_every_wire(digits: RealPlatform, tmp_pa
 def test_deploying_once_more_serves_the_newest_version(platform: RealPlatform) -> None:
     deployed = platform.good("deploy", str(DATA / "digits.onnx"), "--name", "twice")
     assert "version 1 answers" in deployed.out
-    platform.good("model", "push", str(DATA / "digits.onnx"), "--name", "twice")
-    assert "version 2 answers" in platform.good("deploy", "twice").out
+    platform.good("model", "push", str(DATA / "digits.onnx"), "--name", "twice", "--no-wait")
+    deployed = platform.good("deploy", "twice")
+    assert "version 2 answers" in deployed.out, "the version that was being verified was waited for"
+    tried = re.search(r"^try +(bms .*)$", deployed.out, re.MULTILINE)
+    assert tried is not None
+    asked = shlex.split(tried[1])
+    assert asked[-2:] == ["--home", str(platform.home)]
+    assert "probabilities" in bms(*asked[1:]).out, "it runs as it was printed"
+    assert "probabilities" in platform.good("predict", "twice", "--example").out
     assert "version 1 answers" in platform.good("deployment", "rollback", "twice").out
     revisions = json.loads(platform.good("deployment", "revisions", "twice", "--json").out)
     assert [each["versions"] for each in revisions] == [[1], [2], [1]]
