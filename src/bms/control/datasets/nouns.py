@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 
 from bms.core.errors import InvalidArgument
+from bms.core.newest import Newest
 
 Format = Literal["images", "csv", "npz", "jsonl", "parquet", "tfrecord"]
 SPLIT = {"train": 0.7, "validation": 0.15, "test": 0.15}
@@ -58,6 +59,12 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     description: str
     created_at: datetime
     revision: int = 1
+
+
+class ListedDataset(Dataset, frozen=True, kw_only=True):
+    """A data set in a list of them: with its newest version."""
+
+    newest: Newest | None = None
 
 
 class Split(msgspec.Struct, frozen=True, kw_only=True):

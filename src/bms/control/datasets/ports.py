@@ -1,9 +1,11 @@
 """What the datasets feature needs stored."""
 
+from collections.abc import Collection
 from typing import Protocol
 
 from bms.control.datasets.nouns import Dataset, DatasetVersion
 from bms.core.events import EventSink
+from bms.core.newest import Newest
 from bms.core.pages import Page, PageRequest
 
 
@@ -17,6 +19,10 @@ class DatasetsTx(EventSink, Protocol):
     async def dataset(self, tenant: str, name: str) -> Dataset | None: ...
     async def datasets(self, tenant: str, page: PageRequest) -> Page[Dataset]:
         """In order of name."""
+        ...
+
+    async def newest(self, tenant: str, datasets: Collection[str]) -> dict[str, Newest]:
+        """The newest version of each of these that has one."""
         ...
 
     async def add_dataset(self, dataset: Dataset) -> None: ...
