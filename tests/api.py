@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import httpx
 
 from bms.adapters.sql.engine import Database
+from bms.adapters.sql.events import SqlEventLog
 from bms.adapters.sql.replies import SqlReplies
 from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.tenants import SqlTenants
@@ -25,6 +26,7 @@ class Api:
 
     def __init__(self, database: Database, clock: Clock, more: Sequence[Endpoint] = ()) -> None:
         store = SqlStore(database, SqlTenants)
+        self.events = SqlEventLog(database)
         self.tenants = TenantService(store, clock, PEPPER)
         self.endpoints = [*tenants.endpoints(self.tenants), *more]
         dispatcher = Dispatcher(Authenticator(store, clock, PEPPER), SqlReplies(database, clock))

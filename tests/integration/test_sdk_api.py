@@ -8,7 +8,15 @@ import pytest
 
 from bms.adapters.sql.engine import Database
 from bms.core.clock import ManualClock
-from bms.core.errors import Aborted, AlreadyExists, InvalidArgument, NotFound, PermissionDenied, Unauthenticated
+from bms.core.errors import (
+    Aborted,
+    AlreadyExists,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    PermissionDenied,
+    Unauthenticated,
+)
 from bms.sdk import AsyncClient
 from tests.api import Api
 from tests.callers import KINDS, Caller
@@ -108,3 +116,30 @@ async def test_many_calls_at_once_share_one_client(admin: Caller) -> None:
     names = [f"key{index}" for index in range(20)]
     made = await asyncio.gather(*(admin.call(lambda c, name=name: c.keys.create(name)) for name in names))
     assert len({each.key.id for each in made}) == 20
+
+
+async def test_the_last_way_into_a_tenant_is_not_removed_unasked(admin: Caller, api: Api) -> None:
+    owner, key = api.admin.owner, api.admin.key.key
+    with pytest.raises(FailedPrecondition, match=f"{key.id} is the last key"):
+        await admin.call(lambda c: c.keys.revoke(key.id))
+    for change in ({"disabled": True}, {"role": "viewer"}):
+        with pytest.raises(FailedPrecondition, match="admin is the last owner of this tenant"):
+            await admin.call(lambda c, change=change: c.users.change("admin", **change))
+    await admin.call(lambda c: c.users.create("second", role="owner"))
+    with pytest.raises(FailedPrecondition, match="no other owner than admin has a key"):
+        await admin.call(lambda c: c.users.change("admin", disabled=True))
+    spare = await admin.call(lambda c: c.keys.create("spare", user="second"))
+    demoted = await admin.call(lambda c: c.users.change("admin", role="admin"))
+    assert (demoted.id, demoted.role) == (owner.id, "admin")
+    async with api.client(spare.text) as second:
+        refused = await second.post(f"/keys/{spare.key.id}/revoke")
+        assert (refused.status_code, "`--force`" in refused.json()["detail"]) == (412, True)
+        insisted = await second.post(f"/keys/{spare.key.id}/revoke", params={"force": "true"})
+        assert insisted.json()["revoked_at"] is not None
+    _, told = (await api.events.since(0))[-1]
+    assert (told.name, told.subject, told.details) == ("key.revoked", spare.key.id, {"forced": True})
+
+
+async def test_who_insists_removes_even_the_last(admin: Caller, api: Api) -> None:
+    gone = await admin.call(lambda c: c.keys.revoke(api.admin.key.key.id, force=True))
+    assert gone.revoked_at is not None

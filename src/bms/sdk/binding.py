@@ -43,8 +43,10 @@ class Resource(Generic[D]):
         reply = yield from self._retrying(Request("GET", API + path, query=query_of(query or {})))
         return decode(reply, answer)
 
-    def _post(self, path: str, answer: type[T], body: object = None) -> Flow[T]:
-        reply = yield from self._send("POST", path, body, {"idempotency-key": new_id("once")})
+    def _post(
+        self, path: str, answer: type[T], body: object = None, query: Mapping[str, object] | None = None
+    ) -> Flow[T]:
+        reply = yield from self._send("POST", path, body, {"idempotency-key": new_id("once")}, query)
         return decode(reply, answer)
 
     def _change(
@@ -54,12 +56,20 @@ class Resource(Generic[D]):
         reply = yield from self._send(method, path, body, headers)
         return decode(reply, answer)
 
-    def _send(self, method: str, path: str, body: object, headers: dict[str, str]) -> Flow[Reply]:
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: object,
+        headers: dict[str, str],
+        query: Mapping[str, object] | None = None,
+    ) -> Flow[Reply]:
         content: bytes | FileContent | None = None
         if body is not None:
             content = msgspec.json.encode(body)
             headers = {**headers, "content-type": "application/json"}
-        return (yield from self._retrying(Request(method, API + path, headers=headers, content=content)))
+        asked = query_of(query or {})
+        return (yield from self._retrying(Request(method, API + path, headers=headers, content=content, query=asked)))
 
     def _download(self, path: str, query: Mapping[str, str] | None = None) -> Stream[bytes]:
         reply = yield from self._retrying(Request("GET", API + path, query=query or {}, streamed=True))

@@ -23,8 +23,11 @@ class CreateUser(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class ChangeUser(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`force` also where nobody could administer the tenant any more."""
+
     role: str | None = None
     disabled: bool | None = None
+    force: bool = False
 
 
 class CreateKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,6 +39,12 @@ class CreateKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     expires_at: datetime | None = None
     rate_per_s: float | None = None
     burst: int | None = None
+
+
+class Revocation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`force` also where it is the last key with which anybody could administer the tenant."""
+
+    force: bool = False
 
 
 class KeyListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -72,7 +81,12 @@ def endpoints(service: TenantService, told: Told = _nobody_to_tell) -> list[Endp
     async def change_user(call: Call[ChangeUser]) -> User:
         body = call.body
         return await service.change_user(
-            call.principal, call.path["user"], role=body.role, disabled=body.disabled, revision=call.if_match
+            call.principal,
+            call.path["user"],
+            role=body.role,
+            disabled=body.disabled,
+            revision=call.if_match,
+            force=body.force,
         )
 
     async def create_key(call: Call[CreateKey]) -> NewKey:
@@ -96,7 +110,7 @@ def endpoints(service: TenantService, told: Told = _nobody_to_tell) -> list[Endp
         return await service.key(call.principal, call.path["key"])
 
     async def revoke_key(call: Call[None]) -> Key:
-        revoked = await service.revoke_key(call.principal, call.path["key"])
+        revoked = await service.revoke_key(call.principal, call.path["key"], force=call.query.force)
         await told()
         return revoked
 
@@ -131,5 +145,5 @@ def endpoints(service: TenantService, told: Told = _nobody_to_tell) -> list[Endp
         ),
         Endpoint("GET", "/keys", "keys:read", keys, "List keys", Page[Key], query=KeyListing),
         Endpoint("GET", "/keys/{key}", "keys:read", key, "One key", Key),
-        Endpoint("POST", "/keys/{key}/revoke", "keys:write", revoke_key, "End a key at once", Key),
+        Endpoint("POST", "/keys/{key}/revoke", "keys:write", revoke_key, "End a key at once", Key, query=Revocation),
     ]
