@@ -34,6 +34,7 @@ from bms.control.monitoring.nouns import GatewayView
 from bms.control.monitoring.service import MonitoringService
 from bms.control.secrets.sealing import Sealing, UpstreamSealing
 from bms.control.tenants.nouns import DEFAULT_TENANT, NewKey
+from bms.core.snapshot import DeploymentEntry
 from bms.web.api import (
     audit,
     blobs,
@@ -126,7 +127,7 @@ async def make_parts(
         snapshot=lambda: publisher.revision,
         leading=lambda: parts.leading,
         devices=ground.cluster.devices,
-        texts=[metrics.texts, lambda: _gateway_texts(bus), lambda: _replica_texts(reconciler.health)],
+        texts=[metrics.texts, lambda: _gateway_texts(bus), lambda: _replica_texts(reconciler.health, publisher)],
     )
     views = DeploymentViews(
         features.stores.deployments,
@@ -225,6 +226,12 @@ def _gateway_texts(bus: BusServer) -> Iterable[tuple[dict[str, str], str]]:
             yield {"gateway": str(view.slot)}, view.stats.metrics
 
 
-def _replica_texts(health: Health) -> Iterable[tuple[dict[str, str], str]]:
-    for replica, status in health.said.items():
-        yield {"replica": replica}, status.metrics
+def _replica_texts(health: Health, publisher: Publisher) -> Iterable[tuple[dict[str, str], str]]:
+    for id, status in health.said.items():
+        labels = {"replica": id}
+        if (replica := health.watched.get(id)) is not None:
+            labels |= {"deployment": replica.deployment, "tenant": replica.tenant}
+            entry = publisher.entries.get(("deployment", replica.deployment))
+            if isinstance(entry, DeploymentEntry):
+                labels["name"] = entry.name
+        yield labels, status.metrics
