@@ -3,8 +3,9 @@
 Reading order: ground (what everything stands on), features (use cases and reactions), then here.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -70,6 +71,7 @@ class Parts:
     bus: BusServer
     api: ASGIApp
     leading: bool = False
+    deleted: asyncio.Event = field(default_factory=asyncio.Event)  # there is a tenant to be removed
 
     async def close(self) -> None:
         await self.bus.close()
@@ -139,7 +141,9 @@ async def make_parts(
     )
     dispatcher = Dispatcher(features.authenticator, SqlReplies(database, ground.clock), observe=metrics.observe_request)
     parts.api = application(
-        _endpoints(ground, features, views, monitoring, lambda: publisher.told(TOLD_S)), dispatcher, __version__
+        _endpoints(ground, features, views, monitoring, lambda: publisher.told(TOLD_S), parts.deleted.set),
+        dispatcher,
+        __version__,
     )
     return parts
 
@@ -183,14 +187,15 @@ def _endpoints(
     views: DeploymentViews,
     monitoring: MonitoringService,
     told: tenants.Told,
+    deleted: Callable[[], None],
 ) -> list[Endpoint]:
     f, objects = features, ground.objects
     return [
-        *tenants.endpoints(f.tenants, told),
+        *tenants.endpoints(f.tenants, f.tenant_deletion, told, deleted),
         *models.endpoints(f.models, f.uploads, f.releases, f.aliases, f.downloads, objects),
         *secrets.endpoints(f.secrets),
         *blobs.endpoints(objects),
-        *datasets.endpoints(f.datasets, objects),
+        *datasets.endpoints(f.datasets, f.dataset_deletion, objects),
         *jobs.endpoints(f.jobs, objects),
         *environments.endpoints(f.environments),
         *training.endpoints(f.training, f.conversion, f.gates),
