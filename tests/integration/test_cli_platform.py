@@ -2,13 +2,19 @@
 
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from tests.platforms import RealPlatform, bms, real_platform
+from tests.whole_platform import until
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -192,6 +198,57 @@ def test_usage_sums_up_what_was_asked(digits: RealPlatform) -> None:
     assert [(each["version"], each["requests"], each["rows"]) for each in sums] == [(1, 3, 3)]
     assert "digits" in digits.good("usage", "--of-key", key["key"]["id"]).out
     assert len(digits.good("usage", "--of-key", key["key"]["id"], "--csv").out.splitlines()) == 4
+
+
+def test_what_was_served_streamed_and_refused_is_told_to_prometheus(digits: RealPlatform) -> None:
+    row = rows()[0].astype(float).tolist()
+    headers = {"authorization": f"Bearer {digits.key}"}
+    late = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 64], "data": row}], "parameters": {"timeout": 1}}
+    with httpx.Client(base_url=digits.url, headers=headers, trust_env=False) as http, digits.client() as client:
+        assert http.post("/v1/models/digits:predict", json={"instances": [row]}).status_code == 200
+        assert "data:" in http.post("/v2/models/digits/generate_stream", json={"x": row}).text
+        assert http.post("/v1/models/digits:predict", json={"instances": [[1.0]]}).status_code == 400
+        assert http.post("/v2/models/digits/infer", json=late).status_code == 504
+        asked = until(lambda: _told(client.system.metrics(), "504"), "the gateway's counts come to control")
+        told = client.system.metrics()
+        open_to_all = httpx.get(f"{digits.url}/metrics", trust_env=False)
+        assert open_to_all.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert asked["tenant"] == "default"
+    assert asked["deployment"].startswith("dep_")
+    ran = [sample for sample in _samples(told) if sample.name == "bms_model_server_rows_total"]
+    mine = [sample for sample in ran if sample.labels["deployment"] == asked["deployment"]]
+    assert mine
+    assert all(sample.labels["name"] == "digits" and sample.labels["tenant"] == "default" for sample in mine)
+    gateways = {sample.labels["gateway"] for sample in _samples(told) if sample.name == "bms_gateway_connections"}
+    assert gateways == {"0"}
+    assert not any({"name", "tenant"} & set(sample.labels) for sample in _samples(open_to_all.text))
+    for text in (told, open_to_all.text):
+        promtool(text)
+
+
+def _told(text: str, code: str) -> dict[str, str]:
+    """The labels of the deployment's requests that ended with the status `code`."""
+    for sample in _samples(text):
+        labels = sample.labels
+        if sample.name == "bms_gateway_requests_total" and (labels["name"], labels["code"]) == ("digits", code):
+            return dict(labels)
+    return {}
+
+
+def _samples(text: str) -> list[Sample]:
+    """All of an exposition, as prometheus_client reads it; one that has a sample twice is none."""
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    names = [(sample.name, tuple(sorted(sample.labels.items()))) for sample in samples]
+    assert len(names) == len(set(names))
+    assert sum(line[:1] not in ("#", "") for line in text.splitlines()) == len(samples)
+    return samples
+
+
+def promtool(text: str) -> None:
+    """Prometheus's own checker, where this machine has it (Debian: apt install prometheus)."""
+    if (tool := shutil.which("promtool")) is not None:
+        checked = subprocess.run([tool, "check", "metrics"], input=text, capture_output=True, text=True, check=False)
+        assert checked.returncode == 0, checked.stderr
 
 
 def test_a_profile_says_where_to_go(platform: RealPlatform, tmp_path: Path) -> None:
