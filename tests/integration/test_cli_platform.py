@@ -2,8 +2,10 @@
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
+from tests import pages
 from tests.platforms import RealPlatform, bms, real_platform
 from tests.whole_platform import until
 
@@ -81,8 +84,15 @@ def test_sdk_and_cli_predict_the_same_on_every_wire(digits: RealPlatform, tmp_pa
 def test_deploying_once_more_serves_the_newest_version(platform: RealPlatform) -> None:
     deployed = platform.good("deploy", str(DATA / "digits.onnx"), "--name", "twice")
     assert "version 1 answers" in deployed.out
-    platform.good("model", "push", str(DATA / "digits.onnx"), "--name", "twice")
-    assert "version 2 answers" in platform.good("deploy", "twice").out
+    platform.good("model", "push", str(DATA / "digits.onnx"), "--name", "twice", "--no-wait")
+    deployed = platform.good("deploy", "twice")
+    assert "version 2 answers" in deployed.out, "the version that was being verified was waited for"
+    tried = re.search(r"^try +(bms .*)$", deployed.out, re.MULTILINE)
+    assert tried is not None
+    asked = shlex.split(tried[1])
+    assert asked[-2:] == ["--home", str(platform.home)]
+    assert "probabilities" in bms(*asked[1:]).out, "it runs as it was printed"
+    assert "probabilities" in platform.good("predict", "twice", "--example").out
     assert "version 1 answers" in platform.good("deployment", "rollback", "twice").out
     revisions = json.loads(platform.good("deployment", "revisions", "twice", "--json").out)
     assert [each["versions"] for each in revisions] == [[1], [2], [1]]
@@ -166,6 +176,53 @@ def test_a_version_is_named_by_number_or_alias_or_is_the_newest(digits: RealPlat
 def test_a_version_is_downloaded_as_it_was_uploaded(digits: RealPlatform, tmp_path: Path) -> None:
     digits.good("model", "download", "digits", "1", "--to", str(tmp_path))
     assert (tmp_path / "digits.onnx").read_bytes() == (DATA / "digits.onnx").read_bytes()
+
+
+def test_logs_of_replicas_are_shown_of_ended_ones_too(digits: RealPlatform, tmp_path: Path) -> None:
+    said = pages.ran(pages.commands_of("logs", blocks=1), digits, tmp_path)
+    with digits.client() as client:
+        (first,) = client.deployments.replicas("digits")
+        assert re.search(rf"^{first.id} +1 +ready ", said, re.MULTILINE)
+        told = [json.loads(line) for line in said.splitlines() if line.startswith('{"replica"')]
+        assert (told[0]["replica"], told[0]["version"]) == (first.id, 1)
+        assert any('"event": "available"' in line["line"] for line in told)
+        client.deployments.stop("digits")
+        while not client.deployments.replicas("digits")[0].ended:
+            pass
+        assert '"event": "draining"' in digits.good("logs", "digits").out, "of the last that ended, where none runs"
+        client.deployments.start("digits")
+        client.deployments.wait_ready("digits")
+    assert '"event": "draining"' in digits.good("logs", "digits", "--previous", "--follow").out
+    assert '"event": "draining"' not in digits.good("logs", "digits").out
+    assert "draining" in digits.good("logs", "digits", "--replica", first.id).out
+    assert digits.bms("logs", "nothing").status == 3
+
+
+@pytest.mark.timeout(600)
+def test_code_of_ones_own_becomes_a_served_model_as_the_page_says(platform: RealPlatform, tmp_path: Path) -> None:
+    (tmp_path / "flowers").mkdir()
+    (tmp_path / "flowers" / "train.py").write_text(pages.block_of("training", "code"))
+    said = pages.ran(pages.commands_of("training", blocks=1), platform, tmp_path)
+    assert "version 1 of flowers: skops (runtime sklearn)" in said
+    assert "next: bms deploy flowers\n" in said
+    assert "version 1 answers" in said
+    with platform.client() as client:
+        version = client.models.version("flowers", 1)
+        assert version.metrics["accuracy"] > 0.8
+        assert version.signatures["serving_default"].labels == ("setosa", "versicolor", "virginica")
+        assert {text.partition("==")[0] for text in version.environment.requirements} == {"scikit-learn", "skops"}
+    code = pages.block_of("training", "python").replace("http://127.0.0.1:8000", platform.url)
+    script = f"import os; os.chdir({str(tmp_path)!r})\n" + code.replace("…the key…", platform.key)
+    asked = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300, check=False)
+    assert asked.returncode == 0, asked.stderr
+    assert asked.stdout.startswith("2 ")
+    (tmp_path / "flowers" / "train.py").write_text("def main(job):\n    job.metric('accuracy', 1.0)\n")
+    none = platform.bms(
+        "job", "train", "--code", str(tmp_path / "flowers"), "--entry", "train.py", "--model", "flowers"
+    )
+    assert none.status == 5
+    assert "and it left none: save it by `job.save_model(model)`" in none.errors
+    platform.good("deployment", "delete", "flowers")
 
 
 def test_keys_are_made_used_and_revoked(digits: RealPlatform) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from bms.adapters.clusters.devices import NvidiaDevices
+from bms.adapters.clusters.kept_logs import KeptLogs
 from bms.adapters.clusters.local import LocalCluster
 from bms.adapters.environments.uv import UvEnvironments
 from bms.adapters.jobs.tree_cache import LocalTreeCache
@@ -38,6 +39,7 @@ class Ground:
     objects: LocalObjectStore
     environments: UvEnvironments
     cluster: LocalCluster
+    replica_logs: KeptLogs
     trees: LocalTreeCache
     pepper: bytes
     tokens: ReplicaTokens
@@ -73,6 +75,7 @@ async def open_ground(
         objects=objects,
         environments=environments,
         cluster=cluster,
+        replica_logs=KeptLogs.open(home / "logs" / "replicas", cluster.directory, clock),
         trees=LocalTreeCache.open(home / "cache" / "trees", objects),
         pepper=Home(home).pepper(),
         tokens=ReplicaTokens(Home(home).replicas_key()),

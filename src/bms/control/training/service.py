@@ -56,6 +56,7 @@ class TrainingService:
             resources=wanted.resources or (recipe.resources if recipe else Resources()),
             timeout_s=wanted.timeout_s,
             max_attempts=wanted.max_attempts,
+            model=wanted.model is not None,
             then=self._then(wanted, recipe, references),
         )
         name = wanted.name or (f"train-{recipe.name}" if recipe else "train")
