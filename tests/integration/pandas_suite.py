@@ -74,9 +74,9 @@ def test_a_missing_float_is_nan(tmp_path: Path) -> None:
 REFUSED = {
     "integers beyond int64": (
         pa.array([0, 1 << 63], pa.uint64()),
-        "'x', row 1 holds 9223372036854775808, which does not",
+        "'x', row 2 holds 9223372036854775808, which does not",
     ),
-    "whole decimals beyond int64": (pa.array([Decimal(1 << 63)]), "row 0: 9223372036854775808 has more digits than 64"),
+    "whole decimals beyond int64": (pa.array([Decimal(1 << 63)]), "row 1: 9223372036854775808 has more digits than 64"),
     "decimals of many digits": (
         pa.array([Decimal("1.0000000000000000001")]),
         "has more digits than a float64; cast it",
@@ -88,8 +88,8 @@ REFUSED = {
         r"'x' is time64\[us\], which is no column here: write it as numbers",
     ),
     "durations": (pa.array([datetime.timedelta(1)]), "'x' is duration.us., which is no column here"),
-    "bytes that are no images": (pa.array([b"abc"]), "'x' of bytes, row 0: not a PNG or JPEG image"),
-    "images with gaps": (pa.array([PNG, None]), "'x' of bytes, row 1: not a PNG"),
+    "bytes that are no images": (pa.array([b"abc"]), "'x' of bytes, row 1: this is neither a PNG"),
+    "images with gaps": (pa.array([PNG, None]), "'x' of bytes, row 2: this is neither a PNG"),
     "years beyond 9999": (pa.array([1 << 60], pa.timestamp("us")), "outside the years 1 to 9999"),
 }
 

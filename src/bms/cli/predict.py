@@ -26,7 +26,7 @@ def predict(
             help="Rows as JSON, or inputs by name; or a file: .json, .jsonl, .csv with a header, .npy, .npz; -: stdin."
         ),
     ] = None,
-    image: Annotated[Path | None, typer.Option(help="An image file (JPEG, PNG).")] = None,
+    image: Annotated[Path | None, typer.Option(help="An image file (JPEG, PNG, WebP).")] = None,
     text: Annotated[str | None, typer.Option(help="A text, or - for stdin.")] = None,
     top: Annotated[int, typer.Option(help="How many classes to show, where the model tells classes.", min=1)] = 5,
     raw: Annotated[bool, typer.Option("--raw", help="Its outputs as they are, where it tells classes, too.")] = False,

@@ -44,9 +44,9 @@ def _repeated(table: Table, label: str | None, splits: Mapping[str, NDArray[np.i
     if not repeated:
         return
     extra = sum(len(rows) - 1 for rows in repeated)
-    yield Finding(
-        kind="duplicates", count=extra, message=f"{extra} rows repeat an earlier one (rows {repeated[0][:2]})"
-    )
+    first, second = (table.place(row) for row in repeated[0][:2])
+    message = f"{extra} rows repeat an earlier one (the first: {first} and {second})"
+    yield Finding(kind="duplicates", count=extra, message=message)
     where = np.full(table.rows, -1)
     for number, indices in enumerate(splits.values()):
         where[indices] = number

@@ -1,6 +1,6 @@
 """Rows in memory, column by column."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
@@ -16,12 +16,21 @@ from bms.core.errors import InvalidArgument
 
 @dataclass(frozen=True)
 class Table:
-    """`columns` holds one entry per feature of `schema`, all of `rows` rows. `findings` are its source's."""
+    """`columns` holds one entry per feature of `schema`, all of `rows` rows. `findings` are its source's.
+
+    `lines`: where the rows begin in their file, from 1. `parts`: the rows of the splits that the source itself has.
+    """
 
     schema: Schema
     columns: dict[str, Column]
     rows: int
     findings: tuple[Finding, ...] = ()
+    lines: Sequence[int] | None = None
+    parts: Mapping[str, NDArray[np.int64]] | None = None
+
+    def place(self, row: int) -> str:
+        """What a person calls a row, counted from 0 here."""
+        return f"row {row + 1}" if self.lines is None else f"line {self.lines[row]}"
 
     def numbers(self, name: str) -> NDArray[Any]:
         column = self.columns[name]
