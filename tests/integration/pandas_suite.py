@@ -13,13 +13,14 @@ import pytest
 from pyarrow import parquet as pq
 
 from bms.adapters.datasets import parquet
+from bms.adapters.datasets.images import encode_png
 from bms.adapters.datasets.reader import load_frame, load_split
 from bms.app.tasks import import_dataset
 from bms.core.errors import InvalidArgument
 
 TEXT = str(pd.Series(["a"]).dtype)  # object, or str since pandas 3
 BIG = 9007199254740993  # 2**53 + 1
-PNG = bytes.fromhex("89504e470d0a1a0a0000000d494844520000000300000002080000000000000000")
+PNG = encode_png(np.zeros((2, 3), np.uint8))
 
 
 def written(path: Path, **columns: Any) -> Path:
@@ -179,3 +180,13 @@ def test_columns_are_a_frame_as_they_are(imported: Path) -> None:
     assert frame["gap"].tolist()[:2] == [BIG, None]
     assert frame[["gap", "x", "maybe", "city", "at"]].isna().sum().tolist() == [10] * 5
     assert (frame["x"].dtype, frame["flag"].dtype, frame["kind"].dtype) == (np.float64, np.bool_, np.int64)
+
+
+def test_files_that_are_named_after_splits_are_those(tmp_path: Path) -> None:
+    for name, values in (("train-00000-of-00001", [1, 2]), ("test-00000-of-00001", [3])):
+        pq.write_table(pa.table({"n": values}), tmp_path / f"{name}.parquet")
+    table = parquet.load(tmp_path)
+    assert table.parts is not None
+    assert {name: table.numbers("n")[rows].tolist() for name, rows in table.parts.items()} == {
+        "train": [1, 2], "test": [3],
+    }  # fmt: skip

@@ -137,7 +137,8 @@ def test_the_maker_s_splits_are_kept_and_guesses_are_told(tmp_path: Path, output
     told = [finding["message"] for finding in report["findings"] if finding["kind"] == "understood"]  # type: ignore[attr-defined]
     assert told == [
         "the folders test, train are splits, and those in them classes",
-        "the source is divided by itself, and that is kept: train (20 rows), test (8 rows)",
+        "the source is divided by itself, and that is kept: train (20 rows), test (8 rows); for a validation, take a "
+        "share of its train, like train=0.8,validation=0.2",
     ]
 
 
@@ -305,5 +306,5 @@ def test_the_bundled_samples_in_their_own_environment(sklearn_python: Path, tmp_
         "breast_cancer": 569,
     }
     assert answers["iris"]["labels"] == ["setosa", "versicolor", "virginica"]
-    slim = ("bms.core", "bms.adapters.datasets", "bms.app.tasks")
+    slim = ("bms.core", "bms.adapters.datasets", "bms.adapters.images", "bms.app.tasks")
     assert [name for name in answers["modules"] if not name.startswith(slim)] == ["bms.adapters", "bms.app"]

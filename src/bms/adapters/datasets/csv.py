@@ -40,7 +40,7 @@ def load(source: Path, reading: Reading = Reading()) -> Table:
         raise undecodable(path, codec) from error
     table = _table(f"{path.name}, line {lines.first}", lines, reading)
     said = (*findings, *separator.findings, *table.findings, *left_out(source, [path]))
-    return Table(table.schema, table.columns, table.rows, said, lines=lines.numbers)
+    return Table(table.schema, table.columns, table.rows, said, where=lambda row: f"line {lines.numbers[row]}")
 
 
 class _Lines(NamedTuple):

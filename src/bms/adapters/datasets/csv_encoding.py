@@ -15,6 +15,7 @@ _MARKS = (
 )
 _PYTHON = {"utf-8": "utf-8-sig"}  # which passes over the mark
 _GUESSES = ("cp1252", "gb18030", "shift-jis", "cp1251")
+MARK_MESSAGE = "the file begins with the byte order mark of {}: it is read as that, and the mark is left out"
 _SHOWN = 40  # characters of a line
 
 
@@ -33,8 +34,8 @@ def encoding_of(path: Path, told: str | None) -> tuple[str, list[Finding]]:
         return _PYTHON.get(marked or codec, marked or codec), []
     if marked is None:
         return "utf-8", []
-    message = f"the file begins with the byte order mark of {marked}: it is read as that, and the mark is left out"
-    return _PYTHON.get(marked, marked), [Finding(kind="understood", count=1, message=message)]
+    found = Finding(kind="understood", count=1, message=MARK_MESSAGE.format(marked))
+    return _PYTHON.get(marked, marked), [found]
 
 
 def undecodable(path: Path, codec: str) -> InvalidArgument:

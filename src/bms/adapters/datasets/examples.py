@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from bms.adapters.datasets.columns import Column
 from bms.adapters.datasets.exact import in_float32
 from bms.adapters.datasets.schema import Feature, Schema
-from bms.adapters.datasets.table import Table
+from bms.adapters.datasets.table import Table, row_place
 from bms.core.errors import BmsError, InvalidArgument
 from bms.core.example_codec import Value, decode_example, encode_entry, encode_value, join_entries
 
@@ -19,11 +19,6 @@ def encode_rows(table: Table) -> Iterator[bytes]:
     makers = [_entry_maker(feature, table) for feature in sorted(table.schema.features, key=lambda f: f.name)]
     for row in range(table.rows):
         yield join_entries([make(row) for make in makers])
-
-
-def row_place(row: int) -> str:
-    """What a person calls the row, counted from 0 here."""
-    return f"row {row + 1}"
 
 
 def decode_rows(

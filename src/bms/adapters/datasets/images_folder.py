@@ -39,4 +39,5 @@ def load(source: Path) -> Table:
     columns: dict[str, Column] = {"image": Files(paths), "label": codes.astype(np.int64)}
     table = table_of(Schema(features=features), columns, (*findings, *left_out(source, paths)))
     parts = [image.part for image in images]
-    return replace(table, parts=parts_of_rows(parts) if all(parts) else None)
+    by_maker = parts_of_rows(parts) if all(parts) else None
+    return replace(table, parts=by_maker, where=lambda row: str(images[row].path))

@@ -8,7 +8,9 @@ from typing import Any
 
 import msgspec
 
+from bms.adapters.datasets.csv_encoding import MARK_MESSAGE
 from bms.adapters.datasets.files import left_out, single_file
+from bms.adapters.datasets.findings import Finding
 from bms.adapters.datasets.json_cells import from_values
 from bms.adapters.datasets.schema import MOST_FEATURES, Schema
 from bms.adapters.datasets.table import Table, table_of
@@ -29,13 +31,15 @@ def load(source: Path) -> Table:
     cells: dict[str, list[Any]] = {}
     lines = array("q")
     number = 0
+    findings: list[Finding] = []
     with path.open("rb") as file:
         while line := file.readline(_LONGEST_LINE + 1):
             number += 1
             if len(line) > _LONGEST_LINE:
                 raise InvalidArgument(f"{path.name}, line {number} is longer than {_LONGEST_LINE} bytes")
-            if number == 1:
+            if number == 1 and line.startswith(_BYTE_ORDER_MARK):
                 line = line.removeprefix(_BYTE_ORDER_MARK)
+                findings.append(Finding(kind="understood", count=1, message=MARK_MESSAGE.format("utf-8")))
             if not line.strip():
                 continue
             for name, cell in _row(path, number, line).items():
@@ -55,7 +59,7 @@ def load(source: Path) -> Table:
         raise InvalidArgument(f"{path.name}: {error.message}") from error
     schema = Schema(features=tuple(feature for feature, _ in typed))
     table = table_of(schema, {feature.name: column for feature, column in typed})
-    return replace(table, findings=left_out(source, [path]), lines=lines)
+    return replace(table, findings=(*findings, *left_out(source, [path])), where=lambda row: f"line {lines[row]}")
 
 
 def _row(path: Path, number: int, line: bytes) -> dict[str, Any]:

@@ -60,9 +60,9 @@ def target_of(schema: Schema, label: str | None) -> Feature | None:
 
 
 def _gap(table: Table, name: str, row: int) -> InvalidArgument:
-    csv = table.lines is not None and table.schema.feature(name).kind != "text"
-    words = ", or declare the column text if a word there is a class" if csv else ""
-    return InvalidArgument(f"{table.place(row)} has no label (column {name!r}): fill it or remove the row{words}")
+    read = [one.message for one in table.findings if one.feature == name and "read as missing" in one.message]
+    words = f" ({read[0]}; declare the column text if that is a class)" if read else ""
+    return InvalidArgument(f"{table.where(row)} has no label in column {name!r}: fill it or remove the row{words}")
 
 
 def _replaced(table: Table, name: str, classes: tuple[str, ...], codes: Column) -> Table:
@@ -71,4 +71,4 @@ def _replaced(table: Table, name: str, classes: tuple[str, ...], codes: Column) 
         for feature in table.schema.features
     )
     labelled = table_of(Schema(features=features), {**table.columns, name: codes}, table.findings)
-    return replace(labelled, lines=table.lines, parts=table.parts)
+    return replace(labelled, where=table.where, parts=table.parts)

@@ -38,8 +38,11 @@ def parts_of_files(names: Sequence[str], rows: Sequence[int]) -> tuple[Parts | N
     """The splits of a source in files with so many rows each; none where the files do not name at least two."""
     named = [part_of_file(name) for name in names]
     there = {part for part in named if part is not None}
-    if len(there) < 2:
+    if not there:
         return None, ()
+    if len(there) == 1 and None not in named:
+        message = f"every file is named after the split {there.pop()!r}: its rows are divided anew"
+        return None, (Finding(kind="understood", count=len(names), message=message),)
     if None in named:
         odd = names[named.index(None)]
         message = f"some files are named after splits, {odd} is not: all rows are divided anew"
@@ -79,6 +82,8 @@ def divide(
         kept |= {name: train[piece] for name, piece in pieces.items()}
     told = ", ".join(f"{name} ({len(indices)} rows)" for name, indices in parts.items())
     message = f"the source is divided by itself, and that is kept: {told}"
+    if "validation" not in kept:
+        message += "; for a validation, take a share of its train, like train=0.8,validation=0.2"
     ordered = {name: kept[name] for name in SPLITS if name in kept}
     return ordered, (Finding(kind="understood", count=len(parts), message=message), *_empty(ordered))
 

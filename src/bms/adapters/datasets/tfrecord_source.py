@@ -67,7 +67,7 @@ def load(source: Path) -> Table:
     parts, said = parts_of_files([path.name for path in paths], counts)
     ours = [paths[0].parent / name for name in _OURS]
     table = table_of(Schema(features=tuple(features)), columns, (*said, *left_out(source, [*paths, *ours])))
-    return replace(table, parts=parts)
+    return replace(table, parts=parts, where=places.of)
 
 
 class _Places:

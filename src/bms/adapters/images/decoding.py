@@ -80,6 +80,8 @@ def decode(data: bytes, mode: Literal["L", "RGB"]) -> "Image.Image":
 
 @contextmanager
 def _opened(data: bytes) -> Iterator["Image.Image"]:
+    if not is_image(data):
+        raise InvalidArgument("this is neither a PNG, a JPEG nor a WebP image: convert it to one of them")
     try:
         from PIL import Image, UnidentifiedImageError  # most models and data sets have no images
     except ImportError as error:
@@ -88,8 +90,6 @@ def _opened(data: bytes) -> Iterator["Image.Image"]:
         ) from error
     if len(data) > MAX_BYTES:
         raise InvalidArgument(f"{len(data)} bytes are more than an image may have ({MAX_BYTES})")
-    if not is_image(data):
-        raise InvalidArgument("this is neither a PNG, a JPEG nor a WebP image: convert it to one of them")
     try:
         with Image.open(BytesIO(data), formats=FORMATS) as image:
             _check(image)

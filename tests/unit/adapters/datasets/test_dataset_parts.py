@@ -112,7 +112,10 @@ class TestFiles:
         assert parts is not None
         assert {name: rows.tolist() for name, rows in parts.items()} == {"train": [1, 2, 3], "test": [0]}
         assert findings == ()
-        assert parts_of_files(["train-0.parquet", "train-1.parquet"], [2, 1]) == (None, ())
+        parts, findings = parts_of_files(["train-0.parquet", "train-1.parquet"], [2, 1])
+        assert parts is None
+        assert findings[0].message == "every file is named after the split 'train': its rows are divided anew"
+        assert parts_of_files(["0.parquet", "1.parquet"], [2, 1]) == (None, ())
         parts, findings = parts_of_files(["train.parquet", "test.parquet", "more.parquet"], [2, 1, 1])
         assert parts is None
         assert (
@@ -136,7 +139,8 @@ class TestDividing:
             "train": list(range(4, 14)), "test": [0, 1, 2, 3],
         }  # fmt: skip
         assert [finding.message for finding in findings] == [
-            "the source is divided by itself, and that is kept: train (10 rows), test (4 rows)"
+            "the source is divided by itself, and that is kept: train (10 rows), test (4 rows); for a validation, take "
+            "a share of its train, like train=0.8,validation=0.2"
         ]
 
     def test_shares_divide_its_train_alone(self) -> None:

@@ -411,7 +411,7 @@ class TestLabels:
     @pytest.mark.parametrize("cells", [["a", ""], ["1.5", ""]])
     def test_a_row_without_a_label_is_named(self, write: Write, cells: list[str]) -> None:
         table = csv.load(write("x,y\n" + "".join(f"1,{cell}\n" for cell in cells)))
-        with pytest.raises(InvalidArgument, match=r"line 3 has no label \(column 'y'\): fill it or remove the row"):
+        with pytest.raises(InvalidArgument, match=r"line 3 has no label in column 'y': fill it or remove the row"):
             with_label(table, "y")
 
     def test_an_unknown_column_is_told_the_known_ones(self, write: Write) -> None:

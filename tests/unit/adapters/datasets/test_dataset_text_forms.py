@@ -182,6 +182,14 @@ class TestBooleans:
         with pytest.raises(InvalidArgument, match="line 3 has no label"):
             with_label(read(column("true", "")), "x")
 
+    def test_a_class_that_was_read_as_missing_is_told_so(self, read: Load) -> None:
+        with pytest.raises(InvalidArgument) as refused:
+            with_label(read(column("1", "None", "2")), "x")
+        assert refused.value.message == (
+            "line 3 has no label in column 'x': fill it or remove the row (None is read as missing: line 3, column 1 "
+            "says 'None'; declare the column text if that is a class)"
+        )
+
 
 class TestDatetimes:
     @pytest.mark.parametrize(
@@ -219,6 +227,7 @@ class TestJson:
         assert table.columns["t"] == ["", None, None]
         assert table.numbers("b").tolist() == [True, None, None]
         assert all(feature.optional for feature in table.schema.features)
+        assert "byte order mark of utf-8" in table.findings[0].message
 
     def test_columns_without_a_value(self, read_json: Load) -> None:
         table = read_json('{"a": null, "b": NaN}\n')
