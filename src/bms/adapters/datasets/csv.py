@@ -8,7 +8,7 @@ from typing import NamedTuple, TextIO
 
 from bms.adapters.datasets.csv_encoding import encoding_of, undecodable
 from bms.adapters.datasets.csv_header import header_of
-from bms.adapters.datasets.csv_separator import separator_of, told_separator
+from bms.adapters.datasets.csv_separator import Separator, separator_of, told_separator
 from bms.adapters.datasets.decimals import Decimals, decimals_of
 from bms.adapters.datasets.declared_cells import declared
 from bms.adapters.datasets.files import left_out, single_file
@@ -33,9 +33,8 @@ def load(source: Path, reading: Reading = Reading()) -> Table:
     codec, findings = encoding_of(path, reading.encoding)
     try:
         with path.open(encoding=codec, newline="") as file:
-            separator = separator_of(file) if reading.separator is None else told_separator(file, reading.separator)
-            file.seek(0)
-            lines = _lines(path, file, separator.text)
+            separator = told_separator(file, reading.separator) if reading.separator else separator_of(file)
+            lines = _lines(path, file, separator)
     except UnicodeError as error:
         raise undecodable(path, codec) from error
     table = _table(f"{path.name}, line {lines.first}", lines, reading)
@@ -52,14 +51,18 @@ class _Lines(NamedTuple):
     numbers: "array[int]"
 
 
-def _lines(path: Path, file: TextIO, separator: str) -> _Lines:
-    lines = csv.reader(file, delimiter=separator, strict=True)
+def _lines(path: Path, file: TextIO, separator: Separator) -> _Lines:
+    file.seek(0)
+    before = separator.said_in  # lines
+    for _ in range(before):
+        file.readline()
+    lines = csv.reader(file, delimiter=separator.text, strict=True)
     names: list[str] = []
     columns: list[list[str]] = []
-    numbers, first, before = array("q"), 1, 0
+    numbers, first, offset = array("q"), 1, before
     try:
         for line in lines:
-            start, before = before + 1, lines.line_num
+            start, before = before + 1, offset + lines.line_num
             if not line:
                 continue
             if not names:
@@ -75,11 +78,20 @@ def _lines(path: Path, file: TextIO, separator: str) -> _Lines:
                 column.append(cell)
     except csv.Error as error:
         raise InvalidArgument(
-            f"{path.name} is not CSV, in the row that begins in line {before + 1}: {error}"
+            f"{path.name} is not CSV: line {before + 1} begins a row in which {_told(error)}"
         ) from error
     if not names:
         raise InvalidArgument(f"{path.name} is empty: expected a line of column names, then one line a row")
     return _Lines(first, names, columns, numbers)
+
+
+def _told(error: csv.Error) -> str:
+    words = str(error)
+    if "unexpected end of data" in words:
+        return "a quote is opened and never closed; close it, or double it if it is part of the text"
+    if "expected after" in words:
+        return "something follows a closing quote; double the quotes that are part of a text"
+    return words
 
 
 def _table(where: str, lines: _Lines, reading: Reading) -> Table:

@@ -1,24 +1,31 @@
 """What separates the cells of a CSV file."""
 
 import csv
+import re
 from typing import NamedTuple, TextIO
 
 from bms.adapters.datasets.findings import Finding
 
 SEPARATORS = ",;\t|"
 _LOOKED_AT = 100  # rows
+_SAID = re.compile(r"sep=([,;\t|])\s*")
 
 
 class Separator(NamedTuple):
-    """`findings` say what a person may want to look at."""
+    """`findings` say what a person may want to look at; `said_in` is how many lines at the beginning say it."""
 
     text: str
     findings: list[Finding]
+    said_in: int = 0
 
 
 def separator_of(file: TextIO) -> Separator:
     """The one of `SEPARATORS` by which the header and the first rows have the same number of cells, the most of them if
-    several do; if none does, that of the header. What stands within quotes separates nothing."""
+    several do; if none does, that of the header. What stands within quotes separates nothing. A first line `sep=;`, as
+    spreadsheets write it, says it."""
+    if said := _SAID.fullmatch(file.readline()):
+        message = f"the first line says that {said[1]!r} separates the columns, and is left out"
+        return Separator(said[1], [Finding(kind="understood", count=1, message=message)], said_in=1)
     widths = {separator: _widths(file, separator) for separator in SEPARATORS}
     fitting = [separator for separator in SEPARATORS if _fits(widths[separator])]
     chosen = max(fitting or SEPARATORS, key=lambda separator: widths[separator][:1])
@@ -26,8 +33,12 @@ def separator_of(file: TextIO) -> Separator:
     others = [f"{separator!r} ({widths[separator][0]} columns)" for separator in fitting if separator != chosen]
     if others:
         message = f"columns are separated by {chosen!r}; in the first rows {', '.join(others)} would do so as well"
-    elif chosen != ",":
+    elif cells > 1 and chosen != ",":
         message = f"columns are separated by {chosen!r}"
+    elif cells == 1 and _fits(_widths(file, " ")):
+        message = (
+            "there is one column, since none of , ; tab and | separates the first line; a space would: is it that?"
+        )
     else:
         return Separator(chosen, [])
     return Separator(chosen, [Finding(kind="understood", count=cells, message=message)])

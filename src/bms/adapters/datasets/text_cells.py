@@ -15,6 +15,7 @@ from bms.adapters.datasets.decimals import FLOAT, Decimals
 from bms.adapters.datasets.exact import float_of, in_int64
 from bms.adapters.datasets.findings import Finding
 from bms.adapters.datasets.schema import Feature
+from bms.adapters.datasets.text_doubts import are_yes_and_no, doubt_of
 
 # A number with leading zeros is a code (a postcode, an article), not a number.
 _INT = re.compile(r"-?(?:0|[1-9]\d*)", re.ASCII)
@@ -160,6 +161,10 @@ def _words(column: TextColumn, mark: str) -> Read:
         marked = f", and the decimal mark is {mark!r}" if other in numbers else ""
         why = f"{len(numbers)} cells are numbers, but {column.where(other)}{marked}"
         return _as_text(column, column.empty, why, len(numbers))
+    if (doubt := doubt_of(column.present)) is not None:
+        return told_missing(
+            column, _as_text(column, column.gone, f"{column.where(column.present[0])}, {doubt}", len(column.present))
+        )
     missing = [cell for cell, out in zip(column.stripped, column.gone, strict=True) if out and cell]
     if missing and column.guessed:
         said = ", ".join(sorted(set(missing)))
@@ -168,6 +173,9 @@ def _words(column: TextColumn, mark: str) -> Read:
             "or say by na which words do"
         )
         return _as_text(column, column.empty, why, len(missing))
+    if are_yes_and_no(column.present):
+        why = f"{column.where(column.present[0])}, which may be true or false: declare the column boolean if it is"
+        return _as_text(column, column.empty, why, len(column.present))
     return Read(Feature(name=column.name, kind="text"), kept(column, column.empty))
 
 

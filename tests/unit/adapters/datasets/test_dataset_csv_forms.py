@@ -95,6 +95,58 @@ class TestSeparator:
             "understood: *: columns are separated by ','; in the first rows ';' (2 columns) would do so as well"
         )
 
+    def test_a_spreadsheet_s_line_that_says_it_is_understood(self, read: Load) -> None:
+        table = read("sep=;\na;b\n1;2\nx;3\n4;5\n")
+        assert (
+            messages(table)[0] == "understood: *: the first line says that ';' separates the columns, and is left out"
+        )
+        assert "line 4, column 1 says 'x'" in messages(table)[1]
+
+    def test_spaces_are_asked_for(self, read: Load) -> None:
+        assert "a space would: is it that?" in messages(read("a b\n1 2\n"))[0]
+        assert read("a b\n1 2\n", separator=" ").numbers("b").tolist() == [2]
+
+    @pytest.mark.parametrize(
+        ("content", "words"),
+        [
+            ('a,b\n1,2\n"x"y,2\n', "line 3 begins a row in which something follows a closing quote; double the quotes"),
+            ('a,b\n"x,2\n1,2\n', "line 2 begins a row in which a quote is opened and never closed"),
+        ],
+    )
+    def test_quotes_that_do_not_fit_are_refused_with_their_place(self, read: Load, content: str, words: str) -> None:
+        with pytest.raises(InvalidArgument, match=words):
+            read(content)
+
+
+class TestNearlyOfAnotherKind:
+    @pytest.mark.parametrize(
+        ("cells", "words"),
+        [
+            (["21.11.2026", "1.12.2026"], "line 2, column 1 says '21.11.2026', which looks like a date"),
+            (["2026-02-30"], "which looks like a date: understood are days that exist"),
+            (["11/21/26", ""], "which looks like a date"),
+            (["yes", "no", "yes"], "which may be true or false: declare the column boolean"),
+            (["50%", "60.5 %"], "which looks like a number with other signs"),
+            (["1 000", "12"], "which looks like a number with other signs"),
+            (["007", "12"], "line 2, column 1 says '007', with zeros in front as a code has them: declare the column"),
+            (["$5", "(12)"], "which looks like a number with other signs"),
+        ],
+    )
+    def test_texts_are_kept_and_told(self, read: Load, cells: list[str], words: str) -> None:
+        table = read("x,y\n" + "".join(f'"{cell}",1\n' for cell in cells))
+        assert table.columns["x"] == [cell or None for cell in cells]
+        assert len(table.findings) == 1
+        assert words in messages(table)[0]
+
+    def test_none_beside_yes_and_no_is_a_word(self, read: Load) -> None:
+        table = read("x,y\nyes,1\nNone,2\nno,3\n")
+        assert table.columns["x"] == ["yes", "None", "no"]
+        assert "line 3, column 1 says 'None', a word like others here" in messages(table)[0]
+
+    @pytest.mark.parametrize("cells", [["1.2.3", "1.2.4"], ["yes", "yes"], ["10.0.0.1"], ["12 kg"], ["a"]])
+    def test_others_are_texts_without_a_word(self, read: Load, cells: list[str]) -> None:
+        assert messages(read("x,y\n" + "".join(f"{cell},1\n" for cell in cells))) == []
+
 
 class TestDecimal:
     def test_commas_are_decimal_where_that_is_told(self, read: Load) -> None:
