@@ -362,7 +362,7 @@ def test_a_profile_says_where_to_go(platform: RealPlatform, tmp_path: Path) -> N
         (("key", "create", "--expires", "soon"), 2, "length of time"),
         (("model", "push", "/no/such/file", "--name", "m"), 3, "no file or directory"),
         (("deploy", "no-such-model"), 3, "no-such-model"),
-        (("predict", "digits"), 2, "--data, --image or --text"),
+        (("predict", "digits"), 2, "--data, --image, --text or --example"),
         (("predict", "digits", "--text", "hi"), 2, "'digits' has no input 'text', which --text is for: it takes 'x'"),
         (("job", "show", "job_nothing"), 3, "job_nothing"),
         (("dataset", "import", "d", "--sample", "nothing"), 5, "nothing"),
