@@ -2,15 +2,23 @@
 
 import json
 import re
+import shlex
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 from PIL import Image
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
-from tests.pages import commands_of, ran
+from tests.pages import block_of, commands_of, ran
 from tests.platforms import RealPlatform, bms, real_platform
+from tests.whole_platform import until
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -77,8 +85,15 @@ def test_sdk_and_cli_predict_the_same_on_every_wire(digits: RealPlatform, tmp_pa
 def test_deploying_once_more_serves_the_newest_version(platform: RealPlatform) -> None:
     deployed = platform.good("deploy", str(DATA / "digits.onnx"), "--name", "twice")
     assert "version 1 answers" in deployed.out
-    platform.good("model", "push", str(DATA / "digits.onnx"), "--name", "twice")
-    assert "version 2 answers" in platform.good("deploy", "twice").out
+    platform.good("model", "push", str(DATA / "digits.onnx"), "--name", "twice", "--no-wait")
+    deployed = platform.good("deploy", "twice")
+    assert "version 2 answers" in deployed.out, "the version that was being verified was waited for"
+    tried = re.search(r"^try +(bms .*)$", deployed.out, re.MULTILINE)
+    assert tried is not None
+    asked = shlex.split(tried[1])
+    assert asked[-2:] == ["--home", str(platform.home)]
+    assert "probabilities" in bms(*asked[1:]).out, "it runs as it was printed"
+    assert "probabilities" in platform.good("predict", "twice", "--example").out
     assert "version 1 answers" in platform.good("deployment", "rollback", "twice").out
     revisions = json.loads(platform.good("deployment", "revisions", "twice", "--json").out)
     assert [each["versions"] for each in revisions] == [[1], [2], [1]]
@@ -197,6 +212,53 @@ def test_a_version_is_downloaded_as_it_was_uploaded(digits: RealPlatform, tmp_pa
     assert (tmp_path / "digits.onnx").read_bytes() == (DATA / "digits.onnx").read_bytes()
 
 
+def test_logs_of_replicas_are_shown_of_ended_ones_too(digits: RealPlatform, tmp_path: Path) -> None:
+    said = ran(commands_of("logs", blocks=1), digits, tmp_path)
+    with digits.client() as client:
+        (first,) = client.deployments.replicas("digits")
+        assert re.search(rf"^{first.id} +1 +ready ", said, re.MULTILINE)
+        told = [json.loads(line) for line in said.splitlines() if line.startswith('{"replica"')]
+        assert (told[0]["replica"], told[0]["version"]) == (first.id, 1)
+        assert any('"event": "available"' in line["line"] for line in told)
+        client.deployments.stop("digits")
+        while not client.deployments.replicas("digits")[0].ended:
+            pass
+        assert '"event": "draining"' in digits.good("logs", "digits").out, "of the last that ended, where none runs"
+        client.deployments.start("digits")
+        client.deployments.wait_ready("digits")
+    assert '"event": "draining"' in digits.good("logs", "digits", "--previous", "--follow").out
+    assert '"event": "draining"' not in digits.good("logs", "digits").out
+    assert "draining" in digits.good("logs", "digits", "--replica", first.id).out
+    assert digits.bms("logs", "nothing").status == 3
+
+
+@pytest.mark.timeout(600)
+def test_code_of_ones_own_becomes_a_served_model_as_the_page_says(platform: RealPlatform, tmp_path: Path) -> None:
+    (tmp_path / "flowers").mkdir()
+    (tmp_path / "flowers" / "train.py").write_text(block_of("training", "code"))
+    said = ran(commands_of("training", blocks=1), platform, tmp_path)
+    assert "version 1 of flowers: skops (runtime sklearn)" in said
+    assert "next: bms deploy flowers\n" in said
+    assert "version 1 answers" in said
+    with platform.client() as client:
+        version = client.models.version("flowers", 1)
+        assert version.metrics["accuracy"] > 0.8
+        assert version.signatures["serving_default"].labels == ("setosa", "versicolor", "virginica")
+        assert {text.partition("==")[0] for text in version.environment.requirements} == {"scikit-learn", "skops"}
+    code = block_of("training", "python").replace("http://127.0.0.1:8000", platform.url)
+    script = f"import os; os.chdir({str(tmp_path)!r})\n" + code.replace("…the key…", platform.key)
+    asked = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300, check=False)
+    assert asked.returncode == 0, asked.stderr
+    assert asked.stdout.startswith("2 ")
+    (tmp_path / "flowers" / "train.py").write_text("def main(job):\n    job.metric('accuracy', 1.0)\n")
+    none = platform.bms(
+        "job", "train", "--code", str(tmp_path / "flowers"), "--entry", "train.py", "--model", "flowers"
+    )
+    assert none.status == 5
+    assert "and it left none: save it by `job.save_model(model)`" in none.errors
+    platform.good("deployment", "delete", "flowers")
+
+
 def test_keys_are_made_used_and_revoked(digits: RealPlatform) -> None:
     made = digits.good("key", "create", "app", "--scope", "inference:invoke", "--expires", "1h", "--quiet")
     key = made.out.strip()
@@ -227,6 +289,57 @@ def test_usage_sums_up_what_was_asked(digits: RealPlatform) -> None:
     assert [(each["version"], each["requests"], each["rows"]) for each in sums] == [(1, 3, 3)]
     assert "digits" in digits.good("usage", "--of-key", key["key"]["id"]).out
     assert len(digits.good("usage", "--of-key", key["key"]["id"], "--csv").out.splitlines()) == 4
+
+
+def test_what_was_served_streamed_and_refused_is_told_to_prometheus(digits: RealPlatform) -> None:
+    row = rows()[0].astype(float).tolist()
+    headers = {"authorization": f"Bearer {digits.key}"}
+    late = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 64], "data": row}], "parameters": {"timeout": 1}}
+    with httpx.Client(base_url=digits.url, headers=headers, trust_env=False) as http, digits.client() as client:
+        assert http.post("/v1/models/digits:predict", json={"instances": [row]}).status_code == 200
+        assert "data:" in http.post("/v2/models/digits/generate_stream", json={"x": row}).text
+        assert http.post("/v1/models/digits:predict", json={"instances": [[1.0]]}).status_code == 400
+        assert http.post("/v2/models/digits/infer", json=late).status_code == 504
+        asked = until(lambda: _told(client.system.metrics(), "504"), "the gateway's counts come to control")
+        told = client.system.metrics()
+        open_to_all = httpx.get(f"{digits.url}/metrics", trust_env=False)
+        assert open_to_all.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert asked["tenant"] == "default"
+    assert asked["deployment"].startswith("dep_")
+    ran = [sample for sample in _samples(told) if sample.name == "bms_model_server_rows_total"]
+    mine = [sample for sample in ran if sample.labels["deployment"] == asked["deployment"]]
+    assert mine
+    assert all(sample.labels["name"] == "digits" and sample.labels["tenant"] == "default" for sample in mine)
+    gateways = {sample.labels["gateway"] for sample in _samples(told) if sample.name == "bms_gateway_connections"}
+    assert gateways == {"0"}
+    assert not any({"name", "tenant"} & set(sample.labels) for sample in _samples(open_to_all.text))
+    for text in (told, open_to_all.text):
+        promtool(text)
+
+
+def _told(text: str, code: str) -> dict[str, str]:
+    """The labels of the deployment's requests that ended with the status `code`."""
+    for sample in _samples(text):
+        labels = sample.labels
+        if sample.name == "bms_gateway_requests_total" and (labels["name"], labels["code"]) == ("digits", code):
+            return dict(labels)
+    return {}
+
+
+def _samples(text: str) -> list[Sample]:
+    """All of an exposition, as prometheus_client reads it; one that has a sample twice is none."""
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    names = [(sample.name, tuple(sorted(sample.labels.items()))) for sample in samples]
+    assert len(names) == len(set(names))
+    assert sum(line[:1] not in ("#", "") for line in text.splitlines()) == len(samples)
+    return samples
+
+
+def promtool(text: str) -> None:
+    """Prometheus's own checker, where this machine has it (Debian: apt install prometheus)."""
+    if (tool := shutil.which("promtool")) is not None:
+        checked = subprocess.run([tool, "check", "metrics"], input=text, capture_output=True, text=True, check=False)
+        assert checked.returncode == 0, checked.stderr
 
 
 def test_a_profile_says_where_to_go(platform: RealPlatform, tmp_path: Path) -> None:

@@ -8,7 +8,15 @@ import pytest
 
 from bms.adapters.sql.engine import Database
 from bms.core.clock import ManualClock
-from bms.core.errors import Aborted, AlreadyExists, InvalidArgument, NotFound, PermissionDenied, Unauthenticated
+from bms.core.errors import (
+    Aborted,
+    AlreadyExists,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    PermissionDenied,
+    Unauthenticated,
+)
 from bms.sdk import AsyncClient
 from tests.api import Api
 from tests.callers import KINDS, Caller
@@ -108,3 +116,31 @@ async def test_many_calls_at_once_share_one_client(admin: Caller) -> None:
     names = [f"key{index}" for index in range(20)]
     made = await asyncio.gather(*(admin.call(lambda c, name=name: c.keys.create(name)) for name in names))
     assert len({each.key.id for each in made}) == 20
+
+
+async def test_a_user_is_deleted_with_its_keys(admin: Caller, url: str) -> None:
+    await admin.call(lambda c: c.users.create("bob"))
+    made = await admin.call(lambda c: c.keys.create("bobs", user="bob"))
+    await admin.call(lambda c: c.users.delete("bob"))
+    assert [user.name for user in await admin.items(lambda c: c.users.list())] == ["admin"]
+    with pytest.raises(NotFound):
+        await admin.call(lambda c: c.keys.get(made.key.id))
+    async with AsyncClient(url, made.text) as client:
+        with pytest.raises(Unauthenticated):
+            await client.tenants.whoami()
+    with pytest.raises(FailedPrecondition, match="'admin' is the user whose key asks"):
+        await admin.call(lambda c: c.users.delete("admin"))
+
+
+async def test_a_tenant_is_deleted_and_its_name_stays_taken(admin: Caller, url: str) -> None:
+    acme = await admin.call(lambda c: c.tenants.create("acme"))
+    gone = await admin.call(lambda c: c.tenants.delete("acme", force=True))
+    assert gone.deleted_at is not None
+    assert (await admin.call(lambda c: c.tenants.get("acme"))).removed_at is None, "nobody removes it here"
+    assert [tenant.id for tenant in await admin.items(lambda c: c.tenants.list())] == ["default"]
+    assert [tenant.id for tenant in await admin.items(lambda c: c.tenants.list(all=True))] == ["acme", "default"]
+    async with AsyncClient(url, acme.key.text) as client:
+        with pytest.raises(Unauthenticated):
+            await client.tenants.whoami()
+    with pytest.raises(AlreadyExists, match="was deleted, and its books stay"):
+        await admin.call(lambda c: c.tenants.create("acme"))

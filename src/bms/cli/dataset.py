@@ -92,10 +92,12 @@ def list_(session: Session) -> None:
 
 
 @command(app)
-def versions(session: Session, name: Name) -> None:
+def versions(
+    session: Session, name: Name, all: Annotated[bool, typer.Option("--all", help="Deleted ones, too.")] = False
+) -> None:
     """List a data set's versions, newest first."""
     session.out.many(
-        session.client.datasets.versions(name),
+        session.client.datasets.versions(name, all=all),
         {
             "VERSION": lambda each: each.number,
             "STATE": lambda each: each.state,
@@ -120,6 +122,25 @@ def statistics(
 ) -> None:
     """Counts and measures of a version, as JSON."""
     session.out.raw(session.client.datasets.statistics(name, version))
+
+
+@command(app)
+def delete(
+    session: Session,
+    name: Name,
+    version: Annotated[int | None, typer.Argument(help="Only this version.")] = None,
+) -> None:
+    """Delete a data set, or one version of it.
+
+    Refused while it is imported, or a gate or a job needs it. Models that were trained on it stay, and their lineage
+    keeps its name; its files go within the next hours.
+    """
+    if version is None:
+        session.client.datasets.delete(name)
+        session.out.say(f"deleted {name}", {})
+    else:
+        session.client.datasets.delete_version(name, version)
+        session.out.say(f"deleted {name}@{version}", {})
 
 
 def _column_types(texts: Iterable[str]) -> dict[str, str]:

@@ -77,7 +77,7 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DatasetVersion(msgspec.Struct, frozen=True, kw_only=True):
-    """`state` is importing, ready or failed; `size` in bytes."""
+    """`state` is importing, ready, failed or deleted; `size` in bytes."""
 
     id: str
     dataset: str
@@ -166,9 +166,20 @@ class Datasets(Uploading[D]):
         return self._version(name, number)
 
     @stream
-    def versions(self, name: str) -> Stream[DatasetVersion]:
-        """Newest first."""
-        return self._pages(f"/datasets/{path_part(name)}/versions", DatasetVersion)
+    def versions(self, name: str, *, all: bool = False) -> Stream[DatasetVersion]:
+        """Newest first; `all`: deleted ones, too."""
+        return self._pages(f"/datasets/{path_part(name)}/versions", DatasetVersion, {"all": True} if all else None)
+
+    @operation
+    def delete(self, name: str) -> Flow[None]:
+        """With all versions. Raises FailedPrecondition while one is imported, or a gate or a job needs one. Models that
+        were made of it stay, and so does what their lineage names."""
+        return self._change("DELETE", f"/datasets/{path_part(name)}", type(None))
+
+    @operation
+    def delete_version(self, name: str, number: int) -> Flow[None]:
+        """Raises as `delete` does."""
+        return self._change("DELETE", _numbered(name, number), type(None))
 
     @operation
     def statistics(self, name: str, number: int) -> Flow[dict[str, object]]:

@@ -8,8 +8,12 @@ from bms.adapters.objects.memory import MemoryObjectStore
 from bms.adapters.sql.datasets import SqlDatasets
 from bms.adapters.sql.engine import Database
 from bms.adapters.sql.events import SqlEventLog
+from bms.adapters.sql.jobs import SqlJobs
+from bms.adapters.sql.models import SqlModels
 from bms.adapters.sql.store import SqlStore
+from bms.control.datasets.deletion import DatasetDeletion
 from bms.control.datasets.service import DatasetService
+from bms.control.training.dataset_use import DatasetUse
 from bms.core.clock import ManualClock
 from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound
 from bms.web.api import datasets
@@ -43,7 +47,9 @@ def service(sqlite: Database, clock: ManualClock, objects: MemoryObjectStore) ->
 
 @pytest.fixture
 async def api(sqlite: Database, clock: ManualClock, service: DatasetService, objects: MemoryObjectStore) -> Api:
-    return await Api(sqlite, clock, datasets.endpoints(service, objects)).start()
+    store = SqlStore(sqlite, SqlDatasets)
+    use = DatasetUse(SqlStore(sqlite, SqlJobs), SqlStore(sqlite, SqlModels))
+    return await Api(sqlite, clock, datasets.endpoints(service, DatasetDeletion(store, clock, use), objects)).start()
 
 
 async def _import(api: Api, body: object = DIGITS, name: str = "digits") -> dict[str, object]:

@@ -59,13 +59,15 @@ class ImportRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class Dataset(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of versions under one name, unique in its tenant."""
+    """A line of versions under one name, unique in its tenant. A deleted one keeps its name's numbers, so that what was
+    made of a version never seems to be made of another."""
 
     id: str
     tenant: str
     name: str
     description: str
     created_at: datetime
+    deleted: bool = False
     revision: int = 1
 
 
@@ -77,13 +79,14 @@ class Split(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DatasetVersion(msgspec.Struct, frozen=True, kw_only=True):
-    """Immutable once ready. `tree` holds `<split>-….tfrecord`, `dataset.json` and `statistics.json`."""
+    """Immutable once ready; a deleted one says what it was and holds nothing. `tree` holds `<split>-….tfrecord`,
+    `dataset.json` and `statistics.json`."""
 
     id: str
     tenant: str
     dataset: str  # the data set's name
     number: int
-    state: Literal["importing", "ready", "failed"]
+    state: Literal["importing", "ready", "failed", "deleted"]
     created_at: datetime
     created_by: str
     request: ImportRequest

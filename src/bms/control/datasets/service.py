@@ -35,7 +35,8 @@ class DatasetService:
     async def start_import(
         self, tenant: str, by: str, name: str, request: ImportRequest, description: str = ""
     ) -> DatasetVersion:
-        """The next version of `name`, importing; the data set is made with its first.
+        """The next version of `name`, importing; the data set is made with its first, or with the first after it was
+        deleted, whose number goes on from what there was.
 
         Raises InvalidArgument for a name or request that is wrong, NotFound for files that were not uploaded.
         """
@@ -47,9 +48,13 @@ class DatasetService:
             request = _with_format(request, await get_tree(self._objects, tenant, tree))
         now = self._clock.now()
         async with self._store.write() as tx:
-            if await tx.dataset(tenant, name) is None:
+            found = await tx.held_dataset(tenant, name)
+            if found is None or found.deleted:
                 made = Dataset(id=new_id("dataset"), tenant=tenant, name=name, description=description, created_at=now)
-                await tx.add_dataset(made)
+                if found is None:
+                    await tx.add_dataset(made)
+                else:
+                    made = await tx.save_dataset(msgspec.structs.replace(made, id=found.id, revision=found.revision))
                 await tx.emit(self._event("dataset.created", tenant, made.id, by, name=name))
             version = DatasetVersion(
                 id=new_id("datasetversion"),
@@ -103,11 +108,12 @@ class DatasetService:
         async with self._store.read() as tx:
             return await tx.datasets(tenant, page)
 
-    async def versions(self, tenant: str, name: str, page: PageRequest) -> Page[DatasetVersion]:
-        """Newest first."""
+    async def versions(self, tenant: str, name: str, page: PageRequest, *, every: bool = False) -> Page[DatasetVersion]:
+        """Newest first; `every`: deleted ones, too, also of a data set that was deleted."""
         async with self._store.read() as tx:
-            await self._dataset(tx, tenant, name)
-            return await tx.versions(tenant, name, page)
+            if not every or await tx.dataset(tenant, name) is None:
+                await self._dataset(tx, tenant, name)
+            return await tx.versions(tenant, name, page, every=every)
 
     async def version(self, tenant: str, name: str, number: int) -> DatasetVersion:
         async with self._store.read() as tx:
@@ -182,7 +188,7 @@ class DatasetService:
 
     async def _dataset(self, tx: DatasetsTx, tenant: str, name: str) -> Dataset:
         dataset = await tx.dataset(tenant, name)
-        if dataset is None:
+        if dataset is None or dataset.deleted:
             raise NotFound(f"no data set {name[:80]!r} in this tenant: list them with `bms dataset list`")
         return dataset
 
@@ -219,6 +225,8 @@ def _found(version: DatasetVersion | None, what: str) -> DatasetVersion:
 def _ready(version: DatasetVersion) -> DatasetVersion:
     if version.state == "failed":
         raise FailedPrecondition(f"{version.reference} failed to import: {version.reason}")
+    if version.state == "deleted":
+        raise FailedPrecondition(f"{version.reference} was deleted: its rows are gone")
     if version.state != "ready":
         raise FailedPrecondition(f"{version.reference} is still importing: wait for its job to end")
     return version

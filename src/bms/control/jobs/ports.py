@@ -50,6 +50,10 @@ class JobsTx(EventSink, Protocol):
         """Newest first; filters match exactly."""
         ...
 
+    async def unended(self, tenant: str) -> list[Job]:
+        """All that have not ended, by age."""
+        ...
+
     async def add_job(self, job: Job) -> None:
         """Raises AlreadyExists for an id in use."""
         ...

@@ -64,6 +64,7 @@ class TrainingService:
             resources=wanted.resources or (recipe.resources if recipe else Resources()),
             timeout_s=wanted.timeout_s,
             max_attempts=wanted.max_attempts,
+            model=wanted.model is not None,
             then=self._then(wanted, recipe, references),
         )
         if recipe is not None:

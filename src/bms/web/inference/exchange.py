@@ -135,7 +135,7 @@ class Exchange(Call):
         desk, entry, number = self.desk, self.route.entry, self.version.number
         desk.admission.leave(entry)
         now, took = desk.unix_ns(), perf_counter() - self._began
-        desk.metrics.answered(entry.id, number, status, self.rows, meta, now, took)
+        desk.metrics.answered(entry, number, status, self.rows, meta, now, took)
         desk.turn.add(
             (
                 now,
