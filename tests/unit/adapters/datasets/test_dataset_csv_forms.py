@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
 
 from bms.adapters.datasets import csv
+from bms.adapters.datasets.findings import Finding
 from bms.adapters.datasets.table import Table
 from bms.core.errors import InvalidArgument
-from bms.core.reading import ENCODINGS, Reading, check_reading, codec_of
+from bms.core.reading import COLUMN_WORDS, ENCODINGS, Reading, check_reading, codec_of
+from tests.pages import DOCS
 
 Load = Callable[..., Table]
 
@@ -275,3 +278,10 @@ def test_what_other_formats_say_themselves_is_refused() -> None:
         check_reading("parquet", Reading(decimal=","))
     check_reading("csv", Reading(decimal=","))
     check_reading("parquet", Reading())
+
+
+@pytest.mark.parametrize("page", ["datasets.md", "datasets.zh-CN.md"])
+def test_the_pages_name_every_kind_of_finding_and_every_type(page: str) -> None:
+    text = (DOCS / page).read_text()
+    kinds = get_args(get_type_hints(Finding)["kind"])
+    assert [word for word in (*kinds, *COLUMN_WORDS) if f"`{word}`" not in text] == []
