@@ -104,6 +104,7 @@ class TestSeparator:
             messages(table)[0] == "understood: *: the first line says that ';' separates the columns, and is left out"
         )
         assert "line 4, column 1 says 'x'" in messages(table)[1]
+        assert list(read("sep=;\na;b|c\n1;2|3\n", separator="|").columns) == ["a;b", "c"]
 
     def test_spaces_are_asked_for(self, read: Load) -> None:
         assert "a space would: is it that?" in messages(read("a b\n1 2\n"))[0]
@@ -235,6 +236,10 @@ class TestHeader:
         table = read("a,b,\n1,2,\n3,4,\n")
         assert kinds(table) == {"a": "int", "b": "int"}
         assert messages(table) == ["understood: *: column 3 has no name and no value: it is left out"]
+
+    def test_empty_lines_of_a_single_column_are_told(self, read: Load) -> None:
+        assert messages(read('x\n1\n\n3\n""\n\n'))[0].startswith("left_out: *: 1 empty lines are passed over: write")
+        assert messages(read("x,y\n1,2\n\n3,4\n")) == []
 
     def test_names_that_are_there_twice_are_refused_with_their_places(self, read: Load) -> None:
         with pytest.raises(InvalidArgument, match=r"named twice: 'a' \(columns 1 and 3\)"):
