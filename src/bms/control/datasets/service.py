@@ -215,9 +215,8 @@ class DatasetService:
 
 def _with_format(request: ImportRequest, tree: Tree) -> ImportRequest:
     """The request with the format of its files. Raises InvalidArgument where their names don't tell it."""
-    if request.source.format is not None:
-        return request
-    source = msgspec.structs.replace(request.source, format=format_of(file.path for file in tree.files))
+    format = format_of((file.path for file in tree.files), request.source.format)
+    source = msgspec.structs.replace(request.source, format=format)
     return msgspec.structs.replace(request, source=source)
 
 
