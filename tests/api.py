@@ -10,7 +10,9 @@ from bms.adapters.sql.replies import SqlReplies
 from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.tenants import SqlTenants
 from bms.control.tenants.authentication import Authenticator
+from bms.control.tenants.deletion import TenantDeletion
 from bms.control.tenants.nouns import NewTenant
+from bms.control.tenants.ports import AtWork
 from bms.control.tenants.service import TenantService
 from bms.core.clock import Clock
 from bms.web.api import tenants
@@ -21,14 +23,21 @@ from bms.web.api.endpoint import Endpoint
 PEPPER = b"pepper of the tests"
 
 
+async def nothing_at_work(_tenant: str) -> list[str]:
+    return []
+
+
 class Api:
     """An application with the tenants' endpoints and any more; `admin` is the default tenant's first owner."""
 
-    def __init__(self, database: Database, clock: Clock, more: Sequence[Endpoint] = ()) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, more: Sequence[Endpoint] = (), at_work: AtWork = nothing_at_work
+    ) -> None:
         store = SqlStore(database, SqlTenants)
         self.events = SqlEventLog(database)
         self.tenants = TenantService(store, clock, PEPPER)
-        self.endpoints = [*tenants.endpoints(self.tenants), *more]
+        deletion = TenantDeletion(store, clock, at_work)
+        self.endpoints = [*tenants.endpoints(self.tenants, deletion), *more]
         dispatcher = Dispatcher(Authenticator(store, clock, PEPPER), SqlReplies(database, clock))
         self.app = application(self.endpoints, dispatcher, "0")
         self.admin: NewTenant

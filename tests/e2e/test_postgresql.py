@@ -37,6 +37,12 @@ def _starts_with_its_own_database_alone(platform: WholePlatform, tmp_path: Path)
     assert refused.status == ExitCode.CONFLICT
     assert refused.errors.splitlines()[-1].startswith("bms: the database postgresql:///no_such_")
     assert refused.errors.splitlines()[-1].endswith("does not exist")
+    stranger = WholePlatform(_made(tmp_path / "stranger"))
+    url = (platform.home / FILE).read_text().strip()
+    refused = stranger.bms("up", "--port", "0", "--detach", BMS_DATABASE_URL=url, TMPDIR=str(stranger.temporary))
+    assert refused.status == ExitCode.CONFLICT
+    assert "is in use with another platform (platform_" in refused.errors.splitlines()[-1]
+    assert not stranger.left()
     started = platform.up()  # nobody says which
     assert started.status == 0, started.errors
     try:
@@ -45,6 +51,11 @@ def _starts_with_its_own_database_alone(platform: WholePlatform, tmp_path: Path)
             assert [one.name for one in client.deployments.list()] == ["digits"]
     finally:
         platform.down()
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 def _use(platform: WholePlatform) -> None:

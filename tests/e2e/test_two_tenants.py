@@ -219,8 +219,11 @@ def test_usage_is_told_to_its_tenant_alone(platform: WholePlatform, acme: Tenant
     assert list(stranger.usage.events(model=HIDDEN)) == []
     assert list(stranger.usage.events(deployment=id)) == []
     assert key not in b"".join(stranger.usage.export()).decode()
+    with pytest.raises(PermissionDenied, match="books of another tenant"):
+        stranger.usage.summary(tenant=acme.name)
     with platform.client() as operator:
         assert list(operator.usage.events(key=key)) == []
+        assert sum(row.requests for row in operator.usage.summary(tenant=acme.name, model=HIDDEN)) >= 10
 
 
 def test_a_revoked_key_is_refused_by_all_gateways_at_once(platform: WholePlatform, acme: Tenant) -> None:
@@ -330,3 +333,25 @@ def test_a_key_is_not_mistaken_for_another(platform: WholePlatform, acme: Tenant
         headers = {"authorization": f"Bearer {text}"}
         assert httpx.get(f"{platform.url}/api/v1/whoami", headers=headers, trust_env=False).status_code == 401, text
     assert new_key(platform).text != made.text
+
+
+def test_a_deleted_tenant_leaves_its_books_alone(platform: WholePlatform, other: Tenant) -> None:
+    """The last one: it ends the other tenant, which serves until then."""
+    with other.client() as theirs:
+        theirs.predict(SHARED, rows()[0])
+        replicas = [replica.id for replica in theirs.deployments.status(SHARED).replicas]
+        until(lambda: sum(row.requests for row in theirs.usage.summary()), "it is billed")
+    assert [platform.workload_pid(id) > 0 for id in replicas] == [True]
+    refused = platform.bms("tenant", "delete", "other")
+    assert (refused.status, "the tenant 'other' is at work: deployment 'digits'" in refused.errors) == (5, True)
+    said = platform.good("tenant", "delete", "other", "--force")
+    assert "deleted other" in said.out
+    assert [platform.workload_pid(id) for id in replicas] == [0]
+    assert all(lists(platform, other.owner.key) == 401 for _ in range(8)), "by every gateway"
+    assert [path for path in (platform.home / "objects" / "other").rglob("*") if path.is_file()] == []
+    assert list((platform.home / "cache" / "trees" / "other").glob("*")) == []
+    assert "deleted" in platform.good("tenant", "list", "--all").out
+    with platform.client() as operator:
+        assert sum(row.requests for row in operator.usage.summary(tenant="other")) >= 1
+        told = [entry.name for entry in operator.audit.list(subject="other")]
+        assert told == ["tenant.removed", "tenant.deleted"]

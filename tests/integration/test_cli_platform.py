@@ -3,16 +3,22 @@
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
+from PIL import Image
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
-from tests import pages
+from tests.pages import block_of, commands_of, ran
 from tests.platforms import RealPlatform, bms, real_platform
+from tests.whole_platform import until
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -142,6 +148,39 @@ def test_gates_are_set_waited_for_and_asked_before_anything_is_served(platform: 
     platform.good("deployment", "delete", "gated")
 
 
+def test_the_pages_about_data_sets_have_the_same_commands_and_they_run_as_written(
+    platform: RealPlatform, tmp_path: Path
+) -> None:
+    commands = commands_of("datasets", blocks=4)
+    (tmp_path / "lands.csv").write_text('\ufeff"Country, code";area;members\nNA;825,6;\nDE;357,6;3\nZA;1221,0;NA\n')
+    (tmp_path / "ages.txt").write_bytes("name|age|zip|x\nJosé|1|01234|1,5\nAnn|?|-|-\n".encode("cp1252"))
+    for part, count in (("train", 10), ("test", 2)):
+        for shade, kind in enumerate(("cat", "dog")):
+            (tmp_path / "pets" / part / kind).mkdir(parents=True)
+            for number in range(count):
+                pixels = np.full((8, 8), (100 * shade + number) << 8, np.uint16)
+                Image.fromarray(pixels).save(tmp_path / "pets" / part / kind / f"{number}.png")
+    said = ran(commands, platform, tmp_path)
+    for line in (
+        r"^understood +columns are separated by ';'$",
+        r"^understood +area +commas are read as decimal points: line 2, column 2 says '825,6'$",
+        r"^as_text +Country, code +kept as text: line 2, column 1 says 'NA', a word like others here \(NA\);",
+        r"^classes +DE, NA, ZA$",
+        r"^changed +image +24 of 24 images have 16 bits a channel, of which the upper 8 are used$",
+        r"^rows +train 16, validation 4, test 4$",
+        r"^format +images$",
+    ):
+        assert len(re.findall(line, said, re.MULTILINE)) >= 2 - ("classes" in line), line
+    assert re.search(r"^age +float +1$", said, re.MULTILINE)
+    told = json.loads(platform.good("dataset", "show", "ages", "1", "--json").out)
+    assert told["request"]["reading"]["columns"] == {"age": "number", "zip": "text"}
+    assert [(one["name"], one["kind"], one["missing"]) for one in told["report"]["features"]] == [
+        ("name", "text", 0), ("age", "float", 1), ("zip", "text", 1), ("x", "float", 1),
+    ]  # fmt: skip
+    refused = platform.bms("job", "train", "--recipe", "image-mlp", "--dataset", "ages", "--no-wait")
+    assert (refused.status, "ages@1 has no rows in its split 'validation'" in refused.errors) == (5, True)
+
+
 def test_a_version_is_named_by_number_or_alias_or_is_the_newest(digits: RealPlatform) -> None:
     digits.good("model", "push", str(DATA / "digits.onnx"), "--name", "named", "--alias", "production")
     digits.good("model", "push", str(DATA / "digits.onnx"), "--name", "named")
@@ -174,7 +213,7 @@ def test_a_version_is_downloaded_as_it_was_uploaded(digits: RealPlatform, tmp_pa
 
 
 def test_logs_of_replicas_are_shown_of_ended_ones_too(digits: RealPlatform, tmp_path: Path) -> None:
-    said = pages.ran(pages.commands_of("logs", blocks=1), digits, tmp_path)
+    said = ran(commands_of("logs", blocks=1), digits, tmp_path)
     with digits.client() as client:
         (first,) = client.deployments.replicas("digits")
         assert re.search(rf"^{first.id} +1 +ready ", said, re.MULTILINE)
@@ -196,8 +235,8 @@ def test_logs_of_replicas_are_shown_of_ended_ones_too(digits: RealPlatform, tmp_
 @pytest.mark.timeout(600)
 def test_code_of_ones_own_becomes_a_served_model_as_the_page_says(platform: RealPlatform, tmp_path: Path) -> None:
     (tmp_path / "flowers").mkdir()
-    (tmp_path / "flowers" / "train.py").write_text(pages.block_of("training", "code"))
-    said = pages.ran(pages.commands_of("training", blocks=1), platform, tmp_path)
+    (tmp_path / "flowers" / "train.py").write_text(block_of("training", "code"))
+    said = ran(commands_of("training", blocks=1), platform, tmp_path)
     assert "version 1 of flowers: skops (runtime sklearn)" in said
     assert "next: bms deploy flowers\n" in said
     assert "version 1 answers" in said
@@ -206,7 +245,7 @@ def test_code_of_ones_own_becomes_a_served_model_as_the_page_says(platform: Real
         assert version.metrics["accuracy"] > 0.8
         assert version.signatures["serving_default"].labels == ("setosa", "versicolor", "virginica")
         assert {text.partition("==")[0] for text in version.environment.requirements} == {"scikit-learn", "skops"}
-    code = pages.block_of("training", "python").replace("http://127.0.0.1:8000", platform.url)
+    code = block_of("training", "python").replace("http://127.0.0.1:8000", platform.url)
     script = f"import os; os.chdir({str(tmp_path)!r})\n" + code.replace("…the key…", platform.key)
     asked = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300, check=False)
     assert asked.returncode == 0, asked.stderr
@@ -252,6 +291,57 @@ def test_usage_sums_up_what_was_asked(digits: RealPlatform) -> None:
     assert len(digits.good("usage", "--of-key", key["key"]["id"], "--csv").out.splitlines()) == 4
 
 
+def test_what_was_served_streamed_and_refused_is_told_to_prometheus(digits: RealPlatform) -> None:
+    row = rows()[0].astype(float).tolist()
+    headers = {"authorization": f"Bearer {digits.key}"}
+    late = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 64], "data": row}], "parameters": {"timeout": 1}}
+    with httpx.Client(base_url=digits.url, headers=headers, trust_env=False) as http, digits.client() as client:
+        assert http.post("/v1/models/digits:predict", json={"instances": [row]}).status_code == 200
+        assert "data:" in http.post("/v2/models/digits/generate_stream", json={"x": row}).text
+        assert http.post("/v1/models/digits:predict", json={"instances": [[1.0]]}).status_code == 400
+        assert http.post("/v2/models/digits/infer", json=late).status_code == 504
+        asked = until(lambda: _told(client.system.metrics(), "504"), "the gateway's counts come to control")
+        told = client.system.metrics()
+        open_to_all = httpx.get(f"{digits.url}/metrics", trust_env=False)
+        assert open_to_all.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert asked["tenant"] == "default"
+    assert asked["deployment"].startswith("dep_")
+    ran = [sample for sample in _samples(told) if sample.name == "bms_model_server_rows_total"]
+    mine = [sample for sample in ran if sample.labels["deployment"] == asked["deployment"]]
+    assert mine
+    assert all(sample.labels["name"] == "digits" and sample.labels["tenant"] == "default" for sample in mine)
+    gateways = {sample.labels["gateway"] for sample in _samples(told) if sample.name == "bms_gateway_connections"}
+    assert gateways == {"0"}
+    assert not any({"name", "tenant"} & set(sample.labels) for sample in _samples(open_to_all.text))
+    for text in (told, open_to_all.text):
+        promtool(text)
+
+
+def _told(text: str, code: str) -> dict[str, str]:
+    """The labels of the deployment's requests that ended with the status `code`."""
+    for sample in _samples(text):
+        labels = sample.labels
+        if sample.name == "bms_gateway_requests_total" and (labels["name"], labels["code"]) == ("digits", code):
+            return dict(labels)
+    return {}
+
+
+def _samples(text: str) -> list[Sample]:
+    """All of an exposition, as prometheus_client reads it; one that has a sample twice is none."""
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    names = [(sample.name, tuple(sorted(sample.labels.items()))) for sample in samples]
+    assert len(names) == len(set(names))
+    assert sum(line[:1] not in ("#", "") for line in text.splitlines()) == len(samples)
+    return samples
+
+
+def promtool(text: str) -> None:
+    """Prometheus's own checker, where this machine has it (Debian: apt install prometheus)."""
+    if (tool := shutil.which("promtool")) is not None:
+        checked = subprocess.run([tool, "check", "metrics"], input=text, capture_output=True, text=True, check=False)
+        assert checked.returncode == 0, checked.stderr
+
+
 def test_a_profile_says_where_to_go(platform: RealPlatform, tmp_path: Path) -> None:
     config = {"XDG_CONFIG_HOME": str(tmp_path)}
     assert bms("profile", "set", "--home", str(platform.home), **config).status == 0
@@ -276,15 +366,17 @@ def test_a_profile_says_where_to_go(platform: RealPlatform, tmp_path: Path) -> N
         (("predict", "digits", "--text", "hi"), 2, "'digits' has no input 'text', which --text is for: it takes 'x'"),
         (("job", "show", "job_nothing"), 3, "job_nothing"),
         (("dataset", "import", "d", "--sample", "nothing"), 5, "nothing"),
+        (("dataset", "import", "d", "pyproject.toml"), 2, "say the format: csv, jsonl"),
+        (("dataset", "import", "d", "pyproject.toml", "--column", "age"), 2, "of the form NAME=TYPE, like age=number"),
     ],
 )
 def test_what_goes_wrong_is_said_with_its_status(
     platform: RealPlatform, arguments: tuple[str, ...], status: int, words: str
 ) -> None:
-    ran = platform.bms(*arguments)
-    assert (ran.status, ran.out) == (status, "")
-    assert words in ran.errors
-    assert "Traceback" not in ran.errors
+    said = platform.bms(*arguments)
+    assert (said.status, said.out) == (status, "")
+    assert words in said.errors
+    assert "Traceback" not in said.errors
     in_json = platform.bms(*arguments, "--json")
     assert in_json.status == status
     assert words in json.loads(in_json.errors)["error"]

@@ -9,7 +9,9 @@ from bms.adapters.sql.engine import Database
 from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.tenants import SqlTenants
 from bms.app.home import Home
+from bms.app.home_database import OWN, remember
 from bms.app.recovery import recover
+from bms.app.taking import take
 from bms.control.tenants.authentication import Authenticator
 from bms.control.tenants.service import TenantService
 from bms.core.clock import SystemClock
@@ -40,6 +42,23 @@ async def test_it_is_the_key_of_an_enabled_owner_whatever_became_of_him(tmp_path
     assert (principal.user, principal.role, principal.scopes) == (first.owner.id, "owner", frozenset())
     assert len((await tenants.keys(by, PageRequest())).items) == 2, "the one that was lost is still to be revoked"
     await database.close()
+
+
+async def test_a_database_of_another_platform_is_neither_taken_nor_given_a_key(tmp_path: Path) -> None:
+    urls = []
+    for name in ("one", "two"):
+        prepare(tmp_path / name)
+        home = Home(tmp_path / name)
+        database = Database(home.database_url)
+        await take(database, home.root, OWN)
+        await TenantService(SqlStore(database, SqlTenants), SystemClock(), home.pepper()).bootstrap()
+        await take(database, home.root, OWN)
+        remember(home.root, OWN)
+        await database.close()
+        urls.append(home.database_url)
+    with pytest.raises(FailedPrecondition, match=r"two/bms.db is in use with another platform \(platform_"):
+        await recover(tmp_path / "one", urls[1])
+    assert (await recover(tmp_path / "one", urls[0])).key.tenant == "default"
 
 
 async def test_a_folder_that_is_no_home_is_left_alone(tmp_path: Path) -> None:

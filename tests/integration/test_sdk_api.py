@@ -118,6 +118,34 @@ async def test_many_calls_at_once_share_one_client(admin: Caller) -> None:
     assert len({each.key.id for each in made}) == 20
 
 
+async def test_a_user_is_deleted_with_its_keys(admin: Caller, url: str) -> None:
+    await admin.call(lambda c: c.users.create("bob"))
+    made = await admin.call(lambda c: c.keys.create("bobs", user="bob"))
+    await admin.call(lambda c: c.users.delete("bob"))
+    assert [user.name for user in await admin.items(lambda c: c.users.list())] == ["admin"]
+    with pytest.raises(NotFound):
+        await admin.call(lambda c: c.keys.get(made.key.id))
+    async with AsyncClient(url, made.text) as client:
+        with pytest.raises(Unauthenticated):
+            await client.tenants.whoami()
+    with pytest.raises(FailedPrecondition, match="'admin' is the user whose key asks"):
+        await admin.call(lambda c: c.users.delete("admin"))
+
+
+async def test_a_tenant_is_deleted_and_its_name_stays_taken(admin: Caller, url: str) -> None:
+    acme = await admin.call(lambda c: c.tenants.create("acme"))
+    gone = await admin.call(lambda c: c.tenants.delete("acme", force=True))
+    assert gone.deleted_at is not None
+    assert (await admin.call(lambda c: c.tenants.get("acme"))).removed_at is None, "nobody removes it here"
+    assert [tenant.id for tenant in await admin.items(lambda c: c.tenants.list())] == ["default"]
+    assert [tenant.id for tenant in await admin.items(lambda c: c.tenants.list(all=True))] == ["acme", "default"]
+    async with AsyncClient(url, acme.key.text) as client:
+        with pytest.raises(Unauthenticated):
+            await client.tenants.whoami()
+    with pytest.raises(AlreadyExists, match="was deleted, and its books stay"):
+        await admin.call(lambda c: c.tenants.create("acme"))
+
+
 async def test_the_last_way_into_a_tenant_is_not_removed_unasked(admin: Caller, api: Api) -> None:
     owner, key = api.admin.owner, api.admin.key.key
     with pytest.raises(FailedPrecondition, match=f"{key.id} is the last key"):

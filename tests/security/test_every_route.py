@@ -37,10 +37,13 @@ FOREIGN = {
     "get_whoami": 200,
     "post_tenants": 403,
     "get_tenants": 200,
+    "get_tenants_tenant": 404,
+    "delete_tenants_tenant": 403,
     "post_users": 201,
     "get_users": 200,
     "get_users_user": 404,
     "patch_users_user": 404,
+    "delete_users_user": 404,
     "post_keys": 404,
     "get_keys": 200,
     "get_keys_key": 404,
@@ -71,6 +74,8 @@ FOREIGN = {
     "put_blobs_digest": 201,  # its own copy, sent by itself
     "get_datasets": 200,
     "get_datasets_dataset": 404,
+    "delete_datasets_dataset": 404,
+    "delete_datasets_dataset_versions_number": 404,
     "post_datasets_dataset_versions": 201,  # a data set of its own, of the same name
     "get_datasets_dataset_versions": 404,
     "get_datasets_dataset_versions_number": 404,
@@ -203,7 +208,11 @@ async def test_no_route_opens_to_a_key_that_is_none_or_no_longer_good(world: Wor
                 check_refusal(world, answer, 401, f"{name}: {endpoint.operation}", key or "")
                 assert answer.headers["www-authenticate"] == "Bearer"
     async with world.client(world.owner) as owner:  # nothing was done
-        assert [each["id"] for each in (await owner.get("/tenants")).json()["items"]] == ["default", "rival"]
+        assert [each["id"] for each in (await owner.get("/tenants")).json()["items"]] == [
+            "default",
+            "quarry-tenant",
+            "rival",
+        ]
         assert (await owner.get("/models/quarry-model")).json()["revision"] == 1
 
 

@@ -125,6 +125,7 @@ async def _furnish(world: World) -> None:
             return answer.json()  # type: ignore[no-any-return]
 
         world.rival = (await made("POST", "/tenants", {"id": "rival"}))["key"]["text"]  # type: ignore[index]
+        await made("POST", "/tenants", {"id": "quarry-tenant"})
         user = await made("POST", "/users", {"name": "quarry-user"})
         key = await made("POST", "/keys", {"name": "quarry-key", "user": "quarry-user"})
         await made("POST", "/models", {"name": "quarry-model"})
@@ -143,6 +144,7 @@ async def _furnish(world: World) -> None:
         world.ids["owner"] = (await client.get("/whoami")).json()["user"]
     world.ids["user"], world.ids["key"] = str(user["id"]), str(key["key"]["id"])  # type: ignore[index]
     world.places = {
+        "tenant": "quarry-tenant",
         "user": str(user["id"]),
         "key": world.ids["key"],
         "model": "quarry-model",

@@ -16,16 +16,17 @@ import msgspec
 import uvicorn
 import uvloop
 
-from bms.adapters.sql.migrate import NewerSchema, in_use, upgrade
+from bms.adapters.sql.migrate import NewerSchema
 from bms.adapters.sql.opening import greet, open_database
 from bms.app.adoption import watch_supervisor
 from bms.app.exit_codes import ExitCode, exit_code_of
 from bms.app.home import Home
-from bms.app.home_database import OWN, check, remember, shown
+from bms.app.home_database import OWN, remember, shown
 from bms.app.logs import log_to_stderr
 from bms.app.loops import run_loops
 from bms.app.parts import Parts, make_parts
 from bms.app.rules import WorkloadRules
+from bms.app.taking import take
 from bms.core.errors import BmsError
 
 
@@ -57,8 +58,7 @@ async def run(config: ControlConfig) -> None:
         home = Path(config.home)
         told = OWN if config.database_url == Home(home).database_url else config.database_url
         await greet(database, shown(told))
-        check(home, told, await in_use(database))
-        await upgrade(database)
+        await take(database, home, told)
         parts = await make_parts(
             database,
             home,

@@ -16,12 +16,14 @@ from bms.adapters.sql.models import SqlModels
 from bms.adapters.sql.positions import SqlPositions
 from bms.adapters.sql.secrets import SqlSecrets
 from bms.adapters.sql.store import SqlStore
+from bms.adapters.sql.tenant_rows import SqlTenantRows
 from bms.adapters.sql.tenants import SqlTenants
 from bms.adapters.sql.usage import SqlUsage
 from bms.app.ground import Ground
 from bms.app.rules import WorkloadRules
 from bms.control.audit.service import AuditService
 from bms.control.billing.service import UsageService
+from bms.control.datasets.deletion import DatasetDeletion
 from bms.control.datasets.service import DatasetService
 from bms.control.deployments.catalog import ModelCatalog
 from bms.control.deployments.in_use import InUse
@@ -38,14 +40,17 @@ from bms.control.models.downloads import Downloads
 from bms.control.models.releases import Releases
 from bms.control.models.service import ModelService
 from bms.control.models.uploads import Uploads
+from bms.control.offboarding.removal import TenantRemoval, WorkOf
 from bms.control.optimization.conversion import TARGETS, ConversionService
 from bms.control.platform.objects import ObjectStore
 from bms.control.platform.reactions import GivenUp, Handler, Reactions
 from bms.control.platform.trees import digests_of
 from bms.control.secrets.service import SecretService
 from bms.control.tenants.authentication import Authenticator
+from bms.control.tenants.deletion import TenantDeletion
 from bms.control.tenants.nouns import DEFAULT_TENANT
 from bms.control.tenants.service import TenantService
+from bms.control.training.dataset_use import DatasetUse
 from bms.control.training.imports import Imports
 from bms.control.training.registration import Registration
 from bms.control.training.service import TrainingService
@@ -71,6 +76,8 @@ class Features:
     history: History
     catalog: ModelCatalog
     tenants: TenantService
+    tenant_deletion: TenantDeletion
+    tenant_removal: TenantRemoval
     authenticator: Authenticator
     secrets: SecretService
     models: ModelService
@@ -79,6 +86,7 @@ class Features:
     aliases: AliasService
     downloads: Downloads
     datasets: DatasetService
+    dataset_deletion: DatasetDeletion
     jobs: JobService
     environments: EnvironmentService
     training: TrainingService
@@ -114,12 +122,18 @@ def make_features(ground: Ground, rules: WorkloadRules) -> Features:
         jobs, models, datasets, conversion, gates, objects, verification_s=rules.verification_s
     )
     in_use = InUse(stores.deployments, catalog)
+    deployments = DeploymentService(stores.deployments, catalog, clock)
+    work = WorkOf(stores.deployments, stores.jobs)
     return Features(
         stores=stores,
         files=files,
         history=history,
         catalog=catalog,
         tenants=TenantService(stores.tenants, clock, ground.pepper),
+        tenant_deletion=TenantDeletion(stores.tenants, clock, work),
+        tenant_removal=TenantRemoval(
+            stores.tenants, work, deployments, jobs, objects, ground.trees, SqlTenantRows(database), clock
+        ),
         authenticator=Authenticator(stores.tenants, clock, ground.pepper),
         secrets=SecretService(SqlStore(database, SqlSecrets), ground.vault, clock),
         models=models,
@@ -134,6 +148,7 @@ def make_features(ground: Ground, rules: WorkloadRules) -> Features:
         aliases=AliasService(stores.models, clock, in_use.alias),
         downloads=Downloads(stores.models, objects),
         datasets=datasets,
+        dataset_deletion=DatasetDeletion(stores.datasets, clock, DatasetUse(stores.jobs, stores.models)),
         jobs=jobs,
         environments=EnvironmentService(
             ground.environments, SqlStore(database, SqlEnvironmentUses), operator=DEFAULT_TENANT
@@ -141,7 +156,7 @@ def make_features(ground: Ground, rules: WorkloadRules) -> Features:
         training=TrainingService(jobs, datasets, objects, PackagedRecipes(), TARGETS),
         conversion=conversion,
         gates=gates,
-        deployments=DeploymentService(stores.deployments, catalog, clock),
+        deployments=deployments,
         replica_logs=ReplicaLogService(stores.deployments, ground.replica_logs),
         usage=UsageService(SqlStore(database, SqlUsage)),
         audit=AuditService(SqlStore(database, SqlAudit)),

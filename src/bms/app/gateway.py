@@ -258,7 +258,7 @@ class Gateway:
                     connections=len(self._site.connections),
                     in_flight=self._desk.admission.total,
                     requests=self._metrics.requests,
-                    metrics=self._metrics.text(),
+                    metrics=self._metrics.text(named=True),
                 )
             )
             await asyncio.sleep(self._config.stats_every_s)

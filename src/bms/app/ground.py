@@ -21,6 +21,7 @@ from bms.app.home import Home
 from bms.app.rules import WorkloadRules
 from bms.control.deployments.tokens import ReplicaTokens
 from bms.core.clock import Clock, SystemClock
+from bms.core.isolation import keeps_files
 from bms.core.resources import size_text
 
 LAST_WORDS = 4096  # bytes of a workload's log that are looked at for the reason of its end
@@ -64,6 +65,7 @@ async def open_ground(
         home, run_dir, environments.slim_path(), clock, devices=NvidiaDevices(), require=rules.require_isolation
     )
     await cluster.open()
+    environments.links = keeps_files(cluster.isolation)
     return Ground(
         home=home,
         database=database,

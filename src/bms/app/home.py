@@ -6,6 +6,7 @@
                                                                    those of ended replicas
     HOME/environments/  built ones, by digest                      HOME/run/        what runs now
     HOME/cache/         may be deleted when nothing runs           HOME/secrets/    never leaves this machine
+    HOME/platform       the identity that its database has, too    HOME/version     of this layout
 
 All of it is readable by its owner alone.
 """

@@ -25,6 +25,7 @@ async def run_loops(parts: Parts) -> None:
         tasks.create_task(parts.scheduler.run(parts.ground.events), name="jobs")
         tasks.create_task(_lead(parts), name="leader")
         tasks.create_task(_react(parts), name="reactions")
+        tasks.create_task(_remove_tenants(parts), name="removal")
         tasks.create_task(_repeat("collection", COLLECT_S, parts, _collect), name="collection")
         tasks.create_task(_repeat("sweeping logs", COLLECT_S, parts, _sweep_logs), name="logs")
 
@@ -72,8 +73,24 @@ async def _repeat(name: str, every_s: float, parts: Parts, chore: Callable[[Part
                 log.warning("%s is put off to the next time: %s", name, error.message)
 
 
+async def _remove_tenants(parts: Parts) -> None:
+    """Looks at once, since one may be left from before; then when one was deleted, and until nothing is left of it."""
+    while True:
+        parts.deleted.clear()
+        pause_s = RETRY_S
+        try:
+            if parts.leading and not await parts.features.tenant_removal.step():
+                pause_s = COLLECT_S
+        except BmsError as error:
+            log.warning("deleted tenants can't be removed now: %s", error.message)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause_s):
+                await parts.deleted.wait()
+
+
 async def _collect(parts: Parts) -> None:
     """Gives up abandoned uploads, then sweeps what no feature of a tenant speaks of any more."""
+    await parts.features.tenant_removal.step(again=True)
     for tenant in await _all_tenants(parts):
         await parts.features.uploads.expire(tenant.id)
         swept = await parts.features.collector.collect(tenant.id)

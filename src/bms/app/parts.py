@@ -3,8 +3,9 @@
 Reading order: ground (what everything stands on), features (use cases and reactions), then here.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -34,6 +35,7 @@ from bms.control.monitoring.nouns import GatewayView
 from bms.control.monitoring.service import MonitoringService
 from bms.control.secrets.sealing import Sealing, UpstreamSealing
 from bms.control.tenants.nouns import DEFAULT_TENANT, NewKey
+from bms.core.snapshot import DeploymentEntry
 from bms.web.api import (
     audit,
     blobs,
@@ -70,6 +72,7 @@ class Parts:
     bus: BusServer
     api: ASGIApp
     leading: bool = False
+    deleted: asyncio.Event = field(default_factory=asyncio.Event)  # there is a tenant to be removed
 
     async def close(self) -> None:
         await self.bus.close()
@@ -127,7 +130,7 @@ async def make_parts(
         snapshot=lambda: publisher.revision,
         leading=lambda: parts.leading,
         devices=ground.cluster.devices,
-        texts=[metrics.texts, lambda: _gateway_texts(bus), lambda: _replica_texts(reconciler.health)],
+        texts=[metrics.texts, lambda: _gateway_texts(bus), lambda: _replica_texts(reconciler.health, publisher)],
     )
     views = DeploymentViews(
         features.stores.deployments,
@@ -139,7 +142,9 @@ async def make_parts(
     )
     dispatcher = Dispatcher(features.authenticator, SqlReplies(database, ground.clock), observe=metrics.observe_request)
     parts.api = application(
-        _endpoints(ground, features, views, monitoring, lambda: publisher.told(TOLD_S)), dispatcher, __version__
+        _endpoints(ground, features, views, monitoring, lambda: publisher.told(TOLD_S), parts.deleted.set),
+        dispatcher,
+        __version__,
     )
     return parts
 
@@ -184,14 +189,15 @@ def _endpoints(
     views: DeploymentViews,
     monitoring: MonitoringService,
     told: tenants.Told,
+    deleted: Callable[[], None],
 ) -> list[Endpoint]:
     f, objects = features, ground.objects
     return [
-        *tenants.endpoints(f.tenants, told),
+        *tenants.endpoints(f.tenants, f.tenant_deletion, told, deleted),
         *models.endpoints(f.models, f.uploads, f.releases, f.aliases, f.downloads, objects),
         *secrets.endpoints(f.secrets),
         *blobs.endpoints(objects),
-        *datasets.endpoints(f.datasets, objects),
+        *datasets.endpoints(f.datasets, f.dataset_deletion, objects),
         *jobs.endpoints(f.jobs, objects),
         *environments.endpoints(f.environments),
         *training.endpoints(f.training, f.conversion, f.gates),
@@ -228,6 +234,12 @@ def _gateway_texts(bus: BusServer) -> Iterable[tuple[dict[str, str], str]]:
             yield {"gateway": str(view.slot)}, view.stats.metrics
 
 
-def _replica_texts(health: Health) -> Iterable[tuple[dict[str, str], str]]:
-    for replica, status in health.said.items():
-        yield {"replica": replica}, status.metrics
+def _replica_texts(health: Health, publisher: Publisher) -> Iterable[tuple[dict[str, str], str]]:
+    for id, status in health.said.items():
+        labels = {"replica": id}
+        if (replica := health.watched.get(id)) is not None:
+            labels |= {"deployment": replica.deployment, "tenant": replica.tenant}
+            entry = publisher.entries.get(("deployment", replica.deployment))
+            if isinstance(entry, DeploymentEntry):
+                labels["name"] = entry.name
+        yield labels, status.metrics

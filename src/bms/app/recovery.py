@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from bms.adapters.sql.migrate import upgrade
 from bms.adapters.sql.opening import greet, open_database
 from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.tenants import SqlTenants
 from bms.app.home import Home
-from bms.app.home_database import remembered, shown
+from bms.app.home_database import OWN, remembered, shown
 from bms.app.parts import keep_admin_key
+from bms.app.taking import take
 from bms.control.tenants.nouns import NewKey
 from bms.control.tenants.service import TenantService
 from bms.core.clock import SystemClock
@@ -18,8 +18,8 @@ from bms.core.errors import NotFound
 async def recover(root: Path, told: str = "") -> NewKey:
     """A key of the operator's first owner, kept as HOME/admin.key. `told` is a database other than the home remembers.
 
-    Raises NotFound where `root` is no home, FailedPrecondition where no platform has begun in its database, Refusal
-    where it is a newer version's.
+    Raises NotFound where `root` is no home, FailedPrecondition where no platform has begun in its database, or another
+    one has, Refusal where it is a newer version's.
     """
     home = Home(root)
     if not (home.root / "version").exists():
@@ -28,8 +28,9 @@ async def recover(root: Path, told: str = "") -> NewKey:
     url = told or remembered(home.root) or home.database_url
     database = open_database(url)
     try:
-        await greet(database, shown(url))
-        await upgrade(database)
+        place = OWN if url == home.database_url else url
+        await greet(database, shown(place))
+        await take(database, home.root, place)
         tenants = TenantService(SqlStore(database, SqlTenants), SystemClock(), home.pepper())
         return await tenants.recover(lambda made: keep_admin_key(home.root, made))
     finally:

@@ -27,7 +27,7 @@ def predict(
             help="Rows as JSON, or inputs by name; or a file: .json, .jsonl, .csv with a header, .npy, .npz; -: stdin."
         ),
     ] = None,
-    image: Annotated[Path | None, typer.Option(help="An image file (JPEG, PNG).")] = None,
+    image: Annotated[Path | None, typer.Option(help="An image file (JPEG, PNG, WebP).")] = None,
     text: Annotated[str | None, typer.Option(help="A text, or - for stdin.")] = None,
     example: Annotated[
         bool,

@@ -1,10 +1,12 @@
 """`bms tenant`: isolated customers of the platform."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from bms.cli.commands import Session, command, noun
+from bms.sdk.tenants import Tenant
 
 app = noun("Isolated customers of the platform.")
 
@@ -22,10 +24,35 @@ def create(
 
 
 @command(app, "list")
-def list_(session: Session) -> None:
+def list_(session: Session, all: Annotated[bool, typer.Option("--all", help="Deleted ones, too.")] = False) -> None:
     """List tenants: all for the operator, one's own for others."""
-    columns = {"TENANT": lambda tenant: tenant.id, "MADE": lambda tenant: tenant.created_at}
-    session.out.many(session.client.tenants.list(), columns, "no tenants")
+    columns: dict[str, Callable[[Tenant], object]] = {
+        "TENANT": lambda tenant: tenant.id,
+        "STATE": _state,
+        "MADE": lambda tenant: tenant.created_at,
+        "DELETED": lambda tenant: tenant.deleted_at,
+    }
+    session.out.many(session.client.tenants.list(all=all), columns, "no tenants")
+
+
+@command(app)
+def delete(
+    session: Session,
+    id: Annotated[str, typer.Argument(help="The tenant's name.")],
+    force: Annotated[bool, typer.Option("--force", help="Also while it serves or runs jobs.")] = False,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until nothing of it is left.")] = True,
+) -> None:
+    """Delete a tenant with all it owns. Its books are kept, and its name stays taken.
+
+    Its keys are refused at once; what serves and runs is ended, then its models, data sets, jobs, deployments, secrets
+    and files go. It can't be undone. Refused while a deployment of it serves or a job runs, unless forced.
+    """
+    gone = session.client.tenants.delete(id, force=force)
+    if wait:
+        with session.out.progress("removing") as bar:
+            bar(None, "ending what runs")
+            gone = session.client.tenants.wait_removed(id)
+    session.out.say(f"deleted {id}" if wait else f"deleted {id}: what it owned is being removed", gone)
 
 
 @command(app)
@@ -34,3 +61,9 @@ def whoami(session: Session) -> None:
     me = session.client.tenants.whoami()
     scopes = sorted(me.scopes) or "all of the role"
     session.out.one(me, {"tenant": me.tenant, "user": me.user, "role": me.role, "key": me.key, "scopes": scopes})
+
+
+def _state(tenant: Tenant) -> str:
+    if tenant.deleted_at is None:
+        return "active"
+    return "being removed" if tenant.removed_at is None else "deleted"

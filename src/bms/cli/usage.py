@@ -37,6 +37,7 @@ def usage(
     of_key: Annotated[str | None, typer.Option("--of-key", help="Only this key's, by its id.")] = None,
     deployment: Annotated[str | None, typer.Option(help="Only of this deployment.")] = None,
     model: Annotated[str | None, typer.Option(help="Only of this model.")] = None,
+    tenant: Annotated[str | None, typer.Option(help="Another tenant's, also a deleted one's, for operators.")] = None,
     since: Annotated[str | None, typer.Option(help="Only of the last 1h, 7d …")] = None,
     csv: Annotated[bool, typer.Option("--csv", help="Single events as CSV, for spreadsheets.")] = False,
 ) -> None:
@@ -46,11 +47,15 @@ def usage(
     if deployment is not None:
         deployment = next((id for id, name in names.items() if name == deployment), deployment)
     if csv:
-        for piece in session.client.usage.export(key=of_key, deployment=deployment, model=model, start=start):
+        for piece in session.client.usage.export(
+            tenant=tenant, key=of_key, deployment=deployment, model=model, start=start
+        ):
             sys.stdout.buffer.write(piece)
         return
     groups = [name.strip() for name in by.split(",") if name.strip()]
-    sums = session.client.usage.summary(group_by=groups, key=of_key, deployment=deployment, model=model, start=start)
+    sums = session.client.usage.summary(
+        group_by=groups, tenant=tenant, key=of_key, deployment=deployment, model=model, start=start
+    )
     columns = {name.upper(): read for name, read in _GROUPS.items() if name in groups}
     if "deployment" in groups:
         columns["DEPLOYMENT"] = lambda row: names.get(row.deployment, row.deployment)

@@ -44,3 +44,13 @@ def change(
     """Change a role, disable or enable."""
     changed = session.client.users.change(user, role=role, disabled=disabled, force=force)
     session.out.one(changed, {"user": changed.name, "role": changed.role, "disabled": changed.disabled})
+
+
+@command(app)
+def delete(session: Session, user: Annotated[str, typer.Argument(help="Name or id.")]) -> None:
+    """Delete a user and all its keys, which are refused within a second.
+
+    What it made stays, and the audit keeps its name. `bms user change NAME --disable` only bars it.
+    """
+    session.client.users.delete(user)
+    session.out.say(f"deleted {user} and its keys", {})

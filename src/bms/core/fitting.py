@@ -7,7 +7,7 @@ import numpy as np
 from bms.core.casting import cast, rounded_note
 from bms.core.columns import mask_name
 from bms.core.errors import InvalidArgument
-from bms.core.signature import Signature, TensorSpec, check_inputs, check_mask, is_table
+from bms.core.signature import Signature, TensorSpec, check_inputs, check_mask, is_table, usual_rows
 from bms.core.tensor import NUMPY, Tensor
 
 
@@ -26,8 +26,8 @@ def fit_inputs(signature: Signature, tensors: list[Tensor]) -> Fitted:
     [rows, 1]; an optional one that did not come has no values. Raises InvalidArgument as `check_inputs` does.
     """
     specs = signature.inputs
-    if len(specs) == 1 == len(tensors) and tensors[0].array.dtype == NUMPY[specs[0].dtype] and specs[0].column is None:
-        return Fitted(tensors, check_inputs(signature, tensors))  # the commonest call
+    if rows := usual_rows(signature, tensors):
+        return Fitted(tensors, rows)
     if is_table(signature):
         return _table(signature, tensors)
     _refuse_masks(signature, tensors)

@@ -60,14 +60,8 @@ def check_inputs(signature: Signature, tensors: list[Tensor]) -> int:
     Beside the columns of a table there may be masks of what is missing. Raises InvalidArgument naming the first tensor
     that is missing, extra, or of the wrong type or shape.
     """
-    specs = signature.inputs
-    if len(specs) == 1 == len(tensors) and signature.batched:
-        spec, (name, array) = specs[0], tensors[0]
-        shape = array.shape
-        if name == spec.name and array.dtype is NUMPY[spec.dtype] and shape and _fits(shape, spec.shape):
-            count: int = shape[0]
-            if count:
-                return count  # the commonest call; what does not pass here is looked at below
+    if count := usual_rows(signature, tensors):
+        return count
     rows: int | None = None
     given = {tensor.name: tensor for tensor in tensors}
     if len(given) != len(tensors):
@@ -94,6 +88,25 @@ def check_inputs(signature: Signature, tensors: list[Tensor]) -> int:
     if rows == 0:
         raise InvalidArgument("the request has no rows: send at least one")
     return 1 if rows is None else rows
+
+
+def usual_rows(signature: Signature, tensors: list[Tensor]) -> int:
+    """The number of rows of the commonest call, one tensor for the one input of a batched signature that is no
+    table, if it fits; 0 for all that is to be looked at more closely."""
+    specs = signature.inputs
+    if len(specs) == 1 == len(tensors) and signature.batched:
+        spec, (name, array) = specs[0], tensors[0]
+        shape = array.shape
+        if (
+            name == spec.name
+            and array.dtype is NUMPY[spec.dtype]
+            and shape
+            and _fits(shape, spec.shape)
+            and spec.column is None
+        ):
+            rows: int = shape[0]
+            return rows
+    return 0
 
 
 def is_table(signature: Signature) -> bool:

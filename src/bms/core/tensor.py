@@ -95,14 +95,15 @@ def from_raw(dtype: str, shape: tuple[int, ...], raw: bytes | memoryview) -> Arr
     kind = NUMPY.get(dtype)
     if kind is None:
         raise InvalidArgument(f"unknown data type {dtype!r}: use one of {', '.join(NUMPY)}")
+    count = prod(shape)
+    plain = dtype != "BYTES"
+    if plain and count * kind.itemsize == len(raw):
+        return shaped(np.frombuffer(raw, dtype=kind), shape)
     if shape and min(shape) < 0:
         raise InvalidArgument(f"shape {list(shape)} has a negative dimension")
-    count = prod(shape)
-    if dtype == "BYTES":
-        return shaped(_strings_from_raw(count, raw), shape)
-    if count * kind.itemsize != len(raw):
+    if plain:
         raise InvalidArgument(f"{dtype} {list(shape)} needs {count * kind.itemsize} bytes, {len(raw)} were delivered")
-    return shaped(np.frombuffer(raw, dtype=kind), shape)
+    return shaped(_strings_from_raw(count, raw), shape)
 
 
 def shaped(array: Array, shape: tuple[int, ...]) -> Array:

@@ -3,16 +3,17 @@
 import base64
 import binascii
 import json
+import struct
 import types
 from collections.abc import Callable
 from functools import lru_cache
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 import numpy as np
 import orjson
 
-from bms.core.casting import EXACT_UP_TO, holds_exactly
+from bms.core.casting import EXACT_UP_TO, SMALL, holds_exactly
 from bms.core.errors import InvalidArgument
 from bms.core.tensor import NUMPY, Array
 from bms.protocols.json_numbers import LARGE, large_array
@@ -20,6 +21,8 @@ from bms.protocols.json_values import JsonValue, ValueDecoder
 
 MAX_RANK = 16
 _NARROW = frozenset({"FP16", "FP32"})
+_LETTERS = {"FP32": "f", "FP64": "d"}
+_SHORT = 1024  # numbers
 
 
 class Base64(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,6 +43,8 @@ def array_of(value: JsonValue, dtype: str, rank: int, what: str, notes: list[str
         if array is not None and (array.dtype.kind != "f" or holds_exactly(array, dtype)):
             return array
     nested = _nested(value, dtype, rank, what)
+    if rank == 2 and dtype in _LETTERS and (row := _lone_row(nested, dtype)) is not None:
+        return row
     try:
         if dtype in _NARROW:
             with np.errstate(over="raise"):
@@ -57,6 +62,21 @@ def array_of(value: JsonValue, dtype: str, rank: int, what: str, notes: list[str
     if notes is not None and array.dtype.kind == "f" and not holds_exactly(array, dtype):
         notes += _rounded(value, array, dtype, rank, what)
     return _contents(array, what) if dtype == "BYTES" else array
+
+
+def _lone_row(nested: Any, dtype: str) -> Array | None:
+    """One short row of floats, the commonest tensor, in a third of the time that NumPy takes; None for all others, and
+    for numbers that are too large, which may have to be told of."""
+    if len(nested) != 1 or not 0 < len(nested[0]) <= _SHORT:
+        return None
+    kind = NUMPY[dtype]
+    try:
+        raw = struct.pack(f"<{len(nested[0])}{_LETTERS[dtype]}", *nested[0])
+    except (struct.error, OverflowError):
+        return None
+    if raw[kind.itemsize - 1 :: kind.itemsize].translate(None, SMALL[dtype]):
+        return None
+    return np.frombuffer(raw, kind).reshape(1, -1)
 
 
 def _nested(value: JsonValue, dtype: str, rank: int, what: str) -> object:

@@ -13,7 +13,7 @@ from bms.core.errors import InvalidArgument
 from bms.core.fitting import fit_inputs
 from bms.core.inference import InferRequest, InferResponse
 from bms.core.outputs import Share
-from bms.core.signature import Signature, check_inputs
+from bms.core.signature import Signature, check_inputs, usual_rows
 from bms.core.tensor import Tensor, dtype_of, to_raw
 from bms.protocols.json_tensors import dump
 from bms.protocols.json_values import BodyDecoder, JsonValue
@@ -89,7 +89,7 @@ def decode_infer(
     tensors = []
     notes: list[str] = []
     for given in parsed.inputs:
-        made, size = read_input(given, view[at:], notes)
+        made, size = read_input(given, view, at, notes)
         tensors += made
         at += size
     if at != len(body):
@@ -119,7 +119,9 @@ def _of_json(
 ) -> Decoded:
     names = [name for name, _ in tensors]
     chosen = choose_signature(signatures, signature_name(parameters) if parameters else None, names)
-    tensors, rows, told = fit_inputs(signatures[chosen], tensors)
+    told: tuple[str, ...] = ()
+    if not (rows := usual_rows(signatures[chosen], tensors)):
+        tensors, rows, told = fit_inputs(signatures[chosen], tensors)
     request = InferRequest(model=model, inputs=tensors, signature=chosen, id=id)
     if notes or told:
         request.notes = (*(notes or ()), *told)

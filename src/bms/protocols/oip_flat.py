@@ -47,7 +47,7 @@ class Lane(NamedTuple):
     dtype: str
     kind: np.dtype[Any]
     letter: str
-    step: int  # bytes of a number
+    tops: slice  # the last byte of each number
     small: bytes
     inner: tuple[int, ...]  # the shape of a row
     size: int  # its elements
@@ -68,26 +68,21 @@ def decode_flat(
     lane = known[1] if known is not None and known[0] is signatures else _learn(signatures)
     if lane is None:
         return None
+    input, dtype, kind, letter, tops, small, inner, size, pack = lane
     try:
         parsed = _decode(body)
         (given,) = parsed.inputs
         data, shape = given.data, given.shape
         count, rows = len(data), shape[0]
-        if (
-            given.name != lane.input
-            or given.datatype != lane.dtype
-            or shape[1:] != lane.inner
-            or count != rows * lane.size
-            or not count
-        ):
+        if given.name != input or given.datatype != dtype or shape[1:] != inner or count != rows * size or not count:
             return None
         # Unlike a conversion by NumPy, packing refuses what FP32 cannot hold, and takes a third of the time.
-        raw = lane.pack(*data) if rows == 1 else struct.pack(f"<{count}{lane.letter}", *data)
+        raw = pack(*data) if rows == 1 else struct.pack(f"<{count}{letter}", *data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError, ValueError, IndexError):
         return None
-    if raw[lane.step - 1 :: lane.step].translate(None, lane.small):
+    if raw[tops].translate(None, small):
         return None  # which tells of digits that are lost
-    tensor = Tensor(lane.input, np.frombuffer(raw, lane.kind).reshape(shape))
+    tensor = Tensor(input, np.frombuffer(raw, kind).reshape(shape))
     return InferRequest(model=model, inputs=[tensor], signature=DEFAULT, id=parsed.id), rows, parsed.parameters
 
 
@@ -111,5 +106,6 @@ def _lane(signature: Signature | None) -> Lane | None:
         return None
     if spec.column is not None:
         return None
+    tops = slice(NUMPY[spec.dtype].itemsize - 1, None, NUMPY[spec.dtype].itemsize)
     kind, pack = NUMPY[spec.dtype], struct.Struct(f"<{size}{letter}").pack
-    return Lane(spec.name, spec.dtype, kind, letter, kind.itemsize, SMALL[spec.dtype], inner, size, pack)
+    return Lane(spec.name, spec.dtype, kind, letter, tops, SMALL[spec.dtype], inner, size, pack)

@@ -28,8 +28,8 @@ class InputBody(msgspec.Struct, Generic[V], forbid_unknown_fields=True):
     parameters: dict[str, Any] | None = None
 
 
-def read_input(given: InputBody[JsonValue], rest: memoryview, notes: list[str]) -> tuple[list[Tensor], int]:
-    """The tensor described by `given` and how many bytes of `rest` (what follows the JSON) it took.
+def read_input(given: InputBody[JsonValue], body: memoryview, at: int, notes: list[str]) -> tuple[list[Tensor], int]:
+    """The tensor described by `given` and how many bytes of `body`, from `at` on, it took.
 
     Where JSON data hold null, which is NaN in floating-point numbers, a mask of it comes beside other types. Whole
     numbers that were rounded are told in `notes`. Raises InvalidArgument for elements that are not those declared.
@@ -47,9 +47,9 @@ def read_input(given: InputBody[JsonValue], rest: memoryview, notes: list[str]) 
     if given.data is not msgspec.UNSET:
         raise InvalidArgument(f"input {name[:80]!r} has both 'data' and 'binary_data_size': give one")
     size = whole(size, "binary_data_size")
-    if size > len(rest):
-        raise InvalidArgument(f"input {name[:80]!r} declares {size} bytes, {len(rest)} were delivered")
-    return [Tensor(name, raw_array(given.datatype, shape, rest[:size]))], size
+    if size > len(body) - at:
+        raise InvalidArgument(f"input {name[:80]!r} declares {size} bytes, {len(body) - at} were delivered")
+    return [Tensor(name, raw_array(given.datatype, shape, body[at : at + size]))], size
 
 
 def raw_array(datatype: str, shape: tuple[int, ...], raw: bytes | memoryview) -> Array:

@@ -14,7 +14,7 @@ import numpy as np
 from bms.core.errors import InvalidArgument
 from bms.core.fitting import fit_inputs
 from bms.core.inference import InferRequest, InferResponse, Verb
-from bms.core.signature import MATRIX, Signature, TensorSpec, check_inputs, is_table
+from bms.core.signature import MATRIX, Signature, TensorSpec, check_inputs, is_table, usual_rows
 from bms.core.tensor import Array, Tensor
 from bms.protocols.json_tensors import array_of, dump, text_values
 from bms.protocols.json_values import (
@@ -102,6 +102,8 @@ def _decoded(
     *,
     row_form: bool,
 ) -> Decoded:
+    if not notes and (rows := usual_rows(signatures[chosen], tensors)):
+        return Decoded(InferRequest(model=model, inputs=tensors, signature=chosen), rows, row_form)
     fitted = fit_inputs(signatures[chosen], tensors)
     request = InferRequest(model=model, inputs=fitted.tensors, signature=chosen, notes=(*notes, *fitted.notes))
     return Decoded(request, fitted.rows, row_form)

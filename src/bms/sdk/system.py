@@ -5,8 +5,8 @@ from datetime import datetime
 import msgspec
 
 from bms.core.isolation import Isolation
-from bms.sdk.binding import D, Resource, operation
-from bms.sdk.flow import Flow
+from bms.sdk.binding import API, D, Resource, operation
+from bms.sdk.flow import Flow, Request
 
 
 class GatewayView(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,3 +66,9 @@ class System(Resource[D]):
     @operation
     def status(self) -> Flow[SystemStatus]:
         return self._get("/system/status", SystemStatus)
+
+    @operation
+    def metrics(self) -> Flow[str]:
+        """All processes' metrics as Prometheus text 0.0.4; for keys of the operator's tenant."""
+        reply = yield from self._retrying(Request("GET", f"{API}/system/metrics"))
+        return reply.content.decode()

@@ -1,16 +1,23 @@
 """Tenants, users and keys: who owns things, who acts, and with what."""
 
 from datetime import datetime
+from functools import partial
 
 import msgspec
 
-from bms.sdk.binding import D, Resource, operation, path_part, stream
-from bms.sdk.flow import Flow, Stream
+from bms.core.clock import Clock, SystemClock
+from bms.sdk.binding import API, D, Resource, decode, operation, path_part, stream
+from bms.sdk.flow import Flow, Request, Stream
+from bms.sdk.waiting import until
 
 
 class Tenant(msgspec.Struct, frozen=True, kw_only=True):
+    """Since `deleted_at` nobody acts for it; since `removed_at` all that it owned is gone, and its books are left."""
+
     id: str
     created_at: datetime
+    deleted_at: datetime | None = None
+    removed_at: datetime | None = None
     revision: int = 1
 
 
@@ -68,15 +75,44 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
 class Tenants(Resource[D]):
     """/api/v1/tenants"""
 
+    _clock: Clock = SystemClock()
+
     @operation
     def create(self, id: str, *, owner: str = "admin") -> Flow[NewTenant]:
         """A tenant, its owner and the owner's key. Only owners of the tenant `default` may do this."""
         return self._post("/tenants", NewTenant, {"id": id, "owner": owner})
 
     @stream
-    def list(self) -> Stream[Tenant]:
-        """All tenants for the operator, one's own for others."""
-        return self._pages("/tenants", Tenant)
+    def list(self, *, all: bool = False) -> Stream[Tenant]:
+        """All tenants for the operator, deleted ones too if `all`; one's own for others."""
+        return self._pages("/tenants", Tenant, {"all": True} if all else None)
+
+    @operation
+    def get(self, id: str) -> Flow[Tenant]:
+        return self._tenant(id)
+
+    @operation
+    def delete(self, id: str, *, force: bool = False) -> Flow[Tenant]:
+        """Ends its users and keys at once, and removes all that it owns; its books stay. Only owners of the tenant
+        `default` may do this. Raises FailedPrecondition while a deployment of it serves or a job runs, unless `force`.
+        """
+        query = {"force": "true"} if force else {}
+        reply = yield from self._retrying(Request("DELETE", f"{API}/tenants/{path_part(id)}", query=query))
+        return decode(reply, Tenant)
+
+    @operation
+    def wait_removed(self, id: str, *, timeout_s: float | None = None) -> Flow[Tenant]:
+        """The deleted tenant once all that it owned is gone."""
+        return until(
+            partial(self._tenant, id),
+            lambda tenant: tenant.removed_at is not None,
+            what=f"the removal of tenant {id!r}",
+            clock=self._clock,
+            timeout_s=timeout_s,
+        )
+
+    def _tenant(self, id: str) -> Flow[Tenant]:
+        return self._get(f"/tenants/{path_part(id)}", Tenant)
 
     @operation
     def whoami(self) -> Flow[Identity]:
@@ -115,6 +151,12 @@ class Users(Resource[D]):
         said = (("role", role), ("disabled", disabled), ("force", force or None))
         body = {name: value for name, value in said if value is not None}
         return self._change("PATCH", f"/users/{path_part(id_or_name)}", User, body, revision)
+
+    @operation
+    def delete(self, id_or_name: str) -> Flow[None]:
+        """With all its keys, which are refused everywhere within a second. What it made stays. Raises
+        FailedPrecondition for the user whose key asks."""
+        return self._change("DELETE", f"/users/{path_part(id_or_name)}", type(None))
 
 
 class Keys(Resource[D]):

@@ -50,13 +50,15 @@ class _Sums(msgspec.Struct):
 
 
 class Usage(Resource[D]):
-    """/api/v1/usage. Filters narrow together; of times, `start` is included and `end` is not."""
+    """/api/v1/usage. Filters narrow together; of times, `start` is included and `end` is not. `tenant` is another than
+    one's own, also a deleted one: for owners of the operator's tenant."""
 
     @operation
     def summary(
         self,
         *,
         group_by: Sequence[str] = (),
+        tenant: str | None = None,
         key: str | None = None,
         deployment: str | None = None,
         model: str | None = None,
@@ -65,7 +67,7 @@ class Usage(Resource[D]):
         end: datetime | None = None,
     ) -> Flow[tuple[UsageSum, ...]]:
         """Sums, grouped by some of key, deployment, model, version, day and hour."""
-        query = _filters(key, deployment, model, version, start, end)
+        query = _filters(tenant, key, deployment, model, version, start, end)
         sums = yield from self._get("/usage", _Sums, {**query, "group_by": ",".join(group_by)})
         return sums.items
 
@@ -73,6 +75,7 @@ class Usage(Resource[D]):
     def events(
         self,
         *,
+        tenant: str | None = None,
         key: str | None = None,
         deployment: str | None = None,
         model: str | None = None,
@@ -81,12 +84,13 @@ class Usage(Resource[D]):
         end: datetime | None = None,
     ) -> Stream[UsageEntry]:
         """Single events."""
-        return self._pages("/usage/events", UsageEntry, _filters(key, deployment, model, version, start, end))
+        return self._pages("/usage/events", UsageEntry, _filters(tenant, key, deployment, model, version, start, end))
 
     @stream
     def export(
         self,
         *,
+        tenant: str | None = None,
         key: str | None = None,
         deployment: str | None = None,
         model: str | None = None,
@@ -95,10 +99,11 @@ class Usage(Resource[D]):
         end: datetime | None = None,
     ) -> Stream[bytes]:
         """All events as CSV, in pieces."""
-        return self._download("/usage/export", query_of(_filters(key, deployment, model, version, start, end)))
+        return self._download("/usage/export", query_of(_filters(tenant, key, deployment, model, version, start, end)))
 
 
 def _filters(
+    tenant: str | None,
     key: str | None,
     deployment: str | None,
     model: str | None,
@@ -106,4 +111,5 @@ def _filters(
     start: datetime | None,
     end: datetime | None,
 ) -> dict[str, object]:
-    return {"key": key, "deployment": deployment, "model": model, "version": version, "start": start, "end": end}
+    things = {"tenant": tenant, "key": key, "deployment": deployment, "model": model, "version": version}
+    return {**things, "start": start, "end": end}

@@ -52,7 +52,11 @@ async def test_one_that_is_full_for_now_may_be_asked_again(tmp_path: Path) -> No
         (
             "postgresql://u:s3cret@127.0.0.1:port/x",
             InvalidArgument,
-            "can't be read: expected postgresql://USER.*, in the password %2F for /",
+            "can't be read: expected postgresql://USER.*, in the password %40 for @",
+        ),
+        *(
+            (f"postgresql://u:s3{character}cret@127.0.0.1/x", InvalidArgument, "must be percent-encoded: %2F for /")
+            for character in "/?#["
         ),
         ("mysql://u:s3cret@127.0.0.1/x", InvalidArgument, "scheme 'mysql' is not supported"),
     ],

@@ -8,8 +8,12 @@ from bms.adapters.objects.memory import MemoryObjectStore
 from bms.adapters.sql.datasets import SqlDatasets
 from bms.adapters.sql.engine import Database
 from bms.adapters.sql.events import SqlEventLog
+from bms.adapters.sql.jobs import SqlJobs
+from bms.adapters.sql.models import SqlModels
 from bms.adapters.sql.store import SqlStore
+from bms.control.datasets.deletion import DatasetDeletion
 from bms.control.datasets.service import DatasetService
+from bms.control.training.dataset_use import DatasetUse
 from bms.core.clock import ManualClock
 from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound
 from bms.web.api import datasets
@@ -43,7 +47,9 @@ def service(sqlite: Database, clock: ManualClock, objects: MemoryObjectStore) ->
 
 @pytest.fixture
 async def api(sqlite: Database, clock: ManualClock, service: DatasetService, objects: MemoryObjectStore) -> Api:
-    return await Api(sqlite, clock, datasets.endpoints(service, objects)).start()
+    store = SqlStore(sqlite, SqlDatasets)
+    use = DatasetUse(SqlStore(sqlite, SqlJobs), SqlStore(sqlite, SqlModels))
+    return await Api(sqlite, clock, datasets.endpoints(service, DatasetDeletion(store, clock, use), objects)).start()
 
 
 async def _import(api: Api, body: object = DIGITS, name: str = "digits") -> dict[str, object]:
@@ -153,6 +159,9 @@ async def test_files_must_be_the_tenant_s_own(api: Api, objects: MemoryObjectSto
         ({"source": {"tree": "sha256:x", "format": "xlsx"}}, "Invalid enum value"),
         ({"source": {"tree": "../x", "format": "csv"}}, "not a digest"),
         ({**DIGITS, "split": {"train": 2}}, "add up to 1"),
+        ({**DIGITS, "reading": {"decimal": ","}}, "'decimal' is said of CSV alone, and the source is a sample"),
+        ({**DIGITS, "reading": {"separator": "xx"}}, "the separator can't be 'xx'"),
+        ({**DIGITS, "reading": {"thousands": "."}}, "unknown field `thousands`"),
         ({**DIGITS, "shard_rows": 0}, "shard_rows"),
         ({**DIGITS, "job": "mine"}, "unknown field"),
     ],

@@ -70,7 +70,7 @@ async def test_filters_narrow(api: Api) -> None:
         ({"start": "yesterday"}, "start"),
         ({"start": "2026-03-02T00:00:00Z", "end": "2026-03-01T00:00:00Z"}, "negative"),
         ({"version": "two"}, "version"),
-        ({"tenant": "acme"}, "tenant"),
+        ({"tennant": "acme"}, "tennant"),
     ],
 )
 async def test_wrong_questions_are_named(api: Api, params: dict[str, str], words: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from bms.adapters.jobs.guarded import opened_directory, opened_file, read_piece, size_of
+from bms.adapters.jobs.guarded import opened_directory, opened_file, read_log, read_piece, size_of, size_of_log
 from bms.adapters.jobs.output_tree import store_directory
 from bms.control.jobs.ports import Record
 from bms.control.platform.objects import ObjectStore
@@ -20,6 +20,14 @@ LAST_WORDS = 16 << 10
 MAX_NOTES = 4 << 20  # bytes noted for one attempt; an installer that says more is cut short
 _FILES: dict[Record, str] = {"log": "job.log", "events": "events.jsonl"}
 _SUFFIX = ".notes"
+_LONGEST_NOTE = 8192  # bytes
+_NO_MORE = b"[more was said before the job began than is kept: the rest is left out here]\n"
+
+
+def _shortened(line: bytes) -> bytes:
+    if len(line) <= _LONGEST_NOTE:
+        return line
+    return line[:_LONGEST_NOTE] + f" [{len(line) - _LONGEST_NOTE} bytes more are left out here]".encode()
 
 
 class LocalAttemptFiles:
@@ -41,8 +49,10 @@ class LocalAttemptFiles:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         descriptor = os.open(self._notes_of(workload), flags, 0o600)
         try:
-            if os.fstat(descriptor).st_size < MAX_NOTES:
-                os.write(descriptor, line.rstrip("\n").encode(errors="replace")[:8192] + b"\n")
+            room = MAX_NOTES - os.fstat(descriptor).st_size
+            if room > 0:
+                words = _shortened(line.rstrip("\n").encode(errors="replace")) + b"\n"
+                os.write(descriptor, words if len(words) < room else words + _NO_MORE)
         finally:
             os.close(descriptor)
 
@@ -51,6 +61,9 @@ class LocalAttemptFiles:
 
     async def read(self, workload: str, record: Record, offset: int, limit: int) -> bytes:
         return await asyncio.to_thread(self._read, workload, record, offset, limit)
+
+    async def cut(self, workload: str) -> range:
+        return await asyncio.to_thread(self._cut, workload)
 
     async def last_words(self, workload: str) -> bytes:
         return await asyncio.to_thread(self._last_words, workload)
@@ -81,7 +94,14 @@ class LocalAttemptFiles:
             return 0
 
     def _size(self, workload: str, record: Record) -> int:
-        return self._noted(workload, record) + size_of(self._directory_of(workload), _FILES[record])
+        directory = self._directory_of(workload)
+        if record == "log":
+            return self._noted(workload, record) + size_of_log(directory, _FILES[record])[0]
+        return size_of(directory, _FILES[record])
+
+    def _cut(self, workload: str) -> range:
+        noted = self._noted(workload, "log")
+        return range(noted, noted + size_of_log(self._directory_of(workload), _FILES["log"])[1])
 
     def _read(self, workload: str, record: Record, offset: int, limit: int) -> bytes:
         noted = self._noted(workload, record)
@@ -89,12 +109,15 @@ class LocalAttemptFiles:
             with contextlib.suppress(FileNotFoundError), self._notes_of(workload).open("rb") as file:
                 file.seek(offset)
                 return file.read(min(limit, noted - offset))
-        return read_piece(self._directory_of(workload), _FILES[record], offset - noted, limit)
+        if record == "log":
+            return read_log(self._directory_of(workload), _FILES[record], offset - noted, limit)
+        return read_piece(self._directory_of(workload), _FILES[record], offset, limit)
 
     def _last_words(self, workload: str) -> bytes:
         directory = self._directory_of(workload)
-        size = size_of(directory, "workload.log")
-        return read_piece(directory, "workload.log", max(0, size - LAST_WORDS), LAST_WORDS)
+        begin = max(0, size_of(directory, "workload.log") - LAST_WORDS)
+        note = f"[the first {begin} bytes are left out here]\n".encode() if begin else b""
+        return note + read_piece(directory, "workload.log", begin, LAST_WORDS)
 
     def _result(self, workload: str) -> JobResult | None:
         try:

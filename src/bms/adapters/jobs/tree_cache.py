@@ -6,6 +6,7 @@ import fcntl
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -43,19 +44,22 @@ class LocalTreeCache:
 
     async def path(self, tenant: str, digest: str) -> str:
         target = self._path(tenant, digest)
-        if await asyncio.to_thread(target.is_dir):
+        if await asyncio.to_thread(_touched, target):
             return str(target)
         try:
             async with self._locks.setdefault(target, asyncio.Lock()):
-                if not await asyncio.to_thread(target.is_dir):
+                if not await asyncio.to_thread(_touched, target):
                     await self._build(tenant, digest, target)
         finally:
             self._locks.pop(target, None)
         return str(target)
 
-    async def prune(self, keep: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-        kept = {self._path(tenant, digest) for tenant, digest in keep}
-        return await asyncio.to_thread(self._prune, kept)
+    async def prune(
+        self, keep: Iterable[tuple[str, str]], spared_s: float, *, tenant: str | None = None
+    ) -> list[tuple[str, str]]:
+        kept = {self._path(owner, digest) for owner, digest in keep}
+        below = "*" if tenant is None else check_name("tenant", tenant)
+        return await asyncio.to_thread(self._prune, kept, below, time.time() - spared_s)
 
     def _path(self, tenant: str, digest: str) -> Path:
         return self._root / check_name("tenant", tenant) / check_digest(digest).removeprefix("sha256:")
@@ -71,10 +75,10 @@ class LocalTreeCache:
             finally:
                 await in_thread(_discard, aside)
 
-    def _prune(self, kept: set[Path]) -> list[tuple[str, str]]:
+    def _prune(self, kept: set[Path], below: str, before: float) -> list[tuple[str, str]]:
         removed = []
-        for path in self._root.glob("*/*"):
-            if path.parent.name == _BUILDING or path in kept:
+        for path in self._root.glob(f"{below}/*"):
+            if path.parent.name == _BUILDING or path in kept or path.stat().st_mtime > before:
                 continue
             aside = self._root / _BUILDING / secrets.token_hex(16)
             with _Held(aside.with_suffix(".lock")):
@@ -97,6 +101,15 @@ class _Held:
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
+
+
+def _touched(target: Path) -> bool:
+    """Whether it is there; whoever asks uses it from now on."""
+    try:
+        os.utime(target)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _publish(aside: Path, target: Path) -> None:

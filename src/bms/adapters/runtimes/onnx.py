@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -106,6 +106,14 @@ class OnnxRuntime:
         return servable.declaring(made.signatures)
 
 
+class _Wanted(NamedTuple):
+    """Outputs that are asked for, and the graph's that they are made of; `as_they_are`: the former are the latter."""
+
+    outputs: list[Output]
+    sources: list[str]
+    as_they_are: bool
+
+
 class OnnxServable:
     """A session and the signatures it is called by."""
 
@@ -120,11 +128,11 @@ class OnnxServable:
         invalid: type[Exception],
         shared: Shared,
     ) -> None:
+        self._outputs = {output.spec.name: output for output in outputs}
         self._declare(signatures)
         self.examples: dict[str, Mapping[str, Array]] = {}  # `ExemplaryServable`
         self.apart: dict[str, str] = {}  # `ApartServable`
         self._runs: Runs | None = runs
-        self._outputs = {output.spec.name: output for output in outputs}
         self._failures = failures
         self._invalid = invalid
         self._shared = shared
@@ -138,17 +146,19 @@ class OnnxServable:
         runs = self._runs
         if runs is None:
             raise FailedPrecondition("this servable is closed")
-        wanted = [self._outputs[name] for name in outputs or self._all[signature]]
-        names = list(dict.fromkeys(output.source for output in wanted))
+        wanted = self._wanted(outputs) if outputs else self._all[signature]
         feeds = {name: _texts(name, array) if array.dtype.hasobject else array for name, array in inputs.items()}
         try:
-            values = dict(zip(names, runs.run(names, feeds), strict=True))
+            values = runs.run(wanted.sources, feeds)
         except self._failures as error:
             if why := disagreement(self._shared, inputs):
                 raise InvalidArgument(why) from error
             kind = InvalidArgument if isinstance(error, self._invalid) else Internal
             raise kind(f"the model could not run on these inputs: {_plain(error)}") from error
-        return {output.spec.name: output.array(values[output.source]) for output in wanted}
+        if wanted.as_they_are:
+            return dict(zip(wanted.sources, values, strict=True))
+        found = dict(zip(wanted.sources, values, strict=True))
+        return {output.spec.name: output.array(found[output.source]) for output in wanted.outputs}
 
     def interrupt(self) -> None:
         if self._runs is not None:
@@ -159,7 +169,14 @@ class OnnxServable:
 
     def _declare(self, signatures: Mapping[str, Signature]) -> None:
         self.signatures = dict(signatures)
-        self._all = {name: tuple(spec.name for spec in one.outputs) for name, one in signatures.items()}
+        self._all = {
+            name: self._wanted(tuple(spec.name for spec in signature.outputs)) for name, signature in signatures.items()
+        }
+
+    def _wanted(self, names: Sequence[str]) -> "_Wanted":
+        outputs = [self._outputs[name] for name in names]
+        sources = list(dict.fromkeys([output.source for output in outputs]))
+        return _Wanted(outputs, sources, all(output.as_it_is for output in outputs))
 
 
 def _inspected(path: str, directory: str) -> OnnxFile:

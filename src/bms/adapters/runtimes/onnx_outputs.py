@@ -46,6 +46,12 @@ class Output(NamedTuple):
     part: int | None = None
     axis: int | None = None
 
+    @property
+    def as_it_is(self) -> bool:
+        """Whether it is the graph's output as it is."""
+        of_graph = self.spec.name == self.source and not self.keys and self.part is None and self.axis is None
+        return of_graph and self.spec.dtype != "BYTES"
+
     def array(self, value: Any) -> Array:
         """Raises Internal where a sequence is other than it was found to be."""
         if self.keys:

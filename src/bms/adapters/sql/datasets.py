@@ -19,8 +19,13 @@ class SqlDatasets(Repository):
     async def dataset(self, tenant: str, name: str) -> Dataset | None:
         return await self._one(Dataset, select(datasets).where(datasets.c.tenant == tenant, datasets.c.name == name))
 
+    async def held_dataset(self, tenant: str, name: str) -> Dataset | None:
+        mine = select(datasets).where(datasets.c.tenant == tenant, datasets.c.name == name)
+        return await self._one(Dataset, mine.with_for_update())
+
     async def datasets(self, tenant: str, page: PageRequest) -> Page[Dataset]:
-        return await self._page(Dataset, datasets, "name", page, datasets.c.tenant == tenant)
+        live = (datasets.c.tenant == tenant, datasets.c.deleted.is_(False))
+        return await self._page(Dataset, datasets, "name", page, *live)
 
     async def newest(self, tenant: str, datasets: Collection[str]) -> dict[str, Newest]:
         of = versions.c
@@ -32,6 +37,9 @@ class SqlDatasets(Repository):
 
     async def add_dataset(self, dataset: Dataset) -> None:
         await self._insert(datasets, dataset, f"a data set named {dataset.name!r} exists already in this tenant")
+
+    async def save_dataset(self, dataset: Dataset) -> Dataset:
+        return await self._save(datasets, dataset, datasets.c.tenant == dataset.tenant, datasets.c.id == dataset.id)
 
     async def next_number(self, tenant: str, name: str) -> int:
         row = select(datasets.c.id).where(datasets.c.tenant == tenant, datasets.c.name == name)
@@ -52,13 +60,21 @@ class SqlDatasets(Repository):
         query = select(versions).where(*mine).order_by(versions.c.number.desc()).limit(1)
         return await self._one(DatasetVersion, query)
 
-    async def versions(self, tenant: str, dataset: str, page: PageRequest) -> Page[DatasetVersion]:
+    async def versions(
+        self, tenant: str, dataset: str, page: PageRequest, *, every: bool = False
+    ) -> Page[DatasetVersion]:
         query = select(versions).where(versions.c.tenant == tenant, versions.c.dataset == dataset)
+        if not every:
+            query = query.where(versions.c.state != "deleted")
         query = query.order_by(versions.c.number.desc()).limit(page.limit + 1)
         if page.after is not None:
             query = query.where(versions.c.number < _number(page.after))
         rows = (await self._connection.execute(query)).mappings()
         return page_of([(str(row["number"]), noun(DatasetVersion, row)) for row in rows], page.limit)
+
+    async def kept_versions(self, tenant: str, dataset: str) -> list[DatasetVersion]:
+        mine = (versions.c.tenant == tenant, versions.c.dataset == dataset, versions.c.state != "deleted")
+        return await self._all(DatasetVersion, select(versions).where(*mine).order_by(versions.c.number))
 
     async def add_version(self, version: DatasetVersion) -> None:
         await self._insert(versions, version, f"{version.reference} exists already in this tenant")
@@ -67,7 +83,9 @@ class SqlDatasets(Repository):
         return await self._save(versions, version, versions.c.tenant == version.tenant, versions.c.id == version.id)
 
     async def trees(self, tenant: str) -> frozenset[str]:
-        found = await self._all(DatasetVersion, select(versions).where(versions.c.tenant == tenant))
+        found = await self._all(
+            DatasetVersion, select(versions).where(versions.c.tenant == tenant, versions.c.state != "deleted")
+        )
         digests = [digest for version in found for digest in (version.tree, version.request.source.tree)]
         return frozenset(digest for digest in digests if digest is not None)
 

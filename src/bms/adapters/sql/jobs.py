@@ -41,6 +41,10 @@ class SqlJobs(Repository):
         rows = (await self._connection.execute(query)).mappings()
         return page_of([(str(row["number"]), noun(Job, row)) for row in rows], page.limit)
 
+    async def unended(self, tenant: str) -> list[Job]:
+        query = select(jobs).where(jobs.c.tenant == tenant, jobs.c.state.in_(_LIVE)).order_by(jobs.c.number)
+        return await self._all(Job, query)
+
     async def add_job(self, job: Job) -> None:
         more = {"kind": job.spec.kind, "subject": job.spec.subject}
         await self._insert(jobs, job, f"a job {job.id!r} exists already", **more)

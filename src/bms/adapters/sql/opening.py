@@ -4,6 +4,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from bms.adapters.sql.engine import Database
+from bms.adapters.sql.urls import check_url
 from bms.core.errors import FailedPrecondition, InvalidArgument, Unavailable
 
 # What another start may find better: too_many_connections, admin_shutdown, crash_shutdown, cannot_connect_now
@@ -14,7 +15,7 @@ _PASSING = {"53300", "57P01", "57P02", "57P03"}
 def open_database(url: str) -> Database:
     """Raises InvalidArgument for what is no URL of a database, FailedPrecondition where its driver is not installed."""
     try:
-        return Database(url)
+        return Database(check_url(url))
     except ModuleNotFoundError as error:
         raise FailedPrecondition(
             f"PostgreSQL needs its driver ({error}): install BMS with its extra, `pip install 'bms[postgres]'`"
@@ -22,7 +23,7 @@ def open_database(url: str) -> Database:
     except (ArgumentError, ValueError):  # whose words may be a part of the password
         raise InvalidArgument(
             "the database's URL can't be read: expected postgresql://USER:PASSWORD@HOST:PORT/NAME, in the password "
-            "%2F for / and %40 for @"
+            "%40 for @, %2F for / and %25 for %"
         ) from None
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import cast
 
-from sqlalchemy import select
+from sqlalchemy import delete, func, select
 
 from bms.adapters.sql.store import Repository, noun
 from bms.adapters.sql.tables.tenants import keys, tenants, users
@@ -17,11 +17,18 @@ class SqlTenants(Repository):
     async def tenant(self, tenant: str) -> Tenant | None:
         return await self._one(Tenant, select(tenants).where(tenants.c.id == tenant))
 
-    async def tenants(self, page: PageRequest) -> Page[Tenant]:
-        return await self._page(Tenant, tenants, "id", page)
+    async def tenants(self, page: PageRequest, *, every: bool = False) -> Page[Tenant]:
+        return await self._page(Tenant, tenants, "id", page, *([] if every else [tenants.c.deleted_at.is_(None)]))
+
+    async def deleted_tenants(self, *, removed: bool) -> list[Tenant]:
+        query = select(tenants).where(tenants.c.deleted_at.is_not(None)).order_by(tenants.c.id)
+        return await self._all(Tenant, query if removed else query.where(tenants.c.removed_at.is_(None)))
 
     async def add_tenant(self, tenant: Tenant) -> None:
         await self._insert(tenants, tenant, f"a tenant named {tenant.id!r} exists already: choose another name")
+
+    async def save_tenant(self, tenant: Tenant) -> Tenant:
+        return await self._save(tenants, tenant, tenants.c.id == tenant.id)
 
     async def user(self, tenant: str, id: str) -> User | None:
         return await self._one(User, select(users).where(users.c.tenant == tenant, users.c.id == id))
@@ -37,6 +44,17 @@ class SqlTenants(Repository):
 
     async def save_user(self, user: User) -> User:
         return await self._save(users, user, users.c.tenant == user.tenant, users.c.id == user.id)
+
+    async def all_users(self, tenant: str) -> list[User]:
+        return await self._all(User, select(users).where(users.c.tenant == tenant).order_by(users.c.id))
+
+    async def remove_user(self, user: User) -> int:
+        mine = (keys.c.tenant == user.tenant, keys.c.user == user.id)
+        live = select(func.count()).select_from(keys).where(*mine, keys.c.revoked_at.is_(None))
+        ended = (await self._connection.execute(live)).scalar_one()
+        await self._connection.execute(delete(keys).where(*mine))
+        await self._connection.execute(delete(users).where(users.c.tenant == user.tenant, users.c.id == user.id))
+        return int(ended)
 
     async def key(self, tenant: str, id: str) -> Key | None:
         return await self._one(Key, select(keys).where(keys.c.tenant == tenant, keys.c.id == id))

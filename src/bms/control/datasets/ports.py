@@ -1,12 +1,16 @@
 """What the datasets feature needs stored."""
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import Protocol
 
 from bms.control.datasets.nouns import Dataset, DatasetVersion
 from bms.core.events import EventSink
 from bms.core.newest import Newest
 from bms.core.pages import Page, PageRequest
+
+InUse = Callable[[str, str, frozenset[int], bool], Awaitable[str | None]]
+"""(tenant, data set, numbers of versions that are to go, whether another ready one stays) -> who needs one of them, in
+words for people ("gate 'accuracy' of model 'digits'"), or None."""
 
 
 class DatasetsTx(EventSink, Protocol):
@@ -16,9 +20,16 @@ class DatasetsTx(EventSink, Protocol):
     raised by one and raises Aborted when the stored revision is not the noun's.
     """
 
-    async def dataset(self, tenant: str, name: str) -> Dataset | None: ...
+    async def dataset(self, tenant: str, name: str) -> Dataset | None:
+        """Deleted ones too: a name's numbers go on where they ended."""
+        ...
+
+    async def held_dataset(self, tenant: str, name: str) -> Dataset | None:
+        """The same; until this transaction ends, no other one holds it."""
+        ...
+
     async def datasets(self, tenant: str, page: PageRequest) -> Page[Dataset]:
-        """In order of name."""
+        """Live ones in order of name."""
         ...
 
     async def newest(self, tenant: str, datasets: Collection[str]) -> dict[str, Newest]:
@@ -26,6 +37,7 @@ class DatasetsTx(EventSink, Protocol):
         ...
 
     async def add_dataset(self, dataset: Dataset) -> None: ...
+    async def save_dataset(self, dataset: Dataset) -> Dataset: ...
 
     async def next_number(self, tenant: str, name: str) -> int:
         """The number of the data set's next version, nobody else's until this transaction ends."""
@@ -36,13 +48,19 @@ class DatasetsTx(EventSink, Protocol):
 
     async def newest_ready(self, tenant: str, dataset: str) -> DatasetVersion | None: ...
 
-    async def versions(self, tenant: str, dataset: str, page: PageRequest) -> Page[DatasetVersion]:
-        """Newest first."""
+    async def versions(
+        self, tenant: str, dataset: str, page: PageRequest, *, every: bool = False
+    ) -> Page[DatasetVersion]:
+        """Newest first; `every`: deleted ones, too."""
+        ...
+
+    async def kept_versions(self, tenant: str, dataset: str) -> list[DatasetVersion]:
+        """All that are not deleted, by number."""
         ...
 
     async def add_version(self, version: DatasetVersion) -> None: ...
     async def save_version(self, version: DatasetVersion) -> DatasetVersion: ...
 
     async def trees(self, tenant: str) -> frozenset[str]:
-        """Digests of all trees its versions speak of, sources included."""
+        """Digests of all trees its versions speak of, sources included, of deleted versions none."""
         ...

@@ -5,6 +5,7 @@ Running an import is not this feature's business: `dataset.import_requested` ask
 
 import msgspec
 
+from bms.control.datasets.formats import format_of
 from bms.control.datasets.importing import ImportReport
 from bms.control.datasets.nouns import Dataset, DatasetVersion, ImportRequest, ListedDataset, Split
 from bms.control.datasets.ports import DatasetsTx
@@ -34,7 +35,8 @@ class DatasetService:
     async def start_import(
         self, tenant: str, by: str, name: str, request: ImportRequest, description: str = ""
     ) -> DatasetVersion:
-        """The next version of `name`, importing; the data set is made with its first.
+        """The next version of `name`, importing; the data set is made with its first, or with the first after it was
+        deleted, whose number goes on from what there was.
 
         Raises InvalidArgument for a name or request that is wrong, NotFound for files that were not uploaded.
         """
@@ -43,12 +45,16 @@ class DatasetService:
         if tree is not None:
             if await self._objects.stat(tenant, tree) is None:
                 raise NotFound(f"no uploaded files {tree} in this tenant: upload them first")
-            await get_tree(self._objects, tenant, tree)
+            request = _with_format(request, await get_tree(self._objects, tenant, tree))
         now = self._clock.now()
         async with self._store.write() as tx:
-            if await tx.dataset(tenant, name) is None:
+            found = await tx.held_dataset(tenant, name)
+            if found is None or found.deleted:
                 made = Dataset(id=new_id("dataset"), tenant=tenant, name=name, description=description, created_at=now)
-                await tx.add_dataset(made)
+                if found is None:
+                    await tx.add_dataset(made)
+                else:
+                    made = await tx.save_dataset(msgspec.structs.replace(made, id=found.id, revision=found.revision))
                 await tx.emit(self._event("dataset.created", tenant, made.id, by, name=name))
             version = DatasetVersion(
                 id=new_id("datasetversion"),
@@ -106,11 +112,12 @@ class DatasetService:
         items = [ListedDataset(**msgspec.structs.asdict(each), newest=newest.get(each.name)) for each in found.items]
         return Page(items=items, next=found.next)
 
-    async def versions(self, tenant: str, name: str, page: PageRequest) -> Page[DatasetVersion]:
-        """Newest first."""
+    async def versions(self, tenant: str, name: str, page: PageRequest, *, every: bool = False) -> Page[DatasetVersion]:
+        """Newest first; `every`: deleted ones, too, also of a data set that was deleted."""
         async with self._store.read() as tx:
-            await self._dataset(tx, tenant, name)
-            return await tx.versions(tenant, name, page)
+            if not every or await tx.dataset(tenant, name) is None:
+                await self._dataset(tx, tenant, name)
+            return await tx.versions(tenant, name, page, every=every)
 
     async def version(self, tenant: str, name: str, number: int) -> DatasetVersion:
         async with self._store.read() as tx:
@@ -185,7 +192,7 @@ class DatasetService:
 
     async def _dataset(self, tx: DatasetsTx, tenant: str, name: str) -> Dataset:
         dataset = await tx.dataset(tenant, name)
-        if dataset is None:
+        if dataset is None or dataset.deleted:
             raise NotFound(f"no data set {name[:80]!r} in this tenant: list them with `bms dataset list`")
         return dataset
 
@@ -206,6 +213,13 @@ class DatasetService:
         )
 
 
+def _with_format(request: ImportRequest, tree: Tree) -> ImportRequest:
+    """The request with the format of its files. Raises InvalidArgument where their names don't tell it."""
+    format = format_of((file.path for file in tree.files), request.source.format)
+    source = msgspec.structs.replace(request.source, format=format)
+    return msgspec.structs.replace(request, source=source)
+
+
 def _found(version: DatasetVersion | None, what: str) -> DatasetVersion:
     if version is None:
         raise NotFound(f"no data set version {what[:80]!r} in this tenant: list them with `bms dataset versions`")
@@ -215,6 +229,8 @@ def _found(version: DatasetVersion | None, what: str) -> DatasetVersion:
 def _ready(version: DatasetVersion) -> DatasetVersion:
     if version.state == "failed":
         raise FailedPrecondition(f"{version.reference} failed to import: {version.reason}")
+    if version.state == "deleted":
+        raise FailedPrecondition(f"{version.reference} was deleted: its rows are gone")
     if version.state != "ready":
         raise FailedPrecondition(f"{version.reference} is still importing: wait for its job to end")
     return version

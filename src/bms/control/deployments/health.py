@@ -20,6 +20,7 @@ class Health:
         self._probe = probe
         self._clock = clock
         self._chores = Chores()
+        self._watched: dict[str, Replica] = {}
         self._said: dict[str, ServableStatus] = {}
         self._asked: dict[str, float] = {}
         self._unanswered: dict[str, tuple[float, int]] = {}  # since when, how often
@@ -30,6 +31,11 @@ class Health:
         """By replica, of those that answered the last time they were asked."""
         return self._said
 
+    @property
+    def watched(self) -> Mapping[str, Replica]:
+        """By replica, of those that are asked."""
+        return self._watched
+
     def silent(self) -> frozenset[str]:
         """Those that have not answered for long."""
         now = self._clock.monotonic()
@@ -39,7 +45,7 @@ class Health:
 
     def watch(self, replicas: Iterable[Replica]) -> None:
         """Asks those whose turn it is, and forgets all others."""
-        watched = {replica.id: replica for replica in replicas}
+        self._watched = watched = {replica.id: replica for replica in replicas}
         for kept in (self._said, self._asked, self._unanswered):
             for id in kept.keys() - watched.keys():
                 del kept[id]

@@ -50,6 +50,10 @@ class JobsTx(EventSink, Protocol):
         """Newest first; filters match exactly."""
         ...
 
+    async def unended(self, tenant: str) -> list[Job]:
+        """All that have not ended, by age."""
+        ...
+
     async def add_job(self, job: Job) -> None:
         """Raises AlreadyExists for an id in use."""
         ...
@@ -94,7 +98,11 @@ class AttemptFiles(Protocol):
         ...
 
     async def size(self, workload: str, record: Record) -> int:
-        """Bytes so far; 0 when there is nothing."""
+        """Bytes so far, those of a log that were cut off included; 0 when there is nothing."""
+        ...
+
+    async def cut(self, workload: str) -> range:
+        """The places of the log that were cut off since it grew too long: nothing is read there."""
         ...
 
     async def read(self, workload: str, record: Record, offset: int, limit: int) -> bytes: ...

@@ -15,6 +15,9 @@ class TreeCache(Protocol):
         """
         ...
 
-    async def prune(self, keep: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-        """Removes the trees of all (tenant, digest) that are not in `keep`; returns them. Nothing may use them."""
+    async def prune(
+        self, keep: Iterable[tuple[str, str]], spared_s: float, *, tenant: str | None = None
+    ) -> list[tuple[str, str]]:
+        """Removes the trees of all (tenant, digest), or of those of `tenant`, that are not in `keep` and that nobody
+        asked for in the last `spared_s` seconds; returns them. Nothing may use them."""
         ...

@@ -10,10 +10,16 @@ DEFAULT_TENANT = "default"  # made at first start; its owners operate the platfo
 
 
 class Tenant(msgspec.Struct, frozen=True, kw_only=True):
-    """An isolated customer. `id` is its name: it appears in paths and never changes."""
+    """An isolated customer. `id` is its name: it appears in paths and never changes.
+
+    Since `deleted_at` nobody acts for it any more; since `removed_at` all that it owned is gone. Its name stays taken:
+    the books are kept under it.
+    """
 
     id: str
     created_at: datetime
+    deleted_at: datetime | None = None
+    removed_at: datetime | None = None
     revision: int = 1
 
 

@@ -11,7 +11,7 @@ from bms.control.tenants.nouns import DEFAULT_TENANT, Key, NewKey, NewTenant, Te
 from bms.control.tenants.ports import TenantsTx
 from bms.core.clock import Clock
 from bms.core.credentials import new_key, secret_digest
-from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
+from bms.core.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
 from bms.core.events import Event
 from bms.core.ids import check_name, new_id
 from bms.core.pages import Page, PageRequest
@@ -73,13 +73,16 @@ class TenantService:
         check_name("tenant", id)
         check_name("user", owner)
         async with self._store.write() as tx:
+            found = await tx.tenant(id)
+            if found is not None and found.deleted_at is not None:
+                raise AlreadyExists(f"a tenant named {id!r} was deleted, and its books stay: choose another name")
             return await self._create_tenant(tx, id, owner, actor=by.user)
 
-    async def tenants(self, by: Principal, page: PageRequest) -> Page[Tenant]:
-        """All tenants for the operator; for others, their own alone."""
+    async def tenants(self, by: Principal, page: PageRequest, *, every: bool = False) -> Page[Tenant]:
+        """All tenants for the operator, deleted ones too if `every`; for others, their own alone."""
         async with self._store.read() as tx:
             if by.tenant == DEFAULT_TENANT and by.may("tenants:write"):
-                return await tx.tenants(page)
+                return await tx.tenants(page, every=every)
             own = await tx.tenant(by.tenant)
             return Page(items=[own] if own else [])
 

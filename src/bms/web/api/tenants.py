@@ -5,6 +5,7 @@ from datetime import datetime
 
 import msgspec
 
+from bms.control.tenants.deletion import TenantDeletion
 from bms.control.tenants.nouns import Key, NewKey, NewTenant, Tenant, User
 from bms.control.tenants.service import TenantService
 from bms.core.pages import Page
@@ -41,6 +42,18 @@ class CreateKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     burst: int | None = None
 
 
+class TenantListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Deleted tenants are left out unless `all` asks for them."""
+
+    all: bool = False
+
+
+class Deleting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`force` ends what serves and runs."""
+
+    force: bool = False
+
+
 class Revocation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`force` also where it is the last key with which anybody could administer the tenant."""
 
@@ -59,7 +72,18 @@ async def _nobody_to_tell() -> None:
     """Where there are no gateways."""
 
 
-def endpoints(service: TenantService, told: Told = _nobody_to_tell) -> list[Endpoint]:
+def _nothing() -> None:
+    """Where nobody removes what a tenant owned."""
+
+
+def endpoints(
+    service: TenantService,
+    deletion: TenantDeletion,
+    told: Told = _nobody_to_tell,
+    deleted: Callable[[], None] = _nothing,
+) -> list[Endpoint]:
+    """`deleted` is told when there is a tenant to be removed."""
+
     async def who(call: Call[None]) -> Principal:
         return call.principal
 
@@ -67,7 +91,16 @@ def endpoints(service: TenantService, told: Told = _nobody_to_tell) -> list[Endp
         return await service.create_tenant(call.principal, call.body.id, call.body.owner)
 
     async def tenants(call: Call[None]) -> Page[Tenant]:
-        return await service.tenants(call.principal, listing(call))
+        return await service.tenants(call.principal, listing(call), every=call.query.all)
+
+    async def tenant(call: Call[None]) -> Tenant:
+        return await deletion.tenant(call.principal, call.path["tenant"])
+
+    async def delete_tenant(call: Call[None]) -> Tenant:
+        gone = await deletion.delete_tenant(call.principal, call.path["tenant"], force=call.query.force)
+        deleted()
+        await told()
+        return gone
 
     async def create_user(call: Call[CreateUser]) -> User:
         return await service.create_user(call.principal, call.body.name, call.body.role)
@@ -88,6 +121,11 @@ def endpoints(service: TenantService, told: Told = _nobody_to_tell) -> list[Endp
             revision=call.if_match,
             force=body.force,
         )
+
+    async def delete_user(call: Call[None]) -> User:
+        gone = await deletion.delete_user(call.principal, call.path["user"])
+        await told()
+        return gone
 
     async def create_key(call: Call[CreateKey]) -> NewKey:
         body = call.body
@@ -127,11 +165,16 @@ def endpoints(service: TenantService, told: Told = _nobody_to_tell) -> list[Endp
             status=201,
             shown_once=True,
         ),
-        Endpoint("GET", "/tenants", "tenants:read", tenants, "List tenants", Page[Tenant], query=Listing),
+        Endpoint("GET", "/tenants", "tenants:read", tenants, "List tenants", Page[Tenant], query=TenantListing),
+        Endpoint("GET", "/tenants/{tenant}", "tenants:read", tenant, "One tenant", Tenant),
+        Endpoint(
+            "DELETE", "/tenants/{tenant}", "tenants:write", delete_tenant, "Delete a tenant", Tenant, query=Deleting
+        ),
         Endpoint("POST", "/users", "users:write", create_user, "Make a user", User, CreateUser, status=201),
         Endpoint("GET", "/users", "users:read", users, "List users", Page[User], query=Listing),
         Endpoint("GET", "/users/{user}", "users:read", user, "One user, by id or name", User),
         Endpoint("PATCH", "/users/{user}", "users:write", change_user, "Change a role, disable", User, ChangeUser),
+        Endpoint("DELETE", "/users/{user}", "users:write", delete_user, "Delete a user and its keys", User),
         Endpoint(
             "POST",
             "/keys",

@@ -8,14 +8,18 @@ from starlette.responses import StreamingResponse
 from bms.control.billing import csv
 from bms.control.billing.nouns import UsageFilter, UsageSum, dimensions
 from bms.control.billing.service import UsageService
+from bms.control.tenants.nouns import DEFAULT_TENANT
+from bms.core.errors import PermissionDenied
 from bms.core.pages import Page
 from bms.core.usage import UsageEvent
 from bms.web.api.endpoint import Call, Endpoint, Listing, listing
 
 
 class Matching(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which events. Times as RFC 3339 with a zone: `start` is included, `end` is not."""
+    """Which events. Times as RFC 3339 with a zone: `start` is included, `end` is not. `tenant` is another than
+    one's own, also a deleted one: for owners of the operator's tenant."""
 
+    tenant: str | None = None
     key: str | None = None
     deployment: str | None = None
     model: str | None = None
@@ -63,14 +67,14 @@ class UsageSums(msgspec.Struct, frozen=True, kw_only=True):
 def endpoints(service: UsageService) -> list[Endpoint]:
     async def sums(call: Call[None]) -> UsageSums:
         by = dimensions(call.query.group_by)
-        return UsageSums(items=await service.sums(call.principal.tenant, _filter(call.query), by))
+        return UsageSums(items=await service.sums(_tenant(call), _filter(call.query), by))
 
     async def events(call: Call[None]) -> Page[UsageEntry]:
-        page = await service.events(call.principal.tenant, _filter(call.query), listing(call))
+        page = await service.events(_tenant(call), _filter(call.query), listing(call))
         return Page(items=[_entry(event) for event in page.items], next=page.next)
 
     async def export(call: Call[None]) -> StreamingResponse:
-        batches = service.all_events(call.principal.tenant, _filter(call.query))
+        batches = service.all_events(_tenant(call), _filter(call.query))
         headers = {"content-disposition": 'attachment; filename="usage.csv"', "cache-control": "no-store"}
         return StreamingResponse(csv.lines(batches), media_type="text/csv; charset=utf-8", headers=headers)
 
@@ -81,6 +85,16 @@ def endpoints(service: UsageService) -> list[Endpoint]:
         ),
         Endpoint("GET", "/usage/export", "usage:read", export, "All events as CSV", bytes, query=Matching),
     ]
+
+
+def _tenant(call: Call[None]) -> str:
+    """Whose books are asked for. Raises PermissionDenied."""
+    by, wanted = call.principal, call.query.tenant
+    if wanted is None or wanted == by.tenant:
+        return by.tenant
+    if by.tenant != DEFAULT_TENANT or not by.may("tenants:write"):
+        raise PermissionDenied(f"only owners of the tenant {DEFAULT_TENANT!r} may read the books of another tenant")
+    return str(wanted)
 
 
 def _filter(query: Matching) -> UsageFilter:

@@ -136,7 +136,7 @@ class Exchange(Call):
         desk.admission.leave(entry)
         now, took = desk.unix_ns(), perf_counter() - self._began
         refused = isinstance(answer, BmsError) and not (meta.compute_ns or self._sent)  # none of its rows ran
-        desk.metrics.answered(entry.id, number, status, self.rows, meta, now, took)
+        desk.metrics.answered(entry, number, status, self.rows, meta, now, took)
         desk.turn.add(
             (
                 now,

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from bms.core.snapshot import DeploymentEntry
 from bms.protocols.frames import AnswerMeta
 from bms.protocols.oip_statistics import VersionStatistics
 
@@ -61,15 +62,19 @@ class VersionCounts:
         "failed",
         "failed_ns",
         "last_ns",
+        "name",
         "queue_ns",
         "rows",
         "runs",
         "statuses",
         "succeeded",
+        "tenant",
         "total_ns",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, tenant: str, name: str) -> None:
+        self.tenant = tenant
+        self.name = name
         self.succeeded = self.failed = self.rows = 0
         self.runs = 0.0  # each request's part of its run, by rows
         self.queue_ns = self.compute_ns = self.total_ns = self.failed_ns = self.last_ns = 0
@@ -89,13 +94,13 @@ class Metrics:
         self._passed: dict[int, int] = {}
 
     def answered(
-        self, deployment: str, version: int, status: int, rows: int, meta: AnswerMeta, now_ns: int, took_s: float
+        self, entry: DeploymentEntry, version: int, status: int, rows: int, meta: AnswerMeta, now_ns: int, took_s: float
     ) -> None:
-        """One dispatched request got its answer. `deployment` is an id: names would tell tenants of one another."""
+        """One dispatched request got its answer."""
         self.requests += 1
-        counts = self.versions.get((deployment, version))
+        counts = self.versions.get((entry.id, version))
         if counts is None:
-            counts = self.versions[deployment, version] = VersionCounts()
+            counts = self.versions[entry.id, version] = VersionCounts(entry.tenant, entry.name)
         statuses = counts.statuses
         statuses[status] = statuses.get(status, 0) + 1
         counts.last_ns = now_ns
@@ -135,12 +140,15 @@ class Metrics:
         """One request was answered by control, or should have been."""
         self._passed[status] = self._passed.get(status, 0) + 1
 
-    def text(self) -> str:
-        """Prometheus text format 0.0.4."""
+    def text(self, *, named: bool = False) -> str:
+        """Prometheus text format 0.0.4. `named`: with tenants and names beside deployments' ids, for the operator
+        alone; whoever reads `/metrics` shows no key, and names would tell tenants of one another."""
         gateway = f'gateway="{self._slot}"'
         lines = _head("bms_gateway_requests_total", "counter", "Requests answered after asking a model server.")
         for (deployment, version), counts in self.versions.items():
             labels = f'{gateway},deployment="{_escaped(deployment)}",version="{version}"'
+            if named:
+                labels += f',name="{_escaped(counts.name)}",tenant="{_escaped(counts.tenant)}"'
             for status, count in counts.statuses.items():
                 lines.append(f'bms_gateway_requests_total{{{labels},code="{status}"}} {count}')
         lines += _head("bms_gateway_direct_total", "counter", "Requests answered without asking anyone.")
@@ -152,7 +160,7 @@ class Metrics:
             lines += _histogram(f'{gateway},stage="{stage}"', buckets, seconds)
         for name, (explanation, read) in self.gauges.items():
             lines += _head(name, "gauge", explanation)
-            lines.append(f"{name}{{{gateway}}} {read():g}")
+            lines.append(f"{name}{{{gateway}}} {float(read())!r}")
         return "\n".join(lines) + "\n"
 
 

@@ -103,7 +103,14 @@ async def test_pruning_spares_what_is_named(tmp_path: Path, objects: CountingObj
     cache = LocalTreeCache.open(tmp_path, objects)
     keep, drop = [await put_files(objects, "acme", {"d/a": content}) for content in (b"1", b"2")]
     kept, dropped = await cache.path("acme", keep), await cache.path("acme", drop)
-    assert await cache.prune([("acme", keep)]) == [("acme", drop)]
+    other = await put_files(objects, "other", {"b": b"3"})
+    theirs = await cache.path("other", other)
+    assert await cache.prune((), 3600) == [], "all were asked for a moment ago"
+    os.utime(dropped, (0, 0))
+    assert await cache.path("acme", drop) == dropped
+    assert await cache.prune((), 3600) == [], "and so was that one"
+    assert await cache.prune([("acme", keep)], 0, tenant="acme") == [("acme", drop)]
+    assert Path(theirs).is_dir()
     assert Path(kept).is_dir()
     assert not Path(dropped).exists()
     assert await cache.path("acme", drop) == dropped
@@ -128,6 +135,6 @@ async def test_who_asks_for_a_tree_may_be_cancelled_at_every_await(tmp_path: Pat
             assert {name: (directory / name).read_bytes() for name in files} == files, "whole or not at all"
 
     async def reset() -> None:
-        await cache.prune([])
+        await cache.prune([], 0)
 
     assert await every_await(ask, plan, check, threads, reset) > 6

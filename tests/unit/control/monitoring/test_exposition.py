@@ -31,3 +31,10 @@ def test_samples_of_two_processes_stand_together_and_apart() -> None:
 def test_lines_that_are_no_samples_are_left_out() -> None:
     assert merge([({}, "up 1\n<html>\n\n# EOF\nbad{ 1\n")]) == "up 1\n"
     assert merge([]) == ""
+
+
+def test_a_label_that_a_process_wrote_itself_is_not_added_again() -> None:
+    odd = 'bms_x{gateway="0",model="a\\",replica=\\"b"} 1\n'
+    merged = merge([({"gateway": "9", "replica": "r", "name": "digits"}, odd)])
+    ((sample,),) = (family.samples for family in text_string_to_metric_families(merged))
+    assert sample.labels == {"gateway": "0", "model": 'a",replica="b', "replica": "r", "name": "digits"}

@@ -8,6 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bms.core.errors import BmsError, DeadlineExceeded, InvalidArgument, PayloadTooLarge, Unavailable
+from bms.core.snapshot import DeploymentEntry
 from bms.protocols.frames import AnswerMeta
 from bms.serving.traffic.metering import Usage
 from bms.web.inference.answers import warnings_of
@@ -47,11 +48,16 @@ def test_what_cannot_be_inflated_or_is_a_bomb_is_refused(encoding: bytes, data: 
         inflate(data, encoding, 1000)
 
 
+def entry(id: str) -> DeploymentEntry:
+    return DeploymentEntry(id=id, tenant="acme", name="digits", model="m", versions=())
+
+
 def test_metrics_are_read_by_prometheus() -> None:
     metrics = Metrics(3)
     metrics.gauges["bms_gateway_connections"] = ("Open.", lambda: 7)
-    metrics.answered('d"1', 2, 200, 1, AnswerMeta(True, 5, 7, ()), 1, 0.001)
-    metrics.answered('d"1', 2, 200, 1, AnswerMeta(True, 5, 7, ()), 1, 0.001)
+    metrics.gauges["bms_gateway_snapshot_revision"] = ("Revision.", lambda: (7 << 32) + 1)
+    metrics.answered(entry('d"1'), 2, 200, 1, AnswerMeta(True, 5, 7, ()), 1, 0.001)
+    metrics.answered(entry('d"1'), 2, 200, 1, AnswerMeta(True, 5, 7, ()), 1, 0.001)
     metrics.direct(401)
     metrics.passed(503)
     for seconds in (0.0, 0.00002, 99.0):
@@ -59,10 +65,14 @@ def test_metrics_are_read_by_prometheus() -> None:
     families = {family.name: family for family in text_string_to_metric_families(metrics.text())}
     (answered,) = families["bms_gateway_requests"].samples
     assert answered.value == 2
-    assert answered.labels == {"gateway": "3", "deployment": 'd"1', "version": "2", "code": "200"}
+    labels = {"gateway": "3", "deployment": 'd"1', "version": "2", "code": "200"}
+    assert answered.labels == labels, "whoever reads it shows no key"
+    named = {family.name: family for family in text_string_to_metric_families(metrics.text(named=True))}
+    assert named["bms_gateway_requests"].samples[0].labels == {**labels, "name": "digits", "tenant": "acme"}
     assert families["bms_gateway_direct"].samples[0].labels["code"] == "401"
     assert families["bms_gateway_passed"].samples[0].labels["code"] == "503"
     assert families["bms_gateway_connections"].samples[0].value == 7
+    assert families["bms_gateway_snapshot_revision"].samples[0].value == (7 << 32) + 1, "to the last digit"
     buckets = {
         sample.labels["le"]: sample.value
         for sample in families["bms_gateway_stage_seconds"].samples
@@ -132,9 +142,9 @@ def test_no_answer_is_given_where_the_books_cannot_be_written() -> None:
 def test_runs_are_counted_by_each_requests_part_of_them() -> None:
     metrics = Metrics(0)
     for _ in range(4):
-        metrics.answered("d", 1, 200, 2, AnswerMeta(True, 5, 7, (), 0, 0, 8), 1, 0.001)
-    metrics.answered("d", 1, 200, 3, AnswerMeta(True, 5, 7, ()), 2, 0.001)
-    metrics.answered("d", 1, 504, 1, AnswerMeta(True, 0, 0, ()), 3, 0.001)
+        metrics.answered(entry("d"), 1, 200, 2, AnswerMeta(True, 5, 7, (), 0, 0, 8), 1, 0.001)
+    metrics.answered(entry("d"), 1, 200, 3, AnswerMeta(True, 5, 7, ()), 2, 0.001)
+    metrics.answered(entry("d"), 1, 504, 1, AnswerMeta(True, 0, 0, ()), 3, 0.001)
     counted = metrics.statistics("d", 1)
     assert (counted.executions, counted.successes, counted.failures, counted.rows) == (2, 5, 1, 11)
     assert counted.last_ns == 3

@@ -1,6 +1,6 @@
 """Data sets and their versions."""
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, UniqueConstraint
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, UniqueConstraint, false
 
 from bms.adapters.sql.columns import Number, Packed, UtcTime
 from bms.adapters.sql.tables.metadata import metadata
@@ -14,6 +14,7 @@ datasets = Table(
     Column("name", String, nullable=False),
     Column("description", String, nullable=False),
     Column("created_at", UtcTime, nullable=False),
+    Column("deleted", Boolean, nullable=False, server_default=false()),
     Column("revision", Integer, nullable=False),
     UniqueConstraint("tenant", "name"),
 )

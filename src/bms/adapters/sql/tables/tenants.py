@@ -10,6 +10,8 @@ tenants = Table(
     metadata,
     Column("id", String, primary_key=True),
     Column("created_at", UtcTime, nullable=False),
+    Column("deleted_at", UtcTime),
+    Column("removed_at", UtcTime),
     Column("revision", Integer, nullable=False),
 )
 

@@ -1,0 +1,14 @@
+"""Whose database it is: one row, written by the platform that begins in it."""
+
+from sqlalchemy import Column, Integer, String, Table
+
+from bms.adapters.sql.columns import UtcTime
+from bms.adapters.sql.tables.metadata import metadata
+
+platform = Table(
+    "platform",
+    metadata,
+    Column("row", Integer, primary_key=True, autoincrement=False),  # always 1
+    Column("id", String, nullable=False),
+    Column("since", UtcTime, nullable=False),
+)

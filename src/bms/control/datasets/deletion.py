@@ -1,0 +1,100 @@
+"""Deleting data sets and their versions. What is left says what there was; its files go with the next collection."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from bms.control.datasets.nouns import Dataset, DatasetVersion
+from bms.control.datasets.ports import DatasetsTx, InUse
+from bms.control.platform.transactions import Store
+from bms.core.clock import Clock
+from bms.core.errors import Aborted, FailedPrecondition, NotFound
+from bms.core.events import Event
+from bms.core.principal import Principal
+
+
+class DatasetDeletion:
+    """Emits `dataset.version_deleted` (the subject is the version's id) and `dataset.deleted` (the data set's)."""
+
+    def __init__(self, store: Store[DatasetsTx], clock: Clock, in_use: InUse) -> None:
+        self._store = store
+        self._clock = clock
+        self._in_use = in_use
+
+    async def delete(self, by: Principal, name: str, revision: int | None = None) -> Dataset:
+        """Deletes a data set with all its versions; a second time is NotFound.
+
+        Raises FailedPrecondition while one of them is being imported, or a gate or a job needs one.
+        """
+        async with self._store.read() as tx:
+            await _live(tx, by.tenant, name)
+            versions = await tx.kept_versions(by.tenant, name)
+        await self._require_unused(by.tenant, name, versions, left=False)
+        async with self._store.write() as tx:
+            dataset = await _live(tx, by.tenant, name, hold=True)
+            if revision is not None and revision != dataset.revision:
+                raise Aborted(f"it was changed by someone else since revision {revision}: read it again and repeat")
+            going = await tx.kept_versions(by.tenant, name)
+            if new := [version.reference for version in going if version.state == "importing"]:
+                raise FailedPrecondition(_importing(new[0], None))
+            for version in going:
+                await tx.save_version(_deleted(version))
+            saved = await tx.save_dataset(msgspec.structs.replace(dataset, deleted=True))
+            await tx.emit(self._event("dataset.deleted", by, saved.id, name=name, versions=len(going)))
+        return saved
+
+    async def delete_version(self, by: Principal, name: str, number: int) -> DatasetVersion:
+        """Deletes one version; a second time changes nothing. Raises as `delete` does."""
+        async with self._store.read() as tx:
+            await _live(tx, by.tenant, name)
+            version = await _version(tx, by.tenant, name, number)
+            kept = await tx.kept_versions(by.tenant, name)
+        others = [each for each in kept if each.number != number]
+        await self._require_unused(by.tenant, name, [version], left=any(each.state == "ready" for each in others))
+        async with self._store.write() as tx:
+            await _live(tx, by.tenant, name, hold=True)
+            version = await _version(tx, by.tenant, name, number)
+            if version.state == "deleted":
+                return version
+            saved = await tx.save_version(_deleted(version))
+            await tx.emit(self._event("dataset.version_deleted", by, saved.id, dataset=name, number=number))
+        return saved
+
+    async def _require_unused(self, tenant: str, name: str, going: Sequence[DatasetVersion], *, left: bool) -> None:
+        for version in going:
+            if version.state == "importing":
+                raise FailedPrecondition(_importing(version.reference, version.job))
+        ready = frozenset(version.number for version in going if version.state == "ready")
+        if not ready:
+            return
+        user = await self._in_use(tenant, name, ready, left)
+        if user is not None:
+            raise FailedPrecondition(f"data set {name!r} is needed by {user}")
+
+    def _event(self, name: str, by: Principal, subject: str, /, **details: str | int) -> Event:
+        at = self._clock.now()
+        return Event(name=name, tenant=by.tenant, subject=subject, actor=by.user, at=at, details=dict(details))
+
+
+async def _live(tx: DatasetsTx, tenant: str, name: str, *, hold: bool = False) -> Dataset:
+    dataset = await (tx.held_dataset if hold else tx.dataset)(tenant, name)
+    if dataset is None or dataset.deleted:
+        raise NotFound(f"no data set {name[:80]!r} in this tenant: list them with `bms dataset list`")
+    return dataset
+
+
+async def _version(tx: DatasetsTx, tenant: str, name: str, number: int) -> DatasetVersion:
+    version = await tx.version(tenant, name, number)
+    if version is None:
+        raise NotFound(f"no version {number} of data set {name[:80]!r}: list them with `bms dataset versions {name}`")
+    return version
+
+
+def _deleted(version: DatasetVersion) -> DatasetVersion:
+    """Keeps what it was made of, and how many rows it had: that is the lineage of what was trained on it."""
+    return msgspec.structs.replace(version, state="deleted")
+
+
+def _importing(reference: str, job: str | None) -> str:
+    how = f"cancel its import (`bms job cancel {job}`), or wait" if job else "wait for its import to begin, or to end"
+    return f"{reference} is being imported: {how}, then repeat"

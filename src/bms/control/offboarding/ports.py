@@ -1,0 +1,9 @@
+"""What removal needs beside the features: their rows, all at once."""
+
+from typing import Protocol
+
+
+class TenantRows(Protocol):
+    async def purge(self, tenant: str) -> int:
+        """Deletes every row of the tenant but the tenant's own, its events and the books; how many there were."""
+        ...

@@ -1,0 +1,58 @@
+"""When a tenant leaves, every table forgets it but its events and its books, and no other tenant loses a row."""
+
+from sqlalchemy import func, insert, select
+
+from bms.adapters.sql.engine import Database
+from bms.adapters.sql.store import SqlStore
+from bms.adapters.sql.tables import metadata
+from bms.adapters.sql.tables.datasets import datasets
+from bms.adapters.sql.tables.events import events
+from bms.adapters.sql.tenant_rows import KEPT, SqlTenantRows, owned
+from bms.adapters.sql.tenants import SqlTenants
+from bms.control.tenants.service import TenantService
+from bms.core.clock import ManualClock
+from bms.core.principal import Principal
+from tests.deployments import Registry
+
+BY = Principal(tenant="default", user="ann", key="k", role="owner", scopes=frozenset())
+
+
+async def _counts(database: Database, tenant: str) -> dict[str, int]:
+    async with database.reading() as connection:
+        return {
+            table.name: (
+                await connection.execute(select(func.count()).select_from(table).where(table.c.tenant == tenant))
+            ).scalar_one()
+            for table in metadata.sorted_tables
+            if "tenant" in table.c
+        }
+
+
+async def test_a_purge_takes_what_is_the_tenants(database: Database, clock: ManualClock) -> None:
+    service = TenantService(SqlStore(database, SqlTenants), clock, b"pepper")
+    await service.bootstrap()
+    registry = Registry(database, clock)
+    for tenant in ("acme", "other"):
+        await service.create_tenant(BY, tenant, "ann")
+        await registry.add_model(tenant=tenant)
+        await registry.add_version(1, tenant=tenant)
+        async with database.writing() as connection:
+            made = {"id": f"dataset_{tenant}", "tenant": tenant, "name": "d", "description": "", "revision": 1}
+            await connection.execute(insert(datasets).values(**made, created_at=clock.now(), deleted=False))
+    others = await _counts(database, "other")
+    assert min(others[name] for name in ("users", "keys", "models", "versions", "datasets", "events")) > 0
+    assert await SqlTenantRows(database).purge("acme") >= 5
+    assert {name for name, rows in (await _counts(database, "acme")).items() if rows} == {events.name}
+    assert await _counts(database, "other") == others
+    assert await SqlTenantRows(database).purge("acme") == 0
+
+
+def test_whoever_adds_a_table_says_whether_it_outlives_its_tenant() -> None:
+    tables = {table.name for table in owned()}
+    assert tables & KEPT == set()
+    without = {table.name for table in metadata.sorted_tables} - tables - KEPT
+    assert without == {
+        "tenants",  # its own row, which keeps its name taken
+        "deployment_revisions",  # by their deployment
+        "counters", "leases", "platform", "positions", "usage_sources",  # nobody's
+    }  # fmt: skip
