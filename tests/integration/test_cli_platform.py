@@ -223,11 +223,11 @@ def test_logs_of_replicas_are_shown_of_ended_ones_too(digits: RealPlatform, tmp_
         client.deployments.stop("digits")
         while not client.deployments.replicas("digits")[0].ended:
             pass
-        assert '"event": "draining"' in digits.good("logs", "digits").out, "of the last that ended, where none runs"
+        assert "info: draining" in digits.good("logs", "digits").out, "of the last that ended, where none runs"
         client.deployments.start("digits")
         client.deployments.wait_ready("digits")
-    assert '"event": "draining"' in digits.good("logs", "digits", "--previous", "--follow").out
-    assert '"event": "draining"' not in digits.good("logs", "digits").out
+    assert "info: draining" in digits.good("logs", "digits", "--previous", "--follow").out
+    assert "info: draining" not in digits.good("logs", "digits").out
     assert "draining" in digits.good("logs", "digits", "--replica", first.id).out
     assert digits.bms("logs", "nothing").status == 3
 
