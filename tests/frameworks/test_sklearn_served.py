@@ -10,7 +10,7 @@ import pytest
 
 from tests.contract.runtimes.cases_sklearn import TABLES
 from tests.framework_env import SKLEARN, made_by
-from tests.frameworks.agreement import deploy, framework_platform, newest, serves_alike
+from tests.frameworks.agreement import deploy, framework_platform, serves_alike
 from tests.whole_platform import WholePlatform
 
 pytestmark = pytest.mark.timeout(600)
