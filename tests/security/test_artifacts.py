@@ -107,7 +107,13 @@ def test_a_pickle_by_another_name_runs_nowhere(
     mark = tmp_path / "mark"
     runtime = "onnx" if name.endswith("onnx") else "sklearn"
     model = "denied-" + name.lower().replace(".", "-")
-    version = push(api, model, {name: pickle.dumps(Bite(mark))}, runtime=runtime)
+    payload = {name: pickle.dumps(Bite(mark))}
+    entries = [{"path": path, "digest": put(api, body), "size": len(body)} for path, body in payload.items()]
+    api.post("/models", json={"name": model})
+    by_name = api.post(f"/models/{model}/versions", json={"files": entries, "runtime": runtime})
+    assert (by_name.status_code == 412) == name.lower().endswith((".joblib", ".pkl", ".pickle")), by_name.text
+    api.delete(f"/models/{model}/versions/1")
+    version = push(api, model, {**payload, "beside.bin": b"x"}, runtime=runtime)
     assert version["state"] == "rejected", version
     assert version["reason"]
     api.get(f"/models/{model}/versions/1/files/{name}")

@@ -153,10 +153,12 @@ class Users(Resource[D]):
         return self._change("PATCH", f"/users/{path_part(id_or_name)}", User, body, revision)
 
     @operation
-    def delete(self, id_or_name: str) -> Flow[None]:
+    def delete(self, id_or_name: str, *, force: bool = False) -> Flow[None]:
         """With all its keys, which are refused everywhere within a second. What it made stays. Raises
-        FailedPrecondition for the user whose key asks."""
-        return self._change("DELETE", f"/users/{path_part(id_or_name)}", type(None))
+        FailedPrecondition for the user whose key asks, and, unless told to `force`, for the last owner who has a key
+        that may make keys and users."""
+        path = f"{API}/users/{path_part(id_or_name)}"
+        yield from self._retrying(Request("DELETE", path, query={"force": "true"} if force else {}))
 
 
 class Keys(Resource[D]):

@@ -3,6 +3,7 @@
 import msgspec
 
 from bms.control.platform.transactions import Store
+from bms.control.tenants.last import refuse_last_owner
 from bms.control.tenants.nouns import DEFAULT_TENANT, Tenant, User
 from bms.control.tenants.ports import AtWork, TenantsTx
 from bms.core.clock import Clock
@@ -22,10 +23,11 @@ class TenantDeletion:
         self._clock = clock
         self._at_work = at_work
 
-    async def delete_user(self, by: Principal, id_or_name: str) -> User:
+    async def delete_user(self, by: Principal, id_or_name: str, *, force: bool = False) -> User:
         """Ends a user and all its keys for good. What it made stays, and the audit keeps its id and name.
 
-        Raises PermissionDenied for somebody who stands above, FailedPrecondition for oneself.
+        Raises PermissionDenied for somebody who stands above, FailedPrecondition for oneself, and, unless `force`,
+        where nobody could administer the tenant any more.
         """
         async with self._store.write() as tx:
             user = await tx.user(by.tenant, id_or_name) or await tx.user_by_name(by.tenant, id_or_name)
@@ -37,7 +39,10 @@ class TenantDeletion:
                 raise FailedPrecondition(
                     f"{user.name!r} is the user whose key asks: let another owner or admin of the tenant delete it"
                 )
-            await self._end(tx, user, by)
+            if not force:
+                gone = msgspec.structs.replace(user, disabled=True)
+                refuse_last_owner(user, gone, *await tx.owners(by.tenant), self._clock.now())
+            await self._end(tx, user, by, forced=force)
         return user
 
     async def delete_tenant(self, by: Principal, id: str, *, force: bool = False) -> Tenant:
@@ -76,9 +81,11 @@ class TenantDeletion:
         async with self._store.read() as tx:
             return _found(await tx.tenant(id), id)
 
-    async def _end(self, tx: TenantsTx, user: User, by: Principal) -> None:
-        ended = await tx.remove_user(user)
-        await tx.emit(self._event("user.deleted", user.tenant, user.id, by, name=user.name, role=user.role, keys=ended))
+    async def _end(self, tx: TenantsTx, user: User, by: Principal, *, forced: bool = False) -> None:
+        told: dict[str, str | int | bool] = {"name": user.name, "role": user.role, "keys": await tx.remove_user(user)}
+        if forced:
+            told["forced"] = True
+        await tx.emit(self._event("user.deleted", user.tenant, user.id, by, **told))
 
     def _event(self, name: str, tenant: str, subject: str, by: Principal, /, **details: str | int | bool) -> Event:
         at = self._clock.now()
