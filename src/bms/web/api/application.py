@@ -15,19 +15,21 @@ from bms.core.ids import new_id
 from bms.web.api.dispatch import Dispatcher
 from bms.web.api.draining import Draining
 from bms.web.api.endpoint import PUBLIC, Call, Endpoint
-from bms.web.api.openapi import PREFIX, describe
+from bms.web.api.openapi.document import PREFIX, describe
+from bms.web.api.page import serving as page
 from bms.web.api.problems import problem
 
 
 def application(endpoints: Sequence[Endpoint], dispatcher: Dispatcher, version: str) -> ASGIApp:
-    """The whole API. Its own description is the only path without a key."""
+    """The whole API. Its own description and the page that shows it are the only paths without a key."""
     ours = [endpoint for endpoint in endpoints if not endpoint.foreign]
-    document = msgspec.json.encode(describe(ours, version))
+    document = b""
 
     async def description(_call: Call[None]) -> Response:
         return Response(document, media_type="application/json")
 
     shown = Endpoint("GET", "/openapi.json", PUBLIC, description, "This description", dict[str, object])
+    document = msgspec.json.encode(describe([*ours, shown], version))
     routes = [
         Route(PREFIX + endpoint.path, _serve(endpoint, dispatcher), methods=[endpoint.method])
         for endpoint in [*ours, shown]
@@ -38,6 +40,7 @@ def application(endpoints: Sequence[Endpoint], dispatcher: Dispatcher, version: 
         if endpoint.foreign
         for slash in ("", "/")
     ]
+    routes += page.routes()
     return Draining(Starlette(routes=routes, exception_handlers={HTTPException: _unrouted}))
 
 
