@@ -245,6 +245,7 @@ class Deployed:
         environments: Any = None,
         trees: Any = None,
         probe: Any = None,
+        logs: Any = None,
     ) -> None:
         self.database = database
         self.clock = clock
@@ -273,6 +274,7 @@ class Deployed:
             clock,
             holder=holder,
             released=self.publisher.released,
+            logs=logs,
         )
         self.owner: NewTenant | None = None
 

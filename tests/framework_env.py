@@ -32,7 +32,7 @@ def framework_python(requirements: tuple[str, ...]) -> Path:
         python = str(folder / "bin" / "python")
         held = folder / "constraints.txt"
         held.write_text("\n".join(CONSTRAINTS) + "\n")
-        options = ["--link-mode", "copy", "--python", python, "--constraints", str(held)]
+        options = ["--link-mode", "hardlink", "--python", python, "--constraints", str(held)]
         _run([uv, "pip", "install", "--quiet", *options, *requirements])
 
     name = f"env-{_digest(sys.version, *sorted(requirements))}"

@@ -12,6 +12,17 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 _BLOCK = re.compile(r"<!-- test: run -->\n```sh\n(.*?)```", re.DOTALL)
 
 
+def block_of(page: str, kind: str) -> str:
+    """The one of `page` that is marked to be of this kind; fails where its Chinese twin has another."""
+    found = [
+        re.findall(rf"<!-- test: {kind} -->\n```\w+\n(.*?)```", (DOCS / f"{page}{ending}").read_text(), re.DOTALL)
+        for ending in (".md", ".zh-CN.md")
+    ]
+    assert found[0] == found[1]
+    (text,) = found[0]
+    return str(text)
+
+
 def commands_of(page: str, blocks: int) -> str:
     """Those that `page` marks to be run, of so many blocks; fails where its Chinese twin has others."""
     found = [_BLOCK.findall((DOCS / f"{page}{ending}").read_text()) for ending in (".md", ".zh-CN.md")]

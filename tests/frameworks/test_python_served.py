@@ -128,7 +128,7 @@ def test_both_pages_have_the_same_code_and_it_runs_as_written(platform: WholePla
     commands = ["bash", "-euo", "pipefail", "-c", page[1][1]]
     run = subprocess.run(commands, cwd=tmp_path, env=shell, capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stderr
-    assert "bms predict poet --data '…' --stream\n" in run.stdout
+    assert "bms predict poet --data '[\"\"]' --stream\n" in run.stdout
     text = (DOCS / "plain-python.md").read_text()
     shown = text.partition("as soon as it is yielded:\n\n```\n")[2].partition("```")[0]
     assert f"\nTO\nBE\nOR\n{shown}\n" in run.stdout

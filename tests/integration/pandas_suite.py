@@ -13,13 +13,14 @@ import pytest
 from pyarrow import parquet as pq
 
 from bms.adapters.datasets import parquet
+from bms.adapters.datasets.images import encode_png
 from bms.adapters.datasets.reader import load_frame, load_split
 from bms.app.tasks import import_dataset
 from bms.core.errors import InvalidArgument
 
 TEXT = str(pd.Series(["a"]).dtype)  # object, or str since pandas 3
 BIG = 9007199254740993  # 2**53 + 1
-PNG = bytes.fromhex("89504e470d0a1a0a0000000d494844520000000300000002080000000000000000")
+PNG = encode_png(np.zeros((2, 3), np.uint8))
 
 
 def written(path: Path, **columns: Any) -> Path:
@@ -74,9 +75,9 @@ def test_a_missing_float_is_nan(tmp_path: Path) -> None:
 REFUSED = {
     "integers beyond int64": (
         pa.array([0, 1 << 63], pa.uint64()),
-        "'x', row 1 holds 9223372036854775808, which does not",
+        "'x', row 2 holds 9223372036854775808, which does not",
     ),
-    "whole decimals beyond int64": (pa.array([Decimal(1 << 63)]), "row 0: 9223372036854775808 has more digits than 64"),
+    "whole decimals beyond int64": (pa.array([Decimal(1 << 63)]), "row 1: 9223372036854775808 has more digits than 64"),
     "decimals of many digits": (
         pa.array([Decimal("1.0000000000000000001")]),
         "has more digits than a float64; cast it",
@@ -88,8 +89,8 @@ REFUSED = {
         r"'x' is time64\[us\], which is no column here: write it as numbers",
     ),
     "durations": (pa.array([datetime.timedelta(1)]), "'x' is duration.us., which is no column here"),
-    "bytes that are no images": (pa.array([b"abc"]), "'x' of bytes, row 0: not a PNG or JPEG image"),
-    "images with gaps": (pa.array([PNG, None]), "'x' of bytes, row 1: not a PNG"),
+    "bytes that are no images": (pa.array([b"abc"]), "'x' of bytes, row 1: this is neither a PNG"),
+    "images with gaps": (pa.array([PNG, None]), "'x' of bytes, row 2: this is neither a PNG"),
     "years beyond 9999": (pa.array([1 << 60], pa.timestamp("us")), "outside the years 1 to 9999"),
 }
 
@@ -179,3 +180,13 @@ def test_columns_are_a_frame_as_they_are(imported: Path) -> None:
     assert frame["gap"].tolist()[:2] == [BIG, None]
     assert frame[["gap", "x", "maybe", "city", "at"]].isna().sum().tolist() == [10] * 5
     assert (frame["x"].dtype, frame["flag"].dtype, frame["kind"].dtype) == (np.float64, np.bool_, np.int64)
+
+
+def test_files_that_are_named_after_splits_are_those(tmp_path: Path) -> None:
+    for name, values in (("train-00000-of-00001", [1, 2]), ("test-00000-of-00001", [3])):
+        pq.write_table(pa.table({"n": values}), tmp_path / f"{name}.parquet")
+    table = parquet.load(tmp_path)
+    assert table.parts is not None
+    assert {name: table.numbers("n")[rows].tolist() for name, rows in table.parts.items()} == {
+        "train": [1, 2], "test": [3],
+    }  # fmt: skip

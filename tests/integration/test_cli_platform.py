@@ -2,17 +2,21 @@
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
+from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
+from tests.pages import block_of, commands_of, ran
 from tests.platforms import RealPlatform, bms, real_platform
 from tests.whole_platform import until
 
@@ -81,8 +85,15 @@ def test_sdk_and_cli_predict_the_same_on_every_wire(digits: RealPlatform, tmp_pa
 def test_deploying_once_more_serves_the_newest_version(platform: RealPlatform) -> None:
     deployed = platform.good("deploy", str(DATA / "digits.onnx"), "--name", "twice")
     assert "version 1 answers" in deployed.out
-    platform.good("model", "push", str(DATA / "digits.onnx"), "--name", "twice")
-    assert "version 2 answers" in platform.good("deploy", "twice").out
+    platform.good("model", "push", str(DATA / "digits.onnx"), "--name", "twice", "--no-wait")
+    deployed = platform.good("deploy", "twice")
+    assert "version 2 answers" in deployed.out, "the version that was being verified was waited for"
+    tried = re.search(r"^try +(bms .*)$", deployed.out, re.MULTILINE)
+    assert tried is not None
+    asked = shlex.split(tried[1])
+    assert asked[-2:] == ["--home", str(platform.home)]
+    assert "probabilities" in bms(*asked[1:]).out, "it runs as it was printed"
+    assert "probabilities" in platform.good("predict", "twice", "--example").out
     assert "version 1 answers" in platform.good("deployment", "rollback", "twice").out
     revisions = json.loads(platform.good("deployment", "revisions", "twice", "--json").out)
     assert [each["versions"] for each in revisions] == [[1], [2], [1]]
@@ -137,6 +148,39 @@ def test_gates_are_set_waited_for_and_asked_before_anything_is_served(platform: 
     platform.good("deployment", "delete", "gated")
 
 
+def test_the_pages_about_data_sets_have_the_same_commands_and_they_run_as_written(
+    platform: RealPlatform, tmp_path: Path
+) -> None:
+    commands = commands_of("datasets", blocks=3)
+    (tmp_path / "lands.csv").write_text('\ufeff"Country, code";area;members\nNA;825,6;\nDE;357,6;3\nZA;1221,0;NA\n')
+    (tmp_path / "ages.txt").write_bytes("name|age|zip|x\nJosé|1|01234|1,5\nAnn|?|-|-\n".encode("cp1252"))
+    for part, count in (("train", 10), ("test", 2)):
+        for shade, kind in enumerate(("cat", "dog")):
+            (tmp_path / "pets" / part / kind).mkdir(parents=True)
+            for number in range(count):
+                pixels = np.full((8, 8), (100 * shade + number) << 8, np.uint16)
+                Image.fromarray(pixels).save(tmp_path / "pets" / part / kind / f"{number}.png")
+    said = ran(commands, platform, tmp_path)
+    for line in (
+        r"^understood +columns are separated by ';'$",
+        r"^understood +area +commas are read as decimal points: line 2, column 2 says '825,6'$",
+        r"^as_text +Country, code +kept as text: line 2, column 1 says 'NA', a word like others here \(NA\);",
+        r"^classes +DE, NA, ZA$",
+        r"^changed +image +24 of 24 images have 16 bits a channel, of which the upper 8 are used$",
+        r"^rows +train 16, validation 4, test 4$",
+        r"^format +images$",
+    ):
+        assert len(re.findall(line, said, re.MULTILINE)) >= 2 - ("classes" in line), line
+    assert re.search(r"^age +float +1$", said, re.MULTILINE)
+    told = json.loads(platform.good("dataset", "show", "ages", "1", "--json").out)
+    assert told["request"]["reading"]["columns"] == {"age": "number", "zip": "text"}
+    assert [(one["name"], one["kind"], one["missing"]) for one in told["report"]["features"]] == [
+        ("name", "text", 0), ("age", "float", 1), ("zip", "text", 1), ("x", "float", 1),
+    ]  # fmt: skip
+    refused = platform.bms("job", "train", "--recipe", "image-mlp", "--dataset", "ages", "--no-wait")
+    assert (refused.status, "ages@1 has no rows in its split 'validation'" in refused.errors) == (5, True)
+
+
 def test_a_version_is_named_by_number_or_alias_or_is_the_newest(digits: RealPlatform) -> None:
     digits.good("model", "push", str(DATA / "digits.onnx"), "--name", "named", "--alias", "production")
     digits.good("model", "push", str(DATA / "digits.onnx"), "--name", "named")
@@ -166,6 +210,53 @@ def test_a_version_is_named_by_number_or_alias_or_is_the_newest(digits: RealPlat
 def test_a_version_is_downloaded_as_it_was_uploaded(digits: RealPlatform, tmp_path: Path) -> None:
     digits.good("model", "download", "digits", "1", "--to", str(tmp_path))
     assert (tmp_path / "digits.onnx").read_bytes() == (DATA / "digits.onnx").read_bytes()
+
+
+def test_logs_of_replicas_are_shown_of_ended_ones_too(digits: RealPlatform, tmp_path: Path) -> None:
+    said = ran(commands_of("logs", blocks=1), digits, tmp_path)
+    with digits.client() as client:
+        (first,) = client.deployments.replicas("digits")
+        assert re.search(rf"^{first.id} +1 +ready ", said, re.MULTILINE)
+        told = [json.loads(line) for line in said.splitlines() if line.startswith('{"replica"')]
+        assert (told[0]["replica"], told[0]["version"]) == (first.id, 1)
+        assert any('"event": "available"' in line["line"] for line in told)
+        client.deployments.stop("digits")
+        while not client.deployments.replicas("digits")[0].ended:
+            pass
+        assert '"event": "draining"' in digits.good("logs", "digits").out, "of the last that ended, where none runs"
+        client.deployments.start("digits")
+        client.deployments.wait_ready("digits")
+    assert '"event": "draining"' in digits.good("logs", "digits", "--previous", "--follow").out
+    assert '"event": "draining"' not in digits.good("logs", "digits").out
+    assert "draining" in digits.good("logs", "digits", "--replica", first.id).out
+    assert digits.bms("logs", "nothing").status == 3
+
+
+@pytest.mark.timeout(600)
+def test_code_of_ones_own_becomes_a_served_model_as_the_page_says(platform: RealPlatform, tmp_path: Path) -> None:
+    (tmp_path / "flowers").mkdir()
+    (tmp_path / "flowers" / "train.py").write_text(block_of("training", "code"))
+    said = ran(commands_of("training", blocks=1), platform, tmp_path)
+    assert "version 1 of flowers: skops (runtime sklearn)" in said
+    assert "next: bms deploy flowers\n" in said
+    assert "version 1 answers" in said
+    with platform.client() as client:
+        version = client.models.version("flowers", 1)
+        assert version.metrics["accuracy"] > 0.8
+        assert version.signatures["serving_default"].labels == ("setosa", "versicolor", "virginica")
+        assert {text.partition("==")[0] for text in version.environment.requirements} == {"scikit-learn", "skops"}
+    code = block_of("training", "python").replace("http://127.0.0.1:8000", platform.url)
+    script = f"import os; os.chdir({str(tmp_path)!r})\n" + code.replace("…the key…", platform.key)
+    asked = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300, check=False)
+    assert asked.returncode == 0, asked.stderr
+    assert asked.stdout.startswith("2 ")
+    (tmp_path / "flowers" / "train.py").write_text("def main(job):\n    job.metric('accuracy', 1.0)\n")
+    none = platform.bms(
+        "job", "train", "--code", str(tmp_path / "flowers"), "--entry", "train.py", "--model", "flowers"
+    )
+    assert none.status == 5
+    assert "and it left none: save it by `job.save_model(model)`" in none.errors
+    platform.good("deployment", "delete", "flowers")
 
 
 def test_keys_are_made_used_and_revoked(digits: RealPlatform) -> None:
@@ -281,19 +372,21 @@ def test_a_profile_says_where_to_go(platform: RealPlatform, tmp_path: Path) -> N
         (("key", "create", "--expires", "soon"), 2, "length of time"),
         (("model", "push", "/no/such/file", "--name", "m"), 3, "no file or directory"),
         (("deploy", "no-such-model"), 3, "no-such-model"),
-        (("predict", "digits"), 2, "--data, --image or --text"),
+        (("predict", "digits"), 2, "--data, --image, --text or --example"),
         (("predict", "digits", "--text", "hi"), 2, "'digits' has no input 'text', which --text is for: it takes 'x'"),
         (("job", "show", "job_nothing"), 3, "job_nothing"),
         (("dataset", "import", "d", "--sample", "nothing"), 5, "nothing"),
+        (("dataset", "import", "d", "pyproject.toml"), 2, "say the format: csv, jsonl"),
+        (("dataset", "import", "d", "pyproject.toml", "--column", "age"), 2, "of the form NAME=TYPE, like age=number"),
     ],
 )
 def test_what_goes_wrong_is_said_with_its_status(
     platform: RealPlatform, arguments: tuple[str, ...], status: int, words: str
 ) -> None:
-    ran = platform.bms(*arguments)
-    assert (ran.status, ran.out) == (status, "")
-    assert words in ran.errors
-    assert "Traceback" not in ran.errors
+    said = platform.bms(*arguments)
+    assert (said.status, said.out) == (status, "")
+    assert words in said.errors
+    assert "Traceback" not in said.errors
     in_json = platform.bms(*arguments, "--json")
     assert in_json.status == status
     assert words in json.loads(in_json.errors)["error"]

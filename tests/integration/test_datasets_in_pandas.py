@@ -14,7 +14,7 @@ from bms.core.errors import FailedPrecondition
 from tests.framework_env import SOURCE, framework_python
 
 SUITE = Path(__file__).with_name("pandas_suite.py")
-REQUIREMENTS = ("google-crc32c", "msgspec", "numpy", "pandas", "pyarrow", "pytest")
+REQUIREMENTS = ("google-crc32c", "msgspec", "numpy", "pandas", "pillow", "pyarrow", "pytest")
 SUITE_S = 300
 
 

@@ -5,13 +5,13 @@ import os
 import subprocess
 import sys
 import zipfile
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
+from PIL import Image
 
 from bms.adapters.datasets.images import encode_png
 from bms.adapters.datasets.reader import decode_images, load_split
@@ -19,23 +19,7 @@ from bms.adapters.datasets.statistics import Statistics
 from bms.adapters.objects.archives import unpack
 from bms.app.tasks import import_dataset
 from bms.core.errors import FailedPrecondition, InvalidArgument
-
-
-@dataclass
-class FakeJob:
-    """What app/job.py hands to a task, recording what the task says."""
-
-    output: Path
-    parameters: dict[str, Any]
-    inputs: dict[str, Path] = field(default_factory=dict)
-    said: list[tuple[float, str]] = field(default_factory=list)
-    metrics: dict[str, float] = field(default_factory=dict)
-
-    def progress(self, fraction: float, message: str = "") -> None:
-        self.said.append((fraction, message))
-
-    def metric(self, name: str, value: float, step: int | None = None) -> None:
-        self.metrics[name] = value
+from tests.import_job import FakeJob
 
 
 @pytest.fixture
@@ -130,6 +114,62 @@ def test_a_zip_of_folders_of_images(tmp_path: Path, output: Path) -> None:
     images = decode_images(read["image"], "L")  # type: ignore[arg-type]
     known = {image.tobytes(): name[0] for name, image in pixels.items()}
     assert [known[image.tobytes()] for image in images] == ["ab"[label] for label in read["label"]]  # type: ignore[index]
+
+
+def picture(path: Path, pixels: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+
+
+def test_the_maker_s_splits_are_kept_and_guesses_are_told(tmp_path: Path, output: Path) -> None:
+    for part, count in (("train", 10), ("test", 4)):
+        for shade, kind in enumerate(("cat", "dog")):
+            for number in range(count):
+                picture(
+                    tmp_path / "tree" / part / kind / f"{number}.png",
+                    np.full((8, 8, 3), 100 * shade + number, np.uint8),
+                )
+    report = import_dataset.main(FakeJob(output, {"format": "images"}, {"source": tmp_path / "tree"}))
+    assert report["labels"] == ["cat", "dog"]
+    assert {name: split["rows"] for name, split in report["splits"].items()} == {"train": 20, "test": 8}  # type: ignore[attr-defined]
+    pixels = decode_images(load_split(output, "test")["image"], "L")  # type: ignore[arg-type]
+    assert sorted(int(image[0, 0]) for image in pixels) == [*range(4), *range(100, 104)]
+    told = [finding["message"] for finding in report["findings"] if finding["kind"] == "understood"]  # type: ignore[attr-defined]
+    assert told == [
+        "the folders test, train are splits, and those in them classes",
+        "the source is divided by itself, and that is kept: train (20 rows), test (8 rows); for a validation, take a "
+        "share of its train, like train=0.8,validation=0.2",
+    ]
+
+
+def test_deep_and_turned_pictures_become_what_is_seen(tmp_path: Path, output: Path) -> None:
+    dark, bright = np.full((8, 8), 20 * 256, np.uint16), np.full((8, 8), 200 * 256, np.uint16)
+    for number in range(10):
+        picture(tmp_path / "deep" / "dark" / f"{number}.png", dark + number * 256)
+        picture(tmp_path / "deep" / "bright" / f"{number}.png", bright + number * 256)
+    report = import_dataset.main(FakeJob(output, {"format": "images"}, {"source": tmp_path / "deep"}))
+    train = load_split(output, "train")
+    shades = decode_images(train["image"], "L")[:, 0, 0]  # type: ignore[arg-type]
+    assert ((shades > 100) == (np.asarray(train["label"]) == 0)).all()
+    assert [finding["message"] for finding in report["findings"] if finding["kind"] == "changed"] == [  # type: ignore[attr-defined]
+        "20 of 20 images have 16 bits a channel, of which the upper 8 are used"
+    ]
+
+
+def test_large_integers_and_long_texts_are_measured_as_they_are(tmp_path: Path, output: Path) -> None:
+    lines = [f"{(1 << 60) + row},{row},{'x' * 85}{row % 3},{'pq'[row % 2]}" for row in range(200)]
+    (tmp_path / "ids.csv").write_text("id,v,txt,y\n" + "\n".join(lines) + "\n")
+    report = import_dataset.main(FakeJob(output, {"format": "csv", "label": "y"}, {"source": tmp_path / "ids.csv"}))
+    statistics = msgspec.json.decode((output / "statistics.json").read_bytes(), type=Statistics)
+    ids, _, texts, _ = statistics.features
+    assert ids.numbers is not None
+    assert (ids.numbers.distinct, ids.numbers.min, ids.numbers.max) == (200, 1 << 60, (1 << 60) + 199)
+    assert texts.text is not None
+    assert list(texts.text.top) == ["x" * 80, "x" * 80 + " (2)", "x" * 80 + " (3)"]
+    assert sum(texts.text.top.values()) == 200
+    assert statistics.correlations is not None
+    assert statistics.correlations.matrix[0][1] == pytest.approx(1)
+    assert ("identifier", "id") in {(one["kind"], one["feature"]) for one in report["findings"]}  # type: ignore[attr-defined]
 
 
 def test_what_was_imported_can_be_imported_again(tmp_path: Path, output: Path) -> None:
@@ -266,5 +306,5 @@ def test_the_bundled_samples_in_their_own_environment(sklearn_python: Path, tmp_
         "breast_cancer": 569,
     }
     assert answers["iris"]["labels"] == ["setosa", "versicolor", "virginica"]
-    slim = ("bms.core", "bms.adapters.datasets", "bms.app.tasks")
+    slim = ("bms.core", "bms.adapters.datasets", "bms.adapters.images", "bms.app.tasks")
     assert [name for name in answers["modules"] if not name.startswith(slim)] == ["bms.adapters", "bms.app"]

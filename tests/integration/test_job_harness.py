@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 from bms.core.programs import JobConfig, JobEvent, JobInput, JobResult
+from tests.written_datasets import write_dataset
 
 
 class Attempt:
@@ -72,7 +74,7 @@ def test_a_scripts_main_gets_the_job_and_its_answer_is_the_report(attempt: Attem
     (tmp_path / "data" / "rows.txt").write_text("1 2 3")
     attempt.script(
         """
-        from bms.adapters.toolkits.job_context import Job, current_job
+        from bms.jobs import Job, current_job
 
         def main(job: Job) -> dict[str, object]:
             total = sum(map(int, (job.inputs["data"] / "rows.txt").read_text().split()))
@@ -104,7 +106,7 @@ def test_a_script_without_main_runs_as_by_hand(attempt: Attempt) -> None:
         """
         import os, sys
         import beside
-        from bms.adapters.toolkits.job_context import current_job
+        from bms.jobs import current_job
 
         if __name__ == "__main__":
             current_job().output.joinpath("where").write_text(os.getcwd())
@@ -371,3 +373,41 @@ def test_a_config_that_is_not_one_is_said_on_stderr(tmp_path: Path) -> None:
 def test_no_program_of_a_job_gains_rights(attempt: Attempt) -> None:
     attempt.script("def main(job):\n    return {'status': open('/proc/self/status').read()}\n")
     assert "NoNewPrivs:\t1" in str(attempt.run().report["status"])
+
+
+def test_an_attempt_that_leaves_no_model_though_one_was_asked_for_has_failed(attempt: Attempt) -> None:
+    attempt.script(
+        "def main(job):\n    (job.output / 'model').mkdir(exist_ok=True)\n    (job.output / 'other').write_text('x')\n"
+    )
+    assert attempt.run().state == "succeeded"
+    result = attempt.run(model=True)
+    assert result.state == "failed"
+    assert "it left none: save it by `job.save_model(model)`" in result.error
+    assert result.error in attempt.log()
+
+
+def test_a_job_reads_its_data_as_arrays_and_saves_what_it_made(attempt: Attempt, tmp_path: Path) -> None:
+    """The model is a file that is there already."""
+    data = tmp_path / "data"
+    write_dataset(data, {"x": np.ones((5, 3)), "n": np.arange(5)}, label=np.arange(5) % 2, classes=("even", "odd"))
+    attempt.script(
+        """
+        from pathlib import Path
+        from bms.jobs import Job
+
+        def main(job: Job):
+            data = job.dataset()
+            x, y = data.arrays("train")
+            job.save_model(job.parameters["model"], labels=data.classes, example=x, metadata={"by": "hand"})
+            return {"x": list(x.shape), "dtype": str(x.dtype), "y": str(y.dtype), "rows": data.splits["train"]}
+        """
+    )
+    given = JobInput(name="data", directory=str(data))
+    parameters = {"model": str(Path(__file__).parents[1] / "data" / "digits.onnx")}
+    result = attempt.run(inputs=(given,), parameters=parameters, model=True)
+    assert (result.state, result.error) == ("succeeded", "")
+    assert result.report == {"x": [5, 4], "dtype": "float64", "y": "int64", "rows": 5}
+    made = attempt.directory / "output"
+    assert sorted(path.name for path in (made / "model").iterdir()) == ["digits.onnx", "example.json"]
+    card = json.loads((made / "version.json").read_bytes())
+    assert (card["labels"], card["metadata"]) == (["even", "odd"], {"by": "hand"})

@@ -20,6 +20,7 @@ from bms.core.clock import ManualClock
 from bms.core.errors import AlreadyExists, DataLoss, FailedPrecondition, NotFound, ResourceExhausted, Unavailable
 from bms.core.pages import PageRequest
 from bms.core.programs import JobConfig
+from bms.core.resources import size_text
 from tests.jobs import ROOM, SPEC, World, add_tenant, put_files
 
 GOOD = {"state": "succeeded", "metrics": {"accuracy": 0.97}, "report": {"rows": 3}}
@@ -346,7 +347,12 @@ async def test_of_a_huge_log_the_end_is_kept_and_offsets_stay(world: World) -> N
     whole = b"resolving\n" + lines.encode()
     assert done.log_start == len(whole) - LOG_KEPT
     part = await world.service.log("acme", job.id, 0)
-    assert part.content == whole[done.log_start : done.log_start + LOG_PIECE]
+    note, _, content = part.content.partition(b"\n")
+    lost, kept = size_text(done.log_start), size_text(LOG_KEPT)
+    assert note.decode() == f"[the first {lost} of this log were not kept: of a job's log the last {kept} are]"
+    assert content == whole[done.log_start : done.log_start + LOG_PIECE]
+    later = await world.service.log("acme", job.id, done.log_start - 2048)
+    assert later.content.startswith(b"[2.0 kB more were not kept")
     assert part.next == done.log_start + LOG_PIECE
     assert (await world.service.log("acme", job.id, len(whole) - 3)).content == whole[-3:]
     assert (await world.service.log("acme", job.id, 10**12)).next == len(whole)

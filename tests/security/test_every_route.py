@@ -111,6 +111,8 @@ FOREIGN = {
     "post_v2_repository_models_deployment_unload": 404,
     "get_deployments_deployment_revisions": 404,
     "get_deployments_deployment_status": 404,
+    "get_deployments_deployment_replicas": 404,
+    "get_deployments_deployment_replicas_replica_log": 404,
     "get_usage": 200,
     "get_usage_events": 200,
     "get_usage_export": 200,

@@ -18,6 +18,7 @@ from bms.app import parts as composition
 from bms.app.home import Home
 from bms.app.parts import Parts, make_parts
 from bms.app.rules import WorkloadRules
+from bms.control.deployments.nouns import Replica
 from bms.control.platform.environments import EnvironmentSpec
 from bms.control.platform.trees import FileEntry, put_tree, tree_of
 from bms.control.tenants.service import TenantService
@@ -30,6 +31,7 @@ from tests.homes import prepare
 MARK = "quarry"  # in the name of all that belongs to `default`
 SCRIPT = b"print('quarry')\n"
 MODEL = b"not yet a model"
+REPLICA = "rep-quarry"
 
 
 def digest(content: bytes) -> str:
@@ -137,6 +139,7 @@ async def _furnish(world: World) -> None:
         job = await made("POST", "/jobs", train)
         environment = world.parts.ground.environments.digest(EnvironmentSpec(requirements=("quarry-package",)))
         await made("POST", "/deployments", {"name": "quarry-dep", "model": "quarry-model", "version": 2})
+        await _quarry_replica(world)
         await made("PUT", "/secrets/quarry-secret", {"value": "quarry-value"})
         world.ids["owner"] = (await client.get("/whoami")).json()["user"]
     world.ids["user"], world.ids["key"] = str(user["id"]), str(key["key"]["id"])  # type: ignore[index]
@@ -149,9 +152,32 @@ async def _furnish(world: World) -> None:
         "alias": "quarry-alias",
         "digest": digest(MODEL),
         "dataset": "quarry-data",
+        "replica": REPLICA,
         "job": str(job["id"]),
         "environment": str(environment),
         "path": "quarry.onnx",
         "deployment": "quarry-dep",
         "secret": "quarry-secret",
     }
+
+
+async def _quarry_replica(world: World) -> None:
+    """One that has ended, and what it said."""
+    now = SystemClock().now()
+    async with world.parts.features.stores.deployments.write() as tx:
+        deployment = await tx.deployment("default", "quarry-dep")
+        assert deployment is not None
+        await tx.add_replica(
+            Replica(
+                id=REPLICA,
+                tenant="default",
+                deployment=deployment.id,
+                version=2,
+                build="b",
+                state="failed",
+                address="unix:/run/quarry.sock",
+                created_at=now,
+                ended_at=now,
+            )
+        )
+    (world.home / "logs" / "replicas" / f"{REPLICA}.log").write_bytes(b"quarry says\n")

@@ -27,6 +27,7 @@ from bms.control.datasets.deletion import DatasetDeletion
 from bms.control.datasets.service import DatasetService
 from bms.control.deployments.catalog import ModelCatalog
 from bms.control.deployments.in_use import InUse
+from bms.control.deployments.logs import ReplicaLogService
 from bms.control.deployments.service import DeploymentService
 from bms.control.environments.service import EnvironmentService
 from bms.control.evaluation.gates import Gates
@@ -92,6 +93,7 @@ class Features:
     conversion: ConversionService
     gates: Gates
     deployments: DeploymentService
+    replica_logs: ReplicaLogService
     usage: UsageService
     audit: AuditService
     reactions: Reactions
@@ -155,6 +157,7 @@ def make_features(ground: Ground, rules: WorkloadRules) -> Features:
         conversion=conversion,
         gates=gates,
         deployments=deployments,
+        replica_logs=ReplicaLogService(stores.deployments, ground.replica_logs),
         usage=UsageService(SqlStore(database, SqlUsage)),
         audit=AuditService(SqlStore(database, SqlAudit)),
         reactions=Reactions(ground.events, SqlPositions(database), following.handlers, "reactions", following.given_up),

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from bms.adapters.clusters.devices import NvidiaDevices
+from bms.adapters.clusters.kept_logs import KeptLogs
 from bms.adapters.clusters.local import LocalCluster
 from bms.adapters.environments.uv import UvEnvironments
 from bms.adapters.jobs.tree_cache import LocalTreeCache
@@ -20,6 +21,7 @@ from bms.app.home import Home
 from bms.app.rules import WorkloadRules
 from bms.control.deployments.tokens import ReplicaTokens
 from bms.core.clock import Clock, SystemClock
+from bms.core.isolation import keeps_files
 from bms.core.resources import size_text
 
 LAST_WORDS = 4096  # bytes of a workload's log that are looked at for the reason of its end
@@ -37,6 +39,7 @@ class Ground:
     objects: LocalObjectStore
     environments: UvEnvironments
     cluster: LocalCluster
+    replica_logs: KeptLogs
     trees: LocalTreeCache
     pepper: bytes
     tokens: ReplicaTokens
@@ -62,6 +65,7 @@ async def open_ground(
         home, run_dir, environments.slim_path(), clock, devices=NvidiaDevices(), require=rules.require_isolation
     )
     await cluster.open()
+    environments.links = keeps_files(cluster.isolation)
     return Ground(
         home=home,
         database=database,
@@ -71,6 +75,7 @@ async def open_ground(
         objects=objects,
         environments=environments,
         cluster=cluster,
+        replica_logs=KeptLogs.open(home / "logs" / "replicas", cluster.directory, clock),
         trees=LocalTreeCache.open(home / "cache" / "trees", objects),
         pepper=Home(home).pepper(),
         tokens=ReplicaTokens(Home(home).replicas_key()),

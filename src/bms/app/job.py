@@ -16,18 +16,23 @@ from typing import NoReturn
 
 import msgspec
 
-from bms.adapters.toolkits.job_context import Job, JobCancelled, enter
+from bms.adapters.toolkits.job_context import JobCancelled, enter
 from bms.app import job_entry, process
 from bms.core.clock import SystemClock
 from bms.core.errors import BmsError, InvalidArgument
 from bms.core.figures import carried
 from bms.core.programs import JobConfig, JobResult
+from bms.jobs.job import Job
 from bms.serving.inference.reasons import reason
 
 CANCELLED = "cancelled"
 CANCEL_CHANCE_S = 5.0  # to clean up after SIGTERM, before the attempt is ended from another thread
 MAX_RESULT = 4 * 2**20
 MAX_ERROR = 4000  # as much as a version's reason holds
+NO_MODEL = (
+    "a version was to be made of its model, and it left none: save it by `job.save_model(model)`, or write its files "
+    "into `job.model_directory` (output/model)"
+)
 EXIT_FAILED, EXIT_UNWRITTEN, EXIT_CANCELLED = 1, 74, 143
 
 
@@ -82,17 +87,25 @@ def main() -> NoReturn:
 def attempt(config: JobConfig, job: Job) -> JobResult:
     """Runs the entry and says how it ended; the traceback of a failure goes to the log."""
     try:
-        return JobResult(state="succeeded", report=_report(job_entry.run(config.entry, config.code, job)))
+        return _done(config, job, _report(job_entry.run(config.entry, config.code, job)))
     except JobCancelled:
         raise
     except SystemExit as leaving:
         if leaving.code in (None, 0):
-            return JobResult(state="succeeded")
+            return _done(config, job, {})
         said = leaving.code if isinstance(leaving.code, str) else f"it exited with status {leaving.code}"
         return JobResult(state="failed", error=said[:MAX_ERROR])
     except BaseException as error:  # noqa: BLE001 - whatever a tenant's code raises is how the attempt ended
         traceback.print_exc()
         return JobResult(state="failed", error=_one_line(error))
+
+
+def _done(config: JobConfig, job: Job, report: dict[str, object]) -> JobResult:
+    """How an attempt whose code came to its end has ended: failed if the model that was asked for is not there."""
+    if config.model and not any(path.is_file() for path in (job.output / "model").rglob("*")):
+        print(NO_MODEL, file=sys.stderr)
+        return JobResult(state="failed", error=NO_MODEL)
+    return JobResult(state="succeeded", report=report)
 
 
 def _take_cancellation(ending: Ending) -> None:

@@ -1,8 +1,11 @@
 """Log files of the platform's processes: appended to by the processes themselves, cut by the supervisor."""
 
+import contextlib
 import os
 import shutil
 from pathlib import Path
+
+from bms.core.resources import size_text
 
 LIMIT = 16 << 20  # bytes of a file before it is moved to `.1`; so each process keeps at most twice that
 TAIL = 4096
@@ -14,13 +17,14 @@ def open_log(path: Path) -> int:
 
 
 def cap(path: Path, limit: int = LIMIT) -> bool:
-    """Moves the content to `<path>.1` once it is over `limit` bytes; True if it did.
+    """Moves the content to `<path>.1` once it is over `limit` bytes, and leaves a line that says so; True if it did.
 
     The file is copied and emptied, not renamed: its writers go on appending to the same one. What they write
     between the two is lost, which is why the limit is large.
     """
     try:
-        if path.stat().st_size <= limit:
+        size = path.stat().st_size
+        if size <= limit:
             return False
     except FileNotFoundError:
         return False
@@ -28,9 +32,13 @@ def cap(path: Path, limit: int = LIMIT) -> bool:
     try:
         shutil.copyfile(path, old)
         old.chmod(0o600)
-    except OSError:
+        where = f"are in {old.name}, and what that held is gone"
+    except OSError as error:
         old.unlink(missing_ok=True)  # a full disk: to go on matters more than to remember
+        where = f"could not be kept ({error})"
     os.truncate(path, 0)
+    with contextlib.suppress(OSError), path.open("ab") as file:
+        file.write(f"[the {size_text(size)} before this line {where}]\n".encode())
     return True
 
 

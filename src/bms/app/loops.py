@@ -27,6 +27,7 @@ async def run_loops(parts: Parts) -> None:
         tasks.create_task(_react(parts), name="reactions")
         tasks.create_task(_remove_tenants(parts), name="removal")
         tasks.create_task(_repeat("collection", COLLECT_S, parts, _collect), name="collection")
+        tasks.create_task(_repeat("sweeping logs", COLLECT_S, parts, _sweep_logs), name="logs")
 
 
 async def _lead(parts: Parts) -> None:
@@ -95,6 +96,10 @@ async def _collect(parts: Parts) -> None:
         swept = await parts.features.collector.collect(tenant.id)
         if swept:
             log.info("swept %d blobs of tenant %s", len(swept), tenant.id)
+
+
+async def _sweep_logs(parts: Parts) -> None:
+    await parts.ground.replica_logs.sweep()
 
 
 async def _all_tenants(parts: Parts) -> list[Tenant]:

@@ -44,6 +44,7 @@ from bms.web.api import (
     environments,
     jobs,
     models,
+    replicas,
     repository,
     secrets,
     system,
@@ -161,6 +162,7 @@ def _reconciler(ground: Ground, features: Features, publisher: Publisher, launch
         holder=ground.holder,
         released=publisher.released,
         last_words=ground.last_words,
+        logs=ground.replica_logs,
     )
 
 
@@ -200,6 +202,7 @@ def _endpoints(
         *environments.endpoints(f.environments),
         *training.endpoints(f.training, f.conversion, f.gates),
         *deployments.endpoints(f.deployments, views),
+        *replicas.endpoints(f.replica_logs),
         *repository.endpoints(ModelRepository(f.deployments, views, ground.clock)),
         *usage.endpoints(f.usage),
         *audit.endpoints(f.audit),

@@ -28,10 +28,16 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
 class Session:
-    """One run of a command: the client, made when it is first needed, and where the answer goes."""
+    """One run of a command: the client, made when it is first needed, and where the answer goes.
+
+    `connected_by` are the options that said where to, so that commands which are told to people lead there, too; never
+    the text of a key.
+    """
 
     def __init__(self, url: str | None, key: str | None, home: Path | None, json: bool, ca: Path | None = None) -> None:
         self._given = (url, _key_of(key), home, ca)
+        said = {"--url": url, "--home": home, "--ca": ca, "--key": key if key is not None and key[:1] == "@" else None}
+        self.connected_by = [word for name, value in said.items() if value is not None for word in (name, str(value))]
         self._client: Client | None = None
         self.out = Output(json)
 

@@ -1,15 +1,16 @@
 """`bms dataset`: data sets and their versions."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bms.cli.commands import Session, command, noun
+from bms.cli.dataset_page import show_version
 from bms.cli.making import parse_numbers
-from bms.core.errors import InvalidArgument
+from bms.core.errors import InvalidArgument, NotFound
 from bms.core.resources import size_text
-from bms.sdk.datasets import DatasetVersion
 
 app = noun("Data sets and their versions.")
 Name = Annotated[str, typer.Argument(help="The data set's name.")]
@@ -21,14 +22,29 @@ def import_(
     name: Name,
     path: Annotated[Path | None, typer.Argument(help="A file or directory; or give --sample.")] = None,
     sample: Annotated[str | None, typer.Option(help="A real data set that comes along, like digits.")] = None,
-    format: Annotated[str | None, typer.Option(help="images, csv, npz, jsonl, parquet or tfrecord.")] = None,
+    format: Annotated[
+        str | None, typer.Option(help="images, csv, npz, jsonl, parquet or tfrecord; else the files' names tell it.")
+    ] = None,
     label: Annotated[str | None, typer.Option(help="The column that says the class.")] = None,
-    split: Annotated[str | None, typer.Option(help="Shares like train=0.8,validation=0.1,test=0.1.")] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(help="Shares like train=0.8,validation=0.1,test=0.1; without, a source's own splits are kept."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Decides who is in which part.")] = 0,
     description: Annotated[str, typer.Option(help="What it is.")] = "",
+    column: Annotated[
+        list[str] | None,
+        typer.Option(help="CSV: NAME=TYPE, like age=number; number, integer, text, boolean or datetime; repeatable."),
+    ] = None,
+    na: Annotated[
+        list[str] | None, typer.Option(help="CSV: a word that means a missing value, beside empty cells; repeatable.")
+    ] = None,
+    separator: Annotated[str | None, typer.Option(help="CSV: what is between the columns, like ';' or tab.")] = None,
+    decimal: Annotated[str | None, typer.Option(help="CSV: the decimal mark, . or ,")] = None,
+    encoding: Annotated[str | None, typer.Option(help="CSV: like cp1252, gb18030 or utf-16; else UTF-8.")] = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it is imported.")] = True,
 ) -> None:
-    """Import the next version of a data set."""
+    """Import the next version of a data set, and report what was understood and doubted."""
     datasets = session.client.datasets
     shares = None if split is None else parse_numbers(split.split(","))
     if (path is None) == (sample is None):
@@ -37,8 +53,8 @@ def import_(
         version = datasets.import_sample(name, sample, split=shares, seed=seed, description=description)
     else:
         assert path is not None
-        if format is None:
-            raise InvalidArgument("give --format: images, csv, npz, jsonl, parquet or tfrecord")
+        if not path.exists():
+            raise NotFound(f"there is no file or directory {str(path)!r}")
         with session.out.progress("uploading") as bar:
             version = datasets.import_files(
                 name,
@@ -48,12 +64,17 @@ def import_(
                 split=shares,
                 seed=seed,
                 description=description,
+                columns=_column_types(column or ()),
+                na=na,
+                separator={"tab": "\t", "\\t": "\t"}.get(separator or "", separator),
+                decimal=decimal,
+                encoding=encoding,
                 on_progress=lambda done, total: bar(done / total if total else None, size_text(done)),
             )
     if wait:
         with session.out.progress("importing") as bar:
             version = datasets.wait(name, version.number, lambda seen: bar(None, seen.state))
-    _show(session, version)
+    show_version(session, version)
 
 
 @command(app, "list")
@@ -91,8 +112,8 @@ def versions(
 
 @command(app)
 def show(session: Session, name: Name, version: Annotated[int, typer.Argument(help="The version's number.")]) -> None:
-    """One version."""
-    _show(session, session.client.datasets.version(name, version))
+    """One version: what is in it, and what its import understood and doubted."""
+    show_version(session, session.client.datasets.version(name, version))
 
 
 @command(app)
@@ -122,16 +143,12 @@ def delete(
         session.out.say(f"deleted {name}@{version}", {})
 
 
-def _show(session: Session, version: DatasetVersion) -> None:
-    session.out.one(
-        version,
-        {
-            "data set": version.reference,
-            "state": version.state,
-            "why": version.reason,
-            "rows": {part: split.rows for part, split in version.splits.items()},
-            "classes": version.labels,
-            "size": size_text(version.size),
-            "job": version.job,
-        },
-    )
+def _column_types(texts: Iterable[str]) -> dict[str, str]:
+    """`NAME=TYPE` texts by name. Raises InvalidArgument."""
+    types = {}
+    for text in texts:
+        name, sign, word = text.rpartition("=")
+        if not (name.strip() and sign):
+            raise InvalidArgument(f"--column {text!r} is not of the form NAME=TYPE, like age=number")
+        types[name.strip()] = word.strip()
+    return types

@@ -9,7 +9,7 @@ import typer
 from bms.cli.batching import Batch, BatchObjective, BatchPolicy, BatchSizes, BatchWait
 from bms.cli.commands import Session, command
 from bms.cli.gate_table import measured
-from bms.cli.pushing import newest_ready, push
+from bms.cli.pushing import push, servable
 from bms.cli.resource_options import Cpu, Gpu, GpuMemory, Memory
 from bms.cli.serving import Force, SpecOptions, apply, show_status
 from bms.cli.version_options import (
@@ -112,7 +112,7 @@ def deploy(
     if alias is not None:
         target = Target(alias=alias)
     else:
-        number = version if version is not None else newest_ready(session, model)
+        number = servable(session, model, version)
         if not force:
             measured(session, model, number)
         target = Target(version=number)

@@ -89,6 +89,23 @@ def status(session: Session, name: Name) -> None:
 
 
 @command(app)
+def replicas(session: Session, name: Name) -> None:
+    """The replicas that a deployment has, and had lately: `bms logs NAME --replica ID` shows what one wrote."""
+    session.out.many(
+        session.client.deployments.replicas(name),
+        {
+            "REPLICA": lambda each: each.id,
+            "VERSION": lambda each: each.version,
+            "STATE": lambda each: each.state,
+            "MADE": lambda each: each.created_at,
+            "ENDED": lambda each: each.ended_at,
+            "": lambda each: each.reason,
+        },
+        "no replicas",
+    )
+
+
+@command(app)
 def revisions(session: Session, name: Name) -> None:
     """What a deployment was told to serve, newest first."""
     session.out.many(

@@ -30,6 +30,9 @@ def train(
     model: Annotated[str | None, typer.Option(help="Register the result as a version of this model.")] = None,
     parameter: Annotated[list[str] | None, typer.Option("--parameter", "-p", help="NAME=JSON; repeatable.")] = None,
     requirement: Annotated[list[str] | None, typer.Option(help="A package the code needs; repeatable.")] = None,
+    requirements_file: Annotated[
+        Path | None, typer.Option(help="A requirements.txt that says what the code needs.")
+    ] = None,
     lock: Annotated[Path | None, typer.Option(help="A lock file: exact versions with hashes.")] = None,
     index: Annotated[str, typer.Option(help="One of the operator's package indexes, by name.")] = "",
     python: Annotated[str | None, typer.Option(help="A Python version, like 3.11; else the platform's.")] = None,
@@ -39,8 +42,8 @@ def train(
 ) -> None:
     """Train by a recipe, or by code of your own; with --model, until the version that comes of it is verified.
 
-    Code of your own has a function `main(job)` in the file --entry: see docs/datasets.md for what it reads. What it
-    saves in `job.output / "model"` becomes the version.
+    Code of your own has a function `main(job)` in the file --entry, which reads its data by `job.dataset()` and saves
+    what it made by `job.save_model(model)`: see docs/training.md. That becomes the version.
     """
     job = session.client.jobs.train(
         recipe=recipe,
@@ -49,7 +52,7 @@ def train(
         datasets=dict(_dataset(text) for text in dataset or ()),
         model=model,
         parameters=parse_values(parameter or ()),
-        environment=environment_given(requirement, lock, index, python),
+        environment=environment_given(requirement, lock, index, python, requirements_file),
         name=name,
         max_attempts=attempts,
     )
@@ -58,7 +61,7 @@ def train(
     _show(session, job)
     if wait and model is not None:
         version = _verified(session, model, job.id)
-        session.out.say(f"version {version.number} of {model}: {detected(version)}")
+        session.out.say(f"version {version.number} of {model}: {detected(version)}\nnext: bms deploy {model}")
 
 
 @command(app)

@@ -1,6 +1,7 @@
 """`bms`: which commands there are, and what an error becomes on a terminal."""
 
 import importlib
+import io
 import os
 import platform
 import sys
@@ -11,6 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from bms import __version__
 from bms.app.exit_codes import MEANING, ExitCode, exit_code_of
+from bms.cli.visible import visible
 from bms.core.errors import BmsError
 
 
@@ -29,6 +31,7 @@ COMMANDS: dict[str, Entry] = {
     "model": Entry("model", "Models, their versions and aliases."),
     "deploy": Entry("deploy", "Serve a model, or a file: the shortest way."),
     "deployment": Entry("deployment", "What is served under which name."),
+    "logs": Entry("logs", "What the replicas of a deployment write."),
     "predict": Entry("predict", "Ask a served model."),
     "dataset": Entry("dataset", "Data sets and their versions."),
     "job": Entry("job", "Training and other programs that run to their end."),
@@ -88,10 +91,13 @@ def root(
 
 def run() -> None:
     """The console script. Ends the process with a status of `exit_codes`."""
+    for stream in (sys.stdout, sys.stderr):  # a terminal that lacks a letter shows its number
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except BmsError as error:
-        typer.echo(f"bms: {error.message}", err=True)
+        typer.echo(f"bms: {visible(error.message)}", err=True)
         sys.exit(int(exit_code_of(error)))
     except BrokenPipeError:
         # Whoever read our output has seen enough (`bms job log … | head`); Python must not complain at its exit.

@@ -12,13 +12,14 @@ import msgspec
 import orjson
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.text import Text
 
+from bms.cli.tables import table
+from bms.cli.visible import in_one_line, visible
 from bms.core.errors import BmsError
 from bms.core.figures import carried, figure
 
 Cell = object
-WIDE = 240  # columns where no terminal says how many there are: nothing is cut off in a pipe
 
 
 class Advance(Protocol):
@@ -32,40 +33,36 @@ class Output:
 
     def __init__(self, json: bool) -> None:
         self.json = json
-        self._console = Console(width=None if sys.stdout.isatty() else WIDE, highlight=False, soft_wrap=True)
+        self._console = Console(highlight=False, emoji=False, markup=False, soft_wrap=True)
+        self._width = self._console.width if sys.stdout.isatty() else None
 
     def one(self, thing: object, fields: Mapping[str, Cell]) -> None:
         """One thing: as JSON whole, for people the named fields, empty ones left out."""
         if self.json:
-            return self.raw(thing)
-        grid = Table.grid(padding=(0, 2))
-        for name, value in fields.items():
-            if (text := cell(value)) != "":
-                grid.add_row(f"[dim]{name}[/dim]", text)
-        return self._print(grid)
+            self.raw(thing)
+            return
+        told = [(name, visible(text)) for name, value in fields.items() if (text := cell(value)) != ""]
+        for line in table(told, self._width):
+            print(line)
 
     def many(self, things: Iterable[object], columns: Mapping[str, Callable[[Any], Cell]], empty: str) -> None:
         """A list: as JSON array, for people a table, or the sentence `empty`."""
         if self.json:
-            return self.raw(list(things))
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        last = len(columns) - 1  # where reasons stand: long ones take more lines, and no other column is cut for them
-        for index, title in enumerate(columns):
-            table.add_column(title, no_wrap=index < last)
-        for thing in things:
-            table.add_row(*(cell(read(thing)) for read in columns.values()))
-        return self._print(table) if table.row_count else self.say(empty)
-
-    def _print(self, table: Table) -> None:
-        """Without the blanks that fill the last column, which copy badly."""
-        with self._console.capture() as drawn:
-            self._console.print(table)
-        print("\n".join(line.rstrip() for line in drawn.get().rstrip("\n").split("\n")))
+            self.raw(list(things))
+            return
+        rows = [[in_one_line(cell(read(thing))) for read in columns.values()] for thing in things]
+        if not rows:
+            self.say(empty)
+            return
+        title, *lines = table([list(columns), *rows], self._width)
+        self._console.print(Text(title, style="bold"))
+        for line in lines:
+            print(line)
 
     def say(self, text: str, thing: object = None) -> None:
         """A sentence for people, or `thing` for programs."""
         if not self.json:
-            self._console.print(text, markup=False)
+            print(visible(text))
         elif thing is not None:
             self.raw(thing)
 
@@ -79,7 +76,8 @@ class Output:
         print(text)
 
     def error(self, error: BmsError) -> None:
-        print(orjson.dumps({"code": error.code, "error": error.message}).decode(), file=sys.stderr)
+        message = error.message.encode(errors="backslashreplace").decode()  # it may name an argument that is no UTF-8
+        print(orjson.dumps({"code": error.code, "error": message}).decode(), file=sys.stderr)
 
     @contextmanager
     def progress(self, what: str) -> Iterator[Advance]:

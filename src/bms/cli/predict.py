@@ -6,10 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
+from bms.cli.asking import example_of
 from bms.cli.commands import Session, command
 from bms.cli.predict_answer import show, show_parts, show_rows, told_warnings
-from bms.cli.predict_data import existing, is_table, read_data, typed
-from bms.core.errors import InvalidArgument
+from bms.cli.predict_data import existing, is_table, read_data, typed, with_bytes
+from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.sdk.contents import Classes
 from bms.sdk.tables.csv_cells import CsvCells
 
@@ -26,8 +27,12 @@ def predict(
             help="Rows as JSON, or inputs by name; or a file: .json, .jsonl, .csv with a header, .npy, .npz; -: stdin."
         ),
     ] = None,
-    image: Annotated[Path | None, typer.Option(help="An image file (JPEG, PNG).")] = None,
+    image: Annotated[Path | None, typer.Option(help="An image file (JPEG, PNG, WebP).")] = None,
     text: Annotated[str | None, typer.Option(help="A text, or - for stdin.")] = None,
+    example: Annotated[
+        bool,
+        typer.Option("--example", help="The first row that its version was verified with, its maker's or made up."),
+    ] = False,
     top: Annotated[int, typer.Option(help="How many classes to show, where the model tells classes.", min=1)] = 5,
     raw: Annotated[bool, typer.Option("--raw", help="Its outputs as they are, where it tells classes, too.")] = False,
     version: Annotated[int | None, typer.Option(help="Ask this version.")] = None,
@@ -42,18 +47,20 @@ def predict(
     classifier of images or texts answers with class names and their probabilities, best first. `--stream` shows what a
     model says word by word as it says it.
     """
-    if (data is not None) + (image is not None) + (text is not None) != 1:
-        raise InvalidArgument("give --data, --image or --text, exactly one of them")
+    if (data is not None) + (image is not None) + (text is not None) + example != 1:
+        raise InvalidArgument("give --data, --image, --text or --example, exactly one of them")
     client = session.client
     if stream:
-        if data is None:
+        if data is None and not example:
             raise InvalidArgument('--stream takes the model\'s inputs by --data, such as \'{"prompt": ["to be"]}\'')
         with told_warnings():
-            given = _read(session, name, data, version, alias)
+            given = (
+                _example(session, name, version, alias) if data is None else _read(session, name, data, version, alias)
+            )
             show_parts(session, client.predict_stream(name, given, version=version, alias=alias))
         return
-    if data is not None:
-        given = _read(session, name, data, version, alias)
+    if data is not None or example:
+        given = _example(session, name, version, alias) if data is None else _read(session, name, data, version, alias)
         with told_warnings():
             prediction = client.predict(name, given, version=version, alias=alias)
         (show_rows if is_table(given) else show)(session, prediction)
@@ -75,6 +82,19 @@ def _read(session: Session, name: str, data: str, version: int | None, alias: st
     if not isinstance(given, CsvCells):
         return given
     return typed(given, session.client.metadata(name, version=version, alias=alias).inputs)
+
+
+def _example(session: Session, name: str, version: int | None, alias: str | None) -> Any:
+    """Of the version that is asked. Raises FailedPrecondition where none is served."""
+    status = session.client.deployments.status(name)
+    number = version
+    if alias is not None:
+        number = session.client.models.alias(status.model, alias).version
+    elif number is None and status.traffic:
+        number = max(status.traffic, key=lambda part: part.weight).version
+    if number is None:
+        raise FailedPrecondition(f"{name} serves no version yet: {status.message}")
+    return with_bytes(example_of(session, session.client.models.version(status.model, number)))
 
 
 def _tells_classes(session: Session, name: str, content: str, version: int | None, alias: str | None) -> bool:

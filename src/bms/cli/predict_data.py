@@ -1,6 +1,8 @@
 """What `bms predict --data` may be: JSON in any form of a request, CSV, lines of JSON, NumPy's files."""
 
+import binascii
 import sys
+from base64 import b64decode
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,20 @@ def read_data(text: str) -> Any:
     if path.suffix in _LINES:
         return _lines(_decoded(content, text), text)
     return _unwrapped(read_json(_decoded(content, text), text), text)
+
+
+def with_bytes(value: Any) -> Any:
+    """`value` with bytes in the place of each `{"b64": "…"}`, as requests have it. Raises InvalidArgument."""
+    if isinstance(value, list):
+        return [with_bytes(each) for each in value]
+    if not isinstance(value, Mapping):
+        return value
+    if len(value) == 1 and isinstance(text := value.get("b64"), str):
+        try:
+            return b64decode(text, validate=True)
+        except binascii.Error as error:
+            raise InvalidArgument(f'{{"b64": "{text[:20]}…"}} is not base64: {error}') from None
+    return {name: with_bytes(each) for name, each in value.items()}
 
 
 def typed(cells: CsvCells, taken: tuple[TensorInfo, ...]) -> Frame:
@@ -88,11 +104,11 @@ def _lines(text: str, where: str) -> Any:
 def _unwrapped(value: Any, where: str) -> Any:
     """What a request's body holds; other values as they are."""
     if not isinstance(value, Mapping) or len(value) != 1:
-        return value
+        return with_bytes(value)
     form, inner = next(iter(value.items()))
     if form == "dataframe_split":
         return Frame(table_of_split(inner, where)[0])
-    return inner if form in ("instances", "inputs", "dataframe_records") else value
+    return with_bytes(inner if form in ("instances", "inputs", "dataframe_records") else value)
 
 
 def _decoded(content: bytes, where: str) -> str:

@@ -1,5 +1,6 @@
 """What several commands do to make a version: upload it with a bar, and wait for its verification."""
 
+import contextlib
 from pathlib import Path
 
 from bms.cli.commands import Session
@@ -20,12 +21,7 @@ def push(session: Session, path: Path, name: str, options: VersionOptions, *, wa
         version = models.upload(
             name, path, new, columns=columns, example=options.example, batched=options.batched, on_progress=sent
         )
-    if not wait:
-        return version
-    with session.out.progress(f"verifying version {version.number}") as bar:
-        log = VerificationLog(session, version)
-        # As long as it takes: jobs and builds have limits of their own, and to fetch a framework may take many minutes.
-        return models.wait_version(name, version.number, lambda _: bar(None, log.last_line()), timeout_s=None)
+    return waited(session, version) if wait else version
 
 
 def newest_ready(session: Session, model: str) -> int:
@@ -33,6 +29,35 @@ def newest_ready(session: Session, model: str) -> int:
     for version in session.client.models.versions(model, state="ready"):
         return version.number
     raise FailedPrecondition(f"model {model!r} has no ready version: `bms model versions {model}` says why")
+
+
+def servable(session: Session, model: str, number: int | None) -> int:
+    """The version to serve: `number`, or the newest that may be used. What is being verified is waited for, with a bar;
+    newer versions that were refused are told. Raises FailedPrecondition where there is none."""
+    models = session.client.models
+    if number is not None:
+        version = models.version(model, number)
+        return waited(session, version).number if version.state == "verifying" else number
+    for version in models.versions(model):
+        if version.state == "verifying":
+            with contextlib.suppress(FailedPrecondition):
+                version = waited(session, version)
+            version = models.version(model, version.number)
+        if version.state == "ready":
+            return version.number
+        why = f": {version.reason}" if version.reason else ""
+        session.out.say(f"version {version.number} is passed over, since it is {version.state}{why}")
+    raise FailedPrecondition(f"model {model!r} has no ready version: `bms model push PATH --name {model}` makes one")
+
+
+def waited(session: Session, version: Version) -> Version:
+    """The version once it is verified, with a bar. Raises FailedPrecondition with the reason where it was refused."""
+    with session.out.progress(f"verifying version {version.number}") as bar:
+        log = VerificationLog(session, version)
+        # As long as it takes: jobs and builds have limits of their own, and to fetch a framework may take many minutes.
+        return session.client.models.wait_version(
+            version.model, version.number, lambda _: bar(None, log.last_line()), timeout_s=None
+        )
 
 
 class VerificationLog:

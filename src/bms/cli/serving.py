@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from bms.cli.asking import example_command
 from bms.cli.commands import Session
 from bms.cli.version_options import streams_alone
 from bms.core.errors import InvalidArgument, NotFound, PermissionDenied
@@ -113,10 +114,11 @@ def show_status(session: Session, status: DeploymentStatus) -> None:
 
 def _advice(session: Session, status: DeploymentStatus) -> dict[str, str]:
     """How to ask it: where the model answers in a stream alone, by what takes one."""
-    place, asked = f"{session.connection.url}{status.path}", f"bms predict {status.name} --data '…'"
-    if (version := _served(session, status)) is not None and streams_alone(version):
-        place, asked = f"{session.connection.url}/v2/models/{status.name}/generate_stream", f"{asked} --stream"
-    return {"call": place, "try": asked}
+    version = _served(session, status)
+    path = status.path
+    if version is not None and streams_alone(version):
+        path = f"/v2/models/{status.name}/generate_stream"
+    return {"call": f"{session.connection.url}{path}", "try": example_command(session, status.name, version)}
 
 
 def _served(session: Session, status: DeploymentStatus) -> Version | None:

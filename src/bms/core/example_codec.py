@@ -80,6 +80,37 @@ def decode_example(data: bytes) -> dict[str, Value]:
     return features
 
 
+def feature_lists(data: bytes) -> tuple[str, ...] | None:
+    """The names of its lists where `data` is a SequenceExample, whose context reads like an Example; None without any.
+    Raises InvalidArgument when it is neither.
+
+        SequenceExample { Features context = 1; FeatureLists feature_lists = 2 }
+        FeatureLists { map<string, FeatureList> feature_list = 1 }
+    """
+    found: dict[str, None] = {}
+    position, end = 0, len(data)
+    while position < end:
+        tag, start, position = _field(data, position, end)
+        if tag == 2 << 3 | _BYTES:
+            inner = start
+            while inner < position:
+                tag, start, stop = _field(data, inner, position)
+                if tag == 1 << 3 | _BYTES:
+                    found[_key(data, start, stop)] = None
+                inner = stop
+    return tuple(found) or None
+
+
+def _key(data: bytes, position: int, end: int) -> str:
+    """The key of a map's entry."""
+    name = b""
+    while position < end:
+        tag, start, position = _field(data, position, end)
+        if tag == 1 << 3 | _BYTES:
+            name = data[start:position]
+    return name.decode(errors="replace")
+
+
 def _decode_entry(data: bytes, position: int, end: int) -> tuple[str, Value]:
     name = ""
     value: Value = None

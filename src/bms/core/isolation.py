@@ -55,6 +55,11 @@ def isolation(protections: tuple[Protection, ...]) -> Isolation:
     return Isolation(level=level, protections=protections)
 
 
+def keeps_files(found: Isolation) -> bool:
+    """Whether no workload can change a file that is not its own, nor its mode."""
+    return {"files", "view"} <= {each.name for each in found.protections if each.on}
+
+
 def reaches(found: Isolation, wanted: Level) -> bool:
     return LEVELS.index(found.level) >= LEVELS.index(wanted)
 

@@ -16,7 +16,7 @@ TEXT = "text"
 
 
 class ImagePreprocess(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=IMAGE):
-    """How an encoded image (JPEG or PNG) becomes the model's `input`.
+    """How an encoded image (JPEG, PNG or WebP) becomes the model's `input`.
 
     It is decoded to `mode` ("L" grey, "RGB") and brought to (height, width): "stretch" resizes both sides; "crop"
     resizes its shorter side to `shorter` pixels (0: as few as fill height and width), the longer one in proportion,

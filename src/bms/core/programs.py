@@ -112,7 +112,8 @@ class JobConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     `entry` is either "task:NAME", one of the platform's own tasks, or the path of a script below `code`.
     Files written: `events.jsonl` (one JobEvent a line), `job.log` (its stdout and stderr), `output/` (what it
-    made), and, last of all, `result.json` (one JobResult, renamed into place).
+    made), and, last of all, `result.json` (one JobResult, renamed into place). `model`: a version is to be made of
+    what lies in `output/model`, and an attempt that leaves nothing there has failed.
     """
 
     job: str
@@ -123,6 +124,7 @@ class JobConfig(msgspec.Struct, frozen=True, kw_only=True):
     inputs: tuple[JobInput, ...] = ()
     parameters: dict[str, object] = {}
     threads: int = 1
+    model: bool = False
 
 
 class JobEvent(msgspec.Struct, frozen=True, kw_only=True):

@@ -40,7 +40,7 @@ class Contents(Inference[D]):
     def predict_image(
         self, name: str, image: bytes, *, version: int | None = None, alias: str | None = None
     ) -> Flow[Prediction]:
-        """What the model answers to an encoded image (JPEG or PNG)."""
+        """What the model answers to an encoded image (JPEG, PNG or WebP)."""
         return Inference.predict.flow(self, name, {"image": _row([image])}, version=version, alias=alias)
 
     @operation

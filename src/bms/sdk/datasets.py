@@ -1,6 +1,6 @@
 """Data sets: named lines of immutable versions, kept as TFRecord."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -10,6 +10,7 @@ import msgspec
 
 from bms.core.clock import Clock, SystemClock
 from bms.core.errors import FailedPrecondition
+from bms.core.reading import Reading
 from bms.sdk.binding import D, operation, path_part, stream
 from bms.sdk.blobs import Uploading, UploadProgress
 from bms.sdk.files import FileEntry, FileTree
@@ -30,6 +31,51 @@ class Split(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[str, ...]
 
 
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """`format` of uploaded files, said or told by their names."""
+
+    sample: str | None = None
+    tree: str | None = None
+    format: str | None = None
+
+
+class ImportRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What an import was asked to do; `split` None: the source's own splits, or the usual shares."""
+
+    source: Source
+    label: str | None = None
+    split: dict[str, float] | None = None
+    seed: int = 0
+    reading: Reading = Reading()
+
+
+class ColumnFound(msgspec.Struct, frozen=True, kw_only=True):
+    """A column as it was understood; `missing` counts rows."""
+
+    name: str
+    kind: str
+    shape: tuple[int, ...] = ()
+    missing: int = 0
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """What was understood or doubted at an import. Kinds: docs/datasets.md."""
+
+    kind: str
+    message: str
+    count: int
+    feature: str | None = None
+
+
+class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a source. `splits`: rows of each class, or of all (`rows`), by split."""
+
+    rows: int
+    columns: tuple[ColumnFound, ...] = msgspec.field(name="features", default=())
+    splits: dict[str, dict[str, int]] = {}
+    findings: tuple[Finding, ...] = ()
+
+
 class DatasetVersion(msgspec.Struct, frozen=True, kw_only=True):
     """`state` is importing, ready, failed or deleted; `size` in bytes."""
 
@@ -45,6 +91,7 @@ class DatasetVersion(msgspec.Struct, frozen=True, kw_only=True):
     splits: dict[str, Split] = {}
     labels: tuple[str, ...] = ()
     reason: str = ""
+    request: ImportRequest | None = None
     revision: int = 1
 
     @property
@@ -75,20 +122,36 @@ class Datasets(Uploading[D]):
         self,
         name: str,
         path: Path,
-        format: str,
+        format: str | None = None,
         *,
         label: str | None = None,
         split: Mapping[str, float] | None = None,
         seed: int = 0,
         description: str = "",
+        columns: Mapping[str, str] | None = None,
+        na: Sequence[str] | None = None,
+        separator: str | None = None,
+        decimal: str | None = None,
+        encoding: str | None = None,
         on_progress: UploadProgress | None = None,
     ) -> Flow[DatasetVersion]:
         """Uploads files (images in a folder per class, csv, npz, jsonl, parquet or tfrecord) and starts importing them.
 
-        `label` names the column that says the class; `split` maps parts to shares that add up to 1.
+        `format` None: their names tell it. `label` names the column that says the class; `split` maps parts to shares
+        that add up to 1; without it the source's own splits are kept. The rest is for CSV, what is left out is told
+        from the file: `columns` maps names to "number", "integer", "text", "boolean" or "datetime"; cells that say a
+        word of `na` are missing.
         """
+        reading = Reading(
+            columns=dict(columns or {}),
+            na=None if na is None else tuple(na),
+            separator=separator,
+            decimal=decimal,
+            encoding=encoding,
+        )
         tree = yield from self._send_tree(path, on_progress)
-        return (yield from self._import(name, {"tree": tree, "format": format}, label, split, seed, description))
+        source = {"tree": tree} if format is None else {"tree": tree, "format": format}
+        return (yield from self._import(name, source, label, split, seed, description, reading))
 
     @operation
     def get(self, name: str) -> Flow[Dataset]:
@@ -121,6 +184,11 @@ class Datasets(Uploading[D]):
     @operation
     def statistics(self, name: str, number: int) -> Flow[dict[str, object]]:
         return self._get(f"{_numbered(name, number)}/statistics", dict[str, object])
+
+    @operation
+    def report(self, name: str, number: int) -> Flow[ImportReport]:
+        """What the import understood and doubted; part of the statistics."""
+        return self._get(f"{_numbered(name, number)}/statistics", ImportReport)
 
     @operation
     def files(self, name: str, number: int) -> Flow[tuple[FileEntry, ...]]:
@@ -166,8 +234,11 @@ class Datasets(Uploading[D]):
         split: Mapping[str, float] | None,
         seed: int,
         description: str,
+        reading: Reading = Reading(),
     ) -> Flow[DatasetVersion]:
         body: dict[str, object] = {"source": source, "seed": seed, "description": description}
+        if reading != Reading():
+            body["reading"] = msgspec.to_builtins(reading)
         body.update({key: value for key, value in (("label", label), ("split", split)) if value is not None})
         return self._post(f"/datasets/{path_part(name)}/versions", DatasetVersion, body)
 

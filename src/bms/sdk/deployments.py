@@ -8,8 +8,9 @@ import msgspec
 
 from bms.core.clock import Clock, SystemClock
 from bms.core.errors import FailedPrecondition
-from bms.sdk.binding import D, Resource, operation, path_part, stream
+from bms.sdk.binding import D, operation, path_part, stream
 from bms.sdk.flow import Flow, Stream
+from bms.sdk.replica_logs import ReplicaLogs
 from bms.sdk.waiting import until
 
 UNSETTLED = frozenset({"starting", "rolling"})
@@ -96,7 +97,7 @@ class DeploymentStatus(msgspec.Struct, frozen=True, kw_only=True):
     revision: int = 1
 
 
-class Deployments(Resource[D]):
+class Deployments(ReplicaLogs[D]):
     """/api/v1/deployments"""
 
     _clock: Clock = SystemClock()

@@ -1,6 +1,6 @@
 """Jobs: programs that run to their end, such as training."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -96,7 +96,7 @@ class Jobs(Uploading[D]):
         model: str | None = None,
         name: str = "",
         parameters: Mapping[str, object] | None = None,
-        requirements: tuple[str, ...] | None = None,
+        requirements: Sequence[str] | None = None,
         environment: EnvironmentSpec | None = None,
         convert: tuple[str, ...] | None = None,
         resources: Mapping[str, object] | None = None,
@@ -104,13 +104,14 @@ class Jobs(Uploading[D]):
         max_attempts: int = 1,
         on_progress: UploadProgress | None = None,
     ) -> Flow[Job]:
-        """Submits a training by `recipe`, or by `code` (a directory, or an uploaded tree's digest) and `entry`.
+        """Submits a training by `recipe`, or by `code` (a directory's path, or an uploaded tree's digest) and
+        `entry`.
 
         `datasets` maps the names of the job's input directories to data sets ("digits", "digits@3"); `model`
         registers the result as its next version; `environment` says more than `requirements`: a lock, a Python.
         """
-        if isinstance(code, Path):
-            code = yield from self._send_tree(code, on_progress)
+        if code is not None and not str(code).startswith("sha256:"):
+            code = yield from self._send_tree(Path(code), on_progress)
         body: dict[str, object] = {"name": name, "timeout_s": timeout_s, "max_attempts": max_attempts}
         options: dict[str, object] = {
             "recipe": recipe,

@@ -1,5 +1,6 @@
 """Models, their immutable versions, and the aliases that name them."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -9,7 +10,7 @@ from urllib.parse import quote
 import msgspec
 
 from bms.core.clock import Clock, SystemClock
-from bms.core.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
+from bms.core.errors import AlreadyExists, BmsError, FailedPrecondition, InvalidArgument, NotFound
 from bms.core.figures import figures
 from bms.sdk.binding import PAGE, D, Page, operation, path_part, stream
 from bms.sdk.blobs import Uploading, UploadProgress
@@ -141,8 +142,15 @@ class Models(Uploading[D]):
         body["files"] = [file.entry for file in files]
         started = yield from self._post(f"{_model(name)}/versions", _Started, body)
         missing = frozenset(started.missing)
-        yield from self._send_files([file for file in files if file.entry.digest in missing], on_progress)
-        return (yield from self._post(f"{_numbered(name, started.version.number)}/complete", Version))
+        number = started.version.number
+        try:
+            yield from self._send_files([file for file in files if file.entry.digest in missing], on_progress)
+            return (yield from self._post(f"{_numbered(name, number)}/complete", Version))
+        except BmsError:
+            with contextlib.suppress(BmsError):  # what is left of it is given up: its number is for the next one
+                before = started.version.revision  # else the server has completed it, and only the answer was lost
+                yield from self._change("DELETE", _numbered(name, number), type(None), revision=before)
+            raise
 
     @operation
     def files(self, name: str, number: int) -> Flow[tuple[FileEntry, ...]]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bms.adapters.clusters import limits
+from bms.adapters.clusters import log_files
 from bms.adapters.clusters.local import LocalCluster
 from tests.contract.clusters.sights import MakeSpec, ended
 
@@ -18,9 +18,9 @@ async def test_a_workloads_words_are_kept_after_its_end(cluster: LocalCluster, m
 async def test_a_log_is_cut_with_a_note(
     cluster: LocalCluster, make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await cluster.start(make_spec(print_bytes=2 * limits.LOG_LIMIT, seconds=0))
+    await cluster.start(make_spec(print_bytes=2 * log_files.LIMIT, seconds=0))
     await ended(cluster, "wl_1")
     log = Path(cluster.directory("wl_1"), "workload.log")
-    assert log.stat().st_size <= limits.LOG_LIMIT
+    assert log.stat().st_size <= log_files.LIMIT
     assert "were removed here]" in log.read_text()
     assert log.read_text().endswith("x\n")

@@ -60,7 +60,7 @@ def test_it_is_recognised_by_its_content_whatever_its_name(model: Chosen, tmp_pa
             shutil.copy(path, renamed / f"something-{number}")
     else:
         shutil.copytree(folder, renamed)
-    assert recognise(str(renamed), signatures=model.case.signatures).runtime == model.case.runtime
+    assert recognise(str(renamed), signatures=model.case.signatures, allow_pickle=True).runtime == model.case.runtime
 
 
 def alike(model: Chosen, one: np.ndarray, other: np.ndarray) -> bool:

@@ -26,15 +26,11 @@ def fitted(frame: pd.DataFrame) -> Pipeline:
 
 
 def main(job):
-    from bms.adapters.datasets.reader import load_frame
-
-    frame = load_frame(job.inputs["data"], "train")
-    held = load_frame(job.inputs["data"], "validation")
-    model = fitted(frame)
+    data = job.dataset()
+    held = data.frame("validation")
+    model = fitted(data.frame("train"))
     job.metric("accuracy", model.score(held[NUMBERS + WORDS], held[LABEL]))
-    target = job.output / "model"
-    target.mkdir()
-    skops.io.dump(model, target / "model.skops")
+    job.save_model(model)
 
 
 if __name__ == "__main__":

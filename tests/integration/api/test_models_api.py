@@ -252,6 +252,30 @@ async def test_wrong_versions_are_refused_and_take_no_number(house: House, body:
     assert (await house.admin.get("/models/digits/versions", params={"all": "true"})).json()["items"] == []
 
 
+@pytest.mark.parametrize("name", ["model.pkl", "m.PICKLE", "m.joblib"])
+async def test_a_pickle_is_refused_at_once_by_its_name_unless_it_is_allowed(house: House, name: str) -> None:
+    await house.model()
+    files = [entry(ONNX, name), entry(b"numpy", "requirements.txt")]
+    refused = await house.admin.post("/models/digits/versions", json={"files": files})
+    assert (refused.status_code, f"'{name}' is a pickle" in refused.json()["detail"]) == (412, True)
+    assert "`--allow-pickle`" in refused.json()["detail"]
+    allowed = await house.admin.post("/models/digits/versions", json={"files": files, "allow_pickle": True})
+    assert (allowed.status_code, allowed.json()["version"]["number"]) == (201, 1), "the refused one took no number"
+    beside = [entry(ONNX, "model.onnx"), entry(b"p", "words.pkl")]
+    assert (await house.admin.post("/models/digits/versions", json={"files": beside})).status_code == 201
+
+
+async def test_an_upload_that_is_given_up_leaves_its_number(house: House) -> None:
+    await house.model()
+    for _ in range(2):
+        started = await house.admin.post("/models/digits/versions", json={"files": [entry(ONNX)]})
+        assert started.json()["version"]["number"] == 1
+        gone = await house.admin.delete("/models/digits/versions/1", headers={"if-match": '"1"'})
+        assert gone.status_code in (200, 204), gone.text
+        assert (await house.admin.get("/models/digits/versions/1")).status_code == 404
+    assert (await house.events()).count("version.deleted") == 2
+
+
 async def test_a_declared_size_that_is_wrong_is_found_out(house: House) -> None:
     await house.model()
     lie = {**entry(ONNX), "size": 3}
@@ -672,7 +696,7 @@ async def test_an_unfinished_upload_is_given_up_by_deleting_it(house: House) -> 
     await house.admin.post("/models/digits/versions", json={"files": [entry(ONNX)]})
     assert (await house.admin.delete("/models/digits/versions/1")).json()["state"] == "deleted"
     await house.put(ONNX)
-    assert (await house.admin.post("/models/digits/versions/1/complete")).status_code == 412
+    assert (await house.admin.post("/models/digits/versions/1/complete")).status_code == 404
 
 
 # ---- files, collection, tenants

@@ -7,16 +7,17 @@ import pytest
 from msgspec import convert, structs
 
 from bms.adapters.sql.engine import Database
-from bms.control.datasets.nouns import ImportRequest
+from bms.control.datasets.nouns import ImportRequest, Split
 from bms.control.jobs.nouns import Job, JobState
 from bms.control.models.aliases import AliasService
 from bms.control.models.nouns import Gate, GateResult, Version
 from bms.control.platform.reactions import MAX_TRIES
 from bms.control.platform.trees import get_tree
+from bms.control.training.needs import check_data
 from bms.control.training.nouns import Training
 from bms.core.errors import FailedPrecondition, Internal, InvalidArgument, NotFound, Unavailable
 from bms.core.pages import PageRequest
-from tests.features import ANN, CARD, RECOGNISED, REPORT, VERIFIED, Played
+from tests.features import ANN, CARD, IMPORTED, RECOGNISED, REPORT, VERIFIED, Played
 from tests.jobs import put_files
 
 TRAINING = Training(recipe="image-mlp", datasets={"data": "digits"}, model="digits", parameters={"epochs": 2})
@@ -85,6 +86,7 @@ async def test_a_training_names_every_byte_it_will_read(played: Played) -> None:
         (Training(recipe="nothing"), NotFound, "image-mlp"),
         (Training(recipe="image-mlp", parameters={"epoch": 1}), InvalidArgument, "no parameter epoch"),
         (Training(recipe="image-mlp", datasets={"data": "nothing"}), NotFound, "nothing"),
+        (Training(recipe="image-mlp"), InvalidArgument, "needs a data set as its input 'data'"),
         (Training(recipe="image-mlp", model="Not A Name"), InvalidArgument, "lower-case"),
         (Training(recipe="image-mlp", model="m", convert=("tflite",)), InvalidArgument, "tflite"),
         (Training(code="sha256:" + "0" * 64), InvalidArgument, "entry"),
@@ -96,6 +98,40 @@ async def test_what_cannot_be_trained_is_refused(
 ) -> None:
     with pytest.raises(error, match=words):
         await played.training.submit(ANN, training)
+    assert await played.of_kind("train") == []
+
+
+async def test_a_data_set_that_a_recipe_can_do_nothing_with_is_refused_before_a_job_is_made(played: Played) -> None:
+    await played.digits()
+    digits = await played.datasets.version("acme", "digits", 1)
+    (recipe,) = [one for one in played.training.recipes() if one.name == "image-mlp"]
+    needed = recipe.needs["data"]
+    even = {"train": {"cat": 3, "dog": 2}}
+    rows = {"train": Split(rows=5, files=()), "validation": Split(rows=1, files=())}
+    fine = structs.replace(digits, labels=("cat", "dog"), splits=rows)
+    check_data(recipe.name, needed, fine, even)
+    for version, balance, words in (
+        (
+            structs.replace(fine, splits={"train": rows["train"]}),
+            even,
+            r"no rows in its split 'validation', .* \(train 5\)",
+        ),
+        (structs.replace(fine, labels=()), even, "has no classes, and recipe 'image-mlp' needs 2 or more"),
+        (structs.replace(fine, labels=("cat",)), even, "has one class, 'cat', and .*: there is nothing to tell apart"),
+        (fine, {"train": {"cat": 1, "dog": 0}}, "no row of class 'dog' in its split 'train'"),
+    ):
+        with pytest.raises(FailedPrecondition, match=words):
+            check_data(recipe.name, needed, version, balance)
+    two = await played.datasets.start_import("acme", "ann", "two", digits.request)
+    await played.react()
+    (job,) = [job for job in await played.of_kind("import") if job.spec.subject == two.id]
+    splits = {"train": {"rows": 2, "files": ["train-00000-of-00001.tfrecord"]}, "validation": {"rows": 0, "files": []}}
+    await played.end(job, output=IMPORTED, report={"splits": splits, "labels": ["cat", "dog"]})
+    with pytest.raises(FailedPrecondition, match=r"two@1 has no rows in its split 'validation'"):
+        await played.training.submit(ANN, structs.replace(TRAINING, datasets={"data": "two"}))
+    spoilt = Training(recipe="image-mlp", datasets={"data": "digits", "more": "digits"})
+    with pytest.raises(InvalidArgument, match="has no input 'more': it reads data"):
+        await played.training.submit(ANN, spoilt)
     assert await played.of_kind("train") == []
 
 
@@ -199,7 +235,9 @@ async def test_a_refused_child_is_no_version_and_its_parent_says_why(played: Pla
 
 
 async def test_a_conversion_that_could_not_begin_is_told_of_on_the_parent(played: Played) -> None:
-    job = await played.training.submit(ANN, Training(recipe="image-mlp", datasets={}, model="digits"))
+    code = await put_files(played.objects, "acme", {"main.py": b"pass"})
+    own = Training(code=code, entry="main.py", model="digits", convert=("onnx",))
+    job = await played.training.submit(ANN, own)
     await played.end(job, output=played.made())
     (recognise,) = await played.of_kind("verify")
     await played.end(recognise, report=RECOGNISED)
@@ -213,7 +251,9 @@ async def test_a_conversion_that_could_not_begin_is_told_of_on_the_parent(played
 
 
 async def test_what_verification_did_not_read_is_a_note_of_the_version(played: Played) -> None:
-    job = await played.training.submit(ANN, Training(recipe="image-mlp", datasets={}, model="digits"))
+    code = await put_files(played.objects, "acme", {"main.py": b"pass"})
+    own = Training(code=code, entry="main.py", model="digits", convert=("onnx",))
+    job = await played.training.submit(ANN, own)
     await played.end(job, output=played.made())
     (recognise,) = await played.of_kind("verify")
     await played.end(recognise, report=RECOGNISED)

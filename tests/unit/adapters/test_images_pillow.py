@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bms.adapters.images import pillow
+from bms.adapters.images import decoding
 from bms.adapters.images.pillow import blank, decode
 from bms.adapters.images.plan import image_plan
 from bms.core.errors import InvalidArgument
@@ -67,18 +67,17 @@ def bomb(width: int, height: int) -> bytes:
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (b"", "neither a JPEG nor a PNG"),
-        (b"GIF89a" + bytes(50), "neither a JPEG nor a PNG"),
-        (encoded(picture(), "GIF"), "neither a JPEG nor a PNG"),
-        (encoded(picture(), "BMP"), "neither a JPEG nor a PNG"),
+        (b"", "neither a PNG, a JPEG nor a WebP"),
+        (b"GIF89a" + bytes(50), "neither a PNG, a JPEG nor a WebP"),
+        (encoded(picture(), "GIF"), "neither a PNG, a JPEG nor a WebP"),
+        (encoded(picture(), "BMP"), "neither a PNG, a JPEG nor a WebP"),
         (encoded(picture())[:60], "broken"),
-        (encoded(picture(), "JPEG")[:300], "broken|neither"),
+        (encoded(picture(), "JPEG")[:300], "broken"),
         (bomb(10_000, 10_000), r"10000 × 10000 pixels are more"),
         (bomb(60_000, 60_000), "more pixels than|pixels are more"),
         (bomb(100, 100), "broken"),
-        (encoded(Image.fromarray(np.zeros((4, 6), np.uint16))), "8 bits per channel"),
     ],
-    ids=range(10),
+    ids=range(9),
 )
 def test_what_is_no_image_or_too_large_says_so(data: bytes, says: str) -> None:
     with pytest.raises(InvalidArgument, match=says):
@@ -86,7 +85,7 @@ def test_what_is_no_image_or_too_large_says_so(data: bytes, says: str) -> None:
 
 
 def test_more_bytes_than_an_image_may_have_are_not_even_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pillow, "MAX_BYTES", 10)
+    monkeypatch.setattr(decoding, "MAX_BYTES", 10)
     with pytest.raises(InvalidArgument, match="more than an image may have"):
         decode(encoded(picture()), RGB)
 

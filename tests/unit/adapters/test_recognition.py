@@ -1,6 +1,7 @@
 """What an artifact is, and what it needs, as far as that is told without its runtime."""
 
 import json
+import pickle
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,10 @@ def test_a_description_that_is_not_valid_is_refused(tmp_path: Path, said: str) -
     folder = artifact(tmp_path, model__onnx=DIGITS.read_bytes(), bms__json=said)
     with pytest.raises(FailedPrecondition, match="does not describe a model"):
         recognise(folder)
+
+
+def test_a_pickle_is_refused_before_anything_is_built_for_it_unless_it_is_allowed(tmp_path: Path) -> None:
+    folder = artifact(tmp_path, model__pkl=pickle.dumps({"a": 1}))
+    with pytest.raises(FailedPrecondition, match=r"'model\.pkl' is a pickle, .* allow pickles .*`--allow-pickle`"):
+        recognise(folder)
+    assert recognise(folder, allow_pickle=True).format == "pickle"

@@ -125,3 +125,11 @@ def test_warnings_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     with told_warnings():
         warnings.warn("input 'x': rounded", RoundedWarning, stacklevel=1)
     assert capsys.readouterr().err == "bms: input 'x': rounded\n"
+
+
+def test_bytes_are_given_as_requests_have_them() -> None:
+    assert read_data('{"image": [{"b64": "AAE="}, {"b64": ""}]}') == {"image": [b"\x00\x01", b""]}
+    assert read_data('{"instances": [{"b64": "AAE="}]}') == [b"\x00\x01"]
+    assert read_data('[{"b64": 3}]') == [{"b64": 3}]
+    with pytest.raises(InvalidArgument, match="is not base64"):
+        read_data('[{"b64": "iVB"}]')

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from bms.core.clock import ManualClock
+from bms.core.digest import of_bytes
 from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.sdk.flow import FileContent, Local, Pause, Reply, Request
 from bms.sdk.models import Models
@@ -98,6 +99,26 @@ def test_an_example_becomes_a_file_beside_the_model(tmp_path: Path) -> None:
     assert set(again.put()) == set(MISSING)
     content = msgspec.json.decode(again.put()[MISSING[0]])
     assert content["dataframe_split"]["data"] == [[41, None], [None, "Köln"]]
+
+
+@pytest.mark.parametrize("fails", ["PUT", "complete"])
+def test_an_upload_that_fails_is_given_up_so_that_its_number_is_for_the_next(tmp_path: Path, fails: str) -> None:
+    """Unless the server completed it after all: then the revision is another, and nothing is deleted."""
+    (tmp_path / "m.onnx").write_bytes(b"model")
+    digest = of_bytes(b"model")
+
+    def failing(method: str, path: str) -> tuple[int, object]:
+        if method == fails or path.endswith(fails):
+            return 400, {"code": "INVALID_ARGUMENT", "detail": "too large"}
+        return (409, {"code": "ABORTED", "detail": "changed"}) if method == "DELETE" else uploading(method, path)
+
+    MISSING[:] = [digest]
+    played = Played(failing)
+    with pytest.raises(InvalidArgument, match="too large"):
+        played.run("upload", "m", tmp_path / "m.onnx")
+    last = played.requests[-1]
+    assert (last.method, last.path) == ("DELETE", "/api/v1/models/m/versions/1")
+    assert last.headers["if-match"] == '"1"'
 
 
 def test_an_example_takes_the_place_of_the_folders_own(tmp_path: Path) -> None:

@@ -1,20 +1,17 @@
-"""How much of the machine a workload gets: cores, threads, priority, open files, and a log that can't fill the disk."""
+"""How much of the machine a workload gets: cores, threads, priority, open files; who goes first without memory."""
 
 import contextlib
 import math
 import os
 import resource
-import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from bms.core.resources import Resources, size_text
+from bms.core.resources import Resources
 from bms.core.workload import WorkloadKind
 
 JOB_NICE = 10
 OPEN_FILES = 65_536
-LOG_LIMIT = 16 * 2**20
-LOGS = ("workload.log", "job.log")
 OOM_SCORE: dict[WorkloadKind, int] = {"model_server": 200, "job": 500}
 
 
@@ -73,29 +70,3 @@ def apply(pid: int, kind: WorkloadKind, cores: tuple[int, ...], resources: Resou
         # The file is absent without the feature and refuses a second change within a tenth of a second.
         with contextlib.suppress(FileNotFoundError, PermissionError, BlockingIOError):
             Path(f"/proc/{pid}/autogroup").write_text(str(JOB_NICE))
-
-
-def trim_log(path: Path, limit: int = LOG_LIMIT) -> bool:
-    """Cuts a log that grew over `limit` down to a note and its last half; says whether it did.
-
-    Writers append (O_APPEND), so they go on after the cut. The file may have been replaced by its untrusted
-    writer: anything but a plain file with one name is left alone.
-    """
-    try:
-        if os.lstat(path).st_size <= limit:
-            return False
-        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:  # absent, a link, or not ours to open: nothing that could be cut
-        return False
-    try:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1 or found.st_size <= limit:
-            return False
-        tail = os.pread(descriptor, limit // 2, found.st_size - limit // 2)
-        tail = tail[tail.find(b"\n") + 1 :]
-        note = f"[log over {size_text(limit)}: the first {size_text(found.st_size - len(tail))} were removed here]\n"
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, note.encode() + tail)
-        return True
-    finally:
-        os.close(descriptor)

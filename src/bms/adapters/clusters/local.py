@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from bms.adapters.clusters import directories, enclosing, limits, probing, processes, recovery, watching
+from bms.adapters.clusters import directories, enclosing, log_files, probing, processes, recovery, watching
 from bms.adapters.clusters.allotting import Allotments
 from bms.adapters.clusters.cgroups import Groups
 from bms.adapters.clusters.changes import Changes
@@ -228,8 +228,8 @@ class LocalCluster:
         )
         self._launcher.groups.remove(workload)
         self._footprints.forget(directory)
-        for name in limits.LOGS:
-            limits.trim_log(directory / name)
+        for name in log_files.NAMES:
+            log_files.trim(directory / name)
         directories.remove(Path(self.address(workload)).parent)
         return ended
 

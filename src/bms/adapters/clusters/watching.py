@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from bms.adapters.clusters import limits, processes, surroundings, verdicts
+from bms.adapters.clusters import log_files, processes, surroundings, verdicts
 from bms.adapters.clusters.cgroups import Groups
 from bms.adapters.clusters.footprints import Footprints
 from bms.adapters.clusters.processes import Identity, Process
@@ -49,8 +49,8 @@ def look(watched: Iterable[Watched], groups: Groups, footprints: Footprints) -> 
                 hits=groups.hits(each.id),
             ),
         )
-        for name in limits.LOGS:
-            limits.trim_log(each.directory / name)
+        for name in log_files.NAMES:
+            log_files.trim(each.directory / name)
     return sights
 
 

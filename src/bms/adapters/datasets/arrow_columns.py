@@ -9,9 +9,9 @@ import numpy as np
 from bms.adapters.datasets.columns import Column
 from bms.adapters.datasets.datetimes import texts_of
 from bms.adapters.datasets.exact import LARGEST_INT64, in_int64
-from bms.adapters.datasets.images import look, shape_of_all
+from bms.adapters.datasets.images import checked, shape_of
 from bms.adapters.datasets.schema import Feature
-from bms.core.errors import BmsError, InvalidArgument
+from bms.core.errors import InvalidArgument
 
 
 def column_of(name: str, column: Any, arrow: Any) -> tuple[Feature, Column]:
@@ -51,7 +51,7 @@ def _integers(name: str, column: Any, arrow: Any) -> Column:
         for row, value in enumerate(column.to_pylist()):
             if value is not None and value > LARGEST_INT64:
                 raise InvalidArgument(
-                    f"column {name!r}, row {row} holds {value}, which does not fit int64; write it as text"
+                    f"column {name!r}, row {row + 1} holds {value}, which does not fit int64; write it as text"
                 )
     if column.null_count:
         return np.array(column.to_pylist(), object)
@@ -66,7 +66,7 @@ def _decimals(name: str, column: Any) -> tuple[Feature, Column]:
             continue
         held = "64 bits" if whole else "a float64"
         raise InvalidArgument(
-            f"column {name!r}, row {row}: {value} has more digits than {held}; cast it to float64 or to text"
+            f"column {name!r}, row {row + 1}: {value} has more digits than {held}; cast it to float64 or to text"
         )
     if whole:
         return Feature(name=name, kind="int"), np.array(
@@ -90,11 +90,6 @@ def _datetimes(name: str, column: Any, arrow: Any) -> Column:
 
 
 def _images(name: str, values: list[bytes | None]) -> tuple[Feature, Column]:
-    images = []
-    for row, value in enumerate(values):
-        try:
-            look(value or b"")
-        except BmsError as error:
-            raise InvalidArgument(f"column {name!r} of bytes, row {row}: {error.message}") from error
-        images.append(value or b"")
-    return Feature(name=name, kind="image", shape=shape_of_all(images)), images
+    images = [value or b"" for value in values]
+    looks = [checked(image, f"column {name!r} of bytes, row {row}") for row, image in enumerate(images, 1)]
+    return Feature(name=name, kind="image", shape=shape_of(looks)), images

@@ -1,90 +1,132 @@
-"""Tables from CSV: UTF-8, a header line, separated by comma, semicolon, tab or bar."""
+"""Tables from CSV: a header line, then a line a row, in the form that the file shows or that is told of it."""
 
 import csv
 from array import array
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
-from bms.adapters.datasets.csv_separator import separator_of
-from bms.adapters.datasets.decimals import decimals_of
-from bms.adapters.datasets.files import single_file
+from bms.adapters.datasets.csv_encoding import encoding_of, undecodable
+from bms.adapters.datasets.csv_header import header_of
+from bms.adapters.datasets.csv_separator import Separator, separator_of, told_separator
+from bms.adapters.datasets.decimals import Decimals, decimals_of
+from bms.adapters.datasets.declared_cells import declared
+from bms.adapters.datasets.files import left_out, single_file
 from bms.adapters.datasets.findings import Finding
 from bms.adapters.datasets.schema import Schema
 from bms.adapters.datasets.table import Table, table_of
-from bms.adapters.datasets.text_cells import TextColumn, from_texts
+from bms.adapters.datasets.text_cells import Read, TextColumn, from_texts
 from bms.core.errors import InvalidArgument
+from bms.core.reading import Reading
 
 _LONGEST_CELL = 16 << 20  # characters
 
 
-def load(source: Path) -> Table:
-    """Reads the file `source`, or the only *.csv below it. Its separator and decimal mark are told from its content;
-    the index that pandas writes, a first column of different integers without a name, is left out. Findings say so.
+def load(source: Path, reading: Reading = Reading()) -> Table:
+    """Reads the file `source`, or the only *.csv or *.tsv below it. What `reading` leaves open is told from its
+    content; findings say what was understood and what is doubtful.
 
-    Raises InvalidArgument, naming the line.
+    Raises InvalidArgument, naming the line and the column, both counted from 1.
     """
-    path = single_file(source, ".csv")
+    path = single_file(source, ".csv", ".tsv")
     csv.field_size_limit(_LONGEST_CELL)
+    codec, findings = encoding_of(path, reading.encoding)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            separator = separator_of(file)
-            file.seek(0)
-            return _read(path, file, separator)
-    except UnicodeDecodeError as error:
-        raise InvalidArgument(f"{path.name} is not UTF-8: {error}; save it as UTF-8") from error
+        with path.open(encoding=codec, newline="") as file:
+            separator = told_separator(file, reading.separator) if reading.separator else separator_of(file)
+            lines = _lines(path, file, separator)
+    except UnicodeError as error:
+        raise undecodable(path, codec) from error
+    table = _table(f"{path.name}, line {lines.first}", lines, reading)
+    said = (*findings, *separator.findings, *table.findings, *left_out(source, [path]))
+    return Table(table.schema, table.columns, table.rows, said, where=lambda row: f"line {lines.numbers[row]}")
+
+
+class _Lines(NamedTuple):
+    """`first` is the header's line, `numbers` those in which the rows begin."""
+
+    first: int
+    names: list[str]
+    columns: list[list[str]]
+    numbers: "array[int]"
+
+
+def _lines(path: Path, file: TextIO, separator: Separator) -> _Lines:
+    file.seek(0)
+    before = separator.said_in  # lines
+    for _ in range(before):
+        file.readline()
+    lines = csv.reader(file, delimiter=separator.text, strict=True)
+    names: list[str] = []
+    columns: list[list[str]] = []
+    numbers, first, offset = array("q"), 1, before
+    try:
+        for line in lines:
+            start, before = before + 1, offset + lines.line_num
+            if not line:
+                continue
+            if not names:
+                names, first = [name.strip() for name in line], start
+                columns = [[] for _ in names]
+                continue
+            if len(line) != len(names):
+                raise InvalidArgument(
+                    f"{path.name}, line {start}: {len(line)} cells where the header names {len(names)} columns"
+                )
+            numbers.append(start)
+            for column, cell in zip(columns, line, strict=True):
+                column.append(cell)
     except csv.Error as error:
-        raise InvalidArgument(f"{path.name} is not CSV: {error}") from error
-
-
-def _read(path: Path, file: TextIO, separator: str) -> Table:
-    lines = csv.reader(file, delimiter=separator, strict=True)
-    names = [name.strip() for name in next(lines, [])]
+        raise InvalidArgument(
+            f"{path.name} is not CSV: line {before + 1} begins a row in which {_told(error)}"
+        ) from error
     if not names:
         raise InvalidArgument(f"{path.name} is empty: expected a line of column names, then one line a row")
-    cells: list[list[str]] = [[] for _ in names]
-    numbers = array("q")
-    for line in lines:
-        if not line:
-            continue
-        if len(line) != len(names):
-            raise InvalidArgument(
-                f"{path.name}, line {lines.line_num}: {len(line)} cells where the header names {len(names)} columns"
-            )
-        numbers.append(lines.line_num)
-        for column, cell in zip(cells, line, strict=True):
-            column.append(cell)
-    columns = [TextColumn(name, column, numbers) for name, column in zip(names, cells, strict=True)]
-    findings = _told_separator(separator, names)
-    if not names[0] and len(names) > 1:
-        findings.append(_index(path, columns.pop(0)))
-    if "" in (column.name for column in columns):
-        number = len(names) - len(columns) + 1 + [column.name for column in columns].index("")
-        raise InvalidArgument(f"{path.name}, line 1: a column is named '': give column {number} a name")
-    decimals = decimals_of({column.name: column.present for column in columns})
-    read = [from_texts(column, decimals) for column in columns]
-    schema = Schema(features=tuple(one.feature for one in read))
+    return _Lines(first, names, columns, numbers)
+
+
+def _told(error: csv.Error) -> str:
+    words = str(error)
+    if "unexpected end of data" in words:
+        return "a quote is opened and never closed; close it, or double it if it is part of the text"
+    if "expected after" in words:
+        return "something follows a closing quote; double the quotes that are part of a text"
+    return words
+
+
+def _table(where: str, lines: _Lines, reading: Reading) -> Table:
+    header = header_of(where, lines.names, lines.columns)
+    if unknown := [name for name in reading.columns if name not in header.names]:
+        shown = ", ".join(header.names[:20]) + (", …" if len(header.names) > 20 else "")
+        raise InvalidArgument(f"{where} names no column {unknown[0][:80]!r}; it names {shown}")
+    columns = [
+        TextColumn(name, lines.columns[place], lines.numbers, number=place + 1, na=reading.na)
+        for place, name in zip(header.kept, header.names, strict=True)
+    ]
+    decimals = _decimals(columns, reading)
+    read = [_read(column, decimals, reading) for column in columns]
     return table_of(
-        schema,
+        Schema(features=tuple(one.feature for one in read)),
         {one.feature.name: one.column for one in read},
-        (*findings, *(finding for one in read for finding in one.findings)),
+        (*header.findings, *(finding for one in read for finding in one.findings), *_unfound(columns, reading.na)),
     )
 
 
-def _told_separator(separator: str, names: list[str]) -> list[Finding]:
-    if separator == ",":
-        return []
-    message = f"columns are separated by {separator!r}"
-    return [Finding(kind="understood", count=len(names), message=message)]
-
-
-def _index(path: Path, column: TextColumn) -> Finding:
-    """That `column`, the first, without a name, is left out. Raises InvalidArgument unless it can be an index."""
-    if len(set(column.present)) < len(column.cells) or not all(cell.isdecimal() for cell in column.present):
-        raise InvalidArgument(
-            f"{path.name}, line 1: a column is named '', the first, and it is no index of different integers: name it"
-        )
-    return Finding(
-        kind="understood",
-        count=len(column.cells),
-        message="the first column has no name and numbers the rows, as pandas writes an index: it is left out",
+def _decimals(columns: Iterable[TextColumn], reading: Reading) -> Decimals:
+    if reading.decimal is not None:
+        return Decimals(told=reading.decimal)
+    return decimals_of(
+        {column.name: column.present for column in columns if reading.columns.get(column.name) != "text"}
     )
+
+
+def _read(column: TextColumn, decimals: Decimals, reading: Reading) -> Read:
+    word = reading.columns.get(column.name)
+    return from_texts(column, decimals) if word is None else declared(column, word, decimals)
+
+
+def _unfound(columns: Iterable[TextColumn], na: tuple[str, ...] | None) -> list[Finding]:
+    """The words for what is missing that no cell says."""
+    said = {cell for column in columns for cell in column.stripped} if na else set()
+    words = [word for word in na or () if word.strip() and word.strip() not in said]
+    return [Finding(kind="unfound", count=0, message=f"no cell says {word[:40]!r}, which na names") for word in words]

@@ -17,12 +17,15 @@ _GROUPS = re.compile(r"[+-]?[1-9]\d{0,2}(?:(?:,\d{3})+(?:\.\d+)?|(?:\.\d{3})+(?:
 @dataclass(frozen=True)
 class Decimals:
     """`commas` names the columns whose decimals stand behind a comma; `doubts` has, by name, a cell of each column that
-    could be read in two ways."""
+    could be read in two ways. `told`: the mark of all columns, as a person says."""
 
     commas: frozenset[str] = frozenset()
     doubts: Mapping[str, str] = field(default_factory=dict)
+    told: str | None = None
 
     def mark(self, name: str) -> str:
+        if self.told is not None:
+            return self.told
         return "," if name in self.commas else "."
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from bms.adapters.datasets.columns import Column
 from bms.adapters.datasets.exact import in_float32
 from bms.adapters.datasets.schema import Feature, Schema
-from bms.adapters.datasets.table import Table
+from bms.adapters.datasets.table import Table, row_place
 from bms.core.errors import BmsError, InvalidArgument
 from bms.core.example_codec import Value, decode_example, encode_entry, encode_value, join_entries
 
@@ -21,10 +21,12 @@ def encode_rows(table: Table) -> Iterator[bytes]:
         yield join_entries([make(row) for make in makers])
 
 
-def decode_rows(schema: Schema, records: Iterable[bytes], first_row: int = 0) -> dict[str, Column]:
+def decode_rows(
+    schema: Schema, records: Iterable[bytes], first_row: int = 0, place: Callable[[int], str] = row_place
+) -> dict[str, Column]:
     """The columns of the rows `records`. Features the schema does not name are left out.
 
-    Raises InvalidArgument naming the row, counted from `first_row`, and what it lacks.
+    Raises InvalidArgument naming the `place` of a row, counted from `first_row`, and what it lacks.
     """
     cells: dict[str, list[Any]] = {feature.name: [] for feature in schema.features}
     readers = [(feature.name, cells[feature.name].append, _cell_reader(feature)) for feature in schema.features]
@@ -34,7 +36,7 @@ def decode_rows(schema: Schema, records: Iterable[bytes], first_row: int = 0) ->
             for name, append, read in readers:
                 append(read(example.get(name)))
         except BmsError as error:
-            raise InvalidArgument(f"row {row}: {error.message}") from error
+            raise InvalidArgument(f"{place(row)}: {error.message}") from error
     return {feature.name: _stacked(feature, cells[feature.name]) for feature in schema.features}
 
 

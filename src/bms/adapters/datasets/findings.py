@@ -6,15 +6,18 @@ import msgspec
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """`count` is of rows, values, cells or classes, as `message` says; `feature` None means the whole row or source.
+    """`count` is of rows, values, cells, files or classes, as `message` says; `feature` None means the whole row or
+    source.
 
     understood: how a source's form was read where it could be read otherwise. as_text: cells that look like numbers
-    or like missing ones, and were kept as the texts they are.
+    or like missing ones, and were kept as the texts they are. left_out: files or parts of them that are not in the
+    table. unfound: what was said of the source and is nowhere in it. changed: what an image loses when it is decoded.
+    empty_split: a split without rows.
     """
 
     kind: Literal[
-        "understood", "as_text", "duplicates", "leak", "contradiction", "constant", "missing", "imbalance", "infinite",
-        "outliers", "formula", "identifier",
+        "understood", "as_text", "left_out", "unfound", "changed", "empty_split", "duplicates", "leak", "contradiction",
+        "constant", "missing", "imbalance", "infinite", "outliers", "formula", "identifier",
     ]  # fmt: skip
     message: str
     count: int

@@ -1,56 +1,24 @@
-"""Encoded images: what they are by their bytes, decoding to arrays, encoding from arrays."""
+"""Images of a data set as arrays, as one shape and as findings; `bms.adapters.images.decoding` decodes them."""
 
-import struct
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from io import BytesIO
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bms.core.errors import InvalidArgument, PayloadTooLarge
+from bms.adapters.datasets.findings import Finding
+from bms.adapters.images.decoding import Change, Look, decode, look
+from bms.core.errors import InvalidArgument
 
-LARGEST = 64 << 20  # pixels of one image
-_PNG = b"\x89PNG\r\n\x1a\n"
-_PNG_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}  # colour type -> channels; a palette shows as RGB
-_SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-
-
-class Look(NamedTuple):
-    """What an image's header says; `channels` 1 is grey, 3 RGB, with one more for transparency."""
-
-    format: Literal["png", "jpeg"]
-    height: int
-    width: int
-    channels: int
-
-
-def look(data: bytes) -> Look:
-    """Reads the header only. Raises InvalidArgument for anything but PNG and JPEG, PayloadTooLarge for huge ones."""
-    found = _look_png(data) if data.startswith(_PNG) else _look_jpeg(data) if data.startswith(b"\xff\xd8") else None
-    if found is None or 0 in found:
-        raise InvalidArgument("not a PNG or JPEG image, or its header is damaged; convert it to PNG or JPEG")
-    if found.height * found.width > LARGEST:
-        raise PayloadTooLarge(f"an image of {found.width} × {found.height} pixels; {LARGEST} are allowed in all")
-    return found
-
-
-def _look_png(data: bytes) -> Look | None:
-    if len(data) < 29 or data[12:16] != b"IHDR":
-        return None
-    width, height, _, colour = struct.unpack_from(">IIBB", data, 16)
-    return Look("png", height, width, _PNG_CHANNELS.get(colour, 0))
-
-
-def _look_jpeg(data: bytes) -> Look | None:
-    position = 2
-    while position + 9 < len(data) and data[position] == 0xFF:
-        marker = data[position + 1]
-        if marker in _SOF:
-            height, width, channels = struct.unpack_from(">HHB", data, position + 5)
-            return Look("jpeg", height, width, channels)
-        position += 1 if marker == 0xFF else 2 + int.from_bytes(data[position + 2 : position + 4], "big")
-    return None
+_BILINEAR = 2  # PIL.Image.Resampling.BILINEAR, which only images need
+_CHANGES: dict[Change, str] = {
+    "turned": "lie in their files otherwise than they are seen; they are turned as their EXIF orientation says",
+    "deep": "have 16 bits a channel, of which the upper 8 are used",
+    "cmyk": "are CMYK; they become RGB without a colour profile",
+    "transparent": "have transparent parts, where the colours beneath are used",
+}
 
 
 def decode_images(
@@ -59,17 +27,17 @@ def decode_images(
     """Pixels 0 to 255: [n, height, width] for "L" (grey), [n, height, width, 3] for "RGB".
 
     `size` is (height, width), to which images are resized (bilinear); without it all must have one size.
-    Raises InvalidArgument, naming the image by its index, if one cannot be decoded.
+    Raises InvalidArgument, naming the image by its place, counted from 1, if one cannot be decoded.
     """
     pixels: list[NDArray[np.uint8]] = []
-    for index, data in enumerate(images):
+    for number, data in enumerate(images, 1):
         try:
-            pixels.append(_decode(data, mode, size))
-        except (InvalidArgument, PayloadTooLarge) as error:
-            raise InvalidArgument(f"image {index}: {error.message}") from error
+            pixels.append(_decoded(data, mode, size))
+        except InvalidArgument as error:
+            raise InvalidArgument(f"image {number}: {error.message}") from error
         if pixels[-1].shape != pixels[0].shape:
             raise InvalidArgument(
-                f"image {index} has shape {pixels[-1].shape}, image 0 {pixels[0].shape}: give `size` to resize them"
+                f"image {number} has shape {pixels[-1].shape}, image 1 {pixels[0].shape}: give `size` to resize them"
             )
     if not pixels:
         height, width = size or (0, 0)
@@ -77,18 +45,11 @@ def decode_images(
     return np.stack(pixels)
 
 
-def _decode(data: bytes, mode: Literal["L", "RGB"], size: tuple[int, int] | None) -> NDArray[np.uint8]:
-    from PIL import Image  # Pillow is needed for images alone
-
-    look(data)
-    try:
-        with Image.open(BytesIO(data), formats=("PNG", "JPEG")) as image:
-            converted = image.convert(mode)
-    except (OSError, ValueError, SyntaxError, struct.error, Image.DecompressionBombError) as error:
-        raise InvalidArgument(f"it cannot be decoded: {error}") from error
-    if size is not None and (converted.height, converted.width) != size:
-        converted = converted.resize((size[1], size[0]), Image.Resampling.BILINEAR)
-    return np.asarray(converted, np.uint8)
+def _decoded(data: bytes, mode: Literal["L", "RGB"], size: tuple[int, int] | None) -> NDArray[np.uint8]:
+    image = decode(data, mode)
+    if size is not None and (image.height, image.width) != size:
+        image = image.resize((size[1], size[0]), resample=_BILINEAR)
+    return np.asarray(image, np.uint8)
 
 
 def encode_png(pixels: NDArray[np.uint8]) -> bytes:
@@ -100,7 +61,32 @@ def encode_png(pixels: NDArray[np.uint8]) -> bytes:
     return written.getvalue()
 
 
-def shape_of_all(images: Sequence[bytes]) -> tuple[int, ...]:
-    """(height, width, channels) if all the images have it, else ()."""
-    shapes = {tuple(look(data)[1:]) for data in images}
+def checked(image: bytes, where: str) -> Look:
+    """What the image looks like, once it was decoded. Raises InvalidArgument, beginning with `where`."""
+    try:
+        found = look(image)
+        decode(image, "RGB")
+    except InvalidArgument as error:
+        raise InvalidArgument(f"{where}: {error.message}") from error
+    return found
+
+
+def shape_of(looks: Iterable[Look]) -> tuple[int, ...]:
+    """(height, width, channels) if all have it, else ()."""
+    shapes = {(one.height, one.width, one.channels) for one in looks}
     return shapes.pop() if len(shapes) == 1 else ()
+
+
+def changes_of(feature: str, looks: Sequence[Look]) -> tuple[Finding, ...]:
+    """Findings of what is not as in the files once images are decoded."""
+    counts = Counter(change for one in looks for change in one.changes)
+    return tuple(
+        Finding(
+            kind="changed",
+            feature=feature,
+            count=counts[change],
+            message=f"{counts[change]} of {len(looks)} images {words}",
+        )
+        for change, words in _CHANGES.items()
+        if counts[change]
+    )

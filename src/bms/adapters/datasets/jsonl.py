@@ -2,12 +2,15 @@
 
 import json
 from array import array
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from bms.adapters.datasets.files import single_file
+from bms.adapters.datasets.csv_encoding import MARK_MESSAGE
+from bms.adapters.datasets.files import left_out, single_file
+from bms.adapters.datasets.findings import Finding
 from bms.adapters.datasets.json_cells import from_values
 from bms.adapters.datasets.schema import MOST_FEATURES, Schema
 from bms.adapters.datasets.table import Table, table_of
@@ -20,21 +23,23 @@ _DECODER = msgspec.json.Decoder(dict[str, Any])
 
 
 def load(source: Path) -> Table:
-    """Reads the file `source`, or the only *.jsonl below it. A key absent from some rows is missing there.
+    """Reads the file `source`, or the only *.jsonl or *.ndjson below it. A key absent from some rows is missing there.
 
     Raises InvalidArgument, naming the line.
     """
-    path = single_file(source, ".jsonl")
+    path = single_file(source, ".jsonl", ".ndjson")
     cells: dict[str, list[Any]] = {}
     lines = array("q")
     number = 0
+    findings: list[Finding] = []
     with path.open("rb") as file:
         while line := file.readline(_LONGEST_LINE + 1):
             number += 1
             if len(line) > _LONGEST_LINE:
                 raise InvalidArgument(f"{path.name}, line {number} is longer than {_LONGEST_LINE} bytes")
-            if number == 1:
+            if number == 1 and line.startswith(_BYTE_ORDER_MARK):
                 line = line.removeprefix(_BYTE_ORDER_MARK)
+                findings.append(Finding(kind="understood", count=1, message=MARK_MESSAGE.format("utf-8")))
             if not line.strip():
                 continue
             for name, cell in _row(path, number, line).items():
@@ -53,7 +58,8 @@ def load(source: Path) -> Table:
     except InvalidArgument as error:
         raise InvalidArgument(f"{path.name}: {error.message}") from error
     schema = Schema(features=tuple(feature for feature, _ in typed))
-    return table_of(schema, {feature.name: column for feature, column in typed})
+    table = table_of(schema, {feature.name: column for feature, column in typed})
+    return replace(table, findings=(*findings, *left_out(source, [path])), where=lambda row: f"line {lines[row]}")
 
 
 def _row(path: Path, number: int, line: bytes) -> dict[str, Any]:

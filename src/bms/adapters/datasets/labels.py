@@ -1,5 +1,7 @@
 """Turning the column a person calls the label into classes, or leaving it a quantity to be predicted."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from bms.adapters.datasets.columns import Column, present
@@ -27,7 +29,7 @@ def with_label(table: Table, name: str) -> Table:
         return _of_texts(table, name)
     values, there = present(table.numbers(name))
     if not there.all():
-        raise _gap(name, int(np.flatnonzero(~there)[0]))
+        raise _gap(table, name, int(np.flatnonzero(~there)[0]))
     if feature.kind == "float":
         return table
     if feature.kind == "bool":
@@ -41,7 +43,7 @@ def with_label(table: Table, name: str) -> Table:
 def _of_texts(table: Table, name: str) -> Table:
     texts = [cell or "" for cell in table.texts(name)]
     if "" in texts:
-        raise _gap(name, texts.index(""))
+        raise _gap(table, name, texts.index(""))
     classes = tuple(sorted(set(texts)))
     if len(classes) > _MOST_CLASSES:
         raise InvalidArgument(f"column {name!r} has {len(classes)} different texts, too many to be classes")
@@ -57,8 +59,10 @@ def target_of(schema: Schema, label: str | None) -> Feature | None:
     return labels[0] if len(labels) == 1 else None
 
 
-def _gap(name: str, row: int) -> InvalidArgument:
-    return InvalidArgument(f"row {row} has no label (column {name!r}); fill it or remove the row")
+def _gap(table: Table, name: str, row: int) -> InvalidArgument:
+    read = [one.message for one in table.findings if one.feature == name and "read as missing" in one.message]
+    words = f" ({read[0]}; declare the column text if that is a class)" if read else ""
+    return InvalidArgument(f"{table.where(row)} has no label in column {name!r}: fill it or remove the row{words}")
 
 
 def _replaced(table: Table, name: str, classes: tuple[str, ...], codes: Column) -> Table:
@@ -66,4 +70,5 @@ def _replaced(table: Table, name: str, classes: tuple[str, ...], codes: Column) 
         Feature(name=name, kind="label", labels=classes) if feature.name == name else feature
         for feature in table.schema.features
     )
-    return table_of(Schema(features=features), {**table.columns, name: codes}, table.findings)
+    labelled = table_of(Schema(features=features), {**table.columns, name: codes}, table.findings)
+    return replace(labelled, where=table.where, parts=table.parts)

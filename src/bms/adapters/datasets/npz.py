@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bms.adapters.datasets.columns import Column
 from bms.adapters.datasets.datetimes import texts_of
-from bms.adapters.datasets.files import single_file
+from bms.adapters.datasets.files import left_out, single_file
 from bms.adapters.datasets.images import encode_png
 from bms.adapters.datasets.schema import Feature, Schema
 from bms.adapters.datasets.table import Table, table_of
@@ -44,7 +44,7 @@ def load(source: Path) -> Table:
                 features.append(feature)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise InvalidArgument(f"{path.name} is not an .npz file, or is damaged: {error}") from error
-    return table_of(Schema(features=tuple(features)), columns)
+    return table_of(Schema(features=tuple(features)), columns, left_out(source, [path]))
 
 
 def _read_array(file: IO[bytes], name: str, size: int) -> NDArray[Any]:

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bms.adapters.datasets.arrow_columns import column_of
-from bms.adapters.datasets.files import all_files
+from bms.adapters.datasets.files import all_files, left_out
 from bms.adapters.datasets.findings import Finding
+from bms.adapters.datasets.parts import parts_of_files
 from bms.adapters.datasets.schema import Schema
 from bms.adapters.datasets.table import Table, table_of
 from bms.core.errors import FailedPrecondition, InvalidArgument
@@ -17,7 +19,8 @@ _INDEX = re.compile(r"__index_level_\d+__")  # what pandas calls an index withou
 
 def load(source: Path) -> Table:
     """All rows of the file `source`, or of every *.parquet below it in the order of their names, which must have the
-    same columns. An index of pandas without a name is left out, and a finding says so.
+    same columns. Files named after splits are those. An index of pandas without a name is left out, and a finding says
+    so.
 
     Needs pyarrow: raises FailedPrecondition without it, InvalidArgument naming the file or column.
     """
@@ -31,13 +34,13 @@ def load(source: Path) -> Table:
         raise InvalidArgument("expected *.parquet files, found none")
     for path in paths:
         _check_no_partition(source, path)
-    parts = [_read(path, parquet.ParquetFile, pyarrow.ArrowException) for path in paths]
-    for path, part in zip(paths, parts, strict=True):
-        if not part.schema.equals(parts[0].schema):
+    pieces = [_read(path, parquet.ParquetFile, pyarrow.ArrowException) for path in paths]
+    for path, piece in zip(paths, pieces, strict=True):
+        if not piece.schema.equals(pieces[0].schema):
             raise InvalidArgument(
-                f"{path.name} has other columns or types than {paths[0].name}: {_unlike(parts[0], part)}"
+                f"{path.name} has other columns or types than {paths[0].name}: {_unlike(pieces[0], piece)}"
             )
-    table = pyarrow.concat_tables(parts)
+    table = pyarrow.concat_tables(pieces)
     read, findings = [], []
     for name, column in zip(table.column_names, table.columns, strict=True):
         if _INDEX.fullmatch(name):
@@ -46,7 +49,9 @@ def load(source: Path) -> Table:
         else:
             read.append(column_of(name, column, pyarrow))
     schema = Schema(features=tuple(feature for feature, _ in read))
-    return table_of(schema, {feature.name: column for feature, column in read}, tuple(findings))
+    parts, said = parts_of_files([path.name for path in paths], [piece.num_rows for piece in pieces])
+    columns = {feature.name: column for feature, column in read}
+    return replace(table_of(schema, columns, (*findings, *said, *left_out(source, paths))), parts=parts)
 
 
 def _check_no_partition(source: Path, path: Path) -> None:

@@ -44,9 +44,9 @@ def _repeated(table: Table, label: str | None, splits: Mapping[str, NDArray[np.i
     if not repeated:
         return
     extra = sum(len(rows) - 1 for rows in repeated)
-    yield Finding(
-        kind="duplicates", count=extra, message=f"{extra} rows repeat an earlier one (rows {repeated[0][:2]})"
-    )
+    first, second = (table.where(row) for row in repeated[0][:2])
+    message = f"{extra} rows repeat an earlier one (the first: {first} and {second})"
+    yield Finding(kind="duplicates", count=extra, message=message)
     where = np.full(table.rows, -1)
     for number, indices in enumerate(splits.values()):
         where[indices] = number
@@ -71,6 +71,9 @@ def _feature(feature: Feature, table: Table, is_label: bool) -> Iterator[Finding
 
 def _classes(feature: Feature, table: Table) -> Iterator[Finding]:
     counts = np.bincount(table.numbers(feature.name), minlength=len(feature.labels))
+    if len(counts) == 1:
+        message = f"every row is of class {feature.labels[0]!r}: there is nothing to tell apart"
+        yield Finding(kind="constant", feature=feature.name, count=table.rows, message=message)
     empty = int((counts == 0).sum())
     if empty or counts.max() > _IMBALANCE * counts.min():
         small, large = feature.labels[int(counts.argmin())], feature.labels[int(counts.argmax())]

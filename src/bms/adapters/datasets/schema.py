@@ -18,7 +18,7 @@ MOST_FEATURES = 10_000
 class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One column.
 
-    image: an encoded PNG or JPEG; `shape` is (height, width, channels) if all have it, else empty.
+    image: an encoded PNG, JPEG or WebP; `shape` is (height, width, channels) if all have it, else empty.
     label: an index into `labels`, the classes' names.
     float: float64 of `shape`, NaN where missing. int: int64 of `shape`. bool: of `shape`. text: UTF-8.
     datetime: an ISO 8601 text, as its source wrote it; all of a column with an offset, or none.

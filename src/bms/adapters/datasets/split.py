@@ -31,7 +31,7 @@ def split_rows(
     share, and each split's size within 1 of its own. Without, rows are one class.
     """
     wanted = check_fractions(fractions)
-    order = _shuffled(rows, seed)
+    order = shuffled(rows, seed)
     classes = np.zeros(rows, np.int64) if labels is None else labels[order]
     shares = np.array(list(wanted.values()))
     carry = np.zeros(len(shares))
@@ -42,11 +42,11 @@ def split_rows(
         carry = ideal - counts
         for part, piece in zip(parts, np.split(members, np.cumsum(counts)[:-1]), strict=True):
             part.append(piece)
-    shuffled = {name: np.concatenate([*part, order[:0]]) for name, part in zip(wanted, parts, strict=True)}
-    return {name: part[_shuffled(len(part), seed + 1)] for name, part in shuffled.items()}
+    drawn = {name: np.concatenate([*part, order[:0]]) for name, part in zip(wanted, parts, strict=True)}
+    return {name: part[shuffled(len(part), seed + 1)] for name, part in drawn.items()}
 
 
-def _shuffled(rows: int, seed: int) -> NDArray[np.int64]:
+def shuffled(rows: int, seed: int) -> NDArray[np.int64]:
     """A permutation, by PCG64's raw output: unlike Generator.permutation it is promised to stay as it is."""
     keys = np.random.PCG64(seed).random_raw(rows) if rows else np.zeros(0, np.uint64)
     return np.argsort(keys, kind="stable").astype(np.int64)

@@ -1,7 +1,7 @@
 """What is in a table: counts, ranges, distributions, classes, sizes of images, correlations."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 import numpy as np
@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from bms.adapters.datasets.columns import present
 from bms.adapters.datasets.findings import Finding
-from bms.adapters.datasets.images import look
+from bms.adapters.datasets.images import changes_of
 from bms.adapters.datasets.measures import NumberStatistics, measure, offsets_of
 from bms.adapters.datasets.quality import inspect
 from bms.adapters.datasets.schema import Feature, Kind
 from bms.adapters.datasets.table import Table
+from bms.adapters.images.decoding import Look, look
 
 _MOST_CORRELATED = 64  # features; beyond, a matrix helps nobody
 _MOST_VALUES = 20  # of a text column, most frequent first
@@ -68,24 +69,26 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
 
 def describe(table: Table, label: str | None, splits: Mapping[str, NDArray[np.int64]]) -> Statistics:
     """Statistics of the whole `table`, whose target is column `label`, and of how `splits` divide its classes."""
+    pictures = [feature.name for feature in table.schema.features if feature.kind == "image"]
+    looks = {name: [look(bytes(image)) for image in table.columns[name]] for name in pictures}  # type: ignore[arg-type]
+    changes = [finding for name, seen in looks.items() for finding in changes_of(name, seen)]
     return Statistics(
         rows=table.rows,
-        features=[_describe(feature, table) for feature in table.schema.features],
+        features=[_describe(feature, table, looks) for feature in table.schema.features],
         correlations=_correlations(table),
         splits={name: _balance(table, label, indices) for name, indices in splits.items()},
-        findings=inspect(table, label, splits),
+        findings=[*inspect(table, label, splits), *changes],
     )
 
 
-def _describe(feature: Feature, table: Table) -> FeatureStatistics:
-    column = table.columns[feature.name]
+def _describe(feature: Feature, table: Table, looks: Mapping[str, list[Look]]) -> FeatureStatistics:
     missing = 0
     numbers: NumberStatistics | None = None
     text: TextStatistics | None = None
     images: ImageStatistics | None = None
     classes: dict[str, int] | None = None
     if feature.kind == "image":
-        images = _images(bytes(image) for image in column)  # type: ignore[arg-type]
+        images = _images(looks[feature.name])
     elif feature.kind in ("text", "datetime"):
         texts = [cell for cell in table.texts(feature.name) if cell is not None]
         missing = table.rows - len(texts)
@@ -130,16 +133,12 @@ def _texts(present: list[str]) -> TextStatistics | None:
     return TextStatistics(shortest=min(lengths), longest=max(lengths), distinct=len(counts), top=top)
 
 
-def _images(images: Iterable[bytes]) -> ImageStatistics:
-    sizes: Counter[str] = Counter()
-    formats: Counter[str] = Counter()
-    total = 0
-    for image in images:
-        found = look(image)
-        sizes["x".join(map(str, found[1:]))] += 1
-        formats[found.format] += 1
-        total += len(image)
-    return ImageStatistics(sizes=dict(sizes.most_common(_MOST_VALUES)), formats=dict(formats), total_bytes=total)
+def _images(looks: list[Look]) -> ImageStatistics:
+    sizes = Counter(f"{one.height}x{one.width}x{one.channels}" for one in looks)
+    formats = Counter(one.format for one in looks)
+    return ImageStatistics(
+        sizes=dict(sizes.most_common(_MOST_VALUES)), formats=dict(formats), total_bytes=sum(one.size for one in looks)
+    )
 
 
 def _correlations(table: Table) -> Correlations | None:

@@ -1,6 +1,6 @@
 """Rows in memory, column by column."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
@@ -14,14 +14,24 @@ from bms.adapters.datasets.schema import Schema, check_schema
 from bms.core.errors import InvalidArgument
 
 
+def row_place(row: int) -> str:
+    """What a person calls a row, counted from 0 here."""
+    return f"row {row + 1}"
+
+
 @dataclass(frozen=True)
 class Table:
-    """`columns` holds one entry per feature of `schema`, all of `rows` rows. `findings` are its source's."""
+    """`columns` holds one entry per feature of `schema`, all of `rows` rows. `findings` are its source's.
+
+    `where` says what a person calls a row, counted from 0. `parts`: the rows of the splits that the source itself has.
+    """
 
     schema: Schema
     columns: dict[str, Column]
     rows: int
     findings: tuple[Finding, ...] = ()
+    where: Callable[[int], str] = row_place
+    parts: Mapping[str, NDArray[np.int64]] | None = None
 
     def numbers(self, name: str) -> NDArray[Any]:
         column = self.columns[name]

@@ -15,10 +15,11 @@ from bms.adapters.datasets.decimals import FLOAT, Decimals
 from bms.adapters.datasets.exact import float_of, in_int64
 from bms.adapters.datasets.findings import Finding
 from bms.adapters.datasets.schema import Feature
+from bms.adapters.datasets.text_doubts import are_yes_and_no, doubt_of
 
 # A number with leading zeros is a code (a postcode, an article), not a number.
 _INT = re.compile(r"-?(?:0|[1-9]\d*)", re.ASCII)
-_LONGEST_INT64 = 20  # characters
+LONGEST_INT64 = 20  # characters
 _BOOLEANS = {"true": True, "false": False}
 MISSING_WORDS = frozenset({"na", "n/a", "nan", "null", "none", "?"})
 
@@ -32,57 +33,85 @@ class Read(NamedTuple):
 
 
 class TextColumn:
-    """One column's cells as they are written. `lines` are theirs in the file.
+    """One column's cells as they are written. `lines` are theirs in the file, `number` is the column's, all from 1.
 
-    Missing is an empty cell; in columns that are not text also NA, N/A, NaN, null, None and ? in any case, which are
-    words like others where the other cells are.
+    Missing is an empty cell, and one that says a word of `na`. Where there is no `na`, it is in columns that are not
+    text also NA, N/A, NaN, null, None and ? in any case, which are words like others where the other cells are.
     """
 
-    def __init__(self, name: str, cells: Sequence[str], lines: Sequence[int]) -> None:
-        self.name, self.cells, self._lines = name, cells, lines
+    def __init__(
+        self, name: str, cells: Sequence[str], lines: Sequence[int], number: int = 1, na: Sequence[str] | None = None
+    ) -> None:
+        self.name, self.cells, self._lines, self._number = name, cells, lines, number
         self.stripped = [cell.strip() for cell in cells]
-        self.empty = [not cell for cell in self.stripped]
-        self.gone = [not cell or cell.lower() in MISSING_WORDS for cell in self.stripped]
+        if na is None:
+            self.empty = [not cell for cell in self.stripped]
+            self.gone = [not cell or cell.lower() in MISSING_WORDS for cell in self.stripped]
+        else:
+            words = {"", *(word.strip() for word in na)}
+            self.empty = self.gone = [cell in words for cell in self.stripped]
         self.present = [cell for cell, out in zip(self.stripped, self.gone, strict=True) if not out]
+        self.guessed = na is None  # which words mean a missing value
 
     def where(self, cell: str) -> str:
-        """The first line with this cell, and what it says."""
-        return f"line {self._lines[self.stripped.index(cell)]} says {cell[:40]!r}"
+        """The first place with this cell, and what it says."""
+        return f"{self.place(self.stripped.index(cell))} says {cell[:40]!r}"
+
+    def place(self, row: int) -> str:
+        """Where the cell of a row, counted from 0, stands."""
+        return f"line {self._lines[row]}, column {self._number}"
 
 
 def from_texts(column: TextColumn, decimals: Decimals = Decimals()) -> Read:
     """The first kind that all cells are of, but for the missing: int, float, bool (true, false in any case), datetime,
     else text."""
     present, doubt = column.present, decimals.doubts.get(column.name)
+    mark = decimals.mark(column.name)
     if not present:
         return _nothing(column)
     if all(_INT.fullmatch(cell) for cell in present):
-        return _integers(column)
+        return told_missing(column, _integers(column))
     if doubt is not None:
-        why = f"{column.where(doubt)}, with a decimal point or a thousands separator; write thousands without"
-        return _as_text(column, column.gone, why, len(present))
-    if all(FLOAT[decimals.mark(column.name)].fullmatch(cell) for cell in present):
-        return _floats(column, decimals.mark(column.name))
+        why = f"{column.where(doubt)}, with a decimal point or a thousands separator"
+        why += "; write thousands without, or say the decimal mark"
+        return told_missing(column, _as_text(column, column.gone, why, len(present)))
+    if all(FLOAT[mark].fullmatch(cell) for cell in present):
+        return told_missing(column, _floats(column, decimals))
     if all(cell.lower() in _BOOLEANS for cell in present):
-        return _booleans(column)
+        return told_missing(column, _booleans(column))
     if are_datetimes(present):
         times = [None if out else cell for cell, out in zip(column.stripped, column.gone, strict=True)]
-        return Read(Feature(name=column.name, kind="datetime"), times)
-    return _words(column)
+        return told_missing(column, Read(Feature(name=column.name, kind="datetime"), times))
+    return _words(column, mark)
+
+
+def told_missing(column: TextColumn, read: Read) -> Read:
+    """`read` with a finding of the words that were taken for missing values; of NaN among floats, which is one,
+    none."""
+    if not column.guessed:
+        return read
+    words = [cell for cell, out in zip(column.stripped, column.gone, strict=True) if out and cell]
+    if read.feature.kind == "float":
+        words = [word for word in words if word.lower() != "nan"]
+    if not words:
+        return read
+    said = ", ".join(sorted(set(words)))
+    message = f"{said} {'are' if len(set(words)) > 1 else 'is'} read as missing: {column.where(words[0])}"
+    return read._replace(findings=(*read.findings, understood(column, message, len(words))))
 
 
 def _nothing(column: TextColumn) -> Read:
     feature, cells = Feature(name=column.name, kind="text"), [None] * len(column.cells)
     words = [cell for cell in column.stripped if cell]
-    if not words:
+    if not words or not column.guessed:
         return Read(feature, cells)
     message = f"{column.where(words[0])}, and no cell says more: all are read as missing"
-    return Read(feature, cells, (_understood(column, message, len(words)),))
+    return Read(feature, cells, (understood(column, message, len(words)),))
 
 
 def _integers(column: TextColumn) -> Read:
     for cell in column.present:
-        if len(cell) > _LONGEST_INT64 or not in_int64(int(cell)):
+        if len(cell) > LONGEST_INT64 or not in_int64(int(cell)):
             return _as_text(
                 column, column.gone, f"{column.where(cell)}, which does not fit 64 bits", len(column.present)
             )
@@ -92,58 +121,73 @@ def _integers(column: TextColumn) -> Read:
     return Read(Feature(name=column.name, kind="int"), np.array(values, object))
 
 
-def _floats(column: TextColumn, mark: str) -> Read:
-    values = np.full(len(column.cells), np.nan)
+def _floats(column: TextColumn, decimals: Decimals) -> Read:
+    read = floats(column, decimals)
+    if isinstance(read, str):
+        return _as_text(column, column.gone, f"{column.where(read)}, which no float64 holds", len(column.present))
+    return read
+
+
+def floats(column: TextColumn, decimals: Decimals) -> Read | str:
+    """The column, all of whose cells are written as numbers; or the first one that no double is."""
+    values, mark = np.full(len(column.cells), np.nan), decimals.mark(column.name)
     for row, cell in enumerate(column.stripped):
         if not column.gone[row]:
             value = float_of(cell.replace(mark, "."))
             if value is None:
-                why = f"{column.where(cell)}, which no float64 holds"
-                return _as_text(column, column.gone, why, len(column.present))
+                return cell
             values[row] = value
     feature = Feature(name=column.name, kind="float")
-    if mark == ".":
+    commas = [cell for cell in column.present if "," in cell]
+    if not commas or decimals.told is not None:
         return Read(feature, values)
-    commas = [cell for cell in column.present if mark in cell]
     message = f"commas are read as decimal points: {column.where(commas[0])}"
-    return Read(feature, values, (_understood(column, message, len(commas)),))
+    return Read(feature, values, (understood(column, message, len(commas)),))
 
 
 def _booleans(column: TextColumn) -> Read:
     values = [None if out else _BOOLEANS[cell.lower()] for cell, out in zip(column.stripped, column.gone, strict=True)]
     said = " and ".join(sorted(set(column.present)))
     message = f"{said} are read as booleans"
-    finding = _understood(column, message, len(column.present))
+    finding = understood(column, message, len(column.present))
     return Read(Feature(name=column.name, kind="bool"), np.array(values, object), (finding,))
 
 
-def _words(column: TextColumn) -> Read:
+def _words(column: TextColumn, mark: str) -> Read:
     """Texts, with a finding where they are nearly something else."""
-    numbers = sum(map(_is_number, column.present)) if _is_number(column.present[0]) else 0
-    if 2 * numbers > len(column.present):
-        other = next(cell for cell in column.present if not _is_number(cell))
-        why = f"{numbers} cells are numbers, but {column.where(other)}"
-        return _as_text(column, column.empty, why, numbers)
+    numbers = [cell for cell in column.present if any(FLOAT[one].fullmatch(cell) for one in FLOAT)]
+    if 2 * len(numbers) > len(column.present):
+        other = next(cell for cell in column.present if not FLOAT[mark].fullmatch(cell))
+        marked = f", and the decimal mark is {mark!r}" if other in numbers else ""
+        why = f"{len(numbers)} cells are numbers, but {column.where(other)}{marked}"
+        return _as_text(column, column.empty, why, len(numbers))
+    if (doubt := doubt_of(column.present)) is not None:
+        return told_missing(
+            column, _as_text(column, column.gone, f"{column.where(column.present[0])}, {doubt}", len(column.present))
+        )
     missing = [cell for cell, out in zip(column.stripped, column.gone, strict=True) if out and cell]
-    if missing:
+    if missing and column.guessed:
         said = ", ".join(sorted(set(missing)))
-        why = f"{column.where(missing[0])}, a word like others here ({said}); empty the cells that mean a missing one"
+        why = (
+            f"{column.where(missing[0])}, a word like others here ({said}); empty the cells that mean a missing one, "
+            "or say by na which words do"
+        )
         return _as_text(column, column.empty, why, len(missing))
-    return Read(Feature(name=column.name, kind="text"), _kept(column, column.empty))
+    if are_yes_and_no(column.present):
+        why = f"{column.where(column.present[0])}, which may be true or false: declare the column boolean if it is"
+        return _as_text(column, column.empty, why, len(column.present))
+    return Read(Feature(name=column.name, kind="text"), kept(column, column.empty))
 
 
 def _as_text(column: TextColumn, gone: Sequence[bool], why: str, count: int) -> Read:
     finding = Finding(kind="as_text", feature=column.name, count=count, message=f"kept as text: {why}")
-    return Read(Feature(name=column.name, kind="text"), _kept(column, gone), (finding,))
+    return Read(Feature(name=column.name, kind="text"), kept(column, gone), (finding,))
 
 
-def _kept(column: TextColumn, gone: Sequence[bool]) -> list[str | None]:
+def kept(column: TextColumn, gone: Sequence[bool]) -> list[str | None]:
+    """The cells as they are written, but for those that are gone."""
     return [None if out else cell for cell, out in zip(column.cells, gone, strict=True)]
 
 
-def _understood(column: TextColumn, message: str, count: int) -> Finding:
+def understood(column: TextColumn, message: str, count: int) -> Finding:
     return Finding(kind="understood", feature=column.name, count=count, message=message)
-
-
-def _is_number(cell: str) -> bool:
-    return FLOAT["."].fullmatch(cell) is not None

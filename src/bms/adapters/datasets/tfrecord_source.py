@@ -1,55 +1,85 @@
 """Tables from TFRecord files of others: the schema is in dataset.json beside them, or inferred from their rows."""
 
 import re
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
 from bms.adapters.datasets.examples import decode_rows
-from bms.adapters.datasets.files import all_files
-from bms.adapters.datasets.images import look, shape_of_all
-from bms.adapters.datasets.manifest import read_manifest
+from bms.adapters.datasets.files import left_out, named_files
+from bms.adapters.datasets.images import checked, shape_of
+from bms.adapters.datasets.manifest import NAME, read_manifest
+from bms.adapters.datasets.parts import parts_of_files
 from bms.adapters.datasets.schema import MOST_FEATURES, Feature, Schema, check_schema
 from bms.adapters.datasets.table import Table, table_of
 from bms.adapters.datasets.tfrecord import read_records
+from bms.adapters.images.decoding import is_image
 from bms.core.errors import BmsError, InvalidArgument
-from bms.core.example_codec import Numbers, decode_example
+from bms.core.example_codec import Numbers, Value, decode_example, feature_lists
 
 _NAME = re.compile(r"\.tfrec(ord)?s?(-\d{5,}-of-\d{5,})?$", re.IGNORECASE)
 _PART = re.compile(r"(?P<name>.+)-(?P<number>\d{5,9})-of-(?P<count>\d{5,9})(\.tfrec(ord)?s?)?", re.IGNORECASE)
+_OURS = (NAME, "statistics.json")  # beside the files of an imported set
+_SHOWN = 5
 
 
 def load(source: Path) -> Table:
     """All records of the file `source`, or of every TFRecord file below it in the order of their names, which may be
-    those of parts: `train.tfrecord-00000-of-00002`, as TensorFlow Datasets has them.
+    those of parts: `train.tfrecord-00000-of-00002`, as TensorFlow Datasets has them. Files named after splits are
+    those.
 
-    Inferred kinds: bytes that are PNG or JPEG are images, other bytes text; lists have the length of the first that has
-    values, and a feature without a value in some rows is missing there.
+    Inferred kinds: bytes that are PNG, JPEG or WebP are images, other bytes text; lists have the length of the first
+    that has values, and a feature without a value in some rows is missing there.
 
-    Raises InvalidArgument, also where some parts of several are not there, DataLoss, PayloadTooLarge.
+    Raises InvalidArgument, naming file and record, also where some parts of several are not there and for
+    SequenceExamples; DataLoss, PayloadTooLarge.
     """
-    paths = [source] if source.is_file() else [path for path in all_files(source, "") if _NAME.search(path.name)]
+    paths = named_files(source, lambda name: _NAME.search(name) is not None)
     _check_parts(paths)
-    records = [record for path in paths for record in read_records(path)]
+    records: list[bytes] = []
+    counts = []
+    for path in paths:
+        before = len(records)
+        records.extend(read_records(path))
+        counts.append(len(records) - before)
     if not records:
         raise InvalidArgument(
             "expected *.tfrecord files, or parts like *.tfrecord-00000-of-00002, with records; found "
             f"{len(paths)} files and no record"
         )
-    beside = [path.parent / "dataset.json" for path in paths[:1]]
-    schema = read_manifest(beside[0].parent).schema if beside[0].is_file() else _inferred(records)
-    check_schema(schema)
-    columns = decode_rows(schema, records)
+    places = _Places([path.name for path in paths], counts)
+    schema = _schema(paths[0].parent / NAME, _read(records, places), places)
+    columns = decode_rows(schema, records, place=places.of)
     features = []
     for feature in schema.features:
         if feature.kind == "image":
+            where = f"column {feature.name!r}"
             images = [bytes(image) for image in columns[feature.name]]  # type: ignore[arg-type]
-            feature = Feature(name=feature.name, kind="image", shape=shape_of_all(images))
+            looks = [checked(image, f"{places.of(row)}, {where}") for row, image in enumerate(images)]
+            feature = Feature(name=feature.name, kind="image", shape=shape_of(looks))
         features.append(feature)
-    return table_of(Schema(features=tuple(features)), columns)
+    parts, said = parts_of_files([path.name for path in paths], counts)
+    ours = [paths[0].parent / name for name in _OURS]
+    table = table_of(Schema(features=tuple(features)), columns, (*said, *left_out(source, [*paths, *ours])))
+    return replace(table, parts=parts, where=places.of)
+
+
+class _Places:
+    """Where rows are: the files by name, and how many records each has."""
+
+    def __init__(self, names: Sequence[str], counts: Sequence[int]) -> None:
+        self._names, self._starts = names, list(accumulate(counts, initial=0))
+
+    def of(self, row: int) -> str:
+        """What a person calls the row, counted from 0 here and from 1 there."""
+        file = bisect_right(self._starts, row) - 1
+        return f"{self._names[file]}, record {row - self._starts[file] + 1}"
 
 
 def _check_parts(paths: Sequence[Path]) -> None:
@@ -66,42 +96,73 @@ def _check_parts(paths: Sequence[Path]) -> None:
             )
 
 
-def _inferred(records: list[bytes]) -> Schema:
-    found: dict[str, Feature] = {}
-    rows: Counter[str] = Counter()
+class _Seen:
+    """The features of all rows: the first row with a value of each, that value, and how many rows have one."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Value] = {}
+        self.first: dict[str, int] = {}
+        self.rows: Counter[str] = Counter()
+        self.gaps: frozenset[str] = frozenset()  # what some rows lack
+
+
+def _read(records: Sequence[bytes], places: _Places) -> _Seen:
+    seen = _Seen()
     for row, record in enumerate(records):
         try:
-            example = decode_example(record)
+            example, lists = decode_example(record), feature_lists(record)
         except BmsError as error:
-            raise InvalidArgument(f"the records are not tf.train.Examples: row {row}: {error.message}") from error
+            raise InvalidArgument(f"{places.of(row)}: this is no tf.train.Example: {error.message}") from error
+        if lists is not None:
+            shown = ", ".join(map(repr, lists[:_SHOWN]))
+            raise InvalidArgument(
+                f"{places.of(row)}: this is a tf.train.SequenceExample with lists ({shown}), which no column holds: "
+                "write each step as a tf.train.Example, or lists of equal length as features"
+            )
         for name, value in example.items():
+            seen.first.setdefault(name, row)
             if value is not None and len(value):
-                rows[name] += 1
-                found[name] = found.get(name) or _feature(name, value)
-            elif name not in rows:
-                rows[name] = 0
-        if len(rows) > MOST_FEATURES:
-            raise InvalidArgument(f"row {row}: more than {MOST_FEATURES} different features")
-    empty = sorted(name for name, times in rows.items() if not times)
+                seen.rows[name] += 1
+                if name not in seen.values:
+                    seen.values[name], seen.first[name] = value, row
+            elif name not in seen.rows:
+                seen.rows[name] = 0
+        if len(seen.rows) > MOST_FEATURES:
+            raise InvalidArgument(f"{places.of(row)}: more than {MOST_FEATURES} different features")
+    seen.gaps = frozenset(name for name, times in seen.rows.items() if times < len(records))
+    return seen
+
+
+def _schema(beside: Path, seen: _Seen, places: _Places) -> Schema:
+    """That of dataset.json, if it is there and names all that the rows have; else as the values are."""
+    if beside.is_file():
+        schema = check_schema(read_manifest(beside.parent).schema)
+        known = {feature.name for feature in schema.features}
+        unknown = [name for name in seen.rows if name not in known]
+        if unknown:
+            raise InvalidArgument(
+                f"{places.of(seen.first[unknown[0]])} has {unknown[0]!r}, which {NAME} beside the file does not name: "
+                "add it there, or remove that file"
+            )
+        return schema
+    empty = sorted(name for name, times in seen.rows.items() if not times)
     if empty:
         raise InvalidArgument(f"column {empty[0]!r} has no value in any row: leave it out")
-    gaps = {name for name, times in rows.items() if times < len(records)}
-    features = (msgspec.structs.replace(found[name], optional=name in gaps) for name in sorted(found))
-    return Schema(features=tuple(features))
+    features = [
+        msgspec.structs.replace(
+            _feature(name, seen.values[name], places.of(seen.first[name])), optional=name in seen.gaps
+        )
+        for name in sorted(seen.values)
+    ]
+    return check_schema(Schema(features=tuple(features)))
 
 
-def _feature(name: str, value: list[bytes] | Numbers) -> Feature:
+def _feature(name: str, value: Value, place: str) -> Feature:
+    assert value is not None, "only those that are there"
     if isinstance(value, list):
         if len(value) != 1:
-            raise InvalidArgument(f"column {name!r} has {len(value)} values in a row; expected one text or image")
-        return Feature(name=name, kind="image" if _is_image(value[0]) else "text")
-    shape = () if len(value) == 1 else (len(value),)
-    return Feature(name=name, kind="float" if value.dtype == np.float32 else "int", shape=shape)
-
-
-def _is_image(data: bytes) -> bool:
-    try:
-        look(data)
-    except InvalidArgument:
-        return False
-    return True
+            raise InvalidArgument(f"{place}: column {name!r} has {len(value)} values; expected one text or image")
+        return Feature(name=name, kind="image" if is_image(value[0]) else "text")
+    numbers: Numbers = value
+    shape = () if len(numbers) == 1 else (len(numbers),)
+    return Feature(name=name, kind="float" if numbers.dtype == np.float32 else "int", shape=shape)

@@ -23,6 +23,7 @@ from bms.adapters.environments.interpreters import installed
 from bms.adapters.environments.lock import exact, hashed, lock_text
 from bms.adapters.environments.recipe import OWN_PYTHON, Recipe
 from bms.adapters.environments.resolving import RunUv, resolve
+from bms.adapters.environments.sharing import SharedFiles, uncompiled
 from bms.control.platform.environments import Environment
 from bms.core.cancellation import in_thread
 from bms.core.digest import of_bytes
@@ -37,8 +38,12 @@ async def build(
     lock: int,
     *,
     patience_s: float,
+    files: SharedFiles | None = None,
 ) -> Environment:
-    """Builds at `target`, which must not exist; call with its lock held. Raises FailedPrecondition."""
+    """Builds at `target`, which must not exist; call with its lock held. `files` are shared with other environments.
+
+    Raises FailedPrecondition.
+    """
     started = time.monotonic()
     remove_unfinished(target)
     building = target.with_name(f"{target.name}.building-{os.getpid()}")
@@ -55,7 +60,8 @@ async def build(
         await _install(venv, building / "exact.txt", lines, run, tell, online=online)
         if recipe.lock:
             await _check(venv, run)
-        await _compile(python, venv)
+        taken = await in_thread(files.take, venv / "lib") if files else {}
+        await _compile(python, venv / "lib")
         built = Environment(
             digest=recipe.digest,
             python=_python(target),
@@ -66,12 +72,15 @@ async def build(
             index=recipe.index,
             lock=of_bytes(pins.encode()),
             packages=len(lines),
+            linked=files is not None,
         )
         (building / "environment.json").write_bytes(msgspec.json.encode(built))
         await in_thread(_publish, building, target)
     except BaseException:
         await in_thread(_discard, building)
         raise
+    if files:
+        await in_thread(files.give, target / "venv" / "lib", taken)
     return built
 
 
@@ -142,22 +151,26 @@ def _python(target: Path) -> str:
     return str(target / "venv" / "bin" / "python")
 
 
-async def _compile(python: str, venv: Path) -> None:
+async def _compile(python: str, lib: Path) -> None:
     """Compiles the packages to byte code, since workloads can't write what they compile. What is not valid Python,
     as some packages' tests, stays as it is.
 
     By the interpreter that the environment is made for, without site: nothing that was installed is run.
     """
+    sources, missing = await in_thread(uncompiled, lib)
+    # Given a folder, it uses all cores, but each file that is compiled already costs it a good part of compiling.
+    few = len(missing) < sources / 2
     process = await asyncio.create_subprocess_exec(
-        *(python, "-I", "-S", "-m", "compileall", "-q", "-q", "-j", "0", "-x", r"/tests?/", str(venv / "lib")),
+        *(python, "-I", "-S", "-m", "compileall", "-q", "-q", "-x", r"/tests?/"),
+        *(("-i", "-") if few else ("-j", "0", str(lib))),
         env={"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"},
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
         start_new_session=True,
     )
     try:
-        await process.wait()
+        await process.communicate(b"".join(os.fsencode(path) + b"\n" for path in missing) if few else b"")
     finally:
         await ended(process)
 

@@ -24,6 +24,7 @@ PARTS = (
     "adapters/images",
     "adapters/datasets",
     "adapters/toolkits",
+    "jobs",
     "app/__init__.py",
     "app/accepting.py",
     "app/preparing.py",

@@ -14,6 +14,7 @@ from bms.adapters.environments.following import Following, read_piece
 from bms.adapters.environments.installer import settings
 from bms.adapters.environments.locks import free, locked, shared, try_lock
 from bms.adapters.environments.recipe import Recipe, platform_digest, recipe
+from bms.adapters.environments.sharing import SharedFiles
 from bms.adapters.environments.sources import PackageSources, with_sources
 from bms.control.platform.environments import Environment, EnvironmentSpec, EnvironmentState, Needed
 from bms.core.cancellation import in_thread
@@ -30,7 +31,7 @@ class UvEnvironments:
 
     HOME/environments holds, per environment: DIGEST/ (complete; lock.txt is what it was installed from), DIGEST.log
     (what its last build said), DIGEST.failed (why that failed), locks/DIGEST, and while it is built
-    DIGEST.building-PID/. Packages are installed from wheels only.
+    DIGEST.building-PID/; files/ has what several of them hold. Packages are installed from wheels only.
     """
 
     def __init__(
@@ -45,6 +46,10 @@ class UvEnvironments:
         self._settings = settings(environ)
         self._sources = sources or PackageSources()
         self._patience_s = patience_s
+        self._files = SharedFiles(self._folder / "files")
+        self.links = False
+        """Whether environments may share files: only where no workload can change any. Those that do are built again
+        where they may not."""
         self._slim_path: str | None = None
 
     async def ensure(self, spec: EnvironmentSpec, log: Callable[[str], None] | None = None) -> Environment:
@@ -58,7 +63,7 @@ class UvEnvironments:
         async with locked(self._lock(target), following) as lock:
             if following.waited:
                 following()
-            if found := building.read(target):
+            if found := self._usable(target):
                 return found
             if following.waited and (failure := read_piece(self._failed(target), 0, 1 << 16)):
                 raise FailedPrecondition(failure.decode(errors="replace"))
@@ -110,6 +115,7 @@ class UvEnvironments:
                     self._log(target).unlink(missing_ok=True)
                     removed.append(environment)
         await in_thread(self._remove_left, keep)
+        await in_thread(self._files.sweep)
         return removed
 
     def slim_path(self) -> str:
@@ -123,11 +129,18 @@ class UvEnvironments:
         if not target.exists():
             return None
         async with shared(self._lock(target)):
-            return building.read(target)
+            return self._usable(target)
+
+    def _usable(self, target: Path) -> Environment | None:
+        found = building.read(target)
+        return None if found is None or (found.linked and not self.links) else found
 
     async def _build(self, wanted: Recipe, target: Path, log: Callable[[str], None] | None, lock: int) -> Environment:
         environment = with_sources(self._settings, self._sources, wanted.index)
         self._failed(target).unlink(missing_ok=True)
+        if target.exists():  # built where files could be shared
+            await in_thread(_remove, target)
+        files = self._files if self.links else None
         with self._log(target).open("w", buffering=1) as kept:
 
             def tell(line: str) -> None:
@@ -136,7 +149,9 @@ class UvEnvironments:
                     log(line)
 
             try:
-                return await building.build(wanted, target, environment, tell, lock, patience_s=self._patience_s)
+                return await building.build(
+                    wanted, target, environment, tell, lock, patience_s=self._patience_s, files=files
+                )
             except FailedPrecondition as error:
                 with contextlib.suppress(OSError):  # a full disk: then those who wait try for themselves
                     self._failed(target).write_text(error.message)

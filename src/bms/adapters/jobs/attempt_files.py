@@ -20,6 +20,14 @@ LAST_WORDS = 16 << 10
 MAX_NOTES = 4 << 20  # bytes noted for one attempt; an installer that says more is cut short
 _FILES: dict[Record, str] = {"log": "job.log", "events": "events.jsonl"}
 _SUFFIX = ".notes"
+_LONGEST_NOTE = 8192  # bytes
+_NO_MORE = b"[more was said before the job began than is kept: the rest is left out here]\n"
+
+
+def _shortened(line: bytes) -> bytes:
+    if len(line) <= _LONGEST_NOTE:
+        return line
+    return line[:_LONGEST_NOTE] + f" [{len(line) - _LONGEST_NOTE} bytes more are left out here]".encode()
 
 
 class LocalAttemptFiles:
@@ -41,8 +49,10 @@ class LocalAttemptFiles:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         descriptor = os.open(self._notes_of(workload), flags, 0o600)
         try:
-            if os.fstat(descriptor).st_size < MAX_NOTES:
-                os.write(descriptor, line.rstrip("\n").encode(errors="replace")[:8192] + b"\n")
+            room = MAX_NOTES - os.fstat(descriptor).st_size
+            if room > 0:
+                words = _shortened(line.rstrip("\n").encode(errors="replace")) + b"\n"
+                os.write(descriptor, words if len(words) < room else words + _NO_MORE)
         finally:
             os.close(descriptor)
 
@@ -93,8 +103,9 @@ class LocalAttemptFiles:
 
     def _last_words(self, workload: str) -> bytes:
         directory = self._directory_of(workload)
-        size = size_of(directory, "workload.log")
-        return read_piece(directory, "workload.log", max(0, size - LAST_WORDS), LAST_WORDS)
+        begin = max(0, size_of(directory, "workload.log") - LAST_WORDS)
+        note = f"[the first {begin} bytes are left out here]\n".encode() if begin else b""
+        return note + read_piece(directory, "workload.log", begin, LAST_WORDS)
 
     def _result(self, workload: str) -> JobResult | None:
         try:

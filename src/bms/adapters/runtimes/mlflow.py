@@ -19,7 +19,7 @@ from bms.adapters.runtimes.mlflow_file import (
     without_mlflow,
 )
 from bms.adapters.runtimes.mlflow_joined import joined
-from bms.adapters.runtimes.mlflow_pyfunc import load_pyfunc
+from bms.adapters.runtimes.mlflow_pyfunc import PICKLED, load_pyfunc
 from bms.adapters.runtimes.mlflow_signature import INPUT, Schema, parameters_of, schema_of
 from bms.core.errors import FailedPrecondition
 from bms.core.programs import ServableConfig
@@ -87,11 +87,20 @@ class MlflowRuntime:
             requirements = tuple(dict.fromkeys(needed))
             pickled = found.format in ("pickle", "joblib")
             python = minor_version(flavors) if pickled else found.python
-            return Found(f"mlflow-{found.format}", requirements, python=python, whole=True, complete=True)
+            return Found(
+                f"mlflow-{found.format}",
+                requirements,
+                python=python,
+                whole=True,
+                complete=True,
+                pickled=found.pickled,
+            )
         if PYFUNC not in flavors:
             return None
         requirements = with_skinny(listed)
-        return Found("mlflow-pyfunc", requirements, python=minor_version(flavors), whole=True, complete=True)
+        return Found(
+            "mlflow-pyfunc", requirements, python=minor_version(flavors), whole=True, complete=True, pickled=PICKLED
+        )
 
     def load(self, config: ServableConfig) -> CalledServable:
         if not flavors_of(config.directory):

@@ -16,6 +16,7 @@ from bms.adapters.runtimes.python_errors import told
 from bms.adapters.runtimes.python_signature import returned
 from bms.core.columns import mask_name
 from bms.core.errors import BmsError, FailedPrecondition, Internal, InvalidArgument
+from bms.core.pickles import ALLOW
 from bms.core.programs import ServableConfig
 from bms.core.signature import DEFAULT, Signature
 from bms.core.tensor import Array
@@ -24,15 +25,16 @@ from bms.serving.lifecycle.examples import varied
 from bms.serving.lifecycle.loader import own_example
 
 Inputs = Mapping[str, Array]
+PICKLED = (
+    "this MLflow model is code and pickles (python_function), which run as they are loaded: save it in a flavor of its "
+    f"library, or, {ALLOW}"
+)
 
 
 def load_pyfunc(config: ServableConfig) -> CalledServable:
     """Raises FailedPrecondition unless `config` allows pickles: loading runs whatever the artifact holds."""
     if not config.allow_pickle:
-        raise FailedPrecondition(
-            "this MLflow model is code and pickles (python_function), which run as they are loaded: save it in a "
-            "flavor of its library, or, if you trust whoever made it, allow pickles for this version (`--allow-pickle`)"
-        )
+        raise FailedPrecondition(PICKLED)
     os.environ.update(MLFLOW_DISABLE_TELEMETRY="true", DO_NOT_TRACK="true")
     try:
         import mlflow.pyfunc

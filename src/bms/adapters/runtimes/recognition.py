@@ -35,17 +35,20 @@ def recognise(
     python: str | None = None,
     preprocess: Preprocess | None = None,
     signatures: Mapping[str, Signature] = MappingProxyType({}),
+    allow_pickle: bool = False,
 ) -> Recognised:
     """What is in `directory`; the rest is what its maker said.
 
     Raises InvalidArgument for an unknown runtime, and FailedPrecondition when the artifact is nothing that is known,
     not what it was said to be, or several things at once; and, since no environment need be built to say it, when it
-    is a kind that is never served, or what its format does not tell was not said.
+    is a kind that is never served, a pickle where those are not allowed, or of a format that does not tell enough.
     """
     said = described(directory)
     chosen, found = _chosen(directory, runtime or said.runtime)
     if found.refusal:
         raise FailedPrecondition(found.refusal)
+    if found.pickled and not allow_pickle:
+        raise FailedPrecondition(found.pickled)
     if found.asks is not None:
         check_asked(chosen.name, found.asks, signatures or said.signatures)
     asked = merged(requirements, said.requirements)

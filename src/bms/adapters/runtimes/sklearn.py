@@ -1,5 +1,6 @@
 """scikit-learn estimators, from skops files or, where allowed, from pickles."""
 
+import os
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -15,6 +16,7 @@ from bms.adapters.runtimes.sklearn_opened import called_by, fitted_from
 from bms.adapters.runtimes.sklearn_parts import parts
 from bms.adapters.runtimes.sklearn_servable import Called, SklearnServable
 from bms.core.errors import FailedPrecondition
+from bms.core.pickles import refusal
 from bms.core.programs import ServableConfig
 from bms.core.signature import Signature
 from bms.serving.inference.runtime import Found
@@ -33,7 +35,8 @@ class SklearnRuntime:
             return None
         path = next(path for path in top_files(directory) if format_of(path) == format)
         own = ("scikit-learn", "skops") if format == "skops" else ("scikit-learn",)
-        return Found(format, (*own, *needs_of(path, format)))
+        pickled = "" if format == "skops" else refusal(os.path.basename(path))
+        return Found(format, (*own, *needs_of(path, format)), pickled=pickled)
 
     def load(self, config: ServableConfig) -> SklearnServable:
         path = model_file(config.directory, SUFFIXES, self)

@@ -8,9 +8,11 @@ from typing import Any
 from bms.adapters.runtimes.artifact import lacking
 from bms.adapters.runtimes.sklearn_trusted import TRUSTED, advice
 from bms.core.errors import FailedPrecondition
+from bms.core.pickles import SUFFIXES as PICKLED
+from bms.core.pickles import refusal
 from bms.serving.inference.reasons import reason
 
-SUFFIXES = (".skops", ".joblib", ".pkl", ".pickle")
+SUFFIXES = (".skops", *PICKLED)
 _COMPRESSED = (
     b"\x78\x01",
     b"\x78\x5e",
@@ -62,10 +64,7 @@ def read_estimator(path: str, *, allow_pickle: bool) -> tuple[Any, str]:
     if found == "skops":
         return _skops(path, name), "skops"
     if not allow_pickle:
-        raise FailedPrecondition(
-            f"{name!r} is a pickle, which runs whatever code it holds when opened: save the model with skops.io.dump, "
-            "or, if you trust whoever made it, allow pickles for this version (`--allow-pickle`)"
-        )
+        raise FailedPrecondition(refusal(name))
     return _pickled(path, name, suffix), "joblib" if suffix == ".joblib" else "pickle"
 
 

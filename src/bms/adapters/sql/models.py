@@ -77,6 +77,10 @@ class SqlModels(Repository):
         )
         return await self._all(Version, query.order_by(versions.c.id))
 
+    async def remove_version(self, version: Version) -> None:
+        own = (versions.c.tenant == version.tenant, versions.c.id == version.id)
+        await self._connection.execute(delete(versions).where(*own))
+
     async def artifacts(self, tenant: str) -> list[str]:
         kept = (versions.c.tenant == tenant, versions.c.state != "deleted")
         query = select(versions.c.artifact).where(*kept).distinct().order_by(versions.c.artifact)

@@ -4,6 +4,7 @@ Parameters: see ImportParameters; input: "source", a file or an unpacked directo
 Output: {train,validation,test}-00000-of-0000N.tfrecord, dataset.json, statistics.json.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
 
@@ -12,11 +13,13 @@ import msgspec
 from bms.adapters.datasets import csv, images_folder, jsonl, npz, parquet, samples, tfrecord_source
 from bms.adapters.datasets.labels import target_of, with_label
 from bms.adapters.datasets.manifest import Manifest, write_manifest
-from bms.adapters.datasets.split import check_fractions, split_rows
+from bms.adapters.datasets.parts import divide
+from bms.adapters.datasets.split import check_fractions
 from bms.adapters.datasets.statistics import Statistics, describe
 from bms.adapters.datasets.table import Table
 from bms.adapters.datasets.writer import write_split
 from bms.core.errors import InvalidArgument
+from bms.core.reading import Reading, check_reading
 
 STATISTICS = "statistics.json"
 
@@ -36,19 +39,20 @@ class Job(Protocol):
 
 class ImportParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`label` names the column to be predicted; None: the only one the source itself marks as a label.
-    `sample` is needed for format "sample" alone."""
+    `split` None: the source's own splits, or the usual shares. `sample` is needed for format "sample" alone, `reading`
+    is for format "csv"."""
 
     format: Literal["sample", "images", "csv", "npz", "jsonl", "parquet", "tfrecord"]
     sample: str | None = None
     label: str | None = None
-    split: dict[str, float] = msgspec.field(default_factory=lambda: {"train": 0.7, "validation": 0.15, "test": 0.15})
+    split: dict[str, float] | None = None
     seed: Annotated[int, msgspec.Meta(ge=0, le=1 << 62)] = 0
     shard_rows: Annotated[int, msgspec.Meta(ge=1, le=10_000_000)] = 10_000
+    reading: Reading = Reading()
 
 
 LOADERS = {
     "images": images_folder.load,
-    "csv": csv.load,
     "npz": npz.load,
     "jsonl": jsonl.load,
     "parquet": parquet.load,
@@ -59,7 +63,9 @@ LOADERS = {
 def main(job: Job) -> dict[str, object]:
     """Imports, and reports {rows, schema, label, labels, splits, findings}. Raises BmsErrors that say what to mend."""
     parameters = _parameters(job.parameters)
-    check_fractions(parameters.split)
+    if parameters.split is not None:
+        check_fractions(parameters.split)
+    check_reading(parameters.format, parameters.reading)
     job.progress(0.0, "reading the source")
     table = _load(parameters, job.inputs.get("source"))
     if table.rows == 0:
@@ -68,7 +74,8 @@ def main(job: Job) -> dict[str, object]:
 
     job.progress(0.4, f"read {table.rows} rows; dividing and describing them")
     labels = table.numbers(target.name) if target is not None and target.kind == "label" else None
-    splits = split_rows(table.rows, parameters.split, parameters.seed, labels)
+    splits, said = divide(table.rows, table.parts, parameters.split, parameters.seed, labels)
+    table = replace(table, findings=(*table.findings, *said))
     statistics = describe(table, None if target is None else target.name, splits)
 
     job.progress(0.7, "writing TFRecord files")
@@ -110,6 +117,8 @@ def _load(parameters: ImportParameters, source: Path | None) -> Table:
         table = samples.load(parameters.sample)
     elif source is None:
         raise InvalidArgument(f"format {parameters.format!r} needs an input named 'source'")
+    elif parameters.format == "csv":
+        table = csv.load(source, parameters.reading)
     else:
         table = LOADERS[parameters.format](source)
     return table if parameters.label is None else with_label(table, parameters.label)

@@ -82,6 +82,7 @@ def main(job: Job) -> dict[str, object]:
         python=asked.python,
         preprocess=config.preprocess,
         signatures=config.signatures,
+        allow_pickle=config.allow_pickle,
     )
     if not found.at_home:
         return _built(Findings(recognised=found))

@@ -1,1 +1,1 @@
-"""Data sets and their immutable versions. Reading order: nouns, references, ports, importing, service."""
+"""Data sets and their immutable versions. Reading order: nouns, references, ports, formats, importing, service."""

@@ -3,12 +3,13 @@
 import msgspec
 
 from bms.control.datasets.nouns import DatasetVersion, Source
+from bms.core.reading import Reading
 
 ENTRY = "task:import_dataset"
 INPUT = "source"  # the directory of uploaded files, as the task knows it
 # What the platform itself does without.
 SAMPLE_REQUIREMENTS = ("scikit-learn>=1.5,<2", "pillow>=11")
-PARQUET_REQUIREMENTS = ("pyarrow>=17",)
+PARQUET_REQUIREMENTS = ("pyarrow>=17", "pillow>=11")
 
 
 class ImportJob(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +40,7 @@ def import_job(version: DatasetVersion) -> ImportJob:
         "split": request.split,
         "seed": request.seed,
         "shard_rows": request.shard_rows,
+        "reading": None if request.reading == Reading() else msgspec.to_builtins(request.reading),
     }
     return ImportJob(
         name=f"import-{version.dataset}-{version.number}",

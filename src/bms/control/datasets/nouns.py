@@ -6,13 +6,15 @@ from typing import Literal
 import msgspec
 
 from bms.core.errors import InvalidArgument
+from bms.core.reading import Reading, check_reading
 
 Format = Literal["images", "csv", "npz", "jsonl", "parquet", "tfrecord"]
-SPLIT = {"train": 0.7, "validation": 0.15, "test": 0.15}
+SPLIT = ("train", "validation", "test")
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where rows come from: a real data set that needs no download, by name, or uploaded files of one format."""
+    """Where rows come from: a real data set that needs no download, by name, or uploaded files of one format, which
+    None leaves to their names."""
 
     sample: str | None = None  # "digits"
     tree: str | None = None  # digest of uploaded files
@@ -21,32 +23,39 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def __post_init__(self) -> None:
         if (self.sample is None) == (self.tree is None):
             raise InvalidArgument("a source names either a sample or a tree of uploaded files: exactly one of them")
-        if (self.tree is None) != (self.format is None):
-            raise InvalidArgument(
-                "uploaded files need their format (images, csv, npz, jsonl, parquet, tfrecord); a sample has none"
-            )
+        if self.sample is not None and self.format is not None:
+            raise InvalidArgument("a sample has no format: leave it out")
 
 
 class ImportRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a version is made from its source. `split` maps train, validation and test to their shares."""
+    """How a version is made from its source. `split` maps train, validation and test to their shares; None: the splits
+    that the source has by itself, or the usual shares."""
 
     source: Source
     label: str | None = None  # the column that says the class; None: the format's own, if it has any
-    split: dict[str, float] = msgspec.field(default_factory=lambda: dict(SPLIT))
+    split: dict[str, float] | None = None
     seed: int = 0
     shard_rows: int = 10_000  # rows of one TFRecord file
+    reading: Reading = Reading()
 
     def __post_init__(self) -> None:
-        if unknown := sorted(set(self.split) - set(SPLIT)):
-            raise InvalidArgument(f"unknown split {unknown[0][:40]!r}: use {', '.join(SPLIT)}")
-        if not all(0 <= share <= 1 for share in self.split.values()) or abs(sum(self.split.values()) - 1) > 1e-6:
-            raise InvalidArgument(f"the shares of split lie in 0 to 1 and add up to 1, these do not: {self.split}")
-        if not self.split.get("train"):
-            raise InvalidArgument("split leaves nothing to train on: give `train` a share over 0")
+        if self.source.format is not None or self.source.sample is not None:
+            check_reading(self.source.format, self.reading)
+        if self.split is not None:
+            self._check_split(self.split)
         if not 0 <= self.seed < 2**63:
             raise InvalidArgument(f"seed is {self.seed}, expected 0 to 2**63 - 1")
         if not 1 <= self.shard_rows <= 10_000_000:
             raise InvalidArgument(f"shard_rows is {self.shard_rows}, expected 1 to 10,000,000")
+
+    @staticmethod
+    def _check_split(split: dict[str, float]) -> None:
+        if unknown := sorted(set(split) - set(SPLIT)):
+            raise InvalidArgument(f"unknown split {unknown[0][:40]!r}: use {', '.join(SPLIT)}")
+        if not all(0 <= share <= 1 for share in split.values()) or abs(sum(split.values()) - 1) > 1e-6:
+            raise InvalidArgument(f"the shares of split lie in 0 to 1 and add up to 1, these do not: {split}")
+        if not split.get("train"):
+            raise InvalidArgument("split leaves nothing to train on: give `train` a share over 0")
 
 
 class Dataset(msgspec.Struct, frozen=True, kw_only=True):

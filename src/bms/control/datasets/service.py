@@ -5,6 +5,7 @@ Running an import is not this feature's business: `dataset.import_requested` ask
 
 import msgspec
 
+from bms.control.datasets.formats import format_of
 from bms.control.datasets.importing import ImportReport
 from bms.control.datasets.nouns import Dataset, DatasetVersion, ImportRequest, Split
 from bms.control.datasets.ports import DatasetsTx
@@ -44,7 +45,7 @@ class DatasetService:
         if tree is not None:
             if await self._objects.stat(tenant, tree) is None:
                 raise NotFound(f"no uploaded files {tree} in this tenant: upload them first")
-            await get_tree(self._objects, tenant, tree)
+            request = _with_format(request, await get_tree(self._objects, tenant, tree))
         now = self._clock.now()
         async with self._store.write() as tx:
             found = await tx.held_dataset(tenant, name)
@@ -206,6 +207,14 @@ class DatasetService:
         return Event(
             name=name, tenant=tenant, subject=subject, actor=actor, at=self._clock.now(), details=dict(details)
         )
+
+
+def _with_format(request: ImportRequest, tree: Tree) -> ImportRequest:
+    """The request with the format of its files. Raises InvalidArgument where their names don't tell it."""
+    if request.source.format is not None:
+        return request
+    source = msgspec.structs.replace(request.source, format=format_of(file.path for file in tree.files))
+    return msgspec.structs.replace(request, source=source)
 
 
 def _found(version: DatasetVersion | None, what: str) -> DatasetVersion:

@@ -17,6 +17,7 @@ from bms.control.deployments.following import follow
 from bms.control.deployments.health import Health
 from bms.control.deployments.launching import Launcher
 from bms.control.deployments.loading import Loading
+from bms.control.deployments.logs import NoLogs, ReplicaLogs
 from bms.control.deployments.nouns import Deployment, Replica
 from bms.control.deployments.observation import Observed
 from bms.control.deployments.plan import plan
@@ -56,6 +57,7 @@ class Reconciler:
         holder: str,
         released: Released,
         last_words: LastWords = no_words,
+        logs: ReplicaLogs | None = None,
     ) -> None:
         self._store = store
         self._catalog = catalog
@@ -68,6 +70,7 @@ class Reconciler:
         self._holder = holder
         self._released = released
         self._last_words = last_words
+        self._logs = logs or NoLogs()
         self.chores = Chores()
         self._launch_errors: dict[str, str] = {}
         self._loading = Loading((), {}, ())
@@ -192,6 +195,7 @@ class Reconciler:
             return
         async with self._store.write() as tx:
             await tx.forget_replicas(ids)
+        await self._logs.drop(ids)
 
     def _act(self, rows: Rows, actions: Sequence[Action], token: int) -> None:
         replicas = {replica.id: replica for replica in rows.replicas}
@@ -203,10 +207,15 @@ class Reconciler:
                 case EndWorkload(id, grace_s):
                     self.chores.start(_END + id, partial(self._cluster.stop, id, grace_s))
                 case ForgetWorkload(id):
-                    self.chores.start(_FORGET + id, partial(self._cluster.forget, id))
+                    self.chores.start(_FORGET + id, partial(self._put_away, id))
         for replica in rows.replicas:
             if replica.state in ENDED:
                 self.chores.interrupt(_LAUNCH + replica.id)
+
+    async def _put_away(self, replica: str) -> None:
+        """Forgets an ended process, and keeps what it said."""
+        await self._logs.keep(replica)
+        await self._cluster.forget(replica)
 
     def _end_orphans(self, known: set[str], workloads: Workloads) -> None:
         """Processes without a record: nobody will ever ask for them again."""

@@ -179,6 +179,7 @@ class Attempts:
             inputs=inputs,
             parameters=spec.parameters,
             threads=max(1, math.ceil(spec.resources.cpu)),
+            model=spec.model,
         )
         return WorkloadSpec(
             id=id,

@@ -9,10 +9,12 @@ from bms.control.jobs.ports import AttemptFiles, Record
 from bms.control.jobs.progress import parse_lines, whole_lines
 from bms.control.platform.objects import ObjectStore
 from bms.core.programs import JobEvent
+from bms.core.resources import size_text
 
 LOG_KEPT = 4 << 20  # bytes of a log that outlive its job: the last ones
 EVENTS_KEPT = 4 << 20  # bytes of events, the first ones, so that their numbers stay
 _PIECE = 1 << 20
+_CUT = b"[this log was cut while it was read: some of it is missing here]\n"
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,7 +31,11 @@ class History:
         self._files = files
 
     async def log(self, job: Job, offset: int, limit: int) -> LogPart:
-        """Up to `limit` bytes from `offset` on, or from where the kept log begins if that is later."""
+        """Up to `limit` bytes from `offset` on, or from where the kept log begins if that is later.
+
+        What was cut off there is told by a line more, which no offset counts.
+        """
+        note = _lost(job.log_start - offset, begun=offset > 0) if offset < job.log_start else b""
         offset = max(offset, job.log_start)
         kept = await self._size(job, job.log)
         at = offset - job.log_start
@@ -38,11 +44,12 @@ class History:
             content = await self._blob(job, job.log, at, limit)
         elif _writing(job):
             live = await self._files.size(job.workload, "log")
-            at = min(at, kept + live)  # a log may have been cut since it was read up to `offset`
+            if at > kept + live:  # it was cut since it was read up to `offset`
+                at, note = kept + live, note + _CUT
             content = await self._files.read(job.workload, "log", at - kept, limit)
         else:
             at = kept
-        return LogPart(content=content, next=job.log_start + at + len(content), state=job.state)
+        return LogPart(content=note + content, next=job.log_start + at + len(content), state=job.state)
 
     async def events(self, job: Job, after: int, limit: int) -> list[JobEvent]:
         """Up to `limit` events, the first `after` left out."""
@@ -101,6 +108,11 @@ class History:
             if len(content) >= limit:
                 break
         return bytes(content[:limit])
+
+
+def _lost(size: int, *, begun: bool) -> bytes:
+    what = f"{size_text(size)} more were" if begun else f"the first {size_text(size)} of this log were"
+    return f"[{what} not kept: of a job's log the last {size_text(LOG_KEPT)} are]\n".encode()
 
 
 def _writing(job: Job) -> bool:

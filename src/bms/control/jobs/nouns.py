@@ -37,6 +37,7 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     timeout_s: float = 3600.0
     max_attempts: int = 1
     subject: str = ""  # what it is about, for whoever asked for it: e.g. a version's id
+    model: bool = False  # a version is to be made of what it leaves in output/model: it has failed without
     then: dict[str, object] = {}  # what whoever asked for it wants to do with the result
 
 

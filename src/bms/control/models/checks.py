@@ -8,14 +8,16 @@ from bms.control.models.gates import check_gate
 from bms.control.models.nouns import Gate, NewVersion
 from bms.core.class_names import given_twice
 from bms.core.columns import fits_column, mask_name
-from bms.core.errors import InvalidArgument
+from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.ids import check_name
+from bms.core.pickles import SUFFIXES, refusal
 from bms.core.signature import Signature
 
 MAX_TEXT = 10_000
 MAX_GATES = 20
 MAX_SAID = 256 << 10  # bytes of a version's description as JSON; listings show hundreds of them
 MAX_NUMBER = 2**31 - 1
+_BESIDE = frozenset({"example.json", "bms.json", "requirements.txt"})  # what may lie beside a model's one file
 MAX_NAME = 500  # characters of a signature's or tensor's name
 MOST_SIGNATURES, MOST_TENSORS, MOST_DIMENSIONS = 256, 1024, 32
 
@@ -73,6 +75,14 @@ def check_new(new: NewVersion) -> NewVersion:
         if (twice := given_twice(labels)) is not None:
             raise InvalidArgument(f"label {twice[:80]!r} is given twice: each class needs a name of its own")
     return new
+
+
+def check_pickle(files: Iterable[str], new: NewVersion) -> None:
+    """Raises FailedPrecondition for one file that its name says is a pickle, where those are not allowed; what others
+    hold is found out by opening them."""
+    models = [path for path in files if path not in _BESIDE]
+    if not new.allow_pickle and len(models) == 1 and models[0].lower().endswith(SUFFIXES):
+        raise FailedPrecondition(refusal(models[0]))
 
 
 def check_signatures(signatures: Mapping[str, Signature]) -> None:

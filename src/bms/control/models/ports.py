@@ -63,6 +63,10 @@ class ModelsTx(EventSink, Protocol):
         """Versions in state uploading that were created before then."""
         ...
 
+    async def remove_version(self, version: Version) -> None:
+        """As if there had never been one, so that its number may be given again: of an upload that nobody finished."""
+        ...
+
     async def artifacts(self, tenant: str) -> list[str]:
         """The artifacts' digests of all versions that are not deleted, each once."""
         ...

@@ -31,7 +31,8 @@ class Releases:
         return await self._shift(by, model, number, "offline", revision)
 
     async def delete(self, by: Principal, model: str, number: int, revision: int | None = None) -> Version:
-        """Leaves a tombstone; its bytes go with the next collection. An unfinished upload is given up."""
+        """Leaves a tombstone; its bytes go with the next collection. An unfinished upload is given up, and leaves
+        nothing: its number is given again if it was the last."""
         return await self._shift(by, model, number, "deleted", revision)
 
     async def delete_model(self, by: Principal, name: str, revision: int | None = None) -> Model:
@@ -74,7 +75,11 @@ class Releases:
             if aliases := await tx.all_aliases(by.tenant, model, number):
                 names = ", ".join(repr(alias.name) for alias in aliases)
                 raise FailedPrecondition(f"version {number} of {model!r} is named by {names}: move the alias first")
-            saved = await tx.save_version(_deleted(version) if to == "deleted" else moved(version, to))
+            if version.state == "uploading" and to == "deleted":
+                saved = _deleted(version)
+                await tx.remove_version(version)
+            else:
+                saved = await tx.save_version(_deleted(version) if to == "deleted" else moved(version, to))
             await tx.emit(version_event(f"version.{_DEED[to]}", saved, by.user, self._clock.now()))
         return saved
 

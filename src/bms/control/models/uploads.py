@@ -6,7 +6,7 @@ from datetime import timedelta
 import msgspec
 
 from bms.control.models.adding import add_version
-from bms.control.models.checks import check_new
+from bms.control.models.checks import check_new, check_pickle
 from bms.control.models.drafts import runtime_said
 from bms.control.models.lookup import known_version, live_model, version_event
 from bms.control.models.nouns import NewVersion, Version
@@ -52,10 +52,12 @@ class Uploads:
     async def start(self, by: Principal, model: str, files: list[FileEntry], new: NewVersion) -> StartedUpload:
         """A version in state uploading. From now on collection spares its files' contents.
 
-        Raises NotFound for an unknown model, InvalidArgument for unsafe paths, wrong sizes, contradictions.
+        Raises NotFound for an unknown model, InvalidArgument for unsafe paths, wrong sizes, contradictions, and
+        FailedPrecondition for a file that its name says is a pickle, where those are not allowed.
         """
         contents = tree_of(files)
         check_new(new)
+        check_pickle([file.path for file in contents.files], new)
         runtime_said(new.runtime, self._runtimes)
         async with self._store.read() as tx:
             await live_model(tx, by.tenant, model)

@@ -28,7 +28,8 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """A built one. `digest` is of the normalised spec and the machine's platform; `python` is an interpreter's path.
 
     `lock` is the digest of what the spec was resolved to, exact versions with hashes; `packages` counts them.
-    `size` in bytes, `built_s` in seconds. The platform's own has neither size nor lock.
+    `size` in bytes, `built_s` in seconds. The platform's own has neither size nor lock. `linked`: files that others
+    hold, too, are on the disk once; they count in the size of each.
     """
 
     digest: str
@@ -40,6 +41,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     index: str = ""
     lock: str = ""
     packages: int = 0
+    linked: bool = False
 
 
 class Environments(Protocol):

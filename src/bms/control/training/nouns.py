@@ -9,6 +9,13 @@ from bms.core.resources import Resources
 from bms.core.signature import Signature
 
 
+class Needed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a recipe needs of a data set: rows in these splits, and so many classes with rows to train on."""
+
+    splits: tuple[str, ...] = ("train",)
+    classes: int = 0
+
+
 class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A ready-made training program: `recipe.json` beside its code. `parameters` are the defaults."""
 
@@ -20,6 +27,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     parameters: dict[str, object]
     convert: tuple[str, ...] = ()  # formats its versions are converted to when nothing else is said
     resources: Resources = Resources()
+    needs: dict[str, Needed] = {}  # data sets by the names of the job's inputs
 
 
 class Register(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

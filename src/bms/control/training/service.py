@@ -2,6 +2,9 @@
 
 from collections.abc import AsyncIterator
 
+import msgspec
+
+from bms.control.datasets.nouns import DatasetVersion
 from bms.control.datasets.service import DatasetService
 from bms.control.jobs.nouns import Job, JobSpec, TreeInput
 from bms.control.jobs.service import JobService
@@ -9,10 +12,11 @@ from bms.control.models.nouns import Lineage
 from bms.control.platform.environments import EnvironmentSpec
 from bms.control.platform.objects import ObjectStore
 from bms.control.platform.trees import FileEntry, get_tree, put_tree, tree_of
+from bms.control.training.needs import check_data, check_inputs
 from bms.control.training.nouns import Recipe, Register, Training
 from bms.control.training.ports import Recipes
 from bms.core.digest import of_bytes
-from bms.core.errors import InvalidArgument, NotFound
+from bms.core.errors import DataLoss, InvalidArgument, NotFound
 from bms.core.ids import check_name
 from bms.core.principal import Principal
 from bms.core.resources import Resources
@@ -35,8 +39,12 @@ class TrainingService:
 
     async def submit(self, by: Principal, wanted: Training) -> Job:
         """Raises InvalidArgument for a contradictory request, NotFound for an unknown recipe, data set or tree."""
-        inputs, references = await self._inputs(by.tenant, wanted.datasets)
         recipe = self._recipe(wanted)
+        versions = {
+            check_name("input", name): await self._datasets.resolve(by.tenant, reference)
+            for name, reference in sorted(wanted.datasets.items())
+        }
+        references = tuple(version.reference for version in versions.values())
         if recipe is None:
             code, entry = await self._own_code(by.tenant, wanted)
         else:
@@ -50,14 +58,18 @@ class TrainingService:
             kind="train",
             entry=entry,
             code=code,
-            inputs=inputs,
+            inputs=tuple(_input(name, version) for name, version in versions.items()),
             parameters={**defaults, **wanted.parameters},
             environment=wanted.environment or (recipe.environment if recipe else EnvironmentSpec()),
             resources=wanted.resources or (recipe.resources if recipe else Resources()),
             timeout_s=wanted.timeout_s,
             max_attempts=wanted.max_attempts,
+            model=wanted.model is not None,
             then=self._then(wanted, recipe, references),
         )
+        if recipe is not None:
+            check_inputs(recipe, versions)
+            await self._check(by.tenant, recipe, versions)
         name = wanted.name or (f"train-{recipe.name}" if recipe else "train")
         return await self._jobs.submit(by.tenant, by.user, check_name("job", name), spec)
 
@@ -72,13 +84,16 @@ class TrainingService:
             raise NotFound(f"no recipe {wanted.recipe!r}: there are {known}")
         return recipe
 
-    async def _inputs(self, tenant: str, datasets: dict[str, str]) -> tuple[tuple[TreeInput, ...], tuple[str, ...]]:
-        inputs = []
-        for name, reference in sorted(datasets.items()):
-            version = await self._datasets.resolve(tenant, reference)
-            assert version.tree is not None, "a ready version has a tree"
-            inputs.append(TreeInput(name=check_name("input", name), tree=version.tree, reference=version.reference))
-        return tuple(inputs), tuple(entry.reference for entry in inputs)
+    async def _check(self, tenant: str, recipe: Recipe, versions: dict[str, DatasetVersion]) -> None:
+        """Raises FailedPrecondition where a data set lacks what the recipe needs: no job is to fail of that."""
+        for name, needed in recipe.needs.items():
+            version = versions[name]
+            told = await self._datasets.statistics(tenant, version.dataset, version.number)
+            try:
+                balance = msgspec.convert(told.get("splits", {}), dict[str, dict[str, int]])
+            except msgspec.ValidationError as error:
+                raise DataLoss(f"the statistics of {version.reference} are damaged: {error}") from error
+            check_data(recipe.name, needed, version, balance)
 
     async def _own_code(self, tenant: str, wanted: Training) -> tuple[str, str]:
         assert wanted.code is not None
@@ -107,6 +122,11 @@ class TrainingService:
             model=check_name("model", wanted.model), convert=convert, lineage=Lineage(datasets=references)
         )
         return {"register": register}
+
+
+def _input(name: str, version: DatasetVersion) -> TreeInput:
+    assert version.tree is not None, "a ready version has a tree"
+    return TreeInput(name=name, tree=version.tree, reference=version.reference)
 
 
 async def _once(content: bytes) -> AsyncIterator[bytes]:

@@ -14,8 +14,8 @@ Pixels = npt.NDArray[np.uint8]
 
 
 class ImageDecoder(Protocol):
-    """Contract: uint8 [height, width, channels] of the size and mode that `options` ask for, from an encoded JPEG
-    or PNG. Raises InvalidArgument, saying what is wrong, for anything else; never more than a bounded memory."""
+    """Contract: uint8 [height, width, channels] of the size and mode that `options` ask for, from an encoded JPEG,
+    PNG or WebP. Raises InvalidArgument, saying what is wrong, for anything else; never more than a bounded memory."""
 
     def __call__(self, data: bytes, options: ImagePreprocess) -> Pixels: ...
 

@@ -22,7 +22,7 @@ class Found(NamedTuple):
     version such as "3.11" where not every one will do. `whole`: the directory as a whole is the artifact and says what
     it is, so that model files within it do not count by themselves. `complete`: the requirements are all there are, a
     requirements.txt of the artifact has been read into them. `asks`: what must be declared; told before an environment
-    is built. `refusal`: why it can't be served in any environment.
+    is built. `refusal`: why it can't be served in any environment; `pickled`: why not unless pickles are allowed.
     """
 
     format: str
@@ -32,6 +32,7 @@ class Found(NamedTuple):
     complete: bool = False
     asks: Asked | None = None
     refusal: str = ""
+    pickled: str = ""
 
 
 class Runtime(Protocol):

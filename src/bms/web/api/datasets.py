@@ -10,6 +10,7 @@ from bms.control.platform.objects import ObjectStore
 from bms.control.platform.trees import Tree
 from bms.core.errors import InvalidArgument
 from bms.core.pages import Page
+from bms.core.reading import Reading
 from bms.web.api.downloads import download
 from bms.web.api.endpoint import Call, Endpoint, Listing, listing
 
@@ -23,11 +24,18 @@ class StartImport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     seed: int = 0
     shard_rows: int = 10_000
     description: str = ""
+    reading: Reading = Reading()
 
     def request(self) -> ImportRequest:
         """Raises InvalidArgument."""
-        given = {} if self.split is None else {"split": self.split}
-        return ImportRequest(source=self.source, label=self.label, seed=self.seed, shard_rows=self.shard_rows, **given)
+        return ImportRequest(
+            source=self.source,
+            label=self.label,
+            split=self.split,
+            seed=self.seed,
+            shard_rows=self.shard_rows,
+            reading=self.reading,
+        )
 
 
 class VersionListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -7,23 +7,17 @@ from bms.control.jobs.nouns import Job, JobState
 from bms.control.jobs.service import JobService
 from bms.control.platform.objects import ObjectStore
 from bms.control.platform.trees import Tree
-from bms.core.errors import InvalidArgument
 from bms.core.pages import Page
 from bms.core.programs import JobEvent
 from bms.web.api.downloads import download, file_of
 from bms.web.api.endpoint import Call, Endpoint, Listing, listing
+from bms.web.api.log_pieces import LogPlace, log_piece, not_negative, offset_of
 
 
 class JobListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=True):
     state: JobState | None = None
     kind: str | None = None
     subject: str | None = None
-
-
-class LogPlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`offset` counts bytes from the log's beginning: the `x-next-offset` of the last answer."""
-
-    offset: int = 0
 
 
 class EventsPlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -49,17 +43,11 @@ def endpoints(service: JobService, objects: ObjectStore) -> list[Endpoint]:
         return await service.retry(call.principal.tenant, call.principal.user, call.path["job"])
 
     async def log(call: Call[None]) -> Response:
-        part = await service.log(call.principal.tenant, call.path["job"], _not_negative("offset", call.query.offset))
-        headers = {
-            "x-next-offset": str(part.next),
-            "x-job-state": part.state,
-            "x-content-type-options": "nosniff",
-            "cache-control": "no-store",
-        }
-        return Response(part.content, headers=headers, media_type="text/plain; charset=utf-8")
+        part = await service.log(call.principal.tenant, call.path["job"], offset_of(call))
+        return log_piece(part.content, part.next, job_state=part.state)
 
     async def events(call: Call[None]) -> list[JobEvent]:
-        after = _not_negative("after", call.query.after)
+        after = not_negative("after", call.query.after)
         return await service.events(call.principal.tenant, call.path["job"], after)
 
     async def files(call: Call[None]) -> Tree:
@@ -83,9 +71,3 @@ def endpoints(service: JobService, objects: ObjectStore) -> list[Endpoint]:
         Endpoint("GET", one + "/output", "jobs:read", files, "The files it made", Tree),
         Endpoint("GET", one + "/output/{path:path}", "jobs:read", file, "A file it made", bytes),
     ]
-
-
-def _not_negative(name: str, value: int) -> int:
-    if value < 0:
-        raise InvalidArgument(f"{name} is {value}, expected 0 or more")
-    return value

@@ -21,7 +21,12 @@ from bms.web.inference.answers import JSON
 from bms.web.inference.turn import Answer
 
 _BINARY = b"application/octet-stream"
-_CONTENTS = {b"image/png": IMAGE, b"image/jpeg": IMAGE, b"text/plain": TEXT}  # a body that is one input as it is
+_CONTENTS = {
+    b"image/png": IMAGE,
+    b"image/jpeg": IMAGE,
+    b"image/webp": IMAGE,
+    b"text/plain": TEXT,
+}  # a body that is one input as it is
 _CSV = b"text/csv"
 Signatures = Mapping[str, Signature]
 Fields = Mapping[bytes, bytes]  # an HTTP request's headers, names in lower case

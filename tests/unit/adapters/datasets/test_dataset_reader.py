@@ -135,8 +135,8 @@ def changed(feature: Feature) -> Schema:
 @pytest.mark.parametrize(
     ("feature", "match"),
     [
-        (Feature(name="kind", kind="label", labels=("only",)), "row 1: column 'kind' has label 1; there are 1 classes"),
-        (Feature(name="matrix", kind="float", shape=(7,)), "row 0: column 'matrix' should hold 7 of float, but has 6"),
+        (Feature(name="kind", kind="label", labels=("only",)), "row 2: column 'kind' has label 1; there are 1 classes"),
+        (Feature(name="matrix", kind="float", shape=(7,)), "row 1: column 'matrix' should hold 7 of float, but has 6"),
         (Feature(name="count", kind="float"), "should hold 1 of float, but has 1 of int64"),
         (Feature(name="image", kind="text"), "column 'image' is not UTF-8 text"),
         (Feature(name="note", kind="int"), "should hold 1 of int, but has 1 of bytes"),
@@ -246,7 +246,7 @@ def test_what_is_missing_is_left_out_of_the_row() -> None:
     table = table_of(schema, {"n": np.array([1, None], object), "t": [None, ""]})
     whole = msgspec.structs.replace(schema, features=(schema.features[0], table.schema.features[1]))
     assert [sorted(decode_example(record)) for record in encode_rows(table)] == [["n"], ["t"]]
-    with pytest.raises(InvalidArgument, match="row 1: column 'n' should hold 1 of int, but has nothing"):
+    with pytest.raises(InvalidArgument, match="row 2: column 'n' should hold 1 of int, but has nothing"):
         decode_rows(whole, encode_rows(table))
 
 
@@ -284,5 +284,5 @@ class TestDecodeImages:
         assert decode_images(encoded, size=(2, 2)).shape == (2, 2, 2)
 
     def test_a_bad_image_is_named_by_its_index(self) -> None:
-        with pytest.raises(InvalidArgument, match="image 1: not a PNG or JPEG"):
+        with pytest.raises(InvalidArgument, match="image 2: this is neither a PNG"):
             decode_images([encode_png(np.zeros((2, 2), np.uint8)), b"hello"])

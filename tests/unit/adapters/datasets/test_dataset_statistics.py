@@ -139,7 +139,7 @@ class TestFindings:
         found = inspect(labelled([1, 2, 1, 1], [0, 1, 0, 0]), "y", {"train": np.arange(4)})
         assert kinds(found) == ["duplicates"]
         assert found[0].count == 2
-        assert "rows [0, 2]" in found[0].message
+        assert "the first: row 1 and row 3" in found[0].message
 
     def test_a_row_in_two_splits_is_a_leak(self) -> None:
         splits = {"train": np.array([0, 1]), "test": np.array([2, 3])}

@@ -61,10 +61,10 @@ class TestNumbers:
     @pytest.mark.parametrize(
         ("cells", "message"),
         [
-            (["1", "9223372036854775808"], "line 3 says '9223372036854775808', which does not fit 64 bits"),
-            (["0.5", "9007199254740993"], "line 3 says '9007199254740993', which no float64 holds"),
+            (["1", "9223372036854775808"], "line 3, column 1 says '9223372036854775808', which does not fit 64 bits"),
+            (["0.5", "9007199254740993"], "line 3, column 1 says '9007199254740993', which no float64 holds"),
             (["0.5", "9007199254740993.0"], "which no float64 holds"),
-            (["0.5", "1e400"], "line 3 says '1e400', which no float64 holds"),
+            (["0.5", "1e400"], "line 3, column 1 says '1e400', which no float64 holds"),
             (["1e-400"], "which no float64 holds"),
             (["0.5", "1" * 400 + ".0"], "which no float64 holds"),
         ],
@@ -74,8 +74,9 @@ class TestNumbers:
     ) -> None:
         table = read(column(*cells, "NaN"))
         assert table.columns["x"] == [*cells, None]
-        assert said(table) == [("as_text", "x")]
+        assert said(table) == [("as_text", "x"), ("understood", "x")]
         assert message in table.findings[0].message
+        assert table.findings[1].message.startswith("NaN is read as missing: line ")
 
     @pytest.mark.parametrize("cell", ["9007199254740992", "18446744073709551616", "0e5", "inf", "-0.0", "5e-324"])
     def test_what_a_double_holds_is_a_number(self, read: Load, cell: str) -> None:
@@ -84,7 +85,7 @@ class TestNumbers:
     def test_one_word_among_numbers_is_pointed_at(self, read: Load) -> None:
         table = read(column("1", "2.5", "abc", "4"))
         assert kind(table) == "text"
-        assert table.findings[0].message == "kept as text: 3 cells are numbers, but line 4 says 'abc'"
+        assert table.findings[0].message == "kept as text: 3 cells are numbers, but line 4, column 1 says 'abc'"
 
 
 class TestDecimalCommas:
@@ -96,7 +97,7 @@ class TestDecimalCommas:
             "int",
             [("understood", None), ("understood", "a"), ("understood", "b")],
         )
-        assert table.findings[1].message == "commas are read as decimal points: line 2 says '0,5'"
+        assert table.findings[1].message == "commas are read as decimal points: line 2, column 1 says '0,5'"
 
     def test_in_quotes_too(self, read: Load) -> None:
         assert read(column("0,5", "1")).numbers("x").tolist() == [0.5, 1]
@@ -108,7 +109,10 @@ class TestDecimalCommas:
         table = read(column(*cells))
         assert table.columns["x"] == cells
         assert said(table) == [("as_text", "x")]
-        assert f"line 2 says {cells[0]!r}, with a decimal point or a thousands separator" in table.findings[0].message
+        assert (
+            f"line 2, column 1 says {cells[0]!r}, with a decimal point or a thousands separator"
+            in table.findings[0].message
+        )
 
     def test_points_before_three_digits_are_doubtful_only_beside_decimal_commas(self, read: Load) -> None:
         assert read("a;b\n1.234;5\n").numbers("a").tolist() == [1.234]
@@ -147,7 +151,7 @@ class TestWords:
         table = read("code,x\nNA,1\nDE,2\n,3\nNone,4\n")
         assert table.columns["code"] == ["NA", "DE", None, "None"]
         assert said(table) == [("as_text", "code")]
-        assert "line 2 says 'NA', a word like others here (NA, None)" in table.findings[0].message
+        assert "line 2, column 1 says 'NA', a word like others here (NA, None)" in table.findings[0].message
 
     def test_they_can_be_classes(self, read: Load) -> None:
         table = with_label(read("code,x\nNA,1\nDE,2\nZA,3\n"), "code")
@@ -175,8 +179,16 @@ class TestBooleans:
         table = with_label(read(column("true", "true")), "x")
         assert table.schema.feature("x").labels == ("False", "True")
         assert table.numbers("x").tolist() == [1, 1]
-        with pytest.raises(InvalidArgument, match="row 1 has no label"):
+        with pytest.raises(InvalidArgument, match="line 3 has no label"):
             with_label(read(column("true", "")), "x")
+
+    def test_a_class_that_was_read_as_missing_is_told_so(self, read: Load) -> None:
+        with pytest.raises(InvalidArgument) as refused:
+            with_label(read(column("1", "None", "2")), "x")
+        assert refused.value.message == (
+            "line 3 has no label in column 'x': fill it or remove the row (None is read as missing: line 3, column 1 "
+            "says 'None'; declare the column text if that is a class)"
+        )
 
 
 class TestDatetimes:
@@ -215,6 +227,7 @@ class TestJson:
         assert table.columns["t"] == ["", None, None]
         assert table.numbers("b").tolist() == [True, None, None]
         assert all(feature.optional for feature in table.schema.features)
+        assert "byte order mark of utf-8" in table.findings[0].message
 
     def test_columns_without_a_value(self, read_json: Load) -> None:
         table = read_json('{"a": null, "b": NaN}\n')

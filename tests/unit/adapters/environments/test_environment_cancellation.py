@@ -12,6 +12,7 @@ import pytest
 from bms.adapters.environments import building
 from bms.adapters.environments.installer import ended
 from bms.adapters.environments.locks import free
+from bms.adapters.environments.sharing import byte_code
 from bms.adapters.environments.uv import UvEnvironments
 from bms.control.platform.environments import EnvironmentSpec
 from tests.cancelling import PLANS, LateThreads, Plan, every_await, open_below
@@ -29,19 +30,26 @@ async def _run_uv(arguments: Sequence[str], **_: object) -> None:
         Path(arguments[arguments.index("--output-file") + 1]).write_text("tiny==1.0\n")
     else:
         await asyncio.sleep(0)
+        packages = Path(arguments[arguments.index("--python") + 1]) / "lib" / "python3.11"
+        packages.mkdir(parents=True)
+        for number in range(50):
+            (packages / f"{number}.py").write_text(f"number = {number}")
 
 
-async def _compile(_python: str, venv: Path) -> None:
+async def _compile(_python: str, lib: Path) -> None:
     await asyncio.sleep(0)
+    (lib / "python3.11" / "__pycache__").mkdir(exist_ok=True)
     for number in range(50):
-        (venv / f"compiled-{number}").write_bytes(b"")
+        Path(byte_code(str(lib / "python3.11" / f"{number}.py"))).write_text("compiled")
 
 
 @pytest.fixture
 def environments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> UvEnvironments:
     monkeypatch.setattr(building, "run_uv", _run_uv)
     monkeypatch.setattr(building, "_compile", _compile)
-    return UvEnvironments(tmp_path / "home", {})
+    made = UvEnvironments(tmp_path / "home", {})
+    made.links = True
+    return made
 
 
 def _folder(tmp_path: Path) -> Path:
@@ -55,11 +63,11 @@ def _checking(tmp_path: Path) -> Callable[[], bool]:
         folder = _folder(tmp_path)
         assert open_below(tmp_path) == []
         assert all(free(lock) for lock in (folder / "locks").iterdir())
-        found = [path for path in folder.iterdir() if path.is_dir() and path.name != "locks"]
+        found = [path for path in folder.iterdir() if path.is_dir() and path.name not in ("locks", "files")]
         for path in found:
             assert path.suffix == "", "nothing that is half built or half removed"
             assert {"environment.json", "lock.txt"} <= {entry.name for entry in path.iterdir()}
-            assert len(list((path / "venv").glob("compiled-*"))) == 50, "whole or not at all"
+            assert len(list(path.rglob("*.py"))) == len(list(path.rglob("*.pyc"))) == 50, "whole or not at all"
         return bool(found)
 
     return there

@@ -54,9 +54,13 @@ async def test_a_log_is_notes_then_the_process_s_own_at_one_line_of_offsets(
 async def test_notes_are_bounded(files: LocalAttemptFiles) -> None:
     files.note("w", "\ud800" + "x" * 100_000)
     assert await files.size("w", "log") < 10_000
-    for _ in range(MAX_NOTES // 8000):
+    for _ in range(MAX_NOTES // 8000 + 10):
         files.note("w", "x" * 10_000)
-    assert await files.size("w", "log") < MAX_NOTES + 10_000
+    size = await files.size("w", "log")
+    assert size < MAX_NOTES + 10_000
+    said = (await files.read("w", "log", 0, size)).decode(errors="replace").splitlines()
+    assert said[1].endswith("x [1808 bytes more are left out here]")
+    assert said[-1].startswith("[more was said before the job began than is kept")
 
 
 @pytest.mark.parametrize("name", ["job.log", "events.jsonl", "result.json", "workload.log"])
@@ -102,7 +106,9 @@ async def test_results_are_read_whole_or_refused(files: LocalAttemptFiles, work:
 async def test_last_words_are_the_end_of_what_the_process_said(files: LocalAttemptFiles, work: Path) -> None:
     (work / "workload.log").write_bytes(b"x" * 100_000 + b"the end")
     words = await files.last_words("w")
-    assert (len(words), words[-7:]) == (LAST_WORDS, b"the end")
+    note, _, kept = words.partition(b"\n")
+    assert (len(kept), kept[-7:]) == (LAST_WORDS, b"the end")
+    assert note == f"[the first {100_007 - LAST_WORDS} bytes are left out here]".encode()
 
 
 async def test_output_becomes_a_tree(files: LocalAttemptFiles, work: Path, objects: MemoryObjectStore) -> None:

@@ -30,7 +30,7 @@ def test_names_of_a_frame_mean_pandas_however_a_pickle_is_packed(
 ) -> None:
     for content, needed in ((NAMED, ("pandas",)), (PLAIN, ())):
         (tmp_path / "model.joblib").write_bytes(pack(content))
-        found = recognise(str(tmp_path))
+        found = recognise(str(tmp_path), allow_pickle=True)
         assert (found.runtime, found.requirements) == ("sklearn", ("scikit-learn", *needed))
 
 

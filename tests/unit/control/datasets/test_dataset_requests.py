@@ -18,11 +18,10 @@ DIGITS = Source(sample="digits")
     [
         ({}, "exactly one"),
         ({"sample": "digits", "tree": "sha256:x", "format": "csv"}, "exactly one"),
-        ({"tree": "sha256:x"}, "need their format"),
-        ({"sample": "digits", "format": "csv"}, "need their format"),
+        ({"sample": "digits", "format": "csv"}, "a sample has no format"),
     ],
 )
-def test_a_source_is_a_sample_or_files_with_a_format(fields: dict[str, str], words: str) -> None:
+def test_a_source_is_a_sample_or_files(fields: dict[str, str], words: str) -> None:
     with pytest.raises(InvalidArgument, match=words):
         Source(**fields)  # type: ignore[arg-type]
 
@@ -79,7 +78,6 @@ def test_a_sample_needs_an_environment_and_no_input() -> None:
     assert job.parameters == {
         "format": "sample",
         "sample": "digits",
-        "split": {"train": 0.7, "validation": 0.15, "test": 0.15},
         "seed": 7,
         "shard_rows": 10_000,
     }

@@ -10,16 +10,13 @@ depends_on = None
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("datasets", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("deleted", sa.Boolean(), server_default=sa.false(), nullable=False))
-    with op.batch_alter_table("tenants", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True))
-        batch_op.add_column(sa.Column("removed_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("datasets", sa.Column("deleted", sa.Boolean(), server_default=sa.false(), nullable=False))
+    op.add_column("tenants", sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("tenants", sa.Column("removed_at", sa.DateTime(timezone=True), nullable=True))
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("tenants", schema=None) as batch_op:
-        batch_op.drop_column("removed_at")
-        batch_op.drop_column("deleted_at")
-    with op.batch_alter_table("datasets", schema=None) as batch_op:
-        batch_op.drop_column("deleted")
+    # In place: SQLite would drop a table that is made anew, and others refer to tenants.
+    op.drop_column("tenants", "removed_at")
+    op.drop_column("tenants", "deleted_at")
+    op.drop_column("datasets", "deleted")

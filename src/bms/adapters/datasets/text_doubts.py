@@ -1,0 +1,31 @@
+"""What texts look like that are nearly of another kind: dates in other notations, numbers with signs, yes and no.
+Pure."""
+
+import re
+from collections.abc import Sequence
+
+_DAY = r"(?:\d{4}[./-]\d{1,2}[./-]\d{1,2}|\d{1,2}[./-]\d{1,2}[./-](?:\d{4}|\d{2}))"
+_DATE = re.compile(rf"{_DAY}(?:[T ,].*)?", re.ASCII)
+_SIGNED = re.compile(r"[-+(]?\s?[$€£¥]?\s?[-+]?(?:\d{1,3}(?:[,.' ]\d{3})+|\d+)(?:[.,]\d+)?\s?[%$€£¥]?\)?")
+_SIGNS = re.compile(r"[%$€£¥(' ]")
+_CODE = re.compile(r"\d+")
+_BOOLEANS = frozenset({"yes", "no", "y", "n", "t", "f"})
+
+
+def are_yes_and_no(cells: Sequence[str]) -> bool:
+    """Whether these are the two words of a question."""
+    return len(set(cells)) == 2 and all(cell.lower() in _BOOLEANS for cell in cells)
+
+
+def doubt_of(cells: Sequence[str]) -> str | None:
+    """Why a column of these texts, of which none is missing, may be meant as another kind; to be said after a cell."""
+    if all(map(_DATE.fullmatch, cells)):
+        return (
+            "which looks like a date: understood are days that exist, like 2026-11-21 or 2026-11-21T10:00:00, all of a "
+            "column with an offset from UTC or none"
+        )
+    if all(map(_CODE.fullmatch, cells)):
+        return "with zeros in front as a code has them: declare the column integer if they are numbers"
+    if all(map(_SIGNED.fullmatch, cells)) and any(map(_SIGNS.search, cells)):
+        return "which looks like a number with other signs: write the number alone, without thousands separators"
+    return None

@@ -1,0 +1,15 @@
+"""Text of others on a terminal: what would move the cursor, change colours or turn the reading is shown, not done."""
+
+import re
+
+_HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def visible(text: str) -> str:
+    """`text` with control characters in the form in which Python writes them; line ends and tabs stay."""
+    return _HIDDEN.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def in_one_line(text: str) -> str:
+    """The same, with line ends and tabs as blanks."""
+    return " ".join(part for part in re.split(r"[\r\n\t]+", visible(text.replace("\r\n", "\n"))) if part)

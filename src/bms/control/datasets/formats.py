@@ -1,0 +1,46 @@
+"""The format of uploaded files, told by their names. Pure."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+from bms.control.datasets.nouns import Format
+from bms.core.errors import InvalidArgument
+
+_ENDINGS: dict[Format, str] = {
+    "csv": r"\.(csv|tsv)",
+    "jsonl": r"\.(jsonl|ndjson)",
+    "npz": r"\.npz",
+    "parquet": r"\.parquet",
+    "tfrecord": r"\.tfrec(ord)?s?(-\d{5,}-of-\d{5,})?",
+    "images": r"\.(png|jpe?g|jpe|jfif|webp|gif|bmp|tiff?|heic|heif|avif|jp2)",
+}
+_FORMATS = {format: re.compile(rf".*{ending}", re.IGNORECASE) for format, ending in _ENDINGS.items()}
+_ARCHIVE = re.compile(r".*\.(zip|tar|tgz|gz|bz2|xz|zst|7z)", re.IGNORECASE)
+_SHOWN = 5
+
+
+def format_of(paths: Iterable[str]) -> Format:
+    """What files of these names are; those that no format knows count for nothing beside others.
+
+    Raises InvalidArgument where no name tells, or names tell several formats.
+    """
+    names = [path for path in paths if not _is_hidden(path)]
+    found: Counter[Format] = Counter()
+    for name in names:
+        found.update(format for format, pattern in _FORMATS.items() if pattern.fullmatch(name))
+    choice = f"say the format: {', '.join(_FORMATS)}"
+    if not found:
+        if archive := next((name for name in names if _ARCHIVE.fullmatch(name)), None):
+            raise InvalidArgument(f"{archive[:80]} is an archive: unpack it, and import what was in it")
+        shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+        raise InvalidArgument(f"no name says what these files are ({shown or 'there are none'}): {choice}")
+    if len(found) > 1:
+        told = " and ".join(f"{count} of {format}" for format, count in found.most_common())
+        raise InvalidArgument(f"the files are of several formats, {told}: {choice}")
+    return next(iter(found))
+
+
+def _is_hidden(path: str) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(path).parts)

@@ -1,0 +1,12 @@
+"""Models that are pickles: how their files are named, and the words that refuse them where they are not allowed."""
+
+SUFFIXES = (".pkl", ".pickle", ".joblib")
+ALLOW = "if you trust whoever made it, allow pickles for this version (`--allow-pickle`)"
+
+
+def refusal(name: str) -> str:
+    """For a file that holds a model of scikit-learn."""
+    return (
+        f"{name!r} is a pickle, which runs whatever code it holds when opened: save the model with skops.io.dump, or, "
+        f"{ALLOW}"
+    )

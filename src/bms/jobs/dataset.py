@@ -1,0 +1,113 @@
+"""A data set that a job was given: its splits as arrays, frames, columns or batches."""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bms.adapters.datasets import reader
+from bms.adapters.datasets.columns import Column
+from bms.adapters.datasets.manifest import Manifest
+from bms.core.errors import InvalidArgument
+from bms.core.tensor import Array
+
+if TYPE_CHECKING:
+    import pandas
+
+_NUMBERS = ("int", "float", "bool")
+
+
+class Dataset:
+    """One version of a data set. `split` is "train", "validation" or "test", as far as it has rows of it.
+
+    Every method raises NotFound for an unknown split and DataLoss for damaged files.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    @cached_property
+    def _manifest(self) -> Manifest:
+        return reader.read_manifest(self.directory)
+
+    @property
+    def label(self) -> str | None:
+        """The name of the column that is to be learnt; None where none was named at import."""
+        return self._manifest.label
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of their numbers; none where the label is a quantity."""
+        return tuple(self._manifest.labels)
+
+    @property
+    def splits(self) -> dict[str, int]:
+        """Rows by split."""
+        return {name: files.rows for name, files in self._manifest.splits.items()}
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """The kind of each column: int, float, bool, text, datetime, label or image."""
+        return {feature.name: feature.kind for feature in self._manifest.schema.features}
+
+    def arrays(self, split: str) -> tuple[Array, Array]:
+        """(x, y), as estimators take them.
+
+        `x` is float64 [rows, columns]: the columns of numbers and truth values, in their order, NaN where a value is
+        missing; a data set of one such column with a shape gives that array as it is. `y` is the label: numbers of
+        classes as int64, or the quantity. Raises InvalidArgument where a column is a text, a time or an image, or where
+        there is no label.
+        """
+        if self.label is None:
+            raise InvalidArgument("this data set has no label: import it with --label COLUMN, or take its `columns`")
+        columns = self.columns(split)
+        label = np.asarray(columns.pop(self.label))
+        kinds = {name: self.kinds[name] for name in columns}
+        if other := {name: kind for name, kind in kinds.items() if kind not in _NUMBERS}:
+            named = ", ".join(f"{name!r} ({kind})" for name, kind in other.items())
+            ways = "`images`" if set(other.values()) == {"image"} else "`frame` or `columns`"
+            raise InvalidArgument(f"arrays are of numbers, and this data set has {named}: take {ways}")
+        arrays = [np.asarray(column) for column in columns.values()]
+        if len(arrays) == 1 and arrays[0].ndim > 1:
+            return arrays[0], label
+        flat = [_numbers(array) for array in arrays]
+        return np.concatenate(flat, axis=1) if flat else np.empty((len(label), 0)), label
+
+    def frame(self, split: str) -> "pandas.DataFrame":
+        """A pandas.DataFrame like that which pandas reads from the source, the label as names of classes. Needs pandas
+        among the job's requirements."""
+        return reader.load_frame(self.directory, split)
+
+    def columns(self, split: str) -> dict[str, Column]:
+        """Arrays by column; texts as lists of `str`, images as lists of `bytes`, the label as numbers of classes."""
+        return reader.load_split(self.directory, split)
+
+    def batches(self, split: str, rows: int = 1024) -> Iterator[dict[str, Column]]:
+        """`columns`, so many rows at a time, for what does not fit in memory."""
+        return reader.iterate_split(self.directory, split, rows)
+
+    def images(
+        self, split: str, mode: Literal["L", "RGB"] = "RGB", size: tuple[int, int] | None = None
+    ) -> tuple[Array, Array]:
+        """(x, y) of a data set of images: uint8 [rows, height, width, 3], or [rows, height, width] for the mode "L",
+        all brought to one `size` (height, width) if that is given; and the label as `arrays` gives it. Needs pillow
+        among the job's requirements."""
+        columns = self.columns(split)
+        pictures = [name for name, kind in self.kinds.items() if kind == "image"]
+        if len(pictures) != 1 or self.label is None:
+            raise InvalidArgument(
+                f"this data set has {len(pictures)} columns of images and the label {self.label!r}: "
+                "`images` is for one and a label; take its `columns`"
+            )
+        encoded = cast(Sequence[bytes], columns[pictures[0]])
+        return reader.decode_images(encoded, mode, size), np.asarray(columns[self.label])
+
+
+def _numbers(array: NDArray[Any]) -> Array:
+    """As float64 [rows, values], None as NaN."""
+    if array.dtype.kind == "O":
+        array = np.array([np.nan if value is None else value for value in array.ravel()]).reshape(array.shape)
+    return array.astype(np.float64).reshape(len(array), -1)

@@ -1,0 +1,153 @@
+"""Saving a model that a job has made: in the format of its framework that is served without running foreign code, with
+a card that says what no file tells: classes, preprocessing, and the releases that it was made with."""
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from importlib import metadata as installed
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bms.core.errors import FailedPrecondition, InvalidArgument
+
+CARD = "version.json"  # beside the model's folder, where registration looks for it
+EXAMPLE = "example.json"
+EXAMPLE_ROWS = 20
+
+
+class Way(NamedTuple):
+    """How models of a framework are saved: by what, and which installed packages their versions are to have, too."""
+
+    write: Callable[[Any, Path], None]
+    packages: tuple[str, ...] = ()
+
+
+def save(
+    model: Any,
+    directory: Path,
+    *,
+    labels: Sequence[str] = (),
+    example: Any = None,
+    preprocess: Mapping[str, object] | None = None,
+    requirements: Sequence[str] = (),
+    metadata: Mapping[str, str],
+) -> Path:
+    """Writes the model into `directory`, and its card beside that. `Job.save_model` says the rest."""
+    if isinstance(model, str | Path):
+        way = Way(_copy)
+    elif (found := _way(model)) is not None:
+        way = found
+    else:
+        raise InvalidArgument(
+            f"{_named(model)} can't be saved by save_model: it takes models of {', '.join(_WAYS)} and the path of a "
+            "file or folder; write anything else into job.model_directory, in a format of docs/runtimes.md"
+        )
+    way.write(model, directory)
+    if example is not None:
+        (directory / EXAMPLE).write_text(_example(example))
+    asked = [*requirements, *_pinned(way.packages, requirements)]
+    card = {
+        "labels": [str(label) for label in labels],
+        "preprocess": preprocess,
+        "environment": {"requirements": asked},
+        "metadata": {str(name): str(text) for name, text in metadata.items()},
+    }
+    (directory.parent / CARD).write_text(json.dumps({name: value for name, value in card.items() if value}))
+    return directory
+
+
+def _way(model: Any) -> Way | None:
+    """By the packages that its class and those above it come from; the first of `_WAYS` that is among them."""
+    above = {kind.__module__.partition(".")[0] for kind in type(model).__mro__}
+    return next((way for package, way in _WAYS.items() if package in above), None)
+
+
+def _copy(model: str | Path, directory: Path) -> None:
+    path = Path(model)
+    if path.is_dir():
+        shutil.copytree(path, directory, dirs_exist_ok=True)
+    elif path.is_file():
+        shutil.copy(path, directory / path.name)
+    else:
+        raise InvalidArgument(f"there is no file or folder {str(path)!r} to save as the model")
+
+
+def _sklearn(model: Any, directory: Path) -> None:
+    try:
+        import skops.io
+    except ImportError:
+        raise FailedPrecondition(
+            "models of scikit-learn are saved by skops, which is not installed: add `--requirement skops`"
+        ) from None
+    skops.io.dump(model, directory / "model.skops")
+
+
+def _xgboost(model: Any, directory: Path) -> None:
+    model.save_model(str(directory / "model.ubj"))
+
+
+def _lightgbm(model: Any, directory: Path) -> None:
+    getattr(model, "booster_", model).save_model(str(directory / "model.txt"))
+
+
+def _keras(model: Any, directory: Path) -> None:
+    model.save(str(directory / "model.keras"))
+
+
+def _torch(model: Any, directory: Path) -> None:
+    import torch
+
+    if isinstance(model, torch.export.ExportedProgram):
+        torch.export.save(model, str(directory / "model.pt2"))
+    elif isinstance(model, torch.jit.ScriptModule):
+        model.save(str(directory / "model.pt"))
+    else:
+        raise InvalidArgument(
+            f"{_named(model)} is code that no file holds: save_model takes what torch.export.export(model, (example,)) "
+            "gives, or torch.jit.trace"
+        )
+
+
+def _onnx(model: Any, directory: Path) -> None:
+    (directory / "model.onnx").write_bytes(model.SerializeToString())
+
+
+# In this order: XGBoost's and LightGBM's estimators are scikit-learn's, too, and Keras' models may be PyTorch's.
+_WAYS = {
+    "xgboost": Way(_xgboost, ("xgboost", "xgboost-cpu")),
+    "lightgbm": Way(_lightgbm, ("lightgbm",)),
+    "sklearn": Way(_sklearn, ("scikit-learn", "skops", "pandas")),
+    "keras": Way(_keras, ("keras",)),
+    "torch": Way(_torch),
+    "onnx": Way(_onnx),
+}
+
+
+def _pinned(packages: Sequence[str], asked: Sequence[str]) -> list[str]:
+    """Those of `packages` that are installed here, in just the release that they are, unless asked for otherwise."""
+    named = {re.split(r"[^A-Za-z0-9._-]", text.strip(), maxsplit=1)[0].lower().replace("_", "-") for text in asked}
+    pins = []
+    for package in packages:
+        if package in named:
+            continue
+        try:
+            release = installed.version(package).partition("+")[0]
+        except installed.PackageNotFoundError:
+            continue
+        pins.append(f"{package}=={release}")
+    return pins
+
+
+def _example(example: Any) -> str:
+    """The first rows of a frame or an array as an artifact holds them."""
+    if hasattr(example, "columns") and hasattr(example, "to_json"):
+        rows = json.loads(example.head(EXAMPLE_ROWS).to_json(orient="split", date_format="iso"))
+        return json.dumps({"dataframe_split": {"columns": rows["columns"], "data": rows["data"]}})
+    return json.dumps({"instances": np.asarray(example)[:EXAMPLE_ROWS].tolist()})
+
+
+def _named(model: Any) -> str:
+    return f"a {type(model).__module__}.{type(model).__qualname__}"

@@ -1,0 +1,25 @@
+"""`bms logs` prints whole lines, each replica's for itself, though pieces end anywhere."""
+
+from datetime import UTC, datetime
+
+from bms.cli.logs import Lines
+from bms.sdk.replica_logs import LogPiece, Replica
+
+
+def replica(id: str) -> Replica:
+    return Replica(id=id, version=1, state="ready", created_at=datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def test_pieces_of_several_replicas_become_whole_lines() -> None:
+    said: list[tuple[str, str, bool]] = []
+    lines = Lines(lambda one, line, several: said.append((one.id, line, several)))
+    for id, content in (("a", b"one\nt"), ("b", b"eins\n"), ("a", b"wo\nth"), ("b", "zw\xf6lf".encode("latin-1"))):
+        lines.add(LogPiece(replica=replica(id), content=content))
+    lines.end()
+    assert said == [
+        ("a", "one", False),
+        ("b", "eins", True),
+        ("a", "two", True),
+        ("a", "th", True),
+        ("b", "zw\ufffdlf", True),
+    ]
