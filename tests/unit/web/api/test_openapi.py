@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from inspect import signature
 from pathlib import Path
 from typing import Any, get_args
 from unittest.mock import MagicMock
@@ -19,7 +20,9 @@ from bms.web.api.openapi.operations import OPERATIONS, TAGS
 from bms.web.inference.paths import Action, read_path
 
 Json = dict[str, Any]
-ROWS = parts._endpoints(*[MagicMock()] * 6)  # rows alone: no handler is called
+ROWS = parts._endpoints(
+    *[MagicMock()] * len(signature(parts._endpoints).parameters)
+)  # no handler is called
 OURS = [row for row in ROWS if not row.foreign]
 DOCUMENT = json.loads(json.dumps(describe(OURS, "0.1")))
 

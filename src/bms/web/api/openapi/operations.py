@@ -118,6 +118,9 @@ OPERATIONS = {
     "post_deployments_deployment_start": "As it was before it was stopped.",
     "get_deployments_deployment_revisions": "Newest first, each with its cause.",
     "get_deployments_deployment_status": "Its state in a word and in a sentence, its traffic and its replicas.",
+    "get_deployments_deployment_replicas": "Newest first, also those that ended lately, each with its reason.",
+    "get_deployments_deployment_replicas_replica_log": "From `offset` on. The header `x-next-offset` says "
+    "where to read on, `x-replica-state` whether more may come.",
     "get_usage": "Requests, errors, rows, bytes and the model's time, in groups.",
     "get_usage_events": "One for each answered attempt, newest first.",
     "get_usage_export": "The same, all of them, as CSV.",
@@ -141,6 +144,7 @@ PARAMETERS = {
     "environment": "the environment's digest",
     "path": "the file's path, which may have `/` in it",
     "deployment": "the deployment's name",
+    "replica": "the replica's id",
     "secret": "the secret's name",
 }
 IF_MATCH = "The revision that you saw, in quotes: refused with 409 if it is not the current one any more."
