@@ -20,9 +20,7 @@ from bms.web.api.openapi.operations import OPERATIONS, TAGS
 from bms.web.inference.paths import Action, read_path
 
 Json = dict[str, Any]
-ROWS = parts._endpoints(
-    *[MagicMock()] * len(signature(parts._endpoints).parameters)
-)  # no handler is called
+ROWS = parts._endpoints(*[MagicMock()] * len(signature(parts._endpoints).parameters))  # no handler is called
 OURS = [row for row in ROWS if not row.foreign]
 DOCUMENT = json.loads(json.dumps(describe(OURS, "0.1")))
 
