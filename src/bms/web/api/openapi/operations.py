@@ -118,7 +118,7 @@ OPERATIONS = {
     "post_deployments_deployment_start": "As it was before it was stopped.",
     "get_deployments_deployment_revisions": "Newest first, each with its cause.",
     "get_deployments_deployment_status": "Its state in a word and in a sentence, its traffic and its replicas.",
-    "get_deployments_deployment_replicas": "Newest first, also those that ended lately, each with its reason.",
+    "get_deployments_deployment_replicas": "In order of birth, also those that ended lately, each with its reason.",
     "get_deployments_deployment_replicas_replica_log": "From `offset` on. The header `x-next-offset` says "
     "where to read on, `x-replica-state` whether more may come.",
     "get_usage": "Requests, errors, rows, bytes and the model's time, in groups.",
