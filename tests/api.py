@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import httpx
 
 from bms.adapters.sql.engine import Database
+from bms.adapters.sql.events import SqlEventLog
 from bms.adapters.sql.replies import SqlReplies
 from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.tenants import SqlTenants
@@ -33,6 +34,7 @@ class Api:
         self, database: Database, clock: Clock, more: Sequence[Endpoint] = (), at_work: AtWork = nothing_at_work
     ) -> None:
         store = SqlStore(database, SqlTenants)
+        self.events = SqlEventLog(database)
         self.tenants = TenantService(store, clock, PEPPER)
         deletion = TenantDeletion(store, clock, at_work)
         self.endpoints = [*tenants.endpoints(self.tenants, deletion), *more]

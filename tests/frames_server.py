@@ -121,6 +121,9 @@ class FramesServer(asyncio.Protocol):
         if self.server.mode == "leave":
             self.write(encode_error(frame.id, "UNAVAILABLE", "draining", retry=True))
             return
+        if self.server.mode == "fail":
+            self.write(encode_error(frame.id, "INTERNAL", "the model failed", retry=False, compute_ns=3000))
+            return
         meta, tensors = decode_infer(frame)
         if meta.signature == "words":
             self.say(frame.id, tensors[0].array[0].split())
@@ -153,8 +156,8 @@ class FramesServer(asyncio.Protocol):
 
 
 class RunningServer:
-    """One that listens inside this process. `mode` is "answer", "hold" (never answers), "leave" (ERROR, retry) or "die"
-    (exits on INFER); it and the delay may be changed at any time."""
+    """One that listens inside this process. `mode` is "answer", "hold" (never answers), "leave" (ERROR, retry), "fail"
+    (ERROR after a run) or "die" (exits on INFER); it and the delay may be changed at any time."""
 
     def __init__(self, path: str, delay_s: float = 0.0, mode: str = "answer") -> None:
         self.path = path

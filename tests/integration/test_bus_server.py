@@ -163,7 +163,7 @@ async def test_a_revoked_key_is_taken_from_every_gateway(line: Line) -> None:
     assert owner is not None
     for gateway in gateways:
         await gateway.until(lambda gateway=gateway: keys(gateway))
-    await line.deployed.tenants.revoke_key(principal(), owner.key.key.id)
+    await line.deployed.tenants.revoke_key(principal(), owner.key.key.id, force=True)
     for gateway in gateways:
         await gateway.until(lambda gateway=gateway: not keys(gateway))
         assert gateway.updates[-1].deletes == (("key", owner.key.key.id),)

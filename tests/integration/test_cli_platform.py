@@ -151,7 +151,7 @@ def test_gates_are_set_waited_for_and_asked_before_anything_is_served(platform: 
 def test_the_pages_about_data_sets_have_the_same_commands_and_they_run_as_written(
     platform: RealPlatform, tmp_path: Path
 ) -> None:
-    commands = commands_of("datasets", blocks=3)
+    commands = commands_of("datasets", blocks=4)
     (tmp_path / "lands.csv").write_text('\ufeff"Country, code";area;members\nNA;825,6;\nDE;357,6;3\nZA;1221,0;NA\n')
     (tmp_path / "ages.txt").write_bytes("name|age|zip|x\nJosé|1|01234|1,5\nAnn|?|-|-\n".encode("cp1252"))
     for part, count in (("train", 10), ("test", 2)):

@@ -128,7 +128,7 @@ def test_from_a_private_index_to_a_lock_to_a_pruned_environment(
     assert pruned["freed"] > 2**20
     assert "no environments begin with" in platform.bms("environment", "show", "0000").errors
     told = [log, again.out, json.dumps(listed), json.dumps(pruned)]
-    told += [path.read_text(errors="replace") for path in (platform.home / "logs").iterdir()]
+    told += [path.read_text(errors="replace") for path in (platform.home / "logs").rglob("*.log*")]
     assert PASSWORD not in "".join(told)
     keeping = {
         path.name for path in platform.home.rglob("*") if path.is_file() and PASSWORD.encode() in path.read_bytes()

@@ -51,7 +51,9 @@ async def test_bytes_go_in_and_out_as_text_and_base64(tmp_path: Path) -> None:
         ]
 
 
-@pytest.mark.parametrize(("suffix", "kind"), [("png", "image/png"), ("jpeg", "image/jpeg; charset=x")])
+@pytest.mark.parametrize(
+    ("suffix", "kind"), [("png", "image/png"), ("jpeg", "image/jpeg; charset=x"), ("webp", "image/webp")]
+)
 async def test_an_image_file_is_a_request(tmp_path: Path, suffix: str, kind: str) -> None:
     path = tmp_path / f"digit.{suffix}"
     Image.fromarray(np.zeros((8, 8), dtype=np.uint8)).save(path)

@@ -36,6 +36,16 @@ async def test_what_was_never_dispatched_is_not_billed(tmp_path: Path) -> None:
         assert at.bus.events[0].seq == 1
 
 
+async def test_rows_of_a_request_that_was_refused_before_they_ran_are_not_billed(tmp_path: Path) -> None:
+    async with scene(tmp_path) as at, at.client() as http:
+        for mode, status in (("leave", 503), ("fail", 500), ("answer", 200)):
+            at.server.mode = mode
+            assert (await http.post("/v1/models/m:predict", json=BODY)).status_code == status
+        await at.bus.until(lambda: len(at.bus.events) == 3)
+        told = [(event.status, event.rows, event.compute_ns) for event in at.bus.events]
+        assert told == [(503, 0, 0), (500, 2, 3000), (200, 2, 2000)]
+
+
 async def test_every_answer_a_killed_gateway_gave_is_billed_once(tmp_path: Path) -> None:
     text, entry = key()
     listening = listening_socket()

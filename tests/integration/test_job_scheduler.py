@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from bms.adapters.clusters.log_files import trim
 from bms.adapters.sql.engine import Database
 from bms.adapters.sql.events import SqlEventLog
 from bms.control.jobs import attempts
@@ -356,6 +357,34 @@ async def test_of_a_huge_log_the_end_is_kept_and_offsets_stay(world: World) -> N
     assert part.next == done.log_start + LOG_PIECE
     assert (await world.service.log("acme", job.id, len(whole) - 3)).content == whole[-3:]
     assert (await world.service.log("acme", job.id, 10**12)).next == len(whole)
+
+
+async def test_a_log_that_is_cut_while_it_is_read_says_what_is_missing_and_offsets_stay(world: World) -> None:
+    job = await world.submit()
+    scheduler = world.scheduler()
+    await world.rounds(scheduler, 2)
+    lines = [f"line {number:05}\n" for number in range(1000)]
+    whole = b"resolving\n" + "".join(lines).encode()
+    workload = f"{job.id}-a1"
+    world.cluster.write(workload, "job.log", "".join(lines[:800]))
+    read = (await world.service.log("acme", job.id, 10)).next - 7000
+    path = Path(world.cluster.directory(workload)) / "job.log"
+    assert trim(path, limit=8000)
+    assert trim(path, limit=3000), "twice is as good as once"
+    world.cluster.write(workload, "job.log", "".join(lines[800:]))
+    gone = whole.index(path.read_bytes().partition(b"\n")[2][:11])
+    part = await world.service.log("acme", job.id, read)
+    note, _, content = part.content.partition(b"\n")
+    assert note.decode() == f"[{size_text(gone - read)} of this log were cut off here: it grew too long]"
+    assert (content, part.next) == (whole[gone:], len(whole))
+    assert (await world.service.log("acme", job.id, gone + 11)).content == whole[gone + 11 :]
+    assert (await world.service.log("acme", job.id, 0)).content == b"resolving\n"
+    world.cluster.end(workload, result=GOOD)
+    await world.rounds(scheduler)
+    assert (await world.get(job)).log_start == gone
+    ended = await world.service.log("acme", job.id, 0)
+    assert ended.content.startswith(f"[the first {size_text(gone)} of this log were not kept".encode())
+    assert ended.content.endswith(b"\n" + whole[gone:])
 
 
 async def test_an_environment_that_cannot_be_built_fails_the_job_with_the_builder_s_words(world: World) -> None:

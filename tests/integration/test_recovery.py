@@ -35,7 +35,7 @@ async def test_it_is_the_key_of_an_enabled_owner_whatever_became_of_him(tmp_path
     first = await tenants.bootstrap()
     assert first is not None
     by = Principal(tenant="default", user=first.owner.id, key="k", role="owner", scopes=frozenset())
-    await tenants.change_user(by, "admin", role="viewer", disabled=True)
+    await tenants.change_user(by, "admin", role="viewer", disabled=True, force=True)
     made = await recover(tmp_path)
     assert (tmp_path / "admin.key").read_text().strip() == made.text
     principal = await Authenticator(store, clock, pepper).principal(f"Bearer {made.text}")

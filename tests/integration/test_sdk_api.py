@@ -144,3 +144,30 @@ async def test_a_tenant_is_deleted_and_its_name_stays_taken(admin: Caller, url: 
             await client.tenants.whoami()
     with pytest.raises(AlreadyExists, match="was deleted, and its books stay"):
         await admin.call(lambda c: c.tenants.create("acme"))
+
+
+async def test_the_last_way_into_a_tenant_is_not_removed_unasked(admin: Caller, api: Api) -> None:
+    owner, key = api.admin.owner, api.admin.key.key
+    with pytest.raises(FailedPrecondition, match=f"{key.id} is the last key"):
+        await admin.call(lambda c: c.keys.revoke(key.id))
+    for change in ({"disabled": True}, {"role": "viewer"}):
+        with pytest.raises(FailedPrecondition, match="admin is the last owner of this tenant"):
+            await admin.call(lambda c, change=change: c.users.change("admin", **change))
+    await admin.call(lambda c: c.users.create("second", role="owner"))
+    with pytest.raises(FailedPrecondition, match="no other owner than admin has a key"):
+        await admin.call(lambda c: c.users.change("admin", disabled=True))
+    spare = await admin.call(lambda c: c.keys.create("spare", user="second"))
+    demoted = await admin.call(lambda c: c.users.change("admin", role="admin"))
+    assert (demoted.id, demoted.role) == (owner.id, "admin")
+    async with api.client(spare.text) as second:
+        refused = await second.post(f"/keys/{spare.key.id}/revoke")
+        assert (refused.status_code, "`--force`" in refused.json()["detail"]) == (412, True)
+        insisted = await second.post(f"/keys/{spare.key.id}/revoke", params={"force": "true"})
+        assert insisted.json()["revoked_at"] is not None
+    _, told = (await api.events.since(0))[-1]
+    assert (told.name, told.subject, told.details) == ("key.revoked", spare.key.id, {"forced": True})
+
+
+async def test_who_insists_removes_even_the_last(admin: Caller, api: Api) -> None:
+    gone = await admin.call(lambda c: c.keys.revoke(api.admin.key.key.id, force=True))
+    assert gone.revoked_at is not None

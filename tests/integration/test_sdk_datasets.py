@@ -8,11 +8,15 @@ import pytest
 from bms.adapters.objects.memory import MemoryObjectStore
 from bms.adapters.sql.datasets import SqlDatasets
 from bms.adapters.sql.engine import Database
+from bms.adapters.sql.jobs import SqlJobs
+from bms.adapters.sql.models import SqlModels
 from bms.adapters.sql.store import SqlStore
 from bms.app.tasks import import_dataset
+from bms.control.datasets.deletion import DatasetDeletion
 from bms.control.datasets.importing import INPUT, import_job
 from bms.control.datasets.service import DatasetService
 from bms.control.platform.trees import get_tree
+from bms.control.training.dataset_use import DatasetUse
 from bms.core.clock import ManualClock
 from bms.core.errors import BmsError
 from bms.sdk.datasets import DatasetVersion, Finding
@@ -45,7 +49,9 @@ async def admin(
     service: DatasetService,
     objects: MemoryObjectStore,
 ) -> AsyncIterator[Caller]:
-    more = [*datasets.endpoints(service, objects), *blobs.endpoints(objects)]
+    use = DatasetUse(SqlStore(sqlite, SqlJobs), SqlStore(sqlite, SqlModels))
+    deletion = DatasetDeletion(SqlStore(sqlite, SqlDatasets), clock, use)
+    more = [*datasets.endpoints(service, deletion, objects), *blobs.endpoints(objects)]
     api = await Api(sqlite, clock, more).start()
     async with served(api.app) as url:
         caller = Caller(request.param, url, api.admin.key.text)

@@ -1,6 +1,9 @@
 """The SDK against a real platform: uploads, jobs and their logs, deployments, predictions, on both clients."""
 
 import asyncio
+import re
+import shutil
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -13,6 +16,7 @@ from bms.sdk import RoundedWarning
 from bms.sdk.deployments import DeploymentSpec, Target
 from bms.sdk.models import NewVersion
 from tests.callers import KINDS, Caller
+from tests.pages import block_of, ran
 from tests.platforms import RealPlatform, real_platform
 
 DATA = Path(__file__).parents[1] / "data"
@@ -160,3 +164,18 @@ async def test_many_predictions_at_once_share_one_client(caller: Caller) -> None
     np.testing.assert_allclose(each, together.outputs["probabilities"], rtol=1e-5)
     assert caller.client.latency().count == 31
     await caller.call(lambda c: c.deployments.delete(name))
+
+
+def test_the_page_of_the_sdk_runs_as_written_in_both_languages(platform: RealPlatform, tmp_path: Path) -> None:
+    for name in ("digits.onnx", "digits.npz"):
+        shutil.copy(DATA / name, tmp_path)
+    said = ""
+    for kind in ("python", "async"):
+        code = block_of("sdk", kind).replace("http://127.0.0.1:8000", platform.url).replace("…the key…", platform.key)
+        (tmp_path / "example.py").write_text(code)
+        said += ran(f"{sys.executable} example.py", platform, tmp_path)
+    assert re.search(r"^\[\d \d \d\] by version \d+$", said, re.MULTILINE)
+    assert "told: input 'x' has shape [3, 5]" in said
+    assert "NOT_FOUND 404" in said
+    assert "digits serving" in said
+    assert "50 answers" in said

@@ -2,7 +2,8 @@
 
     HOME/admin.key      the first owner's key, one line            HOME/slim/       packages that workloads are given
     HOME/bms.db         SQLite, unless another database is used    HOME/journal/    usage not shipped yet, per gateway
-    HOME/objects/       blobs by digest                            HOME/logs/       one file per process
+    HOME/objects/       blobs by digest                            HOME/logs/       one file per process, and
+                                                                   those of ended replicas
     HOME/environments/  built ones, by digest                      HOME/run/        what runs now
     HOME/cache/         may be deleted when nothing runs           HOME/secrets/    never leaves this machine
     HOME/platform       the identity that its database has, too    HOME/version     of this layout

@@ -84,8 +84,10 @@ def list_(session: Session) -> None:
         session.client.datasets.list(),
         {
             "NAME": lambda each: each.name,
-            "DESCRIPTION": lambda each: each.description,
+            "NEWEST": lambda each: each.newest.number if each.newest else "",
+            "STATE": lambda each: each.newest.state if each.newest else "no version",
             "MADE": lambda each: each.created_at,
+            "DESCRIPTION": lambda each: each.description,
         },
         "no data sets: `bms dataset import NAME --sample digits`",
     )

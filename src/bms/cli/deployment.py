@@ -72,11 +72,13 @@ def list_(session: Session) -> None:
         session.client.deployments.list(),
         {
             "NAME": lambda each: each.name,
+            "STATE": lambda each: each.state,
             "MODEL": lambda each: each.spec.model,
             "TARGETS": lambda each: [f"{one.alias or one.version} ({one.weight} %)" for one in each.spec.targets],
             "REPLICAS": lambda each: each.spec.replicas,
             "REVISION": lambda each: each.revision,
             "MADE": lambda each: each.created_at,
+            "": lambda each: "" if each.state == "serving" else each.message,
         },
         "no deployments: `bms deploy NAME`",
     )

@@ -58,9 +58,15 @@ def list_(session: Session, user: Annotated[str | None, typer.Option(help="Only 
 
 
 @command(app)
-def revoke(session: Session, id: Annotated[str, typer.Argument(help="The key's id.")]) -> None:
+def revoke(
+    session: Session,
+    id: Annotated[str, typer.Argument(help="The key's id.")],
+    force: Annotated[
+        bool, typer.Option(help="Even the last one with which anybody could administer the tenant.")
+    ] = False,
+) -> None:
     """End a key for good, everywhere within a second."""
-    key = session.client.keys.revoke(id)
+    key = session.client.keys.revoke(id, force=force)
     session.out.say(f"revoked {key.id}", key)
 
 

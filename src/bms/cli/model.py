@@ -118,9 +118,11 @@ def list_(
         session.client.models.list(search=search),
         {
             "NAME": lambda model: model.name,
-            "DESCRIPTION": lambda model: model.description,
+            "NEWEST": lambda model: model.newest.number if model.newest else "",
+            "STATE": lambda model: model.newest.state if model.newest else "no version",
             "GATES": lambda model: [asked(gate) for gate in model.gates],
             "MADE": lambda model: model.created_at,
+            "DESCRIPTION": lambda model: model.description,
         },
         "no models: `bms model push PATH --name NAME`",
     )

@@ -39,9 +39,10 @@ def change(
     user: Annotated[str, typer.Argument(help="Name or id.")],
     role: Annotated[str | None, typer.Option(help="owner, admin, developer or viewer.")] = None,
     disabled: Annotated[bool | None, typer.Option("--disable/--enable", help="Whether its keys work.")] = None,
+    force: Annotated[bool, typer.Option(help="Even the last owner, or the last one who has a key.")] = False,
 ) -> None:
     """Change a role, disable or enable."""
-    changed = session.client.users.change(user, role=role, disabled=disabled)
+    changed = session.client.users.change(user, role=role, disabled=disabled, force=force)
     session.out.one(changed, {"user": changed.name, "role": changed.role, "disabled": changed.disabled})
 
 

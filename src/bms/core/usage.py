@@ -9,7 +9,8 @@ class UsageEvent(msgspec.Struct, frozen=True, array_like=True):
     """One attempt of one inference request, as the gateway that answered it saw it.
 
     (`source`, `seq`) is unique: `source` is one gateway process's life, `seq` counts from 1 without gaps, so
-    shipping may repeat and never doubles. Times are nanoseconds; `at` is Unix time.
+    shipping may repeat and never doubles. Times are nanoseconds; `at` is Unix time. `rows` are 0 of a request that was
+    refused before the model ran any.
     """
 
     source: str

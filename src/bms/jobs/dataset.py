@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bms.adapters.datasets import reader
 from bms.adapters.datasets.columns import Column
 from bms.adapters.datasets.manifest import Manifest
-from bms.core.errors import InvalidArgument
+from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.tensor import Array
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ _NUMBERS = ("int", "float", "bool")
 class Dataset:
     """One version of a data set. `split` is "train", "validation" or "test", as far as it has rows of it.
 
-    Every method raises NotFound for an unknown split and DataLoss for damaged files.
+    Every method raises NotFound for an unknown split and DataLoss for damaged files; those that give a whole split for
+    learning, `arrays`, `frame` and `images`, raise FailedPrecondition where it has no rows.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -63,7 +64,7 @@ class Dataset:
         """
         if self.label is None:
             raise InvalidArgument("this data set has no label: import it with --label COLUMN, or take its `columns`")
-        columns = self.columns(split)
+        columns = self._learnt(split)
         label = np.asarray(columns.pop(self.label))
         kinds = {name: self.kinds[name] for name in columns}
         if other := {name: kind for name, kind in kinds.items() if kind not in _NUMBERS}:
@@ -79,6 +80,7 @@ class Dataset:
     def frame(self, split: str) -> "pandas.DataFrame":
         """A pandas.DataFrame like that which pandas reads from the source, the label as names of classes. Needs pandas
         among the job's requirements."""
+        self._check_rows(split)
         return reader.load_frame(self.directory, split)
 
     def columns(self, split: str) -> dict[str, Column]:
@@ -95,7 +97,7 @@ class Dataset:
         """(x, y) of a data set of images: uint8 [rows, height, width, 3], or [rows, height, width] for the mode "L",
         all brought to one `size` (height, width) if that is given; and the label as `arrays` gives it. Needs pillow
         among the job's requirements."""
-        columns = self.columns(split)
+        columns = self._learnt(split)
         pictures = [name for name, kind in self.kinds.items() if kind == "image"]
         if len(pictures) != 1 or self.label is None:
             raise InvalidArgument(
@@ -104,6 +106,18 @@ class Dataset:
             )
         encoded = cast(Sequence[bytes], columns[pictures[0]])
         return reader.decode_images(encoded, mode, size), np.asarray(columns[self.label])
+
+    def _learnt(self, split: str) -> dict[str, Column]:
+        self._check_rows(split)
+        return self.columns(split)
+
+    def _check_rows(self, split: str) -> None:
+        if self.splits.get(split) == 0:
+            rows = ", ".join(f"{name} {count}" for name, count in self.splits.items())
+            raise FailedPrecondition(
+                f"the data set has no rows in its split {split!r} ({rows}): import it with more rows, or with shares "
+                "that leave some, like train=0.8,validation=0.2"
+            )
 
 
 def _numbers(array: NDArray[Any]) -> Array:

@@ -94,6 +94,7 @@ class ErrorMeta(msgspec.Struct, array_like=True, frozen=True):
     retry: bool  # another replica may well succeed (e.g. this one is draining)
     first: int = 0
     count: int = 0  # as in AnswerMeta
+    compute_ns: int = 0  # what the model ran before it failed; 0: it was refused before it ran
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -157,8 +158,10 @@ def encode_answer(
     return [HEADER.pack(len(meta) + size, len(meta), 2, id) + meta, *raws]
 
 
-def encode_error(id: int, code: str, message: str, *, retry: bool, first: int = 0, count: int = 0) -> bytes:
-    return _frame(Kind.ERROR, id, _encode(ErrorMeta(code, message, retry, first, count)))
+def encode_error(
+    id: int, code: str, message: str, *, retry: bool, first: int = 0, count: int = 0, compute_ns: int = 0
+) -> bytes:
+    return _frame(Kind.ERROR, id, _encode(ErrorMeta(code, message, retry, first, count, compute_ns)))
 
 
 def encode_plain(kind: Kind, id: int = 0, meta: bytes = b"") -> bytes:

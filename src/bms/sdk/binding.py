@@ -5,6 +5,7 @@
 """
 
 import functools
+import inspect
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
@@ -17,6 +18,7 @@ from bms.core.ids import new_id
 from bms.sdk.drivers import AsyncDriver, SyncDriver
 from bms.sdk.flow import FileContent, Flow, Item, Piece, Reply, Request, Stream
 from bms.sdk.retries import Retrying
+from bms.sdk.shown import signature_of
 
 D = TypeVar("D", bound=SyncDriver | AsyncDriver)
 P = ParamSpec("P")
@@ -43,8 +45,10 @@ class Resource(Generic[D]):
         reply = yield from self._retrying(Request("GET", API + path, query=query_of(query or {})))
         return decode(reply, answer)
 
-    def _post(self, path: str, answer: type[T], body: object = None) -> Flow[T]:
-        reply = yield from self._send("POST", path, body, {"idempotency-key": new_id("once")})
+    def _post(
+        self, path: str, answer: type[T], body: object = None, query: Mapping[str, object] | None = None
+    ) -> Flow[T]:
+        reply = yield from self._send("POST", path, body, {"idempotency-key": new_id("once")}, query)
         return decode(reply, answer)
 
     def _change(
@@ -54,12 +58,20 @@ class Resource(Generic[D]):
         reply = yield from self._send(method, path, body, headers)
         return decode(reply, answer)
 
-    def _send(self, method: str, path: str, body: object, headers: dict[str, str]) -> Flow[Reply]:
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: object,
+        headers: dict[str, str],
+        query: Mapping[str, object] | None = None,
+    ) -> Flow[Reply]:
         content: bytes | FileContent | None = None
         if body is not None:
             content = msgspec.json.encode(body)
             headers = {**headers, "content-type": "application/json"}
-        return (yield from self._retrying(Request(method, API + path, headers=headers, content=content)))
+        asked = query_of(query or {})
+        return (yield from self._retrying(Request(method, API + path, headers=headers, content=content, query=asked)))
 
     def _download(self, path: str, query: Mapping[str, str] | None = None) -> Stream[bytes]:
         reply = yield from self._retrying(Request("GET", API + path, query=query or {}, streamed=True))
@@ -81,12 +93,34 @@ class Resource(Generic[D]):
             cursor = page.next
 
 
-class operation(Generic[P, T]):
+class _Method:
+    """What `operation` and `stream` share: the flow, and how `help` shows it on either kind of client."""
+
+    stream = False
+
+    def __init__(self, flow: Callable[..., Any]) -> None:
+        self.flow = flow
+        self._shown: dict[bool, inspect.Signature] = {}
+        functools.update_wrapper(self, flow)  # type: ignore[arg-type]
+
+    def _bound(self, instance: Resource[Any], call: Callable[..., Any]) -> Callable[..., Any]:
+        """`call` with the name, the words and the parameters of the flow."""
+        awaited = isinstance(instance._driver, AsyncDriver)
+        if awaited not in self._shown:  # once: reading it takes longer than a call
+            self._shown[awaited] = signature_of(self.flow, stream=self.stream, awaited=awaited)
+        call.__name__, call.__qualname__, call.__doc__ = self.flow.__name__, self.flow.__qualname__, self.flow.__doc__
+        call.__module__ = self.flow.__module__
+        call.__signature__ = self._shown[awaited]  # type: ignore[attr-defined]
+        return call
+
+
+class operation(_Method, Generic[P, T]):
     """A method of a resource that calls the server and returns."""
 
+    flow: Callable[Concatenate[Any, P], Flow[T]]
+
     def __init__(self, flow: Callable[Concatenate[Any, P], Flow[T]]) -> None:
-        self.flow = flow
-        self.__doc__ = flow.__doc__
+        super().__init__(flow)
 
     @overload
     def __get__(self, instance: None, owner: type[Any]) -> Self: ...
@@ -97,21 +131,21 @@ class operation(Generic[P, T]):
     def __get__(self, instance: Any, owner: type[Any]) -> Any:
         if instance is None:
             return self
-        flow = self.flow
 
-        @functools.wraps(flow)
-        def bound(*args: P.args, **kwargs: P.kwargs) -> Any:
-            return instance._driver.run(flow(instance, *args, **kwargs))
+        def call(*args: P.args, **kwargs: P.kwargs) -> Any:
+            return instance._driver.run(self.flow(instance, *args, **kwargs))
 
-        return bound
+        return self._bound(instance, call)
 
 
-class stream(Generic[P, T]):
+class stream(_Method, Generic[P, T]):
     """A method of a resource that gives one thing after another, asking the server as it goes."""
 
+    stream = True
+    flow: Callable[Concatenate[Any, P], Stream[T]]
+
     def __init__(self, flow: Callable[Concatenate[Any, P], Stream[T]]) -> None:
-        self.flow = flow
-        self.__doc__ = flow.__doc__
+        super().__init__(flow)
 
     @overload
     def __get__(self, instance: None, owner: type[Any]) -> Self: ...
@@ -122,13 +156,11 @@ class stream(Generic[P, T]):
     def __get__(self, instance: Any, owner: type[Any]) -> Any:
         if instance is None:
             return self
-        flow = self.flow
 
-        @functools.wraps(flow)
-        def bound(*args: P.args, **kwargs: P.kwargs) -> Any:
-            return instance._driver.stream(flow(instance, *args, **kwargs))
+        def call(*args: P.args, **kwargs: P.kwargs) -> Any:
+            return instance._driver.stream(self.flow(instance, *args, **kwargs))
 
-        return bound
+        return self._bound(instance, call)
 
 
 def decode(reply: Reply, answer: type[T]) -> T:

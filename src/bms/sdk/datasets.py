@@ -10,6 +10,7 @@ import msgspec
 
 from bms.core.clock import Clock, SystemClock
 from bms.core.errors import FailedPrecondition
+from bms.core.newest import Newest
 from bms.core.reading import Reading
 from bms.sdk.binding import D, operation, path_part, stream
 from bms.sdk.blobs import Uploading, UploadProgress
@@ -19,11 +20,14 @@ from bms.sdk.waiting import until
 
 
 class Dataset(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of versions under one name; its `newest` one is told in lists alone."""
+
     id: str
     name: str
     description: str
     created_at: datetime
     revision: int = 1
+    newest: Newest | None = None
 
 
 class Split(msgspec.Struct, frozen=True, kw_only=True):

@@ -41,12 +41,16 @@ class DeploymentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be served under a name. `state` and `message`, as in its status, are told in lists alone."""
+
     id: str
     name: str
     spec: DeploymentSpec
     created_at: datetime
     created_by: str
     revision: int = 1
+    state: str = ""
+    message: str = ""
 
 
 class DeploymentRevision(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ import numpy as np
 from bms.core.errors import InvalidArgument, NotFound
 from bms.core.signature import MATRIX
 from bms.core.tensor import Array
+from bms.sdk.answer_texts import as_texts
 from bms.sdk.binding import D, Resource, decode, operation, path_part
 from bms.sdk.flow import Flow, Reply, Request, locally
 from bms.sdk.infer_answers import decode_answer, decode_columns
@@ -28,10 +29,17 @@ JSON = {"content-type": "application/json"}
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model answered. `version` is None where the wire does not tell it (TF Serving's)."""
+    """What a model answered. `version` is None where the wire does not tell it (TF Serving's).
+
+    `outputs` are numpy arrays by name: numbers in the model's type, texts as `str` (arrays of objects; as `bytes` where
+    one of them is no UTF-8).
+    """
 
     outputs: dict[str, Array]
     version: int | None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "outputs", {name: as_texts(array) for name, array in self.outputs.items()})
 
     @property
     def array(self) -> Array:
@@ -84,9 +92,12 @@ class Inference(Resource[D]):
         wire: Wire = "raw",
         timeout_s: float | None = None,
     ) -> Flow[Prediction]:
-        """What deployment `name` answers to `inputs`.
+        """What deployment `name` answers to `inputs`:
 
-        These are arrays by input name; one array, for a model of one input or for a table of numbers; or a table: a
+            client.predict("digits", np.zeros((1, 64))).outputs["label"]
+            client.predict("buyers", [{"age": 41, "city": "Köln"}]).array  # its only output
+
+        `inputs` are arrays by input name; one array, for a model of one input or for a table of numbers; or a table: a
         pandas or Polars DataFrame, a pyarrow Table or RecordBatch, a list of rows that are mappings, or a mapping of
         lists. Columns are joined to the model's by name; None, NaN and null are missing values. A frame for a model of
         one matrix, which has no names, is sent by place. An index is not sent.

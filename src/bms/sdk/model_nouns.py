@@ -5,6 +5,7 @@ from datetime import datetime
 
 import msgspec
 
+from bms.core.newest import Newest
 from bms.sdk.metric_numbers import Numbers, as_numbers
 from bms.sdk.signatures import EnvironmentSpec, Preprocess, Signature
 
@@ -62,12 +63,15 @@ class GateStanding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of versions under one name; its `newest` one is told in lists alone."""
+
     id: str
     name: str
     description: str
     created_at: datetime
     gates: tuple[Gate, ...] = ()
     revision: int = 1
+    newest: Newest | None = None
 
 
 class Lineage(msgspec.Struct, frozen=True, kw_only=True):

@@ -138,10 +138,18 @@ class Users(Resource[D]):
 
     @operation
     def change(
-        self, id_or_name: str, *, role: str | None = None, disabled: bool | None = None, revision: int | None = None
+        self,
+        id_or_name: str,
+        *,
+        role: str | None = None,
+        disabled: bool | None = None,
+        revision: int | None = None,
+        force: bool = False,
     ) -> Flow[User]:
-        """Raises Aborted when `revision` is given and is no longer the current one."""
-        body = {name: value for name, value in (("role", role), ("disabled", disabled)) if value is not None}
+        """Raises Aborted when `revision` is given and is no longer the current one, and FailedPrecondition, unless told
+        to `force`, for the last owner, or the last one with a key that may make keys and users."""
+        said = (("role", role), ("disabled", disabled), ("force", force or None))
+        body = {name: value for name, value in said if value is not None}
         return self._change("PATCH", f"/users/{path_part(id_or_name)}", User, body, revision)
 
     @operation
@@ -180,6 +188,7 @@ class Keys(Resource[D]):
         return self._pages("/keys", Key, {"user": user})
 
     @operation
-    def revoke(self, id: str) -> Flow[Key]:
-        """Ends the key for good, everywhere within a second."""
-        return self._post(f"/keys/{path_part(id)}/revoke", Key)
+    def revoke(self, id: str, *, force: bool = False) -> Flow[Key]:
+        """Ends the key for good, everywhere within a second. Raises FailedPrecondition, unless told to `force`, for the
+        last key of an owner that may make keys and users."""
+        return self._post(f"/keys/{path_part(id)}/revoke", Key, query={"force": force or None})

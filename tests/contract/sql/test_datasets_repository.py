@@ -11,6 +11,7 @@ from bms.adapters.sql.store import SqlStore
 from bms.control.datasets.nouns import Dataset, DatasetVersion, ImportRequest, Source, Split
 from bms.core.clock import ManualClock
 from bms.core.errors import Aborted, AlreadyExists
+from bms.core.newest import Newest
 from bms.core.pages import PageRequest, decode_cursor
 from tests.jobs import add_tenant
 
@@ -75,6 +76,7 @@ async def test_another_tenant_sees_nothing_and_may_use_the_same_name(store: Data
         assert found is not None
         assert found.id == "other"
         assert await tx.newest_ready("acme", "digits") is None
+        assert await tx.newest("acme", ["digits", "absent"]) == {"digits": Newest(number=1, state="importing")}
         assert await tx.trees("nobody") == frozenset()
 
 

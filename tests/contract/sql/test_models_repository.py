@@ -27,13 +27,14 @@ from bms.control.models.nouns import (
 )
 from bms.control.models.releases import Releases
 from bms.control.models.service import ModelService
-from bms.control.models.states import MOVES
+from bms.control.models.states import HIDDEN, MOVES
 from bms.control.platform.environments import EnvironmentSpec
 from bms.control.platform.trees import FileEntry, put_tree, tree_of
 from bms.control.tenants.nouns import Tenant
 from bms.core.clock import ManualClock
 from bms.core.errors import Aborted, AlreadyExists, FailedPrecondition
 from bms.core.ids import new_id
+from bms.core.newest import Newest
 from bms.core.pages import PageRequest, decode_cursor
 from bms.core.preprocessing import ImagePreprocess
 from bms.core.principal import Principal
@@ -234,6 +235,19 @@ async def test_versions_are_listed_newest_first_in_pages_and_by_state(store: Mod
     async with store.read() as tx:
         uploading = await tx.versions("acme", "digits", PageRequest(), frozenset({"uploading"}))
         assert [version.number for version in uploading.items] == [13]
+
+
+async def test_the_newest_version_of_each_model_is_told_in_one_question(store: Models, clock: ManualClock) -> None:
+    await _line(store, clock, 12)
+    async with store.write() as tx:
+        await tx.add_version(_version(clock, 13, state="rejected"))
+        await tx.add_version(_version(clock, 14, state="uploading"))
+        await tx.add_model(_model(clock, "empty"))
+    async with store.read() as tx:
+        found = await tx.newest("acme", ["digits", "empty", "absent"], HIDDEN)
+        assert found == {"digits": Newest(number=13, state="rejected")}
+        assert await tx.newest("other", ["digits"], HIDDEN) == {}
+        assert await tx.newest("acme", [], HIDDEN) == {}
 
 
 async def test_models_are_found_by_prefix_and_search_and_deleted_ones_not(store: Models, clock: ManualClock) -> None:

@@ -262,6 +262,12 @@ async def test_listing_is_by_name_and_filtered_by_model(world: World) -> None:
         await world.admin.put(f"/deployments/{name}", json={"model": model, "version": 1})
     listed = await world.admin.get("/deployments", params={"limit": 2})
     assert [row["name"] for row in listed.json()["items"]] == ["a", "b"]
+    assert {(each["state"], each["message"]) for each in listed.json()["items"]} == {
+        ("starting", "version 1 is starting (0 of 1 replicas ready)")
+    }
+    await world.deployed.settle()
+    served = (await world.admin.get("/deployments")).json()["items"]
+    assert {(each["state"], each["message"]) for each in served} == {("serving", "version 1 answers")}
     rest = await world.admin.get("/deployments", params={"cursor": listed.json()["next"]})
     assert [row["name"] for row in rest.json()["items"]] == ["c"]
     only = await world.admin.get("/deployments", params={"model": "n"})

@@ -129,7 +129,7 @@ async def test_models_are_made_changed_found_and_deleted(house: House) -> None:
     await house.model("iris")
     assert (await house.admin.post("/models", json={"name": "digits"})).status_code == 409
     listed = (await house.admin.get("/models", params={"search": "HANDWRITTEN"})).json()
-    assert [model["name"] for model in listed["items"]] == ["digits"]
+    assert [(model["name"], model["newest"]) for model in listed["items"]] == [("digits", None)]
     changed = await house.admin.patch("/models/digits", json={"gates": [gate]}, headers={"if-match": '"1"'})
     assert (changed.status_code, changed.headers["etag"]) == (200, '"2"')
     assert changed.json()["gates"][0]["split"] == "validation"
@@ -284,6 +284,7 @@ async def test_a_declared_size_that_is_wrong_is_found_out(house: House) -> None:
     answer = await house.admin.post("/models/digits/versions/1/complete")
     assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_ARGUMENT")
     assert (await house.admin.get("/models/digits/versions/1")).json()["state"] == "uploading"
+    assert (await house.admin.get("/models")).json()["items"][0]["newest"] is None, "nobody else sees it yet"
 
 
 async def test_two_that_complete_at_once_are_one_effect(house: House) -> None:

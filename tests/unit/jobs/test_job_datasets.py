@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bms.adapters.datasets.images import encode_png
-from bms.core.errors import InvalidArgument, NotFound
+from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound
 from bms.jobs import Dataset
 from tests.written_datasets import write_dataset
 
@@ -56,3 +56,12 @@ def test_images_are_decoded_to_one_size(tmp_path: Path) -> None:
     assert (x.shape, x.dtype, x[:, 0, 0].tolist(), y.tolist()) == ((2, 3, 2), np.uint8, [10, 200], [0, 1])
     with pytest.raises(InvalidArgument, match="take `images`"):
         Dataset(tmp_path).arrays("train")
+
+
+def test_a_split_without_rows_is_refused_where_something_is_to_be_learnt(tmp_path: Path) -> None:
+    write_dataset(tmp_path, {"x": np.zeros(0)}, label=np.zeros(0))
+    data = Dataset(tmp_path)
+    for deed in (data.arrays, data.frame, data.images):
+        with pytest.raises(FailedPrecondition, match=r"no rows in its split 'train' \(train 0\): import it with more"):
+            deed("train")
+    assert len(data.columns("train")["x"]) == 0

@@ -5,26 +5,17 @@ wrote it is not trusted: the file may have been replaced, so anything but a plai
 """
 
 import os
-import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
-from bms.core.resources import size_text
+from bms.core.cut_logs import LONGEST_NOTE, Start, note_of, start_of
 
 LIMIT = 16 * 2**20  # bytes; of a longer one the last half stays
 NAMES = ("workload.log", "job.log")
-_NOTE = re.compile(rb"\[log over [0-9A-Za-z. ]{1,20}: its first (\d{1,18}) bytes were removed here\]\n")
-_LONGEST_NOTE = 100
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CUT = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-
-
-class _Start(NamedTuple):
-    note: int  # bytes of the note
-    gone: int  # bytes that were removed
 
 
 def trim(path: Path, limit: int = LIMIT) -> bool:
@@ -64,18 +55,16 @@ def _cut(descriptor: int, limit: int) -> bool:
     tail = os.pread(descriptor, limit // 2, size - limit // 2)
     tail = tail[tail.find(b"\n") + 1 :]
     gone = start.gone + size - start.note - len(tail)
-    note = f"[log over {size_text(limit)}: its first {gone} bytes were removed here]\n"
     os.ftruncate(descriptor, 0)
-    os.write(descriptor, note.encode() + tail)
+    os.write(descriptor, note_of(limit, gone) + tail)
     return True
 
 
-def _start(descriptor: int) -> _Start:
-    note = _NOTE.match(os.pread(descriptor, _LONGEST_NOTE, 0))
-    return _Start(note.end(), int(note[1])) if note else _Start(0, 0)
+def _start(descriptor: int) -> Start:
+    return start_of(os.pread(descriptor, LONGEST_NOTE, 0))
 
 
-def _read(descriptor: int, start: _Start, offset: int, limit: int) -> tuple[bytes, int]:
+def _read(descriptor: int, start: Start, offset: int, limit: int) -> tuple[bytes, int]:
     if offset < start.gone:
         content = os.pread(descriptor, start.note + limit, 0)
         return content, start.gone + max(0, len(content) - start.note)

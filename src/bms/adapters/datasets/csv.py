@@ -38,17 +38,19 @@ def load(source: Path, reading: Reading = Reading()) -> Table:
     except UnicodeError as error:
         raise undecodable(path, codec) from error
     table = _table(f"{path.name}, line {lines.first}", lines, reading)
-    said = (*findings, *separator.findings, *table.findings, *left_out(source, [path]))
+    said = (*findings, *separator.findings, *_blank(lines), *table.findings, *left_out(source, [path]))
     return Table(table.schema, table.columns, table.rows, said, where=lambda row: f"line {lines.numbers[row]}")
 
 
 class _Lines(NamedTuple):
-    """`first` is the header's line, `numbers` those in which the rows begin."""
+    """`first` is the header's line, `numbers` those in which the rows begin, `blank` counts lines of nothing between
+    them."""
 
     first: int
     names: list[str]
     columns: list[list[str]]
     numbers: "array[int]"
+    blank: int
 
 
 def _lines(path: Path, file: TextIO, separator: Separator) -> _Lines:
@@ -60,10 +62,12 @@ def _lines(path: Path, file: TextIO, separator: Separator) -> _Lines:
     names: list[str] = []
     columns: list[list[str]] = []
     numbers, first, offset = array("q"), 1, before
+    passed = blank = 0
     try:
         for line in lines:
             start, before = before + 1, offset + lines.line_num
             if not line:
+                passed += bool(names)
                 continue
             if not names:
                 names, first = [name.strip() for name in line], start
@@ -73,6 +77,7 @@ def _lines(path: Path, file: TextIO, separator: Separator) -> _Lines:
                 raise InvalidArgument(
                     f"{path.name}, line {start}: {len(line)} cells where the header names {len(names)} columns"
                 )
+            blank = passed
             numbers.append(start)
             for column, cell in zip(columns, line, strict=True):
                 column.append(cell)
@@ -82,7 +87,15 @@ def _lines(path: Path, file: TextIO, separator: Separator) -> _Lines:
         ) from error
     if not names:
         raise InvalidArgument(f"{path.name} is empty: expected a line of column names, then one line a row")
-    return _Lines(first, names, columns, numbers)
+    return _Lines(first, names, columns, numbers, blank)
+
+
+def _blank(lines: _Lines) -> list[Finding]:
+    """In a file of one column an empty line may be meant as a value that is missing."""
+    if not lines.blank or len(lines.names) > 1:
+        return []
+    message = f'{lines.blank} empty lines are passed over: write "" for a value that is missing'
+    return [Finding(kind="left_out", count=lines.blank, message=message)]
 
 
 def _told(error: csv.Error) -> str:

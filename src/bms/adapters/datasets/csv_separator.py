@@ -45,7 +45,10 @@ def separator_of(file: TextIO) -> Separator:
 
 
 def told_separator(file: TextIO, told: str) -> Separator:
-    """The one that is `told`, with a finding where it separates nothing and another would."""
+    """The one that is `told`, with a finding where it separates nothing and another would. A line `sep=;` is passed
+    over."""
+    if _SAID.fullmatch(file.readline()):
+        return Separator(told, [], said_in=1)
     if _widths(file, told)[:1] != [1]:
         return Separator(told, [])
     fitting = [separator for separator in SEPARATORS if separator != told and _fits(_widths(file, separator))]

@@ -21,7 +21,10 @@ def single_file(source: Path, *endings: str) -> Path:
     found = all_files(source, *endings)
     if len(found) != 1:
         shown = ", ".join(str(path.relative_to(source)) for path in found[:5])
-        raise InvalidArgument(f"expected one *{endings[0]} file, found {len(found)}{': ' if shown else ''}{shown}")
+        advice = "; give one of them, or write them as one" if found else ""
+        raise InvalidArgument(
+            f"expected one *{endings[0]} file, found {len(found)}{': ' if shown else ''}{shown}{advice}"
+        )
     return found[0]
 
 

@@ -12,9 +12,10 @@ from bms.adapters.datasets.images_layout import layout_of
 from bms.adapters.datasets.parts import parts_of_rows
 from bms.adapters.datasets.schema import Feature, Schema
 from bms.adapters.datasets.table import Files, Table, table_of
+from bms.adapters.images.decoding import is_image
 from bms.core.errors import InvalidArgument
 
-PICTURES = (
+_PICTURES = (
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp",
     ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".jp2",  # which are refused by their names
 )  # fmt: skip
@@ -27,8 +28,9 @@ def load(source: Path) -> Table:
     Raises InvalidArgument, naming the file.
     """
     if not source.is_dir():
-        raise InvalidArgument("expected a folder of images, or an archive of one")
-    images, findings = layout_of([path.relative_to(source) for path in all_files(source, *PICTURES)])
+        raise InvalidArgument("expected a folder of images, with a folder in it for each class")
+    pictures = [path.relative_to(source) for path in all_files(source, "") if _is_picture(path)]
+    images, findings = layout_of(pictures)
     paths = [source / image.path for image in images]
     looks = [checked(path.read_bytes(), str(image.path)) for path, image in zip(paths, images, strict=True)]
     labels, codes = np.unique(np.array([image.label for image in images]), return_inverse=True)
@@ -41,3 +43,11 @@ def load(source: Path) -> Table:
     parts = [image.part for image in images]
     by_maker = parts_of_rows(parts) if all(parts) else None
     return replace(table, parts=by_maker, where=lambda row: str(images[row].path))
+
+
+def _is_picture(path: Path) -> bool:
+    """By the ending of its name, or where that has none by its first bytes."""
+    if path.suffix:
+        return path.suffix.lower() in _PICTURES
+    with path.open("rb") as file:
+        return is_image(file.read(12))

@@ -31,6 +31,8 @@ _CHANNELS = {
 _DEEP = frozenset({"I;16", "I;16B", "I;16L", "I;16N", "I"})  # what a grey PNG of 16 bits opens as
 _PNG, _WEBP, _JPEG = b"\x89PNG\r\n\x1a\n", b"WEBP", b"\xff\xd8\xff"
 _ORIENTATION = 0x0112  # the tag of EXIF
+_TELLS = frozenset({"exif", "xmp"})  # in what Pillow read of a JPEG's or WebP's header
+_CHUNKS = frozenset({b"eXIf", b"iTXt", b"tEXt", b"zTXt"})
 _SIDEWAYS = range(5, 9)  # orientations in which height and width change places
 
 
@@ -119,10 +121,21 @@ def _format_of(data: bytes) -> str:
 
 def _orientation(image: "Image.Image", data: bytes) -> int:
     """1 to 8, as in EXIF; 1 is upright."""
-    if data.startswith(_PNG) and b"eXIf" not in data and b"exif" not in data and b"XMP" not in data:
-        return 1  # or Pillow would decode the whole picture in search of it
+    said = _is_described(data) if data.startswith(_PNG) else not _TELLS.isdisjoint(image.info)
+    if not said:
+        return 1  # in search of it Pillow would decode the whole of a PNG
     found = image.getexif().get(_ORIENTATION, 1)
     return found if isinstance(found, int) and found in range(1, 9) else 1
+
+
+def _is_described(png: bytes) -> bool:
+    """Whether one of its chunks may tell of an orientation."""
+    position = 8
+    while position + 8 <= len(png):
+        if png[position + 4 : position + 8] in _CHUNKS:
+            return True
+        position += 12 + int.from_bytes(png[position : position + 4], "big")
+    return False
 
 
 def _turned(image: "Image.Image", orientation: int) -> "Image.Image":

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from bms.adapters.jobs.guarded import opened_directory, opened_file, read_piece, size_of
+from bms.adapters.jobs.guarded import opened_directory, opened_file, read_log, read_piece, size_of, size_of_log
 from bms.adapters.jobs.output_tree import store_directory
 from bms.control.jobs.ports import Record
 from bms.control.platform.objects import ObjectStore
@@ -62,6 +62,9 @@ class LocalAttemptFiles:
     async def read(self, workload: str, record: Record, offset: int, limit: int) -> bytes:
         return await asyncio.to_thread(self._read, workload, record, offset, limit)
 
+    async def cut(self, workload: str) -> range:
+        return await asyncio.to_thread(self._cut, workload)
+
     async def last_words(self, workload: str) -> bytes:
         return await asyncio.to_thread(self._last_words, workload)
 
@@ -91,7 +94,14 @@ class LocalAttemptFiles:
             return 0
 
     def _size(self, workload: str, record: Record) -> int:
-        return self._noted(workload, record) + size_of(self._directory_of(workload), _FILES[record])
+        directory = self._directory_of(workload)
+        if record == "log":
+            return self._noted(workload, record) + size_of_log(directory, _FILES[record])[0]
+        return size_of(directory, _FILES[record])
+
+    def _cut(self, workload: str) -> range:
+        noted = self._noted(workload, "log")
+        return range(noted, noted + size_of_log(self._directory_of(workload), _FILES["log"])[1])
 
     def _read(self, workload: str, record: Record, offset: int, limit: int) -> bytes:
         noted = self._noted(workload, record)
@@ -99,7 +109,9 @@ class LocalAttemptFiles:
             with contextlib.suppress(FileNotFoundError), self._notes_of(workload).open("rb") as file:
                 file.seek(offset)
                 return file.read(min(limit, noted - offset))
-        return read_piece(self._directory_of(workload), _FILES[record], offset - noted, limit)
+        if record == "log":
+            return read_log(self._directory_of(workload), _FILES[record], offset - noted, limit)
+        return read_piece(self._directory_of(workload), _FILES[record], offset, limit)
 
     def _last_words(self, workload: str) -> bytes:
         directory = self._directory_of(workload)

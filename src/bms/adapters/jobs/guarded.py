@@ -5,6 +5,8 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from bms.core.cut_logs import LONGEST_NOTE, Start, start_of
+
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -43,6 +45,36 @@ def size_of(directory: str, name: str) -> int:
             return os.fstat(descriptor).st_size
     except OSError:
         return 0
+
+
+def size_of_log(directory: str, name: str) -> tuple[int, int]:
+    """(bytes that were written to a log, bytes that were cut off its beginning); zeros where it is no plain file."""
+    try:
+        with opened_directory(directory) as within, opened_file(name, within) as descriptor:
+            while True:
+                start = _start(descriptor)
+                size = os.fstat(descriptor).st_size
+                if _start(descriptor) == start:  # else it was cut meanwhile
+                    return start.gone + max(0, size - start.note), start.gone
+    except OSError:
+        return 0, 0
+
+
+def read_log(directory: str, name: str, offset: int, limit: int) -> bytes:
+    """Up to `limit` bytes of what was written to a log from `offset` on; nothing of what was cut off."""
+    try:
+        with opened_directory(directory) as within, opened_file(name, within) as descriptor:
+            while True:
+                start = _start(descriptor)
+                content = b"" if offset < start.gone else os.pread(descriptor, limit, start.note + offset - start.gone)
+                if _start(descriptor) == start:
+                    return content
+    except OSError:
+        return b""
+
+
+def _start(descriptor: int) -> Start:
+    return start_of(os.pread(descriptor, LONGEST_NOTE, 0))
 
 
 def read_piece(directory: str, name: str, offset: int, limit: int) -> bytes:

@@ -1,5 +1,7 @@
 """Data sets in SQL."""
 
+from collections.abc import Collection
+
 from sqlalchemy import func, select
 
 from bms.adapters.sql.store import Repository, noun
@@ -7,6 +9,7 @@ from bms.adapters.sql.tables.datasets import dataset_versions as versions
 from bms.adapters.sql.tables.datasets import datasets
 from bms.control.datasets.nouns import Dataset, DatasetVersion
 from bms.core.errors import InvalidArgument
+from bms.core.newest import Newest
 from bms.core.pages import Page, PageRequest, page_of
 
 
@@ -23,6 +26,14 @@ class SqlDatasets(Repository):
     async def datasets(self, tenant: str, page: PageRequest) -> Page[Dataset]:
         live = (datasets.c.tenant == tenant, datasets.c.deleted.is_(False))
         return await self._page(Dataset, datasets, "name", page, *live)
+
+    async def newest(self, tenant: str, datasets: Collection[str]) -> dict[str, Newest]:
+        of = versions.c
+        mine = (of.tenant == tenant, of.dataset.in_(datasets))
+        last = select(of.dataset, func.max(of.number).label("number")).where(*mine).group_by(of.dataset).subquery()
+        same = (of.tenant == tenant) & (of.dataset == last.c.dataset) & (of.number == last.c.number)
+        rows = await self._connection.execute(select(of.dataset, of.number, of.state).join(last, same))
+        return {name: Newest(number=number, state=state) for name, number, state in rows}
 
     async def add_dataset(self, dataset: Dataset) -> None:
         await self._insert(datasets, dataset, f"a data set named {dataset.name!r} exists already in this tenant")

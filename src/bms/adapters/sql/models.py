@@ -11,6 +11,7 @@ from bms.adapters.sql.store import Repository, noun
 from bms.adapters.sql.tables.models import aliases, models, versions
 from bms.adapters.sql.tables.models import models as models_table
 from bms.control.models.nouns import Alias, Model, Version, VersionFacts, VersionState
+from bms.core.newest import Newest
 from bms.core.pages import Page, PageRequest, page_of
 from bms.core.preprocessing import Preprocess
 from bms.core.signature import Signature
@@ -36,6 +37,14 @@ class SqlModels(Repository):
             texts = (models.c.name, models.c.description)
             where.append(or_(*(text.icontains(search, autoescape=True) for text in texts)))
         return await self._page(Model, models, "name", page, *where)
+
+    async def newest(self, tenant: str, models: Collection[str], hidden: Collection[VersionState]) -> dict[str, Newest]:
+        of = versions.c
+        mine = (of.tenant == tenant, of.model.in_(models), of.state.not_in(sorted(hidden)))
+        last = select(of.model, func.max(of.number).label("number")).where(*mine).group_by(of.model).subquery()
+        same = (of.tenant == tenant) & (of.model == last.c.model) & (of.number == last.c.number)
+        rows = await self._connection.execute(select(of.model, of.number, of.state).join(last, same))
+        return {name: Newest(number=number, state=state) for name, number, state in rows}
 
     async def add_model(self, model: Model) -> None:
         await self._insert(models, model, f"a model named {model.name!r} exists already: choose another name")

@@ -69,6 +69,12 @@ class SqlTenants(Repository):
     async def save_key(self, key: Key) -> Key:
         return await self._save(keys, key, keys.c.tenant == key.tenant, keys.c.id == key.id)
 
+    async def owners(self, tenant: str) -> tuple[list[User], list[Key]]:
+        enabled = (users.c.tenant == tenant, users.c.role == "owner", users.c.disabled.is_(False))
+        owners = await self._all(User, select(users).where(*enabled).order_by(users.c.id).with_for_update())
+        mine = (keys.c.tenant == tenant, keys.c.revoked_at.is_(None), keys.c.user.in_([owner.id for owner in owners]))
+        return owners, await self._all(Key, select(keys).where(*mine).order_by(keys.c.id))
+
     async def key_for_authentication(self, id: str) -> tuple[Key, bytes, User] | None:
         row = (await self._connection.execute(select(keys).where(keys.c.id == id))).mappings().first()
         if row is None:

@@ -21,19 +21,21 @@ _ARCHIVE = re.compile(r".*\.(zip|tar|tgz|gz|bz2|xz|zst|7z)", re.IGNORECASE)
 _SHOWN = 5
 
 
-def format_of(paths: Iterable[str]) -> Format:
-    """What files of these names are; those that no format knows count for nothing beside others.
+def format_of(paths: Iterable[str], said: Format | None = None) -> Format:
+    """What is `said`, or what files of these names are; those that no format knows count for nothing beside others.
 
-    Raises InvalidArgument where no name tells, or names tell several formats.
+    Raises InvalidArgument for an archive, and where no name tells, or names tell several formats.
     """
     names = [path for path in paths if not _is_hidden(path)]
+    if len(names) == 1 and _ARCHIVE.fullmatch(names[0]):
+        raise InvalidArgument(f"{names[0][:80]} is an archive: unpack it, and import what was in it")
+    if said is not None:
+        return said
     found: Counter[Format] = Counter()
     for name in names:
         found.update(format for format, pattern in _FORMATS.items() if pattern.fullmatch(name))
     choice = f"say the format: {', '.join(_FORMATS)}"
     if not found:
-        if archive := next((name for name in names if _ARCHIVE.fullmatch(name)), None):
-            raise InvalidArgument(f"{archive[:80]} is an archive: unpack it, and import what was in it")
         shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
         raise InvalidArgument(f"no name says what these files are ({shown or 'there are none'}): {choice}")
     if len(found) > 1:

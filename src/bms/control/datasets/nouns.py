@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 
 from bms.core.errors import InvalidArgument
+from bms.core.newest import Newest
 from bms.core.reading import Reading, check_reading
 
 Format = Literal["images", "csv", "npz", "jsonl", "parquet", "tfrecord"]
@@ -69,6 +70,12 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     deleted: bool = False
     revision: int = 1
+
+
+class ListedDataset(Dataset, frozen=True, kw_only=True):
+    """A data set in a list of them: with its newest version."""
+
+    newest: Newest | None = None
 
 
 class Split(msgspec.Struct, frozen=True, kw_only=True):

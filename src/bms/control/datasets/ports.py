@@ -1,10 +1,11 @@
 """What the datasets feature needs stored."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Protocol
 
 from bms.control.datasets.nouns import Dataset, DatasetVersion
 from bms.core.events import EventSink
+from bms.core.newest import Newest
 from bms.core.pages import Page, PageRequest
 
 InUse = Callable[[str, str, frozenset[int], bool], Awaitable[str | None]]
@@ -29,6 +30,10 @@ class DatasetsTx(EventSink, Protocol):
 
     async def datasets(self, tenant: str, page: PageRequest) -> Page[Dataset]:
         """Live ones in order of name."""
+        ...
+
+    async def newest(self, tenant: str, datasets: Collection[str]) -> dict[str, Newest]:
+        """The newest version of each of these that has one."""
         ...
 
     async def add_dataset(self, dataset: Dataset) -> None: ...

@@ -7,7 +7,7 @@ import msgspec
 
 from bms.control.datasets.formats import format_of
 from bms.control.datasets.importing import ImportReport
-from bms.control.datasets.nouns import Dataset, DatasetVersion, ImportRequest, Split
+from bms.control.datasets.nouns import Dataset, DatasetVersion, ImportRequest, ListedDataset, Split
 from bms.control.datasets.ports import DatasetsTx
 from bms.control.datasets.references import parse_reference
 from bms.control.platform.objects import ObjectStore
@@ -104,9 +104,13 @@ class DatasetService:
         async with self._store.read() as tx:
             return await self._dataset(tx, tenant, name)
 
-    async def datasets(self, tenant: str, page: PageRequest) -> Page[Dataset]:
+    async def datasets(self, tenant: str, page: PageRequest) -> Page[ListedDataset]:
+        """By name, each with its newest version."""
         async with self._store.read() as tx:
-            return await tx.datasets(tenant, page)
+            found = await tx.datasets(tenant, page)
+            newest = await tx.newest(tenant, [each.name for each in found.items])
+        items = [ListedDataset(**msgspec.structs.asdict(each), newest=newest.get(each.name)) for each in found.items]
+        return Page(items=items, next=found.next)
 
     async def versions(self, tenant: str, name: str, page: PageRequest, *, every: bool = False) -> Page[DatasetVersion]:
         """Newest first; `every`: deleted ones, too, also of a data set that was deleted."""
@@ -211,9 +215,8 @@ class DatasetService:
 
 def _with_format(request: ImportRequest, tree: Tree) -> ImportRequest:
     """The request with the format of its files. Raises InvalidArgument where their names don't tell it."""
-    if request.source.format is not None:
-        return request
-    source = msgspec.structs.replace(request.source, format=format_of(file.path for file in tree.files))
+    format = format_of((file.path for file in tree.files), request.source.format)
+    source = msgspec.structs.replace(request.source, format=format)
     return msgspec.structs.replace(request, source=source)
 
 

@@ -55,6 +55,13 @@ class DeploymentStatus(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
 
 
+class ListedDeployment(Deployment, frozen=True, kw_only=True):
+    """A deployment in a list of them: with how it is doing."""
+
+    state: DeploymentState
+    message: str
+
+
 def view(
     deployment: Deployment,
     desired: Desired,

@@ -1,15 +1,18 @@
 """Reads what is known of a deployment and puts it into words; see `status` for the words."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
 import msgspec
+from msgspec import structs
 
-from bms.control.deployments.ports import Catalog, DeploymentsTx
+from bms.control.deployments.ports import BulkCatalog, DeploymentsTx
+from bms.control.deployments.reading import in_parts
 from bms.control.deployments.resolving import resolve
-from bms.control.deployments.status import DeploymentStatus, view
+from bms.control.deployments.status import DeploymentStatus, ListedDeployment, view
 from bms.control.platform.transactions import Store
 from bms.core.clock import Clock
 from bms.core.errors import NotFound
+from bms.core.pages import Page, PageRequest
 from bms.core.programs import ServableStatus
 
 Said = Callable[[], Mapping[str, ServableStatus]]
@@ -33,7 +36,7 @@ class DeploymentViews:
     def __init__(
         self,
         store: Store[DeploymentsTx],
-        catalog: Catalog,
+        catalog: BulkCatalog,
         clock: Clock,
         said: Said,
         told: Told = nobody_to_tell,
@@ -52,6 +55,25 @@ class DeploymentViews:
     async def told(self) -> bool:
         """Whether every gateway routes by all that is committed; waits a moment for them."""
         return await self._told()
+
+    async def page(self, tenant: str, page: PageRequest, model: str | None = None) -> Page[ListedDeployment]:
+        """By name. Whether gateways know already is not waited for."""
+        async with self._store.read() as tx:
+            found = await tx.deployments(tenant, page, model)
+        states = {id: seen async for id, seen in self._seen([each.id for each in found.items])}
+        items = [
+            ListedDeployment(**structs.asdict(each), state=states[each.id].state, message=states[each.id].message)
+            for each in found.items
+            if each.id in states  # else it was deleted meanwhile
+        ]
+        return Page(items=items, next=found.next)
+
+    async def _seen(self, ids: Sequence[str]) -> AsyncIterator[tuple[str, DeploymentStatus]]:
+        said, building, now = self._said(), self._preparing(), self._clock.now()
+        async for _, rows, known in in_parts(self._store, self._catalog, ids):
+            for each in rows:
+                desired = await resolve(each.deployment, each.revision, known)
+                yield each.deployment.id, view(each.deployment, desired, each.route, each.replicas, said, now, building)
 
     async def status(self, tenant: str, name: str) -> DeploymentStatus:
         """Raises NotFound."""

@@ -14,7 +14,6 @@ from bms.core.resources import size_text
 LOG_KEPT = 4 << 20  # bytes of a log that outlive its job: the last ones
 EVENTS_KEPT = 4 << 20  # bytes of events, the first ones, so that their numbers stay
 _PIECE = 1 << 20
-_CUT = b"[this log was cut while it was read: some of it is missing here]\n"
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,9 +42,13 @@ class History:
         if job.log is not None and at < kept:
             content = await self._blob(job, job.log, at, limit)
         elif _writing(job):
-            live = await self._files.size(job.workload, "log")
-            if at > kept + live:  # it was cut since it was read up to `offset`
-                at, note = kept + live, note + _CUT
+            cut = await self._files.cut(job.workload)
+            if at - kept in cut:
+                note += (
+                    f"[{size_text(kept + cut.stop - at)} of this log were cut off here: it grew too long]\n".encode()
+                )
+                at = kept + cut.stop
+            at = min(at, kept + await self._files.size(job.workload, "log"))
             content = await self._files.read(job.workload, "log", at - kept, limit)
         else:
             at = kept
@@ -71,6 +74,9 @@ class History:
         kept = await self._size(job, job.log)
         live = await self._files.size(job.workload, "log")
         skipped = max(0, kept + live - LOG_KEPT)
+        cut = await self._files.cut(job.workload)
+        if cut and skipped < kept + cut.stop:
+            skipped = kept + cut.stop  # a job's log is kept without holes
 
         async def chunks() -> AsyncIterator[bytes]:
             if job.log is not None and skipped < kept:

@@ -7,6 +7,7 @@ import msgspec
 
 from bms.control.platform.environments import EnvironmentSpec
 from bms.core.figures import Figure
+from bms.core.newest import Newest
 from bms.core.preprocessing import Preprocess
 from bms.core.signature import Signature
 
@@ -35,6 +36,12 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     gates: tuple[Gate, ...] = ()
     deleted: bool = False
     revision: int = 1
+
+
+class ListedModel(Model, frozen=True, kw_only=True):
+    """A model in a list of them: with its newest version, but for unfinished uploads and deleted ones."""
+
+    newest: Newest | None = None
 
 
 class GateResult(msgspec.Struct, frozen=True, kw_only=True):

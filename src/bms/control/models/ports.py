@@ -7,6 +7,7 @@ from typing import Protocol
 from bms.control.models.nouns import Alias, Model, Version, VersionFacts, VersionState
 from bms.control.platform.trees import FileEntry
 from bms.core.events import EventSink
+from bms.core.newest import Newest
 from bms.core.pages import Page, PageRequest
 
 VersionInUse = Callable[[str, str, int], Awaitable[str | None]]
@@ -34,6 +35,10 @@ class ModelsTx(EventSink, Protocol):
 
     async def models(self, tenant: str, page: PageRequest, prefix: str = "", search: str = "") -> Page[Model]:
         """Live ones by name, of names that begin with `prefix`; `search` in name or description, in any case."""
+        ...
+
+    async def newest(self, tenant: str, models: Collection[str], hidden: Collection[VersionState]) -> dict[str, Newest]:
+        """The newest version of each of these models that has one in another state than those."""
         ...
 
     async def add_model(self, model: Model) -> None: ...

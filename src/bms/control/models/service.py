@@ -7,7 +7,16 @@ from bms.control.models.adding import add_model, add_version, ensure_model
 from bms.control.models.checks import check_alias, check_gates, check_model, check_new, check_text
 from bms.control.models.gates import awaited, standings, text, with_result
 from bms.control.models.lookup import Detail, expect, known_version, live_model, model_event, version_event
-from bms.control.models.nouns import Gate, GateResult, GateStanding, Model, NewVersion, Version, VersionState
+from bms.control.models.nouns import (
+    Gate,
+    GateResult,
+    GateStanding,
+    ListedModel,
+    Model,
+    NewVersion,
+    Version,
+    VersionState,
+)
 from bms.control.models.ports import ModelsTx
 from bms.control.models.states import HIDDEN, MOVES
 from bms.control.models.verdicts import described, noted, rejected, verdict
@@ -42,14 +51,17 @@ class ModelService:
         async with self._store.read() as tx:
             return await live_model(tx, tenant, name)
 
-    async def models(self, tenant: str, page: PageRequest, prefix: str = "", search: str = "") -> Page[Model]:
-        """By name; `search` is looked for in names and descriptions, upper and lower case alike."""
+    async def models(self, tenant: str, page: PageRequest, prefix: str = "", search: str = "") -> Page[ListedModel]:
+        """By name, each with its newest version; `search` is looked for in names and descriptions, in any case."""
         check_text("prefix", prefix, 100)
         check_text("search", search, 200)
         if page.after is not None:
             check_text("the cursor", page.after, 100)
         async with self._store.read() as tx:
-            return await tx.models(tenant, page, prefix, search)
+            found = await tx.models(tenant, page, prefix, search)
+            newest = await tx.newest(tenant, [model.name for model in found.items], HIDDEN)
+        items = [ListedModel(**structs.asdict(model), newest=newest.get(model.name)) for model in found.items]
+        return Page(items=items, next=found.next)
 
     async def change(
         self,

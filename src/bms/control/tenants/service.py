@@ -6,6 +6,7 @@ from datetime import datetime
 import msgspec
 
 from bms.control.platform.transactions import Store
+from bms.control.tenants.last import refuse_last_key, refuse_last_owner
 from bms.control.tenants.nouns import DEFAULT_TENANT, Key, NewKey, NewTenant, Tenant, User
 from bms.control.tenants.ports import TenantsTx
 from bms.core.clock import Clock
@@ -103,9 +104,17 @@ class TenantService:
             return await tx.users(by.tenant, page)
 
     async def change_user(
-        self, by: Principal, id_or_name: str, *, role: str | None, disabled: bool | None, revision: int | None = None
+        self,
+        by: Principal,
+        id_or_name: str,
+        *,
+        role: str | None,
+        disabled: bool | None,
+        revision: int | None = None,
+        force: bool = False,
     ) -> User:
-        """Raises PermissionDenied for a role above one's own, or to change somebody who stands above."""
+        """Raises PermissionDenied for a role above one's own, or to change somebody who stands above; and, unless it is
+        told to `force`, FailedPrecondition where nobody could administer the tenant any more."""
         async with self._store.write() as tx:
             user = await self._user(tx, by.tenant, id_or_name)
             self._grantable(by, user.role)
@@ -115,10 +124,11 @@ class TenantService:
                 disabled=user.disabled if disabled is None else disabled,
                 revision=user.revision if revision is None else revision,
             )
+            if not force:
+                refuse_last_owner(user, changed, *await tx.owners(by.tenant), self._clock.now())
             saved = await tx.save_user(changed)
-            await tx.emit(
-                self._event("user.changed", by.tenant, user.id, by.user, role=saved.role, disabled=saved.disabled)
-            )
+            told = {"role": saved.role, "disabled": saved.disabled, **_forced(force)}
+            await tx.emit(self._event("user.changed", by.tenant, user.id, by.user, **told))
         return saved
 
     async def create_key(
@@ -159,14 +169,17 @@ class TenantService:
         async with self._store.read() as tx:
             return await tx.keys(by.tenant, page, user)
 
-    async def revoke_key(self, by: Principal, id: str) -> Key:
-        """Ends a key for good; a second time changes nothing."""
+    async def revoke_key(self, by: Principal, id: str, *, force: bool = False) -> Key:
+        """Ends a key for good; a second time changes nothing. Raises FailedPrecondition, unless it is told to `force`,
+        where nobody could administer the tenant any more."""
         async with self._store.write() as tx:
             key = await self._key(tx, by.tenant, id)
             if key.revoked_at is not None:
                 return key
+            if not force:
+                refuse_last_key(key, *await tx.owners(by.tenant), self._clock.now())
             saved = await tx.save_key(msgspec.structs.replace(key, revoked_at=self._clock.now()))
-            await tx.emit(self._event("key.revoked", by.tenant, id, by.user))
+            await tx.emit(self._event("key.revoked", by.tenant, id, by.user, **_forced(force)))
         return saved
 
     async def _create_tenant(self, tx: TenantsTx, id: str, owner: str, actor: str) -> NewTenant:
@@ -242,3 +255,8 @@ class TenantService:
         return Event(
             name=name, tenant=tenant, subject=subject, actor=actor, at=self._clock.now(), details=dict(details)
         )
+
+
+def _forced(force: bool) -> dict[str, bool]:
+    """What the event says of a change that was insisted on."""
+    return {"forced": True} if force else {}

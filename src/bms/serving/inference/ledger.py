@@ -118,7 +118,7 @@ class Ledger:
         for number, rows, result in zip(numbers, parcel.parts, results, strict=True):
             first, count = (0, 0) if whole else (number, 1)
             if result.error is not None:
-                parts.append(error_frame(parcel.id, result.error, first, count))
+                parts.append(error_frame(parcel.id, result.error, first, count, result.compute_ns))
                 self.metrics.failed(result.error.code)
                 continue
             parts += encode_answer(
@@ -143,9 +143,10 @@ class Ledger:
             self._idle.clear()
 
 
-def error_frame(id: int, error: BmsError, first: int = 0, count: int = 0) -> bytes:
+def error_frame(id: int, error: BmsError, first: int = 0, count: int = 0, compute_ns: int = 0) -> bytes:
     """An ERROR frame; `retry` where it is this replica, not the request, that can't."""
-    return encode_error(id, error.code, error.message, retry=isinstance(error, Unavailable), first=first, count=count)
+    again = isinstance(error, Unavailable)
+    return encode_error(id, error.code, error.message, retry=again, first=first, count=count, compute_ns=compute_ns)
 
 
 def _cut(parcel: Parcel, outputs: dict[str, Array], at: int, compute_ns: int) -> list[Result]:

@@ -45,7 +45,9 @@ class Call(ABC):
     def answered(self, meta: AnswerMeta, tensors: Sequence[Tensor]) -> None: ...
 
     @abstractmethod
-    def failed(self, error: BmsError) -> None: ...
+    def failed(self, error: BmsError, compute_ns: int = 0) -> None:
+        """`compute_ns` is what the model ran before it failed; 0: as far as is known it never ran."""
+        ...
 
     @property
     def pinned(self) -> bool:
@@ -147,7 +149,7 @@ class Dispatcher:
             deadline=call.deadline,
         )
         if not (repeat and self._budget.spend() and self._sent_again(call)):
-            call.failed(from_code(meta.code, meta.message, 1.0 if meta.retry else None))
+            call.failed(from_code(meta.code, meta.message, 1.0 if meta.retry else None), meta.compute_ns)
 
     def _sent_again(self, call: Call) -> bool:
         """False where there is nowhere else to go; the first failure is then the one to tell."""

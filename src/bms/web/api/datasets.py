@@ -4,7 +4,7 @@ import msgspec
 from starlette.responses import Response
 
 from bms.control.datasets.deletion import DatasetDeletion
-from bms.control.datasets.nouns import Dataset, DatasetVersion, ImportRequest, Source
+from bms.control.datasets.nouns import Dataset, DatasetVersion, ImportRequest, ListedDataset, Source
 from bms.control.datasets.service import DatasetService
 from bms.control.platform.objects import ObjectStore
 from bms.control.platform.trees import Tree
@@ -51,7 +51,7 @@ def endpoints(service: DatasetService, deletion: DatasetDeletion, objects: Objec
             by.tenant, by.user, call.path["dataset"], body.request(), description=body.description
         )
 
-    async def datasets(call: Call[None]) -> Page[Dataset]:
+    async def datasets(call: Call[None]) -> Page[ListedDataset]:
         return await service.datasets(call.principal.tenant, listing(call))
 
     async def dataset(call: Call[None]) -> Dataset:
@@ -83,7 +83,7 @@ def endpoints(service: DatasetService, deletion: DatasetDeletion, objects: Objec
     read, one = "datasets:read", "/datasets/{dataset}"
     many, number = one + "/versions", one + "/versions/{number}"
     return [
-        Endpoint("GET", "/datasets", read, datasets, "List data sets by name", Page[Dataset], query=Listing),
+        Endpoint("GET", "/datasets", read, datasets, "List data sets by name", Page[ListedDataset], query=Listing),
         Endpoint("GET", one, read, dataset, "One data set", Dataset),
         Endpoint("DELETE", one, "datasets:write", delete, "Delete a data set and its versions", Dataset),
         Endpoint(

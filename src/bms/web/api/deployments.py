@@ -4,7 +4,7 @@ import msgspec
 
 from bms.control.deployments.nouns import Deployment, DeploymentRevision, DeploymentSpec, Target
 from bms.control.deployments.service import DeploymentService
-from bms.control.deployments.status import DeploymentStatus
+from bms.control.deployments.status import DeploymentStatus, ListedDeployment
 from bms.control.deployments.views import DeploymentViews
 from bms.core.errors import InvalidArgument
 from bms.core.pages import Page
@@ -68,8 +68,8 @@ def endpoints(service: DeploymentService, views: DeploymentViews) -> list[Endpoi
     async def create(call: Call[CreateDeployment]) -> Deployment:
         return await service.create(call.principal, call.body.name, call.body.spec, force=call.body.force)
 
-    async def deployments(call: Call[None]) -> Page[Deployment]:
-        return await service.list(call.principal.tenant, listing(call), call.query.model)
+    async def deployments(call: Call[None]) -> Page[ListedDeployment]:
+        return await views.page(call.principal.tenant, listing(call), call.query.model)
 
     async def deployment(call: Call[None]) -> Deployment:
         return await service.get(call.principal.tenant, call.path["deployment"])
@@ -96,6 +96,7 @@ def endpoints(service: DeploymentService, views: DeploymentViews) -> list[Endpoi
     async def status(call: Call[None]) -> DeploymentStatus:
         return await views.status(call.principal.tenant, call.path["deployment"])
 
+    listed = Page[ListedDeployment]
     read, write, one = "deployments:read", "deployments:write", "/deployments/{deployment}"
     return [
         Endpoint(
@@ -108,9 +109,7 @@ def endpoints(service: DeploymentService, views: DeploymentViews) -> list[Endpoi
             CreateDeployment,
             status=201,
         ),
-        Endpoint(
-            "GET", "/deployments", read, deployments, "List deployments", Page[Deployment], query=DeploymentListing
-        ),
+        Endpoint("GET", "/deployments", read, deployments, "List deployments", listed, query=DeploymentListing),
         Endpoint("GET", one, read, deployment, "One deployment", Deployment),
         Endpoint("PUT", one, write, deploy, "Make a deployment, or change it to this", Deployment, Deploy),
         Endpoint("DELETE", one, write, delete, "End a deployment", Deployment),

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from bms.control.models.aliases import AliasService
 from bms.control.models.checks import MAX_NUMBER
 from bms.control.models.downloads import Downloads
-from bms.control.models.nouns import Alias, Gate, GateStanding, Model, NewVersion, Version, VersionState
+from bms.control.models.nouns import Alias, Gate, GateStanding, ListedModel, Model, NewVersion, Version, VersionState
 from bms.control.models.releases import Releases
 from bms.control.models.service import ModelService
 from bms.control.models.uploads import StartedUpload, Uploads
@@ -85,7 +85,7 @@ def _of_models(service: ModelService, releases: Releases) -> list[Endpoint]:
         body = call.body
         return await service.create(call.principal, body.name, body.description, body.gates)
 
-    async def models(call: Call[None]) -> Page[Model]:
+    async def models(call: Call[None]) -> Page[ListedModel]:
         query = call.query
         return await service.models(call.principal.tenant, listing(call), query.prefix, query.search)
 
@@ -104,7 +104,7 @@ def _of_models(service: ModelService, releases: Releases) -> list[Endpoint]:
     one = "/models/{model}"
     return [
         Endpoint("POST", "/models", WRITE, create, "Make a model", Model, CreateModel, status=201),
-        Endpoint("GET", "/models", READ, models, "List models by name", Page[Model], query=ModelListing),
+        Endpoint("GET", "/models", READ, models, "List models by name", Page[ListedModel], query=ModelListing),
         Endpoint("GET", one, READ, model, "One model", Model),
         Endpoint("PATCH", one, WRITE, change, "Change description or gates", Model, ChangeModel),
         Endpoint("DELETE", one, WRITE, delete, "Delete a model and its versions", Model),

@@ -24,8 +24,11 @@ class CreateUser(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class ChangeUser(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`force` also where nobody could administer the tenant any more."""
+
     role: str | None = None
     disabled: bool | None = None
+    force: bool = False
 
 
 class CreateKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -47,6 +50,12 @@ class TenantListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 class Deleting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`force` ends what serves and runs."""
+
+    force: bool = False
+
+
+class Revocation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`force` also where it is the last key with which anybody could administer the tenant."""
 
     force: bool = False
 
@@ -105,7 +114,12 @@ def endpoints(
     async def change_user(call: Call[ChangeUser]) -> User:
         body = call.body
         return await service.change_user(
-            call.principal, call.path["user"], role=body.role, disabled=body.disabled, revision=call.if_match
+            call.principal,
+            call.path["user"],
+            role=body.role,
+            disabled=body.disabled,
+            revision=call.if_match,
+            force=body.force,
         )
 
     async def delete_user(call: Call[None]) -> User:
@@ -134,7 +148,7 @@ def endpoints(
         return await service.key(call.principal, call.path["key"])
 
     async def revoke_key(call: Call[None]) -> Key:
-        revoked = await service.revoke_key(call.principal, call.path["key"])
+        revoked = await service.revoke_key(call.principal, call.path["key"], force=call.query.force)
         await told()
         return revoked
 
@@ -174,5 +188,5 @@ def endpoints(
         ),
         Endpoint("GET", "/keys", "keys:read", keys, "List keys", Page[Key], query=KeyListing),
         Endpoint("GET", "/keys/{key}", "keys:read", key, "One key", Key),
-        Endpoint("POST", "/keys/{key}/revoke", "keys:write", revoke_key, "End a key at once", Key),
+        Endpoint("POST", "/keys/{key}/revoke", "keys:write", revoke_key, "End a key at once", Key, query=Revocation),
     ]

@@ -103,8 +103,8 @@ class Exchange(Call):
         )
         self._end(200, len(answer.body), meta, answer)
 
-    def failed(self, error: BmsError) -> None:
-        self._fail(error, 0)
+    def failed(self, error: BmsError, compute_ns: int = 0) -> None:
+        self._fail(error, compute_ns)
 
     def cancel(self) -> None:
         """The client is gone: what it began is billed as it stands, and nobody is answered."""
@@ -135,6 +135,7 @@ class Exchange(Call):
         desk, entry, number = self.desk, self.route.entry, self.version.number
         desk.admission.leave(entry)
         now, took = desk.unix_ns(), perf_counter() - self._began
+        refused = isinstance(answer, BmsError) and not (meta.compute_ns or self._sent)  # none of its rows ran
         desk.metrics.answered(entry, number, status, self.rows, meta, now, took)
         desk.turn.add(
             (
@@ -146,7 +147,7 @@ class Exchange(Call):
                 number,
                 self._id,
                 status,
-                self.rows,
+                0 if refused else self.rows,
                 self._bytes_in,
                 bytes_out,
                 min(meta.compute_ns, int(took * 1e9)),  # its word for it, as far as it can be true

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
 
 from bms.adapters.datasets import csv
+from bms.adapters.datasets.findings import Finding
 from bms.adapters.datasets.table import Table
 from bms.core.errors import InvalidArgument
-from bms.core.reading import ENCODINGS, Reading, check_reading, codec_of
+from bms.core.reading import COLUMN_WORDS, ENCODINGS, Reading, check_reading, codec_of
+from tests.pages import DOCS
 
 Load = Callable[..., Table]
 
@@ -101,6 +104,7 @@ class TestSeparator:
             messages(table)[0] == "understood: *: the first line says that ';' separates the columns, and is left out"
         )
         assert "line 4, column 1 says 'x'" in messages(table)[1]
+        assert list(read("sep=;\na;b|c\n1;2|3\n", separator="|").columns) == ["a;b", "c"]
 
     def test_spaces_are_asked_for(self, read: Load) -> None:
         assert "a space would: is it that?" in messages(read("a b\n1 2\n"))[0]
@@ -233,6 +237,10 @@ class TestHeader:
         assert kinds(table) == {"a": "int", "b": "int"}
         assert messages(table) == ["understood: *: column 3 has no name and no value: it is left out"]
 
+    def test_empty_lines_of_a_single_column_are_told(self, read: Load) -> None:
+        assert messages(read('x\n1\n\n3\n""\n\n'))[0].startswith("left_out: *: 1 empty lines are passed over: write")
+        assert messages(read("x,y\n1,2\n\n3,4\n")) == []
+
     def test_names_that_are_there_twice_are_refused_with_their_places(self, read: Load) -> None:
         with pytest.raises(InvalidArgument, match=r"named twice: 'a' \(columns 1 and 3\)"):
             read("a,b,a\n1,2,3\n")
@@ -275,3 +283,10 @@ def test_what_other_formats_say_themselves_is_refused() -> None:
         check_reading("parquet", Reading(decimal=","))
     check_reading("csv", Reading(decimal=","))
     check_reading("parquet", Reading())
+
+
+@pytest.mark.parametrize("page", ["datasets.md", "datasets.zh-CN.md"])
+def test_the_pages_name_every_kind_of_finding_and_every_type(page: str) -> None:
+    text = (DOCS / page).read_text()
+    kinds = get_args(get_type_hints(Finding)["kind"])
+    assert [word for word in (*kinds, *COLUMN_WORDS) if f"`{word}`" not in text] == []

@@ -259,12 +259,15 @@ class TestImagesFolder:
         image_file(tmp_path / "lily" / "1.png")
         (tmp_path / "lily" / ".DS_Store").write_bytes(b"?")
         (tmp_path / "__MACOSX" / "lily").mkdir(parents=True)
-        (tmp_path / "README.txt").write_text("words beside the folders are left alone")
+        image_file(tmp_path / "rose" / "without-an-ending")
+        (tmp_path / "rose" / "README").write_text("words")
+        (tmp_path / "README.txt").write_text("words beside the folders")
         table = images_folder.load(tmp_path)
         assert table.schema.feature("label").labels == ("lily", "rose")
-        assert table.numbers("label").tolist() == [0, 0, 1]
+        assert table.numbers("label").tolist() == [0, 0, 1, 1]
+        assert table.findings[-1].message == "2 files are of no use here, and left out: README.txt, rose/README"
         assert table.schema.feature("image").shape == (4, 6, 3)
-        assert [bytes(image[:2]) for image in table.columns["image"]] == [b"\x89P", b"\xff\xd8", b"\x89P"]  # type: ignore[index]
+        assert [bytes(image[:2]) for image in table.columns["image"]] == [b"\x89P", b"\xff\xd8", b"\x89P", b"\x89P"]  # type: ignore[index]
 
     def test_one_wrapping_folder_is_taken_off(self, tmp_path: Path) -> None:
         image_file(tmp_path / "flowers" / "rose" / "1.png")

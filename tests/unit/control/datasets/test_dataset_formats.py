@@ -35,3 +35,9 @@ def test_names_tell_it(names: list[str], format: str) -> None:
 def test_what_names_do_not_tell_is_asked_for(names: list[str], words: str) -> None:
     with pytest.raises(InvalidArgument, match=words):
         format_of(names)
+
+
+def test_what_is_said_counts_but_for_an_archive() -> None:
+    assert format_of(["data.bin"], "csv") == "csv"
+    with pytest.raises(InvalidArgument, match="an archive: unpack it"):
+        format_of(["rows.csv.gz"], "csv")

@@ -68,7 +68,7 @@ class Recorded(Call):
     def answered(self, meta: AnswerMeta, tensors: list[Tensor]) -> None:
         self.told.append(meta.final)
 
-    def failed(self, error: BmsError) -> None:
+    def failed(self, error: BmsError, compute_ns: int = 0) -> None:
         self.told.append(error.code)
 
 
