@@ -47,10 +47,14 @@ def change(
 
 
 @command(app)
-def delete(session: Session, user: Annotated[str, typer.Argument(help="Name or id.")]) -> None:
+def delete(
+    session: Session,
+    user: Annotated[str, typer.Argument(help="Name or id.")],
+    force: Annotated[bool, typer.Option("--force", help="Even the last other owner who has a key.")] = False,
+) -> None:
     """Delete a user and all its keys, which are refused within a second.
 
     What it made stays, and the audit keeps its name. `bms user change NAME --disable` only bars it.
     """
-    session.client.users.delete(user)
+    session.client.users.delete(user, force=force)
     session.out.say(f"deleted {user} and its keys", {})

@@ -153,10 +153,13 @@ class Users(Resource[D]):
         return self._change("PATCH", f"/users/{path_part(id_or_name)}", User, body, revision)
 
     @operation
-    def delete(self, id_or_name: str) -> Flow[None]:
+    def delete(self, id_or_name: str, *, force: bool = False) -> Flow[None]:
         """With all its keys, which are refused everywhere within a second. What it made stays. Raises
-        FailedPrecondition for the user whose key asks."""
-        return self._change("DELETE", f"/users/{path_part(id_or_name)}", type(None))
+        FailedPrecondition for the user whose key asks and, unless told to `force`, for the last owner, or the last one
+        with a key that may make keys and users."""
+        query = {"force": "true"} if force else {}
+        reply = yield from self._retrying(Request("DELETE", f"{API}/users/{path_part(id_or_name)}", query=query))
+        return decode(reply, type(None))
 
 
 class Keys(Resource[D]):

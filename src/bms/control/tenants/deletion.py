@@ -3,6 +3,7 @@
 import msgspec
 
 from bms.control.platform.transactions import Store
+from bms.control.tenants.last import refuse_last_owner
 from bms.control.tenants.nouns import DEFAULT_TENANT, Tenant, User
 from bms.control.tenants.ports import AtWork, TenantsTx
 from bms.core.clock import Clock
@@ -22,10 +23,11 @@ class TenantDeletion:
         self._clock = clock
         self._at_work = at_work
 
-    async def delete_user(self, by: Principal, id_or_name: str) -> User:
+    async def delete_user(self, by: Principal, id_or_name: str, *, force: bool = False) -> User:
         """Ends a user and all its keys for good. What it made stays, and the audit keeps its id and name.
 
-        Raises PermissionDenied for somebody who stands above, FailedPrecondition for oneself.
+        Raises PermissionDenied for somebody who stands above, FailedPrecondition for oneself and, unless `force`, where
+        nobody could administer the tenant any more.
         """
         async with self._store.write() as tx:
             user = await tx.user(by.tenant, id_or_name) or await tx.user_by_name(by.tenant, id_or_name)
@@ -37,6 +39,9 @@ class TenantDeletion:
                 raise FailedPrecondition(
                     f"{user.name!r} is the user whose key asks: let another owner or admin of the tenant delete it"
                 )
+            if not force:
+                barred = msgspec.structs.replace(user, disabled=True)
+                refuse_last_owner(user, barred, *await tx.owners(by.tenant), self._clock.now())
             await self._end(tx, user, by)
         return user
 

@@ -49,7 +49,7 @@ class TenantListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Deleting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`force` ends what serves and runs."""
+    """`force`: also where a tenant is at work, or nobody could administer it without the user."""
 
     force: bool = False
 
@@ -123,7 +123,7 @@ def endpoints(
         )
 
     async def delete_user(call: Call[None]) -> User:
-        gone = await deletion.delete_user(call.principal, call.path["user"])
+        gone = await deletion.delete_user(call.principal, call.path["user"], force=call.query.force)
         await told()
         return gone
 
@@ -174,7 +174,9 @@ def endpoints(
         Endpoint("GET", "/users", "users:read", users, "List users", Page[User], query=Listing),
         Endpoint("GET", "/users/{user}", "users:read", user, "One user, by id or name", User),
         Endpoint("PATCH", "/users/{user}", "users:write", change_user, "Change a role, disable", User, ChangeUser),
-        Endpoint("DELETE", "/users/{user}", "users:write", delete_user, "Delete a user and its keys", User),
+        Endpoint(
+            "DELETE", "/users/{user}", "users:write", delete_user, "Delete a user and its keys", User, query=Deleting
+        ),
         Endpoint(
             "POST",
             "/keys",

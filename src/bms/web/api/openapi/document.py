@@ -37,8 +37,7 @@ class Problem(msgspec.Struct, kw_only=True):
 
 
 def describe(endpoints: Sequence[Endpoint], version: str) -> dict[str, Any]:
-    """The OpenAPI document of `endpoints` and of the gateway, as plain builtins. Raises KeyError for what nobody has
-    described."""
+    """The OpenAPI document of `endpoints` and of the gateway, as plain builtins."""
     kinds = [Problem]
     for endpoint in endpoints:
         kinds += [kind for kind in (endpoint.body, endpoint.answer) if kind not in (None, bytes)]
@@ -92,7 +91,7 @@ def _operation(endpoint: Endpoint, schema_of: dict[str, Any]) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": endpoint.operation,
         "summary": endpoint.summary,
-        "description": operations.OPERATIONS[endpoint.operation],
+        "description": operations.OPERATIONS.get(endpoint.operation, ""),
         "tags": [endpoint.path.strip("/").split("/")[0]],
         "parameters": _parameters(endpoint),
         "responses": {str(endpoint.status): _answer(endpoint, schema_of), **errors.of(endpoint)},
@@ -120,7 +119,7 @@ def _answer(endpoint: Endpoint, schema_of: dict[str, Any]) -> dict[str, Any]:
 
 def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
     found = [
-        {"name": name, "in": "path", "required": True, "description": operations.PARAMETERS[name], **_TEXT}
+        {"name": name, "in": "path", "required": True, "description": operations.PARAMETERS.get(name, ""), **_TEXT}
         for name in _PLACE.findall(endpoint.path)
     ]
     hints = get_type_hints(endpoint.query)

@@ -230,6 +230,7 @@ _ANYWHERE = {
     "na": "words that mean a missing value",
     "name": "its name: 1 to 63 lower-case letters, digits, `.`, `_` or `-`",
     "needs": "what it needs of a data set",
+    "newest": "number and state of its newest version",
     "next": "cursor of the next page; null at the end",
     "note": "which columns and classes were held against which of the model's",
     "number": "counts from 1 within its model, data set or deployment",
@@ -354,9 +355,8 @@ def described(schema: dict[str, Any], kind: str) -> dict[str, Any]:
 
 
 def words(kind: str, field: str) -> str:
-    """Of `field` of `kind`. Raises KeyError where nobody has written any."""
-    own = _OWN.get(f"{kind}.{field}")
-    return own if own is not None else _ANYWHERE[field]
+    """Of `field` of `kind`; empty where nobody has written any."""
+    return _OWN.get(f"{kind}.{field}") or _ANYWHERE.get(field, "")
 
 
 UNTITLED = {
