@@ -33,12 +33,17 @@ def commands_of(page: str, blocks: int) -> str:
 
 def ran(commands: str, platform: RealPlatform, folder: Path) -> str:
     """What they printed, typed in `folder` by the platform's admin; every one of them must succeed."""
+    return typed(commands, folder, BMS_URL=platform.url, BMS_KEY=platform.key)
+
+
+def typed(commands: str, folder: Path, **environment: str) -> str:
+    """The same, by somebody who says in `environment` where to go, or names a home."""
     kept = {name: value for name, value in os.environ.items() if name in ("HOME", "LANG", "TMPDIR", "PYTHONPATH")}
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", commands],
         cwd=folder,
-        env={**kept, "PATH": path, "BMS_URL": platform.url, "BMS_KEY": platform.key, "COLUMNS": "240"},
+        env={**kept, "PATH": path, "COLUMNS": "240", **environment},
         capture_output=True,
         text=True,
         timeout=300,

@@ -321,6 +321,16 @@ def test_what_was_served_streamed_and_refused_is_told_to_prometheus(digits: Real
         promtool(text)
 
 
+def test_the_api_is_described_on_the_same_port_for_programs_and_people(platform: RealPlatform) -> None:
+    with httpx.Client(base_url=platform.url, trust_env=False) as nobody:
+        document = nobody.get("/api/v1/openapi.json").json()
+        page = nobody.get("/docs")
+        assert "script-src 'self'" in page.headers["content-security-policy"]
+        for path in re.findall(r'(?:src|href)="(/docs/[^"]+)"', page.text):
+            assert nobody.get(path).status_code == 200
+    assert {"/api/v1/keys", "/v2/models/{model}/infer", "/v1/embeddings"} <= set(document["paths"])
+
+
 def _told(text: str, code: str) -> dict[str, str]:
     """The labels of the deployment's requests that ended with the status `code`."""
     for sample in _samples(text):

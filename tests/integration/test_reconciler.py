@@ -52,6 +52,21 @@ async def test_a_deployment_is_started_probed_and_published(deployed: Deployed) 
     assert await _views(deployed) == ("serving", "version 1 answers")
 
 
+async def test_after_a_start_nothing_is_said_to_serve_before_it_is_known_what_runs(deployed: Deployed) -> None:
+    await _serving(deployed)
+    deployed.cluster.workloads.clear()
+    began = deployed.again()
+    views = DeploymentViews(
+        began.store, began.catalog, began.clock, lambda: began.health.said, looked=lambda: began.reconciler.looked
+    )
+    before = await views.status("default", "digits")
+    assert (before.state, before.message) == ("rolling", "the platform begins: looking what runs")
+    await began.step()
+    assert (await views.status("default", "digits")).state != "serving"
+    await began.settle()
+    assert (await views.status("default", "digits")).state == "serving"
+
+
 async def test_a_model_server_is_configured_from_version_and_spec(deployed: Deployed) -> None:
     await _serving(deployed)
     (spec,) = deployed.cluster.specs.values()

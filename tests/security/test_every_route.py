@@ -172,7 +172,8 @@ async def test_every_endpoint_is_known_here_and_has_a_permission(world: World) -
     listed = {(each.method, "/api/v1" + each.path) for each in world.endpoints if not each.foreign}
     listed |= {(each.method, each.path + slash) for each in world.endpoints if each.foreign for slash in ("", "/")}
     heads = {("HEAD", path) for method, path in listed if method == "GET"}  # Starlette's, by the same dispatcher
-    description = {(method, "/api/v1/openapi.json") for method in ("GET", "HEAD")}
+    open_to_all = ("/api/v1/openapi.json", "/docs", "/docs/page.css", "/docs/page.js", "/docs/words.js")
+    description = {(method, path) for method in ("GET", "HEAD") for path in open_to_all}
     assert served == listed | heads | description
     assert all(endpoint.permission != PUBLIC for endpoint in world.endpoints)
     async with world.client(None) as nobody:

@@ -29,6 +29,7 @@ from bms.control.deployments.catalog import ModelCatalog
 from bms.control.deployments.in_use import InUse
 from bms.control.deployments.logs import ReplicaLogService
 from bms.control.deployments.service import DeploymentService
+from bms.control.deployments.trees_in_use import TreesInUse
 from bms.control.environments.service import EnvironmentService
 from bms.control.evaluation.gates import Gates
 from bms.control.evaluation.verification import Verification
@@ -96,6 +97,7 @@ class Features:
     replica_logs: ReplicaLogService
     usage: UsageService
     audit: AuditService
+    trees_in_use: TreesInUse
     reactions: Reactions
     collector: Collector
 
@@ -132,7 +134,15 @@ def make_features(ground: Ground, rules: WorkloadRules) -> Features:
         tenants=TenantService(stores.tenants, clock, ground.pepper),
         tenant_deletion=TenantDeletion(stores.tenants, clock, work),
         tenant_removal=TenantRemoval(
-            stores.tenants, work, deployments, jobs, objects, ground.trees, SqlTenantRows(database), clock
+            stores.tenants,
+            work,
+            deployments,
+            jobs,
+            objects,
+            ground.trees,
+            ground.replica_logs,
+            SqlTenantRows(database),
+            clock,
         ),
         authenticator=Authenticator(stores.tenants, clock, ground.pepper),
         secrets=SecretService(SqlStore(database, SqlSecrets), ground.vault, clock),
@@ -160,6 +170,7 @@ def make_features(ground: Ground, rules: WorkloadRules) -> Features:
         replica_logs=ReplicaLogService(stores.deployments, ground.replica_logs),
         usage=UsageService(SqlStore(database, SqlUsage)),
         audit=AuditService(SqlStore(database, SqlAudit)),
+        trees_in_use=TreesInUse(stores.deployments, stores.models, stores.jobs, clock),
         reactions=Reactions(ground.events, SqlPositions(database), following.handlers, "reactions", following.given_up),
         collector=_collector(ground, stores, datasets, jobs),
     )

@@ -76,7 +76,7 @@ async def open_ground(
         environments=environments,
         cluster=cluster,
         replica_logs=KeptLogs.open(home / "logs" / "replicas", cluster.directory, clock),
-        trees=LocalTreeCache.open(home / "cache" / "trees", objects),
+        trees=LocalTreeCache.open(home / "cache" / "trees", objects, links=environments.links),
         pepper=Home(home).pepper(),
         tokens=ReplicaTokens(Home(home).replicas_key()),
         vault=AesGcmVault(Home(home).masters()),

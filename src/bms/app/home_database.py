@@ -40,7 +40,7 @@ def check(home: Path, told: str, found: Found) -> str:
     Raises FailedPrecondition where the database holds nothing, but the home was in use with one; and where it is
     another platform's, whose keys and secrets this home could not read.
     """
-    before, own = remembered(home), _identity(home)
+    before, own = remembered(home), identity(home)
     if before is not None and not found.in_use:
         raise FailedPrecondition(
             f"{shown(told)} is empty, but this home was in use with {shown(before)}: start it with that one "
@@ -65,7 +65,8 @@ def _foreign(home: Path, told: str, whose: str, identity: str) -> FailedPrecondi
     )
 
 
-def _identity(home: Path) -> str | None:
+def identity(home: Path) -> str | None:
+    """The platform's; None before a first start."""
     try:
         return (home / IDENTITY).read_text().strip()
     except FileNotFoundError:

@@ -27,6 +27,7 @@ async def run_loops(parts: Parts) -> None:
         tasks.create_task(_react(parts), name="reactions")
         tasks.create_task(_remove_tenants(parts), name="removal")
         tasks.create_task(_repeat("collection", COLLECT_S, parts, _collect), name="collection")
+        tasks.create_task(_repeat("pruning trees", COLLECT_S, parts, _prune_trees), name="trees")
         tasks.create_task(_repeat("sweeping logs", COLLECT_S, parts, _sweep_logs), name="logs")
 
 
@@ -96,6 +97,13 @@ async def _collect(parts: Parts) -> None:
         swept = await parts.features.collector.collect(tenant.id)
         if swept:
             log.info("swept %d blobs of tenant %s", len(swept), tenant.id)
+
+
+async def _prune_trees(parts: Parts) -> None:
+    """A process that is being started has just asked for its trees, which spares them."""
+    removed = await parts.ground.trees.prune(await parts.features.trees_in_use(), COLLECT_S)
+    if removed:
+        log.info("removed %d cached trees that nobody reads", len(removed))
 
 
 async def _sweep_logs(parts: Parts) -> None:

@@ -139,6 +139,7 @@ async def make_parts(
         lambda: reconciler.health.said,
         lambda: publisher.told(LOOK_S),
         lambda: launcher.preparing,
+        lambda: reconciler.looked,
     )
     dispatcher = Dispatcher(features.authenticator, SqlReplies(database, ground.clock), observe=metrics.observe_request)
     parts.api = application(

@@ -42,6 +42,7 @@ COMMANDS: dict[str, Entry] = {
     "secret": Entry("secret", "Values that models send to their upstreams."),
     "usage": Entry("usage", "What was used, from the books."),
     "audit": Entry("audit", "Who did what."),
+    "database": Entry("database", "The database that holds a home's books."),
     "profile": Entry("profile", "The server and key that commands use unless told otherwise."),
 }
 _EPILOG = "Exit status: " + "; ".join(f"{code.value} {meaning}" for code, meaning in MEANING.items()) + "."

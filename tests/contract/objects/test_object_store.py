@@ -227,6 +227,25 @@ async def test_a_materialized_copy_is_private(store: ObjectStore, tmp_path: Path
     assert [path.name for path in target.parent.iterdir()] == ["copy"]
 
 
+async def test_what_is_shared_is_verified_and_nobodys_but_the_tenants(
+    store: ObjectStore, damage: Damage, tmp_path: Path
+) -> None:
+    whole = os.urandom(MIB + 3)
+    digest = (await store.put("acme", stream([whole]))).digest
+    target = tmp_path / "new" / "shared"
+    for _ in range(2):
+        await store.share("acme", digest, target)
+        assert target.read_bytes() == whole
+    assert [path.name for path in target.parent.iterdir()] == ["shared"]
+    with pytest.raises(NotFound, match="rival"):
+        await store.share("rival", digest, tmp_path / "copy")
+    target.unlink()
+    damage("acme", digest, b"bad")
+    with pytest.raises(DataLoss, match="not copied"):
+        await store.share("acme", digest, target)
+    assert list(target.parent.iterdir()) == []
+
+
 BAD_TENANTS = ["", "..", ".", "../acme", "a/b", "/etc", "a\x00b", "Acme", "a" * 64, "acme\n", "ac me"]
 BAD_DIGESTS = ["", "sha256:", "sha256:../../../../etc/passwd", "sha256:" + "A" * 64, "md5:" + "a" * 32, "a" * 64]
 

@@ -55,6 +55,14 @@ async def test_a_deleted_version_keeps_its_name_and_loses_its_files(played: Play
     assert names == ["dataset.version_deleted", "dataset.deleted"]
 
 
+async def test_the_newest_in_a_list_is_one_that_is_there(played: Played, deletion: DatasetDeletion) -> None:
+    await played.digits()
+    await played.digits()
+    await deletion.delete_version(ANN, "digits", 2)
+    async with SqlStore(played.database, SqlDatasets).read() as tx:
+        assert (await tx.newest("acme", ["digits"]))["digits"].number == 1
+
+
 async def test_a_name_that_comes_back_goes_on_counting(played: Played, deletion: DatasetDeletion) -> None:
     await played.digits()
     await deletion.delete(ANN, "digits")

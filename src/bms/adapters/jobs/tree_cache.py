@@ -1,4 +1,7 @@
-"""Trees on the local disk: ROOT/<tenant>/<64 hex digits>/…, written aside, then renamed into place, read-only."""
+"""Trees on the local disk: ROOT/<tenant>/<64 hex digits>/…, written aside, then renamed into place, read-only.
+
+Where no workload can change a file, they are links to the objects' own, in …/<64 hex digits>.linked/.
+"""
 
 import asyncio
 import errno
@@ -17,18 +20,21 @@ from bms.core.digest import check_digest
 from bms.core.ids import check_name
 
 _BUILDING = ".building"
+_LINKED = ".linked"
 
 
 class LocalTreeCache:
-    """`TreeCache` of one machine. Several processes may share a root."""
+    """`TreeCache` of one machine. Several processes may share a root. `links` says whether files may be the objects'
+    own: only where no workload can change any."""
 
-    def __init__(self, root: Path, objects: ObjectStore) -> None:
+    def __init__(self, root: Path, objects: ObjectStore, *, links: bool = False) -> None:
         self._root = root
         self._objects = objects
+        self._links = links
         self._locks: dict[Path, asyncio.Lock] = {}
 
     @classmethod
-    def open(cls, root: Path, objects: ObjectStore) -> "LocalTreeCache":
+    def open(cls, root: Path, objects: ObjectStore, *, links: bool = False) -> "LocalTreeCache":
         """Creates `root` and removes what killed processes left half written. Blocking; call it at start-up."""
         building = root / _BUILDING
         building.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -40,10 +46,10 @@ class LocalTreeCache:
                     continue  # its process lives
                 _remove(left.with_suffix(""))
                 left.unlink(missing_ok=True)
-        return cls(root, objects)
+        return cls(root, objects, links=links)
 
     async def path(self, tenant: str, digest: str) -> str:
-        target = self._path(tenant, digest)
+        target = self._path(tenant, digest, linked=self._links)
         if await asyncio.to_thread(_touched, target):
             return str(target)
         try:
@@ -57,12 +63,13 @@ class LocalTreeCache:
     async def prune(
         self, keep: Iterable[tuple[str, str]], spared_s: float, *, tenant: str | None = None
     ) -> list[tuple[str, str]]:
-        kept = {self._path(owner, digest) for owner, digest in keep}
+        kept = {self._path(owner, digest, linked=linked) for owner, digest in keep for linked in (False, True)}
         below = "*" if tenant is None else check_name("tenant", tenant)
         return await asyncio.to_thread(self._prune, kept, below, time.time() - spared_s)
 
-    def _path(self, tenant: str, digest: str) -> Path:
-        return self._root / check_name("tenant", tenant) / check_digest(digest).removeprefix("sha256:")
+    def _path(self, tenant: str, digest: str, *, linked: bool) -> Path:
+        name = check_digest(digest).removeprefix("sha256:")
+        return self._root / check_name("tenant", tenant) / (name + _LINKED if linked else name)
 
     async def _build(self, tenant: str, digest: str, target: Path) -> None:
         aside = self._root / _BUILDING / secrets.token_hex(16)
@@ -70,7 +77,7 @@ class LocalTreeCache:
         with _Held(aside.with_suffix(".lock")):
             try:
                 await in_thread(aside.mkdir, mode=0o700)
-                await materialize_tree(self._objects, tenant, digest, aside)
+                await materialize_tree(self._objects, tenant, digest, aside, shared=self._links)
                 await in_thread(_publish, aside, target)
             finally:
                 await in_thread(_discard, aside)
@@ -85,7 +92,7 @@ class LocalTreeCache:
                 path.chmod(0o700)
                 path.rename(aside)  # gone for readers at once, not file by file
                 _discard(aside)
-            removed.append((path.parent.name, f"sha256:{path.name}"))
+            removed.append((path.parent.name, f"sha256:{path.name.removesuffix(_LINKED)}"))
         return removed
 
 

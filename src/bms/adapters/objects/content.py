@@ -46,6 +46,18 @@ def checked_offset(offset: int, size: int, digest: str) -> int:
     return offset
 
 
+def verified(chunks: Iterator[bytes], digest: str, target: Path, stop: threading.Event) -> bool:
+    """Whether `chunks`, which are to be `target`, are what `digest` says; False once `stop` is set. Raises DataLoss."""
+    running = hashlib.sha256()
+    for chunk in chunks:
+        if stop.is_set():
+            return False
+        running.update(chunk)
+    if digest != "sha256:" + running.hexdigest():
+        raise DataLoss(f"blob {digest} no longer matches its digest; it was not copied to {target.name}")
+    return True
+
+
 def write_copy(chunks: Iterator[bytes], digest: str, target: Path, stop: threading.Event | None = None) -> None:
     """Writes `chunks` to `target`, which appears, or is replaced, only when the whole matches `digest`.
 

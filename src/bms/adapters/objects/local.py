@@ -4,17 +4,19 @@ Several processes may use one root at once. Files are touched in threads only, n
 """
 
 import asyncio
+import errno
 import fcntl
 import hashlib
 import os
 import re
+import secrets
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 from contextlib import aclosing, closing, contextmanager
 from pathlib import Path, PurePath
 from typing import Self
 
-from bms.adapters.objects.content import CHUNK, checked_offset, differs, write_copy
+from bms.adapters.objects.content import CHUNK, checked_offset, differs, verified, write_copy
 from bms.adapters.objects.upload import Upload, make_durable_directory, remove_stale, sync_directory
 from bms.control.platform.objects import Blob
 from bms.core.cancellation import in_thread, opened, thread_of, to_the_end
@@ -23,6 +25,8 @@ from bms.core.digest import check_digest
 from bms.core.errors import DataLoss, NotFound
 from bms.core.ids import check_name
 
+Give = Callable[[Path, str, Path, threading.Event], None]
+_NO_LINK = frozenset({errno.EMLINK, errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP})
 _HEX = re.compile(r"[0-9a-f]{64}")
 
 
@@ -86,9 +90,15 @@ class LocalObjectStore:
                 raise DataLoss(f"blob {digest} no longer matches its digest; restore it from a backup")
 
     async def materialize(self, tenant: str, digest: str, target: PurePath) -> None:
+        await self._give(_copy, tenant, digest, target)
+
+    async def share(self, tenant: str, digest: str, target: PurePath) -> None:
+        await self._give(_link, tenant, digest, target)
+
+    async def _give(self, give: Give, tenant: str, digest: str, target: PurePath) -> None:
         path, stop = self._path(tenant, digest), threading.Event()
         try:
-            copying = thread_of(_copy, path, digest, Path(target), stop)
+            copying = thread_of(give, path, digest, Path(target), stop)
             await to_the_end(copying, hurry=stop.set)
         except FileNotFoundError as error:
             raise NotFound(f"tenant {tenant} has no blob {digest}") from error
@@ -170,6 +180,27 @@ async def _gathered(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
 def _copy(path: Path, digest: str, target: Path, stop: threading.Event) -> None:
     with closing(_file_chunks(path)) as chunks:  # what is stopped half-way must not wait for the collector to be closed
         write_copy(chunks, digest, target, stop)
+
+
+def _link(path: Path, digest: str, target: Path, stop: threading.Event) -> None:
+    """A copy where there can be no link: too many of a file, or another disk."""
+    part = target.with_name(f".{secrets.token_hex(8)}.part")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(path, part)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if error.errno not in _NO_LINK:
+            raise
+        _copy(path, digest, target, stop)
+        return
+    try:
+        with closing(_file_chunks(part)) as chunks:
+            if verified(chunks, digest, target, stop):
+                part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _file_chunks(path: Path) -> Generator[bytes]:

@@ -49,6 +49,9 @@ class MemoryObjectStore:
         content = self._content(tenant, digest)
         await in_thread(write_copy, iter([content]), digest, Path(target))
 
+    async def share(self, tenant: str, digest: str, target: PurePath) -> None:
+        await self.materialize(tenant, digest, target)
+
     async def blobs(self, tenant: str) -> AsyncIterator[Blob]:
         for digest, (content, _) in sorted(self._held(tenant).items()):
             yield Blob(digest=digest, size=len(content))

@@ -29,7 +29,7 @@ class SqlDatasets(Repository):
 
     async def newest(self, tenant: str, datasets: Collection[str]) -> dict[str, Newest]:
         of = versions.c
-        mine = (of.tenant == tenant, of.dataset.in_(datasets))
+        mine = (of.tenant == tenant, of.dataset.in_(datasets), of.state != "deleted")
         last = select(of.dataset, func.max(of.number).label("number")).where(*mine).group_by(of.dataset).subquery()
         same = (of.tenant == tenant) & (of.dataset == last.c.dataset) & (of.number == last.c.number)
         rows = await self._connection.execute(select(of.dataset, of.number, of.state).join(last, same))

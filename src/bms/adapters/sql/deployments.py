@@ -107,6 +107,10 @@ class SqlDeployments(Repository):
         at_work = replicas.c.state.not_in(_ENDED) | replicas.c.id.in_(workloads)
         return await self._all(Replica, _by_birth().where(at_work))
 
+    async def replica_ids(self, tenant: str) -> list[str]:
+        query = select(replicas.c.id).where(replicas.c.tenant == tenant).order_by(replicas.c.id)
+        return list((await self._connection.execute(query)).scalars())
+
     async def add_replica(self, replica: Replica) -> None:
         await self._insert(replicas, replica, f"a replica {replica.id!r} exists already")
 

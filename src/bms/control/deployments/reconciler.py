@@ -75,6 +75,8 @@ class Reconciler:
         self._launch_errors: dict[str, str] = {}
         self._loading = Loading((), {}, ())
         self._token: int | None = None
+        self.looked = False
+        """Whether rows were compared with what runs since this process began: before, they tell of the last one."""
         self._renewed = 0.0
 
     async def step(self) -> bool:
@@ -100,6 +102,7 @@ class Reconciler:
                 active |= await self._tried(each, catalog, workloads, token)
         if workloads is not None:
             self._end_orphans(known, workloads)
+            self.looked = True
         return active
 
     async def settled(self) -> None:

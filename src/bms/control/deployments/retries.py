@@ -6,12 +6,16 @@ from bms.control.deployments.nouns import Replica
 
 STABLE = timedelta(seconds=60)  # a replica that was ready this long owes nothing to its past
 CAP_S = 300.0
+GONE = "its process is gone"  # how reasons begin of which nobody saw the end: the platform was stopped, or restored
 
 
 def streak(last: Replica) -> int:
-    """How many failures in a row, with that of `last`; 0 if it had been stable."""
+    """How many failures in a row, with that of `last`; 0 if it had been stable. The end of one that was serving and
+    went while nobody looked is not its own failure."""
     if last.ready_at is not None and last.ended_at is not None and last.ended_at - last.ready_at >= STABLE:
         return 0
+    if last.ready_at is not None and last.reason.startswith(GONE):
+        return last.restarts
     return last.restarts + 1
 
 

@@ -7,6 +7,7 @@ import msgspec
 
 from bms.control.deployments.nouns import Replica
 from bms.control.deployments.observation import Desired, Observed
+from bms.control.deployments.retries import GONE
 from bms.control.jobs.endings import exit_text
 from bms.core.workload import WorkloadStatus
 
@@ -62,7 +63,7 @@ def _failure(replica: Replica, desired: Desired, observed: Observed, now: dateti
         return ""
     workload = observed.workloads.get(replica.id)
     if workload is None:
-        return "" if replica.state == "starting" else "its process is gone"
+        return "" if replica.state == "starting" else GONE
     if workload.state == "ended":
         words = observed.last_words.get(replica.id, "")
         return f"{_end_of(workload)}: {words}" if words and not workload.verdict else _end_of(workload)
@@ -77,5 +78,5 @@ def _end_of(workload: WorkloadStatus) -> str:
         return workload.verdict
     code = workload.exit_code
     if code is None:
-        return "its process is gone, and nobody saw how it ended"
+        return f"{GONE}, and nobody saw how it ended"
     return f"its process ended {exit_text(code)}"

@@ -41,13 +41,16 @@ class DeploymentViews:
         said: Said,
         told: Told = nobody_to_tell,
         preparing: Preparing = dict,
+        looked: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`looked` says whether it is known what runs: right after a start, rows tell of what ran before."""
         self._store = store
         self._catalog = catalog
         self._clock = clock
         self._said = said
         self._told = told
         self._preparing = preparing
+        self._looked = looked
 
     async def told(self) -> bool:
         """Whether every gateway routes by all that is committed; waits a moment for them."""
@@ -74,6 +77,7 @@ class DeploymentViews:
 
     async def status(self, tenant: str, name: str) -> DeploymentStatus:
         """Raises NotFound."""
+        looked = self._looked()
         async with self._store.read() as tx:
             deployment = await tx.deployment(tenant, name)
             if deployment is None:
@@ -86,6 +90,8 @@ class DeploymentViews:
         desired = await resolve(deployment, revision, self._catalog)
         building = self._preparing()
         seen = view(deployment, desired, route, replicas, self._said(), self._clock.now(), building)
+        if seen.state == "serving" and not looked:
+            return msgspec.structs.replace(seen, state="rolling", message="the platform begins: looking what runs")
         if seen.state == "serving" and not await self._told():
             return msgspec.structs.replace(seen, state="rolling", message=f"{seen.message}; gateways are being told")
         return seen

@@ -10,6 +10,7 @@ from datetime import datetime
 
 import msgspec
 
+from bms.control.deployments.logs import ReplicaLogs
 from bms.control.deployments.ports import DeploymentsTx
 from bms.control.deployments.service import DeploymentService
 from bms.control.jobs.ports import JobsTx
@@ -57,6 +58,11 @@ class WorkOf:
         async with self._jobs.read() as tx:
             return [job.id for job in await tx.unended(tenant)]
 
+    async def replicas(self, tenant: str) -> list[str]:
+        """Ids of all that it had."""
+        async with self._deployments.read() as tx:
+            return await tx.replica_ids(tenant)
+
     async def ended(self, tenant: str) -> bool:
         """Whether no process is left that was started for it."""
         async with self._deployments.read() as tx:
@@ -73,6 +79,7 @@ class TenantRemoval:
         jobs: JobService,
         objects: ObjectStore,
         trees: TreeCache,
+        logs: ReplicaLogs,
         rows: TenantRows,
         clock: Clock,
     ) -> None:
@@ -82,6 +89,7 @@ class TenantRemoval:
         self._jobs = jobs
         self._objects = objects
         self._trees = trees
+        self._logs = logs
         self._rows = rows
         self._clock = clock
 
@@ -100,6 +108,7 @@ class TenantRemoval:
             return False
         blobs = await self._objects.sweep(tenant.id, frozenset(), 0)
         await self._trees.prune((), 0, tenant=tenant.id)
+        await self._logs.drop(await self._work.replicas(tenant.id))
         rows = await self._rows.purge(tenant.id)
         if tenant.removed_at is None:
             now = self._clock.now()

@@ -39,6 +39,10 @@ class ObjectStore(Protocol):
         """Writes a verified, private copy of the blob to the local path `target`. Raises NotFound, DataLoss."""
         ...
 
+    async def share(self, tenant: str, digest: str, target: PurePath) -> None:
+        """The same for who only reads it: `target` may be another name of the store's own file, with its mode."""
+        ...
+
     def blobs(self, tenant: str) -> AsyncIterator[Blob]: ...
 
     async def sweep(self, tenant: str, referenced: frozenset[str], older_than_s: float) -> list[Blob]:

@@ -157,11 +157,14 @@ async def digests_of(objects: ObjectStore, tenant: str, trees: Iterable[str]) ->
     return frozenset(found)
 
 
-async def materialize_tree(objects: ObjectStore, tenant: str, digest: str, directory: PurePath) -> Tree:
-    """Writes verified copies of all files below `directory`."""
+async def materialize_tree(
+    objects: ObjectStore, tenant: str, digest: str, directory: PurePath, *, shared: bool = False
+) -> Tree:
+    """Writes verified copies of all files below `directory`; `shared`: they may be the store's own files."""
     tree = await get_tree(objects, tenant, digest)
+    give = objects.share if shared else objects.materialize
     for file in tree.files:
-        await objects.materialize(tenant, file.digest, directory / file.path)
+        await give(tenant, file.digest, directory / file.path)
     return tree
 
 

@@ -1,5 +1,6 @@
 """The ASGI application of the control API: a route per endpoint, problem details for everything else."""
 
+import functools
 from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
@@ -15,17 +16,21 @@ from bms.core.ids import new_id
 from bms.web.api.dispatch import Dispatcher
 from bms.web.api.draining import Draining
 from bms.web.api.endpoint import PUBLIC, Call, Endpoint
-from bms.web.api.openapi import PREFIX, describe
+from bms.web.api.openapi.document import PREFIX, describe
+from bms.web.api.page import serving as page
 from bms.web.api.problems import problem
 
 
 def application(endpoints: Sequence[Endpoint], dispatcher: Dispatcher, version: str) -> ASGIApp:
-    """The whole API. Its own description is the only path without a key."""
+    """The whole API. Its own description and the page that shows it are the only paths without a key."""
     ours = [endpoint for endpoint in endpoints if not endpoint.foreign]
-    document = msgspec.json.encode(describe(ours, version))
+
+    @functools.cache
+    def document() -> bytes:
+        return msgspec.json.encode(describe([*ours, shown], version))  # when it is first asked for: it takes 0.1 s
 
     async def description(_call: Call[None]) -> Response:
-        return Response(document, media_type="application/json")
+        return Response(document(), media_type="application/json")
 
     shown = Endpoint("GET", "/openapi.json", PUBLIC, description, "This description", dict[str, object])
     routes = [
@@ -38,6 +43,7 @@ def application(endpoints: Sequence[Endpoint], dispatcher: Dispatcher, version: 
         if endpoint.foreign
         for slash in ("", "/")
     ]
+    routes += page.routes()
     return Draining(Starlette(routes=routes, exception_handlers={HTTPException: _unrouted}))
 
 

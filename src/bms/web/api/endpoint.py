@@ -49,6 +49,7 @@ class Endpoint:
     `permission` is checked before anything is read. `body` None: no body; `bytes`: the handler streams it from
     the request. `answer` is the type returned, for the description; a handler may return a Starlette Response.
     `foreign`: a path of another protocol, outside of ours and our description of it; errors are `{"error": text}`.
+    `media`: the type of an answer of `bytes`.
     `shown_once`: the answer holds a secret, which is kept nowhere, so a repeated request can't be answered again.
     """
 
@@ -63,6 +64,7 @@ class Endpoint:
     status: int = 200
     shown_once: bool = False
     foreign: bool = False
+    media: str = "application/octet-stream"
 
     @property
     def operation(self) -> str:

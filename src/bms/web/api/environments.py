@@ -31,7 +31,9 @@ def endpoints(service: EnvironmentService) -> list[Endpoint]:
     return [
         Endpoint("GET", "/environments", read, environments, "Those one's models and jobs use", views, query=Listing),
         Endpoint("GET", one, read, environment, "One environment, by its digest", view),
-        Endpoint("GET", one + "/lock", read, lock, "The lock file it was installed from", bytes),
-        Endpoint("GET", one + "/log", read, log, "A piece of what its build says", bytes, query=LogPlace),
+        Endpoint("GET", one + "/lock", read, lock, "The lock file it was installed from", bytes, media="text/plain"),
+        Endpoint(
+            "GET", one + "/log", read, log, "A piece of what its build says", bytes, query=LogPlace, media="text/plain"
+        ),
         Endpoint("POST", "/environments/prune", "environments:write", prune, "Remove what nobody needs", Pruned),
     ]

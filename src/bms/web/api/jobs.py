@@ -64,7 +64,9 @@ def endpoints(service: JobService, objects: ObjectStore) -> list[Endpoint]:
         Endpoint("GET", one, "jobs:read", job, "One job", Job),
         Endpoint("POST", one + "/cancel", "jobs:write", cancel, "Stop a job for good", Job),
         Endpoint("POST", one + "/retry", "jobs:write", retry, "A new job of the same spec", Job, status=201),
-        Endpoint("GET", one + "/log", "jobs:read", log, "A piece of the log", bytes, query=LogPlace),
+        Endpoint(
+            "GET", one + "/log", "jobs:read", log, "A piece of the log", bytes, query=LogPlace, media="text/plain"
+        ),
         Endpoint("GET", one + "/events", "jobs:read", events, "Progress", list[JobEvent], query=EventsPlace),
         Endpoint("GET", one + "/output", "jobs:read", files, "The files it made", Tree),
         Endpoint("GET", one + "/output/{path:path}", "jobs:read", file, "A file it made", bytes),

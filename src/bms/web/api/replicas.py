@@ -20,5 +20,5 @@ def endpoints(service: ReplicaLogService) -> list[Endpoint]:
     one = those + "/{replica}/log"
     return [
         Endpoint("GET", those, read, replicas, "Its replicas, and those it had lately", list[LoggedReplica]),
-        Endpoint("GET", one, read, log, "A piece of what a replica wrote", bytes, query=LogPlace),
+        Endpoint("GET", one, read, log, "A piece of what a replica wrote", bytes, query=LogPlace, media="text/plain"),
     ]

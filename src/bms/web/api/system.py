@@ -16,5 +16,13 @@ def endpoints(service: MonitoringService) -> list[Endpoint]:
 
     return [
         Endpoint("GET", "/system/status", "system:read", status, "What runs, and how it is", SystemStatus),
-        Endpoint("GET", "/system/metrics", "system:read", metrics, "All processes' metrics (Prometheus)", bytes),
+        Endpoint(
+            "GET",
+            "/system/metrics",
+            "system:read",
+            metrics,
+            "All processes' metrics (Prometheus)",
+            bytes,
+            media="text/plain",
+        ),
     ]

@@ -83,7 +83,9 @@ def endpoints(service: UsageService) -> list[Endpoint]:
         Endpoint(
             "GET", "/usage/events", "usage:read", events, "Single usage events", Page[UsageEntry], query=EventsQuery
         ),
-        Endpoint("GET", "/usage/export", "usage:read", export, "All events as CSV", bytes, query=Matching),
+        Endpoint(
+            "GET", "/usage/export", "usage:read", export, "All events as CSV", bytes, query=Matching, media="text/csv"
+        ),
     ]
 
 

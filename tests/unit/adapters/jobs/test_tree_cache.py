@@ -117,6 +117,23 @@ async def test_pruning_spares_what_is_named(tmp_path: Path, objects: CountingObj
     assert _left(tmp_path) == []
 
 
+async def test_trees_of_links_take_no_room_of_their_own_and_stand_beside_copies(tmp_path: Path) -> None:
+    objects = LocalObjectStore.open(tmp_path / "objects")
+    digest = await put_files(objects, "acme", {"a": b"1" * 5000, "d/b": b"2" * 5000})
+    linked, copied = (LocalTreeCache.open(tmp_path / "cache", objects, links=links) for links in (True, False))
+    there, apart = Path(await linked.path("acme", digest)), Path(await copied.path("acme", digest))
+    assert there != apart
+    for name, content in (("a", b"1" * 5000), ("d/b", b"2" * 5000)):
+        assert (there / name).read_bytes() == (apart / name).read_bytes() == content
+        assert ((there / name).stat().st_nlink, (apart / name).stat().st_nlink) == (2, 1)
+        assert (there / name).stat().st_mode & 0o777 == 0o400
+    assert await linked.prune([("acme", digest)], 0) == []
+    await objects.sweep("acme", frozenset(), -1)
+    assert (there / "a").read_bytes() == b"1" * 5000, "who reads it is not disturbed"
+    assert await linked.prune((), 0) == [("acme", digest)] * 2
+    assert _left(tmp_path / "cache") == []
+
+
 @pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
 async def test_who_asks_for_a_tree_may_be_cancelled_at_every_await(tmp_path: Path, plan: Plan) -> None:
     threads, objects = LateThreads(), LocalObjectStore.open(tmp_path / "objects")

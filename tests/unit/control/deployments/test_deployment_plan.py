@@ -348,6 +348,18 @@ def test_what_is_recorded_but_not_running_is_launched_if_new_and_failed_if_it_ra
     assert Launch("r2") in world.plan()
 
 
+def test_what_went_while_nobody_looked_is_replaced_at_once_however_often() -> None:
+    """The platform is stopped and started, or restored from a backup: nothing speaks against the model."""
+    world = serving()
+    for number in range(1, 5):
+        del world.workloads[f"r{number}"]
+        actions = world.step()
+        assert actions[0] == MarkFailed(f"r{number}", "its process is gone")
+        assert StartReplica(1, 0) in actions
+        world.settle()
+        assert world.traffic() == {1: 100}
+
+
 def test_planning_twice_without_acting_gives_the_same(world: World) -> None:
     assert world.plan() == world.plan()
     world.step()

@@ -1,0 +1,67 @@
+"""Which errors an operation answers with, by what it is; named once, as components."""
+
+from typing import Any
+
+from bms.core.errors import BY_CODE
+from bms.web.api.endpoint import PUBLIC, Endpoint
+
+_WORDS = {
+    400: "The request itself is wrong: what was wrong, what was expected. Repeating it unchanged never helps.",
+    401: "No key, or one that is unknown, revoked or expired.",
+    403: "The key is good, but its role or scopes do not allow this.",
+    404: "There is no such thing in this tenant.",
+    409: "The name is taken (`ALREADY_EXISTS`), or somebody else changed it first (`ABORTED`): read it again and "
+    "repeat.",
+    412: "The thing is not in a state that allows this, or something else needs it.",
+    413: "Larger than is taken.",
+    429: "A rate, a quota or a queue is full: wait for `Retry-After` seconds.",
+    500: "A defect of the platform: quote the request id.",
+    501: "This is not offered here.",
+    503: "It can't be answered now: wait for `Retry-After` seconds and repeat.",
+    504: "The time allowed was used up.",
+}
+PROBLEM, PLAIN, OPENAI = "Problem", "PlainError", "OpenAIError"
+_MEDIA = {PROBLEM: "application/problem+json", PLAIN: "application/json", OPENAI: "application/json"}
+
+
+def responses() -> dict[str, Any]:
+    """All of them, as components."""
+    return {_name(status, style): _response(status, style) for style in _MEDIA for status in _WORDS}
+
+
+def of(endpoint: Endpoint) -> dict[str, Any]:
+    """By HTTP status. What any request may meet is among them."""
+    found = {500, 503}
+    if endpoint.permission != PUBLIC:
+        found |= {401, 403}
+    if "{" in endpoint.path:
+        found.add(404)
+    if endpoint.body is not None or "{" in endpoint.path or endpoint.query.__struct_fields__:
+        found.add(400)
+    if endpoint.body is not None:
+        found.add(413)
+    if endpoint.method not in ("GET", "HEAD"):
+        found |= {409, 412}
+    return named(found, PROBLEM)
+
+
+def named(statuses: set[int], style: str) -> dict[str, Any]:
+    """References to the components."""
+    return {str(status): {"$ref": f"#/components/responses/{_name(status, style)}"} for status in sorted(statuses)}
+
+
+def _name(status: int, style: str) -> str:
+    return f"{style}{status}"
+
+
+def _response(status: int, style: str) -> dict[str, Any]:
+    codes = ", ".join(f"`{kind.code}`" for kind in BY_CODE.values() if kind.http_status == status)
+    response: dict[str, Any] = {
+        "description": f"{_WORDS[status]} Code: {codes}.",
+        "content": {_MEDIA[style]: {"schema": {"$ref": f"#/components/schemas/{style}"}}},
+    }
+    if status in (429, 503):
+        response["headers"] = {"Retry-After": {"description": "seconds", "schema": {"type": "string"}}}
+    if status == 401:
+        response["headers"] = {"WWW-Authenticate": {"description": "`Bearer`", "schema": {"type": "string"}}}
+    return response

@@ -1,0 +1,193 @@
+"""The paths of inference, which gateways answer by themselves: TensorFlow Serving and KServe V1, OIP v2, OpenAI."""
+
+from typing import Any, NamedTuple
+
+from bms.web.api.openapi import errors
+from bms.web.api.openapi.tensors import SCHEMAS, Schema, ref
+
+__all__ = ["SCHEMAS", "paths"]
+
+_JSON = "application/json"
+_WORDS = {
+    "model": "the deployment's name",
+    "version": "number of one of its versions",
+    "label": "an alias of the model, as TensorFlow Serving calls it",
+}
+_ASKED = {400, 401, 403, 404, 412, 413, 429, 500, 501, 503, 504}
+_TOLD = {400, 401, 403, 404, 503}
+_ROW_BODIES = {  # beside JSON
+    "text/csv": "a table with a header line",
+    "image/png": "one row: an image, where the model takes such",
+    "image/jpeg": "one row: an image, where the model takes such",
+    "text/plain": "one row: a text, where the model takes such",
+}
+
+
+class _Path(NamedTuple):
+    """One operation. `forms` are put in place of `{at}`: the same, of a version or of an alias."""
+
+    method: str
+    path: str
+    tag: str
+    summary: str
+    about: str
+    answer: Schema
+    body: Schema | None = None
+    forms: tuple[str, ...] = ("",)
+    media: str = _JSON
+    more_bodies: tuple[str, ...] = ()
+    style: str = errors.PLAIN
+    permission: str | None = "inference:invoke"
+
+
+_VERSIONS = ("", "/versions/{version}")
+_NAMES = (*_VERSIONS, "/labels/{label}")
+_ROWS = tuple(_ROW_BODIES)
+_TABLE = (
+    _Path(
+        "POST", "/v1/models/{model}{at}:predict", "inference", "Predict rows or columns",
+        "TensorFlow Serving's predict. Numbers are cast to what the model takes, or refused; NaN and Infinity are "
+        "bare.",
+        ref("PredictAnswer"), ref("PredictRequest"), _NAMES, more_bodies=_ROWS,
+    ),
+    _Path(
+        "POST", "/v1/models/{model}{at}:classify", "inference", "Classify examples",
+        "For each example its classes with their scores, for models that say which output is the scores.",
+        ref("ResultsAnswer"), ref("ExamplesRequest"), _NAMES, more_bodies=_ROWS,
+    ),
+    _Path(
+        "POST", "/v1/models/{model}{at}:regress", "inference", "Regress examples",
+        "For each example one number.",
+        ref("ResultsAnswer"), ref("ExamplesRequest"), _NAMES, more_bodies=("text/csv",),
+    ),
+    _Path(
+        "POST", "/v1/embeddings", "inference", "Embed texts",
+        "OpenAI's embeddings, of a model that gives one vector for each text.",
+        ref("EmbeddingsAnswer"), ref("EmbeddingsRequest"), style=errors.OPENAI,
+    ),
+    _Path(
+        "POST", "/v2/models/{model}{at}/infer", "inference", "Infer tensors",
+        "The Open Inference Protocol, in JSON or with raw tensors behind it.",
+        ref("InferAnswer"), ref("InferRequest"), _VERSIONS, more_bodies=("application/octet-stream",),
+    ),
+    _Path(
+        "POST", "/v2/models/{model}{at}/generate", "inference", "Generate once",
+        "Plain values in, plain values out.",
+        ref("GenerateAnswer"), ref("GenerateRequest"), _VERSIONS,
+    ),
+    _Path(
+        "POST", "/v2/models/{model}{at}/generate_stream", "inference", "Generate part by part",
+        "Server-sent events, `data: {…}`, one for each part. An error after the first is an event with `error` and "
+        "`code`.",
+        ref("GenerateAnswer"), ref("GenerateRequest"), _VERSIONS, media="text/event-stream",
+    ),
+    _Path(
+        "GET", "/v1/models", "served", "What is served",
+        "Names of the key's tenant alone.", ref("ServedList"),
+    ),
+    _Path(
+        "GET", "/v1/models/{model}{at}", "served", "How its versions are",
+        "As TensorFlow Serving, KServe V1 and OpenAI tell it.", ref("VersionStatus"), forms=_NAMES,
+    ),
+    _Path(
+        "GET", "/v1/models/{model}{at}/metadata", "served", "Signatures",
+        "As TensorFlow Serving tells them.", ref("ModelMetadata"), forms=_NAMES,
+    ),
+    _Path(
+        "GET", "/v2", "served", "The server", "Name, version, extensions.", ref("ServerMetadata"),
+    ),
+    _Path(
+        "GET", "/v2/models/{model}{at}", "served", "Inputs and outputs",
+        "As the Open Inference Protocol tells them.", ref("OipModel"), forms=_VERSIONS,
+    ),
+    _Path(
+        "GET", "/v2/models/{model}{at}/ready", "served", "Whether it is ready",
+        "503 while it is not.", ref("Readiness"), forms=_VERSIONS,
+    ),
+    _Path(
+        "GET", "/v2/models/{model}{at}/config", "served", "Configuration",
+        "As Triton tells it.", ref("Anything"), forms=_VERSIONS,
+    ),
+    _Path(
+        "GET", "/v2/models/{model}{at}/stats", "served", "Statistics",
+        "Of the gateway that answers, since its start.", ref("Statistics"), forms=_VERSIONS,
+    ),
+    _Path(
+        "GET", "/v2/models/stats", "served", "Statistics of all",
+        "The same, of all the tenant serves.", ref("Statistics"),
+    ),
+    _Path(
+        "POST", "/v2/repository/index", "served", "What is in the repository",
+        "Deployments of the key's tenant.", ref("RepositoryIndex"), ref("IndexRequest"),
+    ),
+    _Path(
+        "POST", "/v2/repository/models/{model}/load", "deployments", "Serve it",
+        "Starts the deployment; where there is none, the alias `production` of the model of that name is deployed. "
+        "Answers when every gateway routes to it.",
+        ref("Anything"), ref("RepositoryRequest"), permission="deployments:write",
+    ),
+    _Path(
+        "POST", "/v2/repository/models/{model}/unload", "deployments", "Serve it no more",
+        "Stops the deployment, which keeps its name and settings.",
+        ref("Anything"), ref("RepositoryRequest"), permission="deployments:write",
+    ),
+    _Path("GET", "/", "health", "Whether the gateway answers", "Open to all.", ref("Anything"), permission=None),
+    _Path("GET", "/v2/health/live", "health", "Whether it lives", "Open to all.", ref("Readiness"), permission=None),
+    _Path(
+        "GET", "/v2/health/ready", "health", "Whether it can answer", "Open to all. 503 while it can't.",
+        ref("Readiness"), permission=None,
+    ),
+    _Path(
+        "GET", "/metrics", "health", "Metrics of this gateway",
+        "Prometheus text 0.0.4, open to all, with ids instead of names. `/api/v1/system/metrics` has all processes "
+        "and names.",
+        {"type": "string"}, media="text/plain", permission=None,
+    ),
+)  # fmt: skip
+
+
+def paths() -> dict[str, dict[str, Any]]:
+    """Operations by path and method."""
+    found: dict[str, dict[str, Any]] = {}
+    for each in _TABLE:
+        for form in each.forms:
+            path = each.path.replace("{at}", form)
+            found.setdefault(path, {})[each.method.lower()] = _operation(each, path)
+    return found
+
+
+def _operation(each: _Path, path: str) -> dict[str, Any]:
+    words = [part for part in path.replace(":", "/").replace("{", "").replace("}", "").split("/") if part]
+    statuses = set() if each.permission is None else _ASKED if each.body else _TOLD
+    operation: dict[str, Any] = {
+        "operationId": "_".join([each.method.lower(), "inference", *words]),
+        "summary": each.summary,
+        "description": each.about,
+        "tags": [each.tag],
+        "parameters": _parameters(each, path),
+        "responses": {
+            "200": {"description": "done", "content": {each.media: {"schema": each.answer}}},
+            **errors.named(statuses or {503}, each.style),
+        },
+        "security": [] if each.permission is None else [{"key": []}, {"header": []}],
+        "x-permission": each.permission,
+    }
+    if each.body is not None:
+        content = {_JSON: {"schema": each.body}}
+        for media in each.more_bodies:
+            about = _ROW_BODIES.get(media, "the JSON, then raw little-endian tensors")
+            content[media] = {"schema": {"type": "string", "description": about}}
+        operation["requestBody"] = {"required": True, "content": content}
+    return operation
+
+
+def _parameters(each: _Path, path: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = [
+        {"name": name, "in": "path", "required": True, "description": about, "schema": {"type": "string"}}
+        for name, about in _WORDS.items()
+        if f"{{{name}}}" in path
+    ]
+    if each.body is not None:
+        about = "seconds that the request may take at most"
+        found.append({"name": "X-Request-Timeout", "in": "header", "description": about, "schema": {"type": "number"}})
+    return found

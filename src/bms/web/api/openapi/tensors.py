@@ -1,0 +1,215 @@
+"""What goes over the paths of inference: schemas of the protocols' bodies."""
+
+from typing import Any
+
+Schema = dict[str, Any]
+_ANY: Schema = {"description": "any JSON value"}
+_TEXT: Schema = {"type": "string"}
+
+
+def ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _object(about: str, required: tuple[str, ...], **properties: Schema) -> Schema:
+    return {"type": "object", "description": about, "required": list(required), "properties": properties}
+
+
+def _list(items: Schema, about: str) -> Schema:
+    return {"type": "array", "items": items, "description": about}
+
+
+def _said(schema: Schema, about: str) -> Schema:
+    return {**schema, "description": about}
+
+
+_PARAMETERS: Schema = {"type": "object", "additionalProperties": True, "description": "the protocol's parameters"}
+_DTYPES = [
+    "BOOL",
+    "UINT8",
+    "UINT16",
+    "UINT32",
+    "UINT64",
+    "INT8",
+    "INT16",
+    "INT32",
+    "INT64",
+    "FP16",
+    "BF16",
+    "FP32",
+    "FP64",
+    "BYTES",
+]
+_TENSOR: dict[str, Schema] = {
+    "name": _said(_TEXT, "the tensor's name"),
+    "datatype": {"type": "string", "enum": _DTYPES, "description": "of its elements"},
+    "shape": _list({"type": "integer", "minimum": 0}, "its dimensions; the first counts rows"),
+    "data": _list(_ANY, "elements in row order, nested or flat; left out where they follow as raw tensors"),
+    "parameters": _PARAMETERS,
+}
+_SIGNATURE_NAME = _said(_TEXT, "which signature is meant; left out: the one that the inputs fit, or the default")
+
+SCHEMAS: dict[str, Schema] = {
+    "PlainError": _object("An error of inference.", ("error",), error=_said(_TEXT, "what was wrong")),
+    "OpenAIError": _object(
+        "An error as OpenAI's clients read it.",
+        ("error",),
+        error=_object(
+            "The error.",
+            ("message",),
+            message=_said(_TEXT, "what was wrong"),
+            type=_said(_TEXT, "its kind"),
+            code=_said({"type": ["string", "null"]}, "its code"),
+            param=_said({"type": ["string", "null"]}, "the member that is wrong"),
+        ),
+    ),
+    "PredictRequest": _object(
+        "Rows (`instances`), columns (`inputs`), or a table of MLflow's: exactly one of them.",
+        (),
+        instances=_list(_ANY, "one element for each row: a value, or an object of values by input"),
+        inputs=_said(_ANY, "a tensor, or an object of tensors by input"),
+        dataframe_split=_object(
+            "A table by columns and rows.",
+            ("columns", "data"),
+            columns=_list(_TEXT, "names"),
+            data=_list(_list(_ANY, "one row"), "rows"),
+            index=_list(_ANY, "not looked at"),
+        ),
+        dataframe_records=_list({"type": "object"}, "a table as objects"),
+        signature_name=_SIGNATURE_NAME,
+    ),
+    "PredictAnswer": _object(
+        "`predictions` for rows, `outputs` for columns.",
+        (),
+        predictions=_list(_ANY, "one element for each row: a value, or an object of values by output"),
+        outputs=_said(_ANY, "a tensor, or an object of tensors by output"),
+    ),
+    "ExamplesRequest": _object(
+        "Examples by their features.",
+        ("examples",),
+        examples=_list({"type": "object"}, "one object of features for each example"),
+        context=_said({"type": "object"}, "features that all examples share"),
+        signature_name=_SIGNATURE_NAME,
+    ),
+    "ResultsAnswer": _object(
+        "For each example `[[label, score], …]` of `:classify`, or a number of `:regress`.",
+        ("results",),
+        results=_list(_ANY, "as many as examples"),
+    ),
+    "VersionStatus": _object(
+        "The versions that are served, and how they are.",
+        ("model_version_status",),
+        model_version_status=_list({"type": "object"}, "a version's number, state and error"),
+    ),
+    "ModelMetadata": _object(
+        "Signatures, as TensorFlow Serving tells them.",
+        ("model_spec", "metadata"),
+        model_spec=_said({"type": "object"}, "name and version"),
+        metadata=_said({"type": "object"}, "`signature_def`"),
+    ),
+    "ServedList": _object(
+        "The deployments of the key's tenant, for OpenAI and KServe clients.",
+        (),
+        data=_list({"type": "object"}, "each as OpenAI tells a model"),
+        models=_list(_TEXT, "names, as KServe V1 tells them"),
+    ),
+    "EmbeddingsRequest": _object(
+        "Texts, or token ids.",
+        ("model", "input"),
+        model=_said(_TEXT, "a deployment's name; `name@3` or `name@alias` for one of its versions"),
+        input=_said(_ANY, "a text, texts, token ids, or lists of them"),
+        encoding_format={"type": "string", "enum": ["float", "base64"], "description": "how vectors are written"},
+        dimensions=_said({"type": "integer"}, "refused unless it is the model's own"),
+    ),
+    "EmbeddingsAnswer": _object(
+        "A vector for each text, in order.",
+        ("object", "data", "model", "usage"),
+        object=_said(_TEXT, "`list`"),
+        data=_list({"type": "object"}, "`embedding` and `index`"),
+        model=_said(_TEXT, "what answered"),
+        usage=_said({"type": "object"}, "tokens"),
+    ),
+    "InferTensor": _object("A tensor that is sent.", ("name", "datatype", "shape"), **_TENSOR),
+    "WantedOutput": _object(
+        "An output that is wanted.",
+        ("name",),
+        name=_TENSOR["name"],
+        parameters=_said({"type": "object"}, "`binary_data`; `classification: N` for the N best classes"),
+    ),
+    "InferRequest": _object(
+        "Tensors in; raw ones follow the JSON, whose length `Inference-Header-Content-Length` says.",
+        ("inputs",),
+        id=_said(_TEXT, "yours, in the answer"),
+        inputs=_list(ref("InferTensor"), "the inputs"),
+        outputs=_list(ref("WantedOutput"), "those that are wanted; left out: all"),
+        parameters=_said({"type": "object"}, "`timeout` (µs), `priority`, `binary_data_output`, `signature_name`"),
+    ),
+    "InferAnswer": _object(
+        "Tensors out.",
+        ("model_name", "model_version", "outputs"),
+        id=_said(_TEXT, "the request's"),
+        model_name=_said(_TEXT, "the deployment's name"),
+        model_version=_said(_TEXT, "number of the version that answered"),
+        outputs=_list(ref("InferTensor"), "the outputs"),
+        parameters=_PARAMETERS,
+    ),
+    "GenerateRequest": {
+        "type": "object",
+        "description": "Members that name inputs are inputs, others parameters. A value is one row unless it is nested "
+        "as deep as the input has dimensions.",
+        "additionalProperties": True,
+        "properties": {"id": _said(_TEXT, "yours, in the answer"), "parameters": _PARAMETERS},
+    },
+    "GenerateAnswer": {
+        "type": "object",
+        "description": "Outputs by name as plain values.",
+        "additionalProperties": True,
+        "properties": {
+            "id": _said(_TEXT, "the request's"),
+            "model_name": _said(_TEXT, "the deployment's name"),
+            "model_version": _said(_TEXT, "number of the version that answered"),
+        },
+    },
+    "ServerMetadata": _object(
+        "The server, as the protocol tells it.",
+        ("name", "version", "extensions"),
+        name=_said(_TEXT, "`bms`"),
+        version=_said(_TEXT, "of the program"),
+        extensions=_list(_TEXT, "extensions of the protocol that are offered"),
+    ),
+    "OipModel": _object(
+        "A model's inputs and outputs, as the protocol tells them.",
+        ("name", "platform", "inputs", "outputs"),
+        name=_said(_TEXT, "the deployment's name"),
+        versions=_list(_TEXT, "numbers of the versions that are served"),
+        platform=_said(_TEXT, "what runs it"),
+        inputs=_list({"type": "object"}, "name, datatype and shape; -1 is a free dimension"),
+        outputs=_list({"type": "object"}, "the same of the outputs"),
+    ),
+    "Readiness": {
+        "type": "object",
+        "description": "Whether it is ready: 200 if so, else 503.",
+        "properties": {
+            "live": _said({"type": "boolean"}, "whether the process answers"),
+            "ready": _said({"type": "boolean"}, "whether requests can be answered"),
+            "name": _said(_TEXT, "the deployment's name"),
+        },
+    },
+    "Statistics": _object(
+        "Counts since the start of the gateway that answers.",
+        ("model_stats",),
+        model_stats=_list({"type": "object"}, "one for each version: counts and nanoseconds"),
+    ),
+    "RepositoryIndex": _list({"type": "object"}, "name, version, state and reason of what the tenant serves"),
+    "IndexRequest": {
+        "type": "object",
+        "description": "Which are listed.",
+        "properties": {"ready": _said({"type": "boolean"}, "only those that can be asked")},
+    },
+    "RepositoryRequest": {
+        "type": "object",
+        "description": "As clients of the protocol send it.",
+        "properties": {"parameters": _said({"type": "object"}, "none is needed")},
+    },
+    "Anything": {"type": "object", "description": "As the protocol says.", "additionalProperties": True},
+}

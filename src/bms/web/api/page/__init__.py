@@ -1,0 +1,1 @@
+"""`/docs`: the API's description for people, a page of our own that fetches nothing from elsewhere."""
