@@ -54,7 +54,8 @@ async def test_the_pages_have_the_same_commands_and_they_run_as_written(serving:
     assert "it may ask models, and nothing else" in said
     assert "deleted ci and its keys" in said
     with serving.client() as client:
-        client.datasets.import_sample("fruit", "digits")
+        (tmp_path / "fruit.csv").write_text("width,kind\n" + "1.5,apple\n2.5,pear\n" * 20)
+        client.datasets.import_files("fruit", tmp_path / "fruit.csv", "csv", label="kind")
         client.users.create("bob")
         client.tenants.create("acme")
         client.datasets.wait("fruit", 1)

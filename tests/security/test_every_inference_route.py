@@ -14,6 +14,7 @@ import pytest
 from bms.core.ids import new_id
 from bms.core.principal import PERMISSIONS
 from bms.web.inference.paths import PUBLIC, Action, read_path
+from tests import described
 from tests.frames_server import RunningServer
 from tests.gateways import FakeBus, GatewayProcess, deployment, key, listening_socket, version
 
@@ -110,6 +111,8 @@ async def test_a_good_key_opens_every_path(door: Door) -> None:
     for method, path, body, _ in PATHS:
         answer = await door.ask(text, method, path, body)
         assert answer.status_code == 200, (path, answer.text)
+        if "/monitoring/" not in path:  # TensorFlow Serving's other name of /metrics
+            described.check(answer)
 
 
 async def test_no_path_opens_to_a_key_that_is_none_or_no_longer_good(door: Door) -> None:

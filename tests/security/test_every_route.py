@@ -10,6 +10,7 @@ import pytest
 from bms.core.ids import new_id
 from bms.core.principal import PERMISSIONS
 from bms.web.api.endpoint import PUBLIC, Endpoint
+from tests import described
 from tests.security.world import MARK, MODEL, World, two_tenants
 
 BODIES: dict[str, dict[str, object]] = {
@@ -274,6 +275,7 @@ async def test_the_owner_is_not_refused_what_strangers_are(world: World) -> None
                 assert answer.status_code in (404, 412), (name, answer.text)
             else:
                 assert answer.status_code not in (401, 403, 500), (name, answer.text)
+                described.check(answer)
                 assert answer.status_code != 404 or endpoint.method == "DELETE", (name, answer.text)
 
 

@@ -35,7 +35,7 @@ def of(endpoint: Endpoint) -> dict[str, Any]:
     if endpoint.permission != PUBLIC:
         found |= {401, 403}
     if "{" in endpoint.path:
-        found.add(404)
+        found |= {404, 412}
     if endpoint.body is not None or "{" in endpoint.path or endpoint.query.__struct_fields__:
         found.add(400)
     if endpoint.body is not None:
