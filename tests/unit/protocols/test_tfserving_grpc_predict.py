@@ -186,6 +186,12 @@ def test_fields_in_another_order_are_read_whole() -> None:
             assert np.array_equal(decoded(data).request.inputs[0].array, ROWS)
 
 
+def test_of_an_input_that_comes_twice_the_last_counts() -> None:
+    first, last = written(x=ROWS), written(x=ROWS + np.float32(1))
+    for _ in range(2):
+        assert np.array_equal(decoded(first + last).request.inputs[0].array, ROWS + np.float32(1))
+
+
 def test_answers_say_their_values_in_the_fields_that_clients_read() -> None:
     outputs = [
         Tensor("y", ROWS),

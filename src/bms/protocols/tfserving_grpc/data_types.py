@@ -40,6 +40,7 @@ FIELDS = {
     for field in POOL.FindMessageTypeByName("tensorflow.TensorProto").fields
     if field.name.endswith("_val")
 }
+FIELD_OF = {each.dtype: FIELDS[each.field] for each in _TYPES.values()}
 
 
 def data_type(number: int, what: str) -> DataType:

@@ -60,7 +60,8 @@ def _decode_new(given: PredictMessage, signatures: Mapping[str, Signature]) -> D
         raise FailedPrecondition(f'Serving signature key "{named[:80]}" not found.')
     if not inputs:
         raise InvalidArgument("the request has no inputs: send a tensor for each that the signature takes")
-    names = input_names(given.data) if given.raws else list(inputs)
+    raw = len(given.raws) == len(inputs)  # of a name that comes twice, the last counts
+    names = input_names(given.data) if raw else list(inputs)
     tensors = [Tensor(name, read_tensor(name, inputs[name])) for name in names]
     chosen = choose_signature(signatures, named, names)
     for name in outline.filter:
@@ -68,7 +69,7 @@ def _decode_new(given: PredictMessage, signatures: Mapping[str, Signature]) -> D
     if len(set(outline.filter)) != len(outline.filter):
         raise InvalidArgument("output_filter names an output twice: name each once")
     fitted = fit_inputs(signatures[chosen], tensors)
-    if given.raws and fitted.tensors is tensors and all(_is_raw(inputs[name]) for name in names):
+    if raw and fitted.tensors is tensors and all(_is_raw(inputs[name]) for name in names):
         specs = [(name, data_type(inputs[name].dtype, name).dtype, array.shape) for name, array in tensors]
         outline.plan = _Plan(signatures, chosen, specs, fitted.rows)
     request = InferRequest(

@@ -94,11 +94,11 @@ def _split(data: bytes | memoryview) -> tuple[bytes, list[memoryview]] | None:
             values = _values(data, start, after)
             if not values:
                 return None
-            pieces.append(view[begin:values])
+            pieces.append(data[begin:values])
             raws.append(view[values:after])
             begin = after
         at = after
-    pieces.append(view[begin:])
+    pieces.append(data[begin:])
     return b"".join(pieces), raws
 
 
