@@ -9,7 +9,7 @@ import numpy as np
 from bms.core.columns import mask_name
 from bms.core.errors import InvalidArgument
 from bms.core.signature import Signature, shape_text
-from bms.core.tensor import NUMPY, Array, Tensor, from_raw, shaped
+from bms.core.tensor import NUMPY, Array, Tensor, count_of, from_raw, shaped
 from bms.protocols.json_tensors import array_of
 from bms.protocols.json_values import JsonValue, ValueDecoder, first_element
 
@@ -66,7 +66,7 @@ def raw_array(datatype: str, shape: tuple[int, ...], raw: bytes | memoryview) ->
 def _from_json(given: InputBody[JsonValue], notes: list[str]) -> list[Tensor]:
     """`data` may be nested as the shape says, or flat in row-major order."""
     name, dtype, shape = given.name, given.datatype, given.shape
-    rank = len(shape)
+    rank, count = len(shape), count_of(shape)
     if rank > 1 and first_element(given.data) == "[":
         array = array_of(given.data, dtype, rank, name, notes)
         if array.shape != shape:
@@ -81,9 +81,9 @@ def _from_json(given: InputBody[JsonValue], notes: list[str]) -> list[Tensor]:
         array, mask = _with_gaps(given)
         if mask is None:
             raise
-    if array.size != prod(shape):
+    if array.size != count:
         raise InvalidArgument(
-            f"input {name[:80]!r} declares shape {list(shape)}, {prod(shape)} elements; {array.size} were delivered"
+            f"input {name[:80]!r} declares shape {list(shape)}, {count} elements; {array.size} were delivered"
         )
     tensor = Tensor(name, shaped(array, shape))
     return [tensor] if mask is None else [tensor, Tensor(mask_name(name), mask)]

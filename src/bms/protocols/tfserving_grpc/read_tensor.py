@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 
 from bms.core.errors import InvalidArgument
-from bms.core.tensor import NUMPY, Array, shaped
+from bms.core.tensor import MOST_DIMENSIONS, NUMPY, Array, shaped
 from bms.core.varints import read_varint
 from bms.protocols.oip_tensors import raw_array
 from bms.protocols.tfserving_grpc.data_types import FIELDS, data_type
 
 MOST_FILLED = 4 << 20  # elements that a shape may ask to be filled in beyond those that were sent
-MOST_DIMENSIONS = 64
 _HALVES = ("FP16", "BF16")
 
 
