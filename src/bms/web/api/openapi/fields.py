@@ -228,7 +228,7 @@ _ANYWHERE = {
     "moved_at": "when it was moved",
     "moved_by": "id of the user who moved it",
     "na": "words that mean a missing value",
-    "name": "its name: 1 to 63 lower-case letters, digits, `.`, `_` or `-`",
+    "name": "its name: 1 to 63 letters, digits, `.`, `_` or `-`",
     "needs": "what it needs of a data set",
     "newest": "number and state of its newest version",
     "next": "cursor of the next page; null at the end",
