@@ -108,6 +108,7 @@ class Gateway:
             metrics=metrics,
             now=time.monotonic,
             unix_ns=time.time_ns,
+            origins=config.origins,
         )
         self._grpc = GrpcDoor(
             gateway_methods(self._desk, self._pass_on, lambda: self._ready, version("bms")),

@@ -26,6 +26,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     drain_s: float = 10.0
     stats_every_s: float = 2.0
     segment_bytes: int = 8 << 20
+    origins: tuple[str, ...] = ()  # whose pages may read answers
 
 
 def read_config(path: Path) -> GatewayConfig:

@@ -68,6 +68,7 @@ def _gateway(home: Home, settings: UpSettings, listening: socket.socket, slot: i
             "directory": str(home.journal(slot)),
             "tls_certificate": settings.tls_certificate,
             "tls_key": settings.tls_key,
+            "origins": settings.origins,
             "log_level": settings.log_level,
         },
         config_path=home.run / f"gateway-{slot}.json",

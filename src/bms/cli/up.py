@@ -58,13 +58,17 @@ def up(
         list[str] | None,
         typer.Option(help="Let models forward to this network or HOST:PORT, not public ones alone; repeatable."),
     ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(help="Let pages of this origin read answers in browsers, https://app.example, or *; repeatable."),
+    ] = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when ready and go on in background.")] = False,
 ) -> None:
     """Run the platform on this machine until Ctrl-C or `bms down`.
 
     A certificate and key that are replaced are read again, and connections go on.
-    BMS_DATABASE_URL names another database than SQLite in the home, which remembers it; BMS_ALLOWED_UPSTREAMS is what
-    --allow-upstream says.
+    BMS_DATABASE_URL names another database than SQLite in the home, which remembers it; BMS_ALLOWED_UPSTREAMS and
+    BMS_ALLOWED_ORIGINS are what --allow-upstream and --allow-origin say.
     URLs of indexes that hold a password belong into the environment variables, not on the command line.
     """
     root = home.expanduser().resolve()
@@ -79,6 +83,8 @@ def up(
     command += ["--verification-timeout", str(verification_timeout)]
     for allowed in allow_upstream or ():
         command += ["--allow-upstream", allowed]
+    for origin in allow_origin or ():
+        command += ["--allow-origin", origin]
     if not detach:
         sys.stdout.flush()
         os.execv(sys.executable, command)  # noqa: S606 - in our place, so that the supervisor is small and has our terminal

@@ -1,6 +1,6 @@
 """One gateway's site: what connections share, and which handler a request goes to."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from email.utils import formatdate
 from itertools import count
 from typing import Protocol
@@ -8,6 +8,7 @@ from typing import Protocol
 from bms.core.errors import BmsError
 from bms.web.inference.answers import JSON, PROBLEM, openai_error, plain_error, problem
 from bms.web.inference.connection import HttpConnection
+from bms.web.inference.cors import Cors, Preflight
 from bms.web.inference.describe import Describer
 from bms.web.inference.desk import Desk
 from bms.web.inference.door import InferenceDoor
@@ -42,7 +43,8 @@ class Connection(Protocol):
 
 
 class Site:
-    """The host of all connections. `name` begins the ids of requests that bring none."""
+    """The host of all connections. `name` begins the ids of requests that bring none; pages of `origins` may read
+    answers."""
 
     def __init__(
         self,
@@ -56,6 +58,7 @@ class Site:
         metrics: Metrics,
         now: Callable[[], float],
         unix_ns: Callable[[], int],
+        origins: Sequence[str] = (),
     ) -> None:
         self.limits = limits
         self.connections: set[Connection] = set()
@@ -69,6 +72,8 @@ class Site:
         self._door = door
         self._describer = describer
         self._pass_on = pass_on
+        self._cors = Cors(origins)
+        self._preflight = Preflight()
         self._unix_ns = unix_ns
         self._paths: dict[tuple[bytes, bytes], Operation] = {}
         self.date = b""
@@ -83,6 +88,11 @@ class Site:
 
     def open(self, request: Request) -> None:
         head = request.head
+        if self._cors:
+            head.lines = self._cors.lines(head)
+            if head.lines and self._cors.asks(head):
+                head.handler = request.handler = self._preflight
+                return
         known = (head.method, head.target)
         operation = self._paths.get(known) or read_path(head.method, head.target)
         if operation is None:
