@@ -223,11 +223,11 @@ def test_logs_of_replicas_are_shown_of_ended_ones_too(digits: RealPlatform, tmp_
         client.deployments.stop("digits")
         while not client.deployments.replicas("digits")[0].ended:
             pass
-        assert '"event": "draining"' in digits.good("logs", "digits").out, "of the last that ended, where none runs"
+        assert "info: draining" in digits.good("logs", "digits").out, "of the last that ended, where none runs"
         client.deployments.start("digits")
         client.deployments.wait_ready("digits")
-    assert '"event": "draining"' in digits.good("logs", "digits", "--previous", "--follow").out
-    assert '"event": "draining"' not in digits.good("logs", "digits").out
+    assert "info: draining" in digits.good("logs", "digits", "--previous", "--follow").out
+    assert "info: draining" not in digits.good("logs", "digits").out
     assert "draining" in digits.good("logs", "digits", "--replica", first.id).out
     assert digits.bms("logs", "nothing").status == 3
 
@@ -251,6 +251,10 @@ def test_code_of_ones_own_becomes_a_served_model_as_the_page_says(platform: Real
     assert asked.returncode == 0, asked.stderr
     assert asked.stdout.startswith("2 ")
     (tmp_path / "flowers" / "train.py").write_text("def main(job):\n    job.metric('accuracy', 1.0)\n")
+    (job,) = [each["id"] for each in json.loads(platform.good("job", "list", "--kind", "train", "--json").out)][:1]
+    assert re.search(r"^model/model.skops +\d", platform.good("job", "output", job).out, re.MULTILINE)
+    platform.good("job", "output", job, "--to", str(tmp_path / "made"))
+    assert (tmp_path / "made" / "model" / "model.skops").stat().st_size > 1000
     none = platform.bms(
         "job", "train", "--code", str(tmp_path / "flowers"), "--entry", "train.py", "--model", "flowers"
     )

@@ -126,7 +126,7 @@ async def test_a_flood_ends_and_nobody_else_waits(tmp_path: Path, name: str) -> 
                 while (await http.post("/v2/models/m/infer", json=ASK)).status_code != 200:
                     await asyncio.sleep(0.05)  # until the model server is found again
             metrics = (await http.get("/metrics")).text
-        assert 'bms_gateway_in_flight{gateway="0"} 0\n' in metrics
+        assert 'bms_gateway_in_flight{gateway="0"} 0.0\n' in metrics
 
 
 async def test_the_same_calls_without_the_flood_are_answered(tmp_path: Path) -> None:

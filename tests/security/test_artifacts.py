@@ -88,16 +88,26 @@ def test_the_payload_bites_whoever_opens_it(tmp_path: Path) -> None:
     assert seen["pid"] == os.getpid()
 
 
-@pytest.mark.parametrize(
-    "name", ["model.joblib", "model.pkl", "model.pickle", "model.skops", "model.onnx", "MODEL.PKL"]
-)
-def test_a_pickle_runs_nowhere_unless_it_is_allowed(
+@pytest.mark.parametrize("name", ["model.joblib", "model.pkl", "model.pickle", "MODEL.PKL"])
+def test_a_pickle_by_its_name_is_refused_before_it_is_taken(api: httpx.Client, tmp_path: Path, name: str) -> None:
+    mark = tmp_path / "mark"
+    body, model = pickle.dumps(Bite(mark)), "refused-" + name.lower().replace(".", "-")
+    api.post("/models", json={"name": model})
+    files = [{"path": name, "digest": put(api, body), "size": len(body)}]
+    refused = api.post(f"/models/{model}/versions", json={"files": files, "runtime": "sklearn"})
+    assert (refused.status_code, "--allow-pickle" in refused.json()["detail"]) == (412, True)
+    assert api.get(f"/models/{model}/versions").json()["items"] == []
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("name", ["model.skops", "model.onnx", "model.joblib", "MODEL.PKL"])
+def test_a_pickle_by_another_name_or_beside_other_files_runs_nowhere(
     attacked: RealPlatform, api: httpx.Client, tmp_path: Path, name: str
 ) -> None:
     mark = tmp_path / "mark"
     runtime = "onnx" if name.endswith("onnx") else "sklearn"
     model = "denied-" + name.lower().replace(".", "-")
-    version = push(api, model, {name: pickle.dumps(Bite(mark))}, runtime=runtime)
+    version = push(api, model, {name: pickle.dumps(Bite(mark)), "beside.bin": b"x"}, runtime=runtime)
     assert version["state"] == "rejected", version
     assert version["reason"]
     api.get(f"/models/{model}/versions/1/files/{name}")

@@ -11,6 +11,8 @@ from bms.cli.commands import Session, command, noun
 from bms.cli.environment_options import environment_given
 from bms.cli.making import parse_values
 from bms.cli.version_options import detected
+from bms.cli.writing import write_pieces
+from bms.core.resources import size_text
 from bms.sdk.jobs import Job
 from bms.sdk.models import Version
 
@@ -115,6 +117,25 @@ def log(
     for piece in session.client.jobs.log(id, follow=follow):
         sys.stdout.buffer.write(piece)
         sys.stdout.buffer.flush()
+
+
+@command(app)
+def output(
+    session: Session,
+    id: Id,
+    to: Annotated[Path | None, typer.Option(help="Write them to this directory; without it they are listed.")] = None,
+) -> None:
+    """The files that a job made: what it left in `job.output`."""
+    files = session.client.jobs.output(id)
+    if to is None:
+        columns = {"FILE": lambda file: file.path, "SIZE": lambda file: size_text(file.size)}
+        session.out.many(files, columns, "no files")
+        return
+    with session.out.progress("downloading") as bar:
+        for index, file in enumerate(files):
+            bar(index / len(files), file.path)
+            write_pieces(to / file.path, session.client.jobs.download(id, file.path))
+    session.out.say(f"{len(files)} files in {to}", files)
 
 
 @command(app)

@@ -2,11 +2,14 @@
 
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated
 
+import msgspec
 import typer
 
 from bms.cli.commands import Session, command
+from bms.cli.visible import visible
 from bms.sdk.replica_logs import LogPiece, Replica
 
 app = typer.Typer(add_completion=False)
@@ -30,7 +33,7 @@ def logs(
 
     Without more, of those that run; where none does, of the last that ended. Where there are several, each line begins
     with its replica. A log that grew over 16 MiB begins with a line that says how much is gone; of ended replicas the
-    last 1 to 2 MiB are kept, for a week at most. With --json each line is an object.
+    last 1 to 2 MiB are kept, for a week at most. With --json each line is an object, with the line as it was written.
     """
     lines = Lines(_as_json(session) if session.out.json else _as_text)
     heard = False
@@ -73,7 +76,30 @@ class Lines:
 
 
 def _as_text(replica: Replica, line: str, several: bool) -> None:
-    print(f"{replica.id} v{replica.version} | {line}" if several else line)
+    for each in readable(line):
+        print(f"{replica.id} v{replica.version} | {each}" if several else each)
+
+
+class _Said(msgspec.Struct):
+    """A line of the model server's own."""
+
+    at: datetime
+    level: str
+    event: str
+    reason: str = ""
+    trace: str = ""
+
+
+def readable(line: str) -> list[str]:
+    """A line of the model server's own, which is JSON, as a person reads it, its trace in lines of their own; any other
+    as it is."""
+    try:
+        said = msgspec.json.decode(line, type=_Said)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return [line]
+    words = f"{said.event}: {said.reason}" if said.reason else said.event
+    told = [f"{said.at:%Y-%m-%d %H:%M:%S} {said.level}: {words}", *said.trace.splitlines()]
+    return [visible(each) for each in told]
 
 
 def _as_json(session: Session) -> Callable[[Replica, str, bool], None]:

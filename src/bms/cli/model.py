@@ -30,6 +30,7 @@ from bms.cli.version_options import (
     name_for,
 )
 from bms.cli.version_page import show_version, version_meant
+from bms.cli.writing import write_pieces
 from bms.core.errors import InvalidArgument
 from bms.core.resources import size_text
 from bms.sdk.models import Version
@@ -291,11 +292,7 @@ def download(
     with session.out.progress("downloading") as bar:
         for index, file in enumerate(files):
             bar(index / len(files), file.path)
-            target = to / file.path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with target.open("wb") as writing:
-                for piece in session.client.models.download(name, version, file.path):
-                    writing.write(piece)
+            write_pieces(to / file.path, session.client.models.download(name, version, file.path))
     session.out.say(f"{len(files)} files in {to}", files)
 
 

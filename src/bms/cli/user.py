@@ -50,7 +50,7 @@ def change(
 def delete(
     session: Session,
     user: Annotated[str, typer.Argument(help="Name or id.")],
-    force: Annotated[bool, typer.Option("--force", help="Even the last other owner who has a key.")] = False,
+    force: Annotated[bool, typer.Option(help="Even the last owner who has a key.")] = False,
 ) -> None:
     """Delete a user and all its keys, which are refused within a second.
 

@@ -10,3 +10,11 @@ def refusal(name: str) -> str:
         f"{name!r} is a pickle, which runs whatever code it holds when opened: save the model with skops.io.dump, or, "
         f"{ALLOW}"
     )
+
+
+def refusal_by_name(name: str) -> str:
+    """For a file of which nothing but its name is known yet."""
+    return (
+        f"{name!r} is named as a pickle, which runs whatever code it holds when opened: save a model of scikit-learn "
+        f"with skops.io.dump, one of PyTorch by torch.export (docs/runtimes.md), or, {ALLOW}"
+    )

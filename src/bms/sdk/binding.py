@@ -101,7 +101,18 @@ class _Method:
     def __init__(self, flow: Callable[..., Any]) -> None:
         self.flow = flow
         self._shown: dict[bool, inspect.Signature] = {}
-        functools.update_wrapper(self, flow)  # type: ignore[arg-type]
+        functools.update_wrapper(self, flow)
+
+    def __call__(self, instance: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """As a function of the class: `Client.predict(client, …)`."""
+        return getattr(instance, self.flow.__name__)(*args, **kwargs)
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """Of that function, on a blocking client, as `help` of the class shows it."""
+        bound = signature_of(self.flow, stream=self.stream, awaited=False)
+        own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+        return bound.replace(parameters=[own, *bound.parameters.values()])
 
     def _bound(self, instance: Resource[Any], call: Callable[..., Any]) -> Callable[..., Any]:
         """`call` with the name, the words and the parameters of the flow."""

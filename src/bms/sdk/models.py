@@ -1,7 +1,7 @@
 """Models, their immutable versions, and the aliases that name them."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -46,6 +46,11 @@ class _Made(NamedTuple):
 
     job: Job
     version: Version | None
+
+
+class _Started(msgspec.Struct):
+    version: Version
+    missing: tuple[str, ...] = ()
 
 
 class Models(Uploading[D]):
@@ -130,17 +135,11 @@ class Models(Uploading[D]):
                     f'{path.name} is an archive: put {{"batched": {str(batched).lower()}}} into its {DESCRIPTION}'
                 )
             files = yield from locally(partial(with_batched, files, batched))
-        if create:
-            try:
-                yield from self._post("/models", Model, {"name": name})
-            except AlreadyExists:
-                pass
         body: dict[str, object] = {**msgspec.to_builtins(made.new), "metrics": figures(made.new.metrics)}
         if archive is not None:
             yield from self._send_files(files, on_progress)
-            return (yield from self._post(f"{_model(name)}/versions", _Started, {**body, "archive": archive})).version
-        body["files"] = [file.entry for file in files]
-        started = yield from self._post(f"{_model(name)}/versions", _Started, body)
+            return (yield from self._start(name, {**body, "archive": archive}, create)).version
+        started = yield from self._start(name, {**body, "files": [file.entry for file in files]}, create)
         missing = frozenset(started.missing)
         number = started.version.number
         try:
@@ -299,6 +298,17 @@ class Models(Uploading[D]):
             return _Made(seen, None)
         return _Made(seen, next((one for one in page.items if one.lineage.job == job), None))
 
+    def _start(self, name: str, body: Mapping[str, object], create: bool) -> Flow[_Started]:
+        """A version of the model, which is made if there is none of that name; not for a version that is refused."""
+        try:
+            return (yield from self._post(f"{_model(name)}/versions", _Started, body))
+        except NotFound:
+            if not create:
+                raise
+        with contextlib.suppress(AlreadyExists):
+            yield from self._post("/models", Model, {"name": name})
+        return (yield from self._post(f"{_model(name)}/versions", _Started, body))
+
     def _version(self, name: str, number: int) -> Flow[Version]:
         return self._get(_numbered(name, number), Version)
 
@@ -306,11 +316,6 @@ class Models(Uploading[D]):
 def _settled(gates: Sequence[GateStanding], jobs: Sequence[str]) -> bool:
     heard = {job for gate in gates if gate.result is not None for job in (gate.result.job, gate.result.tried)}
     return all(gate.state != "measuring" for gate in gates) and heard.issuperset(jobs)
-
-
-class _Started(msgspec.Struct):
-    version: Version
-    missing: tuple[str, ...] = ()
 
 
 class _Evaluations(msgspec.Struct):

@@ -155,11 +155,10 @@ class Users(Resource[D]):
     @operation
     def delete(self, id_or_name: str, *, force: bool = False) -> Flow[None]:
         """With all its keys, which are refused everywhere within a second. What it made stays. Raises
-        FailedPrecondition for the user whose key asks and, unless told to `force`, for the last owner, or the last one
-        with a key that may make keys and users."""
-        query = {"force": "true"} if force else {}
-        reply = yield from self._retrying(Request("DELETE", f"{API}/users/{path_part(id_or_name)}", query=query))
-        return decode(reply, type(None))
+        FailedPrecondition for the user whose key asks, and, unless told to `force`, for the last owner who has a key
+        that may make keys and users."""
+        path = f"{API}/users/{path_part(id_or_name)}"
+        yield from self._retrying(Request("DELETE", path, query={"force": "true"} if force else {}))
 
 
 class Keys(Resource[D]):

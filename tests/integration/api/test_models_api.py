@@ -257,7 +257,7 @@ async def test_a_pickle_is_refused_at_once_by_its_name_unless_it_is_allowed(hous
     await house.model()
     files = [entry(ONNX, name), entry(b"numpy", "requirements.txt")]
     refused = await house.admin.post("/models/digits/versions", json={"files": files})
-    assert (refused.status_code, f"'{name}' is a pickle" in refused.json()["detail"]) == (412, True)
+    assert (refused.status_code, f"'{name}' is named as a pickle" in refused.json()["detail"]) == (412, True)
     assert "`--allow-pickle`" in refused.json()["detail"]
     allowed = await house.admin.post("/models/digits/versions", json={"files": files, "allow_pickle": True})
     assert (allowed.status_code, allowed.json()["version"]["number"]) == (201, 1), "the refused one took no number"

@@ -145,6 +145,19 @@ async def test_a_stopped_deployment_shows_its_last_replica_and_one_without_any_s
         await admin.items(lambda c: c.deployments.logs("nothing"))
 
 
+async def test_a_deleted_deployment_leaves_no_logs(world: World) -> None:
+    first = await world.running()
+    world.written.texts[first] = b"first\n"
+    second = await world.crash()
+    world.written.texts[second] = b"second\n"
+    await world.deployed.service.delete(BY, "digits")
+    while world.deployed.cluster.workloads:
+        await world.deployed.step()
+        world.clock.advance(1)
+    assert first not in world.written.texts
+    assert world.written.kept == [first], "what ended after that is not even kept"
+
+
 async def test_places_are_checked_and_tenants_kept_apart(world: World) -> None:
     replica = await world.running()
     world.written.texts[replica] = b"ours\n"

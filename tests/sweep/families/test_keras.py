@@ -10,7 +10,7 @@ import pytest
 from tests.contract.runtimes.cases_keras import FRAMEWORK
 from tests.sweep.families.in_company import InCompany, Way
 
-pytestmark = [pytest.mark.heavy, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.heavy, pytest.mark.long, pytest.mark.timeout(900)]  # `make test-all`
 
 
 class TestKeras(InCompany):

@@ -11,7 +11,7 @@ import pytest
 from tests.contract.runtimes.cases_mxnet import FRAMEWORK
 from tests.sweep.families.in_company import InCompany
 
-pytestmark = [pytest.mark.heavy, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.heavy, pytest.mark.long, pytest.mark.timeout(900)]  # `make test-all`
 
 
 class TestMXNet(InCompany):

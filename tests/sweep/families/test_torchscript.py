@@ -8,7 +8,7 @@ import pytest
 
 from tests.sweep.families.torch_verdicts import STATE, STATE_AS_MADE, TorchInCompany, form
 
-pytestmark = [pytest.mark.heavy, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.heavy, pytest.mark.long, pytest.mark.timeout(900)]  # `make test-all`
 
 
 class TestTorchScript(TorchInCompany):

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from bms.cli.logs import Lines
+from bms.cli.logs import Lines, readable
 from bms.sdk.replica_logs import LogPiece, Replica
 
 
@@ -23,3 +23,15 @@ def test_pieces_of_several_replicas_become_whole_lines() -> None:
         ("a", "th", True),
         ("b", "zw\ufffdlf", True),
     ]
+
+
+def test_what_the_model_server_says_is_put_into_words() -> None:
+    line = '{"at": "2026-11-30T00:42:31.284+00:00", "level": "error", "logger": "bms.model", "event": "it failed"'
+    assert readable(line + "}") == ["2026-11-30 00:42:31 error: it failed"]
+    assert readable(line + ', "reason": "no room", "trace": "Traceback:\\n  here\\u001b[31m"}') == [
+        "2026-11-30 00:42:31 error: it failed: no room",
+        "Traceback:",
+        r"  here\x1b[31m",
+    ]
+    for own in ("a print", '{"event": "of the model\'s own"}', "[1, 2]", '{"at": 1}', "\ud800", ""):
+        assert readable(own) == [own]

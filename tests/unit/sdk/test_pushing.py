@@ -9,7 +9,7 @@ import pytest
 
 from bms.core.clock import ManualClock
 from bms.core.digest import of_bytes
-from bms.core.errors import FailedPrecondition, InvalidArgument
+from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound
 from bms.sdk.flow import FileContent, Local, Pause, Reply, Request
 from bms.sdk.models import Models
 from bms.sdk.retries import Retrying, RetryPolicy
@@ -119,6 +119,33 @@ def test_an_upload_that_fails_is_given_up_so_that_its_number_is_for_the_next(tmp
     last = played.requests[-1]
     assert (last.method, last.path) == ("DELETE", "/api/v1/models/m/versions/1")
     assert last.headers["if-match"] == '"1"'
+
+
+def test_a_model_is_made_for_its_first_version_unless_that_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "m.onnx").write_bytes(b"model")
+    MISSING[:] = []
+    models: list[str] = []
+
+    def first(method: str, path: str) -> tuple[int, object]:
+        if (method, path) == ("POST", "/models"):
+            models.append("m")
+        if path == "/models/m/versions" and not models:
+            return 404, {"code": "NOT_FOUND", "detail": "no model 'm'"}
+        return uploading(method, path)
+
+    played = Played(first)
+    played.run("upload", "m", tmp_path / "m.onnx")
+    assert models == ["m"]
+    with pytest.raises(NotFound, match="no model 'm'"):
+        models.clear()
+        Played(first).run("upload", "m", tmp_path / "m.onnx", create=False)
+
+    def refusing(method: str, path: str) -> tuple[int, object]:
+        assert (method, path) == ("POST", "/models/m/versions"), "nothing is made of what is refused"
+        return 412, {"code": "FAILED_PRECONDITION", "detail": "it is a pickle"}
+
+    with pytest.raises(FailedPrecondition, match="it is a pickle"):
+        Played(refusing).run("upload", "m", tmp_path / "m.onnx")
 
 
 def test_an_example_takes_the_place_of_the_folders_own(tmp_path: Path) -> None:

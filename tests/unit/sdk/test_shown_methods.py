@@ -45,3 +45,10 @@ def test_asyncio_clients_are_awaited_and_streams_are_iterated() -> None:
     assert gives(waiting.jobs.list) == "collections.abc.AsyncIterator[bms.sdk.jobs.Job]"
     assert gives(waiting.users.get) == "collections.abc.Coroutine[typing.Any, typing.Any, bms.sdk.tenants.User]"
     assert waiting.users.get.__name__ == "get"
+
+
+def test_help_of_the_class_shows_its_methods_too() -> None:
+    said = " ".join(pydoc.plain(pydoc.render_doc(Client)).split())
+    assert "predict(self, /, name: str, inputs: Any, *, version: int | None = None" in said
+    with Client(URL) as client:
+        assert Client.predict.flow.__name__ == client.predict.__name__ == "predict"

@@ -194,6 +194,8 @@ class Reconciler:
         )
 
     async def _forget(self, rows: Rows, workloads: Workloads | None) -> None:
+        if rows.deployment.deleted:  # nobody may ask for what they said any more
+            await self._logs.drop([replica.id for replica in rows.replicas if replica.state in ENDED])
         if workloads is None or not (ids := forgettable(rows.replicas, frozenset(workloads))):
             return
         async with self._store.write() as tx:
@@ -210,14 +212,15 @@ class Reconciler:
                 case EndWorkload(id, grace_s):
                     self.chores.start(_END + id, partial(self._cluster.stop, id, grace_s))
                 case ForgetWorkload(id):
-                    self.chores.start(_FORGET + id, partial(self._put_away, id))
+                    self.chores.start(_FORGET + id, partial(self._put_away, id, keep=not rows.deployment.deleted))
         for replica in rows.replicas:
             if replica.state in ENDED:
                 self.chores.interrupt(_LAUNCH + replica.id)
 
-    async def _put_away(self, replica: str) -> None:
+    async def _put_away(self, replica: str, *, keep: bool) -> None:
         """Forgets an ended process, and keeps what it said."""
-        await self._logs.keep(replica)
+        if keep:
+            await self._logs.keep(replica)
         await self._cluster.forget(replica)
 
     def _end_orphans(self, known: set[str], workloads: Workloads) -> None:

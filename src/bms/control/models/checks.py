@@ -10,7 +10,7 @@ from bms.core.class_names import given_twice
 from bms.core.columns import fits_column, mask_name
 from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.ids import check_name
-from bms.core.pickles import SUFFIXES, refusal
+from bms.core.pickles import SUFFIXES, refusal_by_name
 from bms.core.signature import Signature
 
 MAX_TEXT = 10_000
@@ -82,7 +82,7 @@ def check_pickle(files: Iterable[str], new: NewVersion) -> None:
     hold is found out by opening them."""
     models = [path for path in files if path not in _BESIDE]
     if not new.allow_pickle and len(models) == 1 and models[0].lower().endswith(SUFFIXES):
-        raise FailedPrecondition(refusal(models[0]))
+        raise FailedPrecondition(refusal_by_name(models[0]))
 
 
 def check_signatures(signatures: Mapping[str, Signature]) -> None:

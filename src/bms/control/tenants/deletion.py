@@ -26,8 +26,8 @@ class TenantDeletion:
     async def delete_user(self, by: Principal, id_or_name: str, *, force: bool = False) -> User:
         """Ends a user and all its keys for good. What it made stays, and the audit keeps its id and name.
 
-        Raises PermissionDenied for somebody who stands above, FailedPrecondition for oneself and, unless `force`, where
-        nobody could administer the tenant any more.
+        Raises PermissionDenied for somebody who stands above, FailedPrecondition for oneself, and, unless `force`,
+        where nobody could administer the tenant any more.
         """
         async with self._store.write() as tx:
             user = await tx.user(by.tenant, id_or_name) or await tx.user_by_name(by.tenant, id_or_name)
@@ -40,9 +40,9 @@ class TenantDeletion:
                     f"{user.name!r} is the user whose key asks: let another owner or admin of the tenant delete it"
                 )
             if not force:
-                barred = msgspec.structs.replace(user, disabled=True)
-                refuse_last_owner(user, barred, *await tx.owners(by.tenant), self._clock.now())
-            await self._end(tx, user, by)
+                gone = msgspec.structs.replace(user, disabled=True)
+                refuse_last_owner(user, gone, *await tx.owners(by.tenant), self._clock.now())
+            await self._end(tx, user, by, forced=force)
         return user
 
     async def delete_tenant(self, by: Principal, id: str, *, force: bool = False) -> Tenant:
@@ -81,9 +81,11 @@ class TenantDeletion:
         async with self._store.read() as tx:
             return _found(await tx.tenant(id), id)
 
-    async def _end(self, tx: TenantsTx, user: User, by: Principal) -> None:
-        ended = await tx.remove_user(user)
-        await tx.emit(self._event("user.deleted", user.tenant, user.id, by, name=user.name, role=user.role, keys=ended))
+    async def _end(self, tx: TenantsTx, user: User, by: Principal, *, forced: bool = False) -> None:
+        told: dict[str, str | int | bool] = {"name": user.name, "role": user.role, "keys": await tx.remove_user(user)}
+        if forced:
+            told["forced"] = True
+        await tx.emit(self._event("user.deleted", user.tenant, user.id, by, **told))
 
     def _event(self, name: str, tenant: str, subject: str, by: Principal, /, **details: str | int | bool) -> Event:
         at = self._clock.now()

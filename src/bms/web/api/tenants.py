@@ -49,7 +49,7 @@ class TenantListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Deleting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`force`: also where a tenant is at work, or nobody could administer it without the user."""
+    """`force` ends what serves and runs, and takes even the last who could administer a tenant."""
 
     force: bool = False
 

@@ -50,7 +50,7 @@ def test_libraries_within_a_pickle_are_needed_with_what_they_take(tmp_path: Path
 def test_a_skops_files_schema_is_looked_at(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "model.skops", "w") as archive:
         archive.writestr("schema.json", json.dumps({"content": {"feature_names_in_": {}}}))
-    assert recognise(str(tmp_path)).requirements == ("scikit-learn", "skops", "pandas")
+    assert recognise(str(tmp_path), allow_pickle=True).requirements == ("scikit-learn", "skops", "pandas")
 
 
 def test_what_unpacks_to_far_more_than_it_is_costs_no_memory_and_broken_files_need_nothing(tmp_path: Path) -> None:
