@@ -12,6 +12,7 @@ from bms.core.inference import InferRequest, InferResponse, Verb
 from bms.core.preprocessing import IMAGE, TEXT
 from bms.core.signature import Signature
 from bms.protocols import oip, openai_embeddings, tfserving
+from bms.protocols.kserve_labels import encode_labels
 from bms.protocols.oip import decode_infer, encode_infer
 from bms.protocols.oip_generate import decode_generate, encode_generate
 from bms.protocols.openai_embeddings import Asked, decode_embeddings, encode_embeddings, read_embeddings
@@ -91,6 +92,14 @@ class TfsPredict:
         return Answer(encode_predict(response, decoded.row_form), JSON)
 
 
+class KservePredict(TfsPredict):
+    """The same where a deployment answers as KServe's servers do: of classifiers, labels alone."""
+
+    def encode(self, response: InferResponse, decoded: tfserving.Decoded, signatures: Signatures) -> Answer:
+        body = encode_labels(response, signatures[decoded.request.signature or ""])
+        return super().encode(response, decoded, signatures) if body is None else Answer(body, JSON)
+
+
 class TfsClassify:
     """TensorFlow Serving's classify; or an image, a text or CSV."""
 
@@ -134,6 +143,7 @@ DIALECTS: dict[str, Dialect] = {  # by action, as in paths.py
     "regress": TfsRegress(),
     "embeddings": OpenAiEmbeddings(),
 }
+KSERVE_PREDICT = KservePredict()  # in place of "predict", for deployments whose dialect it is
 # Of those whose body says which model is asked: how it is read, into what `decode` then takes for a body.
 ADDRESSED: dict[str, Callable[[bytes | memoryview], Asked]] = {"embeddings": read_embeddings}
 

@@ -9,7 +9,7 @@ from bms.core.snapshot import KeyEntry
 from bms.serving.traffic.snapshot_index import SnapshotIndex
 from bms.web.inference.compression import inflate
 from bms.web.inference.desk import Desk
-from bms.web.inference.dialects import ADDRESSED, DIALECTS
+from bms.web.inference.dialects import ADDRESSED, DIALECTS, KSERVE_PREDICT
 from bms.web.inference.event_stream import EventStream
 from bms.web.inference.http_exchange import HttpExchange
 from bms.web.inference.limits import HttpLimits
@@ -88,9 +88,13 @@ class InferenceDoor:
             body = ADDRESSED[action](self._body(request))
             operation = Operation(operation.action, body.model, body.version, body.alias)
         route, version = desk.route(key, operation.model, operation.version, operation.alias)
+        if route.entry.dialect == "kserve" and action == "predict":
+            dialect = KSERVE_PREDICT
         decoded = dialect.decode(body or self._body(request), fields, operation.model, version.signatures)
         infer = decoded.request
         infer.version, infer.alias = operation.version, operation.alias
+        if infer.ignored:
+            desk.metrics.ignored(action, infer.ignored)
         if infer.timeout_s is None and b"x-request-timeout" not in fields:
             deadline = desk.monotonic() + route.entry.timeout_s
         else:
