@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.clients.environments import openai_tokens
 from tests.platforms import RealPlatform, real_platform
 
 MODELS = Path(__file__).parent / "models"
@@ -12,7 +13,8 @@ MODELS = Path(__file__).parent / "models"
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealPlatform]:
-    with real_platform(tmp_path_factory.mktemp("clients") / "home", "--gateways", "1") as platform:
+    home = tmp_path_factory.mktemp("clients") / "home"
+    with real_platform(home, "--gateways", "1", "--openai-tokens", str(openai_tokens())) as platform:
         for model in sorted(MODELS.iterdir()):
             platform.good("deploy", str(model))
         platform.good("deploy", "flowers", "--name", "labels", "--dialect", "kserve")

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.clients.environments import ENVIRONMENTS
+from tests.clients.environments import ENVIRONMENTS, openai_tokens
 from tests.framework_env import told_by
 from tests.platforms import RealPlatform
 
@@ -74,6 +74,49 @@ def test_mlservers_codecs(served: RealPlatform) -> None:
         "frame": {"total": [4.5, 10], "told": ["a: 4.5", "b: 10"]},
     }
     assert mixed.startswith("RuntimeError: 400 ")
+
+
+VECTORS = [[3, 0, 4, 0], [9, 0, 12, 0]]  # of "a" and "bcd"
+NOT_THERE = "no deployment 'nothing'"
+
+
+def test_openais_client(served: RealPlatform) -> None:
+    bad, unknown = ["BadRequestError", 400, "invalid_request_error"], ["NotFoundError", 404, "invalid_request_error"]
+    assert told("openai", served) == {
+        "embeddings": VECTORS,
+        "one text, floats": VECTORS[:1],
+        "dimensions": [[1]],
+        "at once": [3, 6, 9, 12, 15],
+        "models": ["flowers", "labels", "mixed", "orders"],
+        "model": "mixed",
+        "no such model": [*unknown, "model_not_found", True],
+        "no embeddings": [*bad, "invalid_argument", True],
+        "a wrong key": ["AuthenticationError", 401, "authentication_error", "invalid_api_key", True],
+        **{what: [*unknown, "unknown_url", True] for what in ("chat", "responses", "files")},
+        "delete": [*bad, "invalid_argument", True],
+    }
+
+
+def test_langchains_embeddings(served: RealPlatform, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(openai_tokens().parent))  # which tiktoken would fetch otherwise
+    got = told("langchain", served)
+    missing = got.pop("no such model")
+    assert missing.startswith("NotFoundError")
+    assert NOT_THERE in missing
+    both = {"texts": VECTORS, "token ids, as by default": VECTORS}
+    assert got == {**both, "a query of more than ASCII": [3 * 13, 0, 4 * 13, 0]}
+
+
+def test_llama_indexs_embeddings(served: RealPlatform) -> None:
+    got = told("llama_index", served)
+    assert NOT_THERE in got.pop("no such model")
+    assert got == {"texts": VECTORS, "a query": VECTORS[0], "dimensions": [1]}
+
+
+def test_litellm(served: RealPlatform) -> None:
+    got = told("litellm", served)
+    assert NOT_THERE in got.pop("no such model")
+    assert got == dict.fromkeys(("texts", "as floats", "by the name of a server like OpenAI's"), VECTORS)
 
 
 @pytest.mark.parametrize("client", ENVIRONMENTS)

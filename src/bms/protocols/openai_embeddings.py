@@ -21,7 +21,15 @@ from bms.protocols.json_bodies import BodyDecoder
 from bms.protocols.json_repeats import quotes_of
 from bms.protocols.json_tensors import array_of, dump
 from bms.protocols.json_values import JsonValue, first_character, first_element
-from bms.protocols.openai_inputs import for_texts, for_tokens, token_lists, token_tensors
+from bms.protocols.openai_inputs import (
+    for_texts,
+    for_tokens,
+    takes_texts,
+    texts_of_tokens,
+    token_lists,
+    token_tensors,
+)
+from bms.protocols.openai_vocabulary import Vocabulary
 
 TOKENS = "tokens"  # the output that says how many tokens each text had
 MOST = 1 << 14  # inputs of one request
@@ -90,8 +98,13 @@ def read_embeddings(body: bytes | memoryview) -> Asked:
     return Asked(name, None, which, parsed, ignored)
 
 
-def decode_embeddings(asked: Asked, model: str, signatures: Mapping[str, Signature]) -> Decoded:
-    """Raises InvalidArgument for an input that the model does not take, or a model that makes no embeddings."""
+def decode_embeddings(
+    asked: Asked, model: str, signatures: Mapping[str, Signature], vocabulary: Vocabulary | None = None
+) -> Decoded:
+    """`vocabulary` says which texts token ids mean, for models that take texts; other models take ids of their own.
+
+    Raises InvalidArgument for an input that the model does not take, or a model that makes no embeddings.
+    """
     body = asked.body
     if body.dimensions is not None and body.dimensions < 1:
         raise InvalidArgument(f"'dimensions' is {body.dimensions}, expected at least 1")
@@ -103,10 +116,14 @@ def decode_embeddings(asked: Asked, model: str, signatures: Mapping[str, Signatu
         array = array_of(body.input, "BYTES", 1 if first == "[" else 0, "input").reshape(-1)
         tensors = [Tensor(signatures[chosen].inputs[0].name, array)]
     elif first == "[" and (inner == "[" or inner.isdigit()):
-        chosen, vector = for_tokens(signatures)
         lists = token_lists(body.input, nested=inner == "[")
-        tensors = token_tensors(lists, signatures[chosen])
-        counted = sum(map(len, lists))
+        if takes_texts(signatures):
+            chosen, vector = for_texts(signatures)
+            tensors = [texts_of_tokens(lists, signatures[chosen], vocabulary)]
+        else:
+            chosen, vector = for_tokens(signatures)
+            tensors = token_tensors(lists, signatures[chosen])
+            counted = sum(map(len, lists))
     else:
         raise InvalidArgument("'input' must be a text, a list of texts, a list of token ids or a list of such lists")
     rows = check_inputs(signatures[chosen], tensors)

@@ -16,6 +16,7 @@ from bms.protocols.kserve_labels import encode_labels
 from bms.protocols.oip import decode_infer, encode_infer
 from bms.protocols.oip_generate import decode_generate, encode_generate
 from bms.protocols.openai_embeddings import Asked, decode_embeddings, encode_embeddings, read_embeddings
+from bms.protocols.openai_vocabulary import Vocabulary
 from bms.protocols.tfserving import check_each_answered, decode_content, decode_csv, decode_predict, encode_predict
 from bms.protocols.tfserving_examples import decode_examples, encode_classify, encode_regress
 from bms.web.inference.answers import JSON
@@ -125,10 +126,16 @@ class TfsRegress:
 
 
 class OpenAiEmbeddings:
-    """OpenAI's embeddings. Its body names the model, so it is read before there are signatures to decode it by."""
+    """OpenAI's embeddings. Its body names the model, so it is read before there are signatures to decode it by.
+
+    `vocabulary` says what token ids of its clients mean; None: nobody said so.
+    """
+
+    def __init__(self, vocabulary: Vocabulary | None = None) -> None:
+        self._vocabulary = vocabulary
 
     def decode(self, body: Any, fields: Fields, model: str, signatures: Signatures) -> openai_embeddings.Decoded:
-        return decode_embeddings(body, model, signatures)
+        return decode_embeddings(body, model, signatures, self._vocabulary)
 
     def encode(self, response: InferResponse, decoded: openai_embeddings.Decoded, signatures: Signatures) -> Answer:
         return Answer(encode_embeddings(response, decoded), JSON)
