@@ -28,6 +28,7 @@ from bms.app.rules import WorkloadRules
 from bms.app.settings import UpSettings, allowed_origins, allowed_upstreams, database_url, package_sources
 from bms.app.supervisor import Ready, Supervisor, recorded_services
 from bms.app.tls import read_certificate
+from bms.app.vocabulary import vocabulary_of
 from bms.core.errors import BmsError
 from bms.core.isolation import LEVELS, Level, shortfall
 from bms.web.inference.cors import check_origin
@@ -41,6 +42,7 @@ def up(settings: UpSettings, ready_fd: int | None = None) -> None:
     _refuse_less_isolation(settings.rules.require_isolation)
     if settings.tls_certificate:
         read_certificate(settings.tls_certificate, settings.tls_key)
+    vocabulary_of(settings.openai_tokens)
     home.prepare()
     lock = home.lock()
     _hold(home, lock)
@@ -133,6 +135,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--gateways", type=int, default=1)
     parser.add_argument("--tls-cert", default="", help="the certificate's chain, PEM")
     parser.add_argument("--tls-key", default="", help="its key, PEM")
+    parser.add_argument("--openai-tokens", default="", help="what token ids of OpenAI's clients mean")
     parser.add_argument("--index-url", default="", help="the package index, instead of the public one")
     parser.add_argument("--extra-index-url", action="append", default=[], help="an index asked before that")
     parser.add_argument("--find-links", action="append", default=[], help="a directory of wheels")
@@ -164,6 +167,7 @@ def main(argv: list[str]) -> int:
                 host=given.host,
                 port=given.port,
                 gateways=given.gateways,
+                openai_tokens=_absolute(given.openai_tokens),
                 tls_certificate=_absolute(given.tls_cert),
                 tls_key=_absolute(given.tls_key),
                 origins=tuple(map(check_origin, (*allowed_origins(), *given.allow_origin))),

@@ -19,6 +19,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     bus_socket: str
     directory: str
     bus_token: str = ""  # what control asks for on the bus
+    openai_tokens: str = ""  # path of a vocabulary for token ids that OpenAI's clients send; empty: none
     tls_certificate: str = ""  # paths of PEM files; empty: no TLS
     tls_key: str = ""
     log_level: str = "INFO"

@@ -66,6 +66,7 @@ def _gateway(home: Home, settings: UpSettings, listening: socket.socket, slot: i
             "bus_socket": str(run_dir / BUS_SOCKET),
             "bus_token": home.bus_token(),
             "directory": str(home.journal(slot)),
+            "openai_tokens": settings.openai_tokens,
             "tls_certificate": settings.tls_certificate,
             "tls_key": settings.tls_key,
             "origins": settings.origins,

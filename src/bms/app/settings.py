@@ -40,6 +40,7 @@ class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_jobs: int = 2
     log_level: str = "INFO"
     drain_s: float = 30.0
+    openai_tokens: str = ""  # path of a vocabulary for token ids that OpenAI's clients send; empty: none
     tls_certificate: str = ""  # paths of PEM files; empty: no TLS
     tls_key: str = ""
     origins: tuple[str, ...] = ()  # whose pages may read answers in a browser

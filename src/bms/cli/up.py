@@ -37,6 +37,10 @@ def up(
     gateways: Annotated[int, typer.Option(help="Processes that answer requests.")] = 1,
     tls_cert: Annotated[Path | None, typer.Option(help="Serve https with this certificate (its chain, PEM).")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="The certificate's key, PEM.")] = None,
+    openai_tokens: Annotated[
+        Path | None,
+        typer.Option(help="A file like cl100k_base.tiktoken: what token ids that OpenAI's clients send mean as texts."),
+    ] = None,
     index_url: Annotated[str, typer.Option(help="Install packages from this index. [env: BMS_INDEX_URL]")] = "",
     extra_index_url: Annotated[
         list[str] | None, typer.Option(help="An index to ask before that; repeatable. [env: BMS_EXTRA_INDEX_URL]")
@@ -76,7 +80,7 @@ def up(
     command += ["--port", str(port), "--gateways", str(gateways)]
     if require_isolation is not Isolated.none:
         command += ["--require-isolation", require_isolation.value]
-    for option, file in (("--tls-cert", tls_cert), ("--tls-key", tls_key)):
+    for option, file in (("--tls-cert", tls_cert), ("--tls-key", tls_key), ("--openai-tokens", openai_tokens)):
         if file is not None:
             command += [option, str(file.expanduser().absolute())]
     command += _packages(index_url, extra_index_url or (), find_links or (), index or (), offline)

@@ -16,7 +16,7 @@ from bms.web.inference.heads import Heads
 from bms.web.inference.limits import HttpLimits
 from bms.web.inference.metrics import Metrics
 from bms.web.inference.pass_on import PassOn
-from bms.web.inference.paths import OPENAI, PUBLIC, VERBS, Operation, read_path
+from bms.web.inference.paths import PUBLIC, VERBS, Operation, read_path, speaks_openai
 from bms.web.inference.request import Request
 
 _REMEMBERED = 4096
@@ -120,7 +120,7 @@ class Site:
 
     def error_body(self, request: Request, error: BmsError) -> tuple[bytes, bytes]:
         target = request.target
-        if target.startswith(OPENAI):
+        if speaks_openai(target):
             return JSON, openai_error(error)
         if not target or target[:3].lower().startswith(_PLAIN):
             return JSON, plain_error(error)
