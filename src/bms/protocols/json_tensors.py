@@ -76,7 +76,7 @@ def _lone_row(nested: Any, dtype: str) -> Array | None:
         return None
     if raw[kind.itemsize - 1 :: kind.itemsize].translate(None, SMALL[dtype]):
         return None
-    return np.frombuffer(raw, kind).reshape(1, -1)
+    return np.ndarray((1, len(nested[0])), kind, raw)
 
 
 def _nested(value: JsonValue, dtype: str, rank: int, what: str) -> object:
