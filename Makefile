@@ -14,11 +14,12 @@ COVERING := $(addprefix tests/,unit/core unit/control unit/serving unit/protocol
 CLOCK := $(PYTHON) tests/cpu_clock.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-both test-frameworks test-all check fmt docs bench bench-releases fuzz lock clean
+.PHONY: help demo test test-both test-clients test-frameworks test-all check fmt docs bench bench-releases fuzz lock clean
 
 help:
 	@echo "make demo    watch data become a served, metered model (about three minutes on a cold machine)"
 	@echo "make test    all tests; 'make test ARGS=tests/unit' some of them, without the coverage floor"
+	@echo "make test-clients  clients as people have them, each in an environment of its own, against one platform"
 	@echo "make test-frameworks  every framework, the large ones too: its models made, pushed, served and compared"
 	@echo "make test-all  every test in its longest form, and a page of what each group cost (an hour or more)"
 	@echo "make check   lint, format, types, import contracts, documentation"
@@ -46,8 +47,13 @@ endif
 test-both:
 	@status=0; set -x; \
 	$(BIN)/pytest -n 2 --dist loadfile $(COVERING) --cov --cov-report= || status=1; \
-	$(BIN)/pytest -n 2 --dist loadfile $(addprefix --ignore=,$(COVERING)) || status=1; \
+	$(BIN)/pytest -n 2 --dist loadfile $(addprefix --ignore=,$(COVERING) tests/clients) || status=1; \
 	exit $$status
+
+# Clients of other servers, unmodified; `make test` leaves them to this.
+test-clients: .venv/dev.stamp
+	$(BIN)/python -m tests.clients.environments
+	$(CLOCK) --budget 120 $(BIN)/pytest $(or $(ARGS),tests/clients)
 
 # Of these, `make test` runs what is not marked heavy; MARKS='heavy and not long' runs the others alone.
 test-frameworks: .venv/dev.stamp

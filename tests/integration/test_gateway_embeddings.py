@@ -39,7 +39,7 @@ def refused(kind, said, code, **asked):
 
 refused(openai.NotFoundError, "no deployment", "model_not_found", model="none")
 refused(openai.NotFoundError, "no version 9", "model_not_found", model="m@9")
-refused(openai.BadRequestError, "no embeddings of token ids", "invalid_argument", input=[1, 2])
+refused(openai.BadRequestError, "holds token ids", "invalid_argument", input=[1, 2])
 refused(openai.BadRequestError, "'dimensions' is 9", "invalid_argument", dimensions=9)
 try:
     openai.OpenAI(base_url=base, api_key="nonsense", max_retries=0).embeddings.create(model="m", input="a")

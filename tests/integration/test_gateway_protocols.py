@@ -137,7 +137,6 @@ async def test_versions_and_labels_choose_who_answers(tmp_path: Path) -> None:
         ("GET", "/v2/nothing", 404, "nothing is at GET /v2/nothing"),
         ("POST", "/v2/models/m/infer", 400, "not JSON"),
         ("POST", "/v1/models/m:predict", 400, "not JSON"),
-        ("DELETE", "/v1/models", 405, "use GET"),
     ],
 )
 async def test_errors_are_json_of_one_text(tmp_path: Path, method: str, path: str, status: int, said: str) -> None:
@@ -146,6 +145,33 @@ async def test_errors_are_json_of_one_text(tmp_path: Path, method: str, path: st
         assert answer.status_code == status
         assert answer.headers["content-type"] == "application/json"
         assert said in answer.json()["error"]
+
+
+async def test_errors_of_all_that_openais_client_may_ask_are_openais(tmp_path: Path) -> None:
+    asked = [
+        ("GET", "/v1/models/none", 404, "model_not_found", "no deployment 'none'"),
+        ("GET", "/v1/models/none/", 404, "model_not_found", "no deployment 'none'"),
+        ("DELETE", "/v1/models", 405, "method_not_allowed", "use GET"),
+        ("DELETE", "/v1/models/m", 400, "invalid_argument", "Malformed request"),
+        ("GET", "/v1/embeddings", 405, "method_not_allowed", "use POST"),
+        ("POST", "/v1/embeddings", 400, "invalid_argument", "not JSON"),
+        ("POST", "/v1/chat/completions", 404, "unknown_url", "/v1/embeddings and /v1/models are served here"),
+        ("POST", "/v1/responses?stream=1", 404, "unknown_url", "nothing is at POST /v1/responses"),
+        ("GET", "/V1/files", 404, "unknown_url", "nothing is at GET"),
+        ("GET", "/v1", 404, "unknown_url", "nothing is at GET /v1"),
+    ]
+    async with scene(tmp_path) as at, at.client() as http:
+        for method, path, status, code, said in asked:
+            answer = await http.request(method, path)
+            assert (answer.status_code, answer.headers["content-type"]) == (status, "application/json"), path
+            error = answer.json()["error"]
+            assert (list(error), error["code"], error["param"]) == (["message", "type", "param", "code"], code, None)
+            assert said in error["message"]
+        for path in ("/v1/models", "/v1/chat/completions", "/v1/none"):
+            stranger = await http.get(path, headers={"authorization": "Bearer none"})
+            assert (stranger.status_code, stranger.json()["error"]["code"]) == (401, "invalid_api_key")
+        for path in ("/v1/models/m:predict", "/v1/models/m/versions/9", "/v1/models/m/oops", "/v2/nothing"):
+            assert isinstance((await http.get(path)).json()["error"], str)
 
 
 async def test_what_is_open_needs_no_key_and_shows_no_tenant(tmp_path: Path) -> None:

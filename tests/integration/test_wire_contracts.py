@@ -49,7 +49,7 @@ async def furnish(at: Scene) -> None:
         ("POST", "/v1/models/m:predict", {"instances": [{"y": ROW}]}, 400, "no input 'y'"),
         ("POST", "/v1/models/m:predict", {"instances": [{"x": ROW, "z": 1}]}, 400, "no input 'z'"),
         ("POST", "/v1/models/m:explain", ROWS, 501, "explanations are not served"),
-        ("GET", "/v1/models/none", None, 404, "no deployment"),
+        ("GET", "/v1/models/none/metadata", None, 404, "no deployment"),
         ("GET", "/v1/models/m/versions/9", None, 404, "no version 9"),
         ("GET", "/v1/models/m/labels/none/metadata", None, 400, "no label"),
         ("POST", "/v2/models/m/infer/", {"inputs": [X]}, 200, ""),

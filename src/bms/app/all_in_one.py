@@ -1,7 +1,7 @@
 """The supervisor, `bms up`: holds the home's lock and the listening socket, keeps control and gateways alive.
 
     python -m bms.app.all_in_one --home DIR [--host H] [--port P] [--gateways N] [--tls-cert F --tls-key F] [--index …]
-                                 [--allow-upstream NETWORK|HOST:PORT …]
+                                 [--allow-upstream NETWORK|HOST:PORT …] [--allow-origin ORIGIN …]
     python -m bms.app.all_in_one --home DIR --adopt FD      (started by control when its supervisor was killed)
 
 It imports little and does little, so that it is small and has few reasons to die. Read next: home, listening,
@@ -25,11 +25,13 @@ from bms.app.home_database import OWN, remembered
 from bms.app.listening import is_loopback, listen
 from bms.app.log_files import open_log
 from bms.app.rules import WorkloadRules
-from bms.app.settings import UpSettings, allowed_upstreams, database_url, package_sources
+from bms.app.settings import UpSettings, allowed_origins, allowed_upstreams, database_url, package_sources
 from bms.app.supervisor import Ready, Supervisor, recorded_services
 from bms.app.tls import read_certificate
+from bms.app.vocabulary import vocabulary_of
 from bms.core.errors import BmsError
 from bms.core.isolation import LEVELS, Level, shortfall
+from bms.web.inference.cors import check_origin
 
 STOP_GRACE_S = 10.0
 
@@ -40,6 +42,7 @@ def up(settings: UpSettings, ready_fd: int | None = None) -> None:
     _refuse_less_isolation(settings.rules.require_isolation)
     if settings.tls_certificate:
         read_certificate(settings.tls_certificate, settings.tls_key)
+    vocabulary_of(settings.openai_tokens)
     home.prepare()
     lock = home.lock()
     _hold(home, lock)
@@ -132,6 +135,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--gateways", type=int, default=1)
     parser.add_argument("--tls-cert", default="", help="the certificate's chain, PEM")
     parser.add_argument("--tls-key", default="", help="its key, PEM")
+    parser.add_argument("--openai-tokens", default="", help="what token ids of OpenAI's clients mean")
     parser.add_argument("--index-url", default="", help="the package index, instead of the public one")
     parser.add_argument("--extra-index-url", action="append", default=[], help="an index asked before that")
     parser.add_argument("--find-links", action="append", default=[], help="a directory of wheels")
@@ -139,6 +143,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--offline", action="store_true", help="install from --find-links and the cache alone")
     parser.add_argument("--require-isolation", choices=LEVELS, default="none", help="refuse to start with less")
     parser.add_argument("--allow-upstream", action="append", default=[], help="what models may reach, not public")
+    parser.add_argument("--allow-origin", action="append", default=[], help="whose pages may read answers")
     parser.add_argument("--verification-timeout", type=float, default=300.0, help="seconds to load and try a version")
     parser.add_argument("--ready-fd", type=int, help="a pipe that is told when the platform is ready")
     parser.add_argument("--adopt", type=int, metavar="FD", help="take over what runs, with this listening socket")
@@ -162,8 +167,10 @@ def main(argv: list[str]) -> int:
                 host=given.host,
                 port=given.port,
                 gateways=given.gateways,
+                openai_tokens=_absolute(given.openai_tokens),
                 tls_certificate=_absolute(given.tls_cert),
                 tls_key=_absolute(given.tls_key),
+                origins=tuple(map(check_origin, (*allowed_origins(), *given.allow_origin))),
                 database_url=database_url() or remembered(Path(home)) or OWN,
                 rules=WorkloadRules(
                     packages=package_sources(

@@ -29,6 +29,7 @@ from bms.adapters.snapshots.state_file import StateKeeper, load_state
 from bms.app.gateway_config import GatewayConfig, inherit, read_config
 from bms.app.logs import log_to_stderr
 from bms.app.tls import Certificate
+from bms.app.vocabulary import vocabulary_if_there
 from bms.core.errors import BmsError, InvalidArgument
 from bms.core.ids import new_id
 from bms.core.snapshot import ReplicaAddress, SnapshotUpdate
@@ -96,7 +97,7 @@ class Gateway:
             name=self._source,
             limits=config.limits,
             desk=self._desk,
-            door=InferenceDoor(self._desk, config.limits),
+            door=InferenceDoor(self._desk, config.limits, vocabulary_if_there(config.openai_tokens)),
             describer=Describer(
                 index=self._current,
                 ready=lambda: self._ready,
@@ -108,6 +109,7 @@ class Gateway:
             metrics=metrics,
             now=time.monotonic,
             unix_ns=time.time_ns,
+            origins=config.origins,
         )
         self._grpc = GrpcDoor(
             gateway_methods(self._desk, self._pass_on, lambda: self._ready, version("bms")),

@@ -19,6 +19,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     bus_socket: str
     directory: str
     bus_token: str = ""  # what control asks for on the bus
+    openai_tokens: str = ""  # path of a vocabulary for token ids that OpenAI's clients send; empty: none
     tls_certificate: str = ""  # paths of PEM files; empty: no TLS
     tls_key: str = ""
     log_level: str = "INFO"
@@ -26,6 +27,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     drain_s: float = 10.0
     stats_every_s: float = 2.0
     segment_bytes: int = 8 << 20
+    origins: tuple[str, ...] = ()  # whose pages may read answers
 
 
 def read_config(path: Path) -> GatewayConfig:

@@ -40,8 +40,10 @@ class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_jobs: int = 2
     log_level: str = "INFO"
     drain_s: float = 30.0
+    openai_tokens: str = ""  # path of a vocabulary for token ids that OpenAI's clients send; empty: none
     tls_certificate: str = ""  # paths of PEM files; empty: no TLS
     tls_key: str = ""
+    origins: tuple[str, ...] = ()  # whose pages may read answers in a browser
     rules: WorkloadRules = WorkloadRules()
     control: tuple[str, ...] = ("-m", "bms.app.control")
     gateway: tuple[str, ...] = ("-m", "bms.app.gateway")
@@ -131,6 +133,11 @@ def package_sources(
 def allowed_upstreams(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     """BMS_ALLOWED_UPSTREAMS: networks and places (`core.upstreams.parse_allowed`), with commas or blanks between."""
     return tuple(environment.get("BMS_ALLOWED_UPSTREAMS", "").replace(",", " ").split())
+
+
+def allowed_origins(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """BMS_ALLOWED_ORIGINS: origins of pages (`web.inference.cors`), with commas or blanks between."""
+    return tuple(environment.get("BMS_ALLOWED_ORIGINS", "").replace(",", " ").split())
 
 
 def service_environment(home_mark: str, environment: Mapping[str, str] = os.environ) -> dict[str, str]:

@@ -11,7 +11,7 @@ from bms.cli.commands import Session, command
 from bms.cli.gate_table import measured
 from bms.cli.pushing import push, servable
 from bms.cli.resource_options import Cpu, Gpu, GpuMemory, Memory
-from bms.cli.serving import Force, SpecOptions, apply, show_status
+from bms.cli.serving import DialectOption, Force, SpecOptions, apply, show_status
 from bms.cli.version_options import (
     AllowPickle,
     Batched,
@@ -55,6 +55,7 @@ def deploy(
     batch_wait_ms: BatchWait = None,
     batch_objective_ms: BatchObjective = None,
     batch_sizes: BatchSizes = None,
+    dialect: DialectOption = None,
     runtime: Runtime = "",
     requirement: Requirement = None,
     requirements_file: RequirementsFile = None,
@@ -127,6 +128,7 @@ def deploy(
         batch_wait_ms=batch_wait_ms,
         batch_objective_ms=batch_objective_ms,
         batch_sizes=batch_sizes,
+        dialect=dialect,
     )
     status = apply(session, name or model, model, (target,), options, wait=wait, force=force)
     show_status(session, status)

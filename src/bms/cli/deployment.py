@@ -8,7 +8,7 @@ from bms.cli.batching import Batch, BatchObjective, BatchPolicy, BatchSizes, Bat
 from bms.cli.commands import Session, command, noun
 from bms.cli.gate_table import measured
 from bms.cli.resource_options import Cpu, Gpu, GpuMemory, Memory
-from bms.cli.serving import Force, SpecOptions, apply, parse_targets, settled, show_status
+from bms.cli.serving import DialectOption, Force, SpecOptions, apply, parse_targets, settled, show_status
 
 app = noun("What is served under which name.")
 Name = Annotated[str, typer.Argument(help="The deployment's name.")]
@@ -41,6 +41,7 @@ def set_(
         ),
     ] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds a request may take.")] = None,
+    dialect: DialectOption = None,
     force: Force = False,
     wait: Wait = True,
 ) -> None:
@@ -58,6 +59,7 @@ def set_(
         batch_sizes=batch_sizes,
         share_weights=share_weights,
         timeout_s=timeout,
+        dialect=dialect,
     )
     targets = parse_targets(target)
     for number in [] if force else [each.version for each in targets if each.version is not None]:

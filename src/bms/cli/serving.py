@@ -1,7 +1,7 @@
 """What several commands do to a deployment: change part of its spec, wait until it serves, show it."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 import typer
@@ -15,6 +15,15 @@ from bms.sdk.deployments import DeploymentSpec, DeploymentStatus, Target
 from bms.sdk.models import Version
 
 Force = Annotated[bool, typer.Option(help="Pass over the model's gates; admins only.")]
+
+
+Dialect = Literal["tfserving", "kserve"]
+DialectOption = Annotated[
+    Dialect | None,
+    typer.Option(
+        help="What /v1/models/NAME:predict answers for a classifier: all outputs (tfserving), or labels alone (kserve)."
+    ),
+]
 
 
 class SpecOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +41,7 @@ class SpecOptions(msgspec.Struct, frozen=True, kw_only=True):
     batch_sizes: str | None = None
     share_weights: bool | None = None
     timeout_s: float | None = None
+    dialect: Dialect | None = None
 
     def of(self, spec: DeploymentSpec) -> DeploymentSpec:
         """`spec` with what is given here."""
@@ -40,6 +50,8 @@ class SpecOptions(msgspec.Struct, frozen=True, kw_only=True):
             given["replicas"] = self.replicas
         if self.timeout_s is not None:
             given["timeout_s"] = self.timeout_s
+        if self.dialect is not None:
+            given["dialect"] = self.dialect
         if self.share_weights is not None:
             given["share_weights"] = self.share_weights
         if batching := self._batching():

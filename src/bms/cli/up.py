@@ -37,6 +37,10 @@ def up(
     gateways: Annotated[int, typer.Option(help="Processes that answer requests.")] = 1,
     tls_cert: Annotated[Path | None, typer.Option(help="Serve https with this certificate (its chain, PEM).")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="The certificate's key, PEM.")] = None,
+    openai_tokens: Annotated[
+        Path | None,
+        typer.Option(help="A file like cl100k_base.tiktoken: what token ids that OpenAI's clients send mean as texts."),
+    ] = None,
     index_url: Annotated[str, typer.Option(help="Install packages from this index. [env: BMS_INDEX_URL]")] = "",
     extra_index_url: Annotated[
         list[str] | None, typer.Option(help="An index to ask before that; repeatable. [env: BMS_EXTRA_INDEX_URL]")
@@ -58,13 +62,17 @@ def up(
         list[str] | None,
         typer.Option(help="Let models forward to this network or HOST:PORT, not public ones alone; repeatable."),
     ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(help="Let pages of this origin read answers in browsers, https://app.example, or *; repeatable."),
+    ] = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when ready and go on in background.")] = False,
 ) -> None:
     """Run the platform on this machine until Ctrl-C or `bms down`.
 
     A certificate and key that are replaced are read again, and connections go on.
-    BMS_DATABASE_URL names another database than SQLite in the home, which remembers it; BMS_ALLOWED_UPSTREAMS is what
-    --allow-upstream says.
+    BMS_DATABASE_URL names another database than SQLite in the home, which remembers it; BMS_ALLOWED_UPSTREAMS and
+    BMS_ALLOWED_ORIGINS are what --allow-upstream and --allow-origin say.
     URLs of indexes that hold a password belong into the environment variables, not on the command line.
     """
     root = home.expanduser().resolve()
@@ -72,13 +80,15 @@ def up(
     command += ["--port", str(port), "--gateways", str(gateways)]
     if require_isolation is not Isolated.none:
         command += ["--require-isolation", require_isolation.value]
-    for option, file in (("--tls-cert", tls_cert), ("--tls-key", tls_key)):
+    for option, file in (("--tls-cert", tls_cert), ("--tls-key", tls_key), ("--openai-tokens", openai_tokens)):
         if file is not None:
             command += [option, str(file.expanduser().absolute())]
     command += _packages(index_url, extra_index_url or (), find_links or (), index or (), offline)
     command += ["--verification-timeout", str(verification_timeout)]
     for allowed in allow_upstream or ():
         command += ["--allow-upstream", allowed]
+    for origin in allow_origin or ():
+        command += ["--allow-origin", origin]
     if not detach:
         sys.stdout.flush()
         os.execv(sys.executable, command)  # noqa: S606 - in our place, so that the supervisor is small and has our terminal

@@ -75,7 +75,7 @@ AllowPickle = Annotated[
 ]
 _TENSOR = re.compile(r"\s*(\S+?)[\s:]+([A-Z]+\d*)\s*\[\s*(-?\d+(?:\s*,\s*-?\d+)*)?\s*\]\s*")
 LEVELS = 6  # of a category, that are shown
-_NAME = re.compile(r"[^a-z0-9]+")
+_NAME = re.compile(r"[^A-Za-z0-9_]+")
 
 
 @dataclass(frozen=True)
@@ -149,8 +149,8 @@ def parse_tensor(text: str) -> TensorSpec:
 
 
 def name_for(path: Path) -> str:
-    """The model's name that a path suggests: `Iris Model.tar.gz` → `iris-model`. Raises InvalidArgument."""
-    name = _NAME.sub("-", path.resolve().name.partition(".")[0].lower()).strip("-")
+    """The model's name that a path suggests: `Iris Model.tar.gz` → `Iris-Model`. Raises InvalidArgument."""
+    name = _NAME.sub("-", path.resolve().name.partition(".")[0]).strip("-._")
     if not name:
         raise InvalidArgument(f"{str(path)!r} suggests no name for the model: give one with --name")
     return name

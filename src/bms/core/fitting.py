@@ -8,7 +8,7 @@ from bms.core.casting import cast, rounded_note
 from bms.core.columns import mask_name
 from bms.core.errors import InvalidArgument
 from bms.core.signature import Signature, TensorSpec, check_inputs, check_mask, is_table, usual_rows
-from bms.core.tensor import NUMPY, Tensor
+from bms.core.tensor import NUMPY, Array, Tensor
 
 
 class Fitted(NamedTuple):
@@ -22,8 +22,8 @@ class Fitted(NamedTuple):
 def fit_inputs(signature: Signature, tensors: list[Tensor]) -> Fitted:
     """`tensors` in the types that the signature declares, and, of a table, with all its columns.
 
-    Numbers are cast as `cast` does; what was rounded is told in the notes. A column of a table may come as [rows] or
-    [rows, 1]; an optional one that did not come has no values. Raises InvalidArgument as `check_inputs` does.
+    Numbers are cast as `cast` does; what was rounded is told in the notes. One value a row may come as [rows] or
+    [rows, 1]; an optional column that did not come has no values. Raises InvalidArgument as `check_inputs` does.
     """
     specs = signature.inputs
     if rows := usual_rows(signature, tensors):
@@ -36,12 +36,24 @@ def fit_inputs(signature: Signature, tensors: list[Tensor]) -> Fitted:
         made = tensors
         for index, tensor in enumerate(tensors):
             spec = specs[index] if specs[index].name == tensor.name else _named(specs, tensor.name)
-            if spec is not None and tensor.array.dtype != NUMPY[spec.dtype]:
+            if spec is None:
+                continue
+            array = one_column(tensor.array, spec)
+            if array is not tensor.array or array.dtype != NUMPY[spec.dtype]:
                 if made is tensors:
                     made = list(tensors)
-                made[index], notes = _cast(tensor, spec, notes)
+                made[index], notes = _cast(Tensor(tensor.name, array), spec, notes)
         tensors = made
     return Fitted(tensors, check_inputs(signature, tensors), notes)
+
+
+def one_column(array: Array, spec: TensorSpec) -> Array:
+    """[rows, 1] as [rows], and the other way round, where the signature has that; all else as it is."""
+    if len(spec.shape) == 1 and array.ndim == 2 and array.shape[1] == 1:
+        return array[:, 0]
+    if len(spec.shape) == 2 and spec.shape[1] == 1 and array.ndim == 1:
+        return array[:, None]
+    return array
 
 
 def _cast(tensor: Tensor, spec: TensorSpec, notes: tuple[str, ...]) -> tuple[Tensor, tuple[str, ...]]:

@@ -8,6 +8,7 @@ from bms.core.errors import InvalidArgument
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower case
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?")
+_ANY_CASE = re.compile(_NAME.pattern.replace("a-z", "A-Za-z"))
 
 
 def new_id(prefix: str) -> str:
@@ -24,8 +25,26 @@ def check_name(what: str, name: str) -> str:
     ends with a letter or digit.
     """
     if not _NAME.fullmatch(name):
-        raise InvalidArgument(
-            f"{what} name {name[:80]!r} is not valid: use 1 to 63 lower-case letters, digits, '.', '_' or '-', "
-            "beginning and ending with a letter or digit"
-        )
+        raise _invalid(what, name, "lower-case letters")
     return name
+
+
+def check_public_name(what: str, name: str) -> str:
+    """`name` if clients may ask for a `what` by it, a model or a deployment: as in `check_name`, and capitals, too,
+    since names that they have from other servers have them. Two that differ by case alone are one to whoever keeps
+    them. Raises InvalidArgument."""
+    if not _ANY_CASE.fullmatch(name):
+        raise _invalid(what, name, "letters (A to Z, a to z)")
+    return name
+
+
+def differs_by_case(what: str, name: str, there: str) -> str:
+    """What to tell whoever would give a `what` a name that another has but for case."""
+    return f"a {what} named {there!r} exists already, and {name!r} differs from it by case alone: choose another name"
+
+
+def _invalid(what: str, name: str, letters: str) -> InvalidArgument:
+    return InvalidArgument(
+        f"{what} name {name[:80]!r} is not valid: use 1 to 63 {letters}, digits, '.', '_' or '-', "
+        "beginning and ending with a letter or digit"
+    )

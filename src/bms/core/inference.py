@@ -25,6 +25,7 @@ class InferRequest(msgspec.Struct, kw_only=True):
     timeout_s: float | None = None
     priority: int = 0
     notes: tuple[str, ...] = ()  # what its sender is told of how the inputs were made, e.g. rounded
+    ignored: tuple[str, ...] = ()  # members of its body that nothing reads, by the names they are counted by
 
 
 class InferResponse(msgspec.Struct, kw_only=True):

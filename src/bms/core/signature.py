@@ -75,7 +75,7 @@ def check_inputs(signature: Signature, tensors: list[Tensor]) -> int:
         shape = tensor.array.shape
         if tensor.dtype != spec.dtype:
             raise InvalidArgument(f"input {spec.name!r} is {tensor.dtype}, expected {spec.dtype}")
-        if not _fits(shape, spec.shape):
+        if not fits(shape, spec.shape):
             raise InvalidArgument(f"input {spec.name!r} has shape {list(shape)}, expected {shape_text(spec.shape)}")
         if signature.batched:
             if rows is not None and rows != shape[0]:
@@ -101,7 +101,7 @@ def usual_rows(signature: Signature, tensors: list[Tensor]) -> int:
             name == spec.name
             and array.dtype is NUMPY[spec.dtype]
             and shape
-            and _fits(shape, spec.shape)
+            and fits(shape, spec.shape)
             and spec.column is None
         ):
             rows: int = shape[0]
@@ -123,7 +123,8 @@ def check_mask(spec: TensorSpec, mask: Tensor, rows: int) -> None:
         )
 
 
-def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+def fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+    """Whether a shape is one of those wanted, None being any size."""
     if len(shape) != len(wanted):
         return False
     for have, want in zip(shape, wanted, strict=True):  # noqa: SIM110 - every request comes by here

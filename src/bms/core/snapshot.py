@@ -48,6 +48,10 @@ class ServedVersion(msgspec.Struct, frozen=True, kw_only=True):
     max_rows: int = 1  # rows that may run together: as many may travel to a replica as one parcel
 
 
+V1Dialect = Literal["tfserving", "kserve"]
+"""How `/v1/models/NAME:predict` answers for a classifier: all outputs, or as KServe's servers do, labels alone."""
+
+
 class DeploymentEntry(msgspec.Struct, frozen=True, kw_only=True, tag="deployment"):
     """A name that a tenant's clients call, and where its requests go."""
 
@@ -58,6 +62,7 @@ class DeploymentEntry(msgspec.Struct, frozen=True, kw_only=True, tag="deployment
     versions: tuple[ServedVersion, ...]
     max_in_flight: int = 256  # queued and running requests per gateway; more are refused with 429
     timeout_s: float = 30.0
+    dialect: V1Dialect = "tfserving"
     known_aliases: tuple[str, ...] = ()  # of the model, served here or not: unknown label is 400, unserved 503
 
 

@@ -46,6 +46,7 @@ NUMPY: dict[str, np.dtype[np.generic]] = {
 }
 _NAMES: dict[np.dtype[np.generic], DType] = {kind: name for name, kind in NUMPY.items()}  # type: ignore[misc]
 _SMALL = 1 << 14
+MOST_TEXTS = 1 << 20  # elements of a BYTES tensor: each is an object of its own, fifty times as large as one byte
 MOST_DIMENSIONS = 64  # of an array of NumPy's
 
 
@@ -124,7 +125,16 @@ def shaped(array: Array, shape: tuple[int, ...]) -> Array:
         raise InvalidArgument(f"shape {list(shape)[:80]} is none that an array can have") from None
 
 
+def check_texts(count: int) -> None:
+    """Raises InvalidArgument for more elements than a BYTES tensor may have."""
+    if count > MOST_TEXTS:
+        raise InvalidArgument(
+            f"a BYTES tensor of {count} elements was sent, at most {MOST_TEXTS} are taken at once: send them in parts"
+        )
+
+
 def _strings_from_raw(count: int, raw: bytes | memoryview) -> npt.NDArray[np.object_]:
+    check_texts(count)
     if count * 4 > len(raw):
         raise InvalidArgument(f"{count} BYTES elements need at least {count * 4} bytes, {len(raw)} were delivered")
     out = np.empty(count, dtype=object)

@@ -12,49 +12,13 @@ from typing import Generic, TypeVar
 import msgspec
 
 from bms.core.errors import InvalidArgument
+from bms.protocols.json_repeats import check_objects, not_utf8
 
 JsonValue = object
 T = TypeVar("T")
 _FIRST = re.compile(rb"\s*(\S)")
 _SECOND = re.compile(rb"\s*\[\s*(\S)")
 _LONE_B64 = re.compile(rb'\s*\[\s*\{\s*"b64"\s*:\s*"[^"\\]*+(?:\\.[^"\\]*+)*+"\s*\}')
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
-_NOT_FINITE = (b"NaN", b"Infinity")
-
-
-class BodyDecoder(Generic[T]):
-    """Decodes whole bodies into one struct: `fast` names it with Raw fields, `slow` with any."""
-
-    def __init__(self, fast: type[T], slow: type[T]) -> None:
-        self._decode: Callable[[bytes | memoryview], T] = msgspec.json.Decoder(fast).decode
-        self._slow = slow
-
-    def __call__(self, body: bytes | memoryview) -> T:
-        """Raises InvalidArgument with the parser's reason."""
-        try:
-            return self._decode(body)
-        except RecursionError:
-            raise InvalidArgument("the body is nested too deeply: tensors nest at most 16 lists") from None
-        except UnicodeDecodeError:
-            raise _not_utf8() from None
-        except msgspec.ValidationError as error:
-            raise InvalidArgument(f"the body is not what was expected: {error}") from None
-        except msgspec.DecodeError as error:
-            data = bytes(body)
-            if any(word in data for word in _NOT_FINITE):
-                return self._decode_slowly(data)
-            raise InvalidArgument(f"the body is not JSON: {error}") from None
-
-    def _decode_slowly(self, data: bytes) -> T:
-        try:
-            parsed = json.loads(data)
-            if _SURROGATE.search(data):
-                json.dumps(parsed, ensure_ascii=False).encode()  # the slow parser alone takes half of a pair
-            return msgspec.convert(parsed, type=self._slow)
-        except UnicodeEncodeError:
-            raise _not_utf8() from None
-        except (ValueError, RecursionError) as error:
-            raise InvalidArgument(f"the body is not what was expected: {error}") from None
 
 
 class ValueDecoder(Generic[T]):
@@ -71,11 +35,7 @@ class ValueDecoder(Generic[T]):
                 return self.raw(value)
             return msgspec.convert(value, type=self._slow)  # type: ignore[no-any-return]
         except UnicodeError:  # the slow parser takes half of a surrogate pair for a character
-            raise _not_utf8() from None
-
-
-def _not_utf8() -> InvalidArgument:
-    return InvalidArgument("the body holds text that is not UTF-8: JSON must be UTF-8")
+            raise not_utf8() from None
 
 
 _OBJECT: ValueDecoder[dict[str, JsonValue]] = ValueDecoder(dict[str, msgspec.Raw], dict[str, object])
@@ -109,19 +69,26 @@ def first_is_base64(value: JsonValue) -> bool:
 
 
 def members(value: JsonValue, what: str) -> dict[str, JsonValue]:
-    """An object's members, undecoded. Raises InvalidArgument where `value` is not an object."""
+    """An object's members, undecoded. Raises InvalidArgument where `value` is not an object, or names one twice."""
     try:
-        return _OBJECT(value)
+        found = _OBJECT(value)
     except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidArgument(f"{what} must be an object of named values: {error}") from None
+    if isinstance(value, msgspec.Raw):
+        check_objects(value, [found])  # type: ignore[list-item]
+    return found
 
 
 def objects(value: JsonValue, what: str) -> list[dict[str, JsonValue]]:
-    """A list of objects, their members undecoded. Raises InvalidArgument for any other element."""
+    """A list of objects, their members undecoded. Raises InvalidArgument for any other element, and for a member that
+    is named twice."""
     try:
-        return _OBJECTS(value)
+        found = _OBJECTS(value)
     except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidArgument(f"{what} must be a list of which all elements are objects, or none: {error}") from None
+    if isinstance(value, msgspec.Raw):
+        check_objects(value, found)  # type: ignore[arg-type]
+    return found
 
 
 def joined(values: list[JsonValue]) -> JsonValue:

@@ -15,13 +15,16 @@ from bms.core.inference import InferRequest, InferResponse
 from bms.core.outputs import Share
 from bms.core.signature import Signature, check_inputs, usual_rows
 from bms.core.tensor import Tensor, dtype_of, to_raw
+from bms.protocols.client_names import understood
+from bms.protocols.json_bodies import BodyDecoder, Read
+from bms.protocols.json_repeats import quotes_of
 from bms.protocols.json_tensors import dump
-from bms.protocols.json_values import BodyDecoder, JsonValue
+from bms.protocols.json_values import JsonValue
 from bms.protocols.oip_classes import NO_CLASSES, Classes, best_classes, classes_of
 from bms.protocols.oip_flat import decode_flat
 from bms.protocols.oip_large import decode_large
 from bms.protocols.oip_rows import encode_share
-from bms.protocols.oip_tensors import InputBody, json_data, raw_input, read_input, whole
+from bms.protocols.oip_tensors import CONTENT_TYPE, InputBody, StrictInputBody, json_data, raw_input, read_input, whole
 from bms.protocols.signature_choice import choose_signature
 
 V = TypeVar("V")
@@ -29,19 +32,32 @@ MAX_TENSORS = 2048  # a table may have a thousand columns, each with a mask
 _NONE: Mapping[str, Any] = {}
 
 
-class OutputBody(msgspec.Struct, forbid_unknown_fields=True):
+class OutputBody(msgspec.Struct):
     """One tensor a client wants."""
 
     name: str
     parameters: dict[str, Any] | None = None
 
 
-class InferBody(msgspec.Struct, Generic[V], forbid_unknown_fields=True):
+class InferBody(msgspec.Struct, Generic[V]):
     """What a client sends to `…/infer`."""
 
     inputs: list[InputBody[V]]
     id: str | None = None
     outputs: list[OutputBody] | None = None
+    parameters: dict[str, Any] | None = None
+
+
+class StrictOutputBody(OutputBody, forbid_unknown_fields=True):
+    """The same without anything else."""
+
+
+class StrictInferBody(msgspec.Struct, Generic[V], forbid_unknown_fields=True):
+    """As `InferBody`, without anything else in it or in what it holds."""
+
+    inputs: list[StrictInputBody[V]]
+    id: str | None = None
+    outputs: list[StrictOutputBody] | None = None
     parameters: dict[str, Any] | None = None
 
 
@@ -56,7 +72,50 @@ class Decoded(NamedTuple):
     classes: Mapping[str, Classes] = NO_CLASSES
 
 
-_body: BodyDecoder[InferBody[JsonValue]] = BodyDecoder(InferBody[msgspec.Raw], InferBody[Any])  # type: ignore[arg-type]
+def _quotes(parsed: InferBody[JsonValue]) -> int:
+    """The quotation marks that such a body is written with, `null`s and marks within texts aside."""
+    count = 2
+    for each in parsed.inputs:
+        parameters, data = each.parameters, each.data
+        count += 10 if parameters is None else 12 + quotes_of(parameters)
+        if data is not msgspec.UNSET:
+            count += 2 + quotes_of(data)
+    if parsed.id is not None:
+        count += 4
+    if parsed.parameters is not None:
+        count += 2 + quotes_of(parsed.parameters)
+    if parsed.outputs is not None:
+        count += 2
+        for wanted in parsed.outputs:
+            count += 4 if wanted.parameters is None else 6 + quotes_of(wanted.parameters)
+    return count
+
+
+_body: BodyDecoder[InferBody[JsonValue]] = BodyDecoder(
+    StrictInferBody[msgspec.Raw],  # type: ignore[arg-type]
+    InferBody[msgspec.Raw],  # type: ignore[arg-type]
+    InferBody[Any],
+    _quotes,
+    inputs=InputBody,
+    outputs=OutputBody,
+)
+
+
+_outlines: dict[bytes, Read[InferBody[JsonValue]]] = {}
+_LONGEST, _MOST = 1024, 1024  # bytes of an outline, and how many are remembered
+
+
+def _outline(text: bytes) -> Read[InferBody[JsonValue]]:
+    """The JSON part before raw tensors. A client's is nearly always the same, but for the tensors' bytes behind it, so
+    those that hold no data are remembered as they were understood."""
+    found = _outlines.get(text)
+    if found is None:
+        found = _body(text)
+        if len(text) <= _LONGEST and all(each.data is msgspec.UNSET for each in found[0].inputs):
+            if len(_outlines) >= _MOST:
+                _outlines.clear()
+            _outlines[text] = found
+    return found
 
 
 def decode_infer(
@@ -83,7 +142,7 @@ def decode_infer(
         raise InvalidArgument(f"Inference-Header-Content-Length is {json_length}, the body has {len(body)} bytes")
     view = memoryview(body)
     at = len(body) if json_length is None else json_length
-    parsed = _body(body if json_length is None else view[:at])
+    parsed, ignored = _body(body) if json_length is None else _outline(bytes(view[:at]))
     if not 1 <= len(parsed.inputs) <= MAX_TENSORS:
         raise InvalidArgument(f"the request has {len(parsed.inputs)} inputs, expected 1 to {MAX_TENSORS}")
     tensors = []
@@ -95,12 +154,16 @@ def decode_infer(
     if at != len(body):
         raise InvalidArgument(f"{len(body) - at} bytes are left over after the last binary tensor")
     decoded = _of_json(model, tensors, parsed.id, parsed.parameters, signatures, notes)
+    if ignored:
+        decoded.request.ignored = ignored
     if not parsed.outputs:
         return decoded
     request, rows, all_binary = decoded.request, decoded.rows, decoded.all_binary
     signature, binary, classes = signatures[request.signature or ""], {}, {}
     for output in parsed.outputs:
         signature.output(output.name)
+        if output.name in binary:
+            raise InvalidArgument(f"output {output.name[:80]!r} is asked for twice")
         wanted = output.parameters or _NONE
         binary[output.name] = bool(wanted.get("binary_data", all_binary))
         if count := whole(wanted.get("classification", 0), "classification"):
@@ -118,11 +181,15 @@ def _of_json(
     notes: list[str] | None = None,
 ) -> Decoded:
     names = [name for name, _ in tensors]
-    chosen = choose_signature(signatures, signature_name(parameters) if parameters else None, names)
+    named = signature_name(parameters) if parameters else None
+    chosen = choose_signature(signatures, named, names)
     told: tuple[str, ...] = ()
     if not (rows := usual_rows(signatures[chosen], tensors)):
+        notes = [] if notes is None else notes
+        content_type = parameters.get(CONTENT_TYPE) if parameters else None
+        chosen, tensors = understood(signatures, named, tensors, content_type, notes)
         tensors, rows, told = fit_inputs(signatures[chosen], tensors)
-    request = InferRequest(model=model, inputs=tensors, signature=chosen, id=id)
+    request = InferRequest(model=model, inputs=tensors, signature=chosen, id=id or None)
     if notes or told:
         request.notes = (*(notes or ()), *told)
     return _with_parameters(request, rows, parameters) if parameters else Decoded(request, rows)

@@ -17,8 +17,10 @@ from bms.core.fitting import fit_inputs
 from bms.core.inference import InferRequest, InferResponse
 from bms.core.signature import Signature
 from bms.core.tensor import Array, Tensor
+from bms.protocols.json_bodies import BodyDecoder
+from bms.protocols.json_repeats import quotes_of
 from bms.protocols.json_tensors import MAX_RANK, array_of, dump, text_values
-from bms.protocols.json_values import BodyDecoder, JsonValue, ValueDecoder
+from bms.protocols.json_values import JsonValue, ValueDecoder
 from bms.protocols.oip import MAX_TENSORS, Decoded, set_parameters, signature_name
 from bms.protocols.signature_choice import choose_signature
 
@@ -27,7 +29,8 @@ RESERVED = frozenset({"id", "parameters", "model_name", "model_version"})
 Scalar = str | int | float | bool | None
 _OPENING = b" \t\n\r["
 
-_body: BodyDecoder[dict[str, JsonValue]] = BodyDecoder(dict[str, msgspec.Raw], dict[str, Any])  # type: ignore[arg-type]
+_Members = dict[str, msgspec.Raw]
+_body: BodyDecoder[dict[str, JsonValue]] = BodyDecoder(_Members, _Members, dict[str, Any], quotes_of)  # type: ignore[arg-type]
 _scalar: ValueDecoder[Scalar] = ValueDecoder(Scalar, Scalar)
 _parameters: ValueDecoder[dict[str, Any]] = ValueDecoder(dict[str, Any], dict[str, Any])
 
@@ -37,7 +40,7 @@ def decode_generate(body: bytes | memoryview, model: str, signatures: Mapping[st
 
     Raises InvalidArgument for what does not fit the signature it means.
     """
-    given = _body(body)
+    given = _body(body)[0]
     id = _scalar_of(given.pop("id", None), "id", ())
     if not isinstance(id, str | None):
         raise InvalidArgument("'id' must be a string")
@@ -55,7 +58,8 @@ def decode_generate(body: bytes | memoryview, model: str, signatures: Mapping[st
     named = [(signature.input(name), value) for name, value in inputs.items()]
     tensors = [Tensor(spec.name, _array(value, spec.dtype, len(spec.shape), spec.name, notes)) for spec, value in named]
     fitted = fit_inputs(signature, tensors)
-    request = InferRequest(model=model, inputs=fitted.tensors, signature=chosen, id=id, notes=(*notes, *fitted.notes))
+    told = (*notes, *fitted.notes)
+    request = InferRequest(model=model, inputs=fitted.tensors, signature=chosen, id=id or None, notes=told)
     set_parameters(request, parameters)
     return Decoded(request, fitted.rows)
 

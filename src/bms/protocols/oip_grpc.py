@@ -13,14 +13,15 @@ from bms.core.fitting import fit_inputs
 from bms.core.inference import InferRequest, InferResponse
 from bms.core.signature import Signature
 from bms.core.tensor import Tensor, dtype_of, to_raw
+from bms.protocols.client_names import understood
+from bms.protocols.content_types import decoded_content
 from bms.protocols.oip import MAX_TENSORS, Decoded, set_parameters, signature_name
 from bms.protocols.oip_classes import NO_CLASSES, Classes, best_classes, classes_of
 from bms.protocols.oip_grpc_outline import InferMessage
 from bms.protocols.oip_grpc_tensors import typed_array
-from bms.protocols.oip_tensors import raw_array, whole
+from bms.protocols.oip_tensors import CONTENT_TYPE, raw_array, whole
 from bms.protocols.protobuf.pool import message
 from bms.protocols.protobuf.wire import field, varint, varint_field
-from bms.protocols.signature_choice import choose_signature
 
 _StreamResponse = message("inference.ModelStreamInferResponse")
 _CHOICE = "parameter_choice"
@@ -76,17 +77,18 @@ def _decode_new(given: InferMessage, signatures: Mapping[str, Signature]) -> Dec
         raise InvalidArgument(f"the request has {len(inputs)} inputs, expected 1 to {MAX_TENSORS}")
     if raws and len(raws) != len(inputs):
         raise InvalidArgument(f"raw_input_contents has {len(raws)} tensors for {len(inputs)} inputs: send one for each")
-    tensors = [_tensor(each, raws[index] if raws else None) for index, each in enumerate(inputs)]
-    parameters = read_parameters(request.parameters)
-    chosen = choose_signature(signatures, signature_name(parameters), [tensor.name for tensor in tensors])
-    fitted = fit_inputs(signatures[chosen], tensors)
-    rows = fitted.rows
-    infer = InferRequest(
-        model=request.model_name, inputs=fitted.tensors, signature=chosen, id=given.id, notes=fitted.notes
-    )
+    tensors: list[Tensor] = []
+    for index, each in enumerate(inputs):
+        tensors += _tensors(each, raws[index] if raws else None)
+    parameters, notes = read_parameters(request.parameters), list[str]()
+    chosen, placed = understood(signatures, signature_name(parameters), tensors, parameters.get(CONTENT_TYPE), notes)
+    fitted = fit_inputs(signatures[chosen], placed)
+    rows, told = fitted.rows, (*notes, *fitted.notes)
+    infer = InferRequest(model=request.model_name, inputs=fitted.tensors, signature=chosen, id=given.id, notes=told)
     set_parameters(infer, parameters)
     infer.outputs, classes = _outputs(request.outputs, signatures[chosen])
-    if raws and fitted.tensors is tensors:  # as they came: nothing was cast or filled in
+    said = any(each.parameters for each in inputs)  # which may say that the bytes mean others
+    if raws and fitted.tensors is tensors and not said:  # as they came: nothing was cast, renamed or filled in
         given.outline.plan = _Plan(
             signatures,
             infer.model,
@@ -149,17 +151,21 @@ def read_parameters(given: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _tensor(given: Any, raw: memoryview | None) -> Tensor:
+def _tensors(given: Any, raw: memoryview | None) -> list[Tensor]:
+    """One, and a mask of what is missing where its content type tells that."""
     name, shape = given.name, tuple(given.shape)
     if shape and min(shape) < 0:
         raise InvalidArgument(f"input {name[:80]!r} has shape {list(shape)}: dimensions must not be negative")
+    content_type = None
     if given.parameters:
-        _refuse_shared_memory(read_parameters(given.parameters), f"input {name[:80]!r}")
+        parameters = read_parameters(given.parameters)
+        _refuse_shared_memory(parameters, f"input {name[:80]!r}")
+        content_type = parameters.get(CONTENT_TYPE)
     if raw is None:
-        return Tensor(name, typed_array(name, given.datatype, shape, given.contents))
+        return decoded_content(Tensor(name, typed_array(name, given.datatype, shape, given.contents)), content_type)
     if given.HasField("contents") and given.contents.ListFields():
         raise InvalidArgument(f"input {name[:80]!r} has contents beside raw_input_contents: send one or the other")
-    return Tensor(name, raw_array(given.datatype, shape, raw))
+    return decoded_content(Tensor(name, raw_array(given.datatype, shape, raw)), content_type)
 
 
 def _outputs(wanted: Any, signature: Signature) -> tuple[tuple[str, ...], Mapping[str, Classes]]:
@@ -170,6 +176,8 @@ def _outputs(wanted: Any, signature: Signature) -> tuple[tuple[str, ...], Mappin
     classes: dict[str, Classes] = {}
     for output in wanted:
         signature.output(output.name)
+        if output.name in names:
+            raise InvalidArgument(f"output {output.name[:80]!r} is asked for twice")
         names[output.name] = None
         if output.parameters:
             parameters = read_parameters(output.parameters)

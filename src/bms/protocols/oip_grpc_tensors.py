@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from bms.core.errors import InvalidArgument
-from bms.core.tensor import NUMPY, Array, count_of, shaped
+from bms.core.tensor import NUMPY, Array, check_texts, count_of, shaped
 
 _FIELDS = {
     "BOOL": "bool_contents",
@@ -45,6 +45,7 @@ def typed_array(name: str, datatype: str, shape: tuple[int, ...], contents: Any)
 def _array(name: str, datatype: str, elements: Any) -> Array:
     kind = NUMPY[datatype]
     if datatype == "BYTES":
+        check_texts(len(elements))
         out = np.empty(len(elements), dtype=object)
         out[:] = list(elements)
         return out

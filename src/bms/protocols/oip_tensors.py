@@ -10,15 +10,17 @@ from bms.core.columns import mask_name
 from bms.core.errors import InvalidArgument
 from bms.core.signature import Signature, shape_text
 from bms.core.tensor import NUMPY, Array, Tensor, count_of, from_raw, shaped
+from bms.protocols.content_types import NUMPY_BYTES, cut_bytes, decoded_content
 from bms.protocols.json_tensors import array_of
 from bms.protocols.json_values import JsonValue, ValueDecoder, first_element
 
 V = TypeVar("V")
 _elements: ValueDecoder[list[Any]] = ValueDecoder(list[Any], list[Any])
+CONTENT_TYPE = "content_type"
 _BINARY_ONLY = frozenset({"FP16", "BF16"})
 
 
-class InputBody(msgspec.Struct, Generic[V], forbid_unknown_fields=True):
+class InputBody(msgspec.Struct, Generic[V]):
     """One tensor a client sends: `data` in JSON, or `parameters.binary_data_size` bytes after it."""
 
     name: str
@@ -26,6 +28,10 @@ class InputBody(msgspec.Struct, Generic[V], forbid_unknown_fields=True):
     datatype: str
     data: V | msgspec.UnsetType = msgspec.UNSET
     parameters: dict[str, Any] | None = None
+
+
+class StrictInputBody(InputBody[V], Generic[V], forbid_unknown_fields=True):
+    """The same without anything else."""
 
 
 def read_input(given: InputBody[JsonValue], body: memoryview, at: int, notes: list[str]) -> tuple[list[Tensor], int]:
@@ -49,7 +55,9 @@ def read_input(given: InputBody[JsonValue], body: memoryview, at: int, notes: li
     size = whole(size, "binary_data_size")
     if size > len(body) - at:
         raise InvalidArgument(f"input {name[:80]!r} declares {size} bytes, {len(body) - at} were delivered")
-    return [Tensor(name, raw_array(given.datatype, shape, body[at : at + size]))], size
+    tensor = Tensor(name, raw_array(given.datatype, shape, body[at : at + size]))
+    said = given.parameters.get(CONTENT_TYPE) if given.parameters else None
+    return [tensor] if said is None else decoded_content(tensor, said), size
 
 
 def raw_array(datatype: str, shape: tuple[int, ...], raw: bytes | memoryview) -> Array:
@@ -73,7 +81,7 @@ def _from_json(given: InputBody[JsonValue], notes: list[str]) -> list[Tensor]:
             raise InvalidArgument(
                 f"input {name[:80]!r} declares shape {list(shape)}, its data have {list(array.shape)}"
             )
-        return [Tensor(name, array)]
+        return decoded_content(Tensor(name, array), (given.parameters or {}).get(CONTENT_TYPE))
     mask: Array | None = None
     try:
         array = array_of(given.data, dtype, 1, name, notes)
@@ -81,11 +89,17 @@ def _from_json(given: InputBody[JsonValue], notes: list[str]) -> list[Tensor]:
         array, mask = _with_gaps(given)
         if mask is None:
             raise
+    said = given.parameters.get(CONTENT_TYPE) if given.parameters else None
     if array.size != count:
-        raise InvalidArgument(
-            f"input {name[:80]!r} declares shape {list(shape)}, {count} elements; {array.size} were delivered"
-        )
+        cut = cut_bytes(shape, array.tolist()) if dtype == "BYTES" and said == NUMPY_BYTES else None
+        if cut is None:
+            raise InvalidArgument(
+                f"input {name[:80]!r} declares shape {list(shape)}, {count} elements; {array.size} were delivered"
+            )
+        array = cut
     tensor = Tensor(name, shaped(array, shape))
+    if said is not None and mask is None:
+        return decoded_content(tensor, said)
     return [tensor] if mask is None else [tensor, Tensor(mask_name(name), mask)]
 
 
@@ -129,11 +143,13 @@ def raw_input(signature: Signature, body: bytes | memoryview) -> Tensor:
         array: Array = np.empty(1, dtype=object)
         array[0] = bytes(body)
         return Tensor(spec.name, array.reshape((1,) * len(spec.shape)))
-    free = sum(size is None for size in spec.shape)
-    if free > 1:
+    wanted = spec.shape
+    if wanted[:1] == (None,) and sum(size is None for size in wanted) == 2:
+        wanted = (1, *wanted[1:])  # one row, as long as it is
+    if sum(size is None for size in wanted) > 1:
         raise InvalidArgument(f"a raw body cannot say how {shape_text(spec.shape)} is filled: send JSON with a shape")
-    known = NUMPY[spec.dtype].itemsize * prod(size for size in spec.shape if size is not None)
-    shape = tuple(len(body) // max(known, 1) if size is None else size for size in spec.shape)
+    known = NUMPY[spec.dtype].itemsize * prod(size for size in wanted if size is not None)
+    shape = tuple(len(body) // max(known, 1) if size is None else size for size in wanted)
     return Tensor(spec.name, from_raw(spec.dtype, shape, body))
 
 

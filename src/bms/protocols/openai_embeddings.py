@@ -17,9 +17,19 @@ from bms.core.errors import Internal, InvalidArgument
 from bms.core.inference import InferRequest, InferResponse
 from bms.core.signature import Signature, check_inputs
 from bms.core.tensor import Tensor
+from bms.protocols.json_bodies import BodyDecoder
+from bms.protocols.json_repeats import quotes_of
 from bms.protocols.json_tensors import array_of, dump
-from bms.protocols.json_values import BodyDecoder, JsonValue, first_character, first_element
-from bms.protocols.openai_inputs import for_texts, for_tokens, token_lists, token_tensors
+from bms.protocols.json_values import JsonValue, first_character, first_element
+from bms.protocols.openai_inputs import (
+    for_texts,
+    for_tokens,
+    takes_texts,
+    texts_of_tokens,
+    token_lists,
+    token_tensors,
+)
+from bms.protocols.openai_vocabulary import Vocabulary
 
 TOKENS = "tokens"  # the output that says how many tokens each text had
 MOST = 1 << 14  # inputs of one request
@@ -28,7 +38,7 @@ V = TypeVar("V")
 
 
 class EmbeddingsBody(msgspec.Struct, Generic[V]):
-    """What a client sends; members that are not named here, `user` among them, are not looked at."""
+    """What a client sends."""
 
     model: str
     input: V
@@ -36,13 +46,18 @@ class EmbeddingsBody(msgspec.Struct, Generic[V]):
     dimensions: int | None = None
 
 
+class StrictEmbeddingsBody(EmbeddingsBody[V], Generic[V], forbid_unknown_fields=True):
+    """The same without anything else."""
+
+
 class Asked(NamedTuple):
-    """A body that was read: which model it asks, and the rest of it."""
+    """A body that was read: which model it asks, the rest of it, and which members are not read (`user` among them)."""
 
     model: str
     version: int | None
     alias: str | None
     body: EmbeddingsBody[JsonValue]
+    ignored: tuple[str, ...] = ()
 
 
 class Decoded(NamedTuple):
@@ -57,24 +72,39 @@ class Decoded(NamedTuple):
     counted: int | None
 
 
-_body: BodyDecoder[EmbeddingsBody[JsonValue]] = BodyDecoder(EmbeddingsBody[msgspec.Raw], EmbeddingsBody[Any])  # type: ignore[arg-type]
+def _quotes(parsed: EmbeddingsBody[JsonValue]) -> int:
+    count = 6 + quotes_of(parsed.input) + (0 if parsed.encoding_format is None else 4)
+    return count if parsed.dimensions is None else count + 2
+
+
+_body: BodyDecoder[EmbeddingsBody[JsonValue]] = BodyDecoder(
+    StrictEmbeddingsBody[msgspec.Raw],  # type: ignore[arg-type]
+    EmbeddingsBody[msgspec.Raw],  # type: ignore[arg-type]
+    EmbeddingsBody[Any],
+    _quotes,
+)
 
 
 def read_embeddings(body: bytes | memoryview) -> Asked:
     """Raises InvalidArgument for what is no such body."""
-    parsed = _body(body)
+    parsed, ignored = _body(body)
     name, sign, which = parsed.model.partition("@")
     if not sign:
-        return Asked(name, None, None, parsed)
+        return Asked(name, None, None, parsed, ignored)
     if not which:
         raise InvalidArgument(f"model {parsed.model[:80]!r} names no version: write name@3, name@alias, or just name")
     if _NUMBER.fullmatch(which):
-        return Asked(name, int(which), None, parsed)
-    return Asked(name, None, which, parsed)
+        return Asked(name, int(which), None, parsed, ignored)
+    return Asked(name, None, which, parsed, ignored)
 
 
-def decode_embeddings(asked: Asked, model: str, signatures: Mapping[str, Signature]) -> Decoded:
-    """Raises InvalidArgument for an input that the model does not take, or a model that makes no embeddings."""
+def decode_embeddings(
+    asked: Asked, model: str, signatures: Mapping[str, Signature], vocabulary: Vocabulary | None = None
+) -> Decoded:
+    """`vocabulary` says which texts token ids mean, for models that take texts; other models take ids of their own.
+
+    Raises InvalidArgument for an input that the model does not take, or a model that makes no embeddings.
+    """
     body = asked.body
     if body.dimensions is not None and body.dimensions < 1:
         raise InvalidArgument(f"'dimensions' is {body.dimensions}, expected at least 1")
@@ -86,10 +116,14 @@ def decode_embeddings(asked: Asked, model: str, signatures: Mapping[str, Signatu
         array = array_of(body.input, "BYTES", 1 if first == "[" else 0, "input").reshape(-1)
         tensors = [Tensor(signatures[chosen].inputs[0].name, array)]
     elif first == "[" and (inner == "[" or inner.isdigit()):
-        chosen, vector = for_tokens(signatures)
         lists = token_lists(body.input, nested=inner == "[")
-        tensors = token_tensors(lists, signatures[chosen])
-        counted = sum(map(len, lists))
+        if takes_texts(signatures):
+            chosen, vector = for_texts(signatures)
+            tensors = [texts_of_tokens(lists, signatures[chosen], vocabulary)]
+        else:
+            chosen, vector = for_tokens(signatures)
+            tensors = token_tensors(lists, signatures[chosen])
+            counted = sum(map(len, lists))
     else:
         raise InvalidArgument("'input' must be a text, a list of texts, a list of token ids or a list of such lists")
     rows = check_inputs(signatures[chosen], tensors)
@@ -99,7 +133,7 @@ def decode_embeddings(asked: Asked, model: str, signatures: Mapping[str, Signatu
     _check_dimensions(body.dimensions, signature.output(vector).shape[1])
     tells = counted is None and any(spec.name == TOKENS for spec in signature.outputs)
     wanted = (vector, TOKENS) if tells else (vector,)
-    request = InferRequest(model=model, inputs=tensors, signature=chosen, outputs=wanted)
+    request = InferRequest(model=model, inputs=tensors, signature=chosen, outputs=wanted, ignored=asked.ignored)
     return Decoded(request, rows, vector, body.encoding_format == "base64", body.dimensions, counted)
 
 

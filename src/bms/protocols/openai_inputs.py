@@ -10,6 +10,7 @@ from bms.core.preprocessing import TEXT
 from bms.core.signature import DEFAULT, Signature
 from bms.core.tensor import NUMPY, Array, Tensor
 from bms.protocols.json_values import JsonValue, ValueDecoder
+from bms.protocols.openai_vocabulary import Vocabulary
 
 _VECTORS = ("embedding", "embeddings", "sentence_embedding")  # outputs, the most usual name first
 _FLOATS = frozenset({"FP16", "FP32", "FP64"})
@@ -25,13 +26,25 @@ def for_texts(signatures: Mapping[str, Signature]) -> tuple[str, str]:
 
     Raises InvalidArgument where there is none.
     """
+    found = _for_texts(signatures)
+    if found is None:
+        raise InvalidArgument("this model makes no embeddings: no signature leads from texts to a vector for each")
+    return found
+
+
+def takes_texts(signatures: Mapping[str, Signature]) -> bool:
+    """Whether there is a signature from texts to vectors."""
+    return _for_texts(signatures) is not None
+
+
+def _for_texts(signatures: Mapping[str, Signature]) -> tuple[str, str] | None:
     for name in (TEXT, DEFAULT, *signatures):
         signature = signatures.get(name)
         if signature is not None and [(spec.dtype, len(spec.shape)) for spec in signature.inputs] == [("BYTES", 1)]:
             vector = _vector(signature)
             if vector is not None:
                 return name, vector
-    raise InvalidArgument("this model makes no embeddings: no signature leads from texts to a vector for each")
+    return None
 
 
 def for_tokens(signatures: Mapping[str, Signature]) -> tuple[str, str]:
@@ -41,10 +54,7 @@ def for_tokens(signatures: Mapping[str, Signature]) -> tuple[str, str]:
         integers = all(spec.dtype in ("INT32", "INT64") and len(spec.shape) == 2 for spec in signature.inputs)
         if _IDS in inputs and inputs <= {_IDS, _MASK, _TYPES} and integers and (vector := _vector(signature)):
             return name, vector
-    raise InvalidArgument(
-        "this model makes no embeddings of token ids: send 'input' as text (LangChain's OpenAIEmbeddings does so with "
-        "check_embedding_ctx_length=False)"
-    )
+    raise InvalidArgument("this model makes no embeddings: no signature leads from texts or token ids to vectors")
 
 
 def token_lists(value: JsonValue, *, nested: bool) -> list[list[int]]:
@@ -56,6 +66,19 @@ def token_lists(value: JsonValue, *, nested: bool) -> list[list[int]]:
     if not all(lists):
         raise InvalidArgument("'input' holds an empty list of tokens")
     return lists
+
+
+def texts_of_tokens(lists: list[list[int]], signature: Signature, vocabulary: Vocabulary | None) -> Tensor:
+    """The texts that were cut into these tokens. Raises InvalidArgument where it isn't known into which."""
+    if vocabulary is None:
+        raise InvalidArgument(
+            "'input' holds token ids, and this model takes texts: whose ids they are it can't know. Send texts "
+            "(LangChain's OpenAIEmbeddings does so with check_embedding_ctx_length=False), or have the operator say "
+            "what ids of OpenAI's clients mean, with `bms up --openai-tokens cl100k_base.tiktoken`"
+        )
+    texts = np.empty(len(lists), dtype=object)
+    texts[:] = [vocabulary.text(ids) for ids in lists]
+    return Tensor(signature.inputs[0].name, texts)
 
 
 def token_tensors(lists: list[list[int]], signature: Signature) -> list[Tensor]:

@@ -8,7 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from bms.core.signature import Signature
-from bms.core.snapshot import DeploymentEntry, Entry, KeyEntry, ServedVersion
+from bms.core.snapshot import Entry, KeyEntry, ServedVersion
 
 Signatures = dict[str, Signature]
 _REMEMBERED = 20_000  # parts; forgetting them only means that later entries share with one another alone
@@ -35,14 +35,12 @@ class Sharing:
                 scopes=self._same(entry.scopes),
             )
         name = self._same(entry.name)
-        return DeploymentEntry(
-            id=entry.id,
+        return msgspec.structs.replace(
+            entry,
             tenant=self._same(entry.tenant),
             name=name,
             model=name if entry.model == name else entry.model,
             versions=tuple([self._version(version) for version in entry.versions]),
-            max_in_flight=entry.max_in_flight,
-            timeout_s=entry.timeout_s,
             known_aliases=tuple([self._same(alias) for alias in entry.known_aliases]),
         )
 

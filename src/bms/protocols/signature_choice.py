@@ -23,7 +23,7 @@ def choose_signature(
     """
     default = signatures.get(DEFAULT)
     usual = named is None and default is not None and (verb == "predict" or default.method == verb)
-    if usual and default is not None and (inputs is None or _takes(default, inputs)):
+    if usual and default is not None and (inputs is None or takes(default, inputs)):
         return DEFAULT
     if named is not None:
         if named not in signatures:
@@ -34,7 +34,7 @@ def choose_signature(
     fitting = [name for name in signatures if verb == "predict" or signatures[name].method == verb]
     if not fitting:
         raise InvalidArgument(f"this model has no signature for {verb!r}: use predict")
-    matching = [name for name in fitting if inputs is None or _takes(signatures[name], inputs)]
+    matching = [name for name in fitting if inputs is None or takes(signatures[name], inputs)]
     if len(matching) == 1:
         return matching[0]
     if not matching and (DEFAULT in fitting or len(fitting) == 1):
@@ -65,7 +65,8 @@ def content_signature(signatures: Mapping[str, Signature], content: str, verb: V
     return fitting[0]
 
 
-def _takes(signature: Signature, inputs: Collection[str]) -> bool:
+def takes(signature: Signature, inputs: Collection[str]) -> bool:
+    """Whether these are the names of all its inputs."""
     specs = signature.inputs
     if specs and specs[0].column is not None:
         return _takes_columns(signature, inputs)

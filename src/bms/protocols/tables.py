@@ -18,6 +18,7 @@ from bms.core.fitting import absent, columns_text, names_differ, needed_columns
 from bms.core.signature import Signature, TensorSpec
 from bms.core.tensor import Tensor
 from bms.protocols.json_columns import column_of, column_of_texts, list_of
+from bms.protocols.json_repeats import refuse_repeats
 from bms.protocols.json_values import JsonValue, ValueDecoder, joined
 
 V = TypeVar("V")
@@ -98,6 +99,8 @@ def read_split(value: JsonValue) -> tuple[list[str], list[list[JsonValue]]]:
         split = _split(value)
     except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidArgument(f"'dataframe_split' must have 'columns' and 'data', a list of rows: {error}") from None
+    if isinstance(value, msgspec.Raw):
+        refuse_repeats(value)
     columns = split.columns
     if len(set(columns)) != len(columns):
         raise InvalidArgument("'dataframe_split' names a column twice")

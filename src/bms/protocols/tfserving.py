@@ -16,9 +16,10 @@ from bms.core.fitting import fit_inputs
 from bms.core.inference import InferRequest, InferResponse, Verb
 from bms.core.signature import MATRIX, Signature, TensorSpec, check_inputs, is_table, usual_rows
 from bms.core.tensor import Array, Tensor
+from bms.protocols.json_bodies import BodyDecoder
+from bms.protocols.json_repeats import quotes_of
 from bms.protocols.json_tensors import array_of, dump, text_values
 from bms.protocols.json_values import (
-    BodyDecoder,
     JsonValue,
     first_character,
     first_element,
@@ -35,7 +36,7 @@ V = TypeVar("V")
 Signatures = Mapping[str, Signature]
 
 
-class PredictBody(msgspec.Struct, Generic[V], forbid_unknown_fields=True):
+class PredictBody(msgspec.Struct, Generic[V]):
     """What a client sends to `:predict`."""
 
     instances: V | msgspec.UnsetType = msgspec.UNSET
@@ -43,6 +44,10 @@ class PredictBody(msgspec.Struct, Generic[V], forbid_unknown_fields=True):
     dataframe_split: V | msgspec.UnsetType = msgspec.UNSET
     dataframe_records: V | msgspec.UnsetType = msgspec.UNSET
     signature_name: str | None = None
+
+
+class StrictPredictBody(PredictBody[V], Generic[V], forbid_unknown_fields=True):
+    """The same without anything else."""
 
 
 class Decoded(NamedTuple):
@@ -53,13 +58,26 @@ class Decoded(NamedTuple):
     row_form: bool
 
 
-_body: BodyDecoder[PredictBody[JsonValue]] = BodyDecoder(PredictBody[msgspec.Raw], PredictBody[Any])  # type: ignore[arg-type]
+def _quotes(parsed: PredictBody[JsonValue]) -> int:
+    count = 0 if parsed.signature_name is None else 4
+    for value in (parsed.instances, parsed.inputs, parsed.dataframe_split, parsed.dataframe_records):
+        if value is not msgspec.UNSET:
+            count += 2 + quotes_of(value)
+    return count
+
+
+_body: BodyDecoder[PredictBody[JsonValue]] = BodyDecoder(
+    StrictPredictBody[msgspec.Raw],  # type: ignore[arg-type]
+    PredictBody[msgspec.Raw],  # type: ignore[arg-type]
+    PredictBody[Any],
+    _quotes,
+)
 
 
 def decode_predict(body: bytes | memoryview, model: str, signatures: Mapping[str, Signature]) -> Decoded:
     """Raises InvalidArgument for what does not fit the signature it means."""
     try:
-        parsed = _body(body)
+        parsed, ignored = _body(body)
     except InvalidArgument as error:
         raise InvalidArgument(f'{error.message}; a body is {{"instances": [one for each row]}} or the like') from None
     name = parsed.signature_name or None
@@ -69,7 +87,10 @@ def decode_predict(body: bytes | memoryview, model: str, signatures: Mapping[str
         value, form = _only_form(parsed)
     notes: list[str] = []
     chosen, tensors = _FORMS[form](value, name, signatures, notes)
-    return _decoded(model, chosen, signatures, tensors, notes, row_form=form != "inputs")
+    decoded = _decoded(model, chosen, signatures, tensors, notes, row_form=form != "inputs")
+    if ignored:
+        decoded.request.ignored = ignored
+    return decoded
 
 
 def _only_form(parsed: PredictBody[JsonValue]) -> tuple[JsonValue, str]:
@@ -170,7 +191,19 @@ def _rows(value: JsonValue, named: str | None, signatures: Signatures, notes: li
             return chosen, table_by_place(value, signatures[chosen], notes)
         chosen = MATRIX
     spec = _only_input(signatures[chosen], "send each instance as an object of named inputs")
-    return chosen, [Tensor(spec.name, array_of(value, spec.dtype, len(spec.shape), "instances", notes))]
+    return chosen, [Tensor(spec.name, _values(value, spec, "instances", notes))]
+
+
+def _values(value: JsonValue, spec: TensorSpec, what: str, notes: list[str]) -> Array:
+    """An input's values; of one value a row they may be nested once more, or once less, than the signature says."""
+    rank = len(spec.shape)
+    if rank == 1 and first_element(value) == "[":
+        column = array_of(value, spec.dtype, 2, what, notes)
+        if column.shape[1] == 1:
+            return column[:, 0]
+    elif rank == 2 and spec.shape[1] == 1 and first_character(value) == "[" and first_element(value) not in ("[", "]"):
+        return array_of(value, spec.dtype, 1, what, notes)[:, None]
+    return array_of(value, spec.dtype, rank, what, notes)
 
 
 def _named_rows(
@@ -198,16 +231,14 @@ def _columns(value: JsonValue, named: str | None, signatures: Signatures, notes:
             if is_table(signature):
                 return chosen, table_of_columns(given, signature, notes)
             specs = [(signature.input(name), item) for name, item in given.items()]
-            return chosen, [
-                Tensor(spec.name, array_of(item, spec.dtype, len(spec.shape), spec.name, notes)) for spec, item in specs
-            ]
+            return chosen, [Tensor(spec.name, _values(item, spec, spec.name, notes)) for spec, item in specs]
     chosen = choose_signature(signatures, named, None)
     if is_table(signatures[chosen]):
         if named is not None or MATRIX not in signatures:
             return chosen, table_by_place(value, signatures[chosen], notes)
         chosen = MATRIX
     spec = _only_input(signatures[chosen], "send 'inputs' as an object of named tensors")
-    return chosen, [Tensor(spec.name, array_of(value, spec.dtype, len(spec.shape), "inputs", notes))]
+    return chosen, [Tensor(spec.name, _values(value, spec, "inputs", notes))]
 
 
 def _split(value: JsonValue, named: str | None, signatures: Signatures, notes: list[str]) -> tuple[str, list[Tensor]]:

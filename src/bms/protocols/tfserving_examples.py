@@ -11,8 +11,10 @@ from bms.core.fitting import fit_inputs
 from bms.core.inference import InferRequest, InferResponse, Verb
 from bms.core.signature import Signature, TensorSpec, is_table
 from bms.core.tensor import Array, Tensor
+from bms.protocols.json_bodies import BodyDecoder
+from bms.protocols.json_repeats import quotes_of
 from bms.protocols.json_tensors import array_of, dump, text_values
-from bms.protocols.json_values import BodyDecoder, JsonValue, first_character, first_element, joined, members, objects
+from bms.protocols.json_values import JsonValue, first_character, first_element, joined, members, objects
 from bms.protocols.signature_choice import choose_signature
 from bms.protocols.tables import table_of_rows
 from bms.protocols.tf_examples import serialized, takes_features
@@ -22,7 +24,7 @@ V = TypeVar("V")
 _CLASSES = "classes"
 
 
-class ExamplesBody(msgspec.Struct, Generic[V], forbid_unknown_fields=True):
+class ExamplesBody(msgspec.Struct, Generic[V]):
     """What a client sends to `:classify` and `:regress`; `context` holds features that all examples share."""
 
     examples: V
@@ -30,7 +32,21 @@ class ExamplesBody(msgspec.Struct, Generic[V], forbid_unknown_fields=True):
     signature_name: str | None = None
 
 
-_body: BodyDecoder[ExamplesBody[JsonValue]] = BodyDecoder(ExamplesBody[msgspec.Raw], ExamplesBody[Any])  # type: ignore[arg-type]
+class StrictExamplesBody(ExamplesBody[V], Generic[V], forbid_unknown_fields=True):
+    """The same without anything else."""
+
+
+def _quotes(parsed: ExamplesBody[JsonValue]) -> int:
+    count = 2 + quotes_of(parsed.examples) + (0 if parsed.signature_name is None else 4)
+    return count if parsed.context is msgspec.UNSET else count + 2 + quotes_of(parsed.context)
+
+
+_body: BodyDecoder[ExamplesBody[JsonValue]] = BodyDecoder(
+    StrictExamplesBody[msgspec.Raw],  # type: ignore[arg-type]
+    ExamplesBody[msgspec.Raw],  # type: ignore[arg-type]
+    ExamplesBody[Any],
+    _quotes,
+)
 
 
 def decode_examples(body: bytes | memoryview, model: str, signatures: Mapping[str, Signature], verb: Verb) -> Decoded:
@@ -39,7 +55,7 @@ def decode_examples(body: bytes | memoryview, model: str, signatures: Mapping[st
 
     Raises InvalidArgument for features that are missing, unknown, or do not fill the input's shape.
     """
-    parsed = _body(body)
+    parsed, ignored = _body(body)
     if first_element(parsed.examples) != "{":
         raise InvalidArgument("'examples' must be a list of at least one object of named features")
     examples = objects(parsed.examples, "'examples'")
@@ -61,7 +77,8 @@ def decode_examples(body: bytes | memoryview, model: str, signatures: Mapping[st
         named = [(signature.input(name), [example[name] for example in examples]) for name in given]
         tensors = [Tensor(spec.name, _column(spec, values, notes)) for spec, values in named]
     fitted = fit_inputs(signature, tensors)
-    request = InferRequest(model=model, inputs=fitted.tensors, signature=chosen, notes=(*notes, *fitted.notes))
+    told = (*notes, *fitted.notes)
+    request = InferRequest(model=model, inputs=fitted.tensors, signature=chosen, notes=told, ignored=ignored)
     return Decoded(request, fitted.rows, True)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
+from typing import Literal
 
 import msgspec
 
@@ -35,6 +36,7 @@ class DeploymentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     share_weights: bool | None = None  # several replicas have large weights in memory once
     max_in_flight: int | None = None
     timeout_s: float | None = None
+    dialect: Literal["tfserving", "kserve"] | None = None  # :predict of a classifier: all outputs, or labels alone
     drain_s: float | None = None
     keep_previous_s: float | None = None
     start_timeout_s: float | None = None

@@ -134,6 +134,8 @@ async def test_a_name_is_taken_until_its_deployment_is_deleted(store: Deployment
         await tx.add_deployment(made)
         with pytest.raises(AlreadyExists, match="'digits'"):
             await tx.add_deployment(again)
+        with pytest.raises(AlreadyExists, match="'digits' exists already, and 'Digits' differs from it by case alone"):
+            await tx.add_deployment(msgspec.structs.replace(again, name="Digits"))
         await tx.save_deployment(msgspec.structs.replace(made, deleted=True))
         await tx.add_deployment(again)
     async with store.read() as tx:

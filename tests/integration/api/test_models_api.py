@@ -146,6 +146,17 @@ async def test_models_are_made_changed_found_and_deleted(house: House) -> None:
     assert (await house.admin.delete("/models/digits")).status_code == 404
 
 
+async def test_names_may_have_capitals_and_two_that_differ_by_case_alone_are_one(house: House) -> None:
+    for name in ("MyModel", "simple_string"):
+        await house.model(name)
+        assert (await house.admin.get(f"/models/{name}")).json()["name"] == name
+    twin = await house.admin.post("/models", json={"name": "mymodel"})
+    said = "a model named 'MyModel' exists already, and 'mymodel' differs from it by case alone: choose another name"
+    assert (twin.status_code, twin.json()["detail"]) == (409, said)
+    assert (await house.admin.get("/models/mymodel")).status_code == 404
+    assert (await house.admin.post("/models", json={"name": "_model"})).status_code == 400
+
+
 async def test_a_reused_name_goes_on_counting(house: House) -> None:
     await house.model()
     assert [await house.ready(), await house.ready()] == [1, 2]

@@ -87,7 +87,7 @@ async def test_a_training_names_every_byte_it_will_read(played: Played) -> None:
         (Training(recipe="image-mlp", parameters={"epoch": 1}), InvalidArgument, "no parameter epoch"),
         (Training(recipe="image-mlp", datasets={"data": "nothing"}), NotFound, "nothing"),
         (Training(recipe="image-mlp"), InvalidArgument, "needs a data set as its input 'data'"),
-        (Training(recipe="image-mlp", model="Not A Name"), InvalidArgument, "lower-case"),
+        (Training(recipe="image-mlp", model="Not A Name"), InvalidArgument, "use 1 to 63 letters"),
         (Training(recipe="image-mlp", model="m", convert=("tflite",)), InvalidArgument, "tflite"),
         (Training(code="sha256:" + "0" * 64), InvalidArgument, "entry"),
         (Training(code="sha256:" + "0" * 64, entry="a.py"), NotFound, "sha256"),

@@ -10,6 +10,7 @@ from bms.core.inference import InferResponse
 from bms.core.signature import Signature, TensorSpec
 from bms.core.tensor import Tensor
 from bms.protocols.openai_embeddings import Decoded, decode_embeddings, encode_embeddings, read_embeddings
+from bms.protocols.openai_vocabulary import Vocabulary, read_vocabulary
 
 
 def spec(name: str, dtype: Any, *shape: int | None) -> TensorSpec:
@@ -21,10 +22,12 @@ TEXTS = Signature(inputs=(spec("text", "BYTES", None),), outputs=(*VECTOR, spec(
 IDS = spec("input_ids", "INT64", None, None)
 MASKED = Signature(inputs=(IDS, spec("attention_mask", "INT32", None, None)), outputs=VECTOR)
 BOTH = {"serving_default": MASKED, "text": TEXTS}
+OWN = {"serving_default": MASKED}
+WORDS = read_vocabulary(b"aGVs 0\nbG8g 1\nd8M= 2\nqQ== 3\nIQ== 5\n")  # "hel", "lo ", "w" and half an "é", its half, "!"
 
 
-def decoded(body: object, signatures: dict[str, Signature] = BOTH) -> Decoded:
-    return decode_embeddings(read_embeddings(json.dumps(body).encode()), "m", signatures)
+def decoded(body: object, signatures: dict[str, Signature] = BOTH, vocabulary: Vocabulary | None = None) -> Decoded:
+    return decode_embeddings(read_embeddings(json.dumps(body).encode()), "m", signatures, vocabulary)
 
 
 def answered(asked: Decoded, **outputs: Any) -> Any:
@@ -59,16 +62,44 @@ def test_one_text_and_many_are_rows_of_the_signature_that_takes_texts() -> None:
 
 
 def test_token_ids_are_filled_up_and_masked() -> None:
-    asked = decoded({"model": "m", "input": [[5, 6, 7], [8]]})
+    asked = decoded({"model": "m", "input": [[5, 6, 7], [8]]}, OWN)
     ids, mask = asked.request.inputs
     assert (asked.request.signature, asked.rows, asked.counted) == ("serving_default", 2, 4)
     assert ids.array.tolist() == [[5, 6, 7], [8, 0, 0]]
     assert (mask.array.tolist(), mask.dtype) == ([[1, 1, 1], [1, 0, 0]], "INT32")
-    assert decoded({"model": "m", "input": [5, 6]}).request.inputs[0].array.tolist() == [[5, 6]]
+    assert decoded({"model": "m", "input": [5, 6]}, OWN).request.inputs[0].array.tolist() == [[5, 6]]
     unmasked = {"serving_default": Signature(inputs=(IDS,), outputs=VECTOR)}
     assert decoded({"model": "m", "input": [[1, 2], [3, 4]]}, unmasked).rows == 2
     with pytest.raises(InvalidArgument, match="takes no mask"):
         decoded({"model": "m", "input": [[1, 2], [3]]}, unmasked)
+
+
+@pytest.mark.parametrize("signatures", [BOTH, {"text": TEXTS}])
+def test_token_ids_of_openais_clients_are_texts_where_it_is_said_what_they_mean(
+    signatures: dict[str, Signature],
+) -> None:
+    for vocabulary in (WORDS, None):
+        for given, texts in (([[0, 1, 2, 3], [5]], ["hello wé", "!"]), ([0, 1], ["hello "]), ([[2]], ["w\ufffd"])):
+            body = {"model": "m", "input": given}
+            if vocabulary is None:
+                with pytest.raises(InvalidArgument, match=r"check_embedding_ctx_length=False.*--openai-tokens"):
+                    decoded(body, signatures)
+                continue
+            asked = decoded(body, signatures, vocabulary)
+            assert [item.decode() for item in asked.request.inputs[0].array.tolist()] == texts
+            assert (asked.request.signature, asked.counted) == ("text", None)
+    for unknown in (4, 6, -1):
+        with pytest.raises(InvalidArgument, match=f"holds {unknown}, which is no token"):
+            decoded({"model": "m", "input": [[0, unknown]]}, signatures, WORDS)
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [(b"", "is empty"), (b"aGVs 0\nbG8g", "line 2 is no token"), (b"hel! 0", "line 1"), (b"aGVs -1", "line 1")],
+)
+def test_a_file_that_is_no_vocabulary_is_refused_by_its_line(data: bytes, says: str) -> None:
+    with pytest.raises(InvalidArgument, match=says):
+        read_vocabulary(data)
 
 
 def test_vectors_come_as_numbers_or_as_bytes_of_them() -> None:
@@ -116,15 +147,16 @@ CLASSES = Signature(inputs=TEXTS.inputs, outputs=(spec("scores", "FP32", None, 2
         ({"model": "m", "input": [1, "a"]}, BOTH, "whole numbers"),
         ({"model": "m", "input": [1.5]}, BOTH, "whole numbers"),
         ({"model": "m", "input": [[]]}, BOTH, "empty list of tokens"),
-        ({"model": "m", "input": [[1 << 63]]}, BOTH, "no token id"),
-        ({"model": "m", "input": [1, 2]}, {"text": TEXTS}, "no embeddings of token ids"),
+        ({"model": "m", "input": [[1 << 63]]}, OWN, "no token id"),
+        ({"model": "m", "input": [1, 2]}, {"text": TEXTS}, "holds token ids, and this model takes texts"),
+        ({"model": "m", "input": [1, 2]}, {"serving_default": CLASSES}, "makes no embeddings"),
         ({"model": "m", "input": "a"}, {"serving_default": MASKED}, "makes no embeddings"),
         ({"model": "m", "input": "a"}, {"serving_default": CLASSES}, "makes no embeddings"),
         ({"model": "m", "input": "a", "dimensions": 4}, BOTH, "embeddings have 3"),
         ({"model": "m", "input": "a", "dimensions": 0}, BOTH, "expected at least 1"),
         ({"model": "m", "input": "a", "encoding_format": "hex"}, BOTH, "Invalid enum value 'hex'"),
         ({"model": "m", "input": ["a"] * 20000}, BOTH, "at most 16384"),
-        ({"model": "m", "input": [[1] * 9000, *[[1]] * 5000]}, BOTH, "when its lists are filled up"),
+        ({"model": "m", "input": [[1] * 9000, *[[1]] * 5000]}, OWN, "when its lists are filled up"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_words(body: object, signatures: dict[str, Signature], says: str) -> None:
@@ -135,9 +167,9 @@ def test_what_does_not_fit_is_refused_in_words(body: object, signatures: dict[st
 def test_a_small_body_does_not_become_many_times_its_size() -> None:
     uneven = [[7] * 8192, *([7] for _ in range(2046))]
     with pytest.raises(InvalidArgument, match="2047 × 8192 tokens when its lists are filled up"):
-        decoded({"model": "m", "input": uneven})
+        decoded({"model": "m", "input": uneven}, OWN)
     even = [[7] * 512 for _ in range(400)]
-    assert decoded({"model": "m", "input": even}).rows == 400
+    assert decoded({"model": "m", "input": even}, OWN).rows == 400
 
 
 @pytest.mark.parametrize("form", ["float", "base64"])

@@ -18,7 +18,8 @@ def deployment(id: str) -> DeploymentEntry:
     versions = tuple(
         ServedVersion(number=n, state="LOADING", signatures={"serving_default": signature}, replicas=()) for n in (1, 2)
     )
-    return DeploymentEntry(id=id, tenant="t", name=id, model="m", versions=versions)
+    said: dict[str, object] = {"max_in_flight": 7, "timeout_s": 3.5, "dialect": "kserve", "known_aliases": ("new",)}
+    return DeploymentEntry(id=id, tenant="t", name=id, model="m", versions=versions, **said)  # type: ignore[arg-type]
 
 
 def update(keys: int, **more: object) -> SnapshotUpdate:

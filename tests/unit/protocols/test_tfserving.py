@@ -55,6 +55,24 @@ def test_rows_and_columns_with_and_without_names_are_the_same_request(value: obj
     assert inputs(value) == {"x": [ROW]}
 
 
+@pytest.mark.parametrize(
+    ("signature", "values", "expected"),
+    [
+        ("words", [["a"], ["b"]], {"prompt": [b"a", b"b"]}),
+        ("words", [[{"b64": "YQ=="}]], {"prompt": [b"a"]}),
+        ("column", [5, 6], {"c": [[5.0], [6.0]]}),
+        ("column", [[5], [6]], {"c": [[5.0], [6.0]]}),
+    ],
+)
+def test_one_value_a_row_may_be_in_a_list_of_its_own_or_not(signature: str, values: object, expected: object) -> None:
+    column = Signature(inputs=(TensorSpec(name="c", dtype="FP32", shape=(None, 1)),))
+    known = {**SIGNATURES, "column": column}
+    name = next(iter(expected))  # type: ignore[call-overload]
+    for given_ in ({"instances": values}, {"inputs": values}, {"inputs": {name: values}}):
+        decoded = decode_predict(body({**given_, "signature_name": signature}), "m", known)
+        assert {one: array.tolist() for one, array in decoded.request.inputs} == expected
+
+
 def test_a_request_knows_its_rows_signature_and_form() -> None:
     decoded = decode_predict(body({"instances": [ROW, ROW]}), "m", SIGNATURES)
     assert (decoded.rows, decoded.row_form, decoded.request.signature) == (2, True, "serving_default")
@@ -88,7 +106,6 @@ def test_bare_nan_and_infinity_are_read() -> None:
         ({"instances": []}, "at least one row"),
         ({"instances": 3}, "at least one row"),
         ({"instances": {"x": ROW}}, "at least one row"),
-        ({"instances": [ROW], "batch": 3}, "unknown field `batch`"),
         ({"instances": [[1, 2]]}, "shape [1, 2], expected [-1, 4]"),
         ({"instances": [ROW, [1]]}, "different lengths"),
         ({"instances": [ROW, {"x": ROW}]}, "nested 2 lists deep"),

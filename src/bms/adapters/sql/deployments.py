@@ -9,7 +9,8 @@ from bms.adapters.sql.store import Repository
 from bms.adapters.sql.tables.deployments import counters, deployment_revisions, deployments, replicas, routes
 from bms.adapters.sql.tables.events import leases
 from bms.control.deployments.nouns import Deployment, DeploymentRevision, Replica, Route
-from bms.core.errors import Aborted, InvalidArgument
+from bms.core.errors import Aborted, AlreadyExists, InvalidArgument
+from bms.core.ids import differs_by_case
 from bms.core.pages import Page, PageRequest, page_of
 
 _ENDED = ("stopped", "failed")
@@ -42,6 +43,10 @@ class SqlDeployments(Repository):
         return await self._all(Deployment, query)
 
     async def add_deployment(self, deployment: Deployment) -> None:
+        same = (deployments.c.tenant == deployment.tenant, func.lower(deployments.c.name) == deployment.name.lower())
+        there = (await self._connection.execute(select(deployments.c.name).where(*same, _live()))).scalar()
+        if there is not None and there != deployment.name:
+            raise AlreadyExists(differs_by_case("deployment", deployment.name, there))
         taken = f"a deployment named {deployment.name!r} exists already: change it, or choose another name"
         await self._insert(deployments, deployment, taken, model=deployment.spec.model)
 

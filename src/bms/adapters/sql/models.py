@@ -11,6 +11,8 @@ from bms.adapters.sql.store import Repository, noun
 from bms.adapters.sql.tables.models import aliases, models, versions
 from bms.adapters.sql.tables.models import models as models_table
 from bms.control.models.nouns import Alias, Model, Version, VersionFacts, VersionState
+from bms.core.errors import AlreadyExists
+from bms.core.ids import differs_by_case
 from bms.core.newest import Newest
 from bms.core.pages import Page, PageRequest, page_of
 from bms.core.preprocessing import Preprocess
@@ -47,6 +49,10 @@ class SqlModels(Repository):
         return {name: Newest(number=number, state=state) for name, number, state in rows}
 
     async def add_model(self, model: Model) -> None:
+        same = (models.c.tenant == model.tenant, func.lower(models.c.name) == model.name.lower())
+        there = (await self._connection.execute(select(models.c.name).where(*same))).scalar()
+        if there is not None and there != model.name:
+            raise AlreadyExists(differs_by_case("model", model.name, there))
         await self._insert(models, model, f"a model named {model.name!r} exists already: choose another name")
 
     async def save_model(self, model: Model) -> Model:

@@ -83,6 +83,7 @@ def deployment_entry(
         versions=tuple(shown),
         max_in_flight=deployment.spec.max_in_flight,
         timeout_s=deployment.spec.timeout_s,
+        dialect=deployment.spec.dialect,
         known_aliases=tuple(sorted(desired.aliases)),
     )
 

@@ -10,7 +10,7 @@ from bms.control.platform.transactions import Store
 from bms.core.clock import Clock
 from bms.core.errors import Aborted, AlreadyExists, FailedPrecondition, NotFound
 from bms.core.events import Event
-from bms.core.ids import check_name, new_id
+from bms.core.ids import check_public_name, new_id
 from bms.core.pages import Page, PageRequest
 from bms.core.principal import Principal
 
@@ -27,7 +27,7 @@ class DeploymentService:
         """Raises AlreadyExists for a name in use, NotFound for an unknown model, version or alias, and
         FailedPrecondition for a version that is not ready, or that has not passed every gate of its model; `force`
         (admins and owners only) passes over the gates, and is told in the event."""
-        check_name("deployment", name)
+        check_public_name("deployment", name)
         versions = await check_targets(by.tenant, spec, self._catalog)
         await check_gates(by, spec, self._catalog, served=(), force=force)
         async with self._store.write() as tx:
@@ -41,7 +41,7 @@ class DeploymentService:
         `revision` is the one the caller saw: raises Aborted where it is not the current one. Gates are asked as
         `create` does, not for versions that it means already.
         """
-        check_name("deployment", name)
+        check_public_name("deployment", name)
         versions = await check_targets(by.tenant, spec, self._catalog)
         served = await self._served(by.tenant, name, spec.model)
         await check_gates(by, spec, self._catalog, served=served, force=force)

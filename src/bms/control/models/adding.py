@@ -36,8 +36,10 @@ async def ensure_model(tx: ModelsTx, tenant: str, name: str, by: str, at: dateti
     if found is None or found.deleted:
         try:
             return await add_model(tx, tenant, name, by, at)
-        except AlreadyExists:  # somebody else made it in the same instant
-            return await live_model(tx, tenant, name, hold=True)
+        except AlreadyExists:
+            if await tx.held_model(tenant, name) is None:  # it is another's name but for case
+                raise
+            return await live_model(tx, tenant, name, hold=True)  # somebody else made it in the same instant
     return found
 
 

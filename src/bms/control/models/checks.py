@@ -9,7 +9,7 @@ from bms.control.models.nouns import Gate, NewVersion
 from bms.core.class_names import given_twice
 from bms.core.columns import fits_column, mask_name
 from bms.core.errors import FailedPrecondition, InvalidArgument
-from bms.core.ids import check_name
+from bms.core.ids import check_name, check_public_name
 from bms.core.pickles import SUFFIXES, refusal_by_name
 from bms.core.signature import Signature
 
@@ -32,7 +32,7 @@ def check_text(what: str, text: str, limit: int = MAX_TEXT) -> str:
 
 
 def check_model(name: str) -> str:
-    return check_name("model", name)
+    return check_public_name("model", name)
 
 
 def check_alias(name: str) -> str:

@@ -8,6 +8,7 @@ from bms.control.datasets.nouns import DatasetVersion
 from bms.control.datasets.service import DatasetService
 from bms.control.jobs.nouns import Job, JobSpec, TreeInput
 from bms.control.jobs.service import JobService
+from bms.control.models.checks import check_model
 from bms.control.models.nouns import Lineage
 from bms.control.platform.environments import EnvironmentSpec
 from bms.control.platform.objects import ObjectStore
@@ -118,9 +119,7 @@ class TrainingService:
         convert = wanted.convert if wanted.convert is not None else (recipe.convert if recipe else ())
         if unknown := sorted(set(convert) - self._conversions):
             raise InvalidArgument(f"cannot convert to {', '.join(unknown)}: use {', '.join(sorted(self._conversions))}")
-        register = Register(
-            model=check_name("model", wanted.model), convert=convert, lineage=Lineage(datasets=references)
-        )
+        register = Register(model=check_model(wanted.model), convert=convert, lineage=Lineage(datasets=references))
         return {"register": register}
 
 

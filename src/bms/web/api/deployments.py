@@ -10,6 +10,7 @@ from bms.core.errors import InvalidArgument
 from bms.core.pages import Page
 from bms.core.programs import Batching
 from bms.core.resources import Resources
+from bms.core.snapshot import V1Dialect
 from bms.web.api.endpoint import Call, Endpoint, Listing, listing
 
 DEFAULT_ALIAS = "production"
@@ -31,6 +32,7 @@ class Deploy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     share_weights: bool = True
     max_in_flight: int = 256
     timeout_s: float = 30.0
+    dialect: V1Dialect = "tfserving"
     drain_s: float = 10.0
     keep_previous_s: float = 30.0
     start_timeout_s: float = 120.0

@@ -27,6 +27,8 @@ class AnswerSide(ABC):
         transport = self._transport
         if transport is None or request.answering:
             return
+        if request.head.lines:
+            headers += request.head.lines
         line = self._connection_line(request)
         transport.write(whole(request, status, content_type, body, headers, self._host.date, line))
         request.answering = True
@@ -42,7 +44,7 @@ class AnswerSide(ABC):
             return
         delimited = framing(request, status, length)
         line = self._connection_line(request)
-        transport.write(opening(request, status, headers, self._host.date, delimited, line))
+        transport.write(opening(request, status, headers + request.head.lines, self._host.date, delimited, line))
         request.answering = True
 
     def stream(self, request: Request, data: bytes) -> None:

@@ -5,14 +5,23 @@ from math import ceil
 
 import orjson
 
-from bms.core.errors import BmsError, ResourceExhausted, Unauthenticated, Unavailable
+from bms.core.errors import BmsError, NotFound, ResourceExhausted, Unauthenticated, Unavailable
 
 JSON = b"application/json"
 PROBLEM = b"application/problem+json"
 _MOST_WARNINGS, _LONGEST_WARNING = 8, 300
 _OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
-_OPENAI_CODES = {401: "invalid_api_key", 404: "model_not_found", 429: "rate_limit_exceeded"}
+_OPENAI_CODES = {
+    401: "invalid_api_key",
+    404: "model_not_found",
+    405: "method_not_allowed",
+    429: "rate_limit_exceeded",
+}
 _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
+
+
+class UnknownPath(NotFound):
+    """Nothing is at a path, whatever model is asked."""
 
 
 def status_line(status: int) -> bytes:
@@ -61,6 +70,8 @@ def openai_error(error: BmsError) -> bytes:
     """As OpenAI writes errors: its clients tell them apart by status, people by the message."""
     kind = "server_error" if error.http_status >= 500 else _OPENAI_TYPES.get(error.http_status, "invalid_request_error")
     code = _OPENAI_CODES.get(error.http_status, error.code.lower())
+    if isinstance(error, UnknownPath):
+        code = "unknown_url"
     return orjson.dumps({"error": {"message": error.message, "type": kind, "param": None, "code": code}})
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from bms.core.errors import BmsError, InvalidArgument, NotFound, Unimplemented
+from bms.core.errors import BmsError, InvalidArgument, Unimplemented
 from bms.core.snapshot import KeyEntry, ServedVersion
 from bms.protocols import (
     model_listing,
@@ -14,7 +14,7 @@ from bms.protocols import (
 )
 from bms.serving.traffic.snapshot_index import Route, SnapshotIndex, served
 from bms.serving.traffic.split import choose_version, find_route, named_version
-from bms.web.inference.answers import JSON
+from bms.web.inference.answers import JSON, UnknownPath
 from bms.web.inference.compression import deflate, inflate
 from bms.web.inference.metrics import Metrics
 from bms.web.inference.paths import VERBS, Operation
@@ -160,4 +160,6 @@ def _missing(request: Request, operation: Operation) -> BmsError:
         return InvalidArgument(f"Malformed request: {shown}")
     if operation.missing == "explain":
         return Unimplemented(f"{operation.model[:80]!r} has no explainer: explanations are not served here")
-    return NotFound(f"nothing is at {shown}: see /v2/models/NAME/infer")
+    if operation.missing == "openai":
+        return UnknownPath(f"nothing is at {shown}: of OpenAI's API, /v1/embeddings and /v1/models are served here")
+    return UnknownPath(f"nothing is at {shown}: see /v2/models/NAME/infer")

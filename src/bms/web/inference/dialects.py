@@ -12,9 +12,11 @@ from bms.core.inference import InferRequest, InferResponse, Verb
 from bms.core.preprocessing import IMAGE, TEXT
 from bms.core.signature import Signature
 from bms.protocols import oip, openai_embeddings, tfserving
+from bms.protocols.kserve_labels import encode_labels
 from bms.protocols.oip import decode_infer, encode_infer
 from bms.protocols.oip_generate import decode_generate, encode_generate
 from bms.protocols.openai_embeddings import Asked, decode_embeddings, encode_embeddings, read_embeddings
+from bms.protocols.openai_vocabulary import Vocabulary
 from bms.protocols.tfserving import check_each_answered, decode_content, decode_csv, decode_predict, encode_predict
 from bms.protocols.tfserving_examples import decode_examples, encode_classify, encode_regress
 from bms.web.inference.answers import JSON
@@ -91,6 +93,14 @@ class TfsPredict:
         return Answer(encode_predict(response, decoded.row_form), JSON)
 
 
+class KservePredict(TfsPredict):
+    """The same where a deployment answers as KServe's servers do: of classifiers, labels alone."""
+
+    def encode(self, response: InferResponse, decoded: tfserving.Decoded, signatures: Signatures) -> Answer:
+        body = encode_labels(response, signatures[decoded.request.signature or ""])
+        return super().encode(response, decoded, signatures) if body is None else Answer(body, JSON)
+
+
 class TfsClassify:
     """TensorFlow Serving's classify; or an image, a text or CSV."""
 
@@ -116,10 +126,16 @@ class TfsRegress:
 
 
 class OpenAiEmbeddings:
-    """OpenAI's embeddings. Its body names the model, so it is read before there are signatures to decode it by."""
+    """OpenAI's embeddings. Its body names the model, so it is read before there are signatures to decode it by.
+
+    `vocabulary` says what token ids of its clients mean; None: nobody said so.
+    """
+
+    def __init__(self, vocabulary: Vocabulary | None = None) -> None:
+        self._vocabulary = vocabulary
 
     def decode(self, body: Any, fields: Fields, model: str, signatures: Signatures) -> openai_embeddings.Decoded:
-        return decode_embeddings(body, model, signatures)
+        return decode_embeddings(body, model, signatures, self._vocabulary)
 
     def encode(self, response: InferResponse, decoded: openai_embeddings.Decoded, signatures: Signatures) -> Answer:
         return Answer(encode_embeddings(response, decoded), JSON)
@@ -134,6 +150,7 @@ DIALECTS: dict[str, Dialect] = {  # by action, as in paths.py
     "regress": TfsRegress(),
     "embeddings": OpenAiEmbeddings(),
 }
+KSERVE_PREDICT = KservePredict()  # in place of "predict", for deployments whose dialect it is
 # Of those whose body says which model is asked: how it is read, into what `decode` then takes for a body.
 ADDRESSED: dict[str, Callable[[bytes | memoryview], Asked]] = {"embeddings": read_embeddings}
 

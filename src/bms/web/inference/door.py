@@ -6,10 +6,11 @@ from typing import Any
 
 from bms.core.errors import BmsError, Internal, InvalidArgument
 from bms.core.snapshot import KeyEntry
+from bms.protocols.openai_vocabulary import Vocabulary
 from bms.serving.traffic.snapshot_index import SnapshotIndex
 from bms.web.inference.compression import inflate
 from bms.web.inference.desk import Desk
-from bms.web.inference.dialects import ADDRESSED, DIALECTS
+from bms.web.inference.dialects import ADDRESSED, DIALECTS, KSERVE_PREDICT, OpenAiEmbeddings
 from bms.web.inference.event_stream import EventStream
 from bms.web.inference.http_exchange import HttpExchange
 from bms.web.inference.limits import HttpLimits
@@ -34,7 +35,9 @@ class InferenceDoor:
 
     whole_body = True
 
-    def __init__(self, desk: Desk, limits: HttpLimits) -> None:
+    def __init__(self, desk: Desk, limits: HttpLimits, vocabulary: Vocabulary | None = None) -> None:
+        """`vocabulary` says what token ids of OpenAI's clients mean."""
+        self._dialects = {**DIALECTS, "embeddings": OpenAiEmbeddings(vocabulary)}
         self._desk = desk
         self._limits = limits
 
@@ -82,15 +85,19 @@ class InferenceDoor:
         assert isinstance(operation, Operation)
         assert isinstance(key, KeyEntry)
         action = operation.action or ""
-        dialect = DIALECTS[action]
+        dialect = self._dialects[action]
         body: Any = None
         if action in ADDRESSED:
             body = ADDRESSED[action](self._body(request))
             operation = Operation(operation.action, body.model, body.version, body.alias)
         route, version = desk.route(key, operation.model, operation.version, operation.alias)
+        if action == "predict" and route.entry.dialect == "kserve":
+            dialect = KSERVE_PREDICT
         decoded = dialect.decode(body or self._body(request), fields, operation.model, version.signatures)
         infer = decoded.request
         infer.version, infer.alias = operation.version, operation.alias
+        if infer.ignored:
+            desk.metrics.ignored(action, infer.ignored)
         if infer.timeout_s is None and b"x-request-timeout" not in fields:
             deadline = desk.monotonic() + route.entry.timeout_s
         else:

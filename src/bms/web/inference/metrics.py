@@ -92,6 +92,7 @@ class Metrics:
         self.versions: dict[tuple[str, int], VersionCounts] = {}  # by deployment and version number
         self._direct: dict[int, int] = {}
         self._passed: dict[int, int] = {}
+        self._ignored: dict[tuple[str, str], int] = {}  # by dialect and member
 
     def answered(
         self, entry: DeploymentEntry, version: int, status: int, rows: int, meta: AnswerMeta, now_ns: int, took_s: float
@@ -136,6 +137,11 @@ class Metrics:
         """One request was answered without asking a model or control."""
         self._direct[status] = self._direct.get(status, 0) + 1
 
+    def ignored(self, dialect: str, members: tuple[str, ...]) -> None:
+        """The body of one request had members that nothing reads."""
+        for member in members:
+            self._ignored[dialect, member] = self._ignored.get((dialect, member), 0) + 1
+
     def passed(self, status: int) -> None:
         """One request was answered by control, or should have been."""
         self._passed[status] = self._passed.get(status, 0) + 1
@@ -155,6 +161,11 @@ class Metrics:
         lines += [f'bms_gateway_direct_total{{{gateway},code="{code}"}} {n}' for code, n in self._direct.items()]
         lines += _head("bms_gateway_passed_total", "counter", "Requests passed on to control.")
         lines += [f'bms_gateway_passed_total{{{gateway},code="{code}"}} {n}' for code, n in self._passed.items()]
+        lines += _head("bms_gateway_ignored_members_total", "counter", "Members of bodies that nothing reads.")
+        lines += [
+            f'bms_gateway_ignored_members_total{{{gateway},dialect="{dialect}",member="{member}"}} {n}'
+            for (dialect, member), n in self._ignored.items()
+        ]
         lines += _head("bms_gateway_stage_seconds", "histogram", "Where the time of answered requests went.")
         for stage, buckets, seconds in self.stages.read():
             lines += _histogram(f'{gateway},stage="{stage}"', buckets, seconds)

@@ -17,7 +17,6 @@ PUBLIC: frozenset[str] = frozenset({"alive", "oip_live", "oip_ready", "metrics"}
 VERBS: frozenset[str] = frozenset(
     {"predict", "classify", "regress", "infer", "generate", "generate_stream", "embeddings"}
 )
-OPENAI = (b"/v1/embeddings",)  # whose errors are told as OpenAI tells them
 
 _NAMED = r"/v1/models/(?P<model>[^/:]+)(?:/versions/(?P<version>\d{1,18})|/labels/(?P<label>[^/:]+))?"
 _TFS_VERB = re.compile(_NAMED + r":(?P<verb>predict|classify|regress|explain)", re.IGNORECASE | re.ASCII)
@@ -36,6 +35,7 @@ _OIP_VERBS: dict[str | None, Action] = {
     "generate": "generate",
     "generate_stream": "generate_stream",
 }
+_OPENAI = re.compile(r"/v1(?:/(?!models/)[^?]*|/models/?|/models/[^/:?]+/?)?(?:\?|$)", re.IGNORECASE)
 _LOADING = re.compile(r"/v2/repository/models/[^/:]+/(?:load|unload)/?")
 _FIXED: dict[str, Action] = {
     "/": "alive",
@@ -65,7 +65,7 @@ class Operation(NamedTuple):
     model: str = ""
     version: int | None = None
     alias: str | None = None
-    missing: Literal["", "tfserving", "oip", "explain"] = ""
+    missing: Literal["", "tfserving", "oip", "openai", "explain"] = ""
     allowed: str = "GET"
 
 
@@ -80,7 +80,15 @@ def read_path(method: bytes, target: bytes) -> Operation | None:
         return _tfserving(method, path)
     if path.startswith("/v2/"):
         return _oip(method, path)
+    if lowered == "/v1" or lowered.startswith("/v1/"):
+        return Operation(None, missing="openai")
     return None
+
+
+def speaks_openai(target: bytes) -> bool:
+    """Whether errors of this target are told as OpenAI tells them: of all paths below /v1 but those that TensorFlow
+    Serving alone has, unknown ones included."""
+    return target[:3].lower() == b"/v1" and _OPENAI.match(unquote_to_bytes(target).decode("latin-1")) is not None
 
 
 def _tfserving(method: bytes, path: str) -> Operation:

@@ -93,6 +93,7 @@ class Head:
     operation: object = None  # what the handler understood
     request_id: bytes | None = None  # the client's own
     memory: object = None  # the handler's own, true for as long as the handler says
+    lines = b""  # of headers, that every answer has
 
     def __init__(self, method: bytes, target: bytes, version: str, headers: list[Header]) -> None:
         self.method = method

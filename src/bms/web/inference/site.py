@@ -1,6 +1,6 @@
 """One gateway's site: what connections share, and which handler a request goes to."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from email.utils import formatdate
 from itertools import count
 from typing import Protocol
@@ -8,6 +8,7 @@ from typing import Protocol
 from bms.core.errors import BmsError
 from bms.web.inference.answers import JSON, PROBLEM, openai_error, plain_error, problem
 from bms.web.inference.connection import HttpConnection
+from bms.web.inference.cors import Cors, Preflight
 from bms.web.inference.describe import Describer
 from bms.web.inference.desk import Desk
 from bms.web.inference.door import InferenceDoor
@@ -15,7 +16,7 @@ from bms.web.inference.heads import Heads
 from bms.web.inference.limits import HttpLimits
 from bms.web.inference.metrics import Metrics
 from bms.web.inference.pass_on import PassOn
-from bms.web.inference.paths import OPENAI, PUBLIC, VERBS, Operation, read_path
+from bms.web.inference.paths import PUBLIC, VERBS, Operation, read_path, speaks_openai
 from bms.web.inference.request import Request
 
 _REMEMBERED = 4096
@@ -42,7 +43,8 @@ class Connection(Protocol):
 
 
 class Site:
-    """The host of all connections. `name` begins the ids of requests that bring none."""
+    """The host of all connections. `name` begins the ids of requests that bring none; pages of `origins` may read
+    answers."""
 
     def __init__(
         self,
@@ -56,6 +58,7 @@ class Site:
         metrics: Metrics,
         now: Callable[[], float],
         unix_ns: Callable[[], int],
+        origins: Sequence[str] = (),
     ) -> None:
         self.limits = limits
         self.connections: set[Connection] = set()
@@ -69,6 +72,8 @@ class Site:
         self._door = door
         self._describer = describer
         self._pass_on = pass_on
+        self._cors = Cors(origins)
+        self._preflight = Preflight()
         self._unix_ns = unix_ns
         self._paths: dict[tuple[bytes, bytes], Operation] = {}
         self.date = b""
@@ -83,6 +88,11 @@ class Site:
 
     def open(self, request: Request) -> None:
         head = request.head
+        if self._cors:
+            head.lines = self._cors.lines(head)
+            if head.lines and self._cors.asks(head):
+                head.handler = request.handler = self._preflight
+                return
         known = (head.method, head.target)
         operation = self._paths.get(known) or read_path(head.method, head.target)
         if operation is None:
@@ -110,7 +120,7 @@ class Site:
 
     def error_body(self, request: Request, error: BmsError) -> tuple[bytes, bytes]:
         target = request.target
-        if target.startswith(OPENAI):
+        if speaks_openai(target):
             return JSON, openai_error(error)
         if not target or target[:3].lower().startswith(_PLAIN):
             return JSON, plain_error(error)

@@ -53,7 +53,9 @@ from bms.web.inference.paths import Operation, read_path
         ("GET /metrics", Operation("metrics")),
         ("GET /monitoring/prometheus/metrics", Operation("metrics")),
         ("GET /api/v1/models", None),
-        ("GET /v1/chat/completions", None),
+        ("POST /v1/chat/completions", Operation(None, missing="openai")),
+        ("GET /v1", Operation(None, missing="openai")),
+        ("GET /v1x", None),
         ("OPTIONS *", None),
     ],
 )

@@ -1,6 +1,6 @@
 """Deployments, their revisions, where their traffic goes, their replicas; and counters that never go back."""
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, text
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, func, text
 
 from bms.adapters.sql.columns import Number, Packed, UtcTime
 from bms.adapters.sql.tables.metadata import metadata
@@ -23,6 +23,14 @@ deployments = Table(
     # A deleted deployment's name is free again.
     Index("uq_deployments_live_name", "tenant", "name", unique=True, sqlite_where=_LIVE, postgresql_where=_LIVE),
     Index(None, "tenant", "model"),
+)
+Index(
+    "uq_deployments_live_name_in_any_case",
+    deployments.c.tenant,
+    func.lower(deployments.c.name),
+    unique=True,
+    sqlite_where=_LIVE,
+    postgresql_where=_LIVE,
 )
 
 deployment_revisions = Table(

@@ -10,6 +10,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    func,
 )
 
 from bms.adapters.sql.columns import Number, Packed, UtcTime
@@ -33,6 +34,7 @@ models = Table(
     Column("revision", Integer, nullable=False),
     UniqueConstraint("tenant", "name"),
 )
+Index("uq_models_name_in_any_case", models.c.tenant, func.lower(models.c.name), unique=True)
 
 versions = Table(
     "versions",

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from bms.core.errors import NotFound
 from bms.core.snapshot import KeyEntry, ServedVersion
 from bms.protocols import oip_grpc_models as models
 from bms.protocols.oip_grpc import read_version
@@ -61,10 +62,14 @@ class Describer:
         return {name: Told(name, self._desk, tell, public=name in public) for name, tell in {**public, **told}.items()}
 
     def _model_ready(self, key: KeyEntry | None, request: Any) -> bytes:
-        route, number = self._route(key, request.name), read_version(request.version)
-        if number is None:
-            return models.model_ready(bool(route.shares))
-        return models.model_ready(served(named_version(route, number, None)))
+        """What isn't there isn't ready: an error is what clients raise on."""
+        number = read_version(request.version)
+        try:
+            route = self._route(key, request.name)
+            ready = bool(route.shares) if number is None else served(named_version(route, number, None))
+        except NotFound:
+            ready = False
+        return models.model_ready(ready)
 
     def _model_metadata(self, key: KeyEntry | None, request: Any) -> bytes:
         return models.model_metadata(*self._version_of(key, request))

@@ -1,0 +1,21 @@
+"""One platform for all clients: deployments that every client asks in its own words."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.clients.environments import openai_tokens
+from tests.platforms import RealPlatform, real_platform
+
+MODELS = Path(__file__).parent / "models"
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealPlatform]:
+    home = tmp_path_factory.mktemp("clients") / "home"
+    with real_platform(home, "--gateways", "1", "--openai-tokens", str(openai_tokens())) as platform:
+        for model in sorted(MODELS.iterdir()):
+            platform.good("deploy", str(model))
+        platform.good("deploy", "flowers", "--name", "labels", "--dialect", "kserve")
+        yield platform

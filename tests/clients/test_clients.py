@@ -1,0 +1,127 @@
+"""Clients as people have them, unmodified, each in an environment and a process of its own, against one platform.
+
+What each was tried for is in its script; docs/protocols.md has a row for each, checked here.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.clients.environments import ENVIRONMENTS, openai_tokens
+from tests.framework_env import told_by
+from tests.platforms import RealPlatform
+
+HERE = Path(__file__).parent
+PAGES = (HERE.parents[1] / "docs" / "protocols.md",)
+IRIS = [[6.8, 2.8, 4.8, 1.4], [6.0, 3.4, 4.5, 1.6]]
+DOUBLED = [[pytest.approx(2 * value + 1) for value in row] for row in IRIS]  # what the model "mixed" does
+ONE = [[3.0, 5.0, 7.0, 9.0]]
+pytestmark = pytest.mark.timeout(300)
+
+
+def told(client: str, served: RealPlatform) -> dict[str, Any]:
+    """What the client got, by what it tried; of a refusal its words, behind the name of what was raised."""
+    lines = told_by(ENVIRONMENTS[client], HERE / f"asks_{client}.py", served.url, served.key)
+    return {line["what"]: line["got"] if "got" in line else f"{line['refused']}: {line['words']}" for line in lines}
+
+
+def test_kserves_sdk(served: RealPlatform) -> None:
+    got = told("kserve", served)
+    refused = {what: got.pop(what) for what in list(got) if str(got[what]).startswith("HTTPStatusError")}
+    scores = got.pop("v1 classifier")
+    assert got == {
+        **dict.fromkeys(("live", "ready", "model ready", "v1 live", "v1 model ready"), True),
+        **dict.fromkeys(("grpc live", "grpc ready", "grpc model ready"), True),
+        **dict.fromkeys(("no such model ready", "grpc no such model ready"), False),
+        "named": {"y": ONE},
+        **{what: {"y": DOUBLED} for what in ("input-0, FP64", "binary", "binary both ways", "grpc raw")},
+        "grpc typed": {"y": ONE},
+        "two inputs": {"sum": [6, 8]},
+        "frame": {"total": [3, 8], "told": ["a: 3", "b: 8"]},
+        "grpc frame": {"total": [3, 8], "told": [": 3", ": 8"]},
+        "text": {"embedding": [[3, 0, 4, 0], [9, 0, 12, 0]], "size": [1, 3]},
+        "v1 instances": {"predictions": DOUBLED},
+        "v1 inputs": {"outputs": DOUBLED},
+        "v1 texts": {"predictions": [{"embedding": [3, 0, 4, 0], "size": 1}, {"embedding": [9, 0, 12, 0], "size": 3}]},
+        "v1 labels": {"predictions": [1, 1]},
+    }
+    assert [len(row) for row in scores["predictions"]] == [3, 3]
+    status = {what: re.findall(r", '(\d{3}) ", words)[0] for what, words in refused.items()}
+    assert status == {
+        "wrong shape": "400",
+        "no such model": "404",
+        "v1 no such model ready": "404",
+        "v1 explain": "501",
+    }
+    metrics = httpx.get(f"{served.url}/metrics", trust_env=False).text
+    assert 'dialect="infer",member="model_name"} ' in metrics
+
+
+def test_mlservers_codecs(served: RealPlatform) -> None:
+    got = told("mlserver", served)
+    mixed = got.pop("a column of texts and truth values")
+    assert got == {
+        **{what: {"y": DOUBLED} for what in ("numpy request", "numpy input", "frame for a matrix")},
+        "numpy answer": DOUBLED,
+        "vectors": {"sum": [3, 4]},
+        "string request": {"embedding": [[3, 0, 4, 0], [9, 0, 12, 0]], "size": [1, 3]},
+        "string request of bytes": {"embedding": [[9, 0, 12, 0]], "size": [3]},
+        "base64": {"embedding": [[42, 0, 56, 0]], "size": [14]},
+        "datetime": {"embedding": [[57, 0, 76, 0]], "size": [19]},
+        "frame": {"total": [4.5, 10], "told": ["a: 4.5", "b: 10"]},
+    }
+    assert mixed.startswith("RuntimeError: 400 ")
+
+
+VECTORS = [[3, 0, 4, 0], [9, 0, 12, 0]]  # of "a" and "bcd"
+NOT_THERE = "no deployment 'nothing'"
+
+
+def test_openais_client(served: RealPlatform) -> None:
+    bad, unknown = ["BadRequestError", 400, "invalid_request_error"], ["NotFoundError", 404, "invalid_request_error"]
+    assert told("openai", served) == {
+        "embeddings": VECTORS,
+        "one text, floats": VECTORS[:1],
+        "dimensions": [[1]],
+        "at once": [3, 6, 9, 12, 15],
+        "models": ["flowers", "labels", "mixed", "orders"],
+        "model": "mixed",
+        "no such model": [*unknown, "model_not_found", True],
+        "no embeddings": [*bad, "invalid_argument", True],
+        "a wrong key": ["AuthenticationError", 401, "authentication_error", "invalid_api_key", True],
+        **{what: [*unknown, "unknown_url", True] for what in ("chat", "responses", "files")},
+        "delete": [*bad, "invalid_argument", True],
+    }
+
+
+def test_langchains_embeddings(served: RealPlatform, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(openai_tokens().parent))  # which tiktoken would fetch otherwise
+    got = told("langchain", served)
+    missing = got.pop("no such model")
+    assert missing.startswith("NotFoundError")
+    assert NOT_THERE in missing
+    both = {"texts": VECTORS, "token ids, as by default": VECTORS}
+    assert got == {**both, "a query of more than ASCII": [3 * 13, 0, 4 * 13, 0]}
+
+
+def test_llama_indexs_embeddings(served: RealPlatform) -> None:
+    got = told("llama_index", served)
+    assert NOT_THERE in got.pop("no such model")
+    assert got == {"texts": VECTORS, "a query": VECTORS[0], "dimensions": [1]}
+
+
+def test_litellm(served: RealPlatform) -> None:
+    got = told("litellm", served)
+    assert NOT_THERE in got.pop("no such model")
+    assert got == dict.fromkeys(("texts", "as floats", "by the name of a server like OpenAI's"), VECTORS)
+
+
+@pytest.mark.parametrize("client", ENVIRONMENTS)
+def test_the_documents_tell_of_the_version_that_was_tried(client: str) -> None:
+    tried = ENVIRONMENTS[client][0].replace("==", " ")
+    for page in PAGES:
+        rows = [row for row in page.read_text().splitlines() if f"| {tried} |" in row]
+        assert len(rows) == 1, page
