@@ -115,6 +115,10 @@ print(labels.shape)
     assert (ran.returncode, ran.stdout) == (0, "(2,)\n"), ran.stderr[-2000:]
 
 
+def test_the_documents_tell_of_the_version_that_was_tried() -> None:
+    assert f"| {REQUIREMENTS[0].replace('==', ' ')} |" in PAGE.read_text()
+
+
 MODULES = (
     *(f"tensorflow.core.framework.{name}_pb2" for name in ("types", "tensor_shape", "tensor")),
     *(f"tensorflow.core.example.{name}_pb2" for name in ("feature", "example")),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from bms.core.errors import InvalidArgument
-from bms.core.tensor import NUMPY
+from bms.core.tensor import MOST_TEXTS, NUMPY
 from bms.protocols.protobuf.pool import message, parse
 from bms.protocols.tfserving_grpc.data_types import FIELDS
 from bms.protocols.tfserving_grpc.read_tensor import MOST_FILLED, read_tensor
@@ -113,7 +113,9 @@ def unknown_rank() -> Any:
         (proto("DT_FLOAT", (1 << 62,), tensor_content=bytes(4)), "4 were delivered"),
         (proto("DT_FLOAT", (1 << 62,) * 65, float_val=[1]), "65 dimensions, expected 64 at most"),
         (proto("DT_STRING", (3,), string_val=[b""] * 1_000_000), "3 elements; 1000000 were delivered"),
-        (proto("DT_STRING", (1 << 40,), tensor_content=b"\0"), "cannot hold"),
+        (proto("DT_STRING", (MOST_TEXTS + 1,), string_val=[b"a"]), "1048577 elements was sent, at most 1048576"),
+        (proto("DT_STRING", (1 << 40,), tensor_content=b"\0"), "at most 1048576 are taken at once"),
+        (proto("DT_STRING", (9,), tensor_content=b"\0"), "its 1 bytes cannot hold 9 texts"),
         (proto("DT_STRING", (1,), tensor_content=b"\5abc"), "texts of 5 bytes; 3 were delivered"),
         (proto("DT_STRING", (1,), tensor_content=b"\xff" * 11), "a number that does not end"),
         (proto("DT_FLOAT", (1,), double_val=[1]), "its values go in float_val"),

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from bms.core.errors import InvalidArgument
-from bms.core.tensor import MOST_DIMENSIONS, NUMPY, Array, shaped
+from bms.core.tensor import MOST_DIMENSIONS, NUMPY, Array, check_texts, shaped
 from bms.core.varints import read_varint
 from bms.protocols.oip_tensors import raw_array
 from bms.protocols.tfserving_grpc.data_types import FIELDS, data_type
@@ -60,6 +60,7 @@ def _typed(what: str, dtype: str, shape: tuple[int, ...], values: Any) -> Array:
             "are filled in with the last of them: send them all"
         )
     if dtype == "BYTES":
+        check_texts(count)
         texts = np.empty(count, dtype=object)
         texts[:sent] = list(values)
         texts[sent:] = values[-1] if sent else b""
@@ -87,6 +88,7 @@ def _numbers(what: str, dtype: str, values: Any) -> Array:
 def _texts(what: str, shape: tuple[int, ...], content: bytes) -> Array:
     """TensorFlow's list of strings: all lengths as varints, then all texts."""
     count, at, end = prod(shape), 0, len(content)
+    check_texts(count)
     if count > end:
         raise InvalidArgument(f"{what} declares shape {list(shape)}; its {end} bytes cannot hold {count} texts")
     lengths = []
