@@ -9,6 +9,7 @@ from bms.control.deployments.nouns import Replica
 from bms.control.deployments.observation import Desired, Observed
 from bms.control.deployments.retries import GONE, NOT_HERE, PLATFORM_STOPPED
 from bms.control.jobs.endings import exit_text
+from bms.core.limits import OVER_MEMORY
 from bms.core.workload import WorkloadStatus
 
 
@@ -86,7 +87,8 @@ def _failure(replica: Replica, desired: Desired, observed: Observed, now: dateti
 
 def _end_of(workload: WorkloadStatus) -> str:
     if workload.verdict:
-        return workload.verdict
+        more = ": `bms deployment set --memory` gives it more" if workload.verdict.startswith(OVER_MEMORY) else ""
+        return workload.verdict + more
     code = workload.exit_code
     if code is None:
         return f"{GONE}, and nobody saw how it ended"

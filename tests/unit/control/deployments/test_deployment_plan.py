@@ -19,6 +19,8 @@ from bms.control.deployments.actions import (
 from bms.control.deployments.retries import NOT_HERE, PLATFORM_STOPPED
 from tests.unit.control.deployments.planning_world import World
 
+MORE = ": `bms deployment set --memory` gives it more"
+
 
 @pytest.fixture
 def world() -> World:
@@ -306,7 +308,7 @@ def test_a_version_with_a_problem_is_not_started_but_goes_on_while_it_runs() -> 
     [
         ({"exit_code": 3}, "its process ended with exit code 3"),
         ({"exit_code": -9}, "its process ended by signal 9 (SIGKILL)"),
-        ({"exit_code": -9, "verdict": "killed: used 2.1 GB of 2.0 GB"}, "killed: used 2.1 GB of 2.0 GB"),
+        ({"exit_code": -9, "verdict": "killed: used 2.1 GB of 2.0 GB"}, f"killed: used 2.1 GB of 2.0 GB{MORE}"),
         ({"exit_code": None}, "its process is gone, and nobody saw how it ended"),
     ],
 )
