@@ -100,7 +100,11 @@ class TestCsv:
         (tmp_path / "inner").mkdir()
         (tmp_path / "inner" / "data.CSV").write_text("a\n1\n")
         (tmp_path / ".hidden.csv").write_text("x")
-        assert csv.load(tmp_path).rows == 1
+        table = csv.load(tmp_path)
+        assert table.rows == 1
+        assert [finding.message for finding in table.findings] == [
+            "one file is of no use here, and left out: .hidden.csv"
+        ]
         (tmp_path / "other.csv").write_text("a\n1\n")
         with pytest.raises(InvalidArgument, match=r"expected one \*\.csv file, found 2: inner/data\.CSV, other\.csv"):
             csv.load(tmp_path)
@@ -265,9 +269,22 @@ class TestImagesFolder:
         table = images_folder.load(tmp_path)
         assert table.schema.feature("label").labels == ("lily", "rose")
         assert table.numbers("label").tolist() == [0, 0, 1, 1]
-        assert table.findings[-1].message == "2 files are of no use here, and left out: README.txt, rose/README"
+        assert [finding.message for finding in table.findings[-2:]] == [
+            "2 files are of no use here, and left out: README.txt, rose/README",
+            "one file is what systems leave, and passed over: lily/.DS_Store",
+        ]
         assert table.schema.feature("image").shape == (4, 6, 3)
         assert [bytes(image[:2]) for image in table.columns["image"]] == [b"\x89P", b"\xff\xd8", b"\x89P", b"\x89P"]  # type: ignore[index]
+
+    def test_a_dot_in_front_hides_no_class_and_no_image(self, tmp_path: Path) -> None:
+        for name in (".net/a.png", "java/.1.png", "java/._1.png", "Thumbs.db/1.png", ".ipynb_checkpoints/1.png"):
+            image_file(tmp_path / name)
+        (tmp_path / "java" / "Thumbs.db").write_bytes(b"?")
+        table = images_folder.load(tmp_path)
+        assert table.schema.feature("label").labels == (".net", "Thumbs.db", "java")
+        assert table.rows == 3
+        assert table.findings[-1].count == 3
+        assert table.findings[-1].message.endswith(": .ipynb_checkpoints/1.png, java/._1.png, java/Thumbs.db")
 
     def test_one_wrapping_folder_is_taken_off(self, tmp_path: Path) -> None:
         image_file(tmp_path / "flowers" / "rose" / "1.png")
