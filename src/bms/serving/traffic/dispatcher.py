@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
-from bms.core.errors import BmsError, DeadlineExceeded, Unavailable, from_code
+from bms.core.errors import BmsError, DeadlineExceeded, LostInHand, Unavailable, from_code
 from bms.core.inference import InferRequest
 from bms.core.snapshot import ServedVersion
 from bms.core.tensor import Tensor
@@ -94,7 +94,8 @@ class Dispatcher:
         replica = choose_replica(self._table, call.version, call.tried, self._random)
         if replica is None:
             raise Unavailable(
-                f"no replica of version {call.version.number} of {call.route.entry.name!r} can be reached: come again",
+                f"no replica of version {call.version.number} of {call.route.entry.name!r} can be reached: come again; "
+                f"if they died, `bms logs {call.route.entry.name}` says why",
                 retry_after_s=1.0,
             )
         request, version = call.request, call.version
@@ -140,7 +141,11 @@ class Dispatcher:
             self.active.discard(call)
 
     def on_error(self, call: Call, meta: ErrorMeta) -> None:
-        """A replica failed this call: send it elsewhere, or say so."""
+        """A replica failed this call: send it elsewhere, or say so. What went down with its replica may be what brought
+        it down, and is not tried on the next."""
+        if meta.lost:
+            call.failed(LostInHand(_died(call.route.entry.name)))
+            return
         repeat = may_retry(
             retryable=meta.retry,
             attempts=call.attempts,
@@ -176,3 +181,10 @@ class Dispatcher:
                 return
             version = other
         call.route, call.version = route, version
+
+
+def _died(name: str) -> str:
+    return (
+        "the model server died while it had this request, which is not repeated, since it may be what killed it: "
+        f"`bms logs {name}` says why; if other requests are to blame, ask again"
+    )
