@@ -17,6 +17,5 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealPlatform]:
     with real_platform(home, "--gateways", "1", "--openai-tokens", str(openai_tokens())) as platform:
         for model in sorted(MODELS.iterdir()):
             platform.good("deploy", str(model))
-        platform.good("deploy", "flowers", "--name", "labels")
-        platform.good("deployment", "set", "labels", "--dialect", "kserve")
+        platform.good("deploy", "flowers", "--name", "labels", "--dialect", "kserve")
         yield platform
