@@ -109,7 +109,7 @@ fails(ask(tasks(("regress", "number"), ("regress", "number"))), C.INVALID_ARGUME
 fails(ask(tasks(("predict", ""))), C.UNIMPLEMENTED,
       "Unsupported signature method_name: tensorflow/serving/predict")
 fails(ask(tasks(("regress", ""), name="none")), C.NOT_FOUND, "Servable not found for request: Latest(none)")
-fails(ask(tasks()), C.INVALID_ARGUMENT, "the request has no tasks: send one for each signature that is asked")
+fails(ask(tasks()), C.INVALID_ARGUMENT, "the request has 0 tasks, expected 1 to 256")
 both.tasks[1].model_spec.name = "other"
 fails(ask(both), C.INVALID_ARGUMENT, "All ModelSpecs in a MultiInferenceRequest must access the same model name.")
 both.tasks[1].model_spec.name = "m"

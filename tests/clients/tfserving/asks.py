@@ -76,7 +76,7 @@ class Asker:
             told = {"what": what, "got": ask()}
         except grpc.RpcError as error:
             told = {"what": what, "refused": error.code().name, "words": error.details()}
-        print(json.dumps(told), flush=True)
+        print(json.dumps(told, default=bytes.decode), flush=True)
 
     def predict(self, name: str, inputs: dict[str, Any], filter: Sequence[str] = (), **spec: Any) -> Any:
         request = predict_pb2.PredictRequest(output_filter=filter)

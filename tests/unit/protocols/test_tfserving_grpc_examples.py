@@ -14,7 +14,13 @@ from bms.core.tensor import Tensor
 from bms.protocols.protobuf.pool import message
 from bms.protocols.protobuf.wire import field
 from bms.protocols.tfserving import Decoded
-from bms.protocols.tfserving_grpc.examples import decode_examples, examples_of, read_examples
+from bms.protocols.tfserving_grpc.examples import (
+    MOST_EXAMPLES,
+    decode_examples,
+    examples_of,
+    read_examples,
+    read_tasks,
+)
 from bms.protocols.tfserving_grpc.results import (
     classification_result,
     regression_result,
@@ -143,6 +149,19 @@ def test_bytes_that_are_no_example_are_refused() -> None:
         examples_of(read_examples(data))
     with pytest.raises(InvalidArgument, match="Input is empty"):
         examples_of(read_examples(field(1, field(1, b"m"))))
+
+
+def test_there_are_no_more_examples_and_tasks_than_can_be_read_in_a_moment() -> None:
+    spec = field(1, field(1, b"m"))
+    many = field(2, field(1, b"\x0a\x00" * (MOST_EXAMPLES + 1)))
+    with pytest.raises(InvalidArgument, match="100001 examples"):
+        examples_of(read_examples(spec + many))
+    context = field(2, field(3, bytes(1 << 16)))
+    shared = field(2, field(2, context + b"\x0a\x00" * 2000))
+    with pytest.raises(InvalidArgument, match="67108864 bytes of context for all"):
+        examples_of(read_examples(spec + shared))
+    with pytest.raises(InvalidArgument, match="257 tasks, expected 1 to 256"):
+        read_tasks(b"\x0a\x00" * 257)
 
 
 def answer(*outputs: Tensor) -> InferResponse:

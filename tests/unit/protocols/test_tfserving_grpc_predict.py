@@ -161,6 +161,8 @@ def test_which_model_is_meant() -> None:
         (written(x=ROWS) + b"\x12\x7f", "not a message"),
         (b"\x0a\xff\xff\xff\xff\xff\xff", "not a message"),
         (written(**{f"x{number}": ROWS for number in range(MAX_TENSORS + 1)}), f"expected {MAX_TENSORS} at most"),
+        (written(x=ROWS, wanted=("y",) * (MAX_TENSORS + 1)), "2049 outputs, expected 2048 at most"),
+        (b"\x0a\x00" * 100_000, "has no name"),
         (field(2, b"\x0a\x01x\x12" * 100_000), "not a message"),
     ],
 )

@@ -20,6 +20,10 @@ from bms.protocols.signature_choice import choose_signature
 from bms.protocols.tfserving import Decoded
 from bms.protocols.tfserving_grpc.features import tensors_of
 
+MOST_EXAMPLES = 100_000  # of one request
+MOST_SHARED_BYTES = 64 << 20  # of the context, which each example gets
+MOST_TASKS = 256
+
 _Request = message("bms.serialized.ExamplesRequest")
 _MultiRequest = message("bms.serialized.MultiInferenceRequest")
 _Example = message("tensorflow.Example")
@@ -31,8 +35,11 @@ def read_examples(data: bytes | memoryview) -> Any:
 
 
 def read_tasks(data: bytes | memoryview) -> Any:
-    """A MultiInferenceRequest, whose examples are bytes."""
-    return parse(_MultiRequest, data)
+    """A MultiInferenceRequest, whose examples are bytes. Raises InvalidArgument for none, and for too many."""
+    request = parse(_MultiRequest, data)
+    if not 1 <= len(request.tasks) <= MOST_TASKS:
+        raise InvalidArgument(f"the request has {len(request.tasks)} tasks, expected 1 to {MOST_TASKS}")
+    return request
 
 
 def examples_of(request: Any) -> list[bytes]:
@@ -45,6 +52,12 @@ def examples_of(request: Any) -> list[bytes]:
     if given is None or not given.examples:
         raise InvalidArgument("Input is empty.")
     context = given.context if kind == "example_list_with_context" else b""
+    count = len(given.examples)
+    if count > MOST_EXAMPLES or count * len(context) > MOST_SHARED_BYTES:
+        raise InvalidArgument(
+            f"the request has {count} examples, with a context of {len(context)} bytes for each: send at most "
+            f"{MOST_EXAMPLES}, and {MOST_SHARED_BYTES} bytes of context for all"
+        )
     examples = [context + example for example in given.examples]
     for example in examples:
         parse(_Example, example)

@@ -8,6 +8,8 @@ stand is found by walking over the heads of fields; what is written in another w
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from bms.core.errors import InvalidArgument
+from bms.protocols.oip import MAX_TENSORS
 from bms.protocols.protobuf.pool import message, parse
 from bms.protocols.tfserving_grpc.model_spec import Meant, read_spec
 
@@ -21,6 +23,8 @@ _SHAPE = 2 << 3 | 2
 _VALUES = frozenset((4 << 3 | 2, 5 << 3 | 2, 6 << 3 | 2))
 _LONGEST = 4096  # bytes of an outline that is remembered
 _MOST = 1024
+_FIELDS = range(2 * MAX_TENSORS)  # that are walked over: of more it is quicker to ask the parser
+_FIELDS_OF_A_TENSOR = range(16)
 
 
 class Outline:
@@ -30,6 +34,9 @@ class Outline:
 
     def __init__(self, request: Any) -> None:
         self.meant: Meant = read_spec(request)
+        count = len(request.output_filter)
+        if count > MAX_TENSORS:
+            raise InvalidArgument(f"output_filter names {count} outputs, expected {MAX_TENSORS} at most")
         self.filter: tuple[str, ...] = tuple(request.output_filter)
         self.plan: object = None
 
@@ -85,7 +92,9 @@ def _split(data: bytes | memoryview) -> tuple[bytes, list[memoryview]] | None:
     pieces: list[bytes | memoryview] = []
     raws: list[memoryview] = []
     at, end = 0, len(data)
-    while at < end:
+    for _ in _FIELDS:
+        if at >= end:
+            break
         tag = data[at]
         start, after = _content(data, at)
         if after > end or tag not in _AROUND:
@@ -98,6 +107,8 @@ def _split(data: bytes | memoryview) -> tuple[bytes, list[memoryview]] | None:
             raws.append(view[values:after])
             begin = after
         at = after
+    else:
+        return None
     pieces.append(data[begin:])
     return b"".join(pieces), raws
 
@@ -112,7 +123,9 @@ def _values(data: bytes | memoryview, at: int, end: int) -> int:
     if data[at] != _TENSOR or after != end:
         return 0
     at = start
-    while at < end:
+    for _ in _FIELDS_OF_A_TENSOR:
+        if at >= end:
+            break
         tag = data[at]
         if tag in _NUMBERS:
             if data[at + 1] > 0x7F:

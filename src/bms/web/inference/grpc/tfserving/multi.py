@@ -69,8 +69,6 @@ class MultiInference(Asking):
         began, key = perf_counter(), call.caller
         assert isinstance(key, KeyEntry)
         request = read_tasks(message)
-        if not request.tasks:
-            raise InvalidArgument("the request has no tasks: send one for each signature that is asked")
         first = read_spec(request.tasks[0])
         where = find(self._desk, key, first)
         examples, signatures = examples_of(request), where[1].signatures
