@@ -30,10 +30,9 @@ def choose_version(route: Route, number: int | None, alias: str | None, draw: fl
         return shares[bisect_right(route.bounds, draw * route.total)]
     version = named_version(route, number, alias)
     if not served(version):
+        which = f"version {version.number} of {route.entry.name!r}"
         raise Unavailable(
-            f"version {version.number} of {route.entry.name!r} is {version.state}, not AVAILABLE{_why(route, version)}: "
-            "come again",
-            retry_after_s=1.0,
+            f"{which} is {version.state}, not AVAILABLE{_why(route, version)}: come again", retry_after_s=1.0
         )
     return version
 
@@ -66,7 +65,8 @@ def _nothing_serves(route: Route) -> Unavailable:
 def _why(route: Route, version: ServedVersion) -> str:
     if not version.error:
         return ""
-    return f", the last one of version {version.number} failed: {version.error} (`bms logs {route.entry.name}` says more)"
+    which = f"the last one of version {version.number}"
+    return f", {which} failed: {version.error} (`bms logs {route.entry.name}` says more)"
 
 
 def _numbers(route: Route) -> str:
