@@ -46,6 +46,13 @@ def version(environment: Environment, name: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
+def _on_disk(home: Path) -> int:
+    """What `du` says of the environments' files: each once. Logs aside."""
+    seen = {(one := path.lstat()).st_ino: one.st_blocks * 512 for path in home.rglob("*") if not path.is_dir()}
+    logs = sum(path.lstat().st_blocks * 512 for path in (home / "environments").glob("*.log"))
+    return sum(seen.values()) - logs
+
+
 async def nobody() -> frozenset[str]:
     return frozenset()
 
@@ -101,18 +108,22 @@ async def test_byte_code_that_a_wheel_brings_runs_nowhere(environments: UvEnviro
     assert (version(evil, "evil"), version(honest, "common")) == ("1.0", "1.0")
 
 
-async def test_pruning_removes_what_nobody_holds_any_more(environments: UvEnvironments) -> None:
+async def test_pruning_removes_what_nobody_holds_any_more(environments: UvEnvironments, tmp_path: Path) -> None:
     first, second = await environments.ensure(ONE), await environments.ensure(TWO)
 
     async def needed() -> frozenset[str]:
         return frozenset({second.digest})
 
     kept = Path(first.python).parents[3] / "files"
-    assert [each.digest for each in await environments.prune(needed)] == [first.digest]
+    took = _on_disk(tmp_path / "home")
+    removed = await environments.prune(needed)
+    assert [each.digest for each in removed.environments] == [first.digest]
+    assert removed.freed == took - _on_disk(tmp_path / "home") < first.size
     assert version(second, "common") == "1.0"
     assert all(path.stat().st_nlink > 1 for path in kept.rglob("*") if path.is_file())
     assert any(path.is_file() for path in kept.rglob("*"))
-    await environments.prune(nobody)
+    took = _on_disk(tmp_path / "home")
+    assert (await environments.prune(nobody)).freed == took - _on_disk(tmp_path / "home")
     assert not any(path.is_file() for path in kept.rglob("*"))
 
 

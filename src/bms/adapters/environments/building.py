@@ -18,6 +18,7 @@ from pathlib import Path
 
 import msgspec
 
+from bms.adapters.environments.freeing import on_disk
 from bms.adapters.environments.installer import ended, run_uv
 from bms.adapters.environments.interpreters import installed
 from bms.adapters.environments.lock import exact, hashed, lock_text
@@ -198,5 +199,5 @@ def _size(folder: Path) -> int:
     """Bytes that the files below take on the disk."""
     total = 0
     for parent, _, files in os.walk(folder):
-        total += sum(os.lstat(os.path.join(parent, name)).st_blocks * 512 for name in files)
+        total += sum(on_disk(os.lstat(os.path.join(parent, name))) for name in files)
     return total

@@ -14,6 +14,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from bms.adapters.environments.freeing import on_disk
+
 _NOT_LINKED = frozenset({errno.EMLINK, errno.ENOENT, errno.EXDEV, errno.EPERM})
 
 
@@ -49,11 +51,14 @@ class SharedFiles:
                 if not os.path.exists(known_code) and os.path.exists(known) and os.path.samefile(known, path):
                     _link(code, known_code)
 
-    def sweep(self) -> None:
-        """Removes what no environment holds any more."""
+    def sweep(self) -> int:
+        """Removes what no environment holds any more; the bytes that this freed."""
+        freed = 0
         for path in _files(str(self._folder)):
-            if os.stat(path).st_nlink == 1:
+            if (seen := os.stat(path)).st_nlink == 1:
                 os.unlink(path)
+                freed += on_disk(seen)
+        return freed
 
     def _at(self, name: str) -> str:
         return f"{self._folder}/{name[:2]}/{name}"
