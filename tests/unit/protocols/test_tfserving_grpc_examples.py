@@ -88,16 +88,16 @@ def decoded(signature: Signature, *examples: Any, verb: Verb = "classify", conte
 
 
 def test_features_are_the_inputs_of_a_model_that_parses_none() -> None:
-    request, rows, _ = decoded(MATRIX, example(x=[1.0, 2.0]), example(x=[3.0, 4.0]))
+    request, rows, *_ = decoded(MATRIX, example(x=[1.0, 2.0]), example(x=[3.0, 4.0]))
     assert (rows, request.inputs[0].array.tolist()) == (2, [[1, 2], [3, 4]])
-    request, _, _ = decoded(SQUARES, example(x=[1, 2, 3, 4]))
+    request, *_ = decoded(SQUARES, example(x=[1, 2, 3, 4]))
     assert request.inputs[0].array.tolist() == [[[1, 2], [3, 4]]]
-    request, _, _ = decoded(ONE, example(n=[2**62]), example(n=[-1]), verb="regress")
+    request, *_ = decoded(ONE, example(n=[2**62]), example(n=[-1]), verb="regress")
     assert request.inputs[0].array.tolist() == [2**62, -1]
 
 
 def test_a_model_that_parses_examples_gets_them_as_they_came_behind_the_context() -> None:
-    request, rows, _ = decoded(PARSING, example(a=[1.0]), example(), context=example(a=[2.0], b=[b"c"]))
+    request, rows, *_ = decoded(PARSING, example(a=[1.0]), example(), context=example(a=[2.0], b=[b"c"]))
     assert rows == 2
     first, second = (decode_example(row) for row in request.inputs[0].array)
     assert [first["a"].tolist(), second["a"].tolist()] == [[1], [2]]  # type: ignore[union-attr]
@@ -105,7 +105,7 @@ def test_a_model_that_parses_examples_gets_them_as_they_came_behind_the_context(
 
 
 def test_what_an_example_lacks_is_missing_in_a_table() -> None:
-    request, rows, _ = decoded(TABLE, example(length=[1.5], kind=[b"a"]), example(length=[2.0], count=[3], kind=[]))
+    request, rows, *_ = decoded(TABLE, example(length=[1.5], kind=[b"a"]), example(length=[2.0], count=[3], kind=[]))
     told = {each.name: each.array.tolist() for each in request.inputs}
     assert rows == 2
     assert told["length"] == [1.5, 2]
