@@ -15,7 +15,8 @@ from tests.framework_env import told_by
 from tests.platforms import RealPlatform
 
 HERE = Path(__file__).parent
-PAGES = (HERE.parents[1] / "docs" / "protocols.md",)
+DOCS = HERE.parents[1] / "docs"
+PAGES = (DOCS / "protocols.md", DOCS / "protocols.zh-CN.md")
 IRIS = [[6.8, 2.8, 4.8, 1.4], [6.0, 3.4, 4.5, 1.6]]
 DOUBLED = [[pytest.approx(2 * value + 1) for value in row] for row in IRIS]  # what the model "mixed" does
 CENTRE = [5.9, 2.8, 4.3, 1.3]  # which the model "flowers" explains by
