@@ -173,7 +173,9 @@ def test_a_lone_model_server_is_replaced(platform: WholePlatform, client: Client
     assert [ask(platform, key) for _ in range(20)] == [200] * 20
 
 
-def test_a_killed_model_server_of_two_takes_only_what_it_had_in_hand(platform: WholePlatform, client: Client, key: NewKey) -> None:
+def test_a_killed_model_server_of_two_takes_only_what_it_had_in_hand(
+    platform: WholePlatform, client: Client, key: NewKey
+) -> None:
     deploy(client, "two", NAME, Target(version=1), replicas=2)
     with load(platform, key, "two") as felt:
         for _ in range(2):

@@ -31,8 +31,8 @@ def choose_version(route: Route, number: int | None, alias: str | None, draw: fl
     version = named_version(route, number, alias)
     if not served(version):
         raise Unavailable(
-            f"version {version.number} of {route.entry.name!r} is {version.state}, not AVAILABLE{_why(route, version)}: "
-            "come again",
+            f"version {version.number} of {route.entry.name!r} is {version.state}, not AVAILABLE"
+            f"{_why(route, version)}: come again",
             retry_after_s=1.0,
         )
     return version
@@ -66,7 +66,9 @@ def _nothing_serves(route: Route) -> Unavailable:
 def _why(route: Route, version: ServedVersion) -> str:
     if not version.error:
         return ""
-    return f", the last one of version {version.number} failed: {version.error} (`bms logs {route.entry.name}` says more)"
+    return (
+        f", the last one of version {version.number} failed: {version.error} (`bms logs {route.entry.name}` says more)"
+    )
 
 
 def _numbers(route: Route) -> str:
