@@ -47,6 +47,21 @@ def left_out(source: Path, read: Iterable[Path]) -> tuple[Finding, ...]:
     """What there is to say of the files of `source` that are not among those `read`."""
     used = set(read)
     others = [] if source.is_file() else [path for path in all_files(source, "") if path not in used]
+    litter = [] if source.is_file() else [path for path in source.rglob("*") if path.is_file()]
+    litter = [path for path in litter if is_litter(path.relative_to(source))]
+    return (*_of_no_use(source, others), *_litter(litter))
+
+
+def _litter(found: list[Path]) -> tuple[Finding, ...]:
+    if not found:
+        return ()
+    names = ", ".join(sorted({path.name for path in found})[:_SHOWN])
+    count = f"{len(found)} files" if len(found) > 1 else "one file"
+    message = f"{count} that systems leave behind {'are' if len(found) > 1 else 'is'} passed over: {names}"
+    return (Finding(kind="left_out", count=len(found), message=message),)
+
+
+def _of_no_use(source: Path, others: list[Path]) -> tuple[Finding, ...]:
     if not others:
         return ()
     names = [str(path.relative_to(source)) for path in others]

@@ -265,7 +265,10 @@ class TestImagesFolder:
         table = images_folder.load(tmp_path)
         assert table.schema.feature("label").labels == ("lily", "rose")
         assert table.numbers("label").tolist() == [0, 0, 1, 1]
-        assert table.findings[-1].message == "2 files are of no use here, and left out: README.txt, rose/README"
+        assert [finding.message for finding in table.findings[-2:]] == [
+            "2 files are of no use here, and left out: README.txt, rose/README",
+            "one file that systems leave behind is passed over: .DS_Store",
+        ]
         assert table.schema.feature("image").shape == (4, 6, 3)
         assert [bytes(image[:2]) for image in table.columns["image"]] == [b"\x89P", b"\xff\xd8", b"\x89P", b"\x89P"]  # type: ignore[index]
 

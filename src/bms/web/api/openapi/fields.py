@@ -227,7 +227,7 @@ _ANYWHERE = {
     "model": "a model's name",
     "moved_at": "when it was moved",
     "moved_by": "id of the user who moved it",
-    "na": "words that mean a missing value",
+    "na": "further words that mean a missing value",
     "name": "its name: 1 to 63 letters, digits, `.`, `_` or `-`",
     "needs": "what it needs of a data set",
     "newest": "number and state of its newest version",
