@@ -10,6 +10,8 @@ _OWN = {
     "AuditEntry.name": "what happened, as `noun.verb`, e.g. `key.revoked`",
     "AuditEntry.number": "orders all events of the platform",
     "AuditEntry.subject": "id or name of the thing it happened to",
+    "AuditEntry.subject_name": "its name, of a user or key, also of a deleted one; else empty",
+    "AuditEntry.actor_name": "name of the user or key that did it, also of a deleted one; else empty",
     "Blob.size": "bytes",
     "Column.type": "what its values are",
     "Convert.to": "the format: `onnx`",
