@@ -110,7 +110,7 @@ async def test_a_script_that_raises_fails_with_its_words_and_is_tried_again(cont
     job = await control.submit(await _script(control, FAIL, parameters={"file": "x.csv"}, max_attempts=2))
     control.schedule()
     done = await control.until(job, "failed")
-    assert (done.error, done.attempt) == ("ValueError: no rows in x.csv", 2)
+    assert (done.error, done.attempt) == ("ValueError: no rows in x.csv (job.py, line 3)", 2)
     log = await control.log(job)
     assert log.count("Traceback (most recent call last)") == 2
     assert "attempt 2 of 2" in log
