@@ -15,7 +15,7 @@ from bms.adapters.datasets.files import left_out, single_file
 from bms.adapters.datasets.findings import Finding
 from bms.adapters.datasets.schema import Schema
 from bms.adapters.datasets.table import Table, table_of
-from bms.adapters.datasets.text_cells import Read, TextColumn, from_texts
+from bms.adapters.datasets.text_cells import Read, TextColumn, from_texts, told_blank
 from bms.core.errors import InvalidArgument
 from bms.core.reading import Reading
 
@@ -135,7 +135,7 @@ def _decimals(columns: Iterable[TextColumn], reading: Reading) -> Decimals:
 
 def _read(column: TextColumn, decimals: Decimals, reading: Reading) -> Read:
     word = reading.columns.get(column.name)
-    return from_texts(column, decimals) if word is None else declared(column, word, decimals)
+    return told_blank(column, from_texts(column, decimals) if word is None else declared(column, word, decimals))
 
 
 def _unfound(columns: Iterable[TextColumn], na: tuple[str, ...] | None) -> list[Finding]:
