@@ -73,6 +73,10 @@ def test_a_missing_float_is_nan(tmp_path: Path) -> None:
 
 
 REFUSED = {
+    "texts that are not UTF-8": (
+        pa.array([b"a", b"\xff"]).view(pa.string()),
+        "'x', row 2 is not UTF-8 text",
+    ),
     "integers beyond int64": (
         pa.array([0, 1 << 63], pa.uint64()),
         "'x', row 2 holds 9223372036854775808, which does not",

@@ -15,7 +15,7 @@ from bms.adapters.datasets.files import left_out, single_file
 from bms.adapters.datasets.findings import Finding
 from bms.adapters.datasets.schema import Schema
 from bms.adapters.datasets.table import Table, table_of
-from bms.adapters.datasets.text_cells import Read, TextColumn, from_texts
+from bms.adapters.datasets.text_cells import Read, TextColumn, from_texts, told_blank
 from bms.adapters.datasets.thousands import without_thousands
 from bms.core.errors import InvalidArgument
 from bms.core.reading import Reading
@@ -151,7 +151,7 @@ def _read(column: TextColumn, decimals: Decimals, reading: Reading) -> Read:
 
 
 def _as_said(column: TextColumn, decimals: Decimals, word: str | None) -> Read:
-    return from_texts(column, decimals) if word is None else declared(column, word, decimals)
+    return told_blank(column, from_texts(column, decimals) if word is None else declared(column, word, decimals))
 
 
 def _trimmed(names: Iterable[str], columns: Iterable[TextColumn], read: Iterable[Read]) -> list[Finding]:

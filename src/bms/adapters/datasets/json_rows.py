@@ -9,7 +9,6 @@ import msgspec
 
 from bms.adapters.datasets.exact import float_of, is_rounded
 from bms.core.errors import InvalidArgument
-from bms.protocols.json_repeats import quotes_of
 
 _NOT_JSON = (b"NaN", b"Infinity")  # which Python's json writes, and JSON does not know
 _SHORT, _SMALL, _LARGE = 15, 1e-300, 1e15
@@ -34,7 +33,16 @@ def row_of(line: bytes) -> dict[str, Any]:
             raise InvalidArgument(f"is not a JSON object: {error}") from error
         return _looked_at(line, error)
     # More marks than were kept: a key stands twice, or marks stand within a text.
-    return row if quotes_of(row) == line.count(b'"') else _looked_at(line, None)
+    return row if _marks(row) == line.count(b'"') else _looked_at(line, None)
+
+
+def _marks(value: Any) -> int:
+    """The quotation marks that it is written with, unless it has some within."""
+    if isinstance(value, str):
+        return 2
+    if isinstance(value, dict):
+        return 2 * len(value) + sum(map(_marks, value.values()))
+    return sum(map(_marks, value)) if isinstance(value, list) else 0
 
 
 def _looked_at(line: bytes, failure: Exception | None) -> dict[str, Any]:

@@ -16,10 +16,10 @@ from bms.adapters.datasets.decimals import FLOAT, Decimals
 from bms.adapters.datasets.exact import float_of, in_int64, is_rounded
 from bms.adapters.datasets.findings import Finding, rounded
 from bms.adapters.datasets.schema import Feature
-from bms.adapters.datasets.text_doubts import are_yes_and_no, doubt_of
+from bms.adapters.datasets.text_doubts import are_yes_and_no, code_of, doubt_of
 
 # A number with leading zeros is a code (a postcode, an article), not a number.
-_INT = re.compile(r"-?(?:0|[1-9]\d*)", re.ASCII)
+_INT = re.compile(r"[+-]?(?:0|[1-9]\d*)", re.ASCII)
 LONGEST_INT64 = 20  # characters
 _BOOLEANS = {"true": True, "false": False}
 MISSING_WORDS = frozenset({"na", "n/a", "nan", "null", "none", "?"})
@@ -90,6 +90,8 @@ def from_texts(column: TextColumn, decimals: Decimals = Decimals()) -> Read:
     mark = decimals.mark(column.name)
     if not present:
         return _nothing(column)
+    if (code := code_of(present)) is not None:
+        return told_missing(column, _as_text(column, column.gone, f"{column.where(code[0])}, {code[1]}", len(present)))
     if all(_INT.fullmatch(cell) for cell in present):
         return told_missing(column, _integers(column))
     if doubt is not None:
@@ -104,6 +106,16 @@ def from_texts(column: TextColumn, decimals: Decimals = Decimals()) -> Read:
         times = [None if out else cell for cell, out in zip(column.stripped, column.gone, strict=True)]
         return told_missing(column, Read(Feature(name=column.name, kind="datetime"), times))
     return _words(column, mark)
+
+
+def told_blank(column: TextColumn, read: Read) -> Read:
+    """`read` with a finding of the cells of white space alone, which are missing as empty ones are."""
+    rows = [row for row, cell in enumerate(column.cells) if cell and not column.stripped[row]]
+    if not rows:
+        return read
+    held = f"{len(rows)} cells hold" if len(rows) > 1 else "one cell holds"
+    message = f"{held} white space alone, which is read as missing: {column.place(rows[0])}"
+    return read._replace(findings=(*read.findings, understood(column, message, len(rows))))
 
 
 def told_missing(column: TextColumn, read: Read) -> Read:

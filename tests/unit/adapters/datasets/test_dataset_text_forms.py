@@ -105,6 +105,38 @@ class TestNumbers:
         assert table.findings[0].message == "kept as text: 3 cells are numbers, but line 4, column 1 says 'abc'"
 
 
+class TestCodes:
+    @pytest.mark.parametrize(
+        ("cells", "words"),
+        [
+            (
+                ["+4917012345678", "+14155550100"],
+                "says '+4917012345678', with a plus in front as telephone numbers have it",
+            ),
+            (["4917012345678", "", "+4917012345678"], "line 4, column 1 says '+4917012345678', with a plus in front"),
+            (["123", "1e5", "2e7"], "line 3, column 1 says '1e5', which is a number or a code"),
+            (["12E4"], "line 2, column 1 says '12E4', which is a number or a code"),
+        ],
+    )
+    def test_what_may_be_a_code_stays_text_and_is_said(self, read: Load, cells: list[str], words: str) -> None:
+        table = read(column(*cells))
+        assert table.columns["x"] == [cell or None for cell in cells]
+        assert said(table) == [("as_text", "x")]
+        assert words in table.findings[0].message
+
+    @pytest.mark.parametrize(
+        "cells",
+        [["+1", "-1"], ["+12345678", "-1"], ["1e+05", "2"], ["1e-5", "2"], ["1e5", "0.5"], ["+12345678", "0.5"]],
+    )
+    def test_what_is_a_number_otherwise_is_one(self, read: Load, cells: list[str]) -> None:
+        table = read(column(*cells))
+        assert table.numbers("x").tolist() == [float(cell) for cell in cells]
+        assert table.findings == ()
+
+    def test_plus_and_minus_one_are_classes(self, read: Load) -> None:
+        assert with_label(read(column("+1", "-1")), "x").schema.feature("x").labels == ("-1", "1")
+
+
 class TestDecimalCommas:
     def test_a_comma_that_can_be_nothing_else_is_a_decimal_point(self, read: Load) -> None:
         table = read("a;b;c\n0,5;1,234;1\n1,5;-2e3;2\n;4,567;3\n")
@@ -164,6 +196,14 @@ class TestIndex:
 
 
 class TestWords:
+    def test_white_space_alone_is_missing_and_said(self, read: Load) -> None:
+        table = read('a,b\nx,1\n ,2\n"\t ", \n,4\n')
+        assert table.columns["a"] == ["x", None, None, None]
+        assert [(finding.feature, finding.count, finding.message) for finding in table.findings] == [
+            ("a", 2, "2 cells hold white space alone, which is read as missing: line 3, column 1"),
+            ("b", 1, "one cell holds white space alone, which is read as missing: line 4, column 2"),
+        ]
+
     def test_missing_words_among_words_are_words(self, read: Load) -> None:
         table = read("code,x\nNA,1\nDE,2\n,3\nNone,4\n")
         assert table.columns["code"] == ["NA", "DE", None, "None"]
