@@ -64,8 +64,8 @@ def _left(home: Path, told: str, identity: str) -> FailedPrecondition:
     before = remembered(home)
     now = "another database" if before is None or before == told else shown(before)
     return FailedPrecondition(
-        f"what {shown(told)} holds is old: its rows were moved to {now} (`bms database move`). Start the home with that "
-        "one (BMS_DATABASE_URL; unset, the one that the home remembers). If that one is lost for ever, write "
+        f"what {shown(told)} holds is old: its rows were moved to {now} (`bms database move`). Start the home with "
+        "that one (BMS_DATABASE_URL; unset, the one that the home remembers). If it is lost for ever, write "
         f"{identity} into the column id of this one's table platform: it is good again then, as old as it is"
     )
 
