@@ -86,7 +86,9 @@ def decode_flat(
         return None  # which tells of digits that are lost
     marks = 14 if parsed.id is None else 18
     text = body if type(body) is bytes else bytes(body)
-    if text.count(_MARK) != (marks if parsed.parameters is None else marks + 2 + quotes_of(parsed.parameters)):
+    if text.count(_MARK, 0, text.rfind(_MARK) + 1) != (
+        marks if parsed.parameters is None else marks + 2 + quotes_of(parsed.parameters)
+    ):
         return None  # which says what is there twice
     tensor = Tensor(input, np.ndarray(shape, kind, raw))
     return InferRequest(model=model, inputs=[tensor], signature=DEFAULT, id=parsed.id or None), rows, parsed.parameters

@@ -27,5 +27,8 @@ def doubt_of(cells: Sequence[str]) -> str | None:
     if all(map(_CODE.fullmatch, cells)):
         return "with zeros in front as a code has them: declare the column integer if they are numbers"
     if all(map(_SIGNED.fullmatch, cells)) and any(map(_SIGNS.search, cells)):
-        return "which looks like a number with other signs: write the number alone, without thousands separators"
+        return (
+            "which looks like a number with other signs: write the number alone; marks of thousands are read where "
+            "`--decimal` says the decimal mark"
+        )
     return None
