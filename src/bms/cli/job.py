@@ -1,6 +1,5 @@
 """`bms job`: training and other programs that run to their end."""
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ import typer
 from bms.cli.commands import Session, command, noun
 from bms.cli.durations import parse_duration
 from bms.cli.environment_options import environment_given
+from bms.cli.log_text import log_writer
 from bms.cli.making import parse_values
 from bms.cli.resource_options import JobCpu, JobGpu, JobMemory, resources_given
 from bms.cli.version_options import detected
@@ -122,9 +122,9 @@ def log(
     session: Session, id: Id, follow: Annotated[bool, typer.Option("--follow", "-f", help="Until it ends.")] = False
 ) -> None:
     """A job's output."""
+    write = log_writer()
     for piece in session.client.jobs.log(id, follow=follow):
-        sys.stdout.buffer.write(piece)
-        sys.stdout.buffer.flush()
+        write(piece)
 
 
 @command(app)
