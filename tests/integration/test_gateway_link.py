@@ -89,7 +89,7 @@ async def test_a_loss_fails_everything_pending_at_once_and_the_link_comes_back(t
         async with asyncio.timeout(1):
             for sink in sinks:
                 await sink.done.wait()
-        assert [sink.told for sink in sinks] == [[("UNAVAILABLE", True)]] * 3
+        assert [sink.told for sink in sinks] == [[("INTERNAL", False)]] * 3
         assert down == [1]
         server.mode = "answer"
         await _until(lambda: link.usable)
@@ -158,7 +158,7 @@ async def test_a_server_that_speaks_nonsense_is_cut_off(tmp_path: Path, nonsense
         await _until(lambda: server.seen)
         server.connections[0].write(nonsense)
         await asyncio.wait_for(sink.done.wait(), 5)
-        assert sink.told == [("UNAVAILABLE", True)]
+        assert sink.told == [("INTERNAL", False)]
         link.close()
 
 

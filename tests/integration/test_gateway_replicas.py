@@ -82,7 +82,7 @@ async def test_a_draining_replica_hands_its_requests_to_another(tmp_path: Path) 
         await at.bus.until(lambda: len(at.bus.books) == 20)
 
 
-async def test_without_another_replica_the_loss_is_told_with_when_to_come_again(tmp_path: Path) -> None:
+async def test_without_another_replica_the_loss_is_told_and_not_to_be_repeated(tmp_path: Path) -> None:
     async with scene(tmp_path) as at, at.client() as http:
         at.server.mode = "hold"
         asking = asyncio.create_task(http.post("/v1/models/m:predict", json=BODY))
@@ -91,7 +91,10 @@ async def test_without_another_replica_the_loss_is_told_with_when_to_come_again(
                 await asyncio.sleep(0.01)
         at.server.drop()
         answer = await asking
-        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        assert (answer.status_code, answer.headers["x-should-retry"]) == (500, "false")
+        assert "retry-after" not in answer.headers
+        assert "died while it had this request" in answer.json()["error"]
+        assert "`bms logs m` says why" in answer.json()["error"]
         at.server.mode = "answer"
         async with asyncio.timeout(10):
             while (await http.post("/v1/models/m:predict", json=BODY)).status_code != 200:

@@ -35,7 +35,7 @@ class Session:
     """
 
     def __init__(self, url: str | None, key: str | None, home: Path | None, json: bool, ca: Path | None = None) -> None:
-        self._given = (url, _key_of(key), home, ca)
+        self._given = (url, key, home, ca)
         said = {"--url": url, "--home": home, "--ca": ca, "--key": key if key is not None and key[:1] == "@" else None}
         self.connected_by = [word for name, value in said.items() if value is not None for word in (name, str(value))]
         self._client: Client | None = None
@@ -104,10 +104,3 @@ def noun(help: str) -> typer.Typer:
     app = typer.Typer(help=help, no_args_is_help=True)
     app.callback()(lambda: None)
     return app
-
-
-def _key_of(text: str | None) -> str | None:
-    """A key as given, or out of the file that `@FILE` names, which keeps it off the command line."""
-    if text is None or not text.startswith("@"):
-        return text
-    return Path(text[1:]).expanduser().read_text().strip()

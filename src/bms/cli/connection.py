@@ -8,6 +8,7 @@ import msgspec
 from bms.app.settings import DEFAULT_HOME, ClientSettings
 from bms.core.errors import InvalidArgument, NotFound, Unavailable
 from bms.sdk import Client
+from bms.sdk.credentials import clean_key
 from bms.sdk.trust import Trust
 
 
@@ -48,7 +49,7 @@ def find(
 
     The profile's key goes to the profile's server alone, a home's key to that home's platform alone.
     """
-    key, ca = key or settings.key, ca or settings.ca
+    key, ca = key_of(key) or clean_key(settings.key), ca or settings.ca
     if home is not None:
         if url is not None:
             raise InvalidArgument("give --url or --home, not both")
@@ -59,7 +60,7 @@ def find(
     if profile is not None:
         ca = ca or (Path(profile.ca) if profile.ca else None)
         certificate = Path(profile.certificate) if profile.certificate and ca is None else None
-        return Connection(url=profile.url, key=key or profile.key, ca=ca, certificate=certificate)
+        return Connection(url=profile.url, key=key or clean_key(profile.key), ca=ca, certificate=certificate)
     if (default := DEFAULT_HOME.expanduser()).is_dir():
         return of_home(default, key)
     raise InvalidArgument(
@@ -78,11 +79,26 @@ def of_home(home: Path, key: str | None = None) -> Connection:
         raise Unavailable(f"nothing runs on {home}: start it with `bms up --home {home}`") from None
     if key is None:
         try:
-            key = (home / "admin.key").read_text().strip()
+            key = clean_key((home / "admin.key").read_text())
         except FileNotFoundError:
             raise NotFound(f"{home / 'admin.key'} is gone: give a key with --key or BMS_KEY") from None
     certificate = Path(endpoint.certificate) if endpoint.certificate else None
     return Connection(url=endpoint.url, key=key, home=home, certificate=certificate)
+
+
+def key_of(text: str | None) -> str | None:
+    """A key as given, or out of the file that `@FILE` names, which keeps it off the command line. Raises NotFound
+    without that file, InvalidArgument for what can't be a key."""
+    if text is None or not text.startswith("@"):
+        return clean_key(text)
+    path = Path(text[1:]).expanduser()
+    try:
+        return clean_key(path.read_text())
+    except FileNotFoundError:
+        raise NotFound(f"there is no file {str(path)!r} to read the key from (--key @FILE)") from None
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise InvalidArgument(f"no key can be read from {str(path)!r}: {why}") from None
 
 
 def read_profile(path: Path) -> Profile | None:

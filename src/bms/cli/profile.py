@@ -9,7 +9,7 @@ import typer
 from bms.app.home import write_private
 from bms.app.settings import client_settings
 from bms.cli.commands import noun
-from bms.cli.connection import Connection, of_home, read_profile
+from bms.cli.connection import Connection, key_of, of_home, read_profile
 from bms.core.errors import InvalidArgument, NotFound
 from bms.sdk.addresses import check_url
 
@@ -20,16 +20,16 @@ app = noun("The server and key that commands use unless told otherwise.")
 def set_(
     url: Annotated[str | None, typer.Option(help="The server, like http://127.0.0.1:8000.")] = None,
     home: Annotated[str | None, typer.Option(help="Take both from the platform of this home.")] = None,
-    key: Annotated[str | None, typer.Option(help="The key; asked for if left out.")] = None,
+    key: Annotated[str | None, typer.Option(help="The key, or @FILE that holds it; asked for if left out.")] = None,
     ca: Annotated[Path | None, typer.Option(help="A file of authorities to believe over https, PEM.")] = None,
 ) -> None:
     """Keep a server's address and a key in the profile file, readable by you alone."""
     if (url is None) == (home is None):
         raise InvalidArgument("give --url or --home, exactly one of them")
     if home is not None:
-        found = of_home(Path(home), key)
+        found = of_home(Path(home), key_of(key))
     else:
-        found = Connection(url=str(url), key=key or typer.prompt("key", hide_input=True), ca=ca)
+        found = Connection(url=str(url), key=key_of(key or typer.prompt("key", hide_input=True)), ca=ca)
     path = client_settings().profile
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     text = "".join(f"{name} = {msgspec.json.encode(value).decode()}\n" for name, value in _lines(found))

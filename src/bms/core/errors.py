@@ -81,6 +81,10 @@ class Internal(BmsError):
     code, http_status, grpc_status = "INTERNAL", 500, 13
 
 
+class LostInHand(Internal):
+    """Whoever ran the request died; whether of it is not known, so it must not be repeated unasked."""
+
+
 class DataLoss(BmsError):
     code, http_status, grpc_status = "DATA_LOSS", 500, 15
 

@@ -11,9 +11,21 @@ from bms.sdk.flow import Unreachable
 
 
 def check_url(url: str) -> str:
-    """`url` without a trailing slash. Raises InvalidArgument unless it is an http(s) URL."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    """`url` without a trailing slash and blanks around it. Raises InvalidArgument unless it is an http(s) URL, and for
+    one that holds a password, which would be sent in place of the key and be told in errors."""
+    url = url.strip()
+    if "@" in url:
+        raise InvalidArgument(
+            f"the address of {url.rpartition('@')[2]!r} holds a user or a password, which a server of BMS doesn't "
+            "take: leave it out, and give the key by itself"
+        )
+    try:
+        parts = urlsplit(url)
+        httpx.URL(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except (ValueError, httpx.InvalidURL):
+        good = False
+    if not good:
         raise InvalidArgument(f"{url!r} is not a server's address: write it like http://127.0.0.1:8000")
     return url.rstrip("/")
 
@@ -29,6 +41,8 @@ def trust_env(url: str) -> bool:
 
 def unreachable(error: httpx.TransportError, url: str) -> Unreachable:
     """The error that `error` means; it says whether the request may have arrived."""
+    if isinstance(error, httpx.LocalProtocolError):  # its words may hold a header's value
+        return Unreachable(f"the request to {url} can't be written as HTTP, so that it was not sent", sent=False)
     sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
     if _is_of_tls(error):
         return Unreachable(

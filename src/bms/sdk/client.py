@@ -15,6 +15,7 @@ from bms.sdk.addresses import check_url
 from bms.sdk.audit import Audit
 from bms.sdk.binding import D
 from bms.sdk.blobs import Blobs
+from bms.sdk.credentials import clean_key
 from bms.sdk.datasets import Datasets
 from bms.sdk.deployments import Deployments
 from bms.sdk.drivers import AsyncDriver, SyncDriver
@@ -72,9 +73,9 @@ class Client(Connected[SyncDriver]):
         retries: RetryPolicy | None = None,
         trust: Trust | None = None,
     ) -> None:
-        """Raises InvalidArgument for what is no URL, or a file in `trust` that holds no certificate."""
+        """Raises InvalidArgument for what is no URL or can't be a key, and a file in `trust` without a certificate."""
         latencies = Latencies()
-        driver = SyncDriver(check_url(url), key, timeout_s, latencies, trust or Trust())
+        driver = SyncDriver(check_url(url), clean_key(key), timeout_s, latencies, trust or Trust())
         super().__init__(driver, latencies, retries or RetryPolicy())
 
     def close(self) -> None:
@@ -101,9 +102,9 @@ class AsyncClient(Connected[AsyncDriver]):
         retries: RetryPolicy | None = None,
         trust: Trust | None = None,
     ) -> None:
-        """Raises InvalidArgument for what is no URL, or a file in `trust` that holds no certificate."""
+        """Raises InvalidArgument for what is no URL or can't be a key, and a file in `trust` without a certificate."""
         latencies = Latencies()
-        driver = AsyncDriver(check_url(url), key, timeout_s, latencies, trust or Trust())
+        driver = AsyncDriver(check_url(url), clean_key(key), timeout_s, latencies, trust or Trust())
         super().__init__(driver, latencies, retries or RetryPolicy())
 
     async def close(self) -> None:

@@ -1,8 +1,11 @@
 """What several environments hold is one file on the disk, where no workload can change it, and a copy elsewhere."""
 
+import importlib.util
+import marshal
 import os
 import shutil
 import subprocess
+import sys
 import zipfile
 import zlib
 from pathlib import Path
@@ -86,6 +89,23 @@ def _other(path: Path) -> bytes:
         right = archive.getinfo(module).CRC
         content = path.read_bytes().replace(archive.read(module), text)
     return content.replace(right.to_bytes(4, "little"), zlib.crc32(text).to_bytes(4, "little"))
+
+
+async def test_byte_code_that_a_wheel_brings_runs_nowhere(environments: UvEnvironments, tmp_path: Path) -> None:
+    """Beside a source that is another package's, too: an interpreter would take it for what that source says."""
+    path = wheel(tmp_path / "wheels", "evil", VERSIONS["common"])
+    code = compile("version = 'of the evil'", "__init__.py", "exec")
+    unchecked = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + bytes(8) + marshal.dumps(code)
+    tag = sys.implementation.cache_tag
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(f"evil/__pycache__/__init__.{tag}.pyc", unchecked)
+        for number in range(10):  # so that most of the environment seems to be compiled
+            archive.writestr(f"evil/part{number}.py", f"part = {number}")
+            archive.writestr(f"evil/__pycache__/part{number}.{tag}.pyc", unchecked)
+    evil = await environments.ensure(EnvironmentSpec(requirements=("evil",)))
+    honest = await environments.ensure(ONE)
+    assert module(evil, "evil").samefile(module(honest, "common"))
+    assert (version(evil, "evil"), version(honest, "common")) == ("1.0", "1.0")
 
 
 async def test_pruning_removes_what_nobody_holds_any_more(environments: UvEnvironments, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bms.app.settings import ClientSettings
-from bms.cli.connection import find, read_profile
+from bms.cli.connection import find, key_of, read_profile
 from bms.core.errors import InvalidArgument, NotFound, Unavailable
 
 
@@ -70,3 +70,24 @@ def test_a_profile_that_is_not_as_it_should_be_is_named(tmp_path: Path, text: st
     (tmp_path / "profile.toml").write_text(text)
     with pytest.raises(InvalidArgument, match=r"profile\.toml is no profile"):
         read_profile(tmp_path / "profile.toml")
+
+
+def test_a_key_may_be_in_a_file_and_a_file_that_can_not_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("key\n")
+    assert key_of(f"@{tmp_path / 'key'}") == "key"
+    with pytest.raises(NotFound, match=r"there is no file '.*nofile'"):
+        key_of(f"@{tmp_path / 'nofile'}")
+    with pytest.raises(InvalidArgument, match="Is a directory"):
+        key_of(f"@{tmp_path}")
+    (tmp_path / "bytes").write_bytes(b"\xff\xfe\xff")
+    with pytest.raises(InvalidArgument, match="it is no text"):
+        key_of(f"@{tmp_path / 'bytes'}")
+    with pytest.raises(InvalidArgument, match="put your key in place of it"):
+        key_of("…the key…")
+
+
+def test_blanks_around_keys_are_nowhere_sent(settings: ClientSettings) -> None:
+    given = ClientSettings(url="http://env", key="env\r\n", profile=settings.profile)
+    assert find(None, None, None, given).key == "env"
+    settings.profile.write_text('url = "http://h"\nkey = "kept\\n"\n')
+    assert find(None, None, None, settings).key == "kept"

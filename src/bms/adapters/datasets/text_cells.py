@@ -13,8 +13,8 @@ import numpy as np
 from bms.adapters.datasets.columns import Column
 from bms.adapters.datasets.datetimes import are_datetimes
 from bms.adapters.datasets.decimals import FLOAT, Decimals
-from bms.adapters.datasets.exact import float_of, in_int64
-from bms.adapters.datasets.findings import Finding
+from bms.adapters.datasets.exact import float_of, in_int64, is_rounded
+from bms.adapters.datasets.findings import Finding, rounded
 from bms.adapters.datasets.schema import Feature
 from bms.adapters.datasets.text_doubts import are_yes_and_no, doubt_of
 
@@ -150,18 +150,22 @@ def _floats(column: TextColumn, decimals: Decimals) -> Read:
 def floats(column: TextColumn, decimals: Decimals) -> Read | str:
     """The column, all of whose cells are written as numbers; or the first one that no double is."""
     values, mark = np.full(len(column.cells), np.nan), decimals.mark(column.name)
+    changed = []
     for row, cell in enumerate(column.stripped):
         if not column.gone[row]:
-            value = float_of(cell.replace(mark, "."))
+            value = float_of(text := cell.replace(mark, "."))
             if value is None:
                 return cell
+            if is_rounded(text, value):
+                changed.append(cell)
             values[row] = value
     feature = Feature(name=column.name, kind="float")
+    findings = [rounded(column.name, len(changed), column.where(changed[0]))] if changed else []
     commas = [cell for cell in column.present if "," in cell]
-    if not commas or decimals.told is not None:
-        return Read(feature, values)
-    message = f"commas are read as decimal points: {column.where(commas[0])}"
-    return Read(feature, values, (understood(column, message, len(commas)),))
+    if commas and decimals.told is None:
+        message = f"commas are read as decimal points: {column.where(commas[0])}"
+        findings.append(understood(column, message, len(commas)))
+    return Read(feature, values, tuple(findings))
 
 
 def _booleans(column: TextColumn) -> Read:

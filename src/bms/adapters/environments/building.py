@@ -24,7 +24,7 @@ from bms.adapters.environments.interpreters import installed
 from bms.adapters.environments.lock import exact, hashed, lock_text
 from bms.adapters.environments.recipe import OWN_PYTHON, Recipe
 from bms.adapters.environments.resolving import RunUv, resolve
-from bms.adapters.environments.sharing import SharedFiles, uncompiled
+from bms.adapters.environments.sharing import SharedFiles, remove_byte_code, uncompiled
 from bms.control.platform.environments import Environment
 from bms.core.cancellation import in_thread
 from bms.core.digest import of_bytes
@@ -61,6 +61,7 @@ async def build(
         await _install(venv, building / "exact.txt", lines, run, tell, online=online)
         if recipe.lock:
             await _check(venv, run)
+        await in_thread(remove_byte_code, venv / "lib")
         taken = await in_thread(files.take, venv / "lib") if files else {}
         await _compile(python, venv / "lib")
         built = Environment(

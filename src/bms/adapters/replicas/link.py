@@ -26,7 +26,7 @@ class ReplicaLink(asyncio.Protocol):
     """Connects at once and again whenever the connection breaks, until `retire` or `close`.
 
     All calls of one loop turn are written together, in as few frames as they fit into (`parcels.py`). A loss fails
-    everything pending at once, as worth a retry.
+    everything pending at once; what was not yet written is worth a retry.
     `address` is "unix:/path"; `on_down` is called whenever the server turns out to be unreachable; `token` is what the
     server asks for.
     """

@@ -24,7 +24,8 @@ from bms.protocols.frames import (
 )
 
 LARGE = 1 << 15  # bytes of a tensor; a call with larger ones travels alone, for joining it would save nothing
-_LOST = ErrorMeta("UNAVAILABLE", "the connection to the model server was lost: come again", True)
+_UNSENT = ErrorMeta("UNAVAILABLE", "the model server can't be reached: come again", True)
+_LOST = ErrorMeta("INTERNAL", "the model server was lost with this request in its hands", False, lost=True)
 
 
 class AnswerSink(Protocol):
@@ -206,18 +207,19 @@ class Parcels:
                     sink.on_error(meta)
 
     def lose(self) -> None:
-        """Fails all of them: the connection is gone."""
+        """Fails all of them: the connection is gone. What was written may have run; what still waited has not."""
         waiting, self._waiting = self._waiting, []
         parcels, self._parcels = self._parcels, {}
         self.arena = None
         calls = [call for parcel in parcels.values() for call in parcel.calls]
         for parcel in parcels.values():
             parcel.calls = []
-        for call in (*calls, *waiting):
-            sink = call.sink
-            if sink is not None:
-                self._over(call)
-                sink.on_error(_LOST)
+        for all_of_them, meta in ((calls, _LOST), (waiting, _UNSENT)):
+            for call in all_of_them:
+                sink = call.sink
+                if sink is not None:
+                    self._over(call)
+                    sink.on_error(meta)
 
     def _parcel(self, calls: list[Sent]) -> list[bytes | memoryview]:
         self._last_id = id = self._last_id + 1

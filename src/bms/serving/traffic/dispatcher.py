@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
-from bms.core.errors import BmsError, DeadlineExceeded, Unavailable, from_code
+from bms.core.errors import BmsError, DeadlineExceeded, LostInHand, Unavailable, from_code
 from bms.core.inference import InferRequest
 from bms.core.snapshot import ServedVersion
 from bms.core.tensor import Tensor
@@ -94,7 +94,8 @@ class Dispatcher:
         replica = choose_replica(self._table, call.version, call.tried, self._random)
         if replica is None:
             raise Unavailable(
-                f"no replica of version {call.version.number} of {call.route.entry.name!r} can be reached: come again",
+                f"no replica of version {call.version.number} of {call.route.entry.name!r} can be reached: come again; "
+                f"if they died, `bms logs {call.route.entry.name}` says why",
                 retry_after_s=1.0,
             )
         request, version = call.request, call.version
@@ -140,15 +141,20 @@ class Dispatcher:
             self.active.discard(call)
 
     def on_error(self, call: Call, meta: ErrorMeta) -> None:
-        """A replica failed this call: send it elsewhere, or say so."""
+        """A replica failed this call: send it elsewhere, or say so. What went down with its replica is tried once more,
+        too: one that dies harms nobody while another lives, and what kills its replica can't kill more than two."""
         repeat = may_retry(
-            retryable=meta.retry,
+            retryable=meta.retry or meta.lost,
             attempts=call.attempts,
             begun=call.begun,
             now=self._monotonic(),
             deadline=call.deadline,
         )
-        if not (repeat and self._budget.spend() and self._sent_again(call)):
+        if repeat and self._budget.spend() and self._sent_again(call):
+            return
+        if meta.lost:
+            call.failed(LostInHand(_died(call.route.entry.name)))
+        else:
             call.failed(from_code(meta.code, meta.message, 1.0 if meta.retry else None), meta.compute_ns)
 
     def _sent_again(self, call: Call) -> bool:
@@ -176,3 +182,10 @@ class Dispatcher:
                 return
             version = other
         call.route, call.version = route, version
+
+
+def _died(name: str) -> str:
+    return (
+        "the model server died while it had this request, which is not repeated, since it may be what killed it: "
+        f"`bms logs {name}` says why; if other requests are to blame, ask again"
+    )

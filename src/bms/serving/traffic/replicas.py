@@ -14,7 +14,7 @@ class AnswerSink(Protocol):
     def on_answer(self, meta: AnswerMeta, tensors: Sequence[Tensor]) -> None: ...
 
     def on_error(self, meta: ErrorMeta) -> None:
-        """Also what a lost connection becomes: UNAVAILABLE, and worth a retry."""
+        """Also what a lost connection becomes: `lost` for what was sent, else UNAVAILABLE, and worth a retry."""
         ...
 
 

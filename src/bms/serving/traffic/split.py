@@ -26,13 +26,13 @@ def choose_version(route: Route, number: int | None, alias: str | None, draw: fl
         if len(shares) == 1:
             return shares[0]
         if not shares:
-            raise Unavailable(f"no version of {route.entry.name!r} takes traffic yet: come again", retry_after_s=1.0)
+            raise _nothing_serves(route)
         return shares[bisect_right(route.bounds, draw * route.total)]
     version = named_version(route, number, alias)
     if not served(version):
+        which = f"version {version.number} of {route.entry.name!r}"
         raise Unavailable(
-            f"version {version.number} of {route.entry.name!r} is {version.state}, not AVAILABLE: come again",
-            retry_after_s=1.0,
+            f"{which} is {version.state}, not AVAILABLE{_why(route, version)}: come again", retry_after_s=1.0
         )
     return version
 
@@ -50,6 +50,23 @@ def named_version(route: Route, number: int | None, alias: str | None) -> Served
     if alias in route.entry.known_aliases:
         raise Unavailable(f"the version that {alias!r} names is not served yet: come again", retry_after_s=1.0)
     raise InvalidArgument(f"no label {alias[:80]!r} of {route.entry.name!r}: it has {_labels(route)}")
+
+
+def _nothing_serves(route: Route) -> Unavailable:
+    """No version takes traffic: not yet, or not any more, since its replicas died."""
+    name = route.entry.name
+    for version in route.entry.versions:
+        if version.error:
+            words = f"no replica of {name!r} runs now{_why(route, version)}: come again"
+            return Unavailable(words, retry_after_s=1.0)
+    return Unavailable(f"no version of {name!r} takes traffic yet: come again", retry_after_s=1.0)
+
+
+def _why(route: Route, version: ServedVersion) -> str:
+    if not version.error:
+        return ""
+    which = f"the last one of version {version.number}"
+    return f", {which} failed: {version.error} (`bms logs {route.entry.name}` says more)"
 
 
 def _numbers(route: Route) -> str:

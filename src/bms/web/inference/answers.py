@@ -5,7 +5,7 @@ from math import ceil
 
 import orjson
 
-from bms.core.errors import BmsError, NotFound, ResourceExhausted, Unauthenticated, Unavailable
+from bms.core.errors import BmsError, LostInHand, NotFound, ResourceExhausted, Unauthenticated, Unavailable
 
 JSON = b"application/json"
 PROBLEM = b"application/problem+json"
@@ -37,7 +37,10 @@ _LINES = {status: _line(status) for status in _REASONS}
 
 
 def error_headers(error: BmsError) -> bytes:
-    """Retry-After in whole seconds, never too early; how to authenticate."""
+    """Retry-After in whole seconds, never too early; how to authenticate; that clients of OpenAI's, which repeat every
+    500, must not."""
+    if isinstance(error, LostInHand):
+        return b"x-should-retry: false\r\n"
     if isinstance(error, Unauthenticated):
         return b'www-authenticate: Bearer realm="bms"\r\n'
     wait = error.retry_after_s
@@ -47,13 +50,18 @@ def error_headers(error: BmsError) -> bytes:
 
 
 def warnings_of(notes: tuple[str, ...]) -> bytes:
-    """What the sender is told beside the answer, as header lines (RFC 7234, 5.5: 299 is any lasting warning)."""
-    lines = []
+    """What the sender is told beside the answer, as header lines."""
+    return b"".join([b"warning: %b\r\n" % value for value in warning_values(notes)])
+
+
+def warning_values(notes: tuple[str, ...]) -> list[bytes]:
+    """As values of a field `warning` (RFC 7234, 5.5: 299 is any lasting warning)."""
+    values = []
     for note in notes[:_MOST_WARNINGS]:
         plain = note[:_LONGEST_WARNING].encode("ascii", "backslashreplace").decode()
         quoted = "".join("\\" + letter if letter in '\\"' else letter for letter in plain if letter.isprintable())
-        lines.append(f'warning: 299 bms "{quoted}"\r\n')
-    return "".join(lines).encode()
+        values.append(f'299 bms "{quoted}"'.encode())
+    return values
 
 
 def plain_error(error: BmsError) -> bytes:

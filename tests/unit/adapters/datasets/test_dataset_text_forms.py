@@ -66,6 +66,9 @@ class TestNumbers:
             (["0.5", "9007199254740993.0"], "which no float64 holds"),
             (["0.5", "1e400"], "line 3, column 1 says '1e400', which no float64 holds"),
             (["1e-400"], "which no float64 holds"),
+            (["0.5", "12345678901234567.89"], "line 3, column 1 says '12345678901234567.89', which no float64 holds"),
+            (["9007199254740993.5"], "which no float64 holds"),
+            (["0.5", "9007199254740993e0"], "which no float64 holds"),
             (["0.5", "1" * 400 + ".0"], "which no float64 holds"),
         ],
     )
@@ -77,6 +80,20 @@ class TestNumbers:
         assert said(table) == [("as_text", "x"), ("understood", "x")]
         assert message in table.findings[0].message
         assert table.findings[1].message.startswith("NaN is read as missing: line ")
+
+    def test_digits_that_no_double_has_are_told(self, read: Load) -> None:
+        table = read(column("0.1", "3.14159265358979323846", "1.23456789e-320"))
+        assert table.numbers("x").tolist() == [0.1, np.pi, 1.23456789e-320]
+        assert table.findings[0].kind == "changed"
+        assert table.findings[0].message.startswith(
+            "2 numbers have more digits than a float64, which is the nearest: line 3, column 1 says '3.1415"
+        )
+
+    @pytest.mark.parametrize("form", [".17g", ".18e", ".20e", "r", ".60g"])
+    def test_doubles_in_every_form_that_programs_write_are_as_they_were(self, read: Load, form: str) -> None:
+        doubles = [0.1, np.pi, 1e300, 5e-324, 1 / 3, 2.0**53 + 2, 123456.789e-7]
+        table = read(column(*(repr(one) if form == "r" else format(one, form) for one in doubles)))
+        assert (table.numbers("x").tolist(), table.findings) == (doubles, ())
 
     @pytest.mark.parametrize("cell", ["9007199254740992", "18446744073709551616", "0e5", "inf", "-0.0", "5e-324"])
     def test_what_a_double_holds_is_a_number(self, read: Load, cell: str) -> None:

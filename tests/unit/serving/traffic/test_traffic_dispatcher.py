@@ -17,7 +17,8 @@ from bms.serving.traffic.retry import RetryBudget, may_retry
 from bms.serving.traffic.snapshot_index import SnapshotIndex
 
 SIGNATURE = Signature(inputs=(TensorSpec(name="x", dtype="FP32", shape=(None,)),), outputs=())
-LOST = ErrorMeta("UNAVAILABLE", "lost", True)
+LOST = ErrorMeta("UNAVAILABLE", "never sent", True)
+DIED = ErrorMeta("INTERNAL", "died", False, lost=True)
 
 
 class Link:
@@ -141,7 +142,24 @@ def test_a_stream_is_many_answers_until_the_final_one() -> None:
     assert not scene.dispatcher.active
 
 
-def test_a_lost_connection_is_repeated_once_on_another_replica() -> None:
+def test_what_two_model_servers_died_with_is_tried_on_no_third_and_the_logs_are_named() -> None:
+    scene = Scene(version(1, "a", "b", "c"))
+    call = scene.send()
+    said: list[BmsError] = []
+    call.failed = lambda error, compute_ns=0: said.append(error)  # type: ignore[method-assign]
+    for attempts in (1, 2):
+        assert not said
+        assert sum(len(link.timeouts) for link in scene.links.values()) == attempts
+        next(link for link in scene.links.values() if link.sent).fail(meta=DIED)
+    (error,) = said
+    assert (error.code, error.http_status, error.grpc_status, error.retry_after_s) == ("INTERNAL", 500, 13, None)
+    assert "died while it had this request" in error.message
+    assert "`bms logs d`" in error.message
+    assert sum(len(link.timeouts) for link in scene.links.values()) == 2
+    assert not scene.dispatcher.active
+
+
+def test_a_call_that_was_never_sent_is_repeated_once_on_another_replica() -> None:
     scene = Scene(version(1, "a", "b"))
     call = scene.send()
     first, second = (

@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 
 from bms.core.errors import BmsError, InvalidArgument, NotFound, Unavailable
@@ -78,3 +79,13 @@ def test_another_tenants_deployment_is_not_found() -> None:
     assert find_route(index, "a", "m").entry is entry
     with pytest.raises(NotFound):
         find_route(index, "b", "m")
+
+
+def test_a_deployment_whose_replicas_died_says_so_and_names_the_logs() -> None:
+    died = msgspec.structs.replace(version(1, weight=1, state="LOADING"), error="its process ended with exit code 3")
+    for number in (None, 1):
+        with pytest.raises(Unavailable) as refusal:
+            choose_version(route(died), number, None, 0.0)
+        assert "its process ended with exit code 3" in refusal.value.message
+        assert "`bms logs m`" in refusal.value.message
+        assert "takes traffic yet" not in refusal.value.message

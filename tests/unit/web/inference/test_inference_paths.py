@@ -45,7 +45,7 @@ from bms.web.inference.paths import Operation, read_path
         ("POST /v2/models/m/versions/3/generate_stream/", Operation("generate_stream", "m", 3, allowed="POST")),
         ("GET /v2/models/m/trace/setting", Operation(None, missing="oip")),
         ("POST /v2/systemsharedmemory/region/r/register", Operation(None, missing="oip")),
-        ("POST /v1/models/m:explain", Operation(None, "m", missing="explain")),
+        ("POST /v1/models/m:explain", Operation("explain", "m", allowed="POST")),
         ("GET /v1/models/m:explain", Operation(None, missing="tfserving")),
         ("GET /v2", Operation("oip_server")),
         ("GET /v2/health/live/", Operation("oip_live")),
