@@ -9,6 +9,7 @@ import typer
 from bms.cli.commands import Session, command, noun
 from bms.cli.dataset_page import show_version
 from bms.cli.making import parse_numbers
+from bms.cli.sure import Yes, be_sure
 from bms.core.errors import InvalidArgument, NotFound
 from bms.core.resources import size_text
 
@@ -132,6 +133,7 @@ def delete(
     session: Session,
     name: Name,
     version: Annotated[int | None, typer.Argument(help="Only this version.")] = None,
+    yes: Yes = False,
 ) -> None:
     """Delete a data set, or one version of it.
 
@@ -139,6 +141,7 @@ def delete(
     keeps its name; its files go within the next hours.
     """
     if version is None:
+        be_sure(f"This deletes the data set {name} with all its versions", yes)
         session.client.datasets.delete(name)
         session.out.say(f"deleted {name}", {})
     else:

@@ -10,6 +10,7 @@ from bms.cli.gate_table import measured, show_gates
 from bms.cli.gate_texts import FORM, asked, asked_for, gate_of, value_text
 from bms.cli.log_text import log_writer
 from bms.cli.pushing import VerificationLog, newest_ready, push
+from bms.cli.sure import Yes, be_sure
 from bms.cli.version_options import (
     AllowPickle,
     Batched,
@@ -302,9 +303,11 @@ def delete(
     session: Session,
     name: Name,
     version: Annotated[int | None, typer.Argument(help="Only this version.")] = None,
+    yes: Yes = False,
 ) -> None:
     """Delete a model, or one version of it."""
     if version is None:
+        be_sure(f"This deletes the model {name} with all its versions", yes)
         session.client.models.delete(name)
         session.out.say(f"deleted {name}", {})
     else:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from bms.cli.commands import Session, command, noun
+from bms.cli.sure import Yes, be_sure
 from bms.sdk.tenants import Tenant
 
 app = noun("Isolated customers of the platform.")
@@ -41,12 +42,14 @@ def delete(
     id: Annotated[str, typer.Argument(help="The tenant's name.")],
     force: Annotated[bool, typer.Option("--force", help="Also while it serves or runs jobs.")] = False,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until nothing of it is left.")] = True,
+    yes: Yes = False,
 ) -> None:
     """Delete a tenant with all it owns. Its books are kept, and its name stays taken.
 
     Its keys are refused at once; what serves and runs is ended, then its models, data sets, jobs, deployments, secrets
     and files go. It can't be undone. Refused while a deployment of it serves or a job runs, unless forced.
     """
+    be_sure(f"This deletes the tenant {id} with all it owns", yes)
     gone = session.client.tenants.delete(id, force=force)
     if wait:
         with session.out.progress("removing") as bar:

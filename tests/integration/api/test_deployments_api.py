@@ -274,11 +274,14 @@ async def test_listing_is_by_name_and_filtered_by_model(world: World) -> None:
     assert [row["name"] for row in only.json()["items"]] == ["c"]
 
 
+USED = "deployment 'digits' (`bms deployment delete digits` removes it)"
+
+
 async def test_models_learn_who_uses_a_version_or_follows_an_alias(world: World) -> None:
     in_use = InUse(world.deployed.store, world.deployed.catalog)
     assert await in_use.version("default", "m", 1) is None
     await world.admin.put("/deployments/digits", json={"model": "m", "keep_previous_s": 5})
-    assert await in_use.version("default", "m", 1) == "deployment 'digits'"
+    assert await in_use.version("default", "m", 1) == USED
     assert await in_use.version("default", "m", 2) is None
     assert await in_use.version("acme", "m", 1) is None
     assert await in_use.alias("default", "m", "production") == "deployment 'digits'"
@@ -286,7 +289,7 @@ async def test_models_learn_who_uses_a_version_or_follows_an_alias(world: World)
     await world.deployed.settle()
     await world.registry.point("production", 2)
     await world.deployed.settle()
-    assert await in_use.version("default", "m", 1) == "deployment 'digits'", "it is still loaded"
+    assert await in_use.version("default", "m", 1) == USED, "it is still loaded"
     for _ in range(6):
         world.deployed.clock.advance(6)  # type: ignore[attr-defined]
         await world.deployed.step()

@@ -16,6 +16,7 @@ PARTS = (
     "core",
     "protocols/__init__.py",
     "protocols/frames.py",
+    "protocols/json_repeats.py",
     "serving/__init__.py",
     "serving/lifecycle",
     "serving/inference",

@@ -24,7 +24,8 @@ class InUse:
         async with self._store.read() as tx:
             for deployment in await tx.of_model(tenant, model):
                 if number in _targets(deployment, aliases) or await _served(tx, deployment, number):
-                    return f"deployment {deployment.name!r}"
+                    name = deployment.name
+                    return f"deployment {name!r} (`bms deployment delete {name}` removes it)"
         return None
 
     async def alias(self, tenant: str, model: str, alias: str) -> str | None:
