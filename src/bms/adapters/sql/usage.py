@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, ColumnElement, RowMapping, cast, func, insert, or_, select, update
+from sqlalchemy import BigInteger, ColumnElement, RowMapping, cast, func, insert, literal, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bms.adapters.sql.store import Repository, noun
@@ -94,7 +94,7 @@ def _labels(tenant: str, wanted: UsageFilter) -> list[ColumnElement[bool]]:
     if wanted.model is not None:
         where.append(_c.model == wanted.model)
     if wanted.version is not None:
-        where.append(_c.version == wanted.version)
+        where.append(_c.version == literal(wanted.version, BigInteger))
     return where
 
 

@@ -114,7 +114,7 @@ class DeploymentService:
         async with self._store.read() as tx:
             found = await self._found(tx, by.tenant, name)
             if to is not None:
-                target = await tx.revision(found.id, to)
+                target = await tx.revision(found.id, to) if 0 < to < 2**31 else None  # as rows count
                 if target is None:
                     raise NotFound(f"deployment {name!r} has no revision {to}: list them with its revisions")
                 return target
