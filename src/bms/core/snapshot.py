@@ -13,7 +13,7 @@ from bms.core.signature import Signature
 
 
 class KeyEntry(msgspec.Struct, frozen=True, kw_only=True, tag="key"):
-    """A live key that may invoke inference. Revoked and expired ones are simply absent (expiry: also checked)."""
+    """A live key, whatever it may do. Revoked and expired ones are simply absent (expiry: also checked)."""
 
     id: str
     tenant: str
