@@ -75,7 +75,7 @@ def test_a_profile_that_is_not_as_it_should_be_is_named(tmp_path: Path, text: st
 def test_a_key_may_be_in_a_file_and_a_file_that_can_not_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("key\n")
     assert key_of(f"@{tmp_path / 'key'}") == "key"
-    with pytest.raises(NotFound, match="there is no file '.*nofile'"):
+    with pytest.raises(NotFound, match=r"there is no file '.*nofile'"):
         key_of(f"@{tmp_path / 'nofile'}")
     with pytest.raises(InvalidArgument, match="Is a directory"):
         key_of(f"@{tmp_path}")
