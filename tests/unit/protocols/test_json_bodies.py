@@ -152,3 +152,21 @@ def test_what_is_found_is_what_a_parser_of_pairs_finds(value: object) -> None:
 def test_objects_in_objects_without_end_are_refused() -> None:
     with pytest.raises(InvalidArgument, match="nested too deeply"):
         refuse_repeats(b'{"a":' * 70 + b"1" + b"}" * 70)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"\x89PNG\r\n\x1a\n\0\0", "image/png"),
+        (b"\xff\xd8\xff\xe0\0", "image/jpeg"),
+        (b"RIFF\1\0\0\0WEBPVP8 ", "image/webp"),
+    ],
+)
+def test_an_image_without_its_content_type_is_told_the_header(body: bytes, kind: str) -> None:
+    for decode in (
+        lambda: decode_predict(body, "m", SIGNATURES),
+        lambda: decode_examples(body, "m", SIGNATURES, "classify"),
+        lambda: decode_infer(body, None, "m", SIGNATURES),
+    ):
+        with pytest.raises(InvalidArgument, match=f"'Content-Type: {kind}'"):
+            decode()
