@@ -69,7 +69,7 @@ async def test_a_key_expires_while_it_is_in_use(tmp_path: Path) -> None:
             assert (await http.get("/v1/models")).status_code == 200
             while (await http.get("/v1/models")).status_code == 200:
                 await asyncio.sleep(0.05)
-            assert "expired" in (await http.get("/v1/models")).json()["error"]
+            assert "expired" in (await http.get("/v1/models")).json()["error"]["message"]
 
 
 async def test_a_key_over_its_rate_is_told_when_to_come_again_and_not_billed(tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ async def test_versions_and_labels_choose_who_answers(tmp_path: Path) -> None:
         assert await ask("/v1/models/m/versions/3:predict") == (503, 0, 0)
         assert await ask("/v1/models/m/versions/9:predict") == (404, 0, 0)
         assert await ask("/v1/models/m/labels/next:predict") == (503, 0, 0)
-        assert await ask("/v1/models/m/labels/none:predict") == (400, 0, 0)
+        assert await ask("/v1/models/m/labels/none:predict") == (404, 0, 0)
         assert await ask("/v1/models/none:predict") == (404, 0, 0)
         ready = [await http.get(f"/v2/models/m{path}/ready") for path in ("", "/versions/1", "/versions/3")]
         assert [answer.status_code for answer in ready] == [200, 200, 503]
@@ -131,7 +131,7 @@ async def test_versions_and_labels_choose_who_answers(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "status", "said"),
     [
-        ("GET", "/v1/models/m:predict", 400, "Malformed request: GET /v1/models/m:predict"),
+        ("GET", "/v1/models/m:predict", 405, "GET is not for this path: use POST"),
         ("POST", "/v1/models/m/oops", 400, "Malformed request"),
         ("GET", "/v2/models/m/infer", 405, "use POST"),
         ("GET", "/v2/nothing", 404, "nothing is at GET /v2/nothing"),
@@ -152,7 +152,7 @@ async def test_errors_of_all_that_openais_client_may_ask_are_openais(tmp_path: P
         ("GET", "/v1/models/none", 404, "model_not_found", "no deployment 'none'"),
         ("GET", "/v1/models/none/", 404, "model_not_found", "no deployment 'none'"),
         ("DELETE", "/v1/models", 405, "method_not_allowed", "use GET"),
-        ("DELETE", "/v1/models/m", 400, "invalid_argument", "Malformed request"),
+        ("DELETE", "/v1/models/m", 405, "method_not_allowed", "use GET"),
         ("GET", "/v1/embeddings", 405, "method_not_allowed", "use POST"),
         ("POST", "/v1/embeddings", 400, "invalid_argument", "not JSON"),
         ("POST", "/v1/chat/completions", 404, "unknown_url", "/v1/embeddings and /v1/models are served here"),

@@ -32,7 +32,14 @@ def train(
         list[str] | None, typer.Option(help="A data set, like digits or digits@3, or INPUT=digits; repeatable.")
     ] = None,
     model: Annotated[str | None, typer.Option(help="Register the result as a version of this model.")] = None,
-    parameter: Annotated[list[str] | None, typer.Option("--parameter", "-p", help="NAME=JSON; repeatable.")] = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--parameter",
+            "-p",
+            help="NAME=VALUE; repeatable. Values are JSON; what is no JSON, such as a bare word, is a text.",
+        ),
+    ] = None,
     requirement: Annotated[list[str] | None, typer.Option(help="A package the code needs; repeatable.")] = None,
     requirements_file: Annotated[
         Path | None, typer.Option(help="A requirements.txt that says what the code needs.")

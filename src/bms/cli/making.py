@@ -58,7 +58,7 @@ def parse_pairs(texts: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def parse_values(texts: Iterable[str]) -> dict[str, object]:
-    """`NAME=JSON` texts by name; a value that is no JSON is a text. Raises InvalidArgument."""
+    """`NAME=VALUE` texts by name: values are JSON, and what has none of its marks is a text. Raises InvalidArgument."""
     return {name: _value(name, text) for name, text in parse_pairs(texts)}
 
 

@@ -13,7 +13,7 @@ from bms.core.signature import Signature
 
 
 class KeyEntry(msgspec.Struct, frozen=True, kw_only=True, tag="key"):
-    """A live key that may invoke inference. Revoked and expired ones are simply absent (expiry: also checked)."""
+    """A live key, whatever it may do. Revoked and expired ones are simply absent (expiry: also checked)."""
 
     id: str
     tenant: str
@@ -63,7 +63,7 @@ class DeploymentEntry(msgspec.Struct, frozen=True, kw_only=True, tag="deployment
     max_in_flight: int = 256  # queued and running requests per gateway; more are refused with 429
     timeout_s: float = 30.0
     dialect: V1Dialect = "tfserving"
-    known_aliases: tuple[str, ...] = ()  # of the model, served here or not: unknown label is 400, unserved 503
+    known_aliases: tuple[str, ...] = ()  # of the model, served here or not: an unknown one is 404, unserved 503
 
 
 Entry = KeyEntry | DeploymentEntry

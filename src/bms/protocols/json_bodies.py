@@ -75,6 +75,12 @@ class BodyDecoder(Generic[T]):
         return parsed, self._ignored(given, parts)
 
     def _failed(self, body: bytes | memoryview, error: Exception) -> Read[T]:
+        kind = _image_type(bytes(body[:12]))
+        if kind is not None:
+            raise InvalidArgument(
+                f"the body is an image, not JSON: send it with the header 'Content-Type: {kind}' to "
+                "/v1/models/NAME:predict or :classify"
+            )
         if isinstance(error, RecursionError):
             raise InvalidArgument("the body is nested too deeply: tensors nest at most 16 lists") from None
         if isinstance(error, UnicodeDecodeError):
@@ -108,6 +114,15 @@ class BodyDecoder(Generic[T]):
         for name, rows in parts.items():
             unknown += [member for row in rows for member in row if member not in self._parts[name]]
         return tuple(name if name in FOREIGN else OTHER for name in unknown)
+
+
+def _image_type(begin: bytes) -> str | None:
+    """What the header of a body that begins so would have said."""
+    if begin.startswith(b"\x89PNG"):
+        return "image/png"
+    if begin.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    return "image/webp" if begin[:4] == b"RIFF" and begin[8:] == b"WEBP" else None
 
 
 def _names(struct: object) -> frozenset[str]:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from bms.core.errors import InvalidArgument
-from bms.sdk.flow import Unreachable
+from bms.sdk.flow import TimedOut, Unreachable
 
 
 def check_url(url: str) -> str:
@@ -39,8 +39,10 @@ def trust_env(url: str) -> bool:
         return host != "localhost"
 
 
-def unreachable(error: httpx.TransportError, url: str) -> Unreachable:
+def unreachable(error: httpx.TransportError, url: str) -> Unreachable | TimedOut:
     """The error that `error` means; it says whether the request may have arrived."""
+    if isinstance(error, httpx.ReadTimeout | httpx.WriteTimeout):
+        return TimedOut(f"{url} did not answer {_within(error)}: allow more with timeout_s, or send less at once")
     if isinstance(error, httpx.LocalProtocolError):  # its words may hold a header's value
         return Unreachable(f"the request to {url} can't be written as HTTP, so that it was not sent", sent=False)
     sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
@@ -51,6 +53,14 @@ def unreachable(error: httpx.TransportError, url: str) -> Unreachable:
     if sent:
         return Unreachable(f"{url} did not answer: {str(error) or type(error).__name__}", sent=True)
     return Unreachable(f"nobody answers at {url} ({error}): is the server up? Try `bms status`", sent=False)
+
+
+def _within(error: httpx.TimeoutException) -> str:
+    try:
+        allowed = error.request.extensions["timeout"]["read"]
+    except (RuntimeError, KeyError):
+        return "in time"
+    return f"within {allowed:g} s"
 
 
 def _is_of_tls(error: BaseException | None) -> bool:

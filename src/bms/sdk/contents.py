@@ -2,20 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import msgspec
 import numpy as np
 
-from bms.core.errors import InvalidArgument
+from bms.core.errors import InvalidArgument, NotFound
 from bms.core.tensor import Array
 from bms.sdk.binding import D, decode, operation, path_part
-from bms.sdk.flow import Flow, Request
+from bms.sdk.flow import Flow, Request, locally
 from bms.sdk.infer_bodies import encode_examples
 from bms.sdk.inference import JSON, Asked, Inference, Inputs, Prediction, which
 from bms.sdk.notes import CallSite, call_site
 from bms.sdk.served import SavedModelInfo, SignatureInfo
 
 Scored = tuple[str, float]
+Image = bytes | bytearray | str | Path  # encoded, or the path of a file that is
 
 
 @dataclass(frozen=True)
@@ -38,19 +41,39 @@ class Contents(Inference[D]):
 
     @operation
     def predict_image(
-        self, name: str, image: bytes, *, version: int | None = None, alias: str | None = None
+        self, name: str, image: Image, *, version: int | None = None, alias: str | None = None
     ) -> Flow[Prediction]:
-        """What the model answers to an encoded image (JPEG, PNG or WebP)."""
-        return Inference.predict.flow(self, name, {"image": _row([image])}, version=version, alias=alias)
+        """What the model answers to an encoded image (JPEG, PNG or WebP): its bytes, or the path of its file. Raises
+        NotFound where that is none."""
+        return self._predict_image(name, image, Asked(version, alias, None, "raw", None), call_site())
+
+    def _predict_image(self, name: str, image: Image, asked: Asked, site: CallSite) -> Flow[Prediction]:
+        content = yield from locally(partial(_encoded, image))
+        return (yield from self._predict(name, {"image": _row([content])}, asked, site))
 
     @operation
     def predict_text(
         self, name: str, text: str | Sequence[str], *, version: int | None = None, alias: str | None = None
     ) -> Flow[Prediction]:
-        """What the model answers to a text, or to several, one row each."""
-        texts = [text] if isinstance(text, str) else text
-        rows = _row([one.encode() for one in texts])
-        return Inference.predict.flow(self, name, {"text": rows}, version=version, alias=alias)
+        """What the model answers to a text, or to several, one row each. Raises InvalidArgument for a model without an
+        input `text`: `predict` gives any by its name."""
+        return self._predict_text(name, _texts(text), Asked(version, alias, None, "raw", None), call_site())
+
+    def _predict_text(self, name: str, texts: Array, asked: Asked, site: CallSite) -> Flow[Prediction]:
+        try:
+            return (yield from self._predict(name, {"text": texts}, asked, site))
+        except InvalidArgument as error:
+            version = asked.version
+            if asked.alias is not None:
+                version = yield from self._version_of(name, asked.alias)
+            taken = (yield from self._metadata(name, version)).inputs
+            if not taken or any(one.name == "text" for one in taken):
+                raise
+            raise InvalidArgument(
+                f"predict_text gives {len(texts)} texts as the input 'text', and model {name!r} takes "
+                f"{', '.join(map(str, taken))}: give them by name, predict({name!r}, {{{taken[0].name!r}: …}}); the "
+                f"server said: {error.message}"
+            ) from None
 
     @operation
     def classify(
@@ -59,7 +82,7 @@ class Contents(Inference[D]):
         inputs: Inputs | None = None,
         *,
         text: str | Sequence[str] | None = None,
-        image: bytes | None = None,
+        image: Image | None = None,
         version: int | None = None,
         alias: str | None = None,
     ) -> Flow[Classes]:
@@ -69,12 +92,14 @@ class Contents(Inference[D]):
         """
         if (inputs is not None) + (text is not None) + (image is not None) != 1:
             raise InvalidArgument("give inputs, text or image, exactly one of them")
-        content: object = inputs
+        asked, site = Asked(version, alias, None, "tfserving", None), call_site()
         if image is not None:
-            content = {"image": _row([image])}
-        elif text is not None:
-            content = {"text": _row([one.encode() for one in ([text] if isinstance(text, str) else text)])}
-        return self._classify(name, content, Asked(version, alias, None, "tfserving", None), call_site())
+            return self._classify_image(name, image, asked, site)
+        return self._classify(name, inputs if text is None else {"text": _texts(text)}, asked, site)
+
+    def _classify_image(self, name: str, image: Image, asked: Asked, site: CallSite) -> Flow[Classes]:
+        content = yield from locally(partial(_encoded, image))
+        return (yield from self._classify(name, {"image": _row([content])}, asked, site))
 
     def _classify(self, name: str, inputs: Inputs, asked: Asked, site: CallSite) -> Flow[Classes]:
         body = encode_examples((yield from self._sent(name, inputs, asked, asked.version)))
@@ -84,14 +109,14 @@ class Contents(Inference[D]):
 
     @operation
     def classify_image(
-        self, name: str, image: bytes, *, version: int | None = None, alias: str | None = None
+        self, name: str, image: Image, *, version: int | None = None, alias: str | None = None
     ) -> Flow[Sequence[Scored]]:
-        """Class names and their scores for an encoded image, best first. InvalidArgument for no classifier."""
-        asked = Asked(version, alias, None, "tfserving", None)
-        return self._best(name, {"image": _row([image])}, asked, call_site())
+        """Class names and their scores for an encoded image, its bytes or the path of its file, best first. Raises
+        InvalidArgument for no classifier."""
+        return self._best(name, image, Asked(version, alias, None, "tfserving", None), call_site())
 
-    def _best(self, name: str, inputs: Inputs, asked: Asked, site: CallSite) -> Flow[Sequence[Scored]]:
-        found = yield from self._classify(name, inputs, asked, site)
+    def _best(self, name: str, image: Image, asked: Asked, site: CallSite) -> Flow[Sequence[Scored]]:
+        found = yield from self._classify_image(name, image, asked, site)
         return found.top(len(found.rows[0]))
 
     @operation
@@ -102,6 +127,31 @@ class Contents(Inference[D]):
         path = f"/v1/models/{path_part(name)}{which(version, alias)}/metadata"
         reply = yield from self._retrying(Request("GET", path))
         return decode(reply, SavedModelInfo).signatures()
+
+
+def _encoded(image: Image) -> bytes:
+    """Raises NotFound for a path where no file is, InvalidArgument for what is neither a path nor bytes."""
+    if isinstance(image, bytes | bytearray | memoryview):
+        return bytes(image)
+    if not isinstance(image, str | Path):
+        raise InvalidArgument(
+            f"the image is a {type(image).__name__}, expected the bytes of a JPEG, PNG or WebP file, or its path; "
+            "`predict` takes arrays"
+        )
+    try:
+        return Path(image).read_bytes()
+    except FileNotFoundError:
+        raise NotFound(f"there is no file {str(image)[:200]!r} to be the image") from None
+    except (OSError, ValueError) as error:
+        raise InvalidArgument(f"no image can be read from {str(image)[:200]!r}: {error}") from None
+
+
+def _texts(text: str | Sequence[str]) -> Array:
+    texts: list[object] = [text] if isinstance(text, str) else list(text)
+    wrong = next((one for one in texts if not isinstance(one, str)), None)
+    if wrong is not None:
+        raise InvalidArgument(f"a text is a {type(wrong).__name__}, expected str, or several in a list")
+    return _row([str(one).encode() for one in texts])
 
 
 def _row(items: Sequence[bytes]) -> Array:

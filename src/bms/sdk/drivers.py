@@ -10,7 +10,20 @@ import httpx
 
 from bms.core.cancellation import opened
 from bms.sdk.addresses import trust_env, unreachable
-from bms.sdk.flow import FileContent, Flow, Item, Local, Pause, Piece, Reply, Request, Step, Stream, Unreachable
+from bms.sdk.flow import (
+    FileContent,
+    Flow,
+    Item,
+    Local,
+    Pause,
+    Piece,
+    Reply,
+    Request,
+    Step,
+    Stream,
+    TimedOut,
+    Unreachable,
+)
 from bms.sdk.latency import Latencies
 from bms.sdk.trust import Trust
 
@@ -168,7 +181,7 @@ class AsyncDriver:
 
 def _resume(flow: Generator[S, Any, Any], outcome: Any) -> S:
     """The flow's next step. Raises StopIteration at its end."""
-    return flow.throw(outcome) if isinstance(outcome, Unreachable) else flow.send(outcome)
+    return flow.throw(outcome) if isinstance(outcome, Unreachable | TimedOut) else flow.send(outcome)
 
 
 def _headers(key: str | None) -> dict[str, str]:

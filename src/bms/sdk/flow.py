@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from bms.core.errors import Unavailable
+from bms.core.errors import DeadlineExceeded, Unavailable
 
 T = TypeVar("T")
 Progress = Callable[[int], None]
@@ -94,13 +94,17 @@ class Unreachable(Unavailable):
         self.sent = sent
 
 
+class TimedOut(DeadlineExceeded):
+    """No reply came within the caller's own `timeout_s`; whether the request ran is not known."""
+
+
 Step = Request | Piece | Pause | Local[Any]
 Flow = Generator[Step, Any, T]
 Stream = Generator[Step | Item[T], Any, None]
 
 
 def send(request: Request) -> Flow[Reply]:
-    """The reply to one request, whatever its status. Raises Unreachable."""
+    """The reply to one request, whatever its status. Raises Unreachable, TimedOut."""
     reply = yield request
     assert isinstance(reply, Reply)
     return reply

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from bms.core.clock import Clock, SystemClock
 from bms.core.errors import Aborted, BmsError, ResourceExhausted, Unavailable
 from bms.sdk.failures import error_of
-from bms.sdk.flow import Flow, Reply, Request, Unreachable, pause, send
+from bms.sdk.flow import Flow, Reply, Request, TimedOut, Unreachable, pause, send
 
 REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 
@@ -71,13 +71,13 @@ class Retrying:
         self._budget = RetryBudget(policy.share, policy.reserve)
 
     def __call__(self, request: Request) -> Flow[Reply]:
-        """The first good reply. Raises the error that the last reply meant, or Unreachable."""
+        """The first good reply. Raises the error that the last reply meant, Unreachable, or TimedOut."""
         self._budget.earn()
         attempt = 1
         while True:
             try:
                 reply = yield from send(request)
-            except Unreachable as error:
+            except (Unreachable, TimedOut) as error:
                 failure: BmsError = error
             else:
                 if reply.ok:
@@ -93,6 +93,8 @@ class Retrying:
             return False
         if isinstance(failure, Unreachable):
             return not failure.sent or _one_effect(request)
+        if isinstance(failure, TimedOut):
+            return _one_effect(request)
         if isinstance(failure, Aborted):
             # The first attempt of this very request may still be running behind a lost connection.
             return attempt > 1 and "idempotency-key" in request.headers

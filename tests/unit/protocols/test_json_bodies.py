@@ -159,3 +159,21 @@ def test_a_name_twice_is_found_at_any_depth() -> None:
         refuse_repeats(b'{"a":' * depth + b'{"b":1,"c":[{"b":1}]}' + b"}" * depth)
         with pytest.raises(InvalidArgument, match="'b' twice"):
             refuse_repeats(b'{"a":[' * depth + b'{"b":1,"b":2}' + b"]}" * depth)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"\x89PNG\r\n\x1a\n\0\0", "image/png"),
+        (b"\xff\xd8\xff\xe0\0", "image/jpeg"),
+        (b"RIFF\1\0\0\0WEBPVP8 ", "image/webp"),
+    ],
+)
+def test_an_image_without_its_content_type_is_told_the_header(body: bytes, kind: str) -> None:
+    for decode in (
+        lambda: decode_predict(body, "m", SIGNATURES),
+        lambda: decode_examples(body, "m", SIGNATURES, "classify"),
+        lambda: decode_infer(body, None, "m", SIGNATURES),
+    ):
+        with pytest.raises(InvalidArgument, match=f"'Content-Type: {kind}'"):
+            decode()

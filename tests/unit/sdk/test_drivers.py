@@ -6,10 +6,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from bms.core.errors import DeadlineExceeded
 from bms.sdk.drivers import PIECE, AsyncDriver
-from bms.sdk.flow import FileContent, Request, send
+from bms.sdk.flow import FileContent, Item, Piece, Request, Stream, send
 from bms.sdk.latency import Latencies
+from bms.sdk.retries import Retrying, RetryPolicy
 from bms.sdk.trust import Trust
+from tests.callers import KINDS, Caller
 from tests.cancelling import PLANS, LateThreads, Plan, every_await, open_below
 
 
@@ -38,3 +41,37 @@ async def test_an_upload_may_be_cancelled_at_every_await(tmp_path: Path, plan: P
 
     assert await every_await(upload, plan, check, threads) > 4
     await driver.close()
+
+
+class Silent(asyncio.Protocol):
+    """A server that answers nothing, or only how its answer begins."""
+
+    def __init__(self, said: bytes) -> None:
+        self._said = said
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.write(self._said)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: "])
+async def test_a_time_out_of_the_clients_own_is_deadline_exceeded(kind: str, said: bytes) -> None:
+    asked = Request("POST", "/", content=b"{}", timeout_s=0.05, streamed=True)
+
+    def ask() -> Stream[bytes]:
+        reply = yield from Retrying(RetryPolicy())(asked)
+        yield Item((yield Piece(reply)))
+        yield Item((yield Piece(reply)))
+
+    connections: list[Silent] = []
+
+    def connected() -> Silent:
+        connections.append(Silent(said))
+        return connections[-1]
+
+    async with await asyncio.get_running_loop().create_server(connected, "127.0.0.1", 0) as server:
+        caller = Caller(kind, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", None)
+        with pytest.raises(DeadlineExceeded, match=r"did not answer within 0\.05 s.*timeout_s"):
+            await caller.items(lambda client: client._driver.stream(ask()))
+        await caller.close()
+    assert len(connections) == 1  # it was not repeated

@@ -12,7 +12,7 @@ from bms.core.errors import (
     ResourceExhausted,
     Unavailable,
 )
-from bms.sdk.flow import Flow, Pause, Reply, Request, Unreachable
+from bms.sdk.flow import Flow, Pause, Reply, Request, TimedOut, Unreachable
 from bms.sdk.retries import RetryBudget, Retrying, RetryPolicy
 
 Outcome = Reply | BmsError
@@ -82,12 +82,14 @@ def test_a_retry_after_beyond_patience_is_told_to_the_caller() -> None:
         (Request("PUT", "/x", headers={"if-match": '"3"'}), False),
     ],
 )
-def test_without_a_reply_only_what_has_one_effect_is_repeated(request_: Request, repeated: bool) -> None:
-    lost = Unreachable("lost", sent=True)
+@pytest.mark.parametrize("lost", [Unreachable("lost", sent=True), TimedOut("too late")], ids=["lost", "late"])
+def test_without_a_reply_only_what_has_one_effect_is_repeated(
+    request_: Request, repeated: bool, lost: BmsError
+) -> None:
     if repeated:
         assert play(retrying()(request_), [lost, OK])[0] == OK
     else:
-        with pytest.raises(Unreachable):
+        with pytest.raises(type(lost)):
             play(retrying()(request_), [lost])
 
 

@@ -11,7 +11,6 @@ from bms.control.deployments.observation import Desired
 from bms.control.deployments.signatures import served
 from bms.control.models.nouns import Version, VersionFacts
 from bms.control.tenants.nouns import Key, User
-from bms.core.principal import Principal
 from bms.core.snapshot import DeploymentEntry, Entry, KeyEntry, ReplicaAddress, ServedVersion
 
 EntryKey = tuple[Literal["key", "deployment"], str]
@@ -23,9 +22,9 @@ def key_of(entry: Entry) -> EntryKey:
 
 
 def key_entry(key: Key, digest: bytes, user: User, now: datetime) -> KeyEntry | None:
-    """None for a key that may not invoke inference, or not any more."""
-    who = Principal(tenant=key.tenant, user=user.id, key=key.id, role=user.role, scopes=key.scopes)
-    if not who.may("inference:invoke") or (key.expires_at is not None and key.expires_at <= now):
+    """None for a key that has expired. One that may not invoke inference is told, too, so that gateways know what to
+    say to it."""
+    if key.expires_at is not None and key.expires_at <= now:
         return None
     return KeyEntry(
         id=key.id,

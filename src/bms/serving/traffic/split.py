@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 
-from bms.core.errors import InvalidArgument, NotFound, Unavailable
+from bms.core.errors import NotFound, Unavailable
 from bms.core.snapshot import ServedVersion
 from bms.serving.traffic.snapshot_index import Route, SnapshotIndex, served
 
@@ -18,8 +18,7 @@ def find_route(index: SnapshotIndex, tenant: str, name: str) -> Route:
 def choose_version(route: Route, number: int | None, alias: str | None, draw: float) -> ServedVersion:
     """`draw` is uniform in [0, 1).
 
-    Raises NotFound for an unknown number, InvalidArgument for an unknown alias, Unavailable for a version that is
-    not served now.
+    Raises NotFound for an unknown number or alias, Unavailable for a version that is not served now.
     """
     if number is None and alias is None:
         shares = route.shares
@@ -49,7 +48,7 @@ def named_version(route: Route, number: int | None, alias: str | None) -> Served
         return version
     if alias in route.entry.known_aliases:
         raise Unavailable(f"the version that {alias!r} names is not served yet: come again", retry_after_s=1.0)
-    raise InvalidArgument(f"no label {alias[:80]!r} of {route.entry.name!r}: it has {_labels(route)}")
+    raise NotFound(f"no alias {alias[:80]!r} of {route.entry.name!r}: it has {_aliases(route)}")
 
 
 def _nothing_serves(route: Route) -> Unavailable:
@@ -73,5 +72,5 @@ def _numbers(route: Route) -> str:
     return ", ".join(str(number) for number in sorted(route.versions)) or "none"
 
 
-def _labels(route: Route) -> str:
-    return ", ".join(repr(label) for label in sorted({*route.aliases, *route.entry.known_aliases})) or "none"
+def _aliases(route: Route) -> str:
+    return ", ".join(repr(alias) for alias in sorted({*route.aliases, *route.entry.known_aliases})) or "none"

@@ -176,7 +176,7 @@ def _body(endpoint: Endpoint, raw: bytes) -> Any:
         body = msgspec.json.decode(raw or b"{}", type=endpoint.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidArgument(f"the body is not what this path takes: {error}") from None
-    check_body(raw)
+    check_body(raw, body)
     return body
 
 

@@ -77,7 +77,7 @@ def read_path(method: bytes, target: bytes) -> Operation | None:
         return Operation(fixed, allowed="POST" if fixed == "oip_index" or fixed in VERBS else "GET")
     lowered = path[:11].lower()
     if lowered.startswith("/v1/models/"):
-        return _tfserving(method, path)
+        return _tfserving(path)
     if path.startswith("/v2/"):
         return _oip(method, path)
     if lowered == "/v1" or lowered.startswith("/v1/"):
@@ -91,12 +91,12 @@ def speaks_openai(target: bytes) -> bool:
     return target[:3].lower() == b"/v1" and _OPENAI.match(unquote_to_bytes(target).decode("latin-1")) is not None
 
 
-def _tfserving(method: bytes, path: str) -> Operation:
+def _tfserving(path: str) -> Operation:
     found = _TFS_VERB.fullmatch(path)
-    if found and method == b"POST":
+    if found:
         return _named(found["verb"].lower(), found, "POST")  # type: ignore[arg-type]
     found = _TFS_GET.fullmatch(path)
-    if found and method in (b"GET", b"HEAD"):
+    if found:
         return _named("metadata" if found["metadata"] else "model", found, "GET")
     return Operation(None, missing="tfserving")
 

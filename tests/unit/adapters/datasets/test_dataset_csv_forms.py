@@ -303,7 +303,7 @@ class TestHeader:
         (tmp_path / ".DS_Store").write_text("x")
         assert messages(csv.load(tmp_path)) == [
             "left_out: *: one file is of no use here, and left out: README.md",
-            "left_out: *: one file that systems leave behind is passed over: .DS_Store",
+            "left_out: *: one file is what systems leave, and passed over: .DS_Store",
         ]
 
 

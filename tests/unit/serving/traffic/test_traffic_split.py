@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from bms.core.errors import BmsError, InvalidArgument, NotFound, Unavailable
+from bms.core.errors import BmsError, NotFound, Unavailable
 from bms.core.snapshot import DeploymentEntry, ReplicaAddress, ServedVersion, SnapshotUpdate
 from bms.serving.traffic.snapshot_index import Route, SnapshotIndex
 from bms.serving.traffic.split import choose_version, find_route
@@ -56,7 +56,7 @@ def test_an_alias_names_its_version() -> None:
         (9, None, NotFound),
         (3, None, Unavailable),
         (4, None, Unavailable),
-        (None, "nothing", InvalidArgument),
+        (None, "nothing", NotFound),
         (None, "later", Unavailable),
     ],
 )
