@@ -57,7 +57,7 @@ test-clients: .venv/dev.stamp
 
 # Of these, `make test` runs what is not marked heavy; MARKS='heavy and not long' runs the others alone.
 test-frameworks: .venv/dev.stamp
-	$(CLOCK) $(BIN)/pytest -n 2 --dist loadfile -m '$(or $(MARKS),not long)' $(or $(ARGS),tests/frameworks tests/sweep/families tests/contract/runtimes/test_runtime_environments.py)
+	$(CLOCK) $(BIN)/pytest -n 2 --dist loadfile -m '$(or $(MARKS),not long)' $(or $(ARGS),tests/frameworks tests/clients/tfserving tests/sweep/families tests/contract/runtimes/test_runtime_environments.py)
 
 # Everything, in its longest form; the table of what it cost is committed once per issue.
 test-all: .venv/dev.stamp

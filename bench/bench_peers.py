@@ -129,7 +129,7 @@ def _model_alone(report: Report) -> None:
 
 def _failed(lacks: Sequence[Lack], seen: Seen) -> int:
     """Status 1 where BMS itself failed a request or answered nothing."""
-    ours = [lack for lack in lacks if lack.system == "bms" and lack.case != "row-grpc"]
+    ours = [lack for lack in lacks if lack.system == "bms" and lack.case not in ("row-grpc", "row-predict")]
     return 1 if ours or not any(system == "bms" for _, system, _ in seen) else 0
 
 

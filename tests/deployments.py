@@ -21,7 +21,7 @@ from bms.control.deployments.reconciler import Reconciler
 from bms.control.deployments.service import DeploymentService
 from bms.control.deployments.tokens import ReplicaTokens
 from bms.control.models.nouns import Alias, Gate, Model, Version
-from bms.control.platform.environments import Environment, EnvironmentSpec
+from bms.control.platform.environments import Environment, EnvironmentSpec, Removed
 from bms.control.secrets.sealing import NOTHING
 from bms.control.tenants.nouns import NewTenant
 from bms.control.tenants.service import TenantService
@@ -215,8 +215,8 @@ class PlainEnvironments:
     async def built(self) -> list[Environment]:
         return []
 
-    async def prune(self, keep: frozenset[str]) -> list[Environment]:
-        return []
+    async def prune(self, keep: frozenset[str]) -> Removed:
+        return Removed()
 
     def slim_path(self) -> str:
         return "/slim"

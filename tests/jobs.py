@@ -21,7 +21,7 @@ from bms.control.jobs.history import History
 from bms.control.jobs.nouns import Capacity, Job, JobSpec
 from bms.control.jobs.scheduler import Scheduler
 from bms.control.jobs.service import JobService
-from bms.control.platform.environments import Environment, EnvironmentSpec
+from bms.control.platform.environments import Environment, EnvironmentSpec, Removed
 from bms.control.platform.objects import ObjectStore
 from bms.control.platform.trees import FileEntry, put_tree, tree_of
 from bms.control.tenants.nouns import Tenant
@@ -174,7 +174,7 @@ class CountedEnvironments:
     async def built(self) -> list[Environment]:
         return []
 
-    async def prune(self, keep: frozenset[str]) -> list[Environment]:
+    async def prune(self, keep: frozenset[str]) -> Removed:
         raise NotFound("nothing is built here")
 
     def slim_path(self) -> str:

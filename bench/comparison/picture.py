@@ -12,7 +12,8 @@ from systems.measure import Measured
 from comparison.tables import spread
 
 Seen = Mapping[tuple[str, str, int], Sequence[Measured]]
-ORDER = ("row-json", "image-json", "row-binary", "image-binary", "row-grpc", "row-heads")  # two panels in a line
+# Two panels in a line.
+ORDER = ("row-json", "image-json", "row-binary", "image-binary", "row-grpc", "row-heads", "row-predict")
 
 
 def panels(cases: Sequence[Case], seen: Seen, order: Sequence[str]) -> dict[str, object]:
@@ -20,7 +21,7 @@ def panels(cases: Sequence[Case], seen: Seen, order: Sequence[str]) -> dict[str,
     made = []
     for case in sorted(cases, key=lambda case: ORDER.index(case.name)):
         connections = 16 if case.name.startswith("image") else 64
-        unit = "streams" if case.name == "row-grpc" else "connections"
+        unit = "streams" if case.grpc else "connections"
         bars = []
         for name in order:
             if runs := seen.get((case.name, name, connections), ()):

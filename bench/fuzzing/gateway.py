@@ -12,7 +12,7 @@ from random import Random
 
 from measuring.models import ROW, tensor
 from measuring.platform import Platform
-from measuring.protobuf import infer_request
+from measuring.protobuf import infer_request, predict_request
 from measuring.requests import oip_binary, oip_json, tfs_json
 
 from bms.web.inference.grpc.messages import framed
@@ -36,6 +36,7 @@ _CHECKED = 400  # inputs between two looks at the gateway's health
 _GROWTH = 256 << 20  # bytes that a gateway may take more at the end
 _BOOKS_S = 15.0  # until control has counted the last event
 _INFER = b"/inference.GRPCInferenceService/ModelInfer"
+_PREDICT = b"/tensorflow.serving.PredictionService/Predict"
 _COUNTED = re.compile(rb"^bms_gateway_requests_total\{[^}]*\} (\d+)$", re.MULTILINE)
 
 
@@ -180,19 +181,23 @@ class _Http2:
     """Calls of a real method behind a right beginning, broken; frames in any order."""
 
     def __init__(self, key: str) -> None:
-        fields = head(_INFER, (b"authorization", b"Bearer " + key.encode()))
-        self._request = infer_request("digits", "x", tensor(ROW))
-        message = framed(self._request)
-        call = self._head = frame(frames.HEADERS, frames.END_HEADERS, 1, encode(fields))
-        self._seeds = [
-            call + frame(frames.DATA, frames.END_STREAM, 1, message),
-            call + frame(frames.DATA, 0, 1, message[:9]) + frame(frames.DATA, frames.END_STREAM, 1, message[9:]),
+        known = (b"authorization", b"Bearer " + key.encode())
+        asked = ((_INFER, infer_request), (_PREDICT, predict_request))
+        self._calls = [
+            (frame(frames.HEADERS, frames.END_HEADERS, 1, encode(head(path, known))), make("digits", "x", tensor(ROW)))
+            for path, make in asked
         ]
+        self._seeds = []
+        for call, request in self._calls:
+            message = framed(request)
+            cut = frame(frames.DATA, 0, 1, message[:9]) + frame(frames.DATA, frames.END_STREAM, 1, message[9:])
+            self._seeds += [call + frame(frames.DATA, frames.END_STREAM, 1, message), call + cut]
 
     def make(self, random: Random) -> bytes:
         what = random.random()
         if what < 0.3:
-            data = self._head + frame(frames.DATA, frames.END_STREAM, 1, framed(bent(random, self._request)))
+            call, request = random.choice(self._calls)
+            data = call + frame(frames.DATA, frames.END_STREAM, 1, framed(bent(random, request)))
         elif what < 0.65:
             data = b"".join(http2.made_stream(random) for _ in range(random.choice((1, 1, 3))))
         else:

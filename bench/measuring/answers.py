@@ -45,6 +45,11 @@ def raw(body: bytes, headers: Mapping[str, str], output: str) -> Floats:
     return np.frombuffer(body[-40:], dtype="<f4")
 
 
+def predict(body: bytes, headers: Mapping[str, str], output: str) -> Floats:
+    """A PredictResponse."""
+    return protobuf.predicted(body, output)
+
+
 def grpc(body: bytes, headers: Mapping[str, str], output: str) -> Floats:
     """A ModelInferResponse."""
     return protobuf.output(body, output)

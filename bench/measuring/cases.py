@@ -19,6 +19,11 @@ class Case(NamedTuple):
     quick: tuple[int, ...]
     seconds: int = 2
 
+    @property
+    def grpc(self) -> bool:
+        """Whether its `connections` are streams of one."""
+        return self.name in ("row-grpc", "row-predict")
+
     def sizes(self) -> tuple[int, ...]:
         return self.quick if QUICK else self.connections
 
@@ -31,6 +36,7 @@ CASES = (
     Case("row-heads", "one row, JSON, fresh x-request-id", (16, 64), (64,)),
     Case("row-binary", "one row, binary", (1, 16, 64), (64,)),
     Case("row-grpc", "one row, gRPC ModelInfer", (1, 16, 64), (64,)),
+    Case("row-predict", "one row, gRPC Predict of TensorFlow Serving", (1, 16, 64), (64,)),
     Case("image-json", "image, JSON (1.05 MB)", (1, 16, 64), (16,), 3),
     Case("image-binary", "image, binary (602 KB)", (1, 16, 64), (16,)),
 )

@@ -1,7 +1,8 @@
-"""ModelInfer of the Open Inference Protocol as protobuf bytes, written and read by hand.
+"""ModelInfer of the Open Inference Protocol, and TensorFlow Serving's Predict, as protobuf bytes by hand.
 
-Field numbers are those of the protocol's grpc_service.proto
-(https://github.com/kserve/open-inference-protocol); the encoding is https://protobuf.dev/programming-guides/encoding.
+Field numbers are those of the protocol's grpc_service.proto (https://github.com/kserve/open-inference-protocol), and of
+predict.proto and tensor.proto (https://github.com/tensorflow); the encoding is
+https://protobuf.dev/programming-guides/encoding.
 A gRPC message is preceded by a byte 0 (not compressed) and its length, u32 big-endian.
 """
 
@@ -14,12 +15,31 @@ from measuring.models import Floats
 
 _VARINT, _I64, _LENGTH, _I32 = 0, 1, 2, 5
 _FP32_CONTENTS = 6
+_FLOAT, _TENSOR_CONTENT, _FLOAT_VAL = 1, 4, 5
 
 
 def infer_request(model: str, name: str, tensor: Floats) -> bytes:
     """A ModelInferRequest that carries one FP32 tensor in raw_input_contents."""
     described = _text(1, name) + _text(2, "FP32") + _field(3, b"".join(map(_varint, tensor.shape)))
     return _text(1, model) + _field(5, described) + _field(7, tensor.astype("<f4").tobytes())
+
+
+def predict_request(model: str, name: str, tensor: Floats) -> bytes:
+    """A PredictRequest that carries one tensor in tensor_content, as `tf.make_tensor_proto` writes it."""
+    dims = b"".join(_field(2, _varint(1 << 3) + _varint(size)) for size in tensor.shape)
+    content = _field(_TENSOR_CONTENT, tensor.astype("<f4").tobytes())
+    proto = _varint(1 << 3) + _varint(_FLOAT) + _field(2, dims) + content
+    return _field(1, _text(1, model)) + _field(2, _text(1, name) + _field(2, proto))
+
+
+def predicted(answer: bytes, name: str) -> Floats:
+    """One DT_FLOAT output of a PredictResponse. Raises ValueError where it is missing."""
+    for number, value in _fields(answer):
+        entry = dict(_fields(_bytes(value))) if number == 1 else {}
+        if entry.get(1) == name.encode():
+            proto = dict(_fields(_bytes(entry[2])))
+            return np.frombuffer(_bytes(proto.get(_FLOAT_VAL, proto.get(_TENSOR_CONTENT, b""))), dtype="<f4")
+    raise ValueError(f"no output {name!r} in an answer of {len(answer)} bytes")
 
 
 def message(body: bytes) -> bytes:

@@ -9,6 +9,7 @@ from measuring import answers, protobuf
 from measuring.models import ROW, Floats, Model, numbers, tensor
 
 Reader = Callable[[bytes, Mapping[str, str], str], Floats]
+PREDICT_PATH = "/tensorflow.serving.PredictionService/Predict"
 GRPC_PATH = "/inference.GRPCInferenceService/ModelInfer"
 FRESH = "x-request-id"
 
@@ -49,6 +50,12 @@ def oip_grpc(port: int, key: str, model: str = ROW.name, of: Model = ROW) -> Tar
     body = protobuf.message(protobuf.infer_request(model, "x", tensor(of)))
     headers = {**_bearer(key), "content-type": "application/grpc", "te": "trailers"}
     return Target(port, GRPC_PATH, headers, body, of, answers.grpc, grpc=True)
+
+
+def tfs_grpc(port: int, key: str, model: str = ROW.name, of: Model = ROW) -> Target:
+    body = protobuf.message(protobuf.predict_request(model, "x", tensor(of)))
+    headers = {**_bearer(key), "content-type": "application/grpc", "te": "trailers"}
+    return Target(port, PREDICT_PATH, headers, body, of, answers.predict, grpc=True)
 
 
 def tfs_json(port: int, key: str, model: str = ROW.name) -> Target:

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from measuring.machine import LOAD_CORE, SERVER_CORE, pin
 from measuring.models import IMAGE, ROW
 from measuring.platform import Platform
-from measuring.requests import Target, oip_binary, oip_grpc, oip_json
+from measuring.requests import Target, oip_binary, oip_grpc, oip_json, tfs_grpc
 
 # RFC 9113: the client's preface (3.4), then an empty SETTINGS frame (6.5): length u24, type 4, flags, stream u32
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
@@ -48,10 +48,13 @@ class Bms:
             "image-json": oip_json(port, key, IMAGE.name, IMAGE),
             "image-binary": oip_binary(port, key, IMAGE.name, IMAGE),
         }
-        return {**targets, "row-grpc": oip_grpc(port, key)} if self._http2 else targets
+        if self._http2:
+            targets.update({"row-grpc": oip_grpc(port, key), "row-predict": tfs_grpc(port, key)})
+        return targets
 
     def missing(self) -> Mapping[str, str]:
-        return {} if self._http2 else {"row-grpc": "the gateway does not answer HTTP/2 on its port"}
+        why = "the gateway does not answer HTTP/2 on its port"
+        return {} if self._http2 else {"row-grpc": why, "row-predict": why}
 
     def alive(self) -> bool:
         return bool(self.platform.processes())

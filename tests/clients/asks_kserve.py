@@ -2,8 +2,11 @@
 
 import asyncio
 import sys
+from collections.abc import Callable
 
+import httpx
 import numpy as np
+from cloudevents.http import CloudEvent, from_http, to_binary, to_structured
 from kserve import InferenceGRPCClient, InferenceRESTClient, InferInput, InferRequest, RESTConfig
 
 from tests.clients.telling import Teller
@@ -64,6 +67,25 @@ async def rest_v1(tell: Teller, url: str, headers: dict[str, str]) -> None:
         await tell.later("v1 labels", client.infer(url, {"instances": IRIS}, "labels", headers))
         await tell.later("v1 classifier", client.infer(url, {"instances": IRIS}, "flowers", headers))
         await tell.later("v1 explain", client.explain(url, "flowers", {"instances": IRIS}, headers))
+        await tell.later("v1 no explainer", client.explain(url, "mixed", {"instances": IRIS}, headers))
+
+
+def events(tell: Teller, url: str, headers: dict[str, str]) -> None:
+    """As KServe's documents send them, by the SDK of CloudEvents."""
+    attributes = {"type": "asked", "source": "here"}
+
+    def ask(write: Callable[[CloudEvent], tuple[dict[str, str], bytes]]) -> list[object]:
+        said, body = write(CloudEvent(attributes, {"instances": IRIS}))
+        answer = httpx.post(f"{url}/v1/models/labels:predict", headers={**said, **headers}, content=body)
+        event = from_http(answer.headers, answer.content)
+        return [event["type"], event["source"], event.data]
+
+    def binary(event: CloudEvent) -> tuple[dict[str, str], bytes]:
+        event["content-type"] = event["datacontenttype"] = "application/json"
+        return to_binary(event)
+
+    tell.now("event, structured", lambda: ask(to_structured))
+    tell.now("event, binary", lambda: ask(binary))
 
 
 async def grpc(tell: Teller, url: str, headers: dict[str, str]) -> None:
@@ -87,6 +109,7 @@ async def main(url: str, key: str) -> None:
     tell, headers = Teller(), {"authorization": f"Bearer {key}"}
     await rest_v2(tell, url, headers)
     await rest_v1(tell, url, headers)
+    events(tell, url, headers)
     await grpc(tell, url, headers)
 
 

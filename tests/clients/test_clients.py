@@ -15,9 +15,11 @@ from tests.framework_env import told_by
 from tests.platforms import RealPlatform
 
 HERE = Path(__file__).parent
-PAGES = (HERE.parents[1] / "docs" / "protocols.md",)
+DOCS = HERE.parents[1] / "docs"
+PAGES = (DOCS / "protocols.md", DOCS / "protocols.zh-CN.md")
 IRIS = [[6.8, 2.8, 4.8, 1.4], [6.0, 3.4, 4.5, 1.6]]
 DOUBLED = [[pytest.approx(2 * value + 1) for value in row] for row in IRIS]  # what the model "mixed" does
+CENTRE = [5.9, 2.8, 4.3, 1.3]  # which the model "flowers" explains by
 ONE = [[3.0, 5.0, 7.0, 9.0]]
 pytestmark = pytest.mark.timeout(300)
 
@@ -32,6 +34,11 @@ def test_kserves_sdk(served: RealPlatform) -> None:
     got = told("kserve", served)
     refused = {what: got.pop(what) for what in list(got) if str(got[what]).startswith("HTTPStatusError")}
     scores = got.pop("v1 classifier")
+    event = ["io.kserve.inference.response", "io.kserve.inference.labels", {"predictions": [1, 1]}]
+    away = [
+        [pytest.approx(abs(value - centre), abs=1e-5) for value, centre in zip(row, CENTRE, strict=True)]
+        for row in IRIS
+    ]
     assert got == {
         **dict.fromkeys(("live", "ready", "model ready", "v1 live", "v1 model ready"), True),
         **dict.fromkeys(("grpc live", "grpc ready", "grpc model ready"), True),
@@ -47,6 +54,9 @@ def test_kserves_sdk(served: RealPlatform) -> None:
         "v1 inputs": {"outputs": DOUBLED},
         "v1 texts": {"predictions": [{"embedding": [3, 0, 4, 0], "size": 1}, {"embedding": [9, 0, 12, 0], "size": 3}]},
         "v1 labels": {"predictions": [1, 1]},
+        "v1 explain": {"explanations": away},
+        "event, structured": event,
+        "event, binary": event,
     }
     assert [len(row) for row in scores["predictions"]] == [3, 3]
     status = {what: re.findall(r", '(\d{3}) ", words)[0] for what, words in refused.items()}
@@ -54,7 +64,7 @@ def test_kserves_sdk(served: RealPlatform) -> None:
         "wrong shape": "400",
         "no such model": "404",
         "v1 no such model ready": "404",
-        "v1 explain": "501",
+        "v1 no explainer": "501",
     }
     metrics = httpx.get(f"{served.url}/metrics", trust_env=False).text
     assert 'dialect="infer",member="model_name"} ' in metrics

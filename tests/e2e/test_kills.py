@@ -173,9 +173,7 @@ def test_a_lone_model_server_is_replaced(platform: WholePlatform, client: Client
     assert [ask(platform, key) for _ in range(20)] == [200] * 20
 
 
-def test_a_killed_model_server_of_two_takes_only_what_it_had_in_hand(
-    platform: WholePlatform, client: Client, key: NewKey
-) -> None:
+def test_nobody_feels_the_end_of_one_of_two_model_servers(platform: WholePlatform, client: Client, key: NewKey) -> None:
     deploy(client, "two", NAME, Target(version=1), replicas=2)
     with load(platform, key, "two") as felt:
         for _ in range(2):
@@ -186,9 +184,7 @@ def test_a_killed_model_server_of_two_takes_only_what_it_had_in_hand(
             platform.kill(platform.workload_pid(victim))
             until(lambda: len(replicas(client, "two") - {victim}) == 2, "two are ready again", HEALED_S)  # noqa: B023
         felt.wait_more(50)
-    # What it had in hand may be what killed it: it is told, and tried on no other.
-    assert {answer.status for answer in felt.failures} <= {500}, felt.failures[:3]
-    assert len(felt.failures) <= 2 * 8
+    assert felt.failures == []
     until(lambda: billed(client, key) >= len(felt.answers), "all is billed", HEALED_S)
     assert billed(client, key) == len(felt.answers)
     client.deployments.delete("two")

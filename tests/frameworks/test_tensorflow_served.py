@@ -10,9 +10,13 @@ import pytest
 
 from bms.core.example_codec import encode_example
 from tests.contract.runtimes.cases_tensorflow import FRAMEWORK
+from tests.framework_env import told_by
 from tests.frameworks.agreement import answers_alike, asked, deploy, framework_platform, newest, serves_alike
 from tests.frameworks.held_out import classifies_alike
 from tests.whole_platform import WholePlatform
+
+CLIENT = ("tensorflow-serving-api==2.21.0", "grpcio", "numpy")
+ASKS = Path(__file__).parents[1] / "clients" / "tfserving"
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1800)]
 
@@ -51,7 +55,9 @@ def test_a_folder_of_tensorflow_serving_is_pushed_as_it_is(platform: WholePlatfo
     assert "the newest is '00000010'" in newest(platform, "several").reason
 
 
-def test_examples_are_classified_and_regressed_by_their_features(platform: WholePlatform, made: Path) -> None:
+def test_examples_are_classified_and_regressed_by_rest_and_by_the_client_of_tensorflow_serving(
+    platform: WholePlatform, made: Path
+) -> None:
     assert deploy(platform, made / "examples" / "model", "examples").status == 0
 
     def results(verb: str, *examples: dict[str, object]) -> Any:
@@ -67,6 +73,20 @@ def test_examples_are_classified_and_regressed_by_their_features(platform: Whole
     assert results("regress", {"length": 1}, given) == [110.0, 206.5]
     raw = base64.b64encode(encode_example({"length": np.array([1], np.float32)})).decode()
     assert results("regress", {"inputs": {"b64": raw}}) == [110.0]
+
+    target = platform.url.removeprefix("http://")
+    lines = told_by(CLIENT, ASKS / "asks_examples.py", target, platform.key, "examples")
+    told = {line["what"]: line["got"] if "got" in line else (line["refused"], line["words"]) for line in lines}
+    status, words = told.pop("a feature is missing")
+    assert status == "INVALID_ARGUMENT"
+    assert "length" in words
+    assert told == {
+        "classify": [[["long", 0.5], ["short", 0.5]]] * 2,
+        "regress": [104, 206.5],
+        "predict": {"classes": [["long", "short"]] * 2, "scores": [[0.5, 0.5]] * 2},
+        "multi": {"serving_default": "classification_result", "value": "regression_result"},
+        "no examples": ("INVALID_ARGUMENT", "Input is empty."),
+    }
 
 
 def test_examples_that_are_not_each_answered_are_refused(platform: WholePlatform, made: Path) -> None:

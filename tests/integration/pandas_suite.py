@@ -73,6 +73,10 @@ def test_a_missing_float_is_nan(tmp_path: Path) -> None:
 
 
 REFUSED = {
+    "texts that are not UTF-8": (
+        pa.array([b"a", b"\xff"]).view(pa.string()),
+        "'x', row 2 is not UTF-8 text",
+    ),
     "integers beyond int64": (
         pa.array([0, 1 << 63], pa.uint64()),
         "'x', row 2 holds 9223372036854775808, which does not",
@@ -118,6 +122,30 @@ def test_files_of_one_folder_are_one_table_if_they_are_alike(tmp_path: Path) -> 
     pq.write_table(pa.table({"n": [0.5]}), tmp_path / "part-2.parquet")
     with pytest.raises(InvalidArgument, match=r"part-2\.parquet has other columns .*: n: double for n: int64"):
         parquet.load(tmp_path)
+
+
+def in_int96(path: Path, *texts: str | None) -> Path:
+    """As Spark, Hive and Impala write times."""
+    path.parent.mkdir(exist_ok=True)
+    ends = [datetime.datetime.fromisoformat(text) if text else None for text in texts]
+    pq.write_table(pa.table({"x": pa.array(ends, pa.timestamp("us"))}), path, use_deprecated_int96_timestamps=True)
+    return path
+
+
+def test_times_of_spark_beyond_those_of_nanoseconds_are_kept(tmp_path: Path) -> None:
+    in_int96(tmp_path / "1.parquet", "2026-11-21T00:00:00.250000", None)
+    assert list(parquet.load(tmp_path).columns["x"]) == ["2026-11-21T00:00:00.250000000", None]
+    in_int96(tmp_path / "2.parquet", "9999-12-31T23:59:59.999999", "0001-01-01T00:00:00")
+    assert list(parquet.load(tmp_path).columns["x"]) == [
+        "2026-11-21T00:00:00.250000", None, "9999-12-31T23:59:59.999999", "0001-01-01T00:00:00.000000"
+    ]  # fmt: skip
+    nanoseconds = pa.table({"x": pa.array([1], pa.timestamp("ns"))})
+    pq.write_table(nanoseconds, tmp_path / "1.parquet", use_deprecated_int96_timestamps=True)
+    with pytest.raises(
+        InvalidArgument, match=r"1\.parquet: column 'x' of INT96 needs nanoseconds, and holds times out"
+    ):
+        parquet.load(tmp_path)
+    assert list(parquet.load(tmp_path / "1.parquet").columns["x"]) == ["1970-01-01T00:00:00.000000001"]
 
 
 def test_what_can_not_be_read_is_said(tmp_path: Path) -> None:

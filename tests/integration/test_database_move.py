@@ -81,6 +81,12 @@ async def test_every_row_goes_there_and_comes_back(tmp_path: Path) -> None:
         with pytest.raises(InvalidArgument, match="already"):
             await move(root, url)
         await move(root, OWN)
+        database = Database(url)
+        with pytest.raises(FailedPrecondition, match=r"old: its rows were moved to the SQLite database in the home"):
+            await take(database, root, url)
+        await database.close()
+        with pytest.raises(FailedPrecondition, match="is not empty"):
+            await move(root, url)
         assert await _rows(Home(root).database_url) == after
     assert look(root).database == "the SQLite database in the home"
     assert sorted(path.name for path in root.glob("bms.db*")) == ["bms.db", ASIDE]

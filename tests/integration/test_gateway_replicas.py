@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bms.protocols.frames import Kind
 from tests.frames_server import RunningServer
 from tests.gateways import FakeBus, Scene, deployment, gateway, key, scene, version
 
@@ -24,7 +23,7 @@ def server_process(path: Path, delay_s: float = 0.0) -> "subprocess.Popen[bytes]
     return process
 
 
-async def test_a_killed_replica_takes_only_what_it_had_in_hand_while_another_lives(tmp_path: Path) -> None:
+async def test_a_killed_replica_costs_no_request_while_another_lives(tmp_path: Path) -> None:
     text, entry = key()
     servers = [server_process(tmp_path / f"{n}.sock", 0.01) for n in range(2)]
     try:
@@ -49,9 +48,7 @@ async def test_a_killed_replica_takes_only_what_it_had_in_hand_while_another_liv
                 while len(statuses) < killed_at + 300:
                     await asyncio.sleep(0.01)
                 done.set()
-            assert set(statuses) <= {200, 500}
-            assert statuses.count(500) <= 8  # one of each client, who is told that it may have run
-            assert set(statuses[-100:]) == {200}
+            assert set(statuses) == {200}
             assert bus.down == [f"rep_{tmp_path}/0.sock"]
             await bus.until(lambda: len(bus.books) == len(statuses))
     finally:
@@ -60,7 +57,7 @@ async def test_a_killed_replica_takes_only_what_it_had_in_hand_while_another_liv
             server.wait()
 
 
-async def test_a_request_that_a_replica_died_with_is_sent_to_no_other(tmp_path: Path) -> None:
+async def test_a_replica_that_dies_of_a_request_is_asked_once_and_the_other_answers(tmp_path: Path) -> None:
     async with scene(tmp_path) as at, RunningServer(str(tmp_path / "b.sock")) as other, at.client() as http:
         at.server.mode = "hold"
         await at.bus.put(deployment(version(1, at.server.path, other.path)))
@@ -71,12 +68,7 @@ async def test_a_request_that_a_replica_died_with_is_sent_to_no_other(tmp_path: 
         at.server.server.close()
         at.server.drop()
         answers = await asyncio.wait_for(asyncio.gather(*asking), 10)
-        lost = [answer for answer in answers if answer.status_code != 200]
-        assert len(lost) == len([kind for kind, _ in at.server.seen if kind == Kind.INFER])
-        for answer in lost:
-            assert (answer.status_code, answer.headers["x-should-retry"]) == (500, "false")
-            assert "retry-after" not in answer.headers
-            assert "`bms logs m` says why" in answer.json()["error"]
+        assert [answer.status_code for answer in answers] == [200] * 4
         await at.bus.until(lambda: len(at.bus.books) == 4)
 
 
@@ -90,7 +82,7 @@ async def test_a_draining_replica_hands_its_requests_to_another(tmp_path: Path) 
         await at.bus.until(lambda: len(at.bus.books) == 20)
 
 
-async def test_after_a_loss_the_only_replica_is_used_again_once_it_is_back(tmp_path: Path) -> None:
+async def test_without_another_replica_the_loss_is_told_and_not_to_be_repeated(tmp_path: Path) -> None:
     async with scene(tmp_path) as at, at.client() as http:
         at.server.mode = "hold"
         asking = asyncio.create_task(http.post("/v1/models/m:predict", json=BODY))
@@ -99,7 +91,10 @@ async def test_after_a_loss_the_only_replica_is_used_again_once_it_is_back(tmp_p
                 await asyncio.sleep(0.01)
         at.server.drop()
         answer = await asking
-        assert answer.status_code == 500
+        assert (answer.status_code, answer.headers["x-should-retry"]) == (500, "false")
+        assert "retry-after" not in answer.headers
+        assert "died while it had this request" in answer.json()["error"]
+        assert "`bms logs m` says why" in answer.json()["error"]
         at.server.mode = "answer"
         async with asyncio.timeout(10):
             while (await http.post("/v1/models/m:predict", json=BODY)).status_code != 200:

@@ -167,6 +167,8 @@ for find in (pool.FindMessageTypeByName, pool.FindFileByName):
         continue
     raise AssertionError(find)
 
+assert pool.FindServiceByName("tensorflow.serving.PredictionService").FindMethodByName("Predict")
+assert pool.FindMessageTypeByName("tensorflow.TensorProto").fields_by_name["half_val"].number == 13
 stub = reflection_pb2_grpc.ServerReflectionStub(channel)
 ask = reflection_pb2.ServerReflectionRequest
 answers = list(stub.ServerReflectionInfo(iter([

@@ -57,6 +57,9 @@ class Attempt:
         return (self.directory / "job.log").read_text()
 
 
+AT = "(train.py, line 2)"
+
+
 @pytest.fixture
 def attempt(tmp_path: Path) -> Attempt:
     return Attempt(tmp_path / "attempt")
@@ -170,15 +173,30 @@ def test_an_error_of_ours_is_told_word_for_word(attempt: Attempt) -> None:
         ("sys.exit(0)", "succeeded", ""),
         ("sys.exit(3)", "failed", "it exited with status 3"),
         ("sys.exit('no data')", "failed", "no data"),
-        ("import absent_module", "failed", "ModuleNotFoundError: No module named 'absent_module'"),
-        ("assert False", "failed", "AssertionError"),
-        ("raise KeyboardInterrupt", "failed", "KeyboardInterrupt"),
+        (
+            "import absent_module",
+            "failed",
+            f"ModuleNotFoundError: No module named 'absent_module' {AT}: `--requirement absent_module` installs it",
+        ),
+        ("assert False", "failed", f"AssertionError {AT}"),
+        ("raise KeyboardInterrupt", "failed", f"KeyboardInterrupt {AT}"),
     ],
 )
 def test_how_a_script_leaves_is_how_the_job_ends(attempt: Attempt, leave: str, state: str, error: str) -> None:
     attempt.script(f"import sys\n{leave}\n")
     result = attempt.run()
     assert (result.state, result.error) == (state, error)
+
+
+def test_an_error_is_told_by_the_jobs_own_line_and_traced_from_there(attempt: Attempt) -> None:
+    attempt.script("import json\n\ndef read():\n    return json.loads('{')\n", name="reading.py")
+    attempt.script("import reading\n\ndef main(job):\n    reading.read()\n")
+    result = attempt.run()
+    assert result.error.startswith("JSONDecodeError: Expecting property name")
+    assert result.error.endswith(" (reading.py, line 4)")
+    frames = [line for line in attempt.log().splitlines() if line.startswith("  File ")]
+    assert "train.py" in frames[0]
+    assert not any("bms" in frame for frame in frames)
 
 
 @pytest.mark.parametrize(

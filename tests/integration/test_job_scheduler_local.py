@@ -110,7 +110,7 @@ async def test_a_script_that_raises_fails_with_its_words_and_is_tried_again(cont
     job = await control.submit(await _script(control, FAIL, parameters={"file": "x.csv"}, max_attempts=2))
     control.schedule()
     done = await control.until(job, "failed")
-    assert (done.error, done.attempt) == ("ValueError: no rows in x.csv", 2)
+    assert (done.error, done.attempt) == ("ValueError: no rows in x.csv (job.py, line 3)", 2)
     log = await control.log(job)
     assert log.count("Traceback (most recent call last)") == 2
     assert "attempt 2 of 2" in log
@@ -133,10 +133,10 @@ async def test_a_script_over_its_time_or_memory_fails_and_says_so(control: Local
     late = await control.submit(await _script(control, WAIT, timeout_s=1.5))
     greedy = await control.submit(await _script(control, HUNGRY, resources=Resources(memory=200 << 20)))
     control.schedule()
-    assert (await control.until(late, "failed")).error == "timed out after 1.5 s"
+    assert (await control.until(late, "failed")).error.startswith("timed out after 1.5 s")
     ended = await control.until(greedy, "failed")
     assert ended.error.startswith("killed: used")
-    assert ended.error.endswith("of 209.7 MB")
+    assert ended.error.endswith("of 209.7 MB: `--memory 1GiB` gives it more")
 
 
 @pytest.mark.parametrize("moment", ["before", "claimed", "running", "ended"])

@@ -11,6 +11,7 @@ from bms.control.deployments.nouns import DeploymentSpec, Target
 from bms.control.deployments.views import DeploymentViews
 from bms.core.clock import ManualClock, SystemClock
 from bms.core.errors import Unavailable
+from bms.core.pages import PageRequest
 from bms.core.snapshot import DeploymentEntry
 from tests.deployments import Deployed, ObedientCluster, follow, principal
 
@@ -61,6 +62,8 @@ async def test_after_a_start_nothing_is_said_to_serve_before_it_is_known_what_ru
     )
     before = await views.status("default", "digits")
     assert (before.state, before.message) == ("rolling", "the platform begins: looking what runs")
+    (listed,) = (await views.page("default", PageRequest())).items
+    assert (listed.state, listed.message) == (before.state, before.message)
     await began.step()
     assert (await views.status("default", "digits")).state != "serving"
     await began.settle()

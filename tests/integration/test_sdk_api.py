@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from bms.adapters.objects.memory import MemoryObjectStore
 from bms.adapters.sql.engine import Database
 from bms.core.clock import ManualClock
 from bms.core.errors import (
@@ -18,6 +20,7 @@ from bms.core.errors import (
     Unauthenticated,
 )
 from bms.sdk import AsyncClient
+from bms.web.api import blobs
 from tests.api import Api
 from tests.callers import KINDS, Caller
 from tests.server import served
@@ -25,7 +28,7 @@ from tests.server import served
 
 @pytest.fixture
 async def api(sqlite: Database, clock: ManualClock) -> Api:
-    return await Api(sqlite, clock).start()
+    return await Api(sqlite, clock, blobs.endpoints(MemoryObjectStore())).start()
 
 
 @pytest.fixture
@@ -177,3 +180,22 @@ async def test_the_last_way_into_a_tenant_is_not_removed_unasked(admin: Caller, 
 async def test_who_insists_removes_even_the_last(admin: Caller, api: Api) -> None:
     gone = await admin.call(lambda c: c.keys.revoke(api.admin.key.key.id, force=True))
     assert gone.revoked_at is not None
+
+
+async def test_an_upload_with_a_bad_key_says_what_the_api_says(admin: Caller, url: str, tmp_path: Path) -> None:
+    """An answer to HEAD, by which an upload begins, has no body to say it in."""
+    (tmp_path / "file").write_bytes(b"content")
+    weak = await admin.call(lambda c: c.keys.create("weak", scopes=frozenset({"models:read"})))
+    for key, refusal, words in (("bms_wrong", Unauthenticated, "key"), (weak.text, PermissionDenied, "blobs:write")):
+        async with AsyncClient(url, key) as client:
+            with pytest.raises(refusal, match=words) as refused:
+                await client.blobs.put_tree(tmp_path / "file")
+            assert "without saying why" not in refused.value.message
+
+
+async def test_numbers_beyond_63_bits_are_refused_by_name(api: Api) -> None:
+    async with api.as_admin as client:
+        refused = await client.get("/keys", params={"limit": "99999999999999999999"})
+        assert (refused.status_code, "limit is 99999999999999999999" in refused.json()["detail"]) == (400, True)
+        refused = await client.post("/keys", json={"name": "k", "burst": 2**64})
+        assert (refused.status_code, "burst is 1844" in refused.json()["detail"]) == (400, True)

@@ -122,7 +122,7 @@ async def test_what_is_said_of_a_file_reaches_its_import(
     assert [(column.name, column.kind, column.missing) for column in report.columns] == [
         ("name", "text", 0), ("age", "float", 1), ("x", "float", 1),
     ]  # fmt: skip
-    assert Finding(kind="unfound", message="no cell says 'none', which na names", count=0) in report.findings
+    assert Finding(kind="unfound", message="no cell says 'none', which `--na` names", count=0) in report.findings
 
 
 async def test_what_can_not_be_said_is_refused_before_anything_is_sent(admin: Caller, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ PATHS: list[tuple[str, str, object, int]] = [
     ("POST", "/V1/MODELS/m:PREDICT", ROWS, 404),
     ("POST", "/v1/models/%6d:predict", ROWS, 404),
     ("POST", "/v1/models/m:classify", {**FEATURES, "signature_name": "classes"}, 404),
+    ("POST", "/v1/models/m:explain", ROWS, 404),
     ("POST", "/v1/models/m:regress", {**FEATURES, "signature_name": "number"}, 404),
     ("POST", "/v2/models/m/infer", {"inputs": [X]}, 404),
     ("POST", "/v2/models/m/versions/1/infer/", {"inputs": [X]}, 404),

@@ -204,7 +204,7 @@ async def test_no_name_in_a_body_leads_anywhere_else(world: World) -> None:
         "\u202e",
         "",
         "a" * 64,
-        "A",
+        "Ä",
         "a\0",
         ".a",
         "a.",

@@ -7,13 +7,21 @@ import csv
 import io
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import grpc
 import httpx
 import numpy as np
 import tritonclient.grpc as triton
 from tritonclient.utils import InferenceServerException
+
+from bms.protocols.protobuf.pool import message
+from bms.protocols.tfserving_grpc.data_types import NUMBERS
+from bms.protocols.tfserving_grpc.read_tensor import read_tensor
+
+Predict = message("tensorflow.serving.PredictRequest")
+Predicted = message("tensorflow.serving.PredictResponse")
 
 Rows = Any
 Outputs = dict[str, Any]
@@ -35,16 +43,20 @@ class Asker:
     def __init__(self, url: str, key: str) -> None:
         self._http = httpx.Client(base_url=url, headers={"authorization": f"Bearer {key}"}, timeout=60, trust_env=False)
         self._grpc = triton.InferenceServerClient(url.removeprefix("http://"))
+        self._channel = grpc.insecure_channel(url.removeprefix("http://"))
         self._headers = {"authorization": f"Bearer {key}"}
 
     def close(self) -> None:
         self._http.close()
         self._grpc.close()
+        self._channel.close()
 
     def ask(self, wire: str, model: str, rows: Rows, outputs: list[str]) -> Outputs:
         """What the model answers, by output name. Raises Refused."""
         if wire == "grpc":
             return self._by_grpc(model, rows)
+        if wire == "predict":
+            return self._by_predict(model, rows)
         if wire.startswith("oip"):
             return self._by_oip(model, rows, binary=wire == "oip-binary")
         content, kind = BODIES[wire](rows)
@@ -86,20 +98,34 @@ class Asker:
 
     def _by_grpc(self, model: str, rows: Rows) -> Outputs:
         inputs = []
-        for name, dtype, shape, values in tensors(rows):
-            filled, mask = _apart(values, dtype)
-            for title, part, type in ((name, filled, dtype), (f"{name}:missing", mask, "BOOL")):
-                if part is None:
-                    continue
-                given = triton.InferInput(title, shape if title == name else [len(part)], type)
-                array = np.array(part, dtype=object if type == "BYTES" else _KINDS[type])
-                given.set_data_from_numpy(array.reshape(given.shape()))
-                inputs.append(given)
+        for title, dtype, array in _arrays(rows):
+            given = triton.InferInput(title, list(array.shape), dtype)
+            given.set_data_from_numpy(array)
+            inputs.append(given)
         try:
             answer = self._grpc.infer(model, inputs, headers=self._headers)
         except InferenceServerException as error:
             raise Refused(400 if "INVALID_ARGUMENT" in str(error.status()) else 500, error.message()) from None
         return {one.name: answer.as_numpy(one.name) for one in answer.get_response().outputs}
+
+    def _by_predict(self, model: str, rows: Rows) -> Outputs:
+        """As TensorFlow Serving's clients ask."""
+        request = Predict(model_spec={"name": model})
+        for title, dtype, array in _arrays(rows):
+            given = request.inputs[title]
+            given.dtype = NUMBERS[dtype]
+            for size in array.shape:
+                given.tensor_shape.dim.add(size=size)
+            if dtype == "BYTES":
+                given.string_val.extend([str(text).encode() for text in array.ravel()])
+            else:
+                given.tensor_content = array.tobytes()
+        call = self._channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
+        try:
+            answer = call(request.SerializeToString(), metadata=tuple(self._headers.items()))
+        except grpc.RpcError as error:
+            raise Refused(400 if error.code() == grpc.StatusCode.INVALID_ARGUMENT else 500, error.details()) from None
+        return {name: read_tensor(name, given) for name, given in Predicted.FromString(answer).outputs.items()}
 
 
 _KINDS = {"FP64": "<f8", "INT64": "<i8", "BOOL": "?"}
@@ -127,6 +153,15 @@ def _apart(values: list[Any], dtype: str) -> tuple[list[Any], list[bool] | None]
         return values, None
     filler = {"BYTES": "", "BOOL": False}.get(dtype, 0)
     return [filler if value is None else value for value in values], [value is None for value in values]
+
+
+def _arrays(rows: Rows) -> Iterator[tuple[str, str, Any]]:
+    """Every tensor, and beside it where something is missing, which its type has no way to say."""
+    for name, dtype, shape, values in tensors(rows):
+        filled, mask = _apart(values, dtype)
+        yield name, dtype, np.array(filled, dtype=object if dtype == "BYTES" else _KINDS[dtype]).reshape(shape)
+        if mask is not None:
+            yield f"{name}:missing", "BOOL", np.array(mask, dtype="?")
 
 
 def _raw(values: list[Any], dtype: str) -> bytes:
@@ -194,5 +229,5 @@ BODIES: dict[str, Callable[[Any], tuple[bytes, str]]] = {
     "split": _split,
     "csv": _csv,
 }
-OF_ARRAYS = ("instances", "inputs", "oip-json", "oip-binary", "grpc")
-OF_TABLES = ("instances", "inputs", "records", "split", "csv", "oip-json", "oip-binary", "grpc")
+OF_ARRAYS = ("instances", "inputs", "oip-json", "oip-binary", "grpc", "predict")
+OF_TABLES = ("instances", "inputs", "records", "split", "csv", "oip-json", "oip-binary", "grpc", "predict")

@@ -6,7 +6,7 @@ import msgspec
 
 from bms.adapters.sql.copying import copy_rows
 from bms.adapters.sql.engine import Database
-from bms.adapters.sql.identity import platform_of
+from bms.adapters.sql.identity import leave, platform_of
 from bms.adapters.sql.migrate import in_use, steps, upgrade
 from bms.adapters.sql.opening import greet, open_database
 from bms.app.home import Home
@@ -37,8 +37,9 @@ def look(root: Path) -> HomeDatabase:
 async def move(root: Path, target: str) -> dict[str, int]:
     """Copies every row to `target` (`OWN`: SQLite in the home), which the home remembers from then on; rows by table.
 
-    The caller holds the home's lock. What there was is kept: a database elsewhere as it is, SQLite in the home as
-    `bms.db.moved`. Raises FailedPrecondition unless the target is empty, and as opening a database does.
+    The caller holds the home's lock. What there was is kept: a database elsewhere with a mark for which every home is
+    refused that is told it, SQLite in the home as `bms.db.moved`. Raises FailedPrecondition unless the target
+    is empty, and as opening a database does.
     """
     home, before = _home(root)
     if target == before:
@@ -52,11 +53,13 @@ async def move(root: Path, target: str) -> dict[str, int]:
         await greet(source, shown(before))
         await take(source, home.root, before)
         copied = await _fill(source, target or f"sqlite:///{unfinished}", shown(target))
+        if target == OWN:
+            unfinished.rename(file)
+        remember(home.root, target)
+        if before != OWN:
+            await leave(source)
     finally:
         await source.close()
-    if target == OWN:
-        unfinished.rename(file)
-    remember(home.root, target)
     if before == OWN:
         file.rename(home.root / ASIDE)
     return copied

@@ -1,5 +1,6 @@
 """Ending everything that belongs to a home, whoever started it: no process and no socket stays behind."""
 
+import contextlib
 import shutil
 import signal
 import time
@@ -7,7 +8,8 @@ from collections.abc import Callable, Container
 
 from bms.adapters.clusters import cgroups, processes
 from bms.adapters.clusters.processes import Identity, Process
-from bms.adapters.clusters.surroundings import MARK_HOME
+from bms.adapters.clusters.records import Records
+from bms.adapters.clusters.surroundings import MARK_HOME, MARK_WORKLOAD
 from bms.app.exit_codes import ExitCode, Refusal
 from bms.app.home import Home
 from bms.app.settings import HOME_VARIABLE
@@ -32,7 +34,10 @@ def end_leftovers(home: Home, grace_s: float, spare: Container[Identity] = ()) -
     Raises Refusal when some can't be ended.
     """
     count = _end(lambda: services_of(home, spare), grace_s)
+    running = {processes.environment(each.identity.pid).get(MARK_WORKLOAD, "") for each in workloads_of(home)}
     count += _end(lambda: workloads_of(home), grace_s)
+    with contextlib.suppress(OSError):  # a full disk: then their ends are told as ones that nobody saw
+        Records(home.run / "workloads").stopped_with_platform(running)
     cgroups.remove_all(home.mark)
     shutil.rmtree(home.sockets, ignore_errors=True)
     for name in ("endpoint.json", "processes.json", "supervisor.json"):

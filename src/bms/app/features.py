@@ -7,10 +7,10 @@ from bms.adapters.jobs.attempt_files import LocalAttemptFiles
 from bms.adapters.objects.unpacking import Unpacker
 from bms.adapters.recipes import PackagedRecipes
 from bms.adapters.runtimes.available import RUNTIMES
+from bms.adapters.sql.audit import SqlAudit
 from bms.adapters.sql.datasets import SqlDatasets
 from bms.adapters.sql.deployments import SqlDeployments
 from bms.adapters.sql.environments import SqlEnvironmentUses
-from bms.adapters.sql.events import SqlAudit
 from bms.adapters.sql.jobs import SqlJobs
 from bms.adapters.sql.models import SqlModels
 from bms.adapters.sql.positions import SqlPositions

@@ -24,7 +24,8 @@ from bms.core.clock import Clock, SystemClock
 from bms.core.isolation import keeps_files
 from bms.core.resources import size_text
 
-LAST_WORDS = 4096  # bytes of a workload's log that are looked at for the reason of its end
+LAST_WORDS = 4096  # characters of the reason of a workload's end
+_TAIL = 16 * LAST_WORDS  # bytes of its log that are looked at for it: a line with a traceback is long
 
 
 @dataclass(frozen=True)
@@ -98,22 +99,26 @@ def describe(database: Database) -> str:
 def _last_line(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - LAST_WORDS))
+            file.seek(max(0, path.stat().st_size - _TAIL))
             lines = file.read().decode(errors="replace").strip().splitlines()
     except FileNotFoundError:
         return ""
-    return _plain(lines[-1]) if lines else ""
+    return _plain(lines[-1])[-LAST_WORDS:] if lines else ""
 
 
 def _plain(line: str) -> str:
-    """The words of a structured log line; any other line as it is."""
+    """The words of a structured log line, empty where it has none; any other line as it is."""
     try:
         said = msgspec.json.decode(line, type=_LogLine)
     except msgspec.DecodeError:
         return line
-    return ": ".join(part for part in (said.message, said.reason) if part) or line
+    return ": ".join(part for part in (said.event or said.message, said.reason or said.error) if part)
 
 
 class _LogLine(msgspec.Struct):
+    """`event` and `reason` of model servers, `message` and `error` of the platform's own processes."""
+
+    event: str = ""
     message: str = ""
     reason: str = ""
+    error: str = ""

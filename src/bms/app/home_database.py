@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from bms.adapters.sql.identity import LEFT
 from bms.adapters.sql.urls import ends_early
 from bms.app.home import write_private
 from bms.core.errors import FailedPrecondition
@@ -38,8 +39,10 @@ def check(home: Path, told: str, found: Found) -> str:
     """The identity that the home and the database that was `told` share, made for a first start.
 
     Raises FailedPrecondition where the database holds nothing, but the home was in use with one; and where it is
-    another platform's, whose keys and secrets this home could not read.
+    another platform's, whose keys and secrets this home could not read, or was left for another database.
     """
+    if found.platform is not None and found.platform.startswith(LEFT):
+        raise _left(home, told, found.platform.removeprefix(LEFT))
     before, own = remembered(home), identity(home)
     if before is not None and not found.in_use:
         raise FailedPrecondition(
@@ -55,6 +58,16 @@ def check(home: Path, told: str, found: Found) -> str:
     if own != found.platform:
         raise _foreign(home, told, f"another platform ({found.platform})", found.platform)
     return own
+
+
+def _left(home: Path, told: str, identity: str) -> FailedPrecondition:
+    before = remembered(home)
+    now = "another database" if before is None or before == told else shown(before)
+    return FailedPrecondition(
+        f"what {shown(told)} holds is old: its rows were moved to {now} (`bms database move`). Start the home with "
+        "that one (BMS_DATABASE_URL; unset, the one that the home remembers). If it is lost for ever, write "
+        f"{identity} into the column id of this one's table platform: it is good again then, as old as it is"
+    )
 
 
 def _foreign(home: Path, told: str, whose: str, identity: str) -> FailedPrecondition:

@@ -17,7 +17,7 @@ from typing import NoReturn
 import msgspec
 
 from bms.adapters.toolkits.job_context import JobCancelled, enter
-from bms.app import job_entry, process
+from bms.app import job_entry, job_errors, process
 from bms.core.clock import SystemClock
 from bms.core.errors import BmsError, InvalidArgument
 from bms.core.figures import carried
@@ -96,8 +96,12 @@ def attempt(config: JobConfig, job: Job) -> JobResult:
         said = leaving.code if isinstance(leaving.code, str) else f"it exited with status {leaving.code}"
         return JobResult(state="failed", error=said[:MAX_ERROR])
     except BaseException as error:  # noqa: BLE001 - whatever a tenant's code raises is how the attempt ended
-        traceback.print_exc()
-        return JobResult(state="failed", error=_one_line(error))
+        code = None if config.code is None or config.entry.startswith("task:") else str(Path(config.code).resolve())
+        if code is None:
+            traceback.print_exc()
+        else:
+            job_errors.print_own(error, code)
+        return JobResult(state="failed", error=_one_line(error, code))
 
 
 def _done(config: JobConfig, job: Job, report: dict[str, object]) -> JobResult:
@@ -164,10 +168,11 @@ def _encoded(result: JobResult) -> tuple[JobResult, bytes]:
     return result, content
 
 
-def _one_line(error: BaseException) -> str:
+def _one_line(error: BaseException, code: str | None) -> str:
+    """`code` is the folder of the tenant's own."""
     if isinstance(error, BmsError):
         return error.message[:MAX_ERROR]
-    return reason(error)
+    return reason(error) if code is None else job_errors.told(error, code)
 
 
 if __name__ == "__main__":

@@ -205,7 +205,7 @@ def _endpoints(
         *deployments.endpoints(f.deployments, views),
         *replicas.endpoints(f.replica_logs),
         *repository.endpoints(ModelRepository(f.deployments, views, ground.clock)),
-        *usage.endpoints(f.usage),
+        *usage.endpoints(f.usage, f.tenant_deletion.tenant),
         *audit.endpoints(f.audit),
         *system.endpoints(monitoring),
     ]

@@ -23,9 +23,13 @@ def audit(
         {
             "WHEN": lambda entry: entry.at,
             "WHAT": lambda entry: entry.name,
-            "TO": lambda entry: entry.subject,
-            "BY": lambda entry: entry.actor,
+            "TO": lambda entry: _named(entry.subject_name, entry.subject),
+            "BY": lambda entry: _named(entry.actor_name, entry.actor),
             "DETAILS": lambda entry: entry.details,
         },
         "nothing happened yet",
     )
+
+
+def _named(name: str, id: str) -> str:
+    return f"{name} ({id})" if name else id

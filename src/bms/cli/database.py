@@ -39,7 +39,7 @@ def move(
     """Move a home's books to an empty database, which it remembers from then on. Nothing may run on the home.
 
     BMS_DATABASE_URL names it: postgresql://USER:PASSWORD@HOST:PORT/NAME. What there was is kept: a database elsewhere
-    as it is, SQLite in the home as bms.db.moved.
+    as it is, but no home starts with it any more; SQLite in the home as bms.db.moved.
     """
     from bms.app.database_move import move as moved
 

@@ -37,7 +37,8 @@ def import_(
         typer.Option(help="CSV: NAME=TYPE, like age=number; number, integer, text, boolean or datetime; repeatable."),
     ] = None,
     na: Annotated[
-        list[str] | None, typer.Option(help="CSV: a word that means a missing value, beside empty cells; repeatable.")
+        list[str] | None,
+        typer.Option(help="CSV: a further word that means a missing value; repeatable; '': empty cells alone."),
     ] = None,
     separator: Annotated[str | None, typer.Option(help="CSV: what is between the columns, like ';' or tab.")] = None,
     decimal: Annotated[str | None, typer.Option(help="CSV: the decimal mark, . or ,")] = None,

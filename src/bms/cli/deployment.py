@@ -9,6 +9,7 @@ from bms.cli.commands import Session, command, noun
 from bms.cli.gate_table import measured
 from bms.cli.resource_options import Cpu, Gpu, GpuMemory, Memory
 from bms.cli.serving import DialectOption, Force, SpecOptions, apply, parse_targets, settled, show_status
+from bms.core.shortening import shortened
 
 app = noun("What is served under which name.")
 Name = Annotated[str, typer.Argument(help="The deployment's name.")]
@@ -86,6 +87,9 @@ def list_(session: Session) -> None:
     )
 
 
+REASON_SHOWN = 240  # characters in a table; --json has all
+
+
 @command(app)
 def status(session: Session, name: Name) -> None:
     """What a deployment serves now, and what is on its way."""
@@ -103,7 +107,7 @@ def replicas(session: Session, name: Name) -> None:
             "STATE": lambda each: each.state,
             "MADE": lambda each: each.created_at,
             "ENDED": lambda each: each.ended_at,
-            "": lambda each: each.reason,
+            "": lambda each: shortened(each.reason, REASON_SHOWN),
         },
         "no replicas",
     )

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from bms.cli.commands import Session, command, noun
+from bms.cli.log_text import log_writer
 from bms.core.errors import InvalidArgument
 from bms.core.resources import size_text
 from bms.sdk.environments import Environment
@@ -64,9 +65,9 @@ def log(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Until the build has ended.")] = False,
 ) -> None:
     """What its last build said."""
+    write = log_writer()
     for piece in session.client.environments.log(_find(session, digest).digest, follow=follow):
-        sys.stdout.buffer.write(piece)
-        sys.stdout.buffer.flush()
+        write(piece)
 
 
 @command(app)

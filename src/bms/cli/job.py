@@ -1,6 +1,5 @@
 """`bms job`: training and other programs that run to their end."""
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -8,8 +7,11 @@ from typing import Annotated
 import typer
 
 from bms.cli.commands import Session, command, noun
+from bms.cli.durations import parse_duration
 from bms.cli.environment_options import environment_given
+from bms.cli.log_text import log_writer
 from bms.cli.making import parse_values
+from bms.cli.resource_options import JobCpu, JobGpu, JobMemory, resources_given
 from bms.cli.version_options import detected
 from bms.cli.writing import write_pieces
 from bms.core.resources import size_text
@@ -46,6 +48,10 @@ def train(
     index: Annotated[str, typer.Option(help="One of the operator's package indexes, by name.")] = "",
     python: Annotated[str | None, typer.Option(help="A Python version, like 3.11; else the platform's.")] = None,
     name: Annotated[str, typer.Option(help="What to call the job.")] = "",
+    cpu: JobCpu = None,
+    memory: JobMemory = None,
+    gpu: JobGpu = None,
+    timeout: Annotated[str, typer.Option(help="How long it may run, like 90s, 15m or 12h.")] = "1h",
     attempts: Annotated[int, typer.Option(help="How often it may be tried.")] = 1,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Show progress until it ends.")] = True,
 ) -> None:
@@ -63,6 +69,8 @@ def train(
         parameters=parse_values(parameter or ()),
         environment=environment_given(requirement, lock, index, python, requirements_file),
         name=name,
+        resources=resources_given(cpu, memory, gpu) or None,
+        timeout_s=parse_duration(timeout),
         max_attempts=attempts,
     )
     if wait:
@@ -121,9 +129,9 @@ def log(
     session: Session, id: Id, follow: Annotated[bool, typer.Option("--follow", "-f", help="Until it ends.")] = False
 ) -> None:
     """A job's output."""
+    write = log_writer()
     for piece in session.client.jobs.log(id, follow=follow):
-        sys.stdout.buffer.write(piece)
-        sys.stdout.buffer.flush()
+        write(piece)
 
 
 @command(app)

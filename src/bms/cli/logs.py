@@ -34,6 +34,7 @@ def logs(
     Without more, of those that run; where none does, of the last that ended. Where there are several, each line begins
     with its replica. A log that grew over 16 MiB begins with a line that says how much is gone; of ended replicas the
     last 1 to 2 MiB are kept, for a week at most. With --json each line is an object, with the line as it was written.
+    A terminal is shown control characters; none is done there.
     """
     lines = Lines(_as_json(session) if session.out.json else _as_text)
     heard = False
@@ -76,7 +77,10 @@ class Lines:
 
 
 def _as_text(replica: Replica, line: str, several: bool) -> None:
-    for each in readable(line):
+    shown = readable(line)
+    if sys.stdout.isatty():
+        shown = [visible(each.removesuffix("\r")) for each in shown]
+    for each in shown:
         print(f"{replica.id} v{replica.version} | {each}" if several else each)
 
 

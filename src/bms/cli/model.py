@@ -1,6 +1,5 @@
 """`bms model`: models, their versions and aliases."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +8,7 @@ import typer
 from bms.cli.commands import Session, command, noun
 from bms.cli.gate_table import measured, show_gates
 from bms.cli.gate_texts import FORM, asked, asked_for, gate_of, value_text
+from bms.cli.log_text import log_writer
 from bms.cli.pushing import VerificationLog, newest_ready, push
 from bms.cli.version_options import (
     AllowPickle,
@@ -173,9 +173,10 @@ def log(
     meant = version_meant(session, name, version)
     said = VerificationLog(session, meant)
 
+    write = log_writer()
+
     def tell(_: Version) -> None:
-        sys.stdout.buffer.write(said.news())
-        sys.stdout.buffer.flush()
+        write(said.news())
 
     if follow:
         models.wait_version(meant.model, meant.number, tell, timeout_s=None)

@@ -4,9 +4,12 @@ import binascii
 import sys
 from base64 import b64decode
 from collections.abc import Mapping
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from bms.adapters.datasets.csv_separator import separator_of
+from bms.adapters.datasets.decimals import decimals_of
 from bms.core.errors import InvalidArgument, NotFound
 from bms.sdk.array_files import read_arrays
 from bms.sdk.json_text import read_json
@@ -33,7 +36,7 @@ def read_data(text: str) -> Any:
         return read_arrays(existing(path))
     content = existing(path).read_bytes()
     if path.suffix == ".csv":
-        return read_cells(_decoded(content, text), text)
+        return _cells(_decoded(content, text), text)
     if path.suffix in _LINES:
         return _lines(_decoded(content, text), text)
     return _unwrapped(read_json(_decoded(content, text), text), text)
@@ -54,15 +57,20 @@ def with_bytes(value: Any) -> Any:
 
 
 def typed(cells: CsvCells, taken: tuple[TensorInfo, ...]) -> Frame:
-    """CSV in the types that a model takes; columns that it does not name in those that they show.
+    """CSV in the types that a model takes; columns that it does not name in those that they show. Commas are decimal
+    points where an import would read them so.
 
     Raises InvalidArgument, naming column and row, for a cell of another type, and for a first line of numbers that
     names no column.
     """
     kinds = {spec.name: spec.datatype for spec in taken}
     check_header(cells, "the CSV of --data", kinds)
+    numbers = {name: texts for name, texts in cells.items() if kinds.get(name) not in ("BYTES", "text")}
+    commas = decimals_of({name: [cell for cell in texts if cell] for name, texts in numbers.items()}).commas
 
     def column(name: str, texts: list[str]) -> ColumnValues:
+        if name in commas:
+            texts = [cell.replace(",", ".") for cell in texts]
         kind = kinds.get(name)
         return shown_column(name, texts) if kind is None else of_values(name, typed_values(name, texts, kind))
 
@@ -85,13 +93,19 @@ def _from_text(content: bytes, where: str) -> Any:
     """By what it begins with: JSON, lines of it, or CSV."""
     text = _decoded(content, where)
     if text.lstrip()[:1] not in ("[", "{"):
-        return read_cells(text, where) if not _is_number(text) else read_json(text, where)
+        return _cells(text, where) if not _is_number(text) else read_json(text, where)
     try:
         return _unwrapped(read_json(text, where), where)
     except InvalidArgument:
         if text.lstrip().startswith("{") and len(text.splitlines()) > 1:
             return _lines(text, where)
         raise
+
+
+def _cells(text: str, where: str) -> CsvCells:
+    """Of CSV with the separator that it shows, as an import finds it."""
+    found = separator_of(StringIO(text, newline=""))
+    return read_cells("".join(text.splitlines(keepends=True)[found.said_in :]), where, found.text)
 
 
 def _lines(text: str, where: str) -> Any:

@@ -8,9 +8,10 @@ import typer
 
 from bms.cli.asking import example_command
 from bms.cli.commands import Session
+from bms.cli.resource_options import resources_given
 from bms.cli.version_options import streams_alone
 from bms.core.errors import InvalidArgument, NotFound, PermissionDenied
-from bms.core.resources import parse_size, size_text
+from bms.core.resources import size_text
 from bms.sdk.deployments import DeploymentSpec, DeploymentStatus, Target
 from bms.sdk.models import Version
 
@@ -56,17 +57,8 @@ class SpecOptions(msgspec.Struct, frozen=True, kw_only=True):
             given["share_weights"] = self.share_weights
         if batching := self._batching():
             given["batching"] = {**(spec.batching or {}), **batching}
-        resources: dict[str, int | float] = dict(spec.resources or {})
-        if self.cpu is not None:
-            resources["cpu"] = self.cpu
-        if self.memory is not None:
-            resources["memory"] = parse_size(self.memory)
-        if self.gpu is not None:
-            resources["gpu"] = self.gpu
-        if self.gpu_memory is not None:
-            resources["gpu_memory"] = parse_size(self.gpu_memory)
-        if resources:
-            given["resources"] = resources
+        if resources := resources_given(self.cpu, self.memory, self.gpu, self.gpu_memory):
+            given["resources"] = {**(spec.resources or {}), **resources}
         return msgspec.structs.replace(spec, **given)
 
     def _batching(self) -> dict[str, object]:

@@ -33,7 +33,10 @@ _GROUPS: dict[str, Callable[[Any], object]] = {
 @command(app)
 def usage(
     session: Session,
-    by: Annotated[str, typer.Option(help="Some of key, deployment, model, version, day, hour.")] = "deployment,version",
+    by: Annotated[
+        list[str] | None,
+        typer.Option(help="Some of key, deployment, model, version, day, hour; deployment,version unless said."),
+    ] = None,
     of_key: Annotated[str | None, typer.Option("--of-key", help="Only this key's, by its id.")] = None,
     deployment: Annotated[str | None, typer.Option(help="Only of this deployment.")] = None,
     model: Annotated[str | None, typer.Option(help="Only of this model.")] = None,
@@ -52,7 +55,7 @@ def usage(
         ):
             sys.stdout.buffer.write(piece)
         return
-    groups = [name.strip() for name in by.split(",") if name.strip()]
+    groups = [name.strip() for each in by or ["deployment,version"] for name in each.split(",") if name.strip()]
     sums = session.client.usage.summary(
         group_by=groups, tenant=tenant, key=of_key, deployment=deployment, model=model, start=start
     )

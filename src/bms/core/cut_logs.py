@@ -5,23 +5,31 @@ from typing import NamedTuple
 
 from bms.core.resources import size_text
 
-LONGEST_NOTE = 100  # bytes
-_NOTE = re.compile(rb"\[log over [0-9A-Za-z. ]{1,20}: its first (\d{1,18}) bytes were removed here\]\n")
+LONGEST_NOTE = 160  # bytes, what it is filled up with left out
+_NOTE = re.compile(
+    rb"(\[log over [0-9A-Za-z. ]{1,20}: its first (\d{1,18}) bytes were removed here)"
+    rb"(?:; it goes on at byte (\d{1,18}) of this file)?\]"
+)
 
 
 class Start(NamedTuple):
-    """How a log begins: `note` bytes of the line, `gone` bytes that were cut off."""
+    """How a log begins: the line that says so, for a reader; where in the file the rest is; bytes that were cut off."""
 
-    note: int
+    note: bytes
+    begin: int
     gone: int
 
 
-def note_of(limit: int, gone: int) -> bytes:
-    """The line for a log of which `gone` bytes were cut off since it grew over `limit` bytes."""
-    return f"[log over {size_text(limit)}: its first {gone} bytes were removed here]\n".encode()
+def note_of(limit: int, gone: int, begin: int | None = None) -> bytes:
+    """The line for a log of which `gone` bytes were cut off since it grew over `limit` bytes; `begin` is where in the
+    file it goes on, behind this line unless told."""
+    where = "" if begin is None else f"; it goes on at byte {begin} of this file"
+    return f"[log over {size_text(limit)}: its first {gone} bytes were removed here{where}]\n".encode()
 
 
 def start_of(head: bytes) -> Start:
     """What the log's first bytes, at least `LONGEST_NOTE` if there are as many, say."""
     found = _NOTE.match(head)
-    return Start(found.end(), int(found[1])) if found else Start(0, 0)
+    if not found:
+        return Start(b"", 0, 0)
+    return Start(found[1] + b"]\n", int(found[3]) if found[3] else found.end() + 1, int(found[2]))

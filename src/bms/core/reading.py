@@ -28,8 +28,8 @@ _LONGEST_WORD = 200  # characters
 class Reading(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What is None or left out is told from the file itself.
 
-    `columns` maps names to types. `na`: the words that mean a missing value in every column, texts included, beside the
-    empty cell; none: the empty cell alone does.
+    `columns` maps names to types. `na`: words that mean a missing value in every column, texts included, beside
+    the empty cell and those that usually do; an empty list, or the empty word alone: only the empty cell does.
     """
 
     columns: dict[str, str] = {}

@@ -10,6 +10,7 @@ from bms.core.features import Feature
 from bms.core.tensor import NUMPY, DType, Tensor
 
 DEFAULT = "serving_default"
+EXPLAIN = "explain"  # of a model that explains its answers: the same inputs, its explanations
 MATRIX = "matrix"  # of a table of numbers: its columns side by side, for who sends arrays, which have no names
 
 

@@ -46,6 +46,8 @@ NUMPY: dict[str, np.dtype[np.generic]] = {
 }
 _NAMES: dict[np.dtype[np.generic], DType] = {kind: name for name, kind in NUMPY.items()}  # type: ignore[misc]
 _SMALL = 1 << 14
+MOST_TEXTS = 1 << 20  # elements of a BYTES tensor: each is an object of its own, fifty times as large as one byte
+MOST_DIMENSIONS = 64  # of an array of NumPy's
 
 
 class Tensor(NamedTuple):
@@ -95,7 +97,7 @@ def from_raw(dtype: str, shape: tuple[int, ...], raw: bytes | memoryview) -> Arr
     kind = NUMPY.get(dtype)
     if kind is None:
         raise InvalidArgument(f"unknown data type {dtype!r}: use one of {', '.join(NUMPY)}")
-    count = prod(shape)
+    count = count_of(shape)
     plain = dtype != "BYTES"
     if plain and count * kind.itemsize == len(raw):
         return shaped(np.frombuffer(raw, dtype=kind), shape)
@@ -104,6 +106,14 @@ def from_raw(dtype: str, shape: tuple[int, ...], raw: bytes | memoryview) -> Arr
     if plain:
         raise InvalidArgument(f"{dtype} {list(shape)} needs {count * kind.itemsize} bytes, {len(raw)} were delivered")
     return shaped(_strings_from_raw(count, raw), shape)
+
+
+def count_of(shape: tuple[int, ...]) -> int:
+    """How many elements a shape has. Raises InvalidArgument for more dimensions than an array can have, of which the
+    product alone could take minutes."""
+    if len(shape) > MOST_DIMENSIONS:
+        raise InvalidArgument(f"a shape has {len(shape)} dimensions, expected {MOST_DIMENSIONS} at most")
+    return prod(shape)
 
 
 def shaped(array: Array, shape: tuple[int, ...]) -> Array:
@@ -115,7 +125,16 @@ def shaped(array: Array, shape: tuple[int, ...]) -> Array:
         raise InvalidArgument(f"shape {list(shape)[:80]} is none that an array can have") from None
 
 
+def check_texts(count: int) -> None:
+    """Raises InvalidArgument for more elements than a BYTES tensor may have."""
+    if count > MOST_TEXTS:
+        raise InvalidArgument(
+            f"a BYTES tensor of {count} elements was sent, at most {MOST_TEXTS} are taken at once: send them in parts"
+        )
+
+
 def _strings_from_raw(count: int, raw: bytes | memoryview) -> npt.NDArray[np.object_]:
+    check_texts(count)
     if count * 4 > len(raw):
         raise InvalidArgument(f"{count} BYTES elements need at least {count * 4} bytes, {len(raw)} were delivered")
     out = np.empty(count, dtype=object)

@@ -55,6 +55,7 @@ class WorkloadStatus(msgspec.Struct, frozen=True, kw_only=True):
     started_at: int  # Unix nanoseconds
     exit_code: int | None = None
     verdict: str = ""  # why the cluster ended it, e.g. "killed: used 2.1 GB of 2.0 GB"
+    platform_stopped: bool = False  # it was ended with the whole platform, on purpose
     memory: int = 0  # resident bytes of its process group
     cpu_ns: int = 0
     gpus: tuple[str, ...] = ()  # uuids of the devices that it alone sees

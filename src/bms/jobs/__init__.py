@@ -9,7 +9,8 @@
         job.metric("accuracy", accuracy, step=epoch)
         job.save_model(model)
 
-It is part of every job, whatever its environment. docs/training.md says more. Read job, then dataset, then saving.
+It is part of every job, whatever its environment. docs/training.md says more. Read job, then dataset, then saving
+(replacing).
 """
 
 from bms.adapters.toolkits.job_context import JobCancelled

@@ -1,5 +1,6 @@
 """A data set that a job was given: its splits as arrays, frames, columns or batches."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,7 @@ from bms.core.tensor import Array
 if TYPE_CHECKING:
     import pandas
 
+_LOG = logging.getLogger("bms.jobs")
 _NUMBERS = ("int", "float", "bool")
 
 
@@ -58,9 +60,10 @@ class Dataset:
         """(x, y), as estimators take them.
 
         `x` is float64 [rows, columns]: the columns of numbers and truth values, in their order, NaN where a value is
-        missing; a data set of one such column with a shape gives that array as it is. `y` is the label: numbers of
-        classes as int64, or the quantity. Raises InvalidArgument where a column is a text, a time or an image, or where
-        there is no label.
+        missing; a data set of one such column with a shape gives that array as it is. Integers beyond 2**53 become the
+        nearest float64, and a warning in the job's log names their column: `columns` has them as they are. `y` is the
+        label: numbers of classes as int64, or the quantity. Raises InvalidArgument where a column is a text, a time or
+        an image, or where there is no label.
         """
         if self.label is None:
             raise InvalidArgument("this data set has no label: import it with --label COLUMN, or take its `columns`")
@@ -74,6 +77,9 @@ class Dataset:
         arrays = [np.asarray(column) for column in columns.values()]
         if len(arrays) == 1 and arrays[0].ndim > 1:
             return arrays[0], label
+        for name, array in zip(columns, arrays, strict=True):
+            if kinds[name] == "int":
+                _tell_rounded(name, array)
         flat = [_numbers(array) for array in arrays]
         return np.concatenate(flat, axis=1) if flat else np.empty((len(label), 0)), label
 
@@ -124,4 +130,17 @@ def _numbers(array: NDArray[Any]) -> Array:
     """As float64 [rows, values], None as NaN."""
     if array.dtype.kind == "O":
         array = np.array([np.nan if value is None else value for value in array.ravel()]).reshape(array.shape)
-    return array.astype(np.float64).reshape(len(array), -1)
+    floats: NDArray[np.float64] = array.astype(np.float64).reshape(len(array), -1)
+    return floats
+
+
+def _tell_rounded(name: str, array: NDArray[Any]) -> None:
+    """Warns of integers that no float64 is."""
+    whole = [value for value in array.ravel().tolist() if type(value) is int]
+    if changed := sum(int(float(value)) != value for value in whole):
+        _LOG.warning(
+            "arrays: %d integers of column %r, which are beyond 2**53, become the nearest float64: take `columns` to "
+            "have them exactly",
+            changed,
+            name,
+        )

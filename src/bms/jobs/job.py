@@ -44,7 +44,8 @@ class Job(job_context.Job):
         PyTorch, an ONNX model, or the path of a file or folder of any format that can be served. `labels` are the names
         of classes that it gives by number, in their order; `example` is a frame or an array of rows that it takes;
         `preprocess` as `bms deploy --image` and `--text` say it, with its `type`. The version gets the releases of the
-        framework that it was made with, and `requirements` beside.
+        framework that it was made with, and `requirements` beside. What was in `model_directory` gives way to it,
+        unless `model` is `model_directory` itself: the last model that was saved is the job's.
 
         Raises InvalidArgument for what can't be saved so, and FailedPrecondition where a package is missing for it.
         """

@@ -3,7 +3,6 @@ a card that says what no file tells: classes, preprocessing, and the releases th
 
 import json
 import re
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata as installed
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bms.core.errors import FailedPrecondition, InvalidArgument
+from bms.jobs.replacing import copy_into, is_within, replace_directory
 
 CARD = "version.json"  # beside the model's folder, where registration looks for it
 EXAMPLE = "example.json"
@@ -35,9 +35,12 @@ def save(
     requirements: Sequence[str] = (),
     metadata: Mapping[str, str],
 ) -> Path:
-    """Writes the model into `directory`, and its card beside that. `Job.save_model` says the rest."""
+    """Puts the model in the place of what is in `directory`, and its card beside that: all of it, or nothing is
+    changed. `Job.save_model` says the rest."""
+    _check_words(labels=labels, requirements=requirements)
     if isinstance(model, str | Path):
         way = Way(_copy)
+        _check_source(Path(model), directory)
     elif (found := _way(model)) is not None:
         way = found
     else:
@@ -45,18 +48,54 @@ def save(
             f"{_named(model)} can't be saved by save_model: it takes models of {', '.join(_WAYS)} and the path of a "
             "file or folder; write anything else into job.model_directory, in a format of docs/runtimes.md"
         )
-    way.write(model, directory)
-    if example is not None:
-        (directory / EXAMPLE).write_text(_example(example))
-    asked = [*requirements, *_pinned(way.packages, requirements)]
+    card = _card(labels, preprocess, [*requirements, *_pinned(way.packages, requirements)], metadata)
+    rows = None if example is None else _example(example)
+
+    def write(made: Path) -> None:
+        way.write(model, made)
+        if rows is not None:
+            (made / EXAMPLE).write_text(rows)
+
+    replace_directory(directory, write, directory.parent / CARD, card)
+    return directory
+
+
+def _check_words(**given: Sequence[str]) -> None:
+    """A text is a sequence of its letters, and a set has no order: neither is meant as a list of words."""
+    for name, words in given.items():
+        if isinstance(words, str | bytes | set | frozenset | Mapping):
+            raise InvalidArgument(f"{name} are texts in a list, like {name}=['a', 'b']; this is {str(words)[:40]!r}")
+
+
+def _check_source(path: Path, directory: Path) -> None:
+    if not path.exists():
+        raise InvalidArgument(f"there is no file or folder {str(path)!r} to save as the model")
+    if is_within(directory, path) and not is_within(path, directory):
+        raise InvalidArgument(
+            f"the folder {str(path)!r} holds the job's own output, which can't be a part of its model: save the folder "
+            "that holds the model alone"
+        )
+    if path.is_dir() and not any(path.iterdir()):
+        raise InvalidArgument(f"the folder {str(path)!r} is empty: write the model's files into it before it is saved")
+
+
+def _card(
+    labels: Sequence[str],
+    preprocess: Mapping[str, object] | None,
+    requirements: Sequence[str],
+    metadata: Mapping[str, str],
+) -> str:
+    """What version.json says. Raises InvalidArgument where JSON can't say it."""
     card = {
         "labels": [str(label) for label in labels],
         "preprocess": preprocess,
-        "environment": {"requirements": asked},
+        "environment": {"requirements": requirements},
         "metadata": {str(name): str(text) for name, text in metadata.items()},
     }
-    (directory.parent / CARD).write_text(json.dumps({name: value for name, value in card.items() if value}))
-    return directory
+    try:
+        return json.dumps({name: value for name, value in card.items() if value})
+    except (TypeError, ValueError) as error:
+        raise InvalidArgument(f"the model can't be described in JSON: {error}") from error
 
 
 def _way(model: Any) -> Way | None:
@@ -66,13 +105,7 @@ def _way(model: Any) -> Way | None:
 
 
 def _copy(model: str | Path, directory: Path) -> None:
-    path = Path(model)
-    if path.is_dir():
-        shutil.copytree(path, directory, dirs_exist_ok=True)
-    elif path.is_file():
-        shutil.copy(path, directory / path.name)
-    else:
-        raise InvalidArgument(f"there is no file or folder {str(path)!r} to save as the model")
+    copy_into(Path(model), directory)
 
 
 def _sklearn(model: Any, directory: Path) -> None:

@@ -3,15 +3,17 @@
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, NamedTuple, TypeVar, get_origin
+from typing import Any, Generic, TypeVar, get_origin
 
 import msgspec
 
 from bms.core.errors import InvalidArgument
 from bms.protocols.json_repeats import not_utf8, once, quotes, refuse_repeats
+from bms.protocols.json_tensors import MOST_OBJECTS
 
 T = TypeVar("T")
 OTHER = "other"
+_MARK = 34  # a quotation mark
 FOREIGN = frozenset(  # what clients are known to send, and what is counted by its name
     {"model", "model_name", "model_version", "parameters", "params", "metadata", "headers", "user", "stream"}
 )
@@ -22,11 +24,8 @@ _members: Callable[[bytes | memoryview], dict[str, msgspec.Raw]] = msgspec.json.
 _rows = msgspec.json.Decoder(list[dict[str, msgspec.Raw]] | None).decode
 
 
-class Read(NamedTuple, Generic[T]):
-    """A body, and the members that nothing here reads: their names, where they are of `FOREIGN`, else `OTHER`."""
-
-    body: T
-    ignored: tuple[str, ...]
+Read = tuple[T, tuple[str, ...]]
+"""A body, and the members that nothing here reads: their names, where they are of `FOREIGN`, else `OTHER`."""
 
 
 class BodyDecoder(Generic[T]):
@@ -60,9 +59,11 @@ class BodyDecoder(Generic[T]):
             return self._read_loosely(body)
         except _FAULTS as error:
             return self._failed(body, error)
-        if (marks := quotes(body)) > 2 and marks != self._quotes_of(parsed):  # two: of the one name that there is
+        # Numbers mostly come last, and are passed faster by searching than by counting.
+        marks = body.count(_MARK, 0, body.rfind(_MARK) + 1) if type(body) is bytes else quotes(body)
+        if marks > 2 and marks != self._quotes_of(parsed):  # two: of the one name that there is
             refuse_repeats(body)
-        return Read(parsed, ())
+        return parsed, ()
 
     def _read_loosely(self, body: bytes | memoryview) -> Read[T]:
         try:
@@ -71,7 +72,7 @@ class BodyDecoder(Generic[T]):
             parts = {name: _rows(given[name]) or [] for name in self._parts if name in given}
         except _FAULTS as error:
             return self._failed(body, error)
-        return Read(parsed, self._ignored(given, parts))
+        return parsed, self._ignored(given, parts)
 
     def _failed(self, body: bytes | memoryview, error: Exception) -> Read[T]:
         kind = _image_type(bytes(body[:12]))
@@ -92,6 +93,11 @@ class BodyDecoder(Generic[T]):
         raise InvalidArgument(f"the body is not JSON: {error}") from None
 
     def _read_slowly(self, data: bytes) -> Read[T]:
+        if (count := data.count(b",")) > MOST_OBJECTS:
+            raise InvalidArgument(
+                f"the body has NaN or Infinity and {count} values, and is read one by one for that: at most "
+                f"{MOST_OBJECTS} are taken at once, send them in parts, or as binary"
+            )
         try:
             given = json.loads(data, object_pairs_hook=once)
             if _SURROGATE.search(data):
@@ -101,7 +107,7 @@ class BodyDecoder(Generic[T]):
             raise not_utf8() from None
         except (ValueError, RecursionError) as error:
             raise InvalidArgument(f"the body is not what was expected: {error}") from None
-        return Read(parsed, self._ignored(given, {name: given.get(name) or [] for name in self._parts}))
+        return parsed, self._ignored(given, {name: given.get(name) or [] for name in self._parts})
 
     def _ignored(self, given: Mapping[str, Any], parts: Mapping[str, list[Any]]) -> tuple[str, ...]:
         unknown = [name for name in given if name not in self._known]

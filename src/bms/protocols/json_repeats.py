@@ -16,7 +16,7 @@ from bms.core.errors import InvalidArgument
 
 Text = bytes | memoryview | msgspec.Raw
 _PIECE = 1 << 16
-_DEEPEST = 64  # objects in objects
+_LEVELS = 8  # that are looked at one by one; every one of them reads all that is in it again
 _members: Callable[[Text], dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _elements: Callable[[Text], list[msgspec.Raw]] = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
@@ -58,7 +58,7 @@ def check_objects(text: Text, objects: list[dict[str, msgspec.Raw]]) -> None:
 def refuse_repeats(text: Text) -> None:
     """Raises InvalidArgument for JSON in which an object, at whatever depth, has a name twice."""
     try:
-        _walk(text, _DEEPEST)
+        _walk(text, _LEVELS)
     except RecursionError:
         raise InvalidArgument("the body is nested too deeply: tensors nest at most 16 lists") from None
 
@@ -82,12 +82,14 @@ def _walk(text: Text, deeper: int) -> None:
     if begins not in (b"{", b"["):
         return
     if deeper == 0:
-        raise RecursionError
+        _look(text)
+        return
     if begins == b"{":
         members = _members(text)
         kept = 2 * len(members) + b"".join(members.values()).count(b'"')
         if kept != quotes(text):
-            json.loads(bytes(memoryview(text)), object_pairs_hook=once)
+            _look(text)
+            return
         values = list(members.values())
     elif b"{" not in bytes(memoryview(text)):
         return
@@ -95,3 +97,8 @@ def _walk(text: Text, deeper: int) -> None:
         values = _elements(text)
     for value in values:
         _walk(value, deeper - 1)
+
+
+def _look(text: Text) -> None:
+    """Name by name, to the bottom."""
+    json.loads(bytes(memoryview(text)), object_pairs_hook=once)

@@ -15,7 +15,7 @@ import orjson
 
 from bms.core.casting import EXACT_UP_TO, SMALL, holds_exactly
 from bms.core.errors import InvalidArgument
-from bms.core.tensor import NUMPY, Array
+from bms.core.tensor import NUMPY, Array, check_texts
 from bms.protocols.json_numbers import LARGE, large_array
 from bms.protocols.json_values import JsonValue, ValueDecoder
 
@@ -23,6 +23,8 @@ MAX_RANK = 16
 _NARROW = frozenset({"FP16", "FP32"})
 _LETTERS = {"FP32": "f", "FP64": "d"}
 _SHORT = 1024  # numbers
+_LONG = 1 << 20  # bytes; shorter texts hold less than is counted
+MOST_OBJECTS = 1 << 22
 
 
 class Base64(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,6 +44,8 @@ def array_of(value: JsonValue, dtype: str, rank: int, what: str, notes: list[str
         array = large_array(bytes(value), dtype, rank)
         if array is not None and (array.dtype.kind != "f" or holds_exactly(array, dtype)):
             return array
+    if isinstance(value, msgspec.Raw) and len(value) > _LONG:
+        _check_count(value, dtype)
     nested = _nested(value, dtype, rank, what)
     if rank == 2 and dtype in _LETTERS and (row := _lone_row(nested, dtype)) is not None:
         return row
@@ -64,6 +68,22 @@ def array_of(value: JsonValue, dtype: str, rank: int, what: str, notes: list[str
     return _contents(array, what) if dtype == "BYTES" else array
 
 
+def _check_count(value: msgspec.Raw, dtype: str) -> None:
+    """Raises InvalidArgument for more elements than may become Python objects, before any does."""
+    if dtype == "BYTES":
+        check_texts(value_count(value, b'"', 2))
+    elif (count := value_count(value, b",", 1)) > MOST_OBJECTS:
+        raise InvalidArgument(
+            f"{count} values were sent in JSON in a form that is read one by one (null, booleans, lists of unequal "
+            f"depth), at most {MOST_OBJECTS} are taken at once: send them in parts, or as binary"
+        )
+
+
+def value_count(value: msgspec.Raw, mark: bytes, each: int) -> int:
+    """About how many values a text writes, by the marks that every one of them has."""
+    return memoryview(value).tobytes().count(mark) // each
+
+
 def _lone_row(nested: Any, dtype: str) -> Array | None:
     """One short row of floats, the commonest tensor, in a third of the time that NumPy takes; None for all others, and
     for numbers that are too large, which may have to be told of."""
@@ -76,7 +96,7 @@ def _lone_row(nested: Any, dtype: str) -> Array | None:
         return None
     if raw[kind.itemsize - 1 :: kind.itemsize].translate(None, SMALL[dtype]):
         return None
-    return np.frombuffer(raw, kind).reshape(1, -1)
+    return np.ndarray((1, len(nested[0])), kind, raw)
 
 
 def _nested(value: JsonValue, dtype: str, rank: int, what: str) -> object:

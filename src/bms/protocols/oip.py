@@ -16,7 +16,7 @@ from bms.core.outputs import Share
 from bms.core.signature import Signature, check_inputs, usual_rows
 from bms.core.tensor import Tensor, dtype_of, to_raw
 from bms.protocols.client_names import understood
-from bms.protocols.json_bodies import BodyDecoder
+from bms.protocols.json_bodies import BodyDecoder, Read
 from bms.protocols.json_repeats import quotes_of
 from bms.protocols.json_tensors import dump
 from bms.protocols.json_values import JsonValue
@@ -101,6 +101,23 @@ _body: BodyDecoder[InferBody[JsonValue]] = BodyDecoder(
 )
 
 
+_outlines: dict[bytes, Read[InferBody[JsonValue]]] = {}
+_LONGEST, _MOST = 1024, 1024  # bytes of an outline, and how many are remembered
+
+
+def _outline(text: bytes) -> Read[InferBody[JsonValue]]:
+    """The JSON part before raw tensors. A client's is nearly always the same, but for the tensors' bytes behind it, so
+    those that hold no data are remembered as they were understood."""
+    found = _outlines.get(text)
+    if found is None:
+        found = _body(text)
+        if len(text) <= _LONGEST and all(each.data is msgspec.UNSET for each in found[0].inputs):
+            if len(_outlines) >= _MOST:
+                _outlines.clear()
+            _outlines[text] = found
+    return found
+
+
 def decode_infer(
     body: bytes | memoryview, json_length: int | None, model: str, signatures: Mapping[str, Signature]
 ) -> Decoded:
@@ -125,7 +142,7 @@ def decode_infer(
         raise InvalidArgument(f"Inference-Header-Content-Length is {json_length}, the body has {len(body)} bytes")
     view = memoryview(body)
     at = len(body) if json_length is None else json_length
-    parsed, ignored = _body(body if json_length is None else bytes(view[:at]))
+    parsed, ignored = _body(body) if json_length is None else _outline(bytes(view[:at]))
     if not 1 <= len(parsed.inputs) <= MAX_TENSORS:
         raise InvalidArgument(f"the request has {len(parsed.inputs)} inputs, expected 1 to {MAX_TENSORS}")
     tensors = []

@@ -20,7 +20,7 @@ from bms.protocols.json_repeats import quotes_of
 
 _LONGEST = 1 << 15  # bytes; longer bodies have faster ways than one object for every number
 _REMEMBERED = 4096  # versions
-_MARK = b'"'
+_MARK = 34  # a quotation mark
 _LETTERS = {"FP32": "f", "FP64": "d"}
 Signatures = Mapping[str, Signature]
 
@@ -85,9 +85,12 @@ def decode_flat(
     if raw[tops].translate(None, small):
         return None  # which tells of digits that are lost
     marks = 14 if parsed.id is None else 18
-    if bytes(body).count(_MARK) != (marks if parsed.parameters is None else marks + 2 + quotes_of(parsed.parameters)):
+    text = body if type(body) is bytes else bytes(body)
+    if text.count(_MARK, 0, text.rfind(_MARK) + 1) != (
+        marks if parsed.parameters is None else marks + 2 + quotes_of(parsed.parameters)
+    ):
         return None  # which says what is there twice
-    tensor = Tensor(input, np.frombuffer(raw, kind).reshape(shape))
+    tensor = Tensor(input, np.ndarray(shape, kind, raw))
     return InferRequest(model=model, inputs=[tensor], signature=DEFAULT, id=parsed.id or None), rows, parsed.parameters
 
 

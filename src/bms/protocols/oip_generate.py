@@ -40,7 +40,7 @@ def decode_generate(body: bytes | memoryview, model: str, signatures: Mapping[st
 
     Raises InvalidArgument for what does not fit the signature it means.
     """
-    given = _body(body).body
+    given = _body(body)[0]
     id = _scalar_of(given.pop("id", None), "id", ())
     if not isinstance(id, str | None):
         raise InvalidArgument("'id' must be a string")

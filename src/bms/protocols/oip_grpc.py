@@ -170,6 +170,8 @@ def _tensors(given: Any, raw: memoryview | None) -> list[Tensor]:
 
 def _outputs(wanted: Any, signature: Signature) -> tuple[tuple[str, ...], Mapping[str, Classes]]:
     """The outputs that are asked for, and of which the best classes alone."""
+    if len(wanted) > MAX_TENSORS:
+        raise InvalidArgument(f"the request names {len(wanted)} outputs, expected {MAX_TENSORS} at most")
     names: dict[str, None] = {}
     classes: dict[str, Classes] = {}
     for output in wanted:

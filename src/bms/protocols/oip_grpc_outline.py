@@ -7,6 +7,8 @@ number, last. What is written otherwise is parsed whole.
 
 from typing import Any, NamedTuple
 
+from bms.core.errors import InvalidArgument
+from bms.protocols.oip import MAX_TENSORS
 from bms.protocols.protobuf.pool import message, parse
 
 _Request = message("inference.ModelInferRequest")
@@ -15,6 +17,7 @@ _ID = 3 << 3 | 2
 _OUTLINE = frozenset(number << 3 | 2 for number in (1, 2, 4, 5, 6))
 _LONGEST = 4096  # bytes of an outline that is remembered
 _MOST = 1024
+_FIELDS = range(4 * MAX_TENSORS)  # that are walked over: of more it is quicker to ask the parser
 
 
 class Outline:
@@ -46,6 +49,9 @@ def read_infer(data: bytes | memoryview) -> InferMessage:
         parts = None  # it ends within a field, which the parser will say
     if parts is None:
         whole = parse(_Request, data)
+        count = len(whole.raw_input_contents)
+        if count > MAX_TENSORS:
+            raise InvalidArgument(f"raw_input_contents has {count} tensors, expected {MAX_TENSORS} at most")
         return InferMessage(Outline(whole), whole.id or None, [memoryview(raw) for raw in whole.raw_input_contents])
     head, id, raws = parts
     outline = _known.get(head)
@@ -62,7 +68,9 @@ def _split(data: bytes | memoryview) -> tuple[bytes, str | None, list[memoryview
     """None for what is not in the usual order. Raises IndexError for what ends within a field's head."""
     at, end, id, head = 0, len(data), None, b""
     begin = 0  # of what is not in `head` yet
-    while at < end:
+    for _ in _FIELDS:
+        if at >= end:
+            break
         tag = data[at]
         if tag == _TENSOR:
             break
@@ -77,11 +85,14 @@ def _split(data: bytes | memoryview) -> tuple[bytes, str | None, list[memoryview
             head += data[begin:at]
             begin = after
         at = after
+    else:
+        return None
     head += data[begin:at]
-    raws, view = [], memoryview(data)
+    raws: list[memoryview] = []
+    view = memoryview(data)
     while at < end:
         start, after = _content(data, at)
-        if after > end or data[at] != _TENSOR:
+        if after > end or data[at] != _TENSOR or len(raws) == MAX_TENSORS:
             return None
         raws.append(view[start:after])
         at = after

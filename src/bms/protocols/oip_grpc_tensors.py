@@ -1,12 +1,11 @@
 """Typed contents of the Open Inference Protocol over gRPC: `InferTensorContents` to arrays."""
 
-from math import prod
 from typing import Any
 
 import numpy as np
 
 from bms.core.errors import InvalidArgument
-from bms.core.tensor import NUMPY, Array, shaped
+from bms.core.tensor import NUMPY, Array, check_texts, count_of, shaped
 
 _FIELDS = {
     "BOOL": "bool_contents",
@@ -35,9 +34,10 @@ def typed_array(name: str, datatype: str, shape: tuple[int, ...], contents: Any)
     if filled not in ([], [field]):
         raise InvalidArgument(f"input {name[:80]!r} is {datatype}: its contents go in {field} alone, not {filled}")
     elements = getattr(contents, field)
-    if len(elements) != prod(shape):
+    count = count_of(shape)
+    if len(elements) != count:
         raise InvalidArgument(
-            f"input {name[:80]!r} declares shape {list(shape)}, {prod(shape)} elements; {len(elements)} were delivered"
+            f"input {name[:80]!r} declares shape {list(shape)}, {count} elements; {len(elements)} were delivered"
         )
     return shaped(_array(name, datatype, elements), shape)
 
@@ -45,6 +45,7 @@ def typed_array(name: str, datatype: str, shape: tuple[int, ...], contents: Any)
 def _array(name: str, datatype: str, elements: Any) -> Array:
     kind = NUMPY[datatype]
     if datatype == "BYTES":
+        check_texts(len(elements))
         out = np.empty(len(elements), dtype=object)
         out[:] = list(elements)
         return out

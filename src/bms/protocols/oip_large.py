@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bms.core.casting import holds_exactly
-from bms.core.tensor import Array, Tensor
+from bms.core.tensor import MOST_DIMENSIONS, Array, Tensor
 from bms.protocols.json_numbers import LARGE, numbers, simdjson
 
 _OPEN = ord("[")
@@ -66,7 +66,7 @@ def _input(given: Any) -> Tensor | None:
     if any(type(size) is not int or size < 0 for size in sizes):
         return None
     array: Array | None = numbers(data, dtype)
-    if array is None or array.size != prod(sizes):
+    if array is None or len(sizes) > MOST_DIMENSIONS or array.size != prod(sizes):
         return None
     if array.dtype.kind == "f" and not holds_exactly(array, dtype):
         return None  # the general way tells of digits that are lost

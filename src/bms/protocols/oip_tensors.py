@@ -9,7 +9,7 @@ import numpy as np
 from bms.core.columns import mask_name
 from bms.core.errors import InvalidArgument
 from bms.core.signature import Signature, shape_text
-from bms.core.tensor import NUMPY, Array, Tensor, from_raw, shaped
+from bms.core.tensor import NUMPY, Array, Tensor, count_of, from_raw, shaped
 from bms.protocols.content_types import NUMPY_BYTES, cut_bytes, decoded_content
 from bms.protocols.json_tensors import array_of
 from bms.protocols.json_values import JsonValue, ValueDecoder, first_element
@@ -74,7 +74,7 @@ def raw_array(datatype: str, shape: tuple[int, ...], raw: bytes | memoryview) ->
 def _from_json(given: InputBody[JsonValue], notes: list[str]) -> list[Tensor]:
     """`data` may be nested as the shape says, or flat in row-major order."""
     name, dtype, shape = given.name, given.datatype, given.shape
-    rank = len(shape)
+    rank, count = len(shape), count_of(shape)
     if rank > 1 and first_element(given.data) == "[":
         array = array_of(given.data, dtype, rank, name, notes)
         if array.shape != shape:
@@ -90,11 +90,11 @@ def _from_json(given: InputBody[JsonValue], notes: list[str]) -> list[Tensor]:
         if mask is None:
             raise
     said = given.parameters.get(CONTENT_TYPE) if given.parameters else None
-    if array.size != prod(shape):
+    if array.size != count:
         cut = cut_bytes(shape, array.tolist()) if dtype == "BYTES" and said == NUMPY_BYTES else None
         if cut is None:
             raise InvalidArgument(
-                f"input {name[:80]!r} declares shape {list(shape)}, {prod(shape)} elements; {array.size} were delivered"
+                f"input {name[:80]!r} declares shape {list(shape)}, {count} elements; {array.size} were delivered"
             )
         array = cut
     tensor = Tensor(name, shaped(array, shape))

@@ -16,6 +16,7 @@ from bms.core.fitting import fit_inputs
 from bms.core.inference import InferRequest, InferResponse, Verb
 from bms.core.signature import MATRIX, Signature, TensorSpec, check_inputs, is_table, usual_rows
 from bms.core.tensor import Array, Tensor
+from bms.protocols.cloud_events import Mode
 from bms.protocols.json_bodies import BodyDecoder
 from bms.protocols.json_repeats import quotes_of
 from bms.protocols.json_tensors import array_of, dump, text_values
@@ -51,11 +52,13 @@ class StrictPredictBody(PredictBody[V], Generic[V], forbid_unknown_fields=True):
 
 
 class Decoded(NamedTuple):
-    """A decoded request, its number of rows, and whether it came (and is answered) in row form."""
+    """A decoded request, its number of rows, whether it came (and is answered) in row form, and in which mode of
+    CloudEvents."""
 
     request: InferRequest
     rows: int
     row_form: bool
+    event: Mode = ""
 
 
 def _quotes(parsed: PredictBody[JsonValue]) -> int:
@@ -162,21 +165,24 @@ def check_each_answered(decoded: Decoded, response: InferResponse, signature: Si
             )
 
 
-def encode_predict(response: InferResponse, row_form: bool) -> bytes:
-    """Raises InvalidArgument where outputs of different lengths were asked for as rows."""
+def encode_predict(response: InferResponse, row_form: bool, called: str = "") -> bytes:
+    """`called` says what the answer's member is called, where it is another than usual. Raises InvalidArgument where
+    outputs of different lengths were asked for as rows."""
     outputs = response.outputs
     if not row_form:
+        name = called or "outputs"
         if len(outputs) == 1:
-            return dump({"outputs": _value(outputs[0])})
-        return dump({"outputs": {tensor.name: _value(tensor) for tensor in outputs}})
+            return dump({name: _value(outputs[0])})
+        return dump({name: {tensor.name: _value(tensor) for tensor in outputs}})
+    name = called or "predictions"
     lengths = {tensor.array.shape[0] if tensor.array.ndim else None for tensor in outputs}
     if len(lengths) != 1 or None in lengths:
         raise InvalidArgument("the model's outputs have no common number of rows: send 'inputs' instead of 'instances'")
     if len(outputs) == 1:
-        return dump({"predictions": _value(outputs[0])})
+        return dump({name: _value(outputs[0])})
     columns = [_value(tensor) for tensor in outputs]
     names = [tensor.name for tensor in outputs]
-    return dump({"predictions": [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]})
+    return dump({name: [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]})
 
 
 def _rows(value: JsonValue, named: str | None, signatures: Signatures, notes: list[str]) -> tuple[str, list[Tensor]]:

@@ -1,7 +1,7 @@
 """TensorFlow Serving's REST classify and regress: `examples` of named features → `results`."""
 
 from collections.abc import Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
@@ -83,26 +83,47 @@ def decode_examples(body: bytes | memoryview, model: str, signatures: Mapping[st
 
 
 def encode_classify(response: InferResponse, decoded: Decoded, signature: Signature) -> bytes:
-    """`[[label, score], …]` for every example, in the order of the classes, named by the signature, else by the model's
-    own output `classes`, else by their numbers. Raises InvalidArgument where not each example has its scores."""
+    """`[[label, score], …]` for every example, in the order of the classes. Errors as in `class_scores`."""
+    scores, named, labels = class_scores(response, decoded, signature)
+    if named is not None:
+        names: Any = text_values(named, False)
+        pairs = [[[*pair] for pair in zip(*one, strict=True)] for one in zip(names, scores, strict=True)]
+        return dump({"results": pairs})
+    return dump({"results": [[[label, score] for label, score in zip(labels, row, strict=True)] for row in scores]})
+
+
+def encode_regress(response: InferResponse, decoded: Decoded) -> bytes:
+    """One number for every example. Errors as in `regressions`."""
+    return dump({"results": np.ascontiguousarray(regressions(response, decoded))})
+
+
+class ClassScores(NamedTuple):
+    """Scores [examples, classes], and what the classes are called: `named` [examples, classes] of BYTES in the order of
+    each example, else `labels` in the order of all."""
+
+    scores: Array
+    named: Array | None
+    labels: tuple[str, ...]
+
+
+def class_scores(response: InferResponse, decoded: Decoded, signature: Signature) -> ClassScores:
+    """Classes are named by the signature, else by the model's own output `classes`, else by their numbers. Raises
+    InvalidArgument where not each example has its scores."""
     scores = _output(response, signature.scores)
     if scores.ndim != 2:
         raise Internal(f"the scores have {scores.ndim} dimensions, expected examples × classes")
     if len(scores) != _count(decoded):
         raise _not_each(len(scores), decoded)
     named = None if signature.labels else _named_classes(response, scores.shape)
-    if named is not None:
-        pairs = [[[*pair] for pair in zip(*one, strict=True)] for one in zip(named, scores, strict=True)]
-        return dump({"results": pairs})
     labels = signature.labels or tuple(str(index) for index in range(scores.shape[1]))
     if len(labels) != scores.shape[1]:
         raise Internal(f"the model gives {scores.shape[1]} scores for {len(labels)} labels")
-    return dump({"results": [[[label, score] for label, score in zip(labels, row, strict=True)] for row in scores]})
+    return ClassScores(scores, named, labels)
 
 
-def encode_regress(response: InferResponse, decoded: Decoded) -> bytes:
-    """One number for every example: of the only output that has one. Raises InvalidArgument where numbers are more or
-    fewer than examples."""
+def regressions(response: InferResponse, decoded: Decoded) -> Array:
+    """[examples], of the only output that has one number for every example. Raises InvalidArgument where numbers are
+    more or fewer than examples."""
     columns = [tensor.array for tensor in response.outputs if tensor.dtype != "BYTES" and _is_column(tensor.array)]
     fitting = [array for array in columns if len(array) == _count(decoded)]
     if len(columns) == 1 and not fitting:
@@ -110,7 +131,7 @@ def encode_regress(response: InferResponse, decoded: Decoded) -> bytes:
     if len(fitting) != 1:
         told = ", ".join(f"{one.name!r} {one.dtype} {list(one.array.shape)}" for one in response.outputs)
         raise Internal(f"the model gives {told}; expected just one output with a number for every example")
-    return dump({"results": np.ascontiguousarray(fitting[0].reshape(-1))})
+    return fitting[0].reshape(-1)
 
 
 def _count(decoded: Decoded) -> int:
@@ -126,11 +147,11 @@ def _not_each(answers: int, decoded: Decoded) -> InvalidArgument:
     )
 
 
-def _named_classes(response: InferResponse, shape: tuple[int, ...]) -> Any | None:
+def _named_classes(response: InferResponse, shape: tuple[int, ...]) -> Array | None:
     """The names of each example's classes, where the model gives them beside their scores, as TensorFlow's do."""
     for tensor in response.outputs:
         if tensor.name == _CLASSES and tensor.dtype == "BYTES" and tensor.array.shape == shape:
-            return text_values(tensor.array, False)
+            return tensor.array
     return None
 
 

@@ -16,8 +16,8 @@ def check_url(url: str) -> str:
     url = url.strip()
     if "@" in url:
         raise InvalidArgument(
-            f"the address of {url.rpartition('@')[2]!r} holds a user or a password, which servers of BMS don't take: "
-            "leave it out, and give the key by itself"
+            f"the address of {url.rpartition('@')[2]!r} holds a user or a password, which a server of BMS doesn't "
+            "take: leave it out, and give the key by itself"
         )
     try:
         parts = urlsplit(url)

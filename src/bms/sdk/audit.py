@@ -9,7 +9,8 @@ from bms.sdk.flow import Stream
 
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """`name` is `noun.verb_in_past`; `actor` is a user's or key's id, or "system"."""
+    """`name` is `noun.verb_in_past`; `actor` is a user's or key's id, or "system". Users and keys have
+    names, too, also deleted ones."""
 
     name: str
     subject: str
@@ -17,6 +18,8 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     tenant: str = ""
     details: dict[str, object] = {}
+    subject_name: str = ""
+    actor_name: str = ""
 
 
 class Audit(Resource[D]):

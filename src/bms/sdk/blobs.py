@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from bms.core.digest import of_bytes
-from bms.core.errors import NotFound
+from bms.core.errors import NotFound, PermissionDenied, Unauthenticated
 from bms.sdk.binding import API, D, Resource, operation
 from bms.sdk.files import FileTree, LocalFile, scan
 from bms.sdk.flow import FileContent, Flow, Progress, Request, locally
@@ -43,6 +43,9 @@ class Uploading(Resource[D]):
         path = f"{API}/blobs/{digest}"
         try:
             yield from self._retrying(Request("HEAD", path))
+        except (Unauthenticated, PermissionDenied):  # an answer to HEAD has no body: one to PUT says why
+            yield from self._retrying(Request("PUT", path, headers=OCTETS, content=b""))
+            raise
         except NotFound:
             request = Request("PUT", path, headers=OCTETS, content=content, timed="upload", timeout_s=UPLOAD_TIMEOUT_S)
             yield from self._retrying(request)

@@ -73,7 +73,7 @@ class Client(Connected[SyncDriver]):
         retries: RetryPolicy | None = None,
         trust: Trust | None = None,
     ) -> None:
-        """Raises InvalidArgument for what is no URL, can't be a key, or a file in `trust` without a certificate."""
+        """Raises InvalidArgument for what is no URL or can't be a key, and a file in `trust` without a certificate."""
         latencies = Latencies()
         driver = SyncDriver(check_url(url), clean_key(key), timeout_s, latencies, trust or Trust())
         super().__init__(driver, latencies, retries or RetryPolicy())
@@ -102,7 +102,7 @@ class AsyncClient(Connected[AsyncDriver]):
         retries: RetryPolicy | None = None,
         trust: Trust | None = None,
     ) -> None:
-        """Raises InvalidArgument for what is no URL, can't be a key, or a file in `trust` without a certificate."""
+        """Raises InvalidArgument for what is no URL or can't be a key, and a file in `trust` without a certificate."""
         latencies = Latencies()
         driver = AsyncDriver(check_url(url), clean_key(key), timeout_s, latencies, trust or Trust())
         super().__init__(driver, latencies, retries or RetryPolicy())

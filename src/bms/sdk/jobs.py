@@ -109,6 +109,7 @@ class Jobs(Uploading[D]):
 
         `datasets` maps the names of the job's input directories to data sets ("digits", "digits@3"); `model`
         registers the result as its next version; `environment` says more than `requirements`: a lock, a Python.
+        `resources` are limits such as {"cpu": 4, "memory": 4 << 30}; `timeout_s`, how long it may run.
         """
         if code is not None and not str(code).startswith("sha256:"):
             code = yield from self._send_tree(Path(code), on_progress)

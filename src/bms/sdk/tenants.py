@@ -147,7 +147,7 @@ class Users(Resource[D]):
         force: bool = False,
     ) -> Flow[User]:
         """Raises Aborted when `revision` is given and is no longer the current one, and FailedPrecondition, unless told
-        to `force`, for the last owner, or the last one with a key that may make keys and users."""
+        to `force`, for the last owner, or the last one with a key that may do everything."""
         said = (("role", role), ("disabled", disabled), ("force", force or None))
         body = {name: value for name, value in said if value is not None}
         return self._change("PATCH", f"/users/{path_part(id_or_name)}", User, body, revision)
@@ -156,7 +156,7 @@ class Users(Resource[D]):
     def delete(self, id_or_name: str, *, force: bool = False) -> Flow[None]:
         """With all its keys, which are refused everywhere within a second. What it made stays. Raises
         FailedPrecondition for the user whose key asks, and, unless told to `force`, for the last owner who has a key
-        that may make keys and users."""
+        that may do everything."""
         path = f"{API}/users/{path_part(id_or_name)}"
         yield from self._retrying(Request("DELETE", path, query={"force": "true"} if force else {}))
 
@@ -192,5 +192,5 @@ class Keys(Resource[D]):
     @operation
     def revoke(self, id: str, *, force: bool = False) -> Flow[Key]:
         """Ends the key for good, everywhere within a second. Raises FailedPrecondition, unless told to `force`, for the
-        last key of an owner that may make keys and users."""
+        last key of an owner that may do everything."""
         return self._post(f"/keys/{path_part(id)}/revoke", Key, query={"force": force or None})

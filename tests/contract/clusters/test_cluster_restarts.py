@@ -14,6 +14,8 @@ import pytest
 
 from bms.adapters.clusters import processes
 from bms.adapters.clusters.local import LocalCluster
+from bms.app.endings import end_leftovers
+from bms.app.home import Home
 from tests.contract.clusters.sights import PROGRAMS, MakeSpec, carrying, ended, is_alive, until
 from tests.sizes import enough
 
@@ -69,6 +71,25 @@ async def test_a_killed_controllers_workload_is_adopted_and_its_end_noticed(
         os.kill(int(pid), signal.SIGKILL)
         status = await ended(cluster, "wl_0")
         assert status.exit_code is None
+
+
+async def test_what_is_ended_with_the_platform_is_known_as_that_and_what_ended_before_is_not(
+    make_cluster: MakeCluster, make_spec: MakeSpec, home: Path
+) -> None:
+    async with opened(make_cluster) as cluster:
+        await cluster.start(make_spec())
+        await until(Path(cluster.directory("wl_1"), "ready").exists)
+        before = await cluster.start(make_spec(id="wl_2"))
+        await until(Path(cluster.directory("wl_2"), "ready").exists)
+    os.kill(before.pid, signal.SIGKILL)
+    await until(lambda: (seen := processes.read(before.pid)) is None or not seen.alive)
+    await asyncio.to_thread(end_leftovers, Home(home), 5.0)
+    async with opened(make_cluster) as cluster:
+        seen = await cluster.observe()
+        assert {id: (each.state, each.platform_stopped) for id, each in seen.items()} == {
+            "wl_1": ("ended", True),
+            "wl_2": ("ended", False),
+        }
 
 
 async def test_an_adopted_workload_is_stopped_with_its_children(make_cluster: MakeCluster, make_spec: MakeSpec) -> None:

@@ -36,7 +36,7 @@ async def test_one_that_came_to_be_needed_meanwhile_stays(environments: UvEnviro
     async def needed() -> frozenset[str]:
         return answers.pop(0)
 
-    assert await environments.prune(needed) == []
+    assert (await environments.prune(needed)).environments == ()
     assert Path(built.python).exists()
 
 
@@ -55,7 +55,7 @@ async def test_who_asks_while_it_is_being_removed_gets_a_new_one(environments: U
         return frozenset()
 
     asked: list[bool] = []
-    assert await environments.prune(needed) == [built]
+    assert (await environments.prune(needed)).environments == (built,)
     again = await asyncio.wait_for(starts[0], 60)
     assert any("Installed" in line for line in lines)
     assert Path(built.python).exists()
@@ -70,7 +70,7 @@ async def test_what_failed_and_what_was_interrupted_is_cleared_away(
     folder = tmp_path / "home" / "environments"
     (folder / f"{'0' * 64}.building-1").mkdir()
     (folder / f"{'1' * 64}.removing-1").mkdir()
-    assert await environments.prune(nobody) == []
+    assert (await environments.prune(nobody)).environments == ()
     assert [path.name for path in folder.iterdir()] == ["locks"]
 
 
@@ -97,7 +97,7 @@ async def test_one_that_is_being_built_is_left_alone(environments: UvEnvironment
     unfinished.mkdir(parents=True)
     async with locked(folder / "locks" / digest.removeprefix("sha256:")):  # as whoever builds it does
         assert await environments.state(digest) == "building"
-        assert await environments.prune(nobody) == []
+        assert (await environments.prune(nobody)).environments == ()
         assert unfinished.exists()
     assert await environments.state(digest) == "absent"
     await environments.ensure(TINY)

@@ -1,8 +1,11 @@
 """What several environments hold is one file on the disk, where no workload can change it, and a copy elsewhere."""
 
+import importlib.util
+import marshal
 import os
 import shutil
 import subprocess
+import sys
 import zipfile
 import zlib
 from pathlib import Path
@@ -43,6 +46,13 @@ def version(environment: Environment, name: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
+def _on_disk(home: Path) -> int:
+    """What `du` says of the environments' files: each once. Logs aside."""
+    seen = {(one := path.lstat()).st_ino: one.st_blocks * 512 for path in home.rglob("*") if not path.is_dir()}
+    logs = sum(path.lstat().st_blocks * 512 for path in (home / "environments").glob("*.log"))
+    return sum(seen.values()) - logs
+
+
 async def nobody() -> frozenset[str]:
     return frozenset()
 
@@ -81,18 +91,39 @@ def _other(path: Path) -> bytes:
     return content.replace(right.to_bytes(4, "little"), zlib.crc32(text).to_bytes(4, "little"))
 
 
-async def test_pruning_removes_what_nobody_holds_any_more(environments: UvEnvironments) -> None:
+async def test_byte_code_that_a_wheel_brings_runs_nowhere(environments: UvEnvironments, tmp_path: Path) -> None:
+    """Beside a source that is another package's, too: an interpreter would take it for what that source says."""
+    path = wheel(tmp_path / "wheels", "evil", VERSIONS["common"])
+    code = compile("version = 'of the evil'", "__init__.py", "exec")
+    unchecked = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + bytes(8) + marshal.dumps(code)
+    tag = sys.implementation.cache_tag
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(f"evil/__pycache__/__init__.{tag}.pyc", unchecked)
+        for number in range(10):  # so that most of the environment seems to be compiled
+            archive.writestr(f"evil/part{number}.py", f"part = {number}")
+            archive.writestr(f"evil/__pycache__/part{number}.{tag}.pyc", unchecked)
+    evil = await environments.ensure(EnvironmentSpec(requirements=("evil",)))
+    honest = await environments.ensure(ONE)
+    assert module(evil, "evil").samefile(module(honest, "common"))
+    assert (version(evil, "evil"), version(honest, "common")) == ("1.0", "1.0")
+
+
+async def test_pruning_removes_what_nobody_holds_any_more(environments: UvEnvironments, tmp_path: Path) -> None:
     first, second = await environments.ensure(ONE), await environments.ensure(TWO)
 
     async def needed() -> frozenset[str]:
         return frozenset({second.digest})
 
     kept = Path(first.python).parents[3] / "files"
-    assert [each.digest for each in await environments.prune(needed)] == [first.digest]
+    took = _on_disk(tmp_path / "home")
+    removed = await environments.prune(needed)
+    assert [each.digest for each in removed.environments] == [first.digest]
+    assert removed.freed == took - _on_disk(tmp_path / "home") < first.size
     assert version(second, "common") == "1.0"
     assert all(path.stat().st_nlink > 1 for path in kept.rglob("*") if path.is_file())
     assert any(path.is_file() for path in kept.rglob("*"))
-    await environments.prune(nobody)
+    took = _on_disk(tmp_path / "home")
+    assert (await environments.prune(nobody)).freed == took - _on_disk(tmp_path / "home")
     assert not any(path.is_file() for path in kept.rglob("*"))
 
 

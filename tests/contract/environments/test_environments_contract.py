@@ -201,7 +201,7 @@ async def test_pruning_removes_what_is_not_kept(environments: UvEnvironments, tm
     removed = await environments.ensure(EnvironmentSpec(requirements=("pluggy",)))
     unfinished = tmp_path / "home" / "environments" / f"{'0' * 64}.building-1"
     unfinished.mkdir()
-    assert await environments.prune(needed(kept.digest)) == [removed]
+    assert (await environments.prune(needed(kept.digest))).environments == (removed,)
     assert await environments.built() == [kept]
     assert not Path(removed.python).exists()
     assert not unfinished.exists()

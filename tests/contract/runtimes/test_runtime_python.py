@@ -318,3 +318,29 @@ class Model:
     assert int(next(parts)["y"]) == 1
     parts.close()  # type: ignore[attr-defined]
     assert len((tmp_path / "closed").read_text()) == before + 1
+
+
+EXPLAINS = (
+    SIGNED.replace("BODY", "pass")
+    + """
+    def explain(self, inputs):
+        return {"parts": inputs["x"] * np.float32(2)}
+"""
+)
+
+
+def test_explain_is_a_signature_of_the_same_inputs(tmp_path: Path) -> None:
+    servable = open_servable(config(written(tmp_path / "m", EXPLAINS)))
+    signature = servable.signatures["explain"]
+    assert (signature.inputs, signature.batched) == (servable.signatures["serving_default"].inputs, True)
+    assert [(spec.name, spec.shape) for spec in signature.outputs] == [("parts", (None, 2))]
+    assert servable.infer("explain", X)["parts"].tolist() == [[24691, 24691]] * 2
+    assert servable.infer("serving_default", X)["y"].tolist() == [24691] * 2
+
+
+def test_an_explain_that_fails_or_yields_is_told_by_its_name(tmp_path: Path) -> None:
+    yields = EXPLAINS.replace("return {", "yield {")
+    with pytest.raises(FailedPrecondition, match=r"Model\.explain yields"):
+        open_servable(config(written(tmp_path / "yields", yields)))
+    with pytest.raises(FailedPrecondition, match=r"Model\.explain failed: model\.py, line"):
+        open_servable(config(written(tmp_path / "fails", EXPLAINS.replace('inputs["x"] *', 'inputs["z"] *'))))

@@ -1,5 +1,6 @@
 """Data sets are deleted with their files, unless something needs them; what was made of them says so for ever."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import httpx
@@ -109,6 +110,41 @@ async def test_one_that_a_job_reads_is_refused_until_the_job_ends(played: Played
         await deletion.delete(ANN, "digits")
     await played.jobs.cancel("acme", "ann", job.id)
     assert (await deletion.delete(ANN, "digits")).deleted
+
+
+async def test_what_begins_to_need_one_that_was_deleted_meanwhile_is_refused(
+    played: Played, deletion: DatasetDeletion
+) -> None:
+    """Whoever looked one up, and comes to write when it is gone."""
+    version = await played.digits()
+    await played.digits()
+    assert version.tree is not None
+    given = TreeInput(name="data", tree=version.tree, reference=version.reference)
+    spec = JobSpec(kind="x", entry="task:evaluate", inputs=(given,))
+    await played.models.create(ANN, "m", "", ())
+    await deletion.delete_version(ANN, "digits", 1)
+    pinned = Gate(metric="f1", dataset="digits@1", minimum=0.5)
+    for needing in (
+        played.jobs.submit("acme", "ann", "look", spec),
+        played.models.change(ANN, "m", gates=(pinned,)),
+        played.models.create(ANN, "n", "", (pinned,)),
+    ):
+        with pytest.raises(FailedPrecondition, match="data set digits@1 was deleted"):
+            await needing
+    await deletion.delete(ANN, "digits")
+    with pytest.raises(FailedPrecondition, match="data set digits was deleted"):
+        await played.models.change(ANN, "m", gates=(VALIDATION,))
+
+
+async def test_a_use_and_a_deletion_at_once_are_one_after_the_other(played: Played, deletion: DatasetDeletion) -> None:
+    version = await played.digits()
+    assert version.tree is not None
+    given = TreeInput(name="data", tree=version.tree, reference=version.reference)
+    spec = JobSpec(kind="x", entry="task:evaluate", inputs=(given,))
+    done = await asyncio.gather(
+        played.jobs.submit("acme", "ann", "look", spec), deletion.delete(ANN, "digits"), return_exceptions=True
+    )
+    assert [isinstance(each, FailedPrecondition) for each in done].count(True) == 1, done
 
 
 async def test_another_tenant_deletes_nothing(played: Played, deletion: DatasetDeletion) -> None:

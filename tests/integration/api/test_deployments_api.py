@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
+from bms.adapters.sql.audit import SqlAudit
 from bms.adapters.sql.engine import Database
-from bms.adapters.sql.events import SqlAudit
 from bms.adapters.sql.store import SqlStore
 from bms.control.audit.service import AuditService
 from bms.control.deployments.in_use import InUse

@@ -9,8 +9,10 @@ import pytest
 
 from bms.adapters.sql.engine import Database
 from bms.adapters.sql.store import SqlStore
+from bms.adapters.sql.tenants import SqlTenants
 from bms.adapters.sql.usage import SqlUsage
 from bms.control.billing.service import UsageService
+from bms.control.tenants.deletion import TenantDeletion
 from bms.core.clock import ManualClock
 from bms.core.usage import UsageEvent, runs_of
 from bms.web.api import usage
@@ -26,10 +28,16 @@ def event(seq: int, **more: object) -> UsageEvent:
     return msgspec.structs.replace(plain, **more)
 
 
+async def nothing(tenant: str) -> list[str]:
+    return []
+
+
 @pytest.fixture
 async def api(sqlite: Database, clock: ManualClock) -> Api:
     service = UsageService(SqlStore(sqlite, SqlUsage))
-    api = await Api(sqlite, clock, usage.endpoints(service)).start()
+    api = await Api(
+        sqlite, clock, usage.endpoints(service, TenantDeletion(SqlStore(sqlite, SqlTenants), clock, nothing).tenant)
+    ).start()
     events = [event(1), event(2, key="k2", status=500), event(3, version=2), event(4, tenant="acme")]
     assert await service.ingest("g", runs_of(events)) == 4
     return api
@@ -93,6 +101,7 @@ async def test_the_export_is_a_csv_file_of_this_tenant_alone(api: Api) -> None:
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     assert "usage.csv" in answer.headers["content-disposition"]
     rows = list(csv.DictReader(io.StringIO(answer.text, newline="")))
+    assert rows[0]["at"].endswith(":00:00.000000000Z")
     assert [(row["seq"], row["tenant"], row["rows"]) for row in rows] == [("3", "default", "2"), ("1", "default", "2")]
 
 
@@ -100,3 +109,8 @@ async def test_a_key_without_the_scope_sees_nothing(api: Api) -> None:
     narrow = api.client(await api.key_of(api.as_admin, scopes=["models:read"]))
     for path in ("/usage", "/usage/events", "/usage/export"):
         assert (await narrow.get(path)).status_code == 403
+
+
+async def test_the_books_of_a_tenant_that_never_was_are_not_found(api: Api) -> None:
+    for path in ("/usage", "/usage/events", "/usage/export"):
+        assert (await api.as_admin.get(path, params={"tenant": "nope"})).status_code == 404

@@ -41,6 +41,15 @@ def test_cells_of_csv_mean_what_the_model_declares(tmp_path: Path) -> None:
     assert sent.missing["paid"].tolist() == [True, False]
 
 
+def test_separator_and_decimal_commas_are_found_as_by_an_import(tmp_path: Path) -> None:
+    taken = (TensorInfo("area", "FP64", (-1,), {"column": "number"}), TABLE[0])
+    for said in ("", "sep=;\n"):
+        sent = sent_of(typed(csv(tmp_path, f"{said}area;zip\n825,6;8,1\n;08001\n"), taken), taken)
+        assert sent is not None
+        np.testing.assert_array_equal(sent.arrays["area"], [825.6, np.nan])
+        assert sent.arrays["zip"].tolist() == [b"8,1", b"08001"]
+
+
 def test_a_cell_of_another_type_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidArgument, match="column 'age', row 1: 'old' is no whole number"):
         typed(csv(tmp_path, "age,zip\n1,a\nold,b\n"), TABLE)

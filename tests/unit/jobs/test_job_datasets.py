@@ -31,6 +31,19 @@ def test_numbers_and_truth_values_become_one_array_with_gaps(tmp_path: Path) -> 
         data.arrays("test")
 
 
+def test_integers_that_no_double_is_are_told_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    large = (1 << 53) + 1
+    columns = {"id": np.array([large, 1]), "gap": np.array([None, -large], object), "n": np.array([1 << 53, 1 << 60])}
+    write_dataset(tmp_path, columns, label=np.array([0, 1]), classes=("a", "b"))
+    x, _ = Dataset(tmp_path).arrays("train")
+    assert x[0, 0] == 1 << 53
+    told = [record.getMessage() for record in caplog.records]
+    assert [message[:40] for message in told] == [
+        "arrays: 1 integers of column 'id', which",
+        "arrays: 1 integers of column 'gap', whic",
+    ]
+
+
 def test_one_column_with_a_shape_keeps_it_and_a_quantity_is_a_label_too(tmp_path: Path) -> None:
     cubes = np.arange(24.0).reshape(2, 3, 4)
     write_dataset(tmp_path, {"cube": cubes}, label=np.array([0.5, 1.5]))

@@ -95,3 +95,48 @@ def test_what_cannot_be_saved_is_told_what_to_do(directory: Path, monkeypatch: p
     monkeypatch.setitem(sys.modules, "torch", torch)
     with pytest.raises(InvalidArgument, match=r"torch\.export\.export"):
         save(of_package("torch"), directory, metadata={})
+
+
+def files(directory: Path) -> list[str]:
+    return sorted(str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file())
+
+
+def test_the_last_save_wins_and_one_that_fails_changes_nothing(directory: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).write_text(name)
+    save(tmp_path / "a", directory, example=[[1]], labels=["x"], metadata={})
+    save(tmp_path / "b", directory, metadata={})
+    assert (files(directory), "labels" in card(directory)) == (["b"], False)
+
+    def fail(_: Any, path: str) -> None:
+        Path(path).write_text("half")
+        raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="disk is full"):
+        save(of_package("keras", save=fail), directory, labels=["y"], metadata={})
+    with pytest.raises(InvalidArgument, match=r"can't be described in JSON: .* not JSON serializable"):
+        save(tmp_path / "a", directory, preprocess={"mean": {1}}, metadata={})
+    assert (files(directory), "labels" in card(directory)) == (["b"], False)
+    assert files(directory.parent) == ["model/b", "version.json"]
+
+
+def test_files_that_are_in_the_models_directory_already_can_be_saved(directory: Path) -> None:
+    (directory / "inner").mkdir()
+    for name in ("model.onnx", "inner/weights"):
+        (directory / name).write_text(name)
+    save(directory, directory, example=[[1]], labels=["x"], metadata={})
+    assert files(directory) == ["example.json", "inner/weights", "model.onnx"]
+    assert card(directory)["labels"] == ["x"]
+    save(directory / "inner", directory, metadata={})
+    assert files(directory) == ["weights"]
+
+
+def test_what_can_not_be_meant_is_refused(directory: Path, tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("a")
+    for name in ("labels", "requirements"):
+        with pytest.raises(InvalidArgument, match=rf"{name} are texts in a list, like {name}=.*; this is 'abc'"):
+            save(tmp_path / "a", directory, metadata={}, **{name: "abc"})
+    with pytest.raises(InvalidArgument, match="holds the job's own output, which can't be a part of its model"):
+        save(directory.parent, directory, metadata={})
+    with pytest.raises(InvalidArgument, match=r"model' is empty: write the model's files into it"):
+        save(directory, directory, metadata={})

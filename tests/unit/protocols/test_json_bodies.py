@@ -151,7 +151,14 @@ def test_what_is_found_is_what_a_parser_of_pairs_finds(value: object) -> None:
 
 def test_objects_in_objects_without_end_are_refused() -> None:
     with pytest.raises(InvalidArgument, match="nested too deeply"):
-        refuse_repeats(b'{"a":' * 70 + b"1" + b"}" * 70)
+        refuse_repeats(b'{"a":' * 100_000 + b"1" + b"}" * 100_000)
+
+
+def test_a_name_twice_is_found_at_any_depth() -> None:
+    for depth in (1, 7, 8, 9, 70):
+        refuse_repeats(b'{"a":' * depth + b'{"b":1,"c":[{"b":1}]}' + b"}" * depth)
+        with pytest.raises(InvalidArgument, match="'b' twice"):
+            refuse_repeats(b'{"a":[' * depth + b'{"b":1,"b":2}' + b"]}" * depth)
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,8 @@ def test_a_raw_body_that_cannot_say_its_shape_is_refused(signatures: dict[str, S
     [
         ({"shape": [2, 4]}, "8 elements; 4 were delivered"),
         ({"shape": [-1, 4]}, "must not be negative"),
+        ({"shape": [1 << 62] * 100_000}, "100000 dimensions, expected 64 at most"),
+        ({"shape": [1 << 62] * 100_000, "data": [[1]]}, "100000 dimensions, expected 64 at most"),
         ({"shape": [1, 4], "data": [[1, 2], [3, 4]]}, "its data have [2, 2]"),
         ({"data": [[1, 2], [3]]}, "different lengths"),
         ({"datatype": "FP16"}, "JSON cannot carry it"),

@@ -199,6 +199,13 @@ REFUSED: dict[str, tuple[dict[str, object], str]] = {
     "an unknown raw type": ({"inputs": [{**X, "datatype": "FP99"}]}, "unknown data type"),
     "a negative shape": ({"inputs": [{**X, "shape": [-1, 2]}]}, "must not be negative"),
     "a huge shape": ({"inputs": [{**X, "shape": [2**62, 2**62]}]}, "needs"),
+    "many names": ({"model_name": "m", "outputs": [{"name": "y"}] * (MAX_TENSORS + 1)}, "2049 outputs, expected 2048"),
+    "many raw tensors": ({"raw_input_contents": [b""] * (MAX_TENSORS + 1)}, "2049 tensors, expected 2048 at most"),
+    "a deep shape": ({"inputs": [{**X, "shape": [2**62] * 100_000}]}, "100000 dimensions, expected 64"),
+    "a deep shape, typed": (
+        {"inputs": [{**X, "shape": [2**62] * 100_000}], "raw_input_contents": []},
+        "100000 dimensions, expected 64",
+    ),
     "shared memory": (
         {"inputs": [{**X, "parameters": {"shared_memory_region": {"string_param": "r"}}}]},
         "shared memory, which is not served",

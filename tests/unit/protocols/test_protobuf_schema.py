@@ -59,9 +59,12 @@ SUBSETS = {
 
 
 def theirs(*modules: str) -> list[dict[str, dict[str, Any]]]:
-    run = subprocess.run(
-        [sys.executable, "-c", _THEIRS, *modules], capture_output=True, text=True, check=True, timeout=60
-    )
+    return dumped(sys.executable, *modules)
+
+
+def dumped(python: str, *modules: str) -> list[dict[str, dict[str, Any]]]:
+    """What the files behind these modules declare, as that interpreter finds them."""
+    run = subprocess.run([python, "-c", _THEIRS, *modules], capture_output=True, text=True, check=True, timeout=60)
     return json.loads(run.stdout)
 
 

@@ -4,24 +4,30 @@ A log that was cut says so in its first line, with the bytes that are gone; plac
 wrote it is not trusted: the file may have been replaced, so anything but a plain file with one name is left alone.
 """
 
+import contextlib
+import errno
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bms.adapters.clusters.kernel import COLLAPSE_RANGE, KEEP_SIZE, PUNCH_HOLE, allocate
 from bms.core.cut_logs import LONGEST_NOTE, Start, note_of, start_of
 
 LIMIT = 16 * 2**20  # bytes; of a longer one the last half stays
 NAMES = ("workload.log", "job.log")
+_LONGEST_LINE = 64 << 10  # bytes in which a line is looked for with which to go on
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_CUT = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_CUT = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def trim(path: Path, limit: int = LIMIT) -> bool:
     """Cuts a log that grew over `limit` bytes down to a note and its last half; says whether it did.
 
-    Writers append (O_APPEND), so they go on after the cut.
+    Writers append (O_APPEND), and go on while it is cut: nothing of theirs is lost, moved or told twice. Where the file
+    system can take a file's first blocks away (ext4, XFS) they go; elsewhere their place becomes a hole, which needs no
+    disk. Where it can do neither (NFS 3), what is written in the moment of the cut may be lost.
     """
     try:
         if os.lstat(path).st_size <= limit:
@@ -50,14 +56,38 @@ def read(path: Path, offset: int, limit: int) -> tuple[bytes, int]:
 
 def _cut(descriptor: int, limit: int) -> bool:
     size, start = os.fstat(descriptor).st_size, _start(descriptor)
-    if size <= limit:
+    if size - start.begin <= limit:
         return False
-    tail = os.pread(descriptor, limit // 2, size - limit // 2)
-    tail = tail[tail.find(b"\n") + 1 :]
-    gone = start.gone + size - start.note - len(tail)
+    at = size - limit // 2
+    at += os.pread(descriptor, min(limit // 2, _LONGEST_LINE), at).find(b"\n") + 1
+    gone = start.gone + at - start.begin
+    note = note_of(limit, gone, at)
+    if len(note) <= at:
+        os.pwrite(descriptor, note, 0)  # from now on nobody reads what lies before `at`
+        for way in (_take_blocks, _punch_hole):
+            with contextlib.suppress(OSError):  # the file system has no such thing
+                way(descriptor, at, limit, gone)
+                return True
+    tail = os.pread(descriptor, limit, at)
     os.ftruncate(descriptor, 0)
-    os.write(descriptor, note_of(limit, gone) + tail)
+    os.pwrite(descriptor, note_of(limit, gone) + tail, 0)
     return True
+
+
+def _take_blocks(descriptor: int, at: int, limit: int, gone: int) -> None:
+    """A new note lies ready in what becomes the first block, so that the file changes in one step."""
+    block = os.fstatvfs(descriptor).f_bsize
+    first = (at - LONGEST_NOTE) // block * block
+    if first <= 0:
+        raise OSError(errno.EINVAL, "there is no whole block to take away")
+    note = note_of(limit, gone, at - first)[:-1]
+    os.pwrite(descriptor, note.ljust(at - first - 1) + b"\n", first)
+    allocate(descriptor, COLLAPSE_RANGE, 0, first)
+
+
+def _punch_hole(descriptor: int, at: int, limit: int, gone: int) -> None:
+    used = len(note_of(limit, gone, at))
+    allocate(descriptor, PUNCH_HOLE | KEEP_SIZE, used, at - used)
 
 
 def _start(descriptor: int) -> Start:
@@ -66,9 +96,9 @@ def _start(descriptor: int) -> Start:
 
 def _read(descriptor: int, start: Start, offset: int, limit: int) -> tuple[bytes, int]:
     if offset < start.gone:
-        content = os.pread(descriptor, start.note + limit, 0)
-        return content, start.gone + max(0, len(content) - start.note)
-    content = os.pread(descriptor, limit, start.note + offset - start.gone)
+        content = os.pread(descriptor, limit, start.begin)
+        return start.note + content, start.gone + len(content)
+    content = os.pread(descriptor, limit, start.begin + offset - start.gone)
     return content, offset + len(content)
 
 

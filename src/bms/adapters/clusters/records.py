@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Literal
 
@@ -34,6 +35,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: int | None = None
     exit_code: int | None = None
     verdict: str = ""
+    platform_stopped: bool = False  # whoever stopped the platform ended it, while nobody else could see that
     cores: tuple[int, ...] = ()
     shares: tuple[Share, ...] = ()  # of GPUs
     memory: int = 0
@@ -52,6 +54,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
             started_at=self.started_at,
             exit_code=self.exit_code,
             verdict=self.verdict,
+            platform_stopped=self.platform_stopped,
             memory=self.memory,
             cpu_ns=self.cpu_ns,
             gpus=tuple(share.uuid for share in self.shares),
@@ -88,6 +91,12 @@ class Records:
             os.close(descriptor)
         unfinished.replace(target)
         self._sync()
+
+    def stopped_with_platform(self, workloads: Collection[str]) -> None:
+        """Notes of those that run that they are ended with the platform, for the control that starts next."""
+        for record in self.load():
+            if record.state == "running" and record.spec.id in workloads:
+                self.save(msgspec.structs.replace(record, platform_stopped=True))
 
     def remove(self, workload: str) -> None:
         with contextlib.suppress(FileNotFoundError):

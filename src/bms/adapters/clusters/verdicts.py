@@ -3,6 +3,7 @@
 import signal
 
 from bms.adapters.clusters.cgroups import Hits
+from bms.core.limits import OVER_MEMORY
 from bms.core.resources import Resources, size_text
 
 
@@ -10,7 +11,7 @@ def over(limits: Resources, *, memory: int, processes: int, disk: int, hits: Hit
     """The limit that a running workload is over; empty while it keeps to all of them. Bytes, and processes with
     their threads; `hits` are what the kernel had to refuse."""
     if memory > limits.memory:
-        return f"killed: used {_of(memory, limits.memory)}"
+        return f"{OVER_MEMORY}{_of(memory, limits.memory)}"
     if hits.memory:
         return _by_kernel(limits, hits)
     if processes > limits.processes:
@@ -31,7 +32,7 @@ def ending(limits: Resources, exit_code: int | None, hits: Hits) -> str:
 
 def _by_kernel(limits: Resources, hits: Hits) -> str:
     """The kernel ends it before it is over its own limit, which is a little above the workload's."""
-    return f"killed: used {_of(max(hits.peak, limits.memory), limits.memory)}"
+    return f"{OVER_MEMORY}{_of(max(hits.peak, limits.memory), limits.memory)}"
 
 
 def _of(used: int, limit: int) -> str:

@@ -39,11 +39,21 @@ def column_of(name: str, column: Any, arrow: Any) -> tuple[Feature, Column]:
     if kinds.is_timestamp(kind) or kinds.is_date(kind):
         return Feature(name=name, kind="datetime"), _datetimes(name, column, arrow)
     if str(kind) in ("string", "large_string", "string_view"):
-        return Feature(name=name, kind="text"), column.to_pylist()
+        return Feature(name=name, kind="text"), _texts(name, column)
     if str(kind) in ("binary", "large_binary", "binary_view") or kinds.is_fixed_size_binary(kind):
         return _images(name, column.to_pylist())
     advice = "give each of its parts a column" if kinds.is_nested(kind) else "write it as numbers or as text"
     raise InvalidArgument(f"column {name!r} is {kind}, which is no column here: {advice}")
+
+
+def _texts(name: str, column: Any) -> Column:
+    texts: list[str | None] = []
+    try:
+        for cell in column:
+            texts.append(cell.as_py())
+    except UnicodeDecodeError as error:
+        raise InvalidArgument(f"column {name!r}, row {len(texts) + 1} is not UTF-8 text: {error}") from error
+    return texts
 
 
 def _integers(name: str, column: Any, arrow: Any) -> Column:

@@ -15,7 +15,8 @@ from bms.adapters.datasets.files import left_out, single_file
 from bms.adapters.datasets.findings import Finding
 from bms.adapters.datasets.schema import Schema
 from bms.adapters.datasets.table import Table, table_of
-from bms.adapters.datasets.text_cells import Read, TextColumn, from_texts
+from bms.adapters.datasets.text_cells import Read, TextColumn, from_texts, told_blank
+from bms.adapters.datasets.thousands import without_thousands
 from bms.core.errors import InvalidArgument
 from bms.core.reading import Reading
 
@@ -47,6 +48,7 @@ class _Lines(NamedTuple):
     them."""
 
     first: int
+    written: list[str]  # the names with the blanks around them
     names: list[str]
     columns: list[list[str]]
     numbers: "array[int]"
@@ -60,6 +62,7 @@ def _lines(path: Path, file: TextIO, separator: Separator) -> _Lines:
         file.readline()
     lines = csv.reader(file, delimiter=separator.text, strict=True)
     names: list[str] = []
+    written: list[str] = []
     columns: list[list[str]] = []
     numbers, first, offset = array("q"), 1, before
     passed = blank = 0
@@ -70,7 +73,7 @@ def _lines(path: Path, file: TextIO, separator: Separator) -> _Lines:
                 passed += bool(names)
                 continue
             if not names:
-                names, first = [name.strip() for name in line], start
+                written, names, first = line, [name.strip() for name in line], start
                 columns = [[] for _ in names]
                 continue
             if len(line) != len(names):
@@ -87,7 +90,7 @@ def _lines(path: Path, file: TextIO, separator: Separator) -> _Lines:
         ) from error
     if not names:
         raise InvalidArgument(f"{path.name} is empty: expected a line of column names, then one line a row")
-    return _Lines(first, names, columns, numbers, blank)
+    return _Lines(first, written, names, columns, numbers, blank)
 
 
 def _blank(lines: _Lines) -> list[Finding]:
@@ -121,7 +124,12 @@ def _table(where: str, lines: _Lines, reading: Reading) -> Table:
     return table_of(
         Schema(features=tuple(one.feature for one in read)),
         {one.feature.name: one.column for one in read},
-        (*header.findings, *(finding for one in read for finding in one.findings), *_unfound(columns, reading.na)),
+        (
+            *header.findings,
+            *_trimmed(lines.written, columns, read),
+            *(finding for one in read for finding in one.findings),
+            *_unfound(columns, reading.na),
+        ),
     )
 
 
@@ -135,11 +143,40 @@ def _decimals(columns: Iterable[TextColumn], reading: Reading) -> Decimals:
 
 def _read(column: TextColumn, decimals: Decimals, reading: Reading) -> Read:
     word = reading.columns.get(column.name)
-    return from_texts(column, decimals) if word is None else declared(column, word, decimals)
+    if word in (None, "number", "integer") and (plain := without_thousands(column, decimals, word)):
+        read = _as_said(plain.column, Decimals(told=plain.mark), word)
+        if read.feature.kind in ("int", "float"):  # not where it is kept as text: then as it is written
+            return read._replace(findings=(*read.findings, plain.finding))
+    return _as_said(column, decimals, word)
+
+
+def _as_said(column: TextColumn, decimals: Decimals, word: str | None) -> Read:
+    return told_blank(column, from_texts(column, decimals) if word is None else declared(column, word, decimals))
+
+
+def _trimmed(names: Iterable[str], columns: Iterable[TextColumn], read: Iterable[Read]) -> list[Finding]:
+    """What was read without the blanks around it; texts keep theirs."""
+    findings = []
+    if padded := [name for name in names if name != name.strip()]:
+        message = f"blanks around names of columns are left out: {padded[0][:40]!r}"
+        findings.append(Finding(kind="understood", count=len(padded), message=message))
+    places = [
+        column.where_written(row)
+        for column, one in zip(columns, read, strict=True)
+        if one.feature.kind != "text"
+        for row, (cell, bare) in enumerate(zip(column.cells, column.stripped, strict=True))
+        if cell != bare and bare
+    ]
+    if places:
+        message = f"blanks around cells are left out: {places[0]}"
+        findings.append(Finding(kind="understood", count=len(places), message=message))
+    return findings
 
 
 def _unfound(columns: Iterable[TextColumn], na: tuple[str, ...] | None) -> list[Finding]:
     """The words for what is missing that no cell says."""
     said = {cell for column in columns for cell in column.stripped} if na else set()
     words = [word for word in na or () if word.strip() and word.strip() not in said]
-    return [Finding(kind="unfound", count=0, message=f"no cell says {word[:40]!r}, which na names") for word in words]
+    return [
+        Finding(kind="unfound", count=0, message=f"no cell says {word[:40]!r}, which `--na` names") for word in words
+    ]

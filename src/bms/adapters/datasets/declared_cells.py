@@ -46,11 +46,12 @@ def declared(column: TextColumn, word: str, decimals: Decimals) -> Read:
 def _numbers(column: TextColumn, decimals: Decimals) -> Read:
     if (doubt := decimals.doubts.get(column.name)) is not None:
         raise InvalidArgument(
-            f"{column.where(doubt)}, which could be read in two ways: write thousands without a separator, or say the "
-            "decimal mark"
+            f"{column.where(doubt)}, which could be read in two ways: say the decimal mark by `--decimal .` or "
+            "`--decimal ,`"
         )
     mark = decimals.mark(column.name)
-    _check(column, f"number with the decimal mark {mark!r}", [bool(FLOAT[mark].fullmatch(c)) for c in column.stripped])
+    wanted = f"number with the decimal mark {mark!r} (`--decimal` says another)"
+    _check(column, wanted, [bool(FLOAT[mark].fullmatch(cell)) for cell in column.stripped])
     read = floats(column, decimals)
     if isinstance(read, str):
         raise InvalidArgument(f"{column.where(read)}, which no float64 holds: declare {column.name!r} as text")
@@ -91,7 +92,7 @@ def _check(column: TextColumn, wanted: str, fits: list[bool]) -> None:
         if not fine and not gone:
             raise InvalidArgument(
                 f"{column.place(row)} says {column.stripped[row][:40]!r}, which is no {wanted}: {column.name!r} was "
-                "declared to hold that; mend the cell, name it by na if it means a missing value, or declare text"
+                "declared to hold that; mend the cell, name it by `--na` if it means a missing value, or declare text"
             )
 
 

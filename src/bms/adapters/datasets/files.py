@@ -5,13 +5,9 @@ from pathlib import Path
 
 from bms.adapters.datasets.findings import Finding
 from bms.core.errors import InvalidArgument
+from bms.core.litter import has_dot, is_litter
 
 _SHOWN = 3
-
-
-def is_litter(path: Path) -> bool:
-    """What systems leave in archives unasked."""
-    return any(part.startswith(".") or part in ("__MACOSX", "Thumbs.db", "desktop.ini") for part in path.parts)
 
 
 def single_file(source: Path, *endings: str) -> Path:
@@ -38,18 +34,34 @@ def named_files(source: Path, is_meant: Callable[[str], bool]) -> list[Path]:
     """The same of files whose name `is_meant`."""
     if source.is_file():
         return [source]
-    paths = [path for path in source.rglob("*") if path.is_file() and not is_litter(path.relative_to(source))]
-    found = sorted(path for path in paths if is_meant(path.name))
+    paths = [path for path in files_of(source) if not has_dot(path.relative_to(source))]
+    found = [path for path in paths if is_meant(path.name)]
     return paths if len(paths) == 1 and not found else found
+
+
+def files_of(source: Path) -> list[Path]:
+    """All files below the directory `source`, sorted, but for those that systems leave."""
+    return [path for path in _below(source) if not is_litter(path.relative_to(source))]
 
 
 def left_out(source: Path, read: Iterable[Path]) -> tuple[Finding, ...]:
     """What there is to say of the files of `source` that are not among those `read`."""
-    used = set(read)
-    others = [] if source.is_file() else [path for path in all_files(source, "") if path not in used]
-    if not others:
+    if source.is_file():
         return ()
-    names = [str(path.relative_to(source)) for path in others]
-    shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
-    count = f"{len(names)} files are" if len(names) > 1 else "one file is"
-    return (Finding(kind="left_out", count=len(names), message=f"{count} of no use here, and left out: {shown}"),)
+    used = set(read)
+    others = [path.relative_to(source) for path in _below(source) if path not in used]
+    left = [path for path in others if is_litter(path)]
+    useless = [path for path in others if not is_litter(path)]
+    return (*_told(useless, "of no use here, and left out"), *_told(left, "what systems leave, and passed over"))
+
+
+def _below(source: Path) -> list[Path]:
+    return sorted(path for path in source.rglob("*") if path.is_file())
+
+
+def _told(paths: list[Path], what: str) -> tuple[Finding, ...]:
+    if not paths:
+        return ()
+    shown = ", ".join(map(str, paths[:_SHOWN])) + (", …" if len(paths) > _SHOWN else "")
+    count = f"{len(paths)} files are" if len(paths) > 1 else "one file is"
+    return (Finding(kind="left_out", count=len(paths), message=f"{count} {what}: {shown}"),)

@@ -9,10 +9,10 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """`count` is of rows, values, cells, files or classes, as `message` says; `feature` None means the whole row or
     source.
 
-    understood: how a source's form was read where it could be read otherwise. as_text: cells that look like numbers
-    or like missing ones, and were kept as the texts they are. left_out: files or parts of them that are not in the
-    table. unfound: what was said of the source and is nowhere in it. changed: what an image loses when it is decoded.
-    empty_split: a split without rows.
+    understood: how a source's form was read where it could be read otherwise. as_text: cells that look like numbers or
+    like missing ones, and were kept as the texts they are. left_out: files or parts of them that are not in the table.
+    unfound: what was said of the source and is nowhere in it. changed: what an image loses when it is decoded, and
+    numbers their last digits. empty_split: a split without rows.
     """
 
     kind: Literal[
@@ -22,3 +22,10 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     message: str
     count: int
     feature: str | None = None
+
+
+def rounded(feature: str, count: int, first: str) -> Finding:
+    """Of numbers of which `first` says the first and its place."""
+    numbers = f"{count} numbers have" if count > 1 else "one number has"
+    message = f"{numbers} more digits than a float64, which is the nearest: {first}; to keep them all, keep it as text"
+    return Finding(kind="changed", feature=feature, count=count, message=message)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from bms.adapters.datasets.columns import Column
-from bms.adapters.datasets.files import all_files, left_out
+from bms.adapters.datasets.files import files_of, left_out
 from bms.adapters.datasets.images import checked, shape_of
 from bms.adapters.datasets.images_layout import layout_of
 from bms.adapters.datasets.parts import parts_of_rows
@@ -29,7 +29,7 @@ def load(source: Path) -> Table:
     """
     if not source.is_dir():
         raise InvalidArgument("expected a folder of images, with a folder in it for each class")
-    pictures = [path.relative_to(source) for path in all_files(source, "") if _is_picture(path)]
+    pictures = [path.relative_to(source) for path in files_of(source) if _is_picture(path)]
     images, findings = layout_of(pictures)
     paths = [source / image.path for image in images]
     looks = [checked(path.read_bytes(), str(image.path)) for path, image in zip(paths, images, strict=True)]

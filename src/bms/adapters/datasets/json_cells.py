@@ -9,12 +9,37 @@ import numpy as np
 from bms.adapters.datasets.columns import Column
 from bms.adapters.datasets.datetimes import are_datetimes
 from bms.adapters.datasets.exact import in_float64, in_int64
+from bms.adapters.datasets.findings import Finding, rounded
+from bms.adapters.datasets.json_rows import Written
 from bms.adapters.datasets.schema import Feature
 from bms.core.errors import InvalidArgument
 
 _WORDS: dict[type, str] = {
     bool: "booleans", int: "integers", float: "floats", str: "texts", list: "lists", dict: "objects"
 }  # fmt: skip
+
+
+def as_doubles(name: str, cells: list[Any], lines: Sequence[int]) -> list[Finding]:
+    """Makes plain floats of the numbers that are not as they were written, and a finding that counts them. Raises
+    InvalidArgument, naming the line, for those whose double says something else."""
+    changed: list[tuple[int, str]] = []
+
+    def plain(cell: Any, line: int) -> Any:
+        if isinstance(cell, list):
+            return [plain(inner, line) for inner in cell]
+        if type(cell) is not Written:
+            return cell
+        if not cell.is_held:
+            raise InvalidArgument(
+                f"line {line}, column {name!r} holds {cell.text[:80]}, which no float64 is; write it as text"
+            )
+        changed.append((line, cell.text))
+        return float(cell)
+
+    for row, (line, cell) in enumerate(zip(lines, cells, strict=True)):
+        if type(cell) is Written or type(cell) is list:
+            cells[row] = plain(cell, line)
+    return [rounded(name, len(changed), f"line {changed[0][0]} says {changed[0][1][:40]}")] if changed else []
 
 
 def from_values(name: str, cells: Sequence[Any], lines: Sequence[int]) -> tuple[Feature, Column]:

@@ -1,25 +1,21 @@
 """Tables from JSON lines: one object a line, its keys the columns, alike in every row."""
 
-import json
 from array import array
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from bms.adapters.datasets.csv_encoding import MARK_MESSAGE
 from bms.adapters.datasets.files import left_out, single_file
 from bms.adapters.datasets.findings import Finding
-from bms.adapters.datasets.json_cells import from_values
+from bms.adapters.datasets.json_cells import as_doubles, from_values
+from bms.adapters.datasets.json_rows import row_of
 from bms.adapters.datasets.schema import MOST_FEATURES, Schema
 from bms.adapters.datasets.table import Table, table_of
 from bms.core.errors import InvalidArgument
 
 _LONGEST_LINE = 16 << 20  # bytes
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_NOT_JSON = (b"NaN", b"Infinity")  # which Python's json writes, and JSON does not know
-_DECODER = msgspec.json.Decoder(dict[str, Any])
 
 
 def load(source: Path) -> Table:
@@ -54,6 +50,8 @@ def load(source: Path) -> Table:
     for column in cells.values():
         column.extend([None] * (len(lines) - len(column)))
     try:
+        for name, column in cells.items():
+            findings += as_doubles(name, column, lines)
         typed = [from_values(name, column, lines) for name, column in cells.items()]
     except InvalidArgument as error:
         raise InvalidArgument(f"{path.name}: {error.message}") from error
@@ -64,23 +62,6 @@ def load(source: Path) -> Table:
 
 def _row(path: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
-        return _DECODER.decode(line)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        if any(word in line for word in _NOT_JSON) and isinstance(row := _of_python(line), dict):
-            return row
-        raise InvalidArgument(f"{path.name}, line {number} is not a JSON object: {error}") from error
-
-
-def _of_python(line: bytes) -> object:
-    """What Python's json reads with NaN, Infinity and -Infinity; None where even that is not JSON."""
-    try:
-        return json.loads(line, parse_float=_finite)
-    except (ValueError, RecursionError):  # of which UnicodeDecodeError is one
-        return None
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if value in (float("inf"), float("-inf")):
-        raise ValueError(f"{text[:40]} is out of range")
-    return value
+        return row_of(line)
+    except InvalidArgument as error:
+        raise InvalidArgument(f"{path.name}, line {number} {error.message}") from error

@@ -102,7 +102,12 @@ def _doubles(name: str, array: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _texts(name: str, array: NDArray[Any]) -> list[str]:
+    texts = []
     try:
-        return [cell.decode() if isinstance(cell, bytes) else str(cell) for cell in array.tolist()]
-    except (UnicodeDecodeError, ValueError) as error:
-        raise InvalidArgument(f"array {name!r} is not UTF-8 text: {error}") from error
+        for cell in array.tolist():
+            texts.append(cell.decode() if isinstance(cell, bytes) else str(cell))
+            texts[-1].encode()
+    except ValueError as error:  # of which UnicodeError is one: NumPy's texts may have halves of characters
+        row = len(texts) + isinstance(error, UnicodeDecodeError)
+        raise InvalidArgument(f"array {name!r}, row {row} is not UTF-8 text: {error}") from error
+    return texts

@@ -1,7 +1,8 @@
 """Tables from Parquet files, by pyarrow."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from bms.adapters.datasets.arrow_columns import column_of
 from bms.adapters.datasets.files import all_files, left_out
 from bms.adapters.datasets.findings import Finding
+from bms.adapters.datasets.int96 import unit_of
 from bms.adapters.datasets.parts import parts_of_files
 from bms.adapters.datasets.schema import Schema
 from bms.adapters.datasets.table import Table, table_of
@@ -26,7 +28,6 @@ def load(source: Path) -> Table:
     """
     try:
         import pyarrow
-        from pyarrow import parquet
     except ImportError as error:
         raise FailedPrecondition("Parquet needs pyarrow in the job's environment") from error
     paths = all_files(source, ".parquet")
@@ -34,7 +35,8 @@ def load(source: Path) -> Table:
         raise InvalidArgument("expected *.parquet files, found none")
     for path in paths:
         _check_no_partition(source, path)
-    pieces = [_read(path, parquet.ParquetFile, pyarrow.ArrowException) for path in paths]
+    unit = unit_of(paths, _opened)
+    pieces = [_read(path, unit) for path in paths]
     for path, piece in zip(paths, pieces, strict=True):
         if not piece.schema.equals(pieces[0].schema):
             raise InvalidArgument(
@@ -63,12 +65,21 @@ def _check_no_partition(source: Path, path: Path) -> None:
             )
 
 
-def _read(path: Path, file: Callable[..., Any], failure: type[Exception]) -> Any:
+@contextmanager
+def _opened(path: Path, unit: str) -> Iterator[Any]:
+    """The file, its times of INT96 read in `unit`."""
+    from pyarrow import ArrowException, parquet
+
     try:
-        with file(path) as opened:
-            return opened.read(use_threads=False)
-    except (failure, OSError) as error:
+        with parquet.ParquetFile(path, coerce_int96_timestamp_unit=unit) as file:
+            yield file
+    except (ArrowException, OSError) as error:
         raise InvalidArgument(f"{path.name} is not a Parquet file, or is damaged: {error}") from error
+
+
+def _read(path: Path, unit: str) -> Any:
+    with _opened(path, unit) as file:
+        return file.read(use_threads=False)
 
 
 def _unlike(one: Any, other: Any) -> str:

@@ -5,6 +5,7 @@ What could be read in two ways, or not exactly, is kept as it is written, and a 
 
 import re
 from collections.abc import Sequence
+from copy import copy
 from typing import NamedTuple
 
 import numpy as np
@@ -12,13 +13,13 @@ import numpy as np
 from bms.adapters.datasets.columns import Column
 from bms.adapters.datasets.datetimes import are_datetimes
 from bms.adapters.datasets.decimals import FLOAT, Decimals
-from bms.adapters.datasets.exact import float_of, in_int64
-from bms.adapters.datasets.findings import Finding
+from bms.adapters.datasets.exact import float_of, in_int64, is_rounded
+from bms.adapters.datasets.findings import Finding, rounded
 from bms.adapters.datasets.schema import Feature
-from bms.adapters.datasets.text_doubts import are_yes_and_no, doubt_of
+from bms.adapters.datasets.text_doubts import are_yes_and_no, code_of, doubt_of
 
 # A number with leading zeros is a code (a postcode, an article), not a number.
-_INT = re.compile(r"-?(?:0|[1-9]\d*)", re.ASCII)
+_INT = re.compile(r"[+-]?(?:0|[1-9]\d*)", re.ASCII)
 LONGEST_INT64 = 20  # characters
 _BOOLEANS = {"true": True, "false": False}
 MISSING_WORDS = frozenset({"na", "n/a", "nan", "null", "none", "?"})
@@ -35,8 +36,9 @@ class Read(NamedTuple):
 class TextColumn:
     """One column's cells as they are written. `lines` are theirs in the file, `number` is the column's, all from 1.
 
-    Missing is an empty cell, and one that says a word of `na`. Where there is no `na`, it is in columns that are not
-    text also NA, N/A, NaN, null, None and ? in any case, which are words like others where the other cells are.
+    Missing is an empty cell, and one that says a word of `na`. In columns that are not text so are NA, N/A, NaN, null,
+    None and ? in any case, which are words like others where the other cells are; not so where `na` is given and has
+    no word.
     """
 
     def __init__(
@@ -44,18 +46,37 @@ class TextColumn:
     ) -> None:
         self.name, self.cells, self._lines, self._number = name, cells, lines, number
         self.stripped = [cell.strip() for cell in cells]
-        if na is None:
-            self.empty = [not cell for cell in self.stripped]
-            self.gone = [not cell or cell.lower() in MISSING_WORDS for cell in self.stripped]
-        else:
-            words = {"", *(word.strip() for word in na)}
-            self.empty = self.gone = [cell in words for cell in self.stripped]
-        self.present = [cell for cell, out in zip(self.stripped, self.gone, strict=True) if not out]
-        self.guessed = na is None  # which words mean a missing value
+        words = {"", *(word.strip() for word in na or ())}
+        self.empty = [cell in words for cell in self.stripped]
+        self.guessed = na is None or len(words) > 1  # which other words mean a missing value
+        self.gone = [
+            out or (self.guessed and cell.lower() in MISSING_WORDS)
+            for cell, out in zip(self.stripped, self.empty, strict=True)
+        ]
+        self.present = self._present()
+
+    def rewritten(self, cells: Sequence[str]) -> "TextColumn":
+        """The same column with other `cells` in their places; the same are missing."""
+        other = copy(self)
+        other.cells = other.stripped = list(cells)
+        other.present = other._present()
+        return other
+
+    @property
+    def supposed(self) -> list[str]:
+        """The cells that are missing without anybody having said so."""
+        return [cell for cell, out, sure in zip(self.stripped, self.gone, self.empty, strict=True) if out and not sure]
+
+    def _present(self) -> list[str]:
+        return [cell for cell, out in zip(self.stripped, self.gone, strict=True) if not out]
 
     def where(self, cell: str) -> str:
         """The first place with this cell, and what it says."""
         return f"{self.place(self.stripped.index(cell))} says {cell[:40]!r}"
+
+    def where_written(self, row: int) -> str:
+        """The place of a row, counted from 0, and what the cell says there, blanks and all."""
+        return f"{self.place(row)} says {self.cells[row][:40]!r}"
 
     def place(self, row: int) -> str:
         """Where the cell of a row, counted from 0, stands."""
@@ -69,11 +90,13 @@ def from_texts(column: TextColumn, decimals: Decimals = Decimals()) -> Read:
     mark = decimals.mark(column.name)
     if not present:
         return _nothing(column)
+    if (code := code_of(present)) is not None:
+        return told_missing(column, _as_text(column, column.gone, f"{column.where(code[0])}, {code[1]}", len(present)))
     if all(_INT.fullmatch(cell) for cell in present):
         return told_missing(column, _integers(column))
     if doubt is not None:
         why = f"{column.where(doubt)}, with a decimal point or a thousands separator"
-        why += "; write thousands without, or say the decimal mark"
+        why += "; say the decimal mark by `--decimal`"
         return told_missing(column, _as_text(column, column.gone, why, len(present)))
     if all(FLOAT[mark].fullmatch(cell) for cell in present):
         return told_missing(column, _floats(column, decimals))
@@ -85,12 +108,20 @@ def from_texts(column: TextColumn, decimals: Decimals = Decimals()) -> Read:
     return _words(column, mark)
 
 
+def told_blank(column: TextColumn, read: Read) -> Read:
+    """`read` with a finding of the cells of white space alone, which are missing as empty ones are."""
+    rows = [row for row, cell in enumerate(column.cells) if cell and not column.stripped[row]]
+    if not rows:
+        return read
+    held = f"{len(rows)} cells hold" if len(rows) > 1 else "one cell holds"
+    message = f"{held} white space alone, which is read as missing: {column.place(rows[0])}"
+    return read._replace(findings=(*read.findings, understood(column, message, len(rows))))
+
+
 def told_missing(column: TextColumn, read: Read) -> Read:
     """`read` with a finding of the words that were taken for missing values; of NaN among floats, which is one,
     none."""
-    if not column.guessed:
-        return read
-    words = [cell for cell, out in zip(column.stripped, column.gone, strict=True) if out and cell]
+    words = column.supposed
     if read.feature.kind == "float":
         words = [word for word in words if word.lower() != "nan"]
     if not words:
@@ -102,8 +133,8 @@ def told_missing(column: TextColumn, read: Read) -> Read:
 
 def _nothing(column: TextColumn) -> Read:
     feature, cells = Feature(name=column.name, kind="text"), [None] * len(column.cells)
-    words = [cell for cell in column.stripped if cell]
-    if not words or not column.guessed:
+    words = column.supposed
+    if not words:
         return Read(feature, cells)
     message = f"{column.where(words[0])}, and no cell says more: all are read as missing"
     return Read(feature, cells, (understood(column, message, len(words)),))
@@ -131,18 +162,22 @@ def _floats(column: TextColumn, decimals: Decimals) -> Read:
 def floats(column: TextColumn, decimals: Decimals) -> Read | str:
     """The column, all of whose cells are written as numbers; or the first one that no double is."""
     values, mark = np.full(len(column.cells), np.nan), decimals.mark(column.name)
+    changed = []
     for row, cell in enumerate(column.stripped):
         if not column.gone[row]:
-            value = float_of(cell.replace(mark, "."))
+            value = float_of(text := cell.replace(mark, "."))
             if value is None:
                 return cell
+            if is_rounded(text, value):
+                changed.append(cell)
             values[row] = value
     feature = Feature(name=column.name, kind="float")
+    findings = [rounded(column.name, len(changed), column.where(changed[0]))] if changed else []
     commas = [cell for cell in column.present if "," in cell]
-    if not commas or decimals.told is not None:
-        return Read(feature, values)
-    message = f"commas are read as decimal points: {column.where(commas[0])}"
-    return Read(feature, values, (understood(column, message, len(commas)),))
+    if commas and decimals.told is None:
+        message = f"commas are read as decimal points: {column.where(commas[0])}"
+        findings.append(understood(column, message, len(commas)))
+    return Read(feature, values, tuple(findings))
 
 
 def _booleans(column: TextColumn) -> Read:
@@ -165,12 +200,11 @@ def _words(column: TextColumn, mark: str) -> Read:
         return told_missing(
             column, _as_text(column, column.gone, f"{column.where(column.present[0])}, {doubt}", len(column.present))
         )
-    missing = [cell for cell, out in zip(column.stripped, column.gone, strict=True) if out and cell]
-    if missing and column.guessed:
+    if missing := column.supposed:
         said = ", ".join(sorted(set(missing)))
         why = (
             f"{column.where(missing[0])}, a word like others here ({said}); empty the cells that mean a missing one, "
-            "or say by na which words do"
+            "or say by `--na` which words do"
         )
         return _as_text(column, column.empty, why, len(missing))
     if are_yes_and_no(column.present):

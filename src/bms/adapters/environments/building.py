@@ -18,12 +18,13 @@ from pathlib import Path
 
 import msgspec
 
+from bms.adapters.environments.freeing import on_disk
 from bms.adapters.environments.installer import ended, run_uv
 from bms.adapters.environments.interpreters import installed
 from bms.adapters.environments.lock import exact, hashed, lock_text
 from bms.adapters.environments.recipe import OWN_PYTHON, Recipe
 from bms.adapters.environments.resolving import RunUv, resolve
-from bms.adapters.environments.sharing import SharedFiles, uncompiled
+from bms.adapters.environments.sharing import SharedFiles, remove_byte_code, uncompiled
 from bms.control.platform.environments import Environment
 from bms.core.cancellation import in_thread
 from bms.core.digest import of_bytes
@@ -60,6 +61,7 @@ async def build(
         await _install(venv, building / "exact.txt", lines, run, tell, online=online)
         if recipe.lock:
             await _check(venv, run)
+        await in_thread(remove_byte_code, venv / "lib")
         taken = await in_thread(files.take, venv / "lib") if files else {}
         await _compile(python, venv / "lib")
         built = Environment(
@@ -197,5 +199,5 @@ def _size(folder: Path) -> int:
     """Bytes that the files below take on the disk."""
     total = 0
     for parent, _, files in os.walk(folder):
-        total += sum(os.lstat(os.path.join(parent, name)).st_blocks * 512 for name in files)
+        total += sum(on_disk(os.lstat(os.path.join(parent, name))) for name in files)
     return total

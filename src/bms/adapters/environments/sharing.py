@@ -1,16 +1,20 @@
 """Files that several environments hold: one on the disk, with a name in each of them.
 
 Environments of one platform have most of their packages in common, and byte code takes as much as source. Files are
-known by their content alone, so that no package can pass for another. Only where workloads have a read-only view of
-files: elsewhere one environment's code could change the others' (docs/decisions/0022).
+known by their content alone, so that no package can pass for another, and byte code is of our own making. Only where
+workloads have a read-only view of files: elsewhere one environment's code could change the others'
+(docs/decisions/0022).
 """
 
 import errno
 import hashlib
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+
+from bms.adapters.environments.freeing import on_disk
 
 _NOT_LINKED = frozenset({errno.EMLINK, errno.ENOENT, errno.EXDEV, errno.EPERM})
 
@@ -47,14 +51,26 @@ class SharedFiles:
                 if not os.path.exists(known_code) and os.path.exists(known) and os.path.samefile(known, path):
                     _link(code, known_code)
 
-    def sweep(self) -> None:
-        """Removes what no environment holds any more."""
+    def sweep(self) -> int:
+        """Removes what no environment holds any more; the bytes that this freed."""
+        freed = 0
         for path in _files(str(self._folder)):
-            if os.stat(path).st_nlink == 1:
+            if (seen := os.stat(path)).st_nlink == 1:
                 os.unlink(path)
+                freed += on_disk(seen)
+        return freed
 
     def _at(self, name: str) -> str:
         return f"{self._folder}/{name[:2]}/{name}"
+
+
+def remove_byte_code(lib: Path) -> None:
+    """Removes what wheels brought beside their sources. Byte code is not what its source says unless we made it: it
+    would run in that one's place, here and wherever the source is shared."""
+    for parent, folders, _ in os.walk(lib):
+        if "__pycache__" in folders:
+            folders.remove("__pycache__")
+            shutil.rmtree(os.path.join(parent, "__pycache__"))
 
 
 def uncompiled(lib: Path) -> tuple[int, list[str]]:

@@ -31,6 +31,7 @@ PARTS = (
     "app/model_server.py",
     "app/job.py",
     "app/job_entry.py",
+    "app/job_errors.py",
     "app/process.py",
     "app/logs.py",
     "app/tasks",

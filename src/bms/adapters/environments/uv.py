@@ -4,19 +4,19 @@ import asyncio
 import contextlib
 import errno
 import os
-import shutil
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bms.adapters.environments import building, slim
 from bms.adapters.environments.following import Following, read_piece
+from bms.adapters.environments.freeing import freed_by_removing
 from bms.adapters.environments.installer import settings
 from bms.adapters.environments.locks import free, locked, shared, try_lock
 from bms.adapters.environments.recipe import Recipe, platform_digest, recipe
 from bms.adapters.environments.sharing import SharedFiles
 from bms.adapters.environments.sources import PackageSources, with_sources
-from bms.control.platform.environments import Environment, EnvironmentSpec, EnvironmentState, Needed
+from bms.control.platform.environments import Environment, EnvironmentSpec, EnvironmentState, Needed, Removed
 from bms.core.cancellation import in_thread
 from bms.core.digest import check_digest
 from bms.core.errors import FailedPrecondition, NotFound, ResourceExhausted
@@ -101,9 +101,9 @@ class UvEnvironments:
     async def log(self, digest: str, offset: int, limit: int) -> bytes:
         return await asyncio.to_thread(read_piece, self._log(self._target(digest)), offset, limit)
 
-    async def prune(self, needed: Needed) -> list[Environment]:
+    async def prune(self, needed: Needed) -> Removed:
         """Also removes what interrupted and failed builds left. One that is being built is left alone."""
-        removed = []
+        removed, freed = [], 0
         keep = await needed()
         for environment in await self.built():
             target = self._target(environment.digest)
@@ -111,12 +111,12 @@ class UvEnvironments:
                 continue
             async with locked(self._lock(target)):
                 if environment.digest not in await needed() and building.read(target):
-                    await in_thread(_remove, target)
+                    freed += await in_thread(_remove, target)
                     self._log(target).unlink(missing_ok=True)
                     removed.append(environment)
-        await in_thread(self._remove_left, keep)
-        await in_thread(self._files.sweep)
-        return removed
+        freed += await in_thread(self._remove_left, keep)
+        freed += await in_thread(self._files.sweep)
+        return Removed(environments=tuple(removed), freed=freed)
 
     def slim_path(self) -> str:
         """Copies the slim part when first asked."""
@@ -173,8 +173,9 @@ class UvEnvironments:
         targets = sorted(path.parent for path in self._folder.glob("*/environment.json") if "." not in path.parent.name)
         return [found for target in targets if (found := building.read(target))]
 
-    def _remove_left(self, keep: frozenset[str]) -> None:
-        """What interrupted builds and removals left, and the words of failed builds that nobody needs."""
+    def _remove_left(self, keep: frozenset[str]) -> int:
+        """What interrupted builds and removals left, and the words of failed builds that nobody needs; bytes freed."""
+        freed = 0
         for left in [path for path in self._folder.iterdir() if "." in path.name] if self._folder.is_dir() else []:
             target = left.with_name(left.name.partition(".")[0])
             if left.suffix in (".log", ".failed") and (f"sha256:{target.name}" in keep or target.exists()):
@@ -184,15 +185,16 @@ class UvEnvironments:
                 continue
             try:
                 if left.is_dir():
-                    shutil.rmtree(left)
+                    freed += freed_by_removing(left)
                 elif not target.exists():
                     left.unlink(missing_ok=True)
             finally:
                 os.close(lock)
+        return freed
 
 
-def _remove(target: Path) -> None:
-    """Renamed first, so that it is gone at once; half an environment must never look built."""
+def _remove(target: Path) -> int:
+    """Bytes that it freed. Renamed first, so that it is gone at once; half an environment must never look built."""
     removing = target.with_name(f"{target.name}.removing-{os.getpid()}")
     target.rename(removing)
-    shutil.rmtree(removing)
+    return freed_by_removing(removing)

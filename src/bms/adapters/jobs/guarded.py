@@ -55,7 +55,7 @@ def size_of_log(directory: str, name: str) -> tuple[int, int]:
                 start = _start(descriptor)
                 size = os.fstat(descriptor).st_size
                 if _start(descriptor) == start:  # else it was cut meanwhile
-                    return start.gone + max(0, size - start.note), start.gone
+                    return start.gone + max(0, size - start.begin), start.gone
     except OSError:
         return 0, 0
 
@@ -66,7 +66,7 @@ def read_log(directory: str, name: str, offset: int, limit: int) -> bytes:
         with opened_directory(directory) as within, opened_file(name, within) as descriptor:
             while True:
                 start = _start(descriptor)
-                content = b"" if offset < start.gone else os.pread(descriptor, limit, start.note + offset - start.gone)
+                content = b"" if offset < start.gone else os.pread(descriptor, limit, start.begin + offset - start.gone)
                 if _start(descriptor) == start:
                     return content
     except OSError:

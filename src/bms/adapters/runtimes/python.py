@@ -18,7 +18,7 @@ from bms.adapters.runtimes.python_signature import returned, said_signatures, st
 from bms.core.columns import mask_name
 from bms.core.errors import FailedPrecondition, Internal
 from bms.core.programs import ServableConfig
-from bms.core.signature import DEFAULT, Signature
+from bms.core.signature import DEFAULT, EXPLAIN, Signature
 from bms.core.tensor import NUMPY, Array
 from bms.serving.inference.runtime import Asked, Found
 
@@ -31,7 +31,8 @@ class PythonRuntime:
     """Runs `Model()` after its `load(directory, config)`; both arguments, and `load` itself, may be left out.
 
     `predict(inputs)` is called by one thread at a time. With `stream(inputs)`, too, there is a signature "stream" that
-    answers part by part; with `stream` alone, or a `predict` that yields, every signature does.
+    answers part by part; with `stream` alone, or a `predict` that yields, every signature does. With `explain(inputs)`,
+    too, there is a signature "explain" of the same inputs.
     """
 
     name = "python"
@@ -74,6 +75,8 @@ class Code:
         self.streaming = streaming
         predict = getattr(model, PREDICT, None) or _nothing
         self._predict = fitted(predict)
+        explain = getattr(model, EXPLAIN, None)
+        self._explain = fitted(explain) if callable(explain) else None
         self._streams = PREDICT if yields(predict) else STREAM  # the method's name
         self._stream = fitted(getattr(model, self._streams, None) or _nothing)
         self._directory = directory
@@ -89,8 +92,11 @@ class Code:
         said = self.signatures.get(signature)
         batched = said is not None and said.batched and self.settled
         rows = next(iter(inputs.values())).shape[0] if batched else None
+        method, run = PREDICT, self._predict
+        if signature == EXPLAIN and self._explain is not None:
+            method, run = EXPLAIN, self._explain
         with self._one:
-            value = self._told(PREDICT, lambda: self._predict(_guarded(inputs, said), signature))
+            value = self._told(method, lambda: run(_guarded(inputs, said), signature))
         return returned(value, said, rows)
 
     def parts(self, signature: str, inputs: Mapping[str, Array]) -> Iterator[dict[str, Array]]:
@@ -162,18 +168,18 @@ def _signatures(
     if not callable(predict) or yields(predict):
         config = structs.replace(config, signatures=_unbatched(config.signatures))
         return config, _unbatched(found) or None, frozenset((*config.signatures, *found))
-    if not callable(getattr(model, STREAM, None)):
-        return config, found or None, frozenset()
+    more = [name for name in (EXPLAIN, STREAM) if callable(getattr(model, name, None))]
 
     def extended(signatures: Mapping[str, Signature]) -> dict[str, Signature]:
         first = signatures.get(DEFAULT)
-        if first is None or STREAM in signatures:
+        if first is None:
             return dict(signatures)
-        added = structs.replace(first, outputs=(), batched=False, method="predict", scores=None, labels=())
-        return {**signatures, STREAM: added}
+        plain = structs.replace(first, outputs=(), method="predict", scores=None, labels=())
+        added = {EXPLAIN: plain, STREAM: structs.replace(plain, batched=False)}
+        return {**signatures, **{name: added[name] for name in more if name not in signatures}}
 
     config = structs.replace(config, signatures=extended(config.signatures))
-    return config, extended(found) or None, frozenset({STREAM})
+    return config, extended(found) or None, frozenset({STREAM} & {*more})
 
 
 def _unbatched(signatures: Mapping[str, Signature]) -> dict[str, Signature]:

@@ -92,13 +92,15 @@ def fitted(function: Callable[..., T]) -> Callable[..., T]:
 
 def check_written(model: Any) -> None:
     """Raises FailedPrecondition for methods that can't be called as they are written."""
-    for name in ("predict", "stream"):
+    for name in ("predict", "stream", "explain"):
         method = getattr(model, name, None)
         if inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method):
             raise FailedPrecondition(
                 f"Model.{name} is async, but a model is asked by one thread, one call after the other: write it "
                 "without async, with asyncio.run(…) around what a library needs awaited"
             )
+    if yields(getattr(model, "explain", None)):
+        raise FailedPrecondition("Model.explain yields its answer in parts: return the whole of it")
     if callable(getattr(model, "stream", None)) and yields(getattr(model, "predict", None)):
         raise FailedPrecondition(
             "Model.predict yields its answer in parts, and so does Model.stream: leave one of them, or return the "

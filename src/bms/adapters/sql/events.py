@@ -1,4 +1,4 @@
-"""The event log, leases, and the audit's reading of the events."""
+"""The event log and leases."""
 
 import asyncio
 import contextlib
@@ -8,13 +8,10 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bms.adapters.sql.engine import Database
-from bms.adapters.sql.store import Repository, noun
+from bms.adapters.sql.store import noun
 from bms.adapters.sql.tables.events import events, leases
-from bms.control.audit.service import AuditEntry
 from bms.core.clock import Clock
-from bms.core.errors import InvalidArgument
 from bms.core.events import Event
-from bms.core.pages import Page, PageRequest, page_of
 
 _POLL_S = 0.25  # how late an event of another process may be noticed
 
@@ -104,24 +101,3 @@ class SqlLeases:
                 .where(leases.c.name == name, leases.c.holder == holder)
                 .values(expires_at=self._clock.now())
             )
-
-
-class SqlAudit(Repository):
-    """`AuditTx` on SQL."""
-
-    async def entries(self, tenant: str, page: PageRequest, name: str | None, subject: str | None) -> Page[AuditEntry]:
-        query = select(events).where(events.c.tenant == tenant).order_by(events.c.number.desc()).limit(page.limit + 1)
-        if page.after is not None:
-            query = query.where(events.c.number < _number(page.after))
-        if name is not None:
-            query = query.where(events.c.name == name)
-        if subject is not None:
-            query = query.where(events.c.subject == subject)
-        rows = (await self._connection.execute(query)).mappings()
-        return page_of([(str(row["number"]), noun(AuditEntry, row)) for row in rows], page.limit)
-
-
-def _number(cursor: str) -> int:
-    if not cursor.isdecimal():
-        raise InvalidArgument("the cursor is not of this listing: repeat it from its start")
-    return int(cursor)

@@ -2,15 +2,18 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, inspect, select
+from sqlalchemy import Connection, insert, inspect, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bms.adapters.sql.engine import Database
 from bms.adapters.sql.tables.platform import platform
 
+LEFT = "moved:"  # before the identity in a database whose rows were moved to another
+
 
 async def platform_of(database: Database) -> str | None:
-    """The platform's identity; None where none is written, also before the schema has a place for it."""
+    """The platform's identity, after `LEFT` where it has moved away; None where none is written, also before
+    the schema has a place for it."""
     async with database.reading() as connection:
         return await connection.run_sync(_platform_of)
 
@@ -27,6 +30,12 @@ async def claim(database: Database, platform_id: str, now: datetime) -> str:
     except IntegrityError:
         async with database.reading() as connection:
             return await connection.run_sync(_platform_of) or platform_id
+
+
+async def leave(database: Database) -> None:
+    """Marks a database whose rows were moved to another, so that no home goes on with what is old."""
+    async with database.writing() as connection:
+        await connection.execute(update(platform).values(id=LEFT + platform.c.id))
 
 
 def _platform_of(connection: Connection) -> str | None:

@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 from sqlalchemy import func, or_, select, update
 
+from bms.adapters.sql.datasets_needed import hold
 from bms.adapters.sql.store import Repository, noun
 from bms.adapters.sql.tables.jobs import jobs
 from bms.control.jobs.nouns import TERMINAL, Job, JobState
@@ -46,6 +47,7 @@ class SqlJobs(Repository):
         return await self._all(Job, query)
 
     async def add_job(self, job: Job) -> None:
+        await hold(self._connection, job.tenant, {each.reference: each.tree for each in job.spec.inputs})
         more = {"kind": job.spec.kind, "subject": job.spec.subject}
         await self._insert(jobs, job, f"a job {job.id!r} exists already", **more)
 

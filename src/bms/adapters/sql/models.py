@@ -7,6 +7,7 @@ from sqlalchemy import Column, LargeBinary, Select, and_, delete, false, func, o
 from sqlalchemy.sql import ColumnElement
 
 from bms.adapters.sql.columns import Shared
+from bms.adapters.sql.datasets_needed import hold
 from bms.adapters.sql.store import Repository, noun
 from bms.adapters.sql.tables.models import aliases, models, versions
 from bms.adapters.sql.tables.models import models as models_table
@@ -47,6 +48,9 @@ class SqlModels(Repository):
         same = (of.tenant == tenant) & (of.model == last.c.model) & (of.number == last.c.number)
         rows = await self._connection.execute(select(of.model, of.number, of.state).join(last, same))
         return {name: Newest(number=number, state=state) for name, number, state in rows}
+
+    async def hold_datasets(self, tenant: str, references: Collection[str]) -> None:
+        await hold(self._connection, tenant, dict.fromkeys(references))
 
     async def add_model(self, model: Model) -> None:
         same = (models.c.tenant == model.tenant, func.lower(models.c.name) == model.name.lower())

@@ -13,7 +13,7 @@ from sqlalchemy.sql import ColumnElement
 from bms.adapters.sql.engine import Database
 from bms.adapters.sql.tables.events import events
 from bms.core.errors import Aborted, AlreadyExists
-from bms.core.events import Event
+from bms.core.events import Event, EventSink
 from bms.core.pages import Page, PageRequest, page_of
 
 Tx = TypeVar("Tx")
@@ -38,12 +38,20 @@ class SqlStore(Generic[Tx]):
         async with self._database.writing() as connection:
             yield self._repository(connection)
 
+    def joined(self, tx: EventSink) -> Tx:
+        assert isinstance(tx, Repository), "only transactions on one database are joined"
+        return self._repository(tx.connection)
+
 
 class Repository:
     """Rows to frozen nouns and back, on one connection."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
+
+    @property
+    def connection(self) -> AsyncConnection:
+        return self._connection
 
     async def emit(self, event: Event) -> None:
         if self._connection.dialect.name == "postgresql":

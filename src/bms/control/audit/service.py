@@ -10,7 +10,8 @@ from bms.core.pages import Page, PageRequest
 
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One event as the audit shows it; `number` orders all events of the platform."""
+    """One event as the audit shows it; `number` orders all events of the platform. Names are those of users and keys,
+    also of deleted ones; empty for others, whose subject is a name."""
 
     number: int
     name: str
@@ -18,11 +19,13 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     actor: str
     at: datetime
     details: dict[str, str | int | float | bool | None]
+    subject_name: str = ""
+    actor_name: str = ""
 
 
 class AuditTx(Protocol):
     async def entries(self, tenant: str, page: PageRequest, name: str | None, subject: str | None) -> Page[AuditEntry]:
-        """Newest first; filters match exactly."""
+        """Newest first; filters match exactly. `subject` is an id or a name, also of a deleted user or key."""
         ...
 
 

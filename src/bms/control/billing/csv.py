@@ -1,6 +1,7 @@
 """Usage events as CSV (RFC 4180) that no spreadsheet takes for formulae."""
 
 from collections.abc import AsyncIterator, Iterable
+from datetime import UTC, datetime
 
 from bms.core.usage import UsageEvent
 
@@ -16,7 +17,16 @@ async def lines(batches: AsyncIterator[list[UsageEvent]]) -> AsyncIterator[bytes
     """A head line, then one line per event."""
     yield line(COLUMNS).encode()
     async for events in batches:
-        yield "".join(line(getattr(event, name) for name in COLUMNS) for event in events).encode()
+        yield "".join(line(_value(event, name) for name in COLUMNS) for event in events).encode()
+
+
+def _value(event: UsageEvent, name: str) -> str | int:
+    """Times in ISO 8601 to the nanosecond, in UTC."""
+    value: str | int = getattr(event, name)
+    if name != "at" or isinstance(value, str):
+        return value
+    seconds, rest = divmod(value, 10**9)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
 
 
 def _cell(value: str | int) -> str:

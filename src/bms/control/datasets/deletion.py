@@ -26,17 +26,12 @@ class DatasetDeletion:
 
         Raises FailedPrecondition while one of them is being imported, or a gate or a job needs one.
         """
-        async with self._store.read() as tx:
-            await _live(tx, by.tenant, name)
-            versions = await tx.kept_versions(by.tenant, name)
-        await self._require_unused(by.tenant, name, versions, left=False)
         async with self._store.write() as tx:
-            dataset = await _live(tx, by.tenant, name, hold=True)
+            dataset = await _held(tx, by.tenant, name)
             if revision is not None and revision != dataset.revision:
                 raise Aborted(f"it was changed by someone else since revision {revision}: read it again and repeat")
             going = await tx.kept_versions(by.tenant, name)
-            if new := [version.reference for version in going if version.state == "importing"]:
-                raise FailedPrecondition(_importing(new[0], None))
+            await self._require_unused(tx, by.tenant, name, going, left=False)
             for version in going:
                 await tx.save_version(_deleted(version))
             saved = await tx.save_dataset(msgspec.structs.replace(dataset, deleted=True))
@@ -45,29 +40,28 @@ class DatasetDeletion:
 
     async def delete_version(self, by: Principal, name: str, number: int) -> DatasetVersion:
         """Deletes one version; a second time changes nothing. Raises as `delete` does."""
-        async with self._store.read() as tx:
-            await _live(tx, by.tenant, name)
-            version = await _version(tx, by.tenant, name, number)
-            kept = await tx.kept_versions(by.tenant, name)
-        others = [each for each in kept if each.number != number]
-        await self._require_unused(by.tenant, name, [version], left=any(each.state == "ready" for each in others))
         async with self._store.write() as tx:
-            await _live(tx, by.tenant, name, hold=True)
+            await _held(tx, by.tenant, name)
             version = await _version(tx, by.tenant, name, number)
             if version.state == "deleted":
                 return version
+            others = [each for each in await tx.kept_versions(by.tenant, name) if each.number != number]
+            left = any(each.state == "ready" for each in others)
+            await self._require_unused(tx, by.tenant, name, [version], left=left)
             saved = await tx.save_version(_deleted(version))
             await tx.emit(self._event("dataset.version_deleted", by, saved.id, dataset=name, number=number))
         return saved
 
-    async def _require_unused(self, tenant: str, name: str, going: Sequence[DatasetVersion], *, left: bool) -> None:
+    async def _require_unused(
+        self, tx: DatasetsTx, tenant: str, name: str, going: Sequence[DatasetVersion], *, left: bool
+    ) -> None:
         for version in going:
             if version.state == "importing":
                 raise FailedPrecondition(_importing(version.reference, version.job))
         ready = frozenset(version.number for version in going if version.state == "ready")
         if not ready:
             return
-        user = await self._in_use(tenant, name, ready, left)
+        user = await self._in_use(tx, tenant, name, ready, left)
         if user is not None:
             raise FailedPrecondition(f"data set {name!r} is needed by {user}")
 
@@ -76,8 +70,8 @@ class DatasetDeletion:
         return Event(name=name, tenant=by.tenant, subject=subject, actor=by.user, at=at, details=dict(details))
 
 
-async def _live(tx: DatasetsTx, tenant: str, name: str, *, hold: bool = False) -> Dataset:
-    dataset = await (tx.held_dataset if hold else tx.dataset)(tenant, name)
+async def _held(tx: DatasetsTx, tenant: str, name: str) -> Dataset:
+    dataset = await tx.held_dataset(tenant, name)
     if dataset is None or dataset.deleted:
         raise NotFound(f"no data set {name[:80]!r} in this tenant: list them with `bms dataset list`")
     return dataset

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 from bms.control.datasets.nouns import Format
 from bms.core.errors import InvalidArgument
+from bms.core.litter import has_dot, is_litter
 
 _ENDINGS: dict[Format, str] = {
     "csv": r"\.(csv|tsv)",
@@ -26,7 +27,7 @@ def format_of(paths: Iterable[str], said: Format | None = None) -> Format:
 
     Raises InvalidArgument for an archive, and where no name tells, or names tell several formats.
     """
-    names = [path for path in paths if not _is_hidden(path)]
+    names = _meant(paths)
     if len(names) == 1 and _ARCHIVE.fullmatch(names[0]):
         raise InvalidArgument(f"{names[0][:80]} is an archive: unpack it, and import what was in it")
     if said is not None:
@@ -44,5 +45,8 @@ def format_of(paths: Iterable[str], said: Format | None = None) -> Format:
     return next(iter(found))
 
 
-def _is_hidden(path: str) -> bool:
-    return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(path).parts)
+def _meant(paths: Iterable[str]) -> list[str]:
+    """Without those that systems leave, and without names that begin with a dot where there are others."""
+    named = {path: PurePosixPath(path) for path in paths}
+    kept = [path for path, place in named.items() if not is_litter(place)]
+    return [path for path in kept if not has_dot(named[path])] or kept

@@ -8,9 +8,10 @@ from bms.core.events import EventSink
 from bms.core.newest import Newest
 from bms.core.pages import Page, PageRequest
 
-InUse = Callable[[str, str, frozenset[int], bool], Awaitable[str | None]]
-"""(tenant, data set, numbers of versions that are to go, whether another ready one stays) -> who needs one of them, in
-words for people ("gate 'accuracy' of model 'digits'"), or None."""
+InUse = Callable[[EventSink, str, str, frozenset[int], bool], Awaitable[str | None]]
+"""(transaction, tenant, data set, numbers of versions that are to go, whether another ready one stays) -> who needs one
+of them, in words for people ("gate 'accuracy' of model 'digits'"), or None. The transaction holds the data set, and so
+does whoever begins to need one."""
 
 
 class DatasetsTx(EventSink, Protocol):

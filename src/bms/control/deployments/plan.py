@@ -36,7 +36,7 @@ def plan(desired: Desired, observed: Observed, now: datetime) -> list[Action]:
     seen = settle(desired, observed, now)
     actions: list[Action] = [MarkReady(id) for id in seen.ready]
     actions += [MarkFailed(id, reason) for id, reason in seen.failed.items()]
-    actions += [Stop(id) for id in seen.gone]
+    actions += [Stop(id, reason) for id, reason in seen.gone.items()]
     moved = route(desired, seen, observed.route, now)
     if moved != observed.route:
         actions.append(SetRoute(moved))

@@ -8,9 +8,11 @@ import msgspec
 from bms.control.deployments.actions import Drain, MarkFailed, MarkReady, StartReplica, Stop
 from bms.control.deployments.nouns import Replica, Route
 from bms.control.deployments.observation import Desired
+from bms.core.shortening import shortened
 
 ReplicaAction = MarkReady | MarkFailed | Drain | Stop
 ENDED = frozenset({"stopped", "failed"})
+LONGEST_REASON = 2000  # characters, of which the cause comes first
 REMEMBERED = 10  # ended replicas of one deployment
 
 
@@ -33,11 +35,16 @@ def changed(replica: Replica, action: ReplicaAction, now: datetime) -> Replica:
         case MarkReady():
             return msgspec.structs.replace(replica, state="ready", ready_at=now)
         case MarkFailed(_, reason):
-            return msgspec.structs.replace(replica, state="failed", ended_at=now, reason=reason)
+            return msgspec.structs.replace(
+                replica, state="failed", ended_at=now, reason=shortened(reason, LONGEST_REASON)
+            )
         case Drain(_, reason):
-            return msgspec.structs.replace(replica, state="draining", drain_at=now, reason=reason)
+            return msgspec.structs.replace(
+                replica, state="draining", drain_at=now, reason=shortened(reason, LONGEST_REASON)
+            )
         case Stop(_, reason):
-            return msgspec.structs.replace(replica, state="stopped", ended_at=now, reason=reason or replica.reason)
+            why = shortened(reason, LONGEST_REASON) or replica.reason
+            return msgspec.structs.replace(replica, state="stopped", ended_at=now, reason=why)
 
 
 def forgettable(replicas: Sequence[Replica], workloads: frozenset[str]) -> list[str]:

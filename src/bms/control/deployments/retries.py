@@ -6,7 +6,9 @@ from bms.control.deployments.nouns import Replica
 
 STABLE = timedelta(seconds=60)  # a replica that was ready this long owes nothing to its past
 CAP_S = 300.0
-GONE = "its process is gone"  # how reasons begin of which nobody saw the end: the platform was stopped, or restored
+GONE = "its process is gone"  # how reasons begin of which nobody saw the end: all of the platform was killed
+PLATFORM_STOPPED = "the platform was stopped"
+NOT_HERE = "its process is not here: the platform was restored from a backup"
 
 
 def streak(last: Replica) -> int:

@@ -7,8 +7,9 @@ import msgspec
 
 from bms.control.deployments.nouns import Replica
 from bms.control.deployments.observation import Desired, Observed
-from bms.control.deployments.retries import GONE
+from bms.control.deployments.retries import GONE, NOT_HERE, PLATFORM_STOPPED
 from bms.control.jobs.endings import exit_text
+from bms.core.limits import OVER_MEMORY
 from bms.core.workload import WorkloadStatus
 
 
@@ -18,7 +19,7 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     replicas: tuple[Replica, ...]
     ready: tuple[str, ...] = ()
     failed: Mapping[str, str] = {}
-    gone: tuple[str, ...] = ()  # were draining, and ended by themselves
+    gone: Mapping[str, str] = {}  # ended, and it is no failure: were draining, or the platform was stopped; why
 
     def of(self, version: int, *states: str) -> list[Replica]:
         return [replica for replica in self.replicas if replica.version == version and replica.state in states]
@@ -29,12 +30,13 @@ def settle(desired: Desired, observed: Observed, now: datetime) -> Settled:
     replicas: list[Replica] = []
     ready: list[str] = []
     failed: dict[str, str] = {}
-    gone: list[str] = []
+    gone: dict[str, str] = {}
     for replica in observed.replicas:
-        reason = _failure(replica, desired, observed, now)
-        if replica.state == "draining" and reason:
-            gone.append(replica.id)
-            replica = msgspec.structs.replace(replica, state="stopped", ended_at=now)
+        stopped = _stopped(replica, observed)
+        reason = stopped or _failure(replica, desired, observed, now)
+        if stopped or (replica.state == "draining" and reason):
+            gone[replica.id] = stopped
+            replica = msgspec.structs.replace(replica, state="stopped", ended_at=now, reason=stopped or replica.reason)
         elif reason:
             failed[replica.id] = reason
             replica = msgspec.structs.replace(replica, state="failed", ended_at=now, reason=reason)
@@ -42,12 +44,22 @@ def settle(desired: Desired, observed: Observed, now: datetime) -> Settled:
             ready.append(replica.id)
             replica = msgspec.structs.replace(replica, state="ready", ready_at=now)
         replicas.append(replica)
-    return Settled(replicas=tuple(replicas), ready=tuple(ready), failed=failed, gone=tuple(gone))
+    return Settled(replicas=tuple(replicas), ready=tuple(ready), failed=failed, gone=gone)
 
 
 def _answers(replica: Replica, observed: Observed) -> bool:
     status = observed.statuses.get(replica.id)
     return status is not None and status.state == "AVAILABLE"
+
+
+def _stopped(replica: Replica, observed: Observed) -> str:
+    """Why a live replica has ended that did not fail: it went with the whole platform. Empty for others."""
+    if replica.state in ("stopped", "failed") or observed.workloads is None:
+        return ""
+    workload = observed.workloads.get(replica.id)
+    if workload is None:
+        return NOT_HERE if replica.state == "ready" else ""
+    return PLATFORM_STOPPED if workload.state == "ended" and workload.platform_stopped else ""
 
 
 def _failure(replica: Replica, desired: Desired, observed: Observed, now: datetime) -> str:
@@ -75,7 +87,8 @@ def _failure(replica: Replica, desired: Desired, observed: Observed, now: dateti
 
 def _end_of(workload: WorkloadStatus) -> str:
     if workload.verdict:
-        return workload.verdict
+        more = ": `bms deployment set --memory` gives it more" if workload.verdict.startswith(OVER_MEMORY) else ""
+        return workload.verdict + more
     code = workload.exit_code
     if code is None:
         return f"{GONE}, and nobody saw how it ended"

@@ -58,9 +58,10 @@ class DeploymentViews:
 
     async def page(self, tenant: str, page: PageRequest, model: str | None = None) -> Page[ListedDeployment]:
         """By name. Whether gateways know already is not waited for."""
+        looked = self._looked()
         async with self._store.read() as tx:
             found = await tx.deployments(tenant, page, model)
-        states = {id: seen async for id, seen in self._seen([each.id for each in found.items])}
+        states = {id: seen async for id, seen in self._seen([each.id for each in found.items], looked)}
         items = [
             ListedDeployment(**structs.asdict(each), state=states[each.id].state, message=states[each.id].message)
             for each in found.items
@@ -68,12 +69,13 @@ class DeploymentViews:
         ]
         return Page(items=items, next=found.next)
 
-    async def _seen(self, ids: Sequence[str]) -> AsyncIterator[tuple[str, DeploymentStatus]]:
+    async def _seen(self, ids: Sequence[str], looked: bool) -> AsyncIterator[tuple[str, DeploymentStatus]]:
         said, building, now = self._said(), self._preparing(), self._clock.now()
         async for _, rows, known in in_parts(self._store, self._catalog, ids):
             for each in rows:
                 desired = await resolve(each.deployment, each.revision, known)
-                yield each.deployment.id, view(each.deployment, desired, each.route, each.replicas, said, now, building)
+                seen = view(each.deployment, desired, each.route, each.replicas, said, now, building)
+                yield each.deployment.id, seen if looked else _unlooked(seen)
 
     async def status(self, tenant: str, name: str) -> DeploymentStatus:
         """Raises NotFound."""
@@ -90,8 +92,15 @@ class DeploymentViews:
         desired = await resolve(deployment, revision, self._catalog)
         building = self._preparing()
         seen = view(deployment, desired, route, replicas, self._said(), self._clock.now(), building)
-        if seen.state == "serving" and not looked:
-            return msgspec.structs.replace(seen, state="rolling", message="the platform begins: looking what runs")
+        if not looked:
+            return _unlooked(seen)
         if seen.state == "serving" and not await self._told():
             return msgspec.structs.replace(seen, state="rolling", message=f"{seen.message}; gateways are being told")
         return seen
+
+
+def _unlooked(seen: DeploymentStatus) -> DeploymentStatus:
+    """Before it is known what runs: nothing is said to answer."""
+    if seen.state not in ("serving", "rolling", "degraded"):
+        return seen
+    return structs.replace(seen, state="rolling", message="the platform begins: looking what runs")

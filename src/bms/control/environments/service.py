@@ -60,8 +60,8 @@ class EnvironmentService:
             raise PermissionDenied("only the operator's tenant may remove environments: all tenants share them")
         removed = await self._environments.prune(self.needed)
         return Pruned(
-            removed=tuple(msgspec.structs.replace(_of_built(each), state="absent") for each in removed),
-            freed=sum(each.size for each in removed),
+            removed=tuple(msgspec.structs.replace(_of_built(each), state="absent") for each in removed.environments),
+            freed=removed.freed,
         )
 
     async def needed(self) -> frozenset[str]:

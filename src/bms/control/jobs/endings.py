@@ -8,11 +8,13 @@ import msgspec
 from bms.control.jobs.nouns import Job, JobState
 from bms.control.jobs.states import moved
 from bms.core.figures import Figure
+from bms.core.limits import more_memory
 from bms.core.programs import JobResult
 from bms.core.workload import WorkloadStatus
 
 FIRST_PAUSE_S = 2.0
 LONGEST_PAUSE_S = 300.0
+TIMED_OUT = "timed out"  # how the reason of a stop begins that its `timeout_s` asked for
 TASK = "task:"  # how entries of the platform's own tasks begin, as in `JobConfig.entry`
 STOPPED = "cancelled"  # what the harness says of a process that got SIGTERM, e.g. because the platform went down
 
@@ -39,11 +41,13 @@ def ending(job: Job, status: WorkloadStatus | None, result: JobResult | None, un
 
     task = job.spec.entry.startswith(TASK)
     if job.stopping:
-        return msgspec.structs.replace(ended("failed", job.stopping), final=task)
+        longer = "" if task or not job.stopping.startswith(TIMED_OUT) else ": `--timeout 12h` lets it run longer"
+        return msgspec.structs.replace(ended("failed", job.stopping + longer), final=task)
     if result is not None and result.state == "succeeded":
         return ended("succeeded")
     if status is not None and status.verdict:
-        return msgspec.structs.replace(ended("failed", status.verdict), final=task)
+        more = "" if task else more_memory(status.verdict, job.spec.resources.memory)
+        return msgspec.structs.replace(ended("failed", status.verdict + more), final=task)
     if result is not None and result.error == STOPPED and not job.cancel_requested:
         return ended("lost", "its process was stopped from outside before it was done")
     if result is not None:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from bms.control.jobs.endings import TIMED_OUT
 from bms.control.jobs.nouns import Capacity, Job, JobState
 from bms.control.jobs.queue import next_to_start, too_large
 from bms.core.workload import WorkloadStatus
@@ -144,7 +145,7 @@ def _running(one: Seen, workload: WorkloadStatus | None, now: datetime) -> JobAc
     if job.stopping:
         return Stop(job, job.stopping)
     if job.started_at is not None and now - job.started_at >= timedelta(seconds=job.spec.timeout_s):
-        return Stop(job, f"timed out after {job.spec.timeout_s:g} s")
+        return Stop(job, f"{TIMED_OUT} after {job.spec.timeout_s:g} s")
     return None
 
 

@@ -55,7 +55,8 @@ class JobsTx(EventSink, Protocol):
         ...
 
     async def add_job(self, job: Job) -> None:
-        """Raises AlreadyExists for an id in use."""
+        """Holds the data sets that it reads. Raises AlreadyExists for an id in use, FailedPrecondition where a version
+        of a data set was deleted."""
         ...
 
     async def locked(self, tenant: str, id: str) -> Job | None:

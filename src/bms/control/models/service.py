@@ -44,6 +44,7 @@ class ModelService:
         check_text("description", description)
         check_gates(gates)
         async with self._store.write() as tx:
+            await tx.hold_datasets(by.tenant, [gate.dataset for gate in gates])
             return await add_model(tx, by.tenant, name, by.user, self._clock.now(), description, gates)
 
     async def model(self, tenant: str, name: str) -> Model:
@@ -80,6 +81,8 @@ class ModelService:
         async with self._store.write() as tx:
             model = await live_model(tx, by.tenant, name, hold=True)
             expect(revision, model.revision)
+            new = set(gates or ()) - set(model.gates)
+            await tx.hold_datasets(by.tenant, sorted(gate.dataset for gate in new))
             changed = msgspec.structs.replace(
                 model,
                 description=model.description if description is None else description,

@@ -44,6 +44,13 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     linked: bool = False
 
 
+class Removed(msgspec.Struct, frozen=True, kw_only=True):
+    """What pruning removed, and the bytes on the disk that this freed: files that others hold, too, free none."""
+
+    environments: tuple[Environment, ...] = ()
+    freed: int = 0
+
+
 class Environments(Protocol):
     """Contract: one digest is built once, also when asked for twice at once or by two processes; a failed or
     interrupted build leaves nothing that looks built; a built environment is never changed."""
@@ -76,8 +83,8 @@ class Environments(Protocol):
         """What its last build said, from byte `offset` on, at most `limit` bytes; it grows while it is built."""
         ...
 
-    async def prune(self, needed: Needed) -> list[Environment]:
-        """Removes environments that nobody needs; returns them. `needed` is asked for each while nobody can get it:
+    async def prune(self, needed: Needed) -> Removed:
+        """Removes environments that nobody needs. `needed` is asked for each while nobody can get it:
         who makes known that it is needed before asking for it by `ensure` gets one that stays."""
         ...
 

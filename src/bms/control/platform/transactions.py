@@ -3,7 +3,7 @@
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeVar
 
-from bms.core.events import Event
+from bms.core.events import Event, EventSink
 
 Tx_co = TypeVar("Tx_co", covariant=True)
 
@@ -18,6 +18,10 @@ class Store(Protocol[Tx_co]):
     def read(self) -> AbstractAsyncContextManager[Tx_co]: ...
 
     def write(self) -> AbstractAsyncContextManager[Tx_co]: ...
+
+    def joined(self, tx: EventSink) -> Tx_co:
+        """This feature's repository inside another one's transaction, for what both must agree about."""
+        ...
 
 
 class EventLog(Protocol):

@@ -3,20 +3,34 @@
 from functools import cache
 from typing import Any
 
+from google.protobuf import any_pb2, wrappers_pb2
+from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 
 from bms.core.errors import InvalidArgument
-from bms.protocols.protobuf import health, inference, reflection
+from bms.protocols.protobuf import health, inference, reflection, tensorflow, tfserving
 from bms.protocols.protobuf.schema import read_schema
 
-FILES: tuple[FileDescriptorProto, ...] = (
+
+def _known(file: FileDescriptor) -> FileDescriptorProto:
+    """A file that protocol buffers bring along."""
+    return FileDescriptorProto.FromString(file.serialized_pb)
+
+
+FILES: tuple[FileDescriptorProto, ...] = (  # each behind those it imports
     read_schema(inference.NAME, inference.PACKAGE, inference.TEXT),
     read_schema(health.NAME, health.PACKAGE, health.TEXT),
     read_schema(*reflection.V1, reflection.TEXT),
     read_schema(*reflection.V1ALPHA, reflection.TEXT),
+    _known(any_pb2.DESCRIPTOR),
+    _known(wrappers_pb2.DESCRIPTOR),
+    read_schema(tensorflow.NAME, tensorflow.PACKAGE, tensorflow.TEXT),
+    read_schema(tensorflow.ERROR_NAME, tensorflow.ERROR_PACKAGE, tensorflow.ERROR_TEXT),
+    read_schema(tfserving.NAME, tfserving.PACKAGE, tfserving.TEXT, tfserving.IMPORTS),
+    read_schema(tfserving.SERIALIZED_NAME, tfserving.SERIALIZED_PACKAGE, tfserving.SERIALIZED_TEXT, (tfserving.NAME,)),
 )
 
 

@@ -5,7 +5,7 @@ Source: https://protobuf.dev/reference/protobuf/proto3-spec/
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from google.protobuf.descriptor_pb2 import DescriptorProto, EnumDescriptorProto, FieldDescriptorProto
 from google.protobuf.descriptor_pb2 import FileDescriptorProto as File
@@ -24,9 +24,10 @@ _SCALARS = {
 }
 
 
-def read_schema(name: str, package: str, text: str) -> File:
-    """The file `name` that holds what `text` declares. Raises ValueError for what is not in the part above."""
-    file = File(name=name, package=package, syntax="proto3")
+def read_schema(name: str, package: str, text: str, imports: Iterable[str] = ()) -> File:
+    """The file `name` that holds what `text` declares with the help of other files, `imports`. Raises ValueError for
+    what is not in the part above."""
+    file = File(name=name, package=package, syntax="proto3", dependency=imports)
     tokens = iter(_TOKEN.findall(text))
     for word in tokens:
         if word == "message":

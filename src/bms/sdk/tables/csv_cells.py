@@ -25,9 +25,9 @@ class CsvCells(dict[str, list[str]]):
     """Cells by column, all of them texts."""
 
 
-def read_cells(text: str, where: str) -> CsvCells:
+def read_cells(text: str, where: str, separator: str = ",") -> CsvCells:
     """Cells by column. Raises InvalidArgument, naming `where` and the line, for what is no table."""
-    lines = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    lines = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), delimiter=separator, strict=True)
     try:
         names = next(lines, [])
         if not names:

@@ -141,19 +141,20 @@ class Dispatcher:
             self.active.discard(call)
 
     def on_error(self, call: Call, meta: ErrorMeta) -> None:
-        """A replica failed this call: send it elsewhere, or say so. What went down with its replica may be what brought
-        it down, and is not tried on the next."""
-        if meta.lost:
-            call.failed(LostInHand(_died(call.route.entry.name)))
-            return
+        """A replica failed this call: send it elsewhere, or say so. What went down with its replica is tried once more,
+        too: one that dies harms nobody while another lives, and what kills its replica can't kill more than two."""
         repeat = may_retry(
-            retryable=meta.retry,
+            retryable=meta.retry or meta.lost,
             attempts=call.attempts,
             begun=call.begun,
             now=self._monotonic(),
             deadline=call.deadline,
         )
-        if not (repeat and self._budget.spend() and self._sent_again(call)):
+        if repeat and self._budget.spend() and self._sent_again(call):
+            return
+        if meta.lost:
+            call.failed(LostInHand(_died(call.route.entry.name)))
+        else:
             call.failed(from_code(meta.code, meta.message, 1.0 if meta.retry else None), meta.compute_ns)
 
     def _sent_again(self, call: Call) -> bool:
@@ -185,6 +186,6 @@ class Dispatcher:
 
 def _died(name: str) -> str:
     return (
-        "the model server died while it had this request, which is not repeated, since it may be what killed it: "
+        "the model server died while it had this request, which is not tried again, since it may be what killed it: "
         f"`bms logs {name}` says why; if other requests are to blame, ask again"
     )

@@ -28,6 +28,6 @@ class RetryBudget:
 
 
 def may_retry(*, retryable: bool, attempts: int, begun: bool, now: float, deadline: float) -> bool:
-    """A call is repeated once, only for failures that say another replica may do better (so never what a replica died
-    with), only in time, and never after a part of an answer was passed on."""
+    """A call is repeated once, only for failures that say another replica may do better, only in time, and never
+    after a part of an answer was passed on."""
     return retryable and attempts < MAX_ATTEMPTS and not begun and now < deadline

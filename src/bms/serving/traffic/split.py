@@ -7,6 +7,10 @@ from bms.core.snapshot import ServedVersion
 from bms.serving.traffic.snapshot_index import Route, SnapshotIndex, served
 
 
+class UnknownAlias(NotFound):
+    """The deployment is there, and no version of its model has this alias."""
+
+
 def find_route(index: SnapshotIndex, tenant: str, name: str) -> Route:
     """Raises NotFound where this tenant has no deployment of that name."""
     route = index.routes.get((tenant, name))
@@ -29,10 +33,9 @@ def choose_version(route: Route, number: int | None, alias: str | None, draw: fl
         return shares[bisect_right(route.bounds, draw * route.total)]
     version = named_version(route, number, alias)
     if not served(version):
+        which = f"version {version.number} of {route.entry.name!r}"
         raise Unavailable(
-            f"version {version.number} of {route.entry.name!r} is {version.state}, not AVAILABLE"
-            f"{_why(route, version)}: come again",
-            retry_after_s=1.0,
+            f"{which} is {version.state}, not AVAILABLE{_why(route, version)}: come again", retry_after_s=1.0
         )
     return version
 
@@ -49,7 +52,7 @@ def named_version(route: Route, number: int | None, alias: str | None) -> Served
         return version
     if alias in route.entry.known_aliases:
         raise Unavailable(f"the version that {alias!r} names is not served yet: come again", retry_after_s=1.0)
-    raise NotFound(f"no alias {alias[:80]!r} of {route.entry.name!r}: it has {_aliases(route)}")
+    raise UnknownAlias(f"no alias {alias[:80]!r} of {route.entry.name!r}: it has {_aliases(route)}")
 
 
 def _nothing_serves(route: Route) -> Unavailable:
@@ -65,9 +68,8 @@ def _nothing_serves(route: Route) -> Unavailable:
 def _why(route: Route, version: ServedVersion) -> str:
     if not version.error:
         return ""
-    return (
-        f", the last one of version {version.number} failed: {version.error} (`bms logs {route.entry.name}` says more)"
-    )
+    which = f"the last one of version {version.number}"
+    return f", {which} failed: {version.error} (`bms logs {route.entry.name}` says more)"
 
 
 def _numbers(route: Route) -> str:

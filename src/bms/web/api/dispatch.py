@@ -25,6 +25,7 @@ from bms.core.ids import new_id
 from bms.core.principal import Principal
 from bms.web.api.endpoint import PUBLIC, Call, Endpoint
 from bms.web.api.problems import plain_error, problem
+from bms.web.api.whole_numbers import check_body, check_numbers
 
 log = logging.getLogger("bms.api")
 MAX_BODY = 8 << 20  # of JSON bodies; uploads stream and have limits of their own
@@ -172,9 +173,11 @@ def _body(endpoint: Endpoint, raw: bytes) -> Any:
             raise InvalidArgument("this path takes no body")
         return None
     try:
-        return msgspec.json.decode(raw or b"{}", type=endpoint.body)
+        body = msgspec.json.decode(raw or b"{}", type=endpoint.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidArgument(f"the body is not what this path takes: {error}") from None
+    check_body(raw)
+    return body
 
 
 def _query(endpoint: Endpoint, params: QueryParams) -> msgspec.Struct:
@@ -182,10 +185,12 @@ def _query(endpoint: Endpoint, params: QueryParams) -> msgspec.Struct:
     if len(given) != len(params.multi_items()):
         raise InvalidArgument("a query parameter is given twice")
     try:
-        return msgspec.convert(given, type=endpoint.query, strict=False)
+        query: msgspec.Struct = msgspec.convert(given, type=endpoint.query, strict=False)
     except msgspec.ValidationError as error:
         names = ", ".join(endpoint.query.__struct_fields__) or "none"
         raise InvalidArgument(f"query parameters are wrong: {error}; this path takes: {names}") from None
+    check_numbers(query)
+    return query
 
 
 def _if_match(request: Request) -> int | None:

@@ -1,5 +1,6 @@
 """Usage over HTTP: sums, single events, and an export."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 import msgspec
@@ -8,11 +9,15 @@ from starlette.responses import StreamingResponse
 from bms.control.billing import csv
 from bms.control.billing.nouns import UsageFilter, UsageSum, dimensions
 from bms.control.billing.service import UsageService
-from bms.control.tenants.nouns import DEFAULT_TENANT
+from bms.control.tenants.nouns import DEFAULT_TENANT, Tenant
 from bms.core.errors import PermissionDenied
 from bms.core.pages import Page
+from bms.core.principal import Principal
 from bms.core.usage import UsageEvent
 from bms.web.api.endpoint import Call, Endpoint, Listing, listing
+
+FindTenant = Callable[[Principal, str], Awaitable[Tenant]]
+"""(who asks, id) -> the tenant, also a deleted one. Raises NotFound."""
 
 
 class Matching(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -64,17 +69,17 @@ class UsageSums(msgspec.Struct, frozen=True, kw_only=True):
     items: list[UsageSum]
 
 
-def endpoints(service: UsageService) -> list[Endpoint]:
+def endpoints(service: UsageService, found: FindTenant) -> list[Endpoint]:
     async def sums(call: Call[None]) -> UsageSums:
         by = dimensions(call.query.group_by)
-        return UsageSums(items=await service.sums(_tenant(call), _filter(call.query), by))
+        return UsageSums(items=await service.sums(await _tenant(call, found), _filter(call.query), by))
 
     async def events(call: Call[None]) -> Page[UsageEntry]:
-        page = await service.events(_tenant(call), _filter(call.query), listing(call))
+        page = await service.events(await _tenant(call, found), _filter(call.query), listing(call))
         return Page(items=[_entry(event) for event in page.items], next=page.next)
 
     async def export(call: Call[None]) -> StreamingResponse:
-        batches = service.all_events(_tenant(call), _filter(call.query))
+        batches = service.all_events(await _tenant(call, found), _filter(call.query))
         headers = {"content-disposition": 'attachment; filename="usage.csv"', "cache-control": "no-store"}
         return StreamingResponse(csv.lines(batches), media_type="text/csv; charset=utf-8", headers=headers)
 
@@ -89,14 +94,14 @@ def endpoints(service: UsageService) -> list[Endpoint]:
     ]
 
 
-def _tenant(call: Call[None]) -> str:
-    """Whose books are asked for. Raises PermissionDenied."""
+async def _tenant(call: Call[None], found: FindTenant) -> str:
+    """Whose books are asked for. Raises PermissionDenied, and NotFound for one that never was."""
     by, wanted = call.principal, call.query.tenant
     if wanted is None or wanted == by.tenant:
         return by.tenant
     if by.tenant != DEFAULT_TENANT or not by.may("tenants:write"):
         raise PermissionDenied(f"only owners of the tenant {DEFAULT_TENANT!r} may read the books of another tenant")
-    return str(wanted)
+    return (await found(by, wanted)).id
 
 
 def _filter(query: Matching) -> UsageFilter:

@@ -50,13 +50,18 @@ def error_headers(error: BmsError) -> bytes:
 
 
 def warnings_of(notes: tuple[str, ...]) -> bytes:
-    """What the sender is told beside the answer, as header lines (RFC 7234, 5.5: 299 is any lasting warning)."""
-    lines = []
+    """What the sender is told beside the answer, as header lines."""
+    return b"".join([b"warning: %b\r\n" % value for value in warning_values(notes)])
+
+
+def warning_values(notes: tuple[str, ...]) -> list[bytes]:
+    """As values of a field `warning` (RFC 7234, 5.5: 299 is any lasting warning)."""
+    values = []
     for note in notes[:_MOST_WARNINGS]:
         plain = note[:_LONGEST_WARNING].encode("ascii", "backslashreplace").decode()
         quoted = "".join("\\" + letter if letter in '\\"' else letter for letter in plain if letter.isprintable())
-        lines.append(f'warning: 299 bms "{quoted}"\r\n')
-    return "".join(lines).encode()
+        values.append(f'299 bms "{quoted}"'.encode())
+    return values
 
 
 def plain_error(error: BmsError) -> bytes:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from bms.core.errors import BmsError, InvalidArgument, Unimplemented
+from bms.core.errors import BmsError, InvalidArgument
 from bms.core.snapshot import KeyEntry, ServedVersion
 from bms.protocols import (
     model_listing,
@@ -158,8 +158,6 @@ def _missing(request: Request, operation: Operation) -> BmsError:
     shown = f"{request.method.decode('latin-1')} {request.target[:200].decode('latin-1')}"
     if operation.missing == "tfserving":
         return InvalidArgument(f"Malformed request: {shown}")
-    if operation.missing == "explain":
-        return Unimplemented(f"{operation.model[:80]!r} has no explainer: explanations are not served here")
     if operation.missing == "openai":
         return UnknownPath(f"nothing is at {shown}: of OpenAI's API, /v1/embeddings and /v1/models are served here")
     return UnknownPath(f"nothing is at {shown}: see /v2/models/NAME/infer")

@@ -7,11 +7,21 @@ To add one: write its pair in `bms.protocols`, a class like these around it, and
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from bms.core.errors import InvalidArgument
+from bms.core.errors import InvalidArgument, Unimplemented
+from bms.core.ids import new_id
 from bms.core.inference import InferRequest, InferResponse, Verb
 from bms.core.preprocessing import IMAGE, TEXT
-from bms.core.signature import Signature
+from bms.core.signature import DEFAULT, EXPLAIN, Signature
 from bms.protocols import oip, openai_embeddings, tfserving
+from bms.protocols.cloud_events import (
+    SPECVERSION,
+    STRUCTURED,
+    Mode,
+    answer_body,
+    answer_lines,
+    check_version,
+    event_data,
+)
 from bms.protocols.kserve_labels import encode_labels
 from bms.protocols.oip import decode_infer, encode_infer
 from bms.protocols.oip_generate import decode_generate, encode_generate
@@ -83,14 +93,20 @@ class OipGenerate:
 
 
 class TfsPredict:
-    """TensorFlow Serving's predict, KServe V1's and MLflow's too; or an image, a text or CSV by its content type."""
+    """TensorFlow Serving's predict, KServe V1's and MLflow's too; or an image, a text or CSV by its content type. What
+    comes in a CloudEvent is answered in one, as KServe does."""
 
     def decode(self, body: bytes | memoryview, fields: Fields, model: str, signatures: Signatures) -> tfserving.Decoded:
-        return _other(body, fields, model, signatures, "predict") or decode_predict(body, model, signatures)
+        decoded = _other(body, fields, model, signatures, "predict") or decode_predict(body, model, signatures)
+        if SPECVERSION in fields:
+            check_version(fields[SPECVERSION].decode("latin-1"))
+            return decoded._replace(event="binary")
+        return decoded
 
     def encode(self, response: InferResponse, decoded: tfserving.Decoded, signatures: Signatures) -> Answer:
         check_each_answered(decoded, response, signatures[decoded.request.signature or ""])
-        return Answer(encode_predict(response, decoded.row_form), JSON)
+        answer = Answer(encode_predict(response, decoded.row_form), JSON)
+        return _as_event(answer, decoded.event, response.model) if decoded.event else answer
 
 
 class KservePredict(TfsPredict):
@@ -98,7 +114,26 @@ class KservePredict(TfsPredict):
 
     def encode(self, response: InferResponse, decoded: tfserving.Decoded, signatures: Signatures) -> Answer:
         body = encode_labels(response, signatures[decoded.request.signature or ""])
-        return super().encode(response, decoded, signatures) if body is None else Answer(body, JSON)
+        if body is None:
+            return super().encode(response, decoded, signatures)
+        return _as_event(Answer(body, JSON), decoded.event, response.model)
+
+
+class KserveExplain:
+    """KServe V1's explain, of models that explain their answers: bodies as of predict, by the signature "explain"."""
+
+    def decode(self, body: bytes | memoryview, fields: Fields, model: str, signatures: Signatures) -> tfserving.Decoded:
+        """Raises Unimplemented for a model that has no such signature, too."""
+        if EXPLAIN not in signatures:
+            raise Unimplemented(f"{model[:80]!r} has no explainer: a model that has one has a signature {EXPLAIN!r}")
+        only = {DEFAULT: signatures[EXPLAIN]}
+        decoded = _other(body, fields, model, only, "predict") or decode_predict(body, model, only)
+        decoded.request.signature = EXPLAIN
+        return decoded
+
+    def encode(self, response: InferResponse, decoded: tfserving.Decoded, signatures: Signatures) -> Answer:
+        check_each_answered(decoded, response, signatures[EXPLAIN])
+        return Answer(encode_predict(response, decoded.row_form, "explanations"), JSON)
 
 
 class TfsClassify:
@@ -146,6 +181,7 @@ DIALECTS: dict[str, Dialect] = {  # by action, as in paths.py
     "generate": OipGenerate(),
     "generate_stream": OipGenerate(),
     "predict": TfsPredict(),
+    "explain": KserveExplain(),
     "classify": TfsClassify(),
     "regress": TfsRegress(),
     "embeddings": OpenAiEmbeddings(),
@@ -153,6 +189,15 @@ DIALECTS: dict[str, Dialect] = {  # by action, as in paths.py
 KSERVE_PREDICT = KservePredict()  # in place of "predict", for deployments whose dialect it is
 # Of those whose body says which model is asked: how it is read, into what `decode` then takes for a body.
 ADDRESSED: dict[str, Callable[[bytes | memoryview], Asked]] = {"embeddings": read_embeddings}
+
+
+def _as_event(answer: Answer, mode: Mode, model: str) -> Answer:
+    """The answer in the mode of CloudEvents in which it was asked for."""
+    if mode == "binary":
+        return Answer(answer.body, answer.content_type, answer.headers + answer_lines(model, new_id("ev")))
+    if mode == "structured":
+        return Answer(answer_body(model, new_id("ev"), answer.body), STRUCTURED)
+    return answer
 
 
 def _other(
@@ -163,6 +208,8 @@ def _other(
     if given is None or given == b"application/json":
         return None
     kind = given.partition(b";")[0].strip().lower()
+    if kind == STRUCTURED and verb == "predict":
+        return decode_predict(event_data(body), model, signatures)._replace(event="structured")
     if kind == _CSV:
         return decode_csv(body, model, signatures, verb)
     content = _CONTENTS.get(kind)

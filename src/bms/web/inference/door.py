@@ -91,7 +91,7 @@ class InferenceDoor:
             body = ADDRESSED[action](self._body(request))
             operation = Operation(operation.action, body.model, body.version, body.alias)
         route, version = desk.route(key, operation.model, operation.version, operation.alias)
-        if route.entry.dialect == "kserve" and action == "predict":
+        if action == "predict" and route.entry.dialect == "kserve":
             dialect = KSERVE_PREDICT
         decoded = dialect.decode(body or self._body(request), fields, operation.model, version.signatures)
         infer = decoded.request

@@ -7,7 +7,7 @@ from urllib.parse import unquote_to_bytes
 from bms.core.errors import InvalidArgument
 
 Action = Literal[
-    "predict", "classify", "regress", "infer", "generate", "generate_stream",  # what a model answers
+    "predict", "classify", "regress", "explain", "infer", "generate", "generate_stream",  # what a model answers
     "embeddings",  # the same, of the model that the body names
     "list", "model", "metadata",  # what is served, as TF Serving, KServe V1 and OpenAI tell it
     "oip_server", "oip_model", "oip_model_ready", "oip_config", "oip_stats", "oip_all_stats", "oip_index",
@@ -15,7 +15,7 @@ Action = Literal[
 ]  # fmt: skip
 PUBLIC: frozenset[str] = frozenset({"alive", "oip_live", "oip_ready", "metrics"})
 VERBS: frozenset[str] = frozenset(
-    {"predict", "classify", "regress", "infer", "generate", "generate_stream", "embeddings"}
+    {"predict", "classify", "regress", "explain", "infer", "generate", "generate_stream", "embeddings"}
 )
 
 _NAMED = r"/v1/models/(?P<model>[^/:]+)(?:/versions/(?P<version>\d{1,18})|/labels/(?P<label>[^/:]+))?"
@@ -65,7 +65,7 @@ class Operation(NamedTuple):
     model: str = ""
     version: int | None = None
     alias: str | None = None
-    missing: Literal["", "tfserving", "oip", "openai", "explain"] = ""
+    missing: Literal["", "tfserving", "oip", "openai"] = ""
     allowed: str = "GET"
 
 
@@ -94,10 +94,7 @@ def speaks_openai(target: bytes) -> bool:
 def _tfserving(path: str) -> Operation:
     found = _TFS_VERB.fullmatch(path)
     if found:
-        verb = found["verb"].lower()
-        if verb == "explain":
-            return Operation(None, found["model"], missing="explain")
-        return _named(verb, found, "POST")  # type: ignore[arg-type]
+        return _named(found["verb"].lower(), found, "POST")  # type: ignore[arg-type]
     found = _TFS_GET.fullmatch(path)
     if found:
         return _named("metadata" if found["metadata"] else "model", found, "GET")

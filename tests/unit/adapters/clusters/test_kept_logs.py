@@ -45,13 +45,13 @@ async def test_a_log_is_read_while_its_workload_runs_and_after_it_is_forgotten(l
 async def test_of_a_long_log_the_end_is_kept_at_its_old_places(
     logs: KeptLogs, own: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept_logs, "KEPT", 40)
-    (own / "workload.log").write_bytes(b"0123456789\n" * 10)
+    monkeypatch.setattr(kept_logs, "KEPT", 400)
+    (own / "workload.log").write_bytes(b"0123456789\n" * 100)
     await logs.keep("rep-1")
     forget(own)
-    assert await logs.read("rep-1", 99, 100) == (b"0123456789\n", 110)
-    whole = await logs.read("rep-1", 0, 100)
-    assert whole == (b"[log over 40 B: its first 99 bytes were removed here]\n0123456789\n", 110)
+    assert await logs.read("rep-1", 1089, 100) == (b"0123456789\n", 1100)
+    whole = await logs.read("rep-1", 0, 11)
+    assert whole == (b"[log over 400 B: its first 902 bytes were removed here]\n0123456789\n", 913)
 
 
 async def test_old_copies_go_and_the_oldest_where_there_are_too_many(

@@ -1,10 +1,14 @@
 """Logs of workloads are kept small, and are read by places that no cut moves."""
 
+import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from bms.adapters.clusters import log_files
 from bms.adapters.clusters.log_files import read, trim
 
 
@@ -26,9 +30,59 @@ def test_a_log_over_its_limit_keeps_its_last_whole_lines(tmp_path: Path) -> None
     assert trim(log, 400)
     os.write(writer, b"afterwards\n")
     os.close(writer)
-    note, *lines = log.read_text().splitlines()
+    content, place = read(log, 0, 1000)
+    note, *kept = content.decode().splitlines()
     assert note == "[log over 400 B: its first 702 bytes were removed here]"
-    assert lines == [f"line {number:03}" for number in range(78, 100)] + ["afterwards"]
+    assert kept == [f"line {number:03}" for number in range(78, 100)] + ["afterwards"]
+    assert place == 911
+
+
+WRITER = """
+import os, sys
+log = os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND)
+for number in range(int(sys.argv[2])):
+    os.write(log, b"%09d\\n" % number)
+"""
+
+
+@pytest.mark.parametrize("whole_blocks", [True, False])
+def test_a_fast_writer_loses_nothing_while_its_log_is_cut(
+    tmp_path: Path, whole_blocks: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever reads along sees the oldest go, and everything else once and in order; so with blocks and with holes."""
+    if not whole_blocks:
+        monkeypatch.setattr(log_files, "_take_blocks", refuses)
+    log = tmp_path / "a.log"
+    log.touch()
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(log), "200000"])
+    whole = b"".join(b"%09d\n" % number for number in range(200_000))
+    cuts, place = 0, 0
+    while writer.poll() is None:
+        cuts += trim(log, 64 << 10)
+        content, place = read(log, place, 1 << 20)
+        content = content[content.startswith(b"[log") and content.index(b"\n") + 1 :]
+        assert content == whole[place - len(content) : place]
+    assert cuts > 1
+    trim(log, 64 << 10)
+    content, end = read(log, 0, 1 << 20)
+    note, _, content = content.partition(b"\n")
+    assert note.startswith(b"[log over 65.5 kB: its first")
+    assert (content, end) == (whole[-len(content) :], len(whole))
+    assert log.stat().st_blocks * 512 <= 96 << 10, "what is gone needs no disk"
+
+
+def refuses(descriptor: int, at: int, limit: int, gone: int) -> None:
+    raise OSError(errno.EOPNOTSUPP, "no such thing here")
+
+
+def test_a_file_system_without_holes_has_its_logs_cut_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for way in ("_take_blocks", "_punch_hole"):
+        monkeypatch.setattr(log_files, way, refuses)
+    log = tmp_path / "a.log"
+    log.write_bytes(lines(0, 100))
+    assert trim(log, 400)
+    assert read(log, 882, 1000) == (lines(98, 100), 900)
+    assert log.stat().st_size < 400
 
 
 @pytest.mark.parametrize("link", [os.symlink, os.link])

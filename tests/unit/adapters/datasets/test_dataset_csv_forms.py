@@ -45,7 +45,7 @@ def test_every_doubt_of_a_file_of_all_kinds_is_named(read: Load) -> None:
         "out",
         "understood: *: columns are separated by ';'",
         "as_text: Land, Code: kept as text: line 2, column 1 says 'NA', a word like others here (NA); empty the cells "
-        "that mean a missing one, or say by na which words do",
+        "that mean a missing one, or say by `--na` which words do",
         "understood: x: commas are read as decimal points: line 2, column 2 says '0,5'",
         "understood: n: NA is read as missing: line 3, column 3 says 'NA'",
         "understood: ok: False and True are read as booleans",
@@ -164,19 +164,63 @@ class TestDecimal:
         assert "2 cells are numbers, but line 2, column 1 says '0.5', and the decimal mark is ','" in messages(table)[1]
 
 
+class TestThousands:
+    @pytest.mark.parametrize(
+        ("cells", "mark", "said"),
+        [
+            (["9.233,50", "1,5"], ",", "'.' is"),
+            (["9,233.50", "12"], ".", "',' is"),
+            (["9'233.50", "1'000'000"], ".", "an apostrophe is"),
+            (["9 233,50", "-1\u202f000,25"], ",", "a blank is"),
+        ],
+    )
+    @pytest.mark.parametrize("how", ["decimal", "columns"])
+    def test_they_are_read_where_the_mark_or_the_type_is_told(
+        self, read: Load, cells: list[str], mark: str, said: str, how: str
+    ) -> None:
+        told = {"decimal": mark} if how == "decimal" else {"columns": {"x": "number"}}
+        table = read("x;y\n" + "".join(f"{cell};a\n" for cell in cells), **told)
+        assert kinds(table)["x"] == "float"
+        assert table.numbers("x")[0] == 9233.5
+        assert f"{said} read as the mark of thousands: line 2, column 1 says {cells[0]!r}" in messages(table)[-1]
+
+    def test_whole_ones_are_integers(self, read: Load) -> None:
+        table = read("x;y\n1.234;a\n5;b\n", decimal=",")
+        assert (kinds(table)["x"], table.numbers("x").tolist()) == ("int", [1234, 5])
+
+    def test_a_column_of_which_one_cell_is_not_so_is_left_as_it_is(self, read: Load) -> None:
+        assert read("x;y\n1.234,5;a\n12.34;b\n", decimal=",").columns["x"] == ["1.234,5", "12.34"]
+        assert read("x;y\n99.999.999.999.999.999.999;a\n", decimal=",").columns["x"] == ["99.999.999.999.999.999.999"]
+
+    def test_two_ways_to_read_a_number_are_no_guess(self, read: Load) -> None:
+        with pytest.raises(InvalidArgument, match="`--decimal"):
+            read("x;y\n1,234;a\n", columns={"x": "number"})
+
+
+class TestBlanks:
+    def test_those_that_are_left_out_are_told_and_texts_keep_theirs(self, read: Load) -> None:
+        table = read("a , b\n 1, c\n2,d\n")
+        assert table.columns["b"] == [" c", "d"]
+        assert messages(table) == [
+            "understood: *: blanks around names of columns are left out: 'a '",
+            "understood: *: blanks around cells are left out: line 2, column 1 says ' 1'",
+        ]
+
+
 class TestMissing:
-    def test_only_the_words_that_are_told_are_missing_in_every_column(self, read: Load) -> None:
-        table = read("n,t,x\n-999,-,0.5\n1,NA,-\n,x,-999\n", na=["-999", "-"])
+    def test_words_that_are_told_are_missing_in_every_column_beside_the_usual_ones(self, read: Load) -> None:
+        table = read("n,t,x\n-999,-,0.5\n1,y,-\nNA,x,-999\n", na=["-999", "-"])
         assert table.numbers("n").tolist() == [None, 1, None]
-        assert table.columns["t"] == [None, "NA", "x"]
+        assert table.columns["t"] == [None, "y", "x"]
         np.testing.assert_array_equal(table.numbers("x"), [0.5, np.nan, np.nan])
-        assert messages(table) == []
+        assert messages(table) == ["understood: n: NA is read as missing: line 4, column 1 says 'NA'"]
 
     def test_a_word_that_is_nowhere_is_told(self, read: Load) -> None:
-        assert messages(read("n\n1\n", na=["-999"])) == ["unfound: *: no cell says '-999', which na names"]
+        assert messages(read("n\n1\n", na=["-999"])) == ["unfound: *: no cell says '-999', which `--na` names"]
 
     def test_none_of_them_leaves_the_empty_cell_alone(self, read: Load) -> None:
-        assert read("n,t\n1,NA\nNA,\n", na=[]).columns == {"n": ["1", "NA"], "t": ["NA", None]}
+        for none in ([], [""]):
+            assert read("n,t\n1,NA\nNA,\n", na=none).columns == {"n": ["1", "NA"], "t": ["NA", None]}
 
 
 class TestColumns:
@@ -256,7 +300,11 @@ class TestHeader:
     def test_files_beside_the_one_that_is_meant_are_told(self, tmp_path: Path) -> None:
         (tmp_path / "data.csv").write_text("a\n1\n")
         (tmp_path / "README.md").write_text("words")
-        assert messages(csv.load(tmp_path)) == ["left_out: *: one file is of no use here, and left out: README.md"]
+        (tmp_path / ".DS_Store").write_text("x")
+        assert messages(csv.load(tmp_path)) == [
+            "left_out: *: one file is of no use here, and left out: README.md",
+            "left_out: *: one file that systems leave behind is passed over: .DS_Store",
+        ]
 
 
 @pytest.mark.parametrize(

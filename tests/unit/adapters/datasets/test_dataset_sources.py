@@ -100,7 +100,11 @@ class TestCsv:
         (tmp_path / "inner").mkdir()
         (tmp_path / "inner" / "data.CSV").write_text("a\n1\n")
         (tmp_path / ".hidden.csv").write_text("x")
-        assert csv.load(tmp_path).rows == 1
+        table = csv.load(tmp_path)
+        assert table.rows == 1
+        assert [finding.message for finding in table.findings] == [
+            "one file is of no use here, and left out: .hidden.csv"
+        ]
         (tmp_path / "other.csv").write_text("a\n1\n")
         with pytest.raises(InvalidArgument, match=r"expected one \*\.csv file, found 2: inner/data\.CSV, other\.csv"):
             csv.load(tmp_path)
@@ -134,8 +138,16 @@ class TestJsonLines:
             ('{"a": [1]}\n{"a": null}', r"line 2, column 'a': expected a list of shape \[1\]"),
             ('{"a": 0.5}\n{"a": 9007199254740993}', "line 2, column 'a' holds 9007199254740993 among floats"),
             ('{"a": [0.5, 9007199254740993]}', "line 1, column 'a' holds 9007199254740993 among floats"),
-            ('{"a": 1e400}', "line 1 is not a JSON object: Number out of range"),
-            ('{"a": NaN, "b": -1e400}', "line 1 is not a JSON object"),
+            ('{"a": 1e400}', "line 1, column 'a' holds 1e400, which no float64 is; write it as text"),
+            ('{"a": NaN, "b": -1e400}', "line 1, column 'b' holds -1e400, which no float64 is"),
+            ('{"a": 1}\n{"a": 1e-400}', "line 2, column 'a' holds 1e-400, which no float64 is"),
+            ('{"a": [0.5, 9007199254740993.0]}', "line 1, column 'a' holds 9007199254740993.0, which no float64 is"),
+            ('{"a": 1}\n{"a": 1, "b": "x", "a": 2}', "line 2 has the key 'a' twice in one object: say it once"),
+            ('{"a": NaN, "a": 1}', "line 1 has the key 'a' twice"),
+            ('{"a": [{"b": 1, "b": 1}]}', "line 1 has the key 'b' twice"),
+            ('{"a": "x"}\n{"a": "\\ud800"}', r"line 2 holds half of a character, '\\ud800', in 'a': no text has one"),
+            ('{"a": NaN, "b": "\\udc00x"}', r"line 1 holds half of a character, '\\udc00', in 'b'"),
+            ('{"\\udfff": 1}', "line 1 holds half of a character"),
             ('{"a": NaN', "line 1 is not a JSON object"),
             ("[NaN]", "line 1 is not a JSON object"),
             ('{"a": [[1], [1, 2]]}', "lists of different lengths"),
@@ -153,6 +165,20 @@ class TestJsonLines:
     def test_what_is_wrong_is_said(self, write: Write, content: str | bytes, match: str) -> None:
         with pytest.raises(InvalidArgument, match=match):
             jsonl.load(write(content))
+
+    def test_marks_within_texts_and_whole_pairs_of_halves_are_texts(self, write: Write) -> None:
+        table = jsonl.load(write(r'{"a": "say \"a\": 1", "b": "\ud83d\ude00"}'))
+        assert table.columns == {"a": ['say "a": 1'], "b": ["\U0001f600"]}
+
+    def test_digits_that_no_double_has_are_told(self, write: Write) -> None:
+        table = jsonl.load(
+            write('{"a": 0.1, "b": [1e-5]}\n{"a": 0.12345678901234567891, "b": [1.00000000000000000001]}')
+        )
+        assert [(finding.kind, finding.feature) for finding in table.findings] == [("changed", "a"), ("changed", "b")]
+        assert table.findings[0].message.startswith(
+            "one number has more digits than a float64, which is the nearest: line 2 says 0.12345678901234567891; "
+        )
+        assert table.numbers("b").tolist() == [[1e-5], [1]]
 
 
 class Bomb:
@@ -233,7 +259,8 @@ class TestNpz:
             ({"x": np.array(["10000-01-01"], "M8[D]")}, "outside the years 1 to 9999"),
             ({"x": np.array(["2020-01-01T00:00:00.1234567891"], "M8[ps]")}, "or finer"),
             ({"x": np.array([1 + np.longdouble(2) ** -60])}, "which no float64 holds"),
-            ({"x": np.array([b"\xff"])}, "is not UTF-8"),
+            ({"x": np.array([b"a", b"\xff"])}, "array 'x', row 2 is not UTF-8"),
+            ({"x": np.array(["a", "b\ud800"])}, "array 'x', row 2 is not UTF-8 text: .* surrogates not allowed"),
             ({"x": np.array(5)}, "expected rows along its first axis"),
             ({}, "1 to 10000 columns"),
         ],
@@ -265,9 +292,22 @@ class TestImagesFolder:
         table = images_folder.load(tmp_path)
         assert table.schema.feature("label").labels == ("lily", "rose")
         assert table.numbers("label").tolist() == [0, 0, 1, 1]
-        assert table.findings[-1].message == "2 files are of no use here, and left out: README.txt, rose/README"
+        assert [finding.message for finding in table.findings[-2:]] == [
+            "2 files are of no use here, and left out: README.txt, rose/README",
+            "one file is what systems leave, and passed over: lily/.DS_Store",
+        ]
         assert table.schema.feature("image").shape == (4, 6, 3)
         assert [bytes(image[:2]) for image in table.columns["image"]] == [b"\x89P", b"\xff\xd8", b"\x89P", b"\x89P"]  # type: ignore[index]
+
+    def test_a_dot_in_front_hides_no_class_and_no_image(self, tmp_path: Path) -> None:
+        for name in (".net/a.png", "java/.1.png", "java/._1.png", "Thumbs.db/1.png", ".ipynb_checkpoints/1.png"):
+            image_file(tmp_path / name)
+        (tmp_path / "java" / "Thumbs.db").write_bytes(b"?")
+        table = images_folder.load(tmp_path)
+        assert table.schema.feature("label").labels == (".net", "Thumbs.db", "java")
+        assert table.rows == 3
+        assert table.findings[-1].count == 3
+        assert table.findings[-1].message.endswith(": .ipynb_checkpoints/1.png, java/._1.png, java/Thumbs.db")
 
     def test_one_wrapping_folder_is_taken_off(self, tmp_path: Path) -> None:
         image_file(tmp_path / "flowers" / "rose" / "1.png")

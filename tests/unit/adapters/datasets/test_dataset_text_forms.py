@@ -66,6 +66,9 @@ class TestNumbers:
             (["0.5", "9007199254740993.0"], "which no float64 holds"),
             (["0.5", "1e400"], "line 3, column 1 says '1e400', which no float64 holds"),
             (["1e-400"], "which no float64 holds"),
+            (["0.5", "12345678901234567.89"], "line 3, column 1 says '12345678901234567.89', which no float64 holds"),
+            (["9007199254740993.5"], "which no float64 holds"),
+            (["0.5", "9007199254740993e0"], "which no float64 holds"),
             (["0.5", "1" * 400 + ".0"], "which no float64 holds"),
         ],
     )
@@ -78,6 +81,20 @@ class TestNumbers:
         assert message in table.findings[0].message
         assert table.findings[1].message.startswith("NaN is read as missing: line ")
 
+    def test_digits_that_no_double_has_are_told(self, read: Load) -> None:
+        table = read(column("0.1", "3.14159265358979323846", "1.23456789e-320"))
+        assert table.numbers("x").tolist() == [0.1, np.pi, 1.23456789e-320]
+        assert table.findings[0].kind == "changed"
+        assert table.findings[0].message.startswith(
+            "2 numbers have more digits than a float64, which is the nearest: line 3, column 1 says '3.1415"
+        )
+
+    @pytest.mark.parametrize("form", [".17g", ".18e", ".20e", "r", ".60g"])
+    def test_doubles_in_every_form_that_programs_write_are_as_they_were(self, read: Load, form: str) -> None:
+        doubles = [0.1, np.pi, 1e300, 5e-324, 1 / 3, 2.0**53 + 2, 123456.789e-7]
+        table = read(column(*(repr(one) if form == "r" else format(one, form) for one in doubles)))
+        assert (table.numbers("x").tolist(), table.findings) == (doubles, ())
+
     @pytest.mark.parametrize("cell", ["9007199254740992", "18446744073709551616", "0e5", "inf", "-0.0", "5e-324"])
     def test_what_a_double_holds_is_a_number(self, read: Load, cell: str) -> None:
         assert read(column("0.5", cell)).numbers("x").tolist() == [0.5, float(cell)]
@@ -86,6 +103,38 @@ class TestNumbers:
         table = read(column("1", "2.5", "abc", "4"))
         assert kind(table) == "text"
         assert table.findings[0].message == "kept as text: 3 cells are numbers, but line 4, column 1 says 'abc'"
+
+
+class TestCodes:
+    @pytest.mark.parametrize(
+        ("cells", "words"),
+        [
+            (
+                ["+4917012345678", "+14155550100"],
+                "says '+4917012345678', with a plus in front as telephone numbers have it",
+            ),
+            (["4917012345678", "", "+4917012345678"], "line 4, column 1 says '+4917012345678', with a plus in front"),
+            (["123", "1e5", "2e7"], "line 3, column 1 says '1e5', which is a number or a code"),
+            (["12E4"], "line 2, column 1 says '12E4', which is a number or a code"),
+        ],
+    )
+    def test_what_may_be_a_code_stays_text_and_is_said(self, read: Load, cells: list[str], words: str) -> None:
+        table = read(column(*cells))
+        assert table.columns["x"] == [cell or None for cell in cells]
+        assert said(table) == [("as_text", "x")]
+        assert words in table.findings[0].message
+
+    @pytest.mark.parametrize(
+        "cells",
+        [["+1", "-1"], ["+12345678", "-1"], ["1e+05", "2"], ["1e-5", "2"], ["1e5", "0.5"], ["+12345678", "0.5"]],
+    )
+    def test_what_is_a_number_otherwise_is_one(self, read: Load, cells: list[str]) -> None:
+        table = read(column(*cells))
+        assert table.numbers("x").tolist() == [float(cell) for cell in cells]
+        assert table.findings == ()
+
+    def test_plus_and_minus_one_are_classes(self, read: Load) -> None:
+        assert with_label(read(column("+1", "-1")), "x").schema.feature("x").labels == ("-1", "1")
 
 
 class TestDecimalCommas:
@@ -147,6 +196,14 @@ class TestIndex:
 
 
 class TestWords:
+    def test_white_space_alone_is_missing_and_said(self, read: Load) -> None:
+        table = read('a,b\nx,1\n ,2\n"\t ", \n,4\n')
+        assert table.columns["a"] == ["x", None, None, None]
+        assert [(finding.feature, finding.count, finding.message) for finding in table.findings] == [
+            ("a", 2, "2 cells hold white space alone, which is read as missing: line 3, column 1"),
+            ("b", 1, "one cell holds white space alone, which is read as missing: line 4, column 2"),
+        ]
+
     def test_missing_words_among_words_are_words(self, read: Load) -> None:
         table = read("code,x\nNA,1\nDE,2\n,3\nNone,4\n")
         assert table.columns["code"] == ["NA", "DE", None, "None"]

@@ -17,6 +17,7 @@ from bms.core.errors import InvalidArgument
         (["flowers-train.tfrecord-00000-of-00002", "features.json"], "tfrecord"),
         (["train-00000-of-00001.tfrecord", "dataset.json", "statistics.json"], "tfrecord"),
         (["train/cat/1.png", "train/dog/2.JPG", "__MACOSX/x.csv", ".hidden.csv"], "images"),
+        ([".net/1.png", ".vb/.2.png", ".DS_Store", "._x.csv"], "images"),
     ],
 )
 def test_names_tell_it(names: list[str], format: str) -> None:

@@ -16,7 +16,10 @@ from bms.control.deployments.actions import (
     StartReplica,
     Stop,
 )
+from bms.control.deployments.retries import NOT_HERE, PLATFORM_STOPPED
 from tests.unit.control.deployments.planning_world import World
+
+MORE = ": `bms deployment set --memory` gives it more"
 
 
 @pytest.fixture
@@ -305,7 +308,7 @@ def test_a_version_with_a_problem_is_not_started_but_goes_on_while_it_runs() -> 
     [
         ({"exit_code": 3}, "its process ended with exit code 3"),
         ({"exit_code": -9}, "its process ended by signal 9 (SIGKILL)"),
-        ({"exit_code": -9, "verdict": "killed: used 2.1 GB of 2.0 GB"}, "killed: used 2.1 GB of 2.0 GB"),
+        ({"exit_code": -9, "verdict": "killed: used 2.1 GB of 2.0 GB"}, f"killed: used 2.1 GB of 2.0 GB{MORE}"),
         ({"exit_code": None}, "its process is gone, and nobody saw how it ended"),
     ],
 )
@@ -339,12 +342,12 @@ def test_a_start_that_takes_too_long_fails(world: World) -> None:
     assert world.step() == [EndWorkload("r1", 12.0)]
 
 
-def test_what_is_recorded_but_not_running_is_launched_if_new_and_failed_if_it_ran() -> None:
+def test_what_is_recorded_but_not_running_is_launched_if_new_and_replaced_if_it_ran() -> None:
     world = serving()
     world.move("production", 2)
     world.step()
     del world.workloads["r1"]
-    assert world.plan()[0] == MarkFailed("r1", "its process is gone")
+    assert world.plan()[0] == Stop("r1", NOT_HERE)
     assert Launch("r2") in world.plan()
 
 
@@ -354,10 +357,19 @@ def test_what_went_while_nobody_looked_is_replaced_at_once_however_often() -> No
     for number in range(1, 5):
         del world.workloads[f"r{number}"]
         actions = world.step()
-        assert actions[0] == MarkFailed(f"r{number}", "its process is gone")
+        assert actions[0] == Stop(f"r{number}", NOT_HERE)
         assert StartReplica(1, 0) in actions
         world.settle()
         assert world.traffic() == {1: 100}
+
+
+def test_what_was_ended_with_the_platform_is_stopped_and_no_failure() -> None:
+    world = serving()
+    world.end("r1", exit_code=None, platform_stopped=True)
+    actions = world.step()
+    assert actions[0] == Stop("r1", PLATFORM_STOPPED)
+    assert StartReplica(1, 0) in actions
+    assert world.replicas["r1"].state == "stopped"
 
 
 def test_planning_twice_without_acting_gives_the_same(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from bms.control.jobs.endings import Ending, ending, exit_text, pause_s, settled
@@ -39,7 +40,14 @@ def status(exit_code: int | None = 0, verdict: str = "") -> WorkloadStatus:
         (None, GOOD, "", "", "succeeded", ""),
         (status(1), BAD, "", "", "failed", "ValueError: no rows"),
         (status(1), JobResult(state="failed"), "", "", "failed", "did not say why"),
-        (status(-9, "killed: used 2.1 GB of 2.0 GB"), None, "", "", "failed", "killed: used 2.1 GB"),
+        (
+            status(-9, "killed: used 2.1 GB of 2.0 GB"),
+            None,
+            "",
+            "",
+            "failed",
+            "killed: used 2.1 GB of 2.0 GB",
+        ),
         (status(-9, "killed: used 2.1 GB of 2.0 GB"), BAD, "", "", "failed", "killed: used 2.1 GB"),
         (status(143), JobResult(state="failed", error="cancelled"), "", "", "lost", "stopped from outside"),
         (status(-11), None, "", "", "failed", "by signal 11 (SIGSEGV)"),
@@ -61,6 +69,15 @@ def test_an_end_is_named(
     assert (end.error == "") == (state == "succeeded")
     if result is GOOD:
         assert (end.metrics, end.report) == (GOOD.metrics, GOOD.report)
+
+
+def test_limits_of_a_persons_own_job_say_how_to_ask_for_more() -> None:
+    own = job(state="running")
+    own = msgspec.structs.replace(own, spec=msgspec.structs.replace(own.spec, entry="train.py"))
+    killed = ending(own, status(-9, "killed: used 2.3 GB of 2.1 GB"), None)
+    assert killed.error == "killed: used 2.3 GB of 2.1 GB: `--memory 4GiB` gives it more"
+    late = ending(msgspec.structs.replace(own, stopping="timed out after 5 s"), status(-15), None)
+    assert late.error == "timed out after 5 s: `--timeout 12h` lets it run longer"
 
 
 @pytest.mark.parametrize(

@@ -39,11 +39,13 @@ ANN, BEN = user("ann"), user("ben")
     ("keys", "owners", "words"),
     [
         ([key("a", "ann")], [ANN], "ann is the last owner of this tenant: make another one first"),
-        ([key("a", "ann")], [ANN, BEN], "no other owner than ann has a key that may make keys and users"),
+        ([key("a", "ann")], [ANN, BEN], "no other owner than ann has a key that may do everything"),
         ([key("a", "ann"), key("b", "ben", "models:read")], [ANN, BEN], "no other owner than ann has a key"),
         ([key("a", "ann"), key("b", "ben", expires=BEFORE)], [ANN, BEN], "no other owner than ann has a key"),
-        ([key("a", "ann"), key("b", "ben", expires=LATER)], [ANN, BEN], ""),
-        ([key("a", "ann"), key("b", "ben", "keys:write", "users:write")], [ANN, BEN], ""),
+        ([key("a", "ann"), key("b", "ben", expires=LATER)], [ANN, BEN], "does not expire sooner"),
+        ([key("a", "ann"), key("b", "ben", "keys:write", "users:write")], [ANN, BEN], "without scopes"),
+        ([key("a", "ann", expires=LATER), key("b", "ben", expires=LATER)], [ANN, BEN], ""),
+        ([key("a", "ann"), key("b", "ben")], [ANN, BEN], ""),
     ],
 )
 def test_the_last_owner_who_has_a_key_is_kept(keys: list[Key], owners: list[User], words: str) -> None:
@@ -69,17 +71,28 @@ def test_changes_that_take_no_owner_away_pass() -> None:
         ([key("b", "eve")], True),
         ([key("b", "ann", "keys:write")], True),
         ([key("b", "ann", revoked=BEFORE)], True),
+        ([key("b", "ann", "keys:write", "users:write")], True),
+        ([key("b", "ben", expires=LATER)], True),
         ([key("b", "ann")], False),
-        ([key("b", "ben", expires=LATER)], False),
+        ([key("b", "ben")], False),
     ],
 )
 def test_the_last_key_of_an_owner_that_opens_everything_is_kept(others: list[Key], refused: bool) -> None:
     last = key("a", "ann")
     if refused:
-        with pytest.raises(FailedPrecondition, match=r"a is the last key of an owner .* Make another first"):
+        with pytest.raises(
+            FailedPrecondition, match=r"a is the last key of an owner .* Make another without scopes first"
+        ):
             refuse_last_key(last, [ANN, BEN], [last, *others], NOW)
     else:
         refuse_last_key(last, [ANN, BEN], [last, *others], NOW)
+
+
+def test_a_key_that_expires_may_go_where_another_lasts_as_long() -> None:
+    last = key("a", "ann", expires=LATER)
+    refuse_last_key(last, [ANN, BEN], [last, key("b", "ben", expires=LATER)], NOW)
+    with pytest.raises(FailedPrecondition, match="when those that expire have"):
+        refuse_last_key(last, [ANN, BEN], [last, key("b", "ben", expires=LATER - timedelta(minutes=1))], NOW)
 
 
 def test_keys_that_open_little_or_nothing_any_more_may_go() -> None:

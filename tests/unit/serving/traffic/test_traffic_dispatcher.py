@@ -142,17 +142,20 @@ def test_a_stream_is_many_answers_until_the_final_one() -> None:
     assert not scene.dispatcher.active
 
 
-def test_what_a_model_server_died_with_is_not_tried_on_the_next_and_the_logs_are_named() -> None:
-    scene = Scene(version(1, "a", "b"))
+def test_what_two_model_servers_died_with_is_tried_on_no_third_and_the_logs_are_named() -> None:
+    scene = Scene(version(1, "a", "b", "c"))
     call = scene.send()
     said: list[BmsError] = []
     call.failed = lambda error, compute_ns=0: said.append(error)  # type: ignore[method-assign]
-    next(link for link in scene.links.values() if link.sent).fail(meta=DIED)
+    for attempts in (1, 2):
+        assert not said
+        assert sum(len(link.timeouts) for link in scene.links.values()) == attempts
+        next(link for link in scene.links.values() if link.sent).fail(meta=DIED)
     (error,) = said
     assert (error.code, error.http_status, error.grpc_status, error.retry_after_s) == ("INTERNAL", 500, 13, None)
     assert "died while it had this request" in error.message
     assert "`bms logs d`" in error.message
-    assert sum(len(link.timeouts) for link in scene.links.values()) == 1
+    assert sum(len(link.timeouts) for link in scene.links.values()) == 2
     assert not scene.dispatcher.active
 
 

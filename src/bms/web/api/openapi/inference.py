@@ -61,6 +61,11 @@ _TABLE = (
         ref("ResultsAnswer"), ref("ExamplesRequest"), _NAMES, more_bodies=("text/csv",),
     ),
     _Path(
+        "POST", "/v1/models/{model}{at}:explain", "inference", "Explain answers",
+        "KServe's explain, of models that have a signature `explain`: bodies as of predict. 501 for others.",
+        ref("ExplainAnswer"), ref("PredictRequest"), _NAMES, more_bodies=_ROWS,
+    ),
+    _Path(
         "POST", "/v1/embeddings", "inference", "Embed texts",
         "OpenAI's embeddings, of a model that gives one vector for each text.",
         ref("EmbeddingsAnswer"), ref("EmbeddingsRequest"), style=errors.OPENAI,

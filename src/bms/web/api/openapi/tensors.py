@@ -84,6 +84,11 @@ SCHEMAS: dict[str, Schema] = {
         predictions=_list(_ANY, "one element for each row: a value, or an object of values by output"),
         outputs=_said(_ANY, "a tensor, or an object of tensors by output"),
     ),
+    "ExplainAnswer": _object(
+        "What the model's signature `explain` gives.",
+        ("explanations",),
+        explanations=_said(_ANY, "one element for each row, or a tensor, or an object of tensors by output"),
+    ),
     "ExamplesRequest": _object(
         "Examples by their features.",
         ("examples",),

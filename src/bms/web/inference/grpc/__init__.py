@@ -2,6 +2,6 @@
 
 Read in this order: status (how calls end), call_head (what a call's head asks), messages (bytes to messages), call (one
 call), method (the port of whoever answers calls), server (streams to calls); then the methods: callers (whose a call
-is), infer, infer_stream, describe, loading, health, reflection, service (all of them); and door (whom connections
-belong to).
+is), deadlines, unary (what all with one answer share), infer, infer_stream, describe, loading, refused, tfserving,
+health, reflection, service (all of them); and door (whom connections belong to).
 """

@@ -35,15 +35,18 @@ class Call:
         self.caller: object = None  # who calls, as the method understood it
         self.state: object = None  # the method's own
 
-    def respond(self, message: bytes) -> None:
-        """The whole answer: one message and success."""
+    def respond(self, message: bytes, fields: bytes = b"") -> None:
+        """The whole answer: one message and success. `fields` are more of its head, encoded."""
         if not self.over:
             self.close()
             stream, writer = self.stream, self.stream.writer
+            head = answer_head(self.id)
+            if fields:
+                head += fields
             if len(message) < _LARGE:
-                writer.answer(stream, answer_head(self.id), framed(message), OK_TAIL)
+                writer.answer(stream, head, framed(message), OK_TAIL)
                 return
-            writer.headers(stream, answer_head(self.id))
+            writer.headers(stream, head)
             for piece in pieces(message):
                 writer.data(stream, piece)
             writer.end(stream, OK_TAIL)

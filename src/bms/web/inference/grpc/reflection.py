@@ -78,5 +78,9 @@ def _found(find: Any, name: str) -> Any:
 
 
 def _give_file(response: Any, file: FileDescriptor) -> None:
-    """With all it imports, which is nothing: each of our files stands alone."""
-    response.file_descriptor_response.file_descriptor_proto.append(file.serialized_pb)
+    """With all it imports."""
+    files = [file]
+    for each in files:
+        files += [other for other in each.dependencies if other not in files]
+    for each in files:
+        response.file_descriptor_response.file_descriptor_proto.append(each.serialized_pb)

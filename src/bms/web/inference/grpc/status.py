@@ -3,6 +3,7 @@
 from math import ceil
 
 from bms.core.errors import BmsError
+from bms.web.inference.answers import warning_values
 from bms.web.inference.http2.fields import Field
 from bms.web.inference.http2.hpack import encode, encode_field
 
@@ -40,6 +41,11 @@ def error_tail(error: BmsError) -> bytes:
 def error_only(request_id: bytes, error: BmsError) -> bytes:
     """The one block of an answer without messages."""
     return answer_head(request_id) + error_tail(error)
+
+
+def warnings_of(notes: tuple[str, ...]) -> bytes:
+    """What the sender is told beside the answer, for its head."""
+    return b"".join([encode_field(b"warning", value) for value in warning_values(notes)])
 
 
 def no_grpc(status: int) -> bytes:

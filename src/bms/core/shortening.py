@@ -1,0 +1,12 @@
+"""Long words of others cut to a length, at the end of a word, with a sign that there was more. Pure."""
+
+
+def shortened(text: str, length: int) -> str:
+    """`text` in at most `length` characters. What is cut off is its end: a cause is told first."""
+    if len(text) <= length:
+        return text
+    kept = text[: length - 1]
+    if not text[length - 1].isspace():
+        whole = kept.rsplit(maxsplit=1)[0] if len(kept.split(maxsplit=1)) > 1 else kept
+        kept = whole if len(whole) > length // 2 else kept  # one endless word is cut where it stands
+    return kept.rstrip() + "…"

@@ -1,0 +1,59 @@
+"""The states of a model's versions, and its signatures."""
+
+from collections.abc import Callable
+from typing import Any
+
+from bms.core.errors import NotFound
+from bms.core.snapshot import KeyEntry
+from bms.protocols.protobuf.pool import message, parse
+from bms.protocols.tfserving_grpc.model_spec import read_spec
+from bms.protocols.tfserving_grpc.models import check_fields, model_metadata, model_status, status_unknown
+from bms.serving.traffic.split import UnknownAlias, find_route, named_version
+from bms.web.inference.desk import Desk
+from bms.web.inference.grpc.call import Call
+from bms.web.inference.grpc.callers import taken
+from bms.web.inference.grpc.method import QuietMethod
+from bms.web.inference.grpc.tfserving.asked import find
+
+
+class Told(QuietMethod):
+    """A call that is answered at once; `tell` makes the answer of the desk, the key and the request."""
+
+    def __init__(self, desk: Desk, request: str, tell: Callable[[Desk, KeyEntry, Any], bytes]) -> None:
+        self._desk = desk
+        self._request = message(f"tensorflow.serving.{request}")
+        self._tell = tell
+
+    def opened(self, call: Call) -> None:
+        call.caller = taken(self._desk, call)
+
+    def message(self, call: Call, message: bytes | memoryview) -> None:
+        key = call.caller
+        assert isinstance(key, KeyEntry)
+        answer = self._tell(self._desk, key, parse(self._request, message))
+        self._desk.metrics.direct(200)
+        call.respond(answer)
+
+
+def get_model_status(desk: Desk, key: KeyEntry, request: Any) -> bytes:
+    """Of all versions, or of the one that is named."""
+    meant = read_spec(request)
+    try:
+        route = find_route(desk.index(), key.tenant, meant.name)
+        if meant.number is None and meant.label is None:
+            if not route.versions:
+                raise status_unknown(meant)
+            return model_status(route.versions.values())
+        return model_status([named_version(route, meant.number, meant.label)])
+    except UnknownAlias:
+        raise meant.unlabelled() from None
+    except NotFound:
+        raise status_unknown(meant) from None
+
+
+def get_model_metadata(desk: Desk, key: KeyEntry, request: Any) -> bytes:
+    """Of the version that is named, or one that takes traffic."""
+    meant = read_spec(request)
+    check_fields(request.metadata_field)
+    route, version = find(desk, key, meant)
+    return model_metadata(route.entry.name, version)

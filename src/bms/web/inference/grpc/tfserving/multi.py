@@ -1,0 +1,109 @@
+"""MultiInference: the same examples by several signatures of one version; an exchange for each, one answer for all."""
+
+from collections.abc import Sequence
+from time import perf_counter
+from typing import Any
+
+from bms.core.errors import BmsError, InvalidArgument, Unimplemented
+from bms.core.inference import Verb
+from bms.core.snapshot import KeyEntry
+from bms.core.tensor import Tensor
+from bms.protocols.tfserving_grpc.examples import decode_examples, examples_of, read_tasks
+from bms.protocols.tfserving_grpc.model_spec import Meant, read_spec
+from bms.protocols.tfserving_grpc.results import task_result
+from bms.web.inference.grpc.call import Call
+from bms.web.inference.grpc.tfserving.asked import find
+from bms.web.inference.grpc.tfserving.infer import Asking, ExamplesExchange
+from bms.web.inference.turn import Answer
+
+_VERBS: dict[str, Verb] = {"tensorflow/serving/classify": "classify", "tensorflow/serving/regress": "regress"}
+_RESULTS = {"classify": 2, "regress": 3}  # fields of an InferenceResult
+
+
+class _Gathering:
+    """The results of one call, until all are there."""
+
+    def __init__(self, call: Call, count: int) -> None:
+        self.call = call
+        self.results: list[bytes | None] = [None] * count
+        self.sent: list[TaskExchange] = []
+
+    def answered(self, place: int, result: bytes) -> None:
+        self.results[place] = result
+        whole = [each for each in self.results if each is not None]
+        if len(whole) == len(self.results):
+            self.call.state = None
+            self.call.respond(b"".join(whole))
+
+    def failed(self, error: BmsError) -> None:
+        self.call.state = None
+        self.cancel()
+        self.call.fail(error)
+
+    def cancel(self) -> None:
+        for exchange in self.sent:
+            exchange.cancel()
+
+
+class TaskExchange(ExamplesExchange):
+    """Its maker sets also `gathering`, and its place there."""
+
+    gathering: _Gathering
+    place: int
+
+    def encode(self, outputs: Sequence[Tensor]) -> Answer:
+        signature = self.request.signature or ""
+        return Answer(task_result(self.result(outputs), _RESULTS[self.verb], self.response(outputs), signature))
+
+    def deliver(self, answer: Answer) -> None:
+        self.gathering.answered(self.place, answer.body)
+
+    def deliver_error(self, error: BmsError) -> None:
+        self.gathering.failed(error)
+
+
+class MultiInference(Asking):
+    kind = TaskExchange
+
+    def message(self, call: Call, message: bytes | memoryview) -> None:
+        began, key = perf_counter(), call.caller
+        assert isinstance(key, KeyEntry)
+        request = read_tasks(message)
+        first = read_spec(request.tasks[0])
+        where = find(self._desk, key, first)
+        examples, signatures = examples_of(request), where[1].signatures
+        gathering = _Gathering(call, len(request.tasks))
+        made: dict[str, TaskExchange] = {}
+        for place, (meant, verb) in enumerate(_tasks(request, first)):
+            decoded = decode_examples(examples, first.name, meant.signature, signatures, verb)
+            name = decoded.request.signature or ""
+            if name in made:
+                raise InvalidArgument(f"Duplicate evaluation of signature: {name}")
+            each = self.ask(call, first, where, decoded.request, decoded.rows, began, 0 if made else call.size)
+            assert isinstance(each, TaskExchange)
+            each.verb, each.decoded, each.gathering, each.place = verb, decoded, gathering, place
+            made[name] = each
+        call.state = gathering
+        for each in made.values():
+            each.send()
+            gathering.sent.append(each)
+
+    def cancel(self, call: Call) -> None:
+        gathering, call.state = call.state, None
+        if isinstance(gathering, _Gathering):
+            gathering.cancel()
+
+
+def _tasks(request: Any, first: Meant) -> list[tuple[Meant, Verb]]:
+    tasks: list[tuple[Meant, Verb]] = []
+    for task in request.tasks:
+        meant = read_spec(task)
+        if meant.name != first.name:
+            raise InvalidArgument("All ModelSpecs in a MultiInferenceRequest must access the same model name.")
+        if (meant.number, meant.label) not in ((None, None), (first.number, first.label)):
+            raise InvalidArgument("all tasks are asked of one version: name that of the first, or none")
+        verb = _VERBS.get(task.method_name)
+        if verb is None:
+            raise Unimplemented(f"Unsupported signature method_name: {task.method_name[:200]}")
+        tasks.append((meant, verb))
+    return tasks
