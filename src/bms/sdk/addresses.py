@@ -2,6 +2,8 @@
 
 import ipaddress
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import httpx
@@ -37,6 +39,18 @@ def trust_env(url: str) -> bool:
         return not ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host != "localhost"
+
+
+@contextmanager
+def proxies_read() -> Iterator[None]:
+    """Around what reads the environment's proxies. Raises InvalidArgument, which shows no password of theirs."""
+    try:
+        yield
+    except (ValueError, httpx.InvalidURL):
+        raise InvalidArgument(
+            "a proxy of the environment (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY) is no address: expected one like "
+            "http://proxy:3128"
+        ) from None
 
 
 def unreachable(error: httpx.TransportError, url: str) -> Unreachable | TimedOut:

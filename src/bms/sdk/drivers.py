@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import httpx
 
 from bms.core.cancellation import opened
-from bms.sdk.addresses import trust_env, unreachable
+from bms.sdk.addresses import proxies_read, trust_env, unreachable
 from bms.sdk.flow import (
     FileContent,
     Flow,
@@ -38,9 +38,10 @@ class SyncDriver:
     """Runs flows in the calling thread. May be used from several threads at once."""
 
     def __init__(self, url: str, key: str | None, timeout_s: float, latencies: Latencies, trust: Trust) -> None:
-        self._http = httpx.Client(
-            base_url=url, headers=_headers(key), timeout=timeout_s, trust_env=trust_env(url), verify=trust.verify()
-        )
+        with proxies_read():
+            self._http = httpx.Client(
+                base_url=url, headers=_headers(key), timeout=timeout_s, trust_env=trust_env(url), verify=trust.verify()
+            )
         self._latencies = latencies
         self._timeout_s = timeout_s
 
@@ -108,9 +109,10 @@ class AsyncDriver:
     """Runs flows on the running event loop."""
 
     def __init__(self, url: str, key: str | None, timeout_s: float, latencies: Latencies, trust: Trust) -> None:
-        self._http = httpx.AsyncClient(
-            base_url=url, headers=_headers(key), timeout=timeout_s, trust_env=trust_env(url), verify=trust.verify()
-        )
+        with proxies_read():
+            self._http = httpx.AsyncClient(
+                base_url=url, headers=_headers(key), timeout=timeout_s, trust_env=trust_env(url), verify=trust.verify()
+            )
         self._latencies = latencies
         self._timeout_s = timeout_s
 

@@ -47,6 +47,15 @@ def test_an_address_with_a_password_is_refused_without_showing_it(url: str) -> N
     assert "hidden" not in refusal.value.message
 
 
+@pytest.mark.parametrize("proxy", ["foo://me:hidden@p:1", "http://me:hidden@p:port"])
+def test_a_proxy_that_is_no_address_is_said_without_its_password(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    with pytest.raises(InvalidArgument, match="HTTPS_PROXY") as refusal:
+        Client("https://example.invalid", KEY)
+    assert "hidden" not in refusal.value.message
+    assert refusal.value.__suppress_context__
+
+
 @pytest.mark.parametrize("url", ["", "h:1", "http://", "http://[::1", "http://h:port", "http://h:99999"])
 def test_what_is_no_address_is_said(url: str) -> None:
     with pytest.raises(InvalidArgument, match="not a server's address"):

@@ -186,6 +186,6 @@ class Dispatcher:
 
 def _died(name: str) -> str:
     return (
-        "the model server died while it had this request, which is not repeated, since it may be what killed it: "
+        "the model server died while it had this request, which is not tried again, since it may be what killed it: "
         f"`bms logs {name}` says why; if other requests are to blame, ask again"
     )

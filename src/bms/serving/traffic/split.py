@@ -7,6 +7,10 @@ from bms.core.snapshot import ServedVersion
 from bms.serving.traffic.snapshot_index import Route, SnapshotIndex, served
 
 
+class UnknownAlias(NotFound):
+    """The deployment is there, and no version of its model has this alias."""
+
+
 def find_route(index: SnapshotIndex, tenant: str, name: str) -> Route:
     """Raises NotFound where this tenant has no deployment of that name."""
     route = index.routes.get((tenant, name))
@@ -48,7 +52,7 @@ def named_version(route: Route, number: int | None, alias: str | None) -> Served
         return version
     if alias in route.entry.known_aliases:
         raise Unavailable(f"the version that {alias!r} names is not served yet: come again", retry_after_s=1.0)
-    raise NotFound(f"no alias {alias[:80]!r} of {route.entry.name!r}: it has {_aliases(route)}")
+    raise UnknownAlias(f"no alias {alias[:80]!r} of {route.entry.name!r}: it has {_aliases(route)}")
 
 
 def _nothing_serves(route: Route) -> Unavailable:

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from bms.core.errors import InvalidArgument, NotFound
+from bms.core.errors import NotFound
 from bms.core.snapshot import KeyEntry
 from bms.protocols.protobuf.pool import message, parse
 from bms.protocols.tfserving_grpc.model_spec import read_spec
 from bms.protocols.tfserving_grpc.models import check_fields, model_metadata, model_status, status_unknown
-from bms.serving.traffic.split import find_route, named_version
+from bms.serving.traffic.split import UnknownAlias, find_route, named_version
 from bms.web.inference.desk import Desk
 from bms.web.inference.grpc.call import Call
 from bms.web.inference.grpc.callers import taken
@@ -45,10 +45,10 @@ def get_model_status(desk: Desk, key: KeyEntry, request: Any) -> bytes:
                 raise status_unknown(meant)
             return model_status(route.versions.values())
         return model_status([named_version(route, meant.number, meant.label)])
+    except UnknownAlias:
+        raise meant.unlabelled() from None
     except NotFound:
         raise status_unknown(meant) from None
-    except InvalidArgument:
-        raise meant.unlabelled() from None
 
 
 def get_model_metadata(desk: Desk, key: KeyEntry, request: Any) -> bytes:
