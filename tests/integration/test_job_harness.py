@@ -149,7 +149,7 @@ def test_processes_of_a_script_find_what_it_defines(attempt: Attempt) -> None:
 
 def test_an_exception_fails_with_one_line_and_a_traceback_in_the_log(attempt: Attempt) -> None:
     attempt.script("def main(job):\n    job.metric('loss', 1)\n    raise ValueError('rows differ\\nsecond line')\n")
-    error = "ValueError: rows differ second line"
+    error = "ValueError: rows differ second line (train.py, line 3)"
     assert attempt.run() == JobResult(state="failed", error=error, metrics={"loss": 1.0})
     assert "Traceback" in attempt.log()
     assert "train.py" in attempt.log()
