@@ -103,7 +103,7 @@ def test_openais_client(served: RealPlatform) -> None:
         "no embeddings": [*bad, "invalid_argument", True],
         "a wrong key": ["AuthenticationError", 401, "authentication_error", "invalid_api_key", True],
         **{what: [*unknown, "unknown_url", True] for what in ("chat", "responses", "files")},
-        "delete": [*bad, "invalid_argument", True],
+        "delete": ["APIStatusError", 405, "invalid_request_error", "method_not_allowed", True],
     }
 
 
