@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from bms.core.errors import InvalidArgument
 from bms.protocols.oip import MAX_TENSORS
 from bms.protocols.protobuf.pool import message, parse
+from bms.protocols.protobuf.wire import content_at
 
 _Request = message("inference.ModelInferRequest")
 _TENSOR = 7 << 3 | 2  # the tag of raw_input_contents
@@ -74,7 +75,7 @@ def _split(data: bytes | memoryview) -> tuple[bytes, str | None, list[memoryview
         tag = data[at]
         if tag == _TENSOR:
             break
-        start, after = _content(data, at)
+        start, after = content_at(data, at)
         if after > end or (tag not in _OUTLINE and tag != _ID):
             return None
         if tag == _ID:
@@ -91,28 +92,9 @@ def _split(data: bytes | memoryview) -> tuple[bytes, str | None, list[memoryview
     raws: list[memoryview] = []
     view = memoryview(data)
     while at < end:
-        start, after = _content(data, at)
+        start, after = content_at(data, at)
         if after > end or data[at] != _TENSOR or len(raws) == MAX_TENSORS:
             return None
         raws.append(view[start:after])
         at = after
     return head, id or None, raws
-
-
-def _content(data: bytes | memoryview, at: int) -> tuple[int, int]:
-    """Where the content of the field at `at` begins and ends: its length is a varint behind a tag of one octet."""
-    size = data[at + 1]
-    if size < 0x80:
-        return at + 2, at + 2 + size
-    size &= 0x7F
-    at += 2
-    shift = 7
-    while True:
-        octet = data[at]
-        size |= (octet & 0x7F) << shift
-        at += 1
-        if octet < 0x80:
-            return at, at + size
-        shift += 7
-        if shift > 28:
-            raise IndexError

@@ -1,4 +1,4 @@
-"""The wire format of protocol buffers, as far as answers are written by hand.
+"""The wire format of protocol buffers, as far as answers are written, and messages walked over, by hand.
 
 Source: https://protobuf.dev/programming-guides/encoding/
 """
@@ -25,3 +25,25 @@ def field(number: int, content: bytes, size: int | None = None) -> bytes:
 
 def varint_field(number: int, value: int) -> bytes:
     return varint(number << 3 | _VARINT) + varint(value)
+
+
+def content_at(data: bytes | memoryview, at: int) -> tuple[int, int]:
+    """Where the content of the field at `at` begins and ends: its length is a varint behind a tag of one octet.
+
+    Raises IndexError where `data` ends before, and for a length that no message has.
+    """
+    size = data[at + 1]
+    if size < 0x80:
+        return at + 2, at + 2 + size
+    size &= 0x7F
+    at += 2
+    shift = 7
+    while True:
+        octet = data[at]
+        size |= (octet & 0x7F) << shift
+        at += 1
+        if octet < 0x80:
+            return at, at + size
+        shift += 7
+        if shift > 28:
+            raise IndexError

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from bms.core.errors import InvalidArgument
 from bms.protocols.oip import MAX_TENSORS
 from bms.protocols.protobuf.pool import message, parse
+from bms.protocols.protobuf.wire import content_at
 from bms.protocols.tfserving_grpc.model_spec import Meant, read_spec
 
 _Request = message("tensorflow.serving.PredictRequest")
@@ -96,7 +97,7 @@ def _split(data: bytes | memoryview) -> tuple[bytes, list[memoryview]] | None:
         if at >= end:
             break
         tag = data[at]
-        start, after = _content(data, at)
+        start, after = content_at(data, at)
         if after > end or tag not in _AROUND:
             return None
         if tag == _INPUT:
@@ -115,11 +116,11 @@ def _split(data: bytes | memoryview) -> tuple[bytes, list[memoryview]] | None:
 
 def _values(data: bytes | memoryview, at: int, end: int) -> int:
     """Where the values of an entry of `inputs` begin that end where it does; 0 where it is not so."""
-    start, after = _content(data, at)
+    start, after = content_at(data, at)
     if data[at] != _KEY or after >= end:
         return 0
     at = after
-    start, after = _content(data, at)
+    start, after = content_at(data, at)
     if data[at] != _TENSOR or after != end:
         return 0
     at = start
@@ -132,7 +133,7 @@ def _values(data: bytes | memoryview, at: int, end: int) -> int:
                 return 0
             at += 2
             continue
-        start, after = _content(data, at)
+        start, after = content_at(data, at)
         if tag in _VALUES:
             return start if after == end else 0
         if tag != _SHAPE or after > end:
@@ -144,25 +145,6 @@ def _values(data: bytes | memoryview, at: int, end: int) -> int:
 def _fields(data: bytes | memoryview) -> Iterator[tuple[int, int, int]]:
     at = 0
     while at < len(data):
-        start, after = _content(data, at)
+        start, after = content_at(data, at)
         yield data[at], start, after
         at = after
-
-
-def _content(data: bytes | memoryview, at: int) -> tuple[int, int]:
-    """Where the content of the field at `at` begins and ends: its length is a varint behind a tag of one octet."""
-    size = data[at + 1]
-    if size < 0x80:
-        return at + 2, at + 2 + size
-    size &= 0x7F
-    at += 2
-    shift = 7
-    while True:
-        octet = data[at]
-        size |= (octet & 0x7F) << shift
-        at += 1
-        if octet < 0x80:
-            return at, at + size
-        shift += 7
-        if shift > 28:
-            raise IndexError

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from bms.core.tensor import NUMPY
+
 Schema = dict[str, Any]
 _ANY: Schema = {"description": "any JSON value"}
 _TEXT: Schema = {"type": "string"}
@@ -24,22 +26,7 @@ def _said(schema: Schema, about: str) -> Schema:
 
 
 _PARAMETERS: Schema = {"type": "object", "additionalProperties": True, "description": "the protocol's parameters"}
-_DTYPES = [
-    "BOOL",
-    "UINT8",
-    "UINT16",
-    "UINT32",
-    "UINT64",
-    "INT8",
-    "INT16",
-    "INT32",
-    "INT64",
-    "FP16",
-    "BF16",
-    "FP32",
-    "FP64",
-    "BYTES",
-]
+_DTYPES = [*NUMPY, "BF16"]
 _TENSOR: dict[str, Schema] = {
     "name": _said(_TEXT, "the tensor's name"),
     "datatype": {"type": "string", "enum": _DTYPES, "description": "of its elements"},
