@@ -20,6 +20,9 @@ class Start(NamedTuple):
     gone: int
 
 
+UNCUT = Start(b"", 0, 0)
+
+
 def note_of(limit: int, gone: int, begin: int | None = None) -> bytes:
     """The line for a log of which `gone` bytes were cut off since it grew over `limit` bytes; `begin` is where in the
     file it goes on, behind this line unless told."""
@@ -27,9 +30,11 @@ def note_of(limit: int, gone: int, begin: int | None = None) -> bytes:
     return f"[log over {size_text(limit)}: its first {gone} bytes were removed here{where}]\n".encode()
 
 
-def start_of(head: bytes) -> Start:
-    """What the log's first bytes, at least `LONGEST_NOTE` if there are as many, say."""
+def start_of(head: bytes, size: int) -> Start:
+    """What the first bytes, at least `LONGEST_NOTE` if there are as many, of a log of `size` bytes say. Who writes a
+    log may write such a line, too: one that leads beyond the end is none."""
     found = _NOTE.match(head)
-    if not found:
-        return Start(b"", 0, 0)
-    return Start(found[1] + b"]\n", int(found[3]) if found[3] else found.end() + 1, int(found[2]))
+    begin = int(found[3]) if found and found[3] else 0
+    if not found or begin > size:
+        return UNCUT
+    return Start(found[1] + b"]\n", begin or found.end() + 1, int(found[2]))

@@ -13,11 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bms.adapters.clusters.kernel import COLLAPSE_RANGE, KEEP_SIZE, PUNCH_HOLE, allocate
-from bms.core.cut_logs import LONGEST_NOTE, Start, note_of, start_of
+from bms.core.cut_logs import LONGEST_NOTE, UNCUT, Start, note_of, start_of
 
 LIMIT = 16 * 2**20  # bytes; of a longer one the last half stays
 NAMES = ("workload.log", "job.log")
 _LONGEST_LINE = 64 << 10  # bytes in which a line is looked for with which to go on
+_MARGIN = 1 << 20  # bytes, more than a file system gives at once
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CUT = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -56,6 +57,8 @@ def read(path: Path, offset: int, limit: int) -> tuple[bytes, int]:
 
 def _cut(descriptor: int, limit: int) -> bool:
     size, start = os.fstat(descriptor).st_size, _start(descriptor)
+    if not _is_gone(descriptor, start.begin):
+        start = UNCUT
     if size - start.begin <= limit:
         return False
     at = size - limit // 2
@@ -72,6 +75,17 @@ def _cut(descriptor: int, limit: int) -> bool:
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, note_of(limit, gone) + tail, 0)
     return True
+
+
+def _is_gone(descriptor: int, begin: int) -> bool:
+    """Whether what lies before `begin` takes no disk. If it does, the workload wrote the note itself, and would never
+    be over its limit."""
+    if begin <= _MARGIN:
+        return True
+    try:
+        return os.lseek(descriptor, _MARGIN // 2, os.SEEK_DATA) >= begin - _MARGIN
+    except OSError as error:
+        return error.errno == errno.ENXIO  # there is no data at all from there on
 
 
 def _take_blocks(descriptor: int, at: int, limit: int, gone: int) -> None:
@@ -91,7 +105,7 @@ def _punch_hole(descriptor: int, at: int, limit: int, gone: int) -> None:
 
 
 def _start(descriptor: int) -> Start:
-    return start_of(os.pread(descriptor, LONGEST_NOTE, 0))
+    return start_of(os.pread(descriptor, LONGEST_NOTE, 0), os.fstat(descriptor).st_size)
 
 
 def _read(descriptor: int, start: Start, offset: int, limit: int) -> tuple[bytes, int]:

@@ -74,7 +74,7 @@ def read_log(directory: str, name: str, offset: int, limit: int) -> bytes:
 
 
 def _start(descriptor: int) -> Start:
-    return start_of(os.pread(descriptor, LONGEST_NOTE, 0))
+    return start_of(os.pread(descriptor, LONGEST_NOTE, 0), os.fstat(descriptor).st_size)
 
 
 def read_piece(directory: str, name: str, offset: int, limit: int) -> bytes:

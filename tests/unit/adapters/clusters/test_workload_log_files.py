@@ -85,6 +85,22 @@ def test_a_file_system_without_holes_has_its_logs_cut_too(tmp_path: Path, monkey
     assert log.stat().st_size < 400
 
 
+@pytest.mark.parametrize("begin", [10**18 - 1, 9 << 20])
+def test_a_note_that_a_workload_writes_itself_does_not_keep_its_log_from_being_cut(tmp_path: Path, begin: int) -> None:
+    """One that leads beyond the end, and one that leads past bytes that are there."""
+    log, limit = tmp_path / "a.log", 4 << 20
+    note = b"[log over 4.2 MB: its first 1 bytes were removed here; it goes on at byte %d of this file]\n" % begin
+    log.write_bytes(note + b"x" * 99 + b"\n")
+    assert read(log, 0, 1000)[0].startswith(note)  # until there are so many, it is a line like others
+    with log.open("ab") as writer:
+        writer.write((b"x" * 1023 + b"\n") * (12 << 10))
+    assert trim(log, limit)
+    content, _ = read(log, 0, 2 * limit)
+    assert content.startswith(b"[log over 4.2 MB: its first ")
+    assert len(content) <= limit
+    assert log.stat().st_blocks * 512 <= limit
+
+
 @pytest.mark.parametrize("link", [os.symlink, os.link])
 def test_another_file_in_a_logs_place_is_not_cut(tmp_path: Path, link: object) -> None:
     victim = tmp_path / "victim"
