@@ -13,7 +13,7 @@ from bms.adapters.sql.engine import Database
 from bms.adapters.sql.events import SqlEventLog
 from bms.adapters.sql.jobs import SqlJobs
 from bms.adapters.sql.models import SqlModels
-from bms.adapters.sql.positions import SqlPositions
+from bms.adapters.sql.reactions import SqlReactions
 from bms.adapters.sql.store import SqlStore
 from bms.app.features import reaction_handlers
 from bms.control.datasets.nouns import DatasetVersion, ImportRequest
@@ -21,7 +21,7 @@ from bms.control.datasets.service import DatasetService
 from bms.control.evaluation.gates import Gates
 from bms.control.jobs.history import History
 from bms.control.jobs.nouns import Job, JobState
-from bms.control.jobs.service import JobService, job_event
+from bms.control.jobs.service import JobService, job_ended, job_event
 from bms.control.models.service import ModelService
 from bms.control.optimization.conversion import TARGETS, ConversionService
 from bms.control.platform.reactions import Reactions
@@ -69,10 +69,11 @@ class Played:
         self.gates = Gates(self.jobs, self.models, self.datasets, self.clock)
         self.training = TrainingService(self.jobs, self.datasets, self.objects, PackagedRecipes(), TARGETS)
         self.log = SqlEventLog(self.database)
-        self.handlers, self.given_up = reaction_handlers(
+        self.handlers = reaction_handlers(
             self.jobs, self.models, self.datasets, self.conversion, self.gates, self.objects
         )
-        self.reactions = Reactions(self.log, SqlPositions(self.database), self.handlers, "played", self.given_up)
+        self.reaction_store = SqlStore(self.database, SqlReactions)
+        self.reactions = Reactions(self.log, self.reaction_store, self.handlers, self.clock, "default")
 
     async def start(self) -> "Played":
         await add_tenant(self.database, self.clock)
@@ -80,14 +81,12 @@ class Played:
 
     async def react(self) -> None:
         """Handles all that follows from what happened, and what follows from that."""
-        while await self.reactions.step() < await self.log.last():
-            continue
+        await self.reactions.settle()
 
     async def react_again(self) -> None:
         """Handles every event there ever was once more, as after a crash."""
         for _, event in await self.log.since(0):
-            for handler in self.handlers.get(event.name, ()):
-                await handler(event)
+            await self.handlers.replay(event)
 
     async def of_kind(self, kind: str) -> list[Job]:
         return (await self.jobs.jobs("acme", PageRequest(), kind=kind)).items
@@ -109,7 +108,7 @@ class Played:
         )
         async with self.job_store.write() as tx:
             saved = await tx.save_job(ended)
-            await tx.emit(job_event("job.ended", saved, "system", self.clock, state=state))
+            await tx.emit(job_event(job_ended(saved), saved, "system", self.clock))
         await self.react()
 
     async def digits(self) -> DatasetVersion:

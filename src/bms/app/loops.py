@@ -48,20 +48,23 @@ async def _lead(parts: Parts) -> None:
 
 
 async def _react(parts: Parts) -> None:
-    """Handles events as they come; what could not be handled yet is tried again after a pause."""
-    while True:
-        try:
-            if not parts.leading:
+    """What follows from events, while this process leads."""
+    reactions = parts.features.reactions
+    try:
+        while True:
+            try:
+                if parts.leading:
+                    await reactions.step()
+                    await reactions.news()
+                else:
+                    await reactions.rest()
+                    await asyncio.sleep(RETRY_S)
+            except BmsError as error:
+                log.warning("events can't be handled now: %s", error.message)
                 await asyncio.sleep(RETRY_S)
-                continue
-            done = await parts.features.reactions.step()
-            if await parts.ground.events.last() > done:
-                await asyncio.sleep(RETRY_S)
-            else:
-                await parts.ground.events.wait(done, LEASE_S)
-        except BmsError as error:
-            log.warning("events can't be handled now: %s", error.message)
-            await asyncio.sleep(RETRY_S)
+    finally:
+        with contextlib.suppress(BmsError):
+            await reactions.rest()
 
 
 async def _repeat(name: str, every_s: float, parts: Parts, chore: Callable[[Parts], Awaitable[None]]) -> None:

@@ -11,7 +11,7 @@ from bms.adapters.sql.engine import Database
 from bms.adapters.sql.store import noun
 from bms.adapters.sql.tables.events import events, leases
 from bms.core.clock import Clock
-from bms.core.events import Event
+from bms.core.events import Recorded
 
 _POLL_S = 0.25  # how late an event of another process may be noticed
 
@@ -27,12 +27,12 @@ class SqlEventLog:
     async def last(self) -> int:
         return (await self._look(self._database.written))[0]
 
-    async def since(self, number: int, limit: int = 1000) -> list[tuple[int, Event]]:
+    async def since(self, number: int, limit: int = 1000) -> list[tuple[int, Recorded]]:
         if await self.last() <= number:
             return []
         query = select(events).where(events.c.number > number).order_by(events.c.number).limit(limit)
         async with self._database.reading() as connection:
-            return [(row["number"], noun(Event, row)) for row in (await connection.execute(query)).mappings()]
+            return [(row["number"], noun(Recorded, row)) for row in (await connection.execute(query)).mappings()]
 
     async def wait(self, number: int, timeout_s: float) -> int:
         loop = asyncio.get_running_loop()

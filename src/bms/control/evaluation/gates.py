@@ -7,13 +7,15 @@ import msgspec
 from bms.control.datasets.service import DatasetService
 from bms.control.evaluation.findings import MAX_REASON, result_of
 from bms.control.evaluation.measuring import ENTRY, Measuring
+from bms.control.jobs.events import JobEnded
 from bms.control.jobs.nouns import Job
 from bms.control.jobs.service import JobService
+from bms.control.models.events import VersionReady
 from bms.control.models.gates import awaited
 from bms.control.models.nouns import Gate, Version
 from bms.control.models.service import ModelService
 from bms.control.models.verdicts import plain
-from bms.control.platform.reactions import TRANSIENT
+from bms.control.platform.attempting import TRANSIENT
 from bms.core.clock import Clock
 from bms.core.errors import AlreadyExists, BmsError, FailedPrecondition, NotFound
 from bms.core.events import Event
@@ -38,7 +40,7 @@ class Gates:
         self._measuring = Measuring(jobs, datasets)
         self._clock = clock
 
-    async def on_version_ready(self, event: Event) -> None:
+    async def on_version_ready(self, event: Event[VersionReady]) -> None:
         """Raises an error that may pass, once every gate was tried."""
         version = await self._models.version_by_id(event.tenant, event.subject)
         model = await self._models.model(event.tenant, version.model)
@@ -52,7 +54,7 @@ class Gates:
         if passing is not None:
             raise passing
 
-    async def on_ready_given_up(self, event: Event, words: str) -> None:
+    async def on_ready_given_up(self, event: Event[VersionReady], words: str) -> None:
         """Says at every gate of the version that is still awaited why it will not be measured."""
         version = await self._models.version_by_id(event.tenant, event.subject)
         for number, gate in enumerate((await self._models.model(event.tenant, version.model)).gates):
@@ -98,14 +100,14 @@ class Gates:
             raise FailedPrecondition("; ".join(standing.why for standing in standings if standing.why))
         return Evaluation(items=tuple(jobs), running=tuple(running))
 
-    async def on_job_ended(self, event: Event) -> None:
+    async def on_job_ended(self, event: Event[JobEnded]) -> None:
         job = await self._jobs.get(event.tenant, event.subject)
         if job.spec.entry != ENTRY:
             return
         gate = msgspec.convert(job.spec.then["gate"], Gate)
         await self._models.record_gate_result(job.tenant, job.spec.subject, result_of(job, gate, self._clock.now()))
 
-    async def on_end_given_up(self, event: Event, words: str) -> None:
+    async def on_end_given_up(self, event: Event[JobEnded], words: str) -> None:
         """Says at the gate of this job why its measurement was not recorded."""
         job = await self._jobs.get(event.tenant, event.subject)
         if job.spec.entry == ENTRY:

@@ -6,8 +6,10 @@ executing anything of it, and, where the model needs another environment, once m
 
 import msgspec
 
+from bms.control.jobs.events import JobEnded
 from bms.control.jobs.nouns import Job, JobSpec, TreeInput
 from bms.control.jobs.service import JobService
+from bms.control.models.events import OfVersion, VersionRecognised, VersionUploaded
 from bms.control.models.nouns import Version
 from bms.control.models.service import ModelService
 from bms.control.optimization.conversion import servable_config
@@ -30,26 +32,26 @@ class Verification:
         self._models = models
         self._timeout_s = timeout_s
 
-    async def on_version_uploaded(self, event: Event) -> None:
+    async def on_version_uploaded(self, event: Event[VersionUploaded]) -> None:
         version = await self._models.version_by_id(event.tenant, event.subject)
         if version.state == "verifying":
             await self._submit(version, f"job_verify_{version.id}", OWN, recognise=version.environment)
 
-    async def on_version_recognised(self, event: Event) -> None:
+    async def on_version_recognised(self, event: Event[VersionRecognised]) -> None:
         version = await self._models.version_by_id(event.tenant, event.subject)
         if version.state == "verifying":
             await self._submit(version, f"job_load_{version.id}", version.environment)
 
-    async def on_given_up(self, event: Event, why: str) -> None:
+    async def on_given_up(self, event: Event[OfVersion], why: str) -> None:
         """Rejects the version of an event that nothing will follow from: it would be verified for ever."""
         await self._give_up(event.tenant, event.subject, f"its verification could not begin: {why}")
 
-    async def on_end_given_up(self, event: Event, why: str) -> None:
+    async def on_end_given_up(self, event: Event[JobEnded], why: str) -> None:
         job = await self._jobs.get(event.tenant, event.subject)
         if job.spec.kind == "verify":
             await self._give_up(job.tenant, job.spec.subject, f"what job {job.id} found could not be recorded: {why}")
 
-    async def on_job_ended(self, event: Event) -> None:
+    async def on_job_ended(self, event: Event[JobEnded]) -> None:
         job = await self._jobs.get(event.tenant, event.subject)
         if job.spec.kind != "verify":
             return

@@ -3,8 +3,10 @@
 import msgspec
 
 from bms.control.datasets.service import DatasetService
+from bms.control.jobs.events import JobEnded
 from bms.control.jobs.nouns import Job, JobSpec, TreeInput
 from bms.control.jobs.service import JobService
+from bms.control.models.events import VersionReady
 from bms.control.models.nouns import Lineage, Version
 from bms.control.models.service import ModelService
 from bms.control.training.nouns import Register
@@ -92,7 +94,7 @@ class ConversionService:
         except AlreadyExists:
             return await self._jobs.get(tenant, id)
 
-    async def on_version_ready(self, event: Event) -> None:
+    async def on_version_ready(self, event: Event[VersionReady]) -> None:
         """Handles `version.ready`: what the training that made it asked to be converted, is."""
         version = await self._models.version_by_id(event.tenant, event.subject)
         if version.lineage.job is None:
@@ -108,7 +110,7 @@ class ConversionService:
             except (InvalidArgument, FailedPrecondition, NotFound) as error:
                 await self._models.note(event.tenant, version.id, _note(target), f"not started: {error.message}")
 
-    async def on_job_ended(self, event: Event) -> None:
+    async def on_job_ended(self, event: Event[JobEnded]) -> None:
         """Handles `job.ended`, once the output is registered: the parent tells what became of its conversion."""
         job = await self._jobs.get(event.tenant, event.subject)
         if job.spec.kind != "convert":

@@ -1,8 +1,10 @@
 """Imports of data sets as jobs: from `dataset.import_requested` to a version that is ready or failed."""
 
+from bms.control.datasets.events import DatasetImportRequested
 from bms.control.datasets.importing import import_job
 from bms.control.datasets.nouns import DatasetVersion
 from bms.control.datasets.service import DatasetService
+from bms.control.jobs.events import JobEnded
 from bms.control.jobs.nouns import JobSpec, TreeInput
 from bms.control.jobs.service import JobService
 from bms.control.platform.environments import EnvironmentSpec
@@ -20,7 +22,7 @@ class Imports:
         self._jobs = jobs
         self._datasets = datasets
 
-    async def on_import_requested(self, event: Event) -> None:
+    async def on_import_requested(self, event: Event[DatasetImportRequested]) -> None:
         version = await self._datasets.version_by_id(event.tenant, event.subject)
         if version.state != "importing":
             return
@@ -34,16 +36,16 @@ class Imports:
             return
         await self._datasets.note_job(version.tenant, version.id, id)
 
-    async def on_given_up(self, event: Event, why: str) -> None:
+    async def on_given_up(self, event: Event[DatasetImportRequested], why: str) -> None:
         """Ends the import of an event that nothing will follow from: it would go on for ever."""
         await self._give_up(event.tenant, event.subject, f"its import could not begin: {why}")
 
-    async def on_end_given_up(self, event: Event, why: str) -> None:
+    async def on_end_given_up(self, event: Event[JobEnded], why: str) -> None:
         job = await self._jobs.get(event.tenant, event.subject)
         if job.spec.kind == KIND:
             await self._give_up(job.tenant, job.spec.subject, f"what job {job.id} made could not be recorded: {why}")
 
-    async def on_job_ended(self, event: Event) -> None:
+    async def on_job_ended(self, event: Event[JobEnded]) -> None:
         job = await self._jobs.get(event.tenant, event.subject)
         if job.spec.kind != KIND:
             return

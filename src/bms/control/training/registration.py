@@ -2,6 +2,7 @@
 
 import msgspec
 
+from bms.control.jobs.events import JobEnded
 from bms.control.jobs.nouns import Job
 from bms.control.jobs.service import JobService
 from bms.control.models.nouns import NewVersion
@@ -28,7 +29,7 @@ class Registration:
         self._models = models
         self._objects = objects
 
-    async def on_job_ended(self, event: Event) -> None:
+    async def on_job_ended(self, event: Event[JobEnded]) -> None:
         job = await self._jobs.get(event.tenant, event.subject)
         if job.state != "succeeded" or "register" not in job.spec.then:
             return
@@ -40,7 +41,7 @@ class Registration:
         except (InvalidArgument, FailedPrecondition, NotFound, DataLoss) as error:
             await self._jobs.remark(job.tenant, job.id, f"no version was made of it: {error.message}")
 
-    async def on_end_given_up(self, event: Event, why: str) -> None:
+    async def on_end_given_up(self, event: Event[JobEnded], why: str) -> None:
         job = await self._jobs.get(event.tenant, event.subject)
         if job.state == "succeeded" and "register" in job.spec.then:
             await self._jobs.remark(job.tenant, job.id, f"no version was made of it: {why}")
