@@ -44,6 +44,7 @@ from bms.control.models.events import VersionReady, VersionRecognised, VersionUp
 from bms.control.models.releases import Releases
 from bms.control.models.service import ModelService
 from bms.control.models.uploads import Uploads
+from bms.control.monitoring.reactions import ReactionService
 from bms.control.offboarding.removal import TenantRemoval, WorkOf
 from bms.control.optimization.conversion import TARGETS, ConversionService
 from bms.control.platform.handlers import Handlers
@@ -104,6 +105,7 @@ class Features:
     audit: AuditService
     trees_in_use: TreesInUse
     reactions: Reactions
+    reaction_service: ReactionService
     collector: Collector
 
 
@@ -177,6 +179,7 @@ def make_features(ground: Ground, rules: WorkloadRules) -> Features:
         usage=UsageService(SqlStore(database, SqlUsage)),
         audit=AuditService(SqlStore(database, SqlAudit)),
         trees_in_use=TreesInUse(stores.deployments, stores.models, stores.jobs, clock),
+        reaction_service=ReactionService(stores.reactions, clock, operator=DEFAULT_TENANT, handlers=following.names),
         reactions=Reactions(ground.events, stores.reactions, following, clock, DEFAULT_TENANT),
         collector=_collector(ground, stores, datasets, jobs),
     )

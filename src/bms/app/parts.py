@@ -44,6 +44,7 @@ from bms.web.api import (
     environments,
     jobs,
     models,
+    reactions,
     replicas,
     repository,
     secrets,
@@ -130,6 +131,8 @@ async def make_parts(
         snapshot=lambda: publisher.revision,
         leading=lambda: parts.leading,
         devices=ground.cluster.devices,
+        reactions=features.reaction_service.view,
+        more=features.reaction_service.metrics,
         texts=[metrics.texts, lambda: _gateway_texts(bus), lambda: _replica_texts(reconciler.health, publisher)],
     )
     views = DeploymentViews(
@@ -208,6 +211,7 @@ def _endpoints(
         *usage.endpoints(f.usage, f.tenant_deletion.tenant),
         *audit.endpoints(f.audit),
         *system.endpoints(monitoring),
+        *reactions.endpoints(f.reaction_service),
     ]
 
 

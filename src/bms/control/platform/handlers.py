@@ -49,6 +49,11 @@ class Handlers:
         """By the event's name; empty where nothing follows from it."""
         return self._handlers.get(event, ())
 
+    @property
+    def names(self) -> list[str]:
+        """Of all handlers, each once, in order."""
+        return sorted({handler.name for handlers in self._handlers.values() for handler in handlers})
+
     async def replay(self, row: Recorded) -> None:
         """Calls every handler of one event, as after a crash. Raises what they raise."""
         for handler in self.of(row.name):
