@@ -15,7 +15,7 @@ from bms.adapters.sql.jobs import SqlJobs
 from bms.adapters.sql.models import SqlModels
 from bms.adapters.sql.reactions import SqlReactions
 from bms.adapters.sql.store import SqlStore
-from bms.app.features import reaction_handlers
+from bms.app.features import following
 from bms.control.datasets.nouns import DatasetVersion, ImportRequest
 from bms.control.datasets.service import DatasetService
 from bms.control.evaluation.gates import Gates
@@ -25,6 +25,7 @@ from bms.control.jobs.service import JobService, job_ended, job_event
 from bms.control.models.service import ModelService
 from bms.control.optimization.conversion import TARGETS, ConversionService
 from bms.control.platform.reactions import Reactions
+from bms.control.platform.sweeps import Sweeps
 from bms.control.training.service import TrainingService
 from bms.core.clock import ManualClock
 from bms.core.figures import Figure
@@ -69,11 +70,12 @@ class Played:
         self.gates = Gates(self.jobs, self.models, self.datasets, self.clock)
         self.training = TrainingService(self.jobs, self.datasets, self.objects, PackagedRecipes(), TARGETS)
         self.log = SqlEventLog(self.database)
-        self.handlers = reaction_handlers(
+        self.handlers, finders = following(
             self.jobs, self.models, self.datasets, self.conversion, self.gates, self.objects
         )
         self.reaction_store = SqlStore(self.database, SqlReactions)
         self.reactions = Reactions(self.log, self.reaction_store, self.handlers, self.clock, "default")
+        self.sweeps = Sweeps(self.log, self.reaction_store, finders, self.clock)
 
     async def start(self) -> "Played":
         await add_tenant(self.database, self.clock)
@@ -104,7 +106,13 @@ class Played:
         """The job ended this way."""
         tree = None if output is None else await put_files(self.objects, "acme", output)
         ended = msgspec.structs.replace(
-            job, state=state, output=tree, metrics=dict(metrics or {}), report=report or {}, error=error
+            job,
+            state=state,
+            output=tree,
+            metrics=dict(metrics or {}),
+            report=report or {},
+            error=error,
+            ended_at=self.clock.now(),
         )
         async with self.job_store.write() as tx:
             saved = await tx.save_job(ended)

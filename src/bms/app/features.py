@@ -1,6 +1,7 @@
 """The use cases of all features, put together over the ground they stand on."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from bms.adapters.jobs.attempt_files import LocalAttemptFiles
 from bms.adapters.objects.unpacking import Unpacker
@@ -50,6 +51,7 @@ from bms.control.optimization.conversion import TARGETS, ConversionService
 from bms.control.platform.handlers import Handlers
 from bms.control.platform.objects import ObjectStore
 from bms.control.platform.reactions import Reactions
+from bms.control.platform.sweeps import Finder, Sweeps
 from bms.control.platform.trees import digests_of
 from bms.control.secrets.service import SecretService
 from bms.control.tenants.authentication import Authenticator
@@ -105,6 +107,7 @@ class Features:
     audit: AuditService
     trees_in_use: TreesInUse
     reactions: Reactions
+    sweeps: Sweeps
     reaction_service: ReactionService
     collector: Collector
 
@@ -128,9 +131,8 @@ def make_features(ground: Ground, rules: WorkloadRules) -> Features:
     conversion = ConversionService(jobs, models, datasets)
     gates = Gates(jobs, models, datasets, clock)
     catalog = ModelCatalog(stores.models)
-    following = reaction_handlers(
-        jobs, models, datasets, conversion, gates, objects, verification_s=rules.verification_s
-    )
+    follows = following(jobs, models, datasets, conversion, gates, objects, verification_s=rules.verification_s)
+    sweeps = Sweeps(ground.events, stores.reactions, follows.finders, clock)
     in_use = InUse(stores.deployments, catalog)
     deployments = DeploymentService(stores.deployments, catalog, clock)
     work = WorkOf(stores.deployments, stores.jobs)
@@ -179,13 +181,27 @@ def make_features(ground: Ground, rules: WorkloadRules) -> Features:
         usage=UsageService(SqlStore(database, SqlUsage)),
         audit=AuditService(SqlStore(database, SqlAudit)),
         trees_in_use=TreesInUse(stores.deployments, stores.models, stores.jobs, clock),
-        reaction_service=ReactionService(stores.reactions, clock, operator=DEFAULT_TENANT, handlers=following.names),
-        reactions=Reactions(ground.events, stores.reactions, following, clock, DEFAULT_TENANT),
+        reaction_service=ReactionService(
+            stores.reactions,
+            clock,
+            operator=DEFAULT_TENANT,
+            handlers=follows.handlers.names,
+            swept=lambda: sweeps.followed,
+        ),
+        reactions=Reactions(ground.events, stores.reactions, follows.handlers, clock, DEFAULT_TENANT),
+        sweeps=sweeps,
         collector=_collector(ground, stores, datasets, jobs),
     )
 
 
-def reaction_handlers(
+class Following(NamedTuple):
+    """What follows from events, and who finds by its state what an event should have moved."""
+
+    handlers: Handlers
+    finders: dict[str, Finder]
+
+
+def following(
     jobs: JobService,
     models: ModelService,
     datasets: DatasetService,
@@ -194,7 +210,7 @@ def reaction_handlers(
     objects: ObjectStore,
     *,
     verification_s: float = 300.0,
-) -> Handlers:
+) -> Following:
     """What follows from what, across features, and who is told when it was given up, so that nothing waits for ever."""
     imports = Imports(jobs, datasets)
     registration = Registration(jobs, models, objects)
@@ -210,7 +226,14 @@ def reaction_handlers(
     handlers.on(JobEnded, "conversion", conversion.on_job_ended)  # once its output is registered
     handlers.on(JobEnded, "verification", verification.on_job_ended, verification.on_end_given_up)
     handlers.on(JobEnded, "gates", gates.on_job_ended, gates.on_end_given_up)
-    return handlers
+    finders: dict[str, Finder] = {
+        "import": imports.strays,
+        "registration": registration.strays,
+        "verification": verification.strays,
+        "conversion": conversion.strays,
+        "gates": gates.strays,
+    }
+    return Following(handlers, finders)
 
 
 def _collector(ground: Ground, stores: Stores, datasets: DatasetService, jobs: JobService) -> Collector:

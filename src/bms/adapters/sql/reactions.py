@@ -76,6 +76,10 @@ class SqlReactions(Repository):
         rows = [noun(Reaction, row) for row in (await self._connection.execute(query)).mappings()]
         return page_of([(f"{row.number}.{row.place}", row) for row in rows], page.limit)
 
+    async def abouts(self) -> frozenset[tuple[str, str]]:
+        query = select(reactions.c.tenant, reactions.c.about).distinct()
+        return frozenset((row.tenant, row.about) for row in await self._connection.execute(query))
+
     async def standings(self) -> list[Standing]:
         columns = (reactions.c.handler, reactions.c.state)
         oldest = func.min(reactions.c.since).label("oldest")

@@ -3,6 +3,8 @@
 Running an import is not this feature's business: `dataset.import_requested` asks for it, `finish_import` tells.
 """
 
+from datetime import datetime
+
 import msgspec
 
 from bms.control.datasets.events import (
@@ -76,6 +78,11 @@ class DatasetService:
             await tx.add_version(version)
             await tx.emit(self._about(DatasetImportRequested, version, by))
         return version
+
+    async def importing(self, before: datetime) -> list[DatasetVersion]:
+        """Of all tenants: versions that were made before then and are still imported. For the platform's loops."""
+        async with self._store.read() as tx:
+            return await tx.importing(before)
 
     async def note_job(self, tenant: str, id: str, job: str) -> DatasetVersion:
         """Records which job imports a version; a second time changes nothing."""

@@ -1,5 +1,8 @@
 """Use cases of jobs: submit, look, cancel, repeat. Running them is the scheduler's business."""
 
+from collections.abc import Collection
+from datetime import datetime
+
 import msgspec
 
 from bms.control.jobs.events import JobCancelRequested, JobEnded, JobSubmitted, OfJob
@@ -60,6 +63,15 @@ class JobService:
         async with self._store.read() as tx:
             job = await tx.job(tenant, id)
         return _found(job, id)
+
+    async def find(self, tenant: str, id: str) -> Job | None:
+        async with self._store.read() as tx:
+            return await tx.job(tenant, id)
+
+    async def ended(self, kinds: Collection[str], after: datetime, before: datetime) -> list[tuple[str, str]]:
+        """(tenant, id) of all tenants' jobs of these kinds that ended between. For the platform's loops."""
+        async with self._store.read() as tx:
+            return await tx.ended(kinds, after, before)
 
     async def jobs(
         self,

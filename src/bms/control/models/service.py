@@ -1,5 +1,7 @@
 """Use cases of models and their versions: making, finding, registering, and what verification and gates found."""
 
+from datetime import datetime
+
 import msgspec
 from msgspec import structs
 
@@ -112,6 +114,16 @@ class ModelService:
     async def version_by_id(self, tenant: str, id: str) -> Version:
         async with self._store.read() as tx:
             return await self._by_id(tx, tenant, id)
+
+    async def verifying(self, before: datetime) -> list[Version]:
+        """Of all tenants: versions that were made before then and wait for a verdict. For the platform's loops."""
+        async with self._store.read() as tx:
+            return await tx.verifying(before)
+
+    async def ready(self, after: datetime, before: datetime) -> list[Version]:
+        """Of all tenants: ready versions that were made between. For the platform's loops."""
+        async with self._store.read() as tx:
+            return await tx.ready(after, before)
 
     async def version_of_job(self, tenant: str, model: str, job: str) -> Version | None:
         """The version that `register` made of a job's output, if it did."""

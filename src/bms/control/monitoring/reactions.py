@@ -1,6 +1,6 @@
 """Use cases of reactions that did not go well: the operator looks, has one tried again, or forgets one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import get_args
 
 import msgspec
@@ -19,13 +19,23 @@ MAY = "tenants:write"  # what owners have: reactions name things of all tenants
 
 class ReactionService:
     """Emits `reaction.retried` and `reaction.dismissed`, in the log of the reaction's tenant and in the operator's;
-    whoever leads hears of them. `operator` is the tenant that may; `handlers` are the names that there are."""
+    whoever leads hears of them. `operator` is the tenant that may; `handlers` are all their names, `swept` says
+    how much of each this process has found by its state and moved."""
 
-    def __init__(self, store: Store[ReactionsTx], clock: Clock, *, operator: str, handlers: Sequence[str]) -> None:
+    def __init__(
+        self,
+        store: Store[ReactionsTx],
+        clock: Clock,
+        *,
+        operator: str,
+        handlers: Sequence[str],
+        swept: Callable[[], Mapping[str, int]] = dict,
+    ) -> None:
         self._store = store
         self._clock = clock
         self._operator = operator
         self._handlers = handlers
+        self._swept = swept
 
     async def page(self, by: Principal, page: PageRequest, state: str | None = None) -> Page[Reaction]:
         """Of all tenants, by their events' age."""
@@ -80,6 +90,9 @@ class ReactionService:
             [
                 *_gauge("bms_reactions", "What follows from events and could not be done.", counts.items()),
                 *_gauge("bms_reactions_oldest_seconds", "Since the oldest of them first failed.", ages.items()),
+                "# HELP bms_swept_total What an event had left, found by its state and moved.\n",
+                "# TYPE bms_swept_total counter\n",
+                *(f'bms_swept_total{{what="{what}"}} {count}\n' for what, count in self._swept().items()),
             ]
         )
 

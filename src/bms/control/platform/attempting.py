@@ -45,7 +45,7 @@ def pause_s(tries: int, share: Callable[[], float] = random.random) -> float:
 async def attempt(handler: Handler, event: Event[Payload], limit_s: float = LIMIT_S) -> Outcome:
     """Calls the handler, and tells who waits for it when it is given up. None: it is done."""
     try:
-        await _within(handler.handle(event), limit_s)
+        await within(handler.handle(event), limit_s)
         return None
     except OUTSIDE as error:
         return Again(_words(error))
@@ -62,7 +62,7 @@ async def _tell(handler: Handler, event: Event[Payload], why: str, limit_s: floa
     """Who waits must hear of it: where that may yet be possible, the whole is tried again."""
     if handler.given_up is not None:
         try:
-            await _within(handler.given_up(event, why), limit_s)
+            await within(handler.given_up(event, why), limit_s)
         except OUTSIDE as error:
             return Again(f"{why}; and nobody could be told: {_words(error)}")
         except Exception:
@@ -70,7 +70,7 @@ async def _tell(handler: Handler, event: Event[Payload], why: str, limit_s: floa
     return Dead(why)
 
 
-async def _within(work: Awaitable[None], limit_s: float) -> None:
+async def within(work: Awaitable[None], limit_s: float) -> None:
     """Raises DeadlineExceeded when the time is up; work that does not end when it is cancelled goes on alone."""
     task = asyncio.ensure_future(_run(work))
     try:

@@ -95,6 +95,10 @@ class ReactionsTx(EventSink, Protocol):
         """Of all tenants, oldest event first."""
         ...
 
+    async def abouts(self) -> frozenset[tuple[str, str]]:
+        """What rows are about, as (tenant, about): dead letters, too."""
+        ...
+
     async def standings(self) -> list[Standing]:
         """By handler and state."""
         ...

@@ -85,6 +85,11 @@ class Reactions:
         if monotonic >= self._kept_at + KEEP_S:
             await self._keep(lanes)
 
+    @property
+    def position(self) -> int:
+        """Everything up to this event is done or has a row."""
+        return 0 if self._lanes is None else self._lanes.position
+
     async def news(self) -> None:
         """Returns when there may be something to do. Raises BmsError when the log can't be looked at."""
         lanes = self._lanes
