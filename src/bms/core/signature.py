@@ -7,6 +7,8 @@ import msgspec
 from bms.core.columns import Column, ColumnType, Level, dtype_of_column, mask_name
 from bms.core.errors import InvalidArgument
 from bms.core.features import Feature
+from bms.core.parameters import Parameter
+from bms.core.predicted import Predicted
 from bms.core.tensor import NUMPY, DType, Tensor
 
 DEFAULT = "serving_default"
@@ -32,7 +34,9 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """One way to call a model.
 
     `method` says which TF Serving verbs apply; with "classify", `scores` names the output that holds one
-    probability per class, and `labels` (when known) names the classes in the order of its last dimension.
+    probability per class, and `labels` (when known) names the classes in the order of its last dimension. `params` are
+    what a request may say beside its inputs; `predicted` is what the library's own `predict` answers, where that is
+    known to be something else than all outputs.
     """
 
     inputs: tuple[TensorSpec, ...]
@@ -41,6 +45,8 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     method: Literal["predict", "classify", "regress"] = "predict"
     scores: str | None = None
     labels: tuple[str, ...] = ()
+    params: tuple[Parameter, ...] = ()
+    predicted: Predicted | None = None
 
     def input(self, name: str) -> TensorSpec:
         for spec in self.inputs:

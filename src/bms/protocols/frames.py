@@ -72,6 +72,7 @@ class InferMeta(msgspec.Struct, array_like=True, frozen=True):
     tensors: tuple[TensorMeta, ...]
     rows: tuple[int, ...] = ()  # of each call of the parcel; empty: one call, whose rows are the tensors'
     priority: int = 0  # 1: the highest, 0: the usual one
+    params: bytes = b""  # of all calls of the parcel, as `chosen_parameters` writes them
 
 
 # A model's own code may have written any number here; what is none of these breaks its connection alone.
@@ -111,10 +112,12 @@ def encode_infer(
     timeout_us: int = 0,
     outputs: tuple[str, ...] = (),
     priority: int = 0,
+    params: bytes = b"",
 ) -> list[bytes | memoryview]:
     """An INFER frame of one call, as parts to write in order; the memory of large arrays is referenced, not copied."""
     metas, raws, size = _describe(tensors)
-    meta = _encode((signature, timeout_us, outputs, metas, (), priority))  # an InferMeta
+    said = (signature, timeout_us, outputs, metas, (), priority)  # an InferMeta
+    meta = _encode((*said, params) if params else said)
     return [HEADER.pack(len(meta) + size, len(meta), 1, id) + meta, *raws]
 
 
@@ -178,6 +181,7 @@ def encode_shared(
     timeout_us: int = 0,
     outputs: tuple[str, ...] = (),
     priority: int = 0,
+    params: bytes = b"",
 ) -> list[bytes | memoryview]:
     """As `encode_infer`, where some tensors lie in shared memory: `places` says at which byte, -1 for the others."""
     metas: list[tuple[str, str, tuple[int, ...], int, int]] = []
@@ -191,7 +195,7 @@ def encode_shared(
             size = len(raw)
             total += size
         metas.append((name, dtype_of(array), array.shape, size, at))
-    meta = _encode((signature, timeout_us, outputs, metas, (), priority))
+    meta = _encode((signature, timeout_us, outputs, metas, (), priority, params))
     return [HEADER.pack(len(meta) + total, len(meta), 1, id) + meta, *raws]
 
 

@@ -44,6 +44,7 @@ class _Plan(NamedTuple):
     classes: Mapping[str, Classes]
     timeout_s: float | None
     priority: int
+    params: bytes
 
 
 def read_version(text: str) -> int | None:
@@ -64,7 +65,7 @@ def decode_infer(given: InferMessage, signatures: Mapping[str, Signature]) -> De
     tensors = [Tensor(spec[0], raw_array(spec[1], spec[2], raw)) for spec, raw in zip(plan.specs, raws, strict=True)]
     infer = InferRequest(
         model=plan.model, inputs=tensors, signature=plan.signature, outputs=plan.outputs, id=id,
-        timeout_s=plan.timeout_s, priority=plan.priority,
+        timeout_s=plan.timeout_s, priority=plan.priority, params=plan.params,
     )  # fmt: skip
     return Decoded(infer, plan.rows, True, _NO_CHOICE, plan.classes)
 
@@ -85,10 +86,12 @@ def _decode_new(given: InferMessage, signatures: Mapping[str, Signature]) -> Dec
     fitted = fit_inputs(signatures[chosen], placed)
     rows, told = fitted.rows, (*notes, *fitted.notes)
     infer = InferRequest(model=request.model_name, inputs=fitted.tensors, signature=chosen, id=given.id, notes=told)
-    set_parameters(infer, parameters)
+    set_parameters(infer, parameters, signatures[chosen])
     infer.outputs, classes = _outputs(request.outputs, signatures[chosen])
     said = any(each.parameters for each in inputs)  # which may say that the bytes mean others
-    if raws and fitted.tensors is tensors and not said:  # as they came: nothing was cast, renamed or filled in
+    if (
+        raws and fitted.tensors is tensors and not said and not infer.notes
+    ):  # as they came: nothing was cast, renamed or filled in
         given.outline.plan = _Plan(
             signatures,
             infer.model,
@@ -99,6 +102,7 @@ def _decode_new(given: InferMessage, signatures: Mapping[str, Signature]) -> Dec
             classes,
             infer.timeout_s,
             infer.priority,
+            infer.params,
         )
     return Decoded(infer, rows, True, _NO_CHOICE, classes)
 

@@ -76,9 +76,10 @@ class ReplicaLink(asyncio.Protocol):
         rows: int = 1,
         most: int = 1,
         priority: int = 0,
+        params: bytes = b"",
     ) -> Sent:
         """Sends a call of `rows` rows, `most` of which the server runs together; what is given back cancels it."""
-        call = Sent(sink, signature, tensors, timeout_us, outputs, rows, most, priority)
+        call = Sent(sink, signature, tensors, timeout_us, outputs, rows, most, priority, params)
         self._parcels.add(call)
         if not self._flushing and self._transport is not None:
             self._flushing = True

@@ -43,6 +43,7 @@ class Sent:
         "__weakref__",
         "most",
         "outputs",
+        "params",
         "parcel",
         "places",
         "priority",
@@ -63,6 +64,7 @@ class Sent:
         rows: int,
         most: int,
         priority: int,
+        params: bytes = b"",
     ) -> None:
         self.sink: AnswerSink | None = sink
         self.signature = signature
@@ -72,12 +74,13 @@ class Sent:
         self.rows = rows
         self.most = most
         self.priority = priority
+        self.params = params
         self.parcel: Parcel | None = None  # None: not yet written
         self.places: list[int] | None = None  # in the arena, of each tensor; None: none is there
 
     def group(self) -> Hashable | None:
         """Equal for calls that may share a parcel; None: it travels alone."""
-        if self.rows >= self.most:
+        if self.rows >= self.most or self.params:
             return None
         tensors = self.tensors
         if len(tensors) == 1:
@@ -236,8 +239,11 @@ class Parcels:
                     first.timeout_us,
                     first.outputs,
                     first.priority,
+                    first.params,
                 )
-            return encode_infer(id, first.signature, first.tensors, first.timeout_us, first.outputs, first.priority)
+            return encode_infer(
+                id, first.signature, first.tensors, first.timeout_us, first.outputs, first.priority, first.params
+            )
         timeout, rows, tensors = 0, [], []
         for call in calls:
             call.parcel = parcel

@@ -110,6 +110,7 @@ class Dispatcher:
             call.rows,
             version.max_rows if version.signatures[name].batched else 1,
             request.priority,
+            request.params,
         )
         if not call.attempts:
             self._budget.earn()

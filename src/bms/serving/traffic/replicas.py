@@ -36,8 +36,10 @@ class Link(Protocol):
         rows: int,
         most: int,
         priority: int,
+        params: bytes,
     ) -> object:
         """Sends a call of `rows` rows; the server may run it together with others, up to `most` rows (1: alone).
+        With `params`, as `chosen_parameters` writes them, it does not travel with others.
 
         What is given back names it in `cancel`.
         """

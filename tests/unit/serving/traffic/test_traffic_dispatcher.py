@@ -41,6 +41,7 @@ class Link:
         rows: int,
         most: int,
         priority: int,
+        params: bytes = b"",
     ) -> int:
         id = len(self.timeouts) + 1
         self.timeouts.append(timeout_us)

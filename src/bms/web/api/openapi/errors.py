@@ -14,14 +14,15 @@ _WORDS = {
     "repeat.",
     412: "The thing is not in a state that allows this, or something else needs it.",
     413: "Larger than is taken.",
+    415: "The body is of a kind that is not read here.",
     429: "A rate, a quota or a queue is full: wait for `Retry-After` seconds.",
     500: "A defect of the platform: quote the request id.",
     501: "This is not offered here.",
     503: "It can't be answered now: wait for `Retry-After` seconds and repeat.",
     504: "The time allowed was used up.",
 }
-PROBLEM, PLAIN, OPENAI = "Problem", "PlainError", "OpenAIError"
-_MEDIA = {PROBLEM: "application/problem+json", PLAIN: "application/json", OPENAI: "application/json"}
+PROBLEM, PLAIN, OPENAI, MLFLOW = "Problem", "PlainError", "OpenAIError", "MlflowError"
+_MEDIA = {PROBLEM: "application/problem+json", **dict.fromkeys((PLAIN, OPENAI, MLFLOW), "application/json")}
 
 
 def responses() -> dict[str, Any]:
