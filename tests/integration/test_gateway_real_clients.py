@@ -32,7 +32,8 @@ assert [(each["name"], each["version"], each["state"], each["reason"]) for each 
 
 config = client.get_model_config("m", headers=headers)
 assert (config["name"], config["platform"], config["max_batch_size"]) == ("m", "onnx", 0)
-assert config["input"] == [{"name": "x", "data_type": "TYPE_FP32", "dims": [-1, 4]}]
+plain = {"format": "FORMAT_NONE", "is_shape_tensor": False, "allow_ragged_batch": False, "optional": False}
+assert config["input"] == [{"name": "x", "data_type": "TYPE_FP32", "dims": [-1, 4], **plain}]
 assert client.get_model_config("m", "2", headers=headers)["version_policy"] == {"specific": {"versions": [1, 2, 3]}}
 
 features = triton.InferInput("features", [2, 2], "FP32")
