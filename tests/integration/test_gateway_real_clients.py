@@ -72,8 +72,13 @@ def refused(status, said, call):
 
 refused("400", "sequences are not served", lambda: client.infer("m", [given], headers=dict(headers), sequence_id=7))
 refused("404", "no version 9", lambda: client.get_model_config("m", "9", headers=headers))
-refused("404", "nothing is at", lambda: client.get_system_shared_memory_status(headers=headers))
-refused("404", "nothing is at", lambda: client.get_trace_settings(headers=headers))
+refused("501", "shared memory named by clients", lambda: client.get_system_shared_memory_status(headers=headers))
+assert client.get_trace_settings(headers=headers)["trace_level"] == ["OFF"]
+assert client.get_trace_settings("m", headers=headers)["trace_rate"] == "1000"
+assert client.get_log_settings(headers=headers)["log_verbose_level"] == 0
+loud = {"log_verbose_level": 4}
+refused("501", "stays 0", lambda: client.update_log_settings(loud, headers=headers))
+refused("404", "Request for unknown model: 'none'", lambda: client.get_trace_settings("none", headers=headers))
 refused("503", "control cannot be reached", lambda: client.load_model("m", headers=headers))
 refused("401", "no key", lambda: client.get_model_repository_index())
 

@@ -4,6 +4,7 @@ Image clients as people write them after Triton's documentation: they read metad
 what these say, send it in batches, and take the best classes by name.
 """
 
+import asyncio
 import queue
 import sys
 from collections.abc import Iterator
@@ -12,8 +13,10 @@ from typing import Any
 
 import numpy as np
 import tritonclient.grpc as over_grpc
+import tritonclient.grpc.aio as over_grpc_aio
 import tritonclient.grpc.model_config_pb2 as configuration
 import tritonclient.http as over_http
+import tritonclient.http.aio as over_http_aio
 from PIL import Image
 
 from tests.clients.telling import Teller
@@ -155,9 +158,131 @@ def named_by(client: Any, model: str, read: Read, size: int, way: str) -> list[l
     return [[name for _, _, name in row] for row in rows[: len(PAINTS)]]
 
 
+def sums(triton: Any, client: Any, headers: dict[str, str], *names: str, model: str = "simple") -> dict[str, object]:
+    given = []
+    for number, name in enumerate(names, 1):
+        each = triton.InferInput(name, [1, 16], "INT32")
+        each.set_data_from_numpy(np.full((1, 16), number * 10, np.int32))
+        given.append(each)
+    result = client.infer(model, given, headers=dict(headers))
+    return {name: int(result.as_numpy(name)[0, 0]) for name in ("OUTPUT0", "OUTPUT1")}
+
+
+def server(tell: Teller, wire: str, client: Any, headers: dict[str, str]) -> None:
+    """What clients ask of a server, beside inference."""
+    triton = over_grpc if wire == "grpc" else over_http
+    more: dict[str, Any] = {"as_json": True} if wire == "grpc" else {}
+
+    def settings(answer: dict[str, Any]) -> dict[str, Any]:
+        return dict(answer.get("settings", answer))
+
+    tell.now(f"{wire} both inputs", partial(sums, triton, client, headers, "INPUT0", "INPUT1"))
+    tell.now(f"{wire} without the optional one", partial(sums, triton, client, headers, "INPUT0"))
+    tell.now(f"{wire} without the other", partial(sums, triton, client, headers, "INPUT1"))
+    tell.now(f"{wire} no such model", partial(sums, triton, client, headers, "INPUT0", model="wrong_model_name"))
+    tell.now(f"{wire} no such metadata", lambda: client.get_model_metadata("wrong_model_name", headers=headers))
+    tell.now(f"{wire} no such version", lambda: client.get_model_config("simple", "99", headers=headers))
+    tell.now(f"{wire} traces", lambda: settings(client.get_trace_settings(headers=headers, **more)))
+    tell.now(f"{wire} a model's traces", lambda: settings(client.get_trace_settings("simple", headers=headers, **more)))
+    tell.now(f"{wire} logs", lambda: settings(client.get_log_settings(headers=headers, **more)))
+    level = {"trace_level": ["TIMESTAMPS"]}
+    tell.now(f"{wire} other traces", lambda: client.update_trace_settings(settings=level, headers=headers))
+    tell.now(f"{wire} other logs", lambda: client.update_log_settings({"log_verbose_level": 2}, headers=headers))
+    tell.now(f"{wire} shared memory", lambda: client.register_system_shared_memory("a", "/a", 64, headers=headers))
+    tell.now(f"{wire} GPU memory", lambda: client.get_cuda_shared_memory_status(headers=headers))
+    tell.now(f"{wire} input in shared memory", partial(in_shared_memory, triton, client, headers))
+    tell.now(f"{wire} load", lambda: client.load_model("simple", headers=headers))
+    override = '{"max_batch_size": "16"}'
+    tell.now(f"{wire} load otherwise", lambda: client.load_model("simple", config=override, headers=headers))
+    files = {"file:1/model.onnx": b"x"}
+    tell.now(f"{wire} load files", lambda: client.load_model("simple", config="{}", files=files, headers=headers))
+    tell.now(f"{wire} load nothing", lambda: client.load_model("wrong_model_name", headers=headers))
+    tell.now(f"{wire} decoupled, once", partial(parts_at_once, triton, client, headers))
+
+
+def in_shared_memory(triton: Any, client: Any, headers: dict[str, str]) -> object:
+    given = triton.InferInput("INPUT0", [1, 16], "INT32")
+    given.set_shared_memory("region", 64)
+    return client.infer("simple", [given], headers=dict(headers))
+
+
+def repeating(triton: Any, count: int) -> list[Any]:
+    values = {"IN": np.arange(100, 100 + count, dtype=np.int32), "DELAY": np.ones(count, np.uint32)}
+    given = []
+    for name, array in {**values, "WAIT": np.ones(1, np.uint32)}.items():
+        each = triton.InferInput(name, list(array.shape), "INT32" if name == "IN" else "UINT32")
+        each.set_data_from_numpy(array)
+        given.append(each)
+    return given
+
+
+def parts_at_once(triton: Any, client: Any, headers: dict[str, str]) -> object:
+    return client.infer("repeat_int32", repeating(triton, 2), headers=dict(headers))
+
+
+def parts(client: over_grpc.InferenceServerClient, headers: dict[str, str], count: int) -> list[object]:
+    """The parts of a decoupled model as they come, and the empty answer that ends them."""
+    came: queue.Queue[Any] = queue.Queue()
+    client.start_stream(partial(put, came), headers=headers)
+    client.async_stream_infer(
+        "repeat_int32",
+        repeating(over_grpc, count),
+        request_id="7",
+        outputs=[over_grpc.InferRequestedOutput("OUT")],
+        enable_empty_final_response=True,
+    )
+    told: list[object] = []
+    while True:
+        result = came.get(timeout=PATIENCE_S)
+        if isinstance(result, Exception):
+            raise result
+        answer = result.get_response()
+        assert answer.id == "7"
+        if answer.parameters["triton_final_response"].bool_param:
+            break
+        told.append(result.as_numpy("OUT").tolist())
+    client.stop_stream()
+    return told
+
+
+def statistics(client: over_grpc.InferenceServerClient, headers: dict[str, str]) -> object:
+    (one,) = client.get_inference_statistics("simple", headers=headers, as_json=True)["model_stats"]
+    runs = sum(int(each["compute_infer"]["count"]) for each in one["batch_stats"])
+    return {
+        "one a request": int(one["execution_count"]) == runs == int(one["inference_count"]) > 3,
+        "rows of runs": [each["batch_size"] for each in one["batch_stats"]],
+        "times": sorted(one["inference_stats"]),
+        "failed": int(one["inference_stats"]["fail"].get("count", 0)),
+    }
+
+
+async def at_once(tell: Teller, address: str, headers: dict[str, str]) -> None:
+    """The asyncio clients."""
+    for wire, triton in (("aio http", over_http_aio), ("aio grpc", over_grpc_aio)):
+        async with triton.InferenceServerClient(address) as client:
+            given = triton.InferInput("INPUT0", [1, 16], "INT32")
+            given.set_data_from_numpy(np.ones((1, 16), np.int32))
+            await tell.later(f"{wire} ready", client.is_model_ready("simple", headers=headers))
+            many = [client.infer("simple", [given], headers=dict(headers)) for _ in range(20)]
+            results = await asyncio.gather(*many)
+            got = sorted({int(each.as_numpy("OUTPUT0").sum()) for each in results})
+            tell.now(f"{wire} twenty", partial(list, got))
+
+
 def main(url: str, key: str) -> None:
-    tell, address = Teller(), url.removeprefix("http://")
+    tell, address, headers = Teller(), url.removeprefix("http://"), {"authorization": f"Bearer {key}"}
     image_clients(tell, address, key)
+    for wire, triton in (("http", over_http), ("grpc", over_grpc)):
+        client = triton.InferenceServerClient(address)
+        server(tell, wire, client, headers)
+        client.close()
+    streaming = over_grpc.InferenceServerClient(address)
+    tell.now("decoupled", partial(parts, streaming, headers, 10))
+    tell.now("decoupled, of nothing", partial(parts, streaming, headers, 0))
+    tell.now("statistics", partial(statistics, streaming, headers))
+    config = streaming.get_model_config("repeat_int32", headers=headers, as_json=True)["config"]
+    tell.now("decoupled, said so", lambda: config["model_transaction_policy"])
+    asyncio.run(at_once(tell, address, headers))
 
 
 if __name__ == "__main__":

@@ -125,12 +125,16 @@ def test_a_version_without_signatures_has_no_tensors() -> None:
 
 def test_statistics_are_whole_numbers_under_tritons_names() -> None:
     seen = VersionStatistics(
-        successes=3, failures=1, rows=12, executions=2, queue_ns=5, compute_ns=7, total_ns=30, failed_ns=4,
+        successes=3, failures=1, rows=12, batches=((8, 1.0, 3), (4, 0.99, 4), (0, 0.25, 9)),
+        queue_ns=5, compute_ns=7, total_ns=30, failed_ns=4,
         last_ns=1_700_000_000_123_456_789,
     )  # fmt: skip
     (one, none) = json.loads(encode_statistics([("m", 2, seen), ("m", 3, VersionStatistics())]))["model_stats"]
     assert (one["name"], one["version"], one["last_inference"]) == ("m", "2", 1_700_000_000_123)
-    assert (one["inference_count"], one["execution_count"], one["batch_stats"]) == (12, 2, [])
+    assert (one["inference_count"], one["execution_count"]) == (12, 2)
+    runs = [(each["batch_size"], each["compute_infer"]) for each in one["batch_stats"]]
+    assert runs == [(4, {"count": 1, "ns": 4}), (8, {"count": 1, "ns": 3})]
+    assert (one["response_stats"], one["memory_usage"]) == ({}, [])
     durations = one["inference_stats"]
     assert durations["success"] == {"count": 3, "ns": 30}
     assert durations["fail"] == {"count": 1, "ns": 4}

@@ -19,8 +19,9 @@ from bms.web.inference.turn import Answer
 log = logging.getLogger(__name__)
 _NOTHING = AnswerMeta(True, 0, 0, ())
 _IN_A_STREAM = (
-    "this model answers in a stream: ask by /v2/models/NAME/generate_stream, by ModelStreamInfer over gRPC, by "
-    "`predict_stream` of the SDK, or by `bms predict NAME --stream`"
+    "this call doesn't support models with decoupled transaction policy, and this model answers in a stream: ask by "
+    "/v2/models/NAME/generate_stream, by ModelStreamInfer over gRPC, by `predict_stream` of the SDK, or by "
+    "`bms predict NAME --stream`"
 )
 
 
