@@ -86,10 +86,12 @@ def _decode_new(given: InferMessage, signatures: Mapping[str, Signature]) -> Dec
     fitted = fit_inputs(signatures[chosen], placed)
     rows, told = fitted.rows, (*notes, *fitted.notes)
     infer = InferRequest(model=request.model_name, inputs=fitted.tensors, signature=chosen, id=given.id, notes=told)
-    set_parameters(infer, parameters)
+    set_parameters(infer, parameters, signatures)
     infer.outputs, classes = _outputs(request.outputs, signatures[chosen])
     said = any(each.parameters for each in inputs)  # which may say that the bytes mean others
-    if raws and fitted.tensors is tensors and not said:  # as they came: nothing was cast, renamed or filled in
+    if (
+        raws and fitted.tensors is tensors and not said and infer.sequence is None
+    ):  # as they came: nothing was cast, renamed or filled in
         given.outline.plan = _Plan(
             signatures,
             infer.model,

@@ -42,11 +42,18 @@ class TensorSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     optional: bool = False
 
 
+class SequenceLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """How many sequences a replica keeps at once, and for how many seconds one that nobody goes on with."""
+
+    most: int = 1024
+    idle_s: float = 60.0
+
+
 class Signature(msgspec.Struct, frozen=True, kw_only=True):
     """One way to call a model; `labels` name the classes in the order of the last dimension of output `scores`.
 
     More rows than `max_batch_size` are neither taken nor run together; 0: as many as come. One that `streams` answers
-    part by part.
+    part by part; one with `sequences` keeps something from one request of a sequence to the next.
     """
 
     inputs: tuple[TensorSpec, ...]
@@ -57,6 +64,7 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
     labels: tuple[str, ...] = ()
     max_batch_size: int = 0
     streams: bool = False
+    sequences: SequenceLimits | None = None
 
 
 class EnvironmentSpec(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ what these say, send it in batches, and take the best classes by name.
 import asyncio
 import queue
 import sys
+import time
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -245,7 +246,98 @@ def parts(client: over_grpc.InferenceServerClient, headers: dict[str, str], coun
     return told
 
 
+def stepped(triton: Any, client: Any, headers: dict[str, str], value: int, **step: Any) -> list[int]:
+    """What a step of a sequence is answered, and what its sequence has added up to."""
+    given = triton.InferInput("INPUT", [1, 1], "INT32")
+    given.set_data_from_numpy(np.full((1, 1), value, np.int32))
+    result = client.infer("simple_sequence", [given], headers=dict(headers), **step)
+    return [int(result.as_numpy(name)[0, 0]) for name in ("OUTPUT", "SUM")]
+
+
+def sequence(triton: Any, client: Any, headers: dict[str, str], id: object, values: list[int]) -> list[list[int]]:
+    return [
+        stepped(
+            triton, client, headers, value, sequence_id=id, sequence_start=not at, sequence_end=at == len(values) - 1
+        )
+        for at, value in enumerate(values)
+    ]
+
+
+def interleaved(triton: Any, client: Any, headers: dict[str, str]) -> list[list[int]]:
+    """Two sequences by turns, one named by a number, one by a text."""
+    told = []
+    for value in (1, 2, 3):
+        said = {"sequence_start": value == 1, "sequence_end": value == 3}
+        told.append(stepped(triton, client, headers, value, sequence_id=7001, **said))
+        told.append(stepped(triton, client, headers, 10 * value, sequence_id="a-name", **said))
+    return told
+
+
+def sequences(tell: Teller, wire: str, client: Any, headers: dict[str, str]) -> None:
+    triton = over_grpc if wire == "grpc" else over_http
+    asked = partial(stepped, triton, client, headers, 5)
+    tell.now(f"{wire} sequence", partial(sequence, triton, client, headers, 1000, [0, 11, 7, 5]))
+    tell.now(f"{wire} the same again", partial(sequence, triton, client, headers, 1000, [100, -11]))
+    tell.now(f"{wire} by turns", partial(interleaved, triton, client, headers))
+    tell.now(f"{wire} no sequence", asked)
+    tell.now(f"{wire} not begun", partial(asked, sequence_id=4711))
+    tell.now(f"{wire} three open", lambda: [asked(sequence_id=1 + at, sequence_start=True)[1] for at in range(3)])
+    tell.now(f"{wire} a fourth", partial(asked, sequence_id=4, sequence_start=True))
+    time.sleep(3.5)  # longer than the model waits for a step
+    tell.now(f"{wire} given up", partial(asked, sequence_id=1))
+    tell.now(f"{wire} room again", partial(asked, sequence_id=4, sequence_start=True, sequence_end=True))
+    given = triton.InferInput("INPUT0", [1, 16], "INT32")
+    given.set_data_from_numpy(np.ones((1, 16), np.int32))
+    alone = {"sequence_id": 5, "sequence_start": True, "headers": dict(headers)}
+    tell.now(f"{wire} of a model without", lambda: client.infer("simple", [given], **alone))
+
+
+def places(address: str, headers: dict[str, str]) -> dict[str, object]:
+    """On how many of two replicas the steps of each of twenty sequences ran, and those of all of them; asked by several
+    connections, which may be with several gateways."""
+    clients = [over_http.InferenceServerClient(address) for _ in range(4)]
+    seen: list[set[bytes]] = []
+    for id in range(1, 21):
+        where: set[bytes] = set()
+        for at, client in enumerate(clients):
+            given = over_http.InferInput("INPUT", [1, 1], "INT32")
+            given.set_data_from_numpy(np.full((1, 1), at, np.int32))
+            said = {"sequence_id": id, "sequence_start": not at, "sequence_end": at == len(clients) - 1}
+            where.add(client.infer("held", [given], headers=dict(headers), **said).as_numpy("WHERE")[0])
+        seen.append(where)
+    return {"each": sorted({len(where) for where in seen}), "all": len(set().union(*seen))}
+
+
+def streamed_sequences(client: over_grpc.InferenceServerClient, headers: dict[str, str]) -> dict[str, list[int]]:
+    """Two sequences in one stream, all sent before any answer is read."""
+    came: queue.Queue[Any] = queue.Queue()
+    client.start_stream(partial(put, came), headers=headers)
+    values = [0, 11, 7, 5, 3, 2, 0, 1]
+    for at, value in enumerate(values):
+        for id, sign in ((2001, 1), (2002, -1)):
+            given = over_grpc.InferInput("INPUT", [1, 1], "INT32")
+            given.set_data_from_numpy(np.full((1, 1), sign * value, np.int32))
+            client.async_stream_infer(
+                "simple_sequence",
+                [given],
+                request_id=f"{id}_{at}",
+                sequence_id=id,
+                sequence_start=not at,
+                sequence_end=at == len(values) - 1,
+            )
+    told: dict[str, list[int]] = {}
+    for _ in range(2 * len(values)):
+        result = came.get(timeout=PATIENCE_S)
+        if isinstance(result, Exception):
+            raise result
+        told.setdefault(result.get_response().id.split("_")[0], []).append(int(result.as_numpy("SUM")[0, 0]))
+    client.stop_stream()
+    return told
+
+
 def statistics(client: over_grpc.InferenceServerClient, headers: dict[str, str]) -> object:
+    for _ in range(4):
+        sums(over_grpc, client, headers, "INPUT0")
     (one,) = client.get_inference_statistics("simple", headers=headers, as_json=True)["model_stats"]
     runs = sum(int(each["compute_infer"]["count"]) for each in one["batch_stats"])
     return {
@@ -275,10 +367,15 @@ def main(url: str, key: str) -> None:
     for wire, triton in (("http", over_http), ("grpc", over_grpc)):
         client = triton.InferenceServerClient(address)
         server(tell, wire, client, headers)
+        sequences(tell, wire, client, headers)
         client.close()
     streaming = over_grpc.InferenceServerClient(address)
     tell.now("decoupled", partial(parts, streaming, headers, 10))
     tell.now("decoupled, of nothing", partial(parts, streaming, headers, 0))
+    tell.now("sequences of two replicas", partial(places, address, headers))
+    tell.now("sequences in a stream", partial(streamed_sequences, streaming, headers))
+    said = streaming.get_model_config("simple_sequence", headers=headers, as_json=True)["config"]
+    tell.now("sequences, said so", lambda: said["sequence_batching"])
     tell.now("statistics", partial(statistics, streaming, headers))
     config = streaming.get_model_config("repeat_int32", headers=headers, as_json=True)["config"]
     tell.now("decoupled, said so", lambda: config["model_transaction_policy"])
