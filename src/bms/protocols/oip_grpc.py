@@ -80,7 +80,7 @@ def _decode_new(given: InferMessage, signatures: Mapping[str, Signature]) -> Dec
         raise InvalidArgument(f"raw_input_contents has {len(raws)} tensors for {len(inputs)} inputs: send one for each")
     tensors: list[Tensor] = []
     for index, each in enumerate(inputs):
-        tensors += _tensors(each, raws[index] if raws else None)
+        tensors += _tensors(each, raws[index] if raws else None, request.model_name)
     parameters, notes = read_parameters(request.parameters), list[str]()
     chosen, placed = understood(signatures, signature_name(parameters), tensors, parameters.get(CONTENT_TYPE), notes)
     fitted = fit_inputs(signatures[chosen], placed)
@@ -154,7 +154,7 @@ def read_parameters(given: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _tensors(given: Any, raw: memoryview | None) -> list[Tensor]:
+def _tensors(given: Any, raw: memoryview | None, model: str) -> list[Tensor]:
     """One, and a mask of what is missing where its content type tells that."""
     name, shape = given.name, tuple(given.shape)
     if shape and min(shape) < 0:
@@ -167,7 +167,10 @@ def _tensors(given: Any, raw: memoryview | None) -> list[Tensor]:
     if raw is None:
         return decoded_content(Tensor(name, typed_array(name, given.datatype, shape, given.contents)), content_type)
     if given.HasField("contents") and given.contents.ListFields():
-        raise InvalidArgument(f"input {name[:80]!r} has contents beside raw_input_contents: send one or the other")
+        raise InvalidArgument(
+            f"contents field must not be specified when using raw_input_contents for {name[:80]!r} for model "
+            f"{model[:80]!r}: input {name[:80]!r} has contents beside raw_input_contents, send one or the other"
+        )
     return decoded_content(Tensor(name, raw_array(given.datatype, shape, raw)), content_type)
 
 

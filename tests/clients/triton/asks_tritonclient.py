@@ -5,6 +5,7 @@ what these say, send it in batches, and take the best classes by name.
 """
 
 import asyncio
+import io
 import queue
 import sys
 import time
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+import grpc
 import numpy as np
 import tritonclient.grpc as over_grpc
 import tritonclient.grpc.aio as over_grpc_aio
@@ -183,6 +185,9 @@ def server(tell: Teller, wire: str, client: Any, headers: dict[str, str]) -> Non
     tell.now(f"{wire} no such model", partial(sums, triton, client, headers, "INPUT0", model="wrong_model_name"))
     tell.now(f"{wire} no such metadata", lambda: client.get_model_metadata("wrong_model_name", headers=headers))
     tell.now(f"{wire} no such version", lambda: client.get_model_config("simple", "99", headers=headers))
+    tell.now(f"{wire} texts", lambda: [texts(triton, client, headers, text) for text in (b"12", b"he\0llo")])
+    tell.now(f"{wire} encoded images", partial(encoded_images, triton, client, headers))
+    tell.now(f"{wire} the same objects", partial(reused, triton, client, headers))
     tell.now(f"{wire} traces", lambda: settings(client.get_trace_settings(headers=headers, **more)))
     tell.now(f"{wire} a model's traces", lambda: settings(client.get_trace_settings("simple", headers=headers, **more)))
     tell.now(f"{wire} logs", lambda: settings(client.get_log_settings(headers=headers, **more)))
@@ -199,6 +204,76 @@ def server(tell: Teller, wire: str, client: Any, headers: dict[str, str]) -> Non
     tell.now(f"{wire} load files", lambda: client.load_model("simple", config="{}", files=files, headers=headers))
     tell.now(f"{wire} load nothing", lambda: client.load_model("wrong_model_name", headers=headers))
     tell.now(f"{wire} decoupled, once", partial(parts_at_once, triton, client, headers))
+
+
+def texts(triton: Any, client: Any, headers: dict[str, str], text: bytes) -> bool:
+    """Whether texts come back as they were sent, in each form that the wire has."""
+    rows = np.array([[text] * 16], dtype=object)
+    for binary in (True, False) if triton is over_http else (None,):
+        form = {} if binary is None else {"binary_data": binary}
+        given = triton.InferInput("INPUT0", [1, 16], "BYTES")
+        given.set_data_from_numpy(rows, **form)
+        wanted = [triton.InferRequestedOutput("OUTPUT0", **form)]
+        answer = client.infer("simple_identity", [given], outputs=wanted, headers=dict(headers)).as_numpy("OUTPUT0")
+        if [each if isinstance(each, bytes) else each.encode() for each in answer[0]] != [text] * 16:
+            return False
+    return True
+
+
+def encoded_images(triton: Any, client: Any, headers: dict[str, str]) -> list[list[str]]:
+    """As an ensemble that decodes is asked: encoded images, under the name that the metadata has."""
+    files = []
+    for image in images():
+        file = io.BytesIO()
+        image.save(file, "PNG")
+        files.append([file.getvalue()])
+    given = triton.InferInput("x", [len(files), 1], "BYTES")
+    given.set_data_from_numpy(np.array(files, dtype=object))
+    wanted = [triton.InferRequestedOutput("y", class_count=2)]
+    result = client.infer("ensemble", [given], outputs=wanted, headers=dict(headers))
+    return [[name for _, _, name in row] for row in names(result, "y")]
+
+
+def reused(triton: Any, client: Any, headers: dict[str, str]) -> list[int]:
+    """The same objects for several requests, with other values."""
+    given, wanted = triton.InferInput("INPUT0", [1, 16], "INT32"), [triton.InferRequestedOutput("OUTPUT0")]
+    told = []
+    for value in range(3):
+        given.set_data_from_numpy(np.full((1, 16), value, np.int32))
+        result = client.infer("simple", [given], outputs=wanted, headers=dict(headers))
+        told.append(int(result.as_numpy("OUTPUT0")[0, 0]))
+    return told
+
+
+def many_clients(triton: Any, address: str, headers: dict[str, str]) -> list[dict[str, object]]:
+    told = []
+    for _ in range(10):
+        client = triton.InferenceServerClient(address)
+        told.append(sums(triton, client, headers, "INPUT0"))
+        client.close()
+    return told[-1:]
+
+
+def channels(tell: Teller, address: str, headers: dict[str, str]) -> None:
+    """gRPC channels of one's own making, and messages of one's own."""
+    alive = over_grpc.KeepAliveOptions(keepalive_time_ms=1000, keepalive_permit_without_calls=True)
+    with over_grpc.InferenceServerClient(address, keepalive_options=alive) as client:
+        tell.now("kept alive", partial(sums, over_grpc, client, headers, "INPUT0", "INPUT1"))
+    longest = [("grpc.max_send_message_length", 1 << 20), ("grpc.max_receive_message_length", 1 << 20)]
+    with over_grpc.InferenceServerClient(address, channel_args=longest) as client:
+        tell.now("channel arguments", partial(sums, over_grpc, client, headers, "INPUT0", "INPUT1"))
+    stub = over_grpc.service_pb2_grpc.GRPCInferenceServiceStub(grpc.insecure_channel(address))
+    request = over_grpc.service_pb2.ModelInferRequest(model_name="simple")
+    given = request.inputs.add(name="INPUT0", datatype="INT32", shape=[1, 16])
+    given.contents.int_contents[:] = range(16)
+
+    def asked() -> list[int]:
+        answer = stub.ModelInfer(request, PATIENCE_S, metadata=list(headers.items()))
+        return np.frombuffer(answer.raw_output_contents[0], np.int32).tolist()
+
+    tell.now("explicit contents", asked)
+    request.raw_input_contents.append(bytes(64))
+    tell.now("explicit contents and raw ones", asked)
 
 
 def in_shared_memory(triton: Any, client: Any, headers: dict[str, str]) -> object:
@@ -369,6 +444,8 @@ def main(url: str, key: str) -> None:
         server(tell, wire, client, headers)
         sequences(tell, wire, client, headers)
         client.close()
+        tell.now(f"{wire} many clients", partial(many_clients, triton, address, headers))
+    channels(tell, address, headers)
     streaming = over_grpc.InferenceServerClient(address)
     tell.now("decoupled", partial(parts, streaming, headers, 10))
     tell.now("decoupled, of nothing", partial(parts, streaming, headers, 0))

@@ -21,5 +21,7 @@ def triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealPlatform]:
             platform.good("deploy", str(model))
         said = ("--max-batch-size", "4", "--format", "x=NHWC", *(f"--label={label}" for label in LABELS))
         platform.good("deploy", str(folder / "colours_nhwc.onnx"), *said)
+        encoded = ("--image", "input=x,mode=RGB,height=4,width=6,layout=HWC,scale=1", "--name", "ensemble")
+        platform.good("deploy", str(folder / "colours_nhwc.onnx"), *said, *encoded)
         platform.good("deploy", "simple_sequence", "--name", "held", "--replicas", "2")
         yield platform

@@ -135,6 +135,25 @@ def test_each_sequence_is_on_one_replica_and_all_are_on_both(got: dict[str, Any]
     assert got["sequences of two replicas"] == {"each": [1], "all": 2}
 
 
+@WIRES
+def test_texts_and_encoded_images_are_taken(got: dict[str, Any], wire: str) -> None:
+    assert got[f"{wire} texts"] == [True, True]
+    assert got[f"{wire} encoded images"] == BEST
+
+
+@WIRES
+def test_objects_and_clients_may_be_many_or_the_same(got: dict[str, Any], wire: str) -> None:
+    assert got[f"{wire} the same objects"] == [0, 1, 2]
+    assert got[f"{wire} many clients"] == [{"OUTPUT0": 10, "OUTPUT1": 10}]
+
+
+def test_grpc_channels_and_messages_may_be_of_ones_own_making(got: dict[str, Any]) -> None:
+    assert got["kept alive"] == got["channel arguments"] == {"OUTPUT0": 30, "OUTPUT1": -10}
+    assert got["explicit contents"] == list(range(16))
+    words = "contents field must not be specified when using raw_input_contents for 'INPUT0' for model 'simple'"
+    assert words in got["explicit contents and raw ones"]
+
+
 def test_both_pages_have_the_same_commands_and_they_run_as_written(triton: RealPlatform, tmp_path: Path) -> None:
     (tmp_path / "counter").mkdir()
     (tmp_path / "counter" / "model.py").write_text(block_of("triton", "model"))
