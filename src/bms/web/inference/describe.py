@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from bms.core.errors import BmsError, InvalidArgument
+from bms.core.errors import BmsError, InvalidArgument, MethodNotAllowed
 from bms.core.snapshot import KeyEntry, ServedVersion
 from bms.protocols import (
     model_listing,
@@ -22,12 +22,6 @@ from bms.web.inference.request import Request
 
 _TEXT = b"text/plain; version=0.0.4; charset=utf-8"
 _INDEX_BYTES = 1 << 16  # of the body of an index request
-
-
-class MethodNotAllowed(BmsError):
-    """405: the path is there, this method of it is not."""
-
-    code, http_status, grpc_status = "UNIMPLEMENTED", 405, 12
 
 
 class Describer:
@@ -57,8 +51,7 @@ class Describer:
             status, content_type, body = self._answer(request, operation)
         except BmsError as error:
             self._metrics.direct(error.http_status)
-            allow = b"allow: %b\r\n" % operation.allowed.encode() if isinstance(error, MethodNotAllowed) else b""
-            request.connection.respond_error(request, error, allow)
+            request.connection.respond_error(request, error)
             return
         self._metrics.direct(status)
         headers = b""
@@ -84,9 +77,10 @@ class Describer:
         action, method = operation.action, request.method
         if action is None:
             raise _missing(request, operation)
-        allowed = (b"GET", b"HEAD") if operation.allowed == "GET" else (b"POST",)
-        if method not in allowed or action in VERBS:
-            raise MethodNotAllowed(f"{method.decode('latin-1')} is not for this path: use {operation.allowed}")
+        allowed = "GET, HEAD" if operation.allowed == "GET" else "POST"
+        if method.decode("latin-1") not in allowed.split(", ") or action in VERBS:
+            shown = method.decode("latin-1")
+            raise MethodNotAllowed(f"{shown} is not for this path: use {operation.allowed}", allowed)
         if action == "alive":
             return 200, JSON, b'{"status":"alive"}'
         if action == "metrics":
