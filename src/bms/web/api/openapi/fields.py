@@ -5,6 +5,8 @@ A test fails while any field of the API has none.
 
 from typing import Any
 
+from bms.web.api.openapi.bounds import of_field
+
 _OWN = {
     "Alias.version": "number of the version that it names",
     "AuditEntry.name": "what happened, as `noun.verb`, e.g. `key.revoked`",
@@ -356,7 +358,9 @@ def described(schema: dict[str, Any], kind: str) -> dict[str, Any]:
         return schema
     return {
         **schema,
-        "properties": {name: {**field, "description": words(kind, name)} for name, field in fields.items()},
+        "properties": {
+            name: {**of_field(kind, name, field), "description": words(kind, name)} for name, field in fields.items()
+        },
     }
 
 
