@@ -85,6 +85,7 @@ def deployment_entry(
         timeout_s=deployment.spec.timeout_s,
         dialect=deployment.spec.dialect,
         known_aliases=tuple(sorted(desired.aliases)),
+        revision=route.revision,
     )
 
 

@@ -1,6 +1,7 @@
 """From an HTTP request to a handler and back: authenticate, authorise, decode, run once, encode."""
 
 import logging
+import re
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Protocol
@@ -20,6 +21,7 @@ from bms.core.errors import (
     Internal,
     InvalidArgument,
     PayloadTooLarge,
+    UnsupportedMedia,
 )
 from bms.core.ids import new_id
 from bms.core.principal import Principal
@@ -29,6 +31,8 @@ from bms.web.api.whole_numbers import check_body, check_numbers
 
 log = logging.getLogger("bms.api")
 MAX_BODY = 8 << 20  # of JSON bodies; uploads stream and have limits of their own
+_READ_AS_JSON = ("", "application/json", "text/json", "application/x-www-form-urlencoded")
+_ETAG = re.compile(r'(?:W/)?"[!#-~]*"|[0-9]{1,100}')
 NOBODY = Principal(tenant="", user="", key="", role="viewer", scopes=frozenset())
 
 
@@ -97,6 +101,8 @@ class Dispatcher:
             principal = await self._authenticator.principal(_authorization(request))
             principal.require(endpoint.permission)
         query = _query(endpoint, request.query_params)
+        if endpoint.body not in (None, bytes):
+            _check_media(request.headers.get("content-type", ""))
         raw = b"" if endpoint.body is bytes else await _read(request)
         body = _body(endpoint, raw)
         call = Call(principal, dict(request.path_params), query, body, _if_match(request), request)
@@ -165,6 +171,13 @@ async def _read(request: Request) -> bytes:
     return b"".join(parts)
 
 
+def _check_media(content_type: str) -> None:
+    """Raises UnsupportedMedia for a type that is no JSON. None is, and so is what curl says of whatever it sends."""
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind not in _READ_AS_JSON and not kind.endswith("+json"):
+        raise UnsupportedMedia(f"a body of {kind[:80]!r} is not read here: send JSON, as application/json")
+
+
 def _body(endpoint: Endpoint, raw: bytes) -> Any:
     if endpoint.body is bytes:
         return None
@@ -198,6 +211,8 @@ def _if_match(request: Request) -> int | None:
     if text is None or text == "*":
         return None
     bare = text.removeprefix("W/").strip('"')
+    if not _ETAG.fullmatch(text):
+        raise InvalidArgument(f"If-Match {text[:40]!r} is no ETag: send the one last read, in quotes")
     if not (bare.isascii() and bare.isdecimal() and len(bare) <= 100):
         raise FailedPrecondition(f"If-Match {text[:40]!r} is not an ETag of ours: send the one last read")
     return int(bare)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from bms.core.errors import BmsError, InvalidArgument, Unimplemented
+from bms.core.errors import BmsError, InvalidArgument, MethodNotAllowed, Unimplemented
 from bms.core.snapshot import KeyEntry, ServedVersion
 from bms.protocols import (
     model_listing,
@@ -25,12 +25,6 @@ from bms.web.inference.request import Request
 _TEXT = b"text/plain; version=0.0.4; charset=utf-8"
 _BODY_BYTES = 1 << 16  # of the body of an index request, or of settings
 _METHODS = {"GET": (b"GET", b"HEAD"), "POST": (b"POST",), GET_AND_POST: (b"GET", b"HEAD", b"POST")}
-
-
-class MethodNotAllowed(BmsError):
-    """405: the path is there, this method of it is not."""
-
-    code, http_status, grpc_status = "UNIMPLEMENTED", 405, 12
 
 
 class Describer:
@@ -60,8 +54,7 @@ class Describer:
             status, content_type, body = self._answer(request, operation)
         except BmsError as error:
             self._metrics.direct(error.http_status)
-            allow = b"allow: %b\r\n" % operation.allowed.encode() if isinstance(error, MethodNotAllowed) else b""
-            request.connection.respond_error(request, error, allow)
+            request.connection.respond_error(request, error)
             return
         self._metrics.direct(status)
         headers = b""
@@ -89,7 +82,9 @@ class Describer:
             raise _missing(request, operation)
         allowed = _METHODS[operation.allowed]
         if method not in allowed or action in VERBS:
-            raise MethodNotAllowed(f"{method.decode('latin-1')} is not for this path: use {operation.allowed}")
+            shown = method.decode("latin-1")
+            listed = b", ".join(allowed).decode()
+            raise MethodNotAllowed(f"{shown} is not for this path: use {operation.allowed}", listed)
         if action == "alive":
             return 200, JSON, b'{"status":"alive"}'
         if action == "metrics":

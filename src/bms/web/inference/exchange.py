@@ -10,8 +10,10 @@ from bms.core.inference import InferRequest
 from bms.core.model_config import check_rows
 from bms.core.snapshot import KeyEntry, ServedVersion
 from bms.core.tensor import Tensor
+from bms.core.usage import Quantities
 from bms.protocols.frames import AnswerMeta
 from bms.serving.traffic.dispatcher import Call
+from bms.serving.traffic.metering import Usage
 from bms.serving.traffic.snapshot_index import Route
 from bms.web.inference.desk import Desk
 from bms.web.inference.turn import Answer
@@ -35,6 +37,7 @@ class Exchange(Call):
     streams = False
     _done = False
     _sent = 0  # bytes of the parts of a stream
+    more: Quantities = ()  # of meters that not every request has; `encode` may set it
 
     def __init__(
         self,
@@ -142,21 +145,22 @@ class Exchange(Call):
         now, took = desk.unix_ns(), perf_counter() - self._began
         refused = isinstance(answer, BmsError) and not (meta.compute_ns or self._sent)  # none of its rows ran
         desk.metrics.answered(entry, number, status, self.rows, meta, now, took)
-        desk.turn.add(
-            (
-                now,
-                entry.tenant,
-                self.key.id,
-                entry.id,
-                entry.model,
-                number,
-                self._id,
-                status,
-                0 if refused else self.rows,
-                self._bytes_in,
-                bytes_out,
-                min(meta.compute_ns, int(took * 1e9)),  # its word for it, as far as it can be true
-            ),
-            self,
-            answer,
+        total_ns = int(took * 1e9)
+        usage: Usage = (
+            now,
+            entry.tenant,
+            self.key.id,
+            entry.id,
+            entry.model,
+            number,
+            self._id,
+            status,
+            0 if refused else self.rows,
+            self._bytes_in,
+            bytes_out,
+            min(meta.compute_ns, total_ns),  # the model server's word for it, as far as it can be true
+            min(meta.queue_ns, total_ns),
+            total_ns,
+            entry.revision,
         )
+        desk.turn.add((*usage, self.more) if self.more else usage, self, answer)

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from bms.web.api.openapi import errors
+from bms.web.api.openapi import bounds, errors
 from bms.web.api.openapi.tensors import SCHEMAS, Schema, ref
 
 __all__ = ["SCHEMAS", "paths"]
@@ -13,12 +13,13 @@ _WORDS = {
     "version": "number of one of its versions",
     "label": "an alias of the model, as TensorFlow Serving calls it",
 }
-_ASKED = {400, 401, 403, 404, 412, 413, 429, 500, 501, 503, 504}
+_ASKED = {400, 401, 403, 404, 409, 412, 413, 415, 429, 500, 501, 503, 504}
 _TOLD = {400, 401, 403, 404, 503}
 _ROW_BODIES = {  # beside JSON
     "text/csv": "a table with a header line",
     "image/png": "one row: an image, where the model takes such",
     "image/jpeg": "one row: an image, where the model takes such",
+    "image/webp": "one row: an image, where the model takes such",
     "text/plain": "one row: a text, where the model takes such",
 }
 
@@ -88,11 +89,15 @@ _TABLE = (
     ),
     _Path(
         "GET", "/v1/models", "served", "What is served",
-        "Names of the key's tenant alone.", ref("ServedList"),
+        "Names of the key's tenant alone.", ref("ServedList"), style=errors.OPENAI,
     ),
     _Path(
-        "GET", "/v1/models/{model}{at}", "served", "How its versions are",
-        "As TensorFlow Serving, KServe V1 and OpenAI tell it.", ref("VersionStatus"), forms=_NAMES,
+        "GET", "/v1/models/{model}", "served", "How its versions are",
+        "As TensorFlow Serving, KServe V1 and OpenAI tell it.", ref("VersionStatus"), style=errors.OPENAI,
+    ),
+    _Path(
+        "GET", "/v1/models/{model}{at}", "served", "How one of its versions is",
+        "As TensorFlow Serving tells it.", ref("VersionStatus"), forms=_NAMES[1:],
     ),
     _Path(
         "GET", "/v1/models/{model}{at}/metadata", "served", "Signatures",
@@ -212,11 +217,24 @@ def _operation(each: _Path, path: str) -> dict[str, Any]:
 
 def _parameters(each: _Path, path: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [
-        {"name": name, "in": "path", "required": True, "description": about, "schema": {"type": "string"}}
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": about,
+            "schema": {"type": "string", **bounds.PATH[name]},
+        }
         for name, about in _WORDS.items()
         if f"{{{name}}}" in path
     ]
-    if each.body is not None:
+    if each.body is not None and each.answer != ref("RepositoryIndex"):
         about = "seconds that the request may take at most"
-        found.append({"name": "X-Request-Timeout", "in": "header", "description": about, "schema": {"type": "number"}})
+        found.append(
+            {
+                "name": "X-Request-Timeout",
+                "in": "header",
+                "description": about,
+                "schema": {"type": "number", **bounds.HEADER["X-Request-Timeout"]},
+            }
+        )
     return found
