@@ -82,7 +82,7 @@ class EnvironmentSpec(msgspec.Struct, frozen=True, kw_only=True):
 class ImagePreprocess(msgspec.Struct, frozen=True, kw_only=True, tag="image"):
     """How an encoded image becomes the model's input `input`: see the server's description of the API."""
 
-    input: str
+    input: str = ""
     mode: str
     height: int
     width: int
