@@ -128,6 +128,7 @@ class Gateway:
             "bms_gateway_replicas": ("Replicas known.", lambda: len(self._table)),
             "bms_gateway_snapshot_revision": ("Revision routed by.", lambda: self._index.revision),
             "bms_gateway_usage_unshipped": ("Usage events not yet acknowledged.", lambda: self._shipper.unshipped),
+            "bms_gateway_usage_unreadable": ("Journal segments set aside.", lambda: self._shipper.unreadable),
             "bms_gateway_control_connected": ("Whether the bus is up.", lambda: self._bus.connected),
         }
         kept = load_state(state)

@@ -94,7 +94,7 @@ class ErrorMeta(msgspec.Struct, array_like=True, frozen=True):
     retry: bool  # another replica may well succeed (e.g. this one is draining)
     first: int = 0
     count: int = 0  # as in AnswerMeta
-    compute_ns: int = 0  # what the model ran before it failed; 0: it was refused before it ran
+    compute_ns: Counted = 0  # what the model ran before it failed; 0: it was refused before it ran
     lost: bool = False  # an asker's own word: the server went away with the call, which may have run
 
 

@@ -15,6 +15,7 @@ from bms.core.inference import InferRequest, InferResponse
 from bms.core.outputs import Share
 from bms.core.signature import Signature, check_inputs, usual_rows
 from bms.core.tensor import Tensor, dtype_of, to_raw
+from bms.protocols.client_memory import REGION, refuse_shared_memory
 from bms.protocols.client_names import understood
 from bms.protocols.json_bodies import BodyDecoder, Read
 from bms.protocols.json_repeats import quotes_of
@@ -24,7 +25,15 @@ from bms.protocols.oip_classes import NO_CLASSES, Classes, best_classes, classes
 from bms.protocols.oip_flat import decode_flat
 from bms.protocols.oip_large import decode_large
 from bms.protocols.oip_rows import encode_share
-from bms.protocols.oip_tensors import CONTENT_TYPE, InputBody, StrictInputBody, json_data, raw_input, read_input, whole
+from bms.protocols.oip_tensors import (
+    CONTENT_TYPE,
+    InputBody,
+    StrictInputBody,
+    json_data,
+    raw_input,
+    read_input,
+    whole,
+)
 from bms.protocols.signature_choice import choose_signature
 
 V = TypeVar("V")
@@ -165,6 +174,8 @@ def decode_infer(
         if output.name in binary:
             raise InvalidArgument(f"output {output.name[:80]!r} is asked for twice")
         wanted = output.parameters or _NONE
+        if REGION in wanted:
+            refuse_shared_memory(wanted, f"output {output.name[:80]!r}")
         binary[output.name] = bool(wanted.get("binary_data", all_binary))
         if count := whole(wanted.get("classification", 0), "classification"):
             classes[output.name] = classes_of(signature, output.name, count)

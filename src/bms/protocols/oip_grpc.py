@@ -13,6 +13,7 @@ from bms.core.fitting import fit_inputs
 from bms.core.inference import InferRequest, InferResponse
 from bms.core.signature import Signature
 from bms.core.tensor import Tensor, dtype_of, to_raw
+from bms.protocols.client_memory import refuse_shared_memory
 from bms.protocols.client_names import understood
 from bms.protocols.content_types import decoded_content
 from bms.protocols.oip import MAX_TENSORS, Decoded, set_parameters, signature_name
@@ -159,7 +160,7 @@ def _tensors(given: Any, raw: memoryview | None) -> list[Tensor]:
     content_type = None
     if given.parameters:
         parameters = read_parameters(given.parameters)
-        _refuse_shared_memory(parameters, f"input {name[:80]!r}")
+        refuse_shared_memory(parameters, f"input {name[:80]!r}")
         content_type = parameters.get(CONTENT_TYPE)
     if raw is None:
         return decoded_content(Tensor(name, typed_array(name, given.datatype, shape, given.contents)), content_type)
@@ -181,15 +182,10 @@ def _outputs(wanted: Any, signature: Signature) -> tuple[tuple[str, ...], Mappin
         names[output.name] = None
         if output.parameters:
             parameters = read_parameters(output.parameters)
-            _refuse_shared_memory(parameters, f"output {output.name!r}")
+            refuse_shared_memory(parameters, f"output {output.name!r}")
             if count := whole(parameters.get("classification", 0), "classification"):
                 classes[output.name] = classes_of(signature, output.name, count)
     return tuple(names), classes
-
-
-def _refuse_shared_memory(parameters: Mapping[str, Any], what: str) -> None:
-    if "shared_memory_region" in parameters:
-        raise InvalidArgument(f"{what} names shared memory, which is not served: send and take the bytes themselves")
 
 
 def _warning(notes: tuple[str, ...]) -> bytes:

@@ -55,6 +55,7 @@ SUBSETS = {
     "inference.ModelConfig",
     "inference.ModelInput",
     "inference.ModelOutput",
+    "inference.ModelDynamicBatching",
 }  # the rest we have nothing to say of
 
 

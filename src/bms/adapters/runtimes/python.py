@@ -175,7 +175,7 @@ def _signatures(
         if first is None:
             return dict(signatures)
         plain = structs.replace(first, outputs=(), method="predict", scores=None, labels=())
-        added = {EXPLAIN: plain, STREAM: structs.replace(plain, batched=False)}
+        added = {EXPLAIN: plain, STREAM: structs.replace(plain, batched=False, max_batch_size=0)}
         return {**signatures, **{name: added[name] for name in more if name not in signatures}}
 
     config = structs.replace(config, signatures=extended(config.signatures))

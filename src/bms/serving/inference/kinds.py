@@ -109,10 +109,11 @@ class Kinds:
 
     def _kind(self, route: Route, outputs: tuple[str, ...], inputs: dict[str, Array], rows: int) -> Kind:
         batched = route.signature.batched
-        shapes = tuple([inputs[spec.name].shape for spec in route.signature.inputs])
+        specs = route.signature.inputs
+        shapes = tuple([inputs[spec.name].shape for spec in specs if spec.name in inputs])
         key: object = tuple([one[1:] for one in shapes]) if batched else shapes
-        if len(inputs) != len(shapes):  # with masks of what is missing
-            key = (key, tuple(inputs))
+        if len(inputs) != len(shapes) or len(shapes) != len(specs):  # with masks, or without what is optional
+            key = (key, tuple(sorted(inputs)))
         key = (route.prepare is None, route.target, outputs, key)
         found = self._kinds.get(key)
         if found is None:

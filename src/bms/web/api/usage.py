@@ -7,13 +7,13 @@ import msgspec
 from starlette.responses import StreamingResponse
 
 from bms.control.billing import csv
-from bms.control.billing.nouns import UsageFilter, UsageSum, dimensions
+from bms.control.billing.nouns import UsageFilter, UsageSum, dimensions, meters
 from bms.control.billing.service import UsageService
 from bms.control.tenants.nouns import DEFAULT_TENANT, Tenant
 from bms.core.errors import PermissionDenied
 from bms.core.pages import Page
 from bms.core.principal import Principal
-from bms.core.usage import UsageEvent
+from bms.core.usage import UsageEvent, quantities
 from bms.web.api.endpoint import Call, Endpoint, Listing, listing
 from bms.web.api.streaming import begun
 
@@ -35,9 +35,11 @@ class Matching(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class SumsQuery(Matching, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`group_by` is some of key, deployment, model, version, day and hour, e.g. `key,model`."""
+    """`group_by` is some of key, deployment, model, version, day and hour, e.g. `key,model`; `meter` names the only
+    meters to tell as quantities, e.g. `input_tokens,rows`."""
 
     group_by: str = ""
+    meter: str = ""
 
 
 class EventsQuery(Matching, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -64,6 +66,10 @@ class UsageEntry(msgspec.Struct, frozen=True, kw_only=True):
     bytes_in: int
     bytes_out: int
     compute_ns: int
+    queue_ns: int
+    total_ns: int
+    revision: int
+    quantities: dict[str, int]
 
 
 class UsageSums(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,8 +78,8 @@ class UsageSums(msgspec.Struct, frozen=True, kw_only=True):
 
 def endpoints(service: UsageService, found: FindTenant) -> list[Endpoint]:
     async def sums(call: Call[None]) -> UsageSums:
-        by = dimensions(call.query.group_by)
-        return UsageSums(items=await service.sums(await _tenant(call, found), _filter(call.query), by))
+        by, only = dimensions(call.query.group_by), meters(call.query.meter)
+        return UsageSums(items=await service.sums(await _tenant(call, found), _filter(call.query), by, only))
 
     async def events(call: Call[None]) -> Page[UsageEntry]:
         page = await service.events(await _tenant(call, found), _filter(call.query), listing(call))
@@ -117,4 +123,5 @@ def _filter(query: Matching) -> UsageFilter:
 
 
 def _entry(event: UsageEvent) -> UsageEntry:
-    return UsageEntry(**{name: getattr(event, name) for name in UsageEntry.__struct_fields__})
+    plain = {name: getattr(event, name) for name in UsageEntry.__struct_fields__ if name != "quantities"}
+    return UsageEntry(**plain, quantities=quantities(event))

@@ -128,6 +128,30 @@ _TABLE = (
         "The same, of all the tenant serves.", ref("Statistics"),
     ),
     _Path(
+        "GET", "/v2/trace/setting", "served", "Trace settings",
+        "As Triton tells them. Requests are not traced here.", ref("Anything"),
+    ),
+    _Path(
+        "POST", "/v2/trace/setting", "served", "Change trace settings",
+        "They are fixed: 501 for a change, the settings for what is so already.", ref("Anything"), ref("Anything"),
+    ),
+    _Path(
+        "GET", "/v2/models/{model}/trace/setting", "served", "Trace settings of a model",
+        "As Triton tells them. The same for all.", ref("Anything"),
+    ),
+    _Path(
+        "POST", "/v2/models/{model}/trace/setting", "served", "Change trace settings of a model",
+        "They are fixed: 501 for a change, the settings for what is so already.", ref("Anything"), ref("Anything"),
+    ),
+    _Path(
+        "GET", "/v2/logging", "served", "Log settings",
+        "As Triton tells them. What is logged is the operator's to say.", ref("Anything"),
+    ),
+    _Path(
+        "POST", "/v2/logging", "served", "Change log settings",
+        "They are fixed: 501 for a change, the settings for what is so already.", ref("Anything"), ref("Anything"),
+    ),
+    _Path(
         "POST", "/v2/repository/index", "served", "What is in the repository",
         "Deployments of the key's tenant.", ref("RepositoryIndex"), ref("IndexRequest"),
     ),
