@@ -18,7 +18,7 @@ from bms.web.api.draining import Draining
 from bms.web.api.endpoint import PUBLIC, Call, Endpoint
 from bms.web.api.openapi.document import PREFIX, describe
 from bms.web.api.page import serving as page
-from bms.web.api.problems import problem
+from bms.web.api.problems import plain_error, problem
 
 
 def application(endpoints: Sequence[Endpoint], dispatcher: Dispatcher, version: str) -> ASGIApp:
@@ -60,7 +60,8 @@ async def _unrouted(request: Request, error: Exception) -> Response:
     if status == 405:
         allowed = _methods(request)
         said = f"{request.method} is not for {request.url.path}: use {allowed}"
-        return problem(MethodNotAllowed(said, allowed), request_id)
+        style = problem if request.url.path.startswith((PREFIX, page.AT)) else plain_error
+        return style(MethodNotAllowed(said, allowed), request_id)
     if status == 404:
         return problem(NotFound(f"nothing is served at {request.url.path}: see {PREFIX}/openapi.json"), request_id)
     return problem(InvalidArgument(str(error)), request_id)

@@ -4,7 +4,8 @@ import logging
 import re
 import time
 from collections.abc import AsyncIterator, Callable
-from typing import Any, Protocol
+from datetime import datetime
+from typing import Any, Protocol, get_args
 
 import msgspec
 from starlette.datastructures import QueryParams
@@ -32,6 +33,7 @@ from bms.web.api.whole_numbers import check_body, check_numbers
 log = logging.getLogger("bms.api")
 MAX_BODY = 8 << 20  # of JSON bodies; uploads stream and have limits of their own
 _READ_AS_JSON = ("", "application/json", "text/json", "application/x-www-form-urlencoded")
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
 _ETAG = re.compile(r'(?:W/)?"[!#-~]*"|[0-9]{1,100}')
 NOBODY = Principal(tenant="", user="", key="", role="viewer", scopes=frozenset())
 
@@ -197,6 +199,7 @@ def _query(endpoint: Endpoint, params: QueryParams) -> msgspec.Struct:
     given = dict(params)
     if len(given) != len(params.multi_items()):
         raise InvalidArgument("a query parameter is given twice")
+    _check_times(endpoint, given)
     try:
         query: msgspec.Struct = msgspec.convert(given, type=endpoint.query, strict=False)
     except msgspec.ValidationError as error:
@@ -204,6 +207,18 @@ def _query(endpoint: Endpoint, params: QueryParams) -> msgspec.Struct:
         raise InvalidArgument(f"query parameters are wrong: {error}; this path takes: {names}") from None
     check_numbers(query)
     return query
+
+
+def _check_times(endpoint: Endpoint, given: dict[str, str]) -> None:
+    """Raises InvalidArgument for a time that is no RFC 3339: a reading that takes numbers for numbers takes them for
+    times, too."""
+    for field in msgspec.structs.fields(endpoint.query):
+        text = given.get(field.encode_name)
+        if text is not None and datetime in get_args(field.type) and not _TIME.match(text):
+            raise InvalidArgument(
+                f"query parameters are wrong: {field.encode_name} is {text[:40]!r}, expected a time like "
+                "2026-01-31T12:00:00Z"
+            )
 
 
 def _if_match(request: Request) -> int | None:

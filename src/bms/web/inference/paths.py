@@ -90,7 +90,7 @@ def read_path(method: bytes, target: bytes) -> Operation | None:
     if lowered.startswith("/v1/models/"):
         return _tfserving(path)
     if path.startswith("/v2/"):
-        return _oip(method, path)
+        return _oip(path)
     if lowered == "/v1" or lowered.startswith("/v1/"):
         return Operation(None, missing="openai")
     return None
@@ -112,13 +112,13 @@ def _tfserving(path: str) -> Operation:
     return Operation(None, missing="tfserving")
 
 
-def _oip(method: bytes, path: str) -> Operation | None:
+def _oip(path: str) -> Operation | None:
     found = _OIP.fullmatch(path)
     if found:
         action = _OIP_VERBS[found["verb"]]
         version = int(found["version"]) if found["version"] else None
         return Operation(action, found["model"], version, allowed="POST" if action in VERBS else "GET")
-    if method == b"POST" and _LOADING.fullmatch(path):
+    if _LOADING.fullmatch(path):
         return None  # whoever starts and stops what runs is control
     if (found := _TRACE.fullmatch(path)) is not None:
         return Operation("oip_model_trace", found["model"], allowed=GET_AND_POST)

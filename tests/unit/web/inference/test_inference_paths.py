@@ -39,7 +39,7 @@ from bms.web.inference.paths import Operation, read_path
         ("POST /v2/repository/index/", Operation("oip_index", allowed="POST")),
         ("POST /v2/repository/models/m/load", None),
         ("POST /v2/repository/models/m%2e1/unload/", None),
-        ("GET /v2/repository/models/m/load", Operation(None, missing="oip")),
+        ("GET /v2/repository/models/m/load", None),
         ("POST /v2/repository/models/m/reload", Operation(None, missing="oip")),
         ("POST /v2/models/m/generate", Operation("generate", "m", allowed="POST")),
         ("POST /v2/models/m/versions/3/generate_stream/", Operation("generate_stream", "m", 3, allowed="POST")),

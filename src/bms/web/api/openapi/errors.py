@@ -41,7 +41,7 @@ def of(endpoint: Endpoint) -> dict[str, Any]:
     if endpoint.body is not None or "{" in endpoint.path or endpoint.query.__struct_fields__:
         found.add(400)
     if endpoint.body is not None:
-        found |= {413, 415} if endpoint.body is not bytes else {413}
+        found |= {404, 413, 415} if endpoint.body is not bytes else {413}  # which may name what there is not
     if "tenant" in endpoint.query.__struct_fields__ or "search" in endpoint.query.__struct_fields__:
         found.add(404)
     if endpoint.method not in ("GET", "HEAD"):

@@ -41,6 +41,7 @@ class _Path(NamedTuple):
     permission: str | None = "inference:invoke"
 
 
+_MAY_BE_NONE = (ref("IndexRequest"), ref("RepositoryRequest"))  # bodies that needn't be there
 _VERSIONS = ("", "/versions/{version}")
 _NAMES = (*_VERSIONS, "/labels/{label}")
 _ROWS = tuple(_ROW_BODIES)
@@ -206,12 +207,15 @@ def _operation(each: _Path, path: str) -> dict[str, Any]:
         "security": [] if each.permission is None else [{"key": []}, {"header": []}],
         "x-permission": each.permission,
     }
+    if each.answer == ref("Readiness"):  # which says so itself
+        not_ready = {"anyOf": [each.answer, ref(each.style)]}
+        operation["responses"]["503"] = {"description": "Not ready.", "content": {_JSON: {"schema": not_ready}}}
     if each.body is not None:
         content = {_JSON: {"schema": each.body}}
         for media in each.more_bodies:
             about = _ROW_BODIES.get(media, "the JSON, then raw little-endian tensors")
             content[media] = {"schema": {"type": "string", "description": about}}
-        operation["requestBody"] = {"required": True, "content": content}
+        operation["requestBody"] = {"required": each.body not in _MAY_BE_NONE, "content": content}
     return operation
 
 
