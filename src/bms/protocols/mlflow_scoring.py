@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bms.core.errors import BmsError, InvalidArgument
+from bms.core.errors import BmsError, InvalidArgument, UnsupportedMedia
 from bms.core.inference import InferResponse
 from bms.core.predicted import Predicted
 from bms.core.signature import Signature
@@ -35,12 +35,6 @@ _CODES = {
 }
 
 
-class UnsupportedMediaType(BmsError):
-    """415: a body of a kind that is not read here."""
-
-    code, http_status, grpc_status = "INVALID_ARGUMENT", 415, 3
-
-
 def error_body(error: BmsError) -> bytes:
     """As MLflow writes errors: `error_code` is one of its own names."""
     return dump({"error_code": _CODES.get(error.code, error.code), "message": error.message})
@@ -51,7 +45,7 @@ def decode_invocation(
 ) -> Decoded:
     """A body of JSON, or of CSV by its content type.
 
-    Raises InvalidArgument for what does not fit the model, UnsupportedMediaType for other kinds of bodies.
+    Raises InvalidArgument for what does not fit the model, UnsupportedMedia for other kinds of bodies.
     """
     if _is_csv(content_type):
         decoded = decode_csv(body, model, signatures, "predict")
@@ -125,14 +119,14 @@ def _plain(value: Any) -> Any:
 
 
 def _is_csv(content_type: bytes) -> bool:
-    """Whether the body is CSV, else it is JSON. Raises UnsupportedMediaType for any other."""
+    """Whether the body is CSV, else it is JSON. Raises UnsupportedMedia for any other."""
     kind, *more = [part.strip().lower() for part in content_type.decode("latin-1").split(";")]
     for part in more:
         name, _, value = part.partition("=")
         if name and (name.strip() != "charset" or value.strip(' "') != "utf-8"):
-            raise UnsupportedMediaType(f"content type parameter {part[:80]!r} is not understood: {ONLY_UTF8}")
+            raise UnsupportedMedia(f"content type parameter {part[:80]!r} is not understood: {ONLY_UTF8}")
     if kind not in ("", "application/json", "text/csv"):
-        raise UnsupportedMediaType(
+        raise UnsupportedMedia(
             f"a body of content type {kind[:80]!r} is not read here: send application/json or text/csv"
         )
     return kind == "text/csv"

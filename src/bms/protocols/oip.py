@@ -12,10 +12,13 @@ import msgspec
 from bms.core.errors import InvalidArgument
 from bms.core.fitting import fit_inputs
 from bms.core.inference import InferRequest, InferResponse
+from bms.core.model_config import check_sequence
 from bms.core.outputs import Share
 from bms.core.parameters import OWN_PARAMETERS, chosen_parameters
+from bms.core.sequences import Step
 from bms.core.signature import Signature, check_inputs, usual_rows
 from bms.core.tensor import Tensor, dtype_of, to_raw
+from bms.protocols.client_memory import REGION, refuse_shared_memory
 from bms.protocols.client_names import understood
 from bms.protocols.json_bodies import BodyDecoder, Read
 from bms.protocols.json_repeats import quotes_of
@@ -25,10 +28,19 @@ from bms.protocols.oip_classes import NO_CLASSES, Classes, best_classes, classes
 from bms.protocols.oip_flat import decode_flat
 from bms.protocols.oip_large import decode_large
 from bms.protocols.oip_rows import encode_share
-from bms.protocols.oip_tensors import CONTENT_TYPE, InputBody, StrictInputBody, json_data, raw_input, read_input, whole
+from bms.protocols.oip_tensors import (
+    CONTENT_TYPE,
+    InputBody,
+    StrictInputBody,
+    json_data,
+    raw_input,
+    read_input,
+    whole,
+)
 from bms.protocols.signature_choice import choose_signature
 
 V = TypeVar("V")
+_LONGEST_ID = 128  # characters of a sequence's name
 MAX_TENSORS = 2048  # a table may have a thousand columns, each with a mask
 _NONE: Mapping[str, Any] = {}
 PARAMS = "params"
@@ -168,6 +180,8 @@ def decode_infer(
         if output.name in binary:
             raise InvalidArgument(f"output {output.name[:80]!r} is asked for twice")
         wanted = output.parameters or _NONE
+        if REGION in wanted:
+            refuse_shared_memory(wanted, f"output {output.name[:80]!r}")
         binary[output.name] = bool(wanted.get("binary_data", all_binary))
         if count := whole(wanted.get("classification", 0), "classification"):
             classes[output.name] = classes_of(signature, output.name, count)
@@ -201,7 +215,7 @@ def _of_json(
 def _with_parameters(
     request: InferRequest, rows: int, parameters: Mapping[str, Any], signatures: Mapping[str, Signature]
 ) -> Decoded:
-    set_parameters(request, parameters, signatures[request.signature or ""])
+    set_parameters(request, parameters, signatures)
     return Decoded(request, rows, bool(parameters.get("binary_data_output", False)))
 
 
@@ -241,19 +255,21 @@ def encode_infer(response: InferResponse, decoded: Decoded) -> tuple[bytes, int 
     return b"".join((json_part, *raws)), len(json_part)
 
 
-def set_parameters(request: InferRequest, parameters: Mapping[str, Any], signature: Signature) -> None:
-    """What the protocol reserves, `timeout` in microseconds and `priority`, and the model's own.
+def set_parameters(request: InferRequest, parameters: Mapping[str, Any], signatures: Mapping[str, Signature]) -> None:
+    """What the protocol reserves, `timeout` in microseconds, `priority`, and of which sequence it is a step, and the
+    model's own.
 
     What is neither is refused by a model that has parameters, and told in a note by one that has none: clients and what
-    lies between send their own. Raises InvalidArgument for that, and for sequences.
+    lies between send their own. Raises InvalidArgument for that, and for a step to a model that keeps nothing.
     """
-    if parameters.get("sequence_id"):
-        raise InvalidArgument("sequences are not served: every request stands alone; send no sequence_id")
+    if id := parameters.get("sequence_id"):
+        check_sequence(signatures[request.signature or ""], request.model)
+        request.sequence = _step(id, parameters)
     timeout = whole(parameters.get("timeout", 0), "timeout")
     request.timeout_s = timeout / 1e6 if timeout else None
     request.priority = whole(parameters.get("priority", 0), "priority")
     if not parameters.keys() <= OWN_PARAMETERS:
-        _set_own(request, parameters, signature)
+        _set_own(request, parameters, signatures[request.signature or ""])
 
 
 def _set_own(request: InferRequest, parameters: Mapping[str, Any], signature: Signature) -> None:
@@ -276,6 +292,20 @@ def _set_own(request: InferRequest, parameters: Mapping[str, Any], signature: Si
     elif given:
         names = ", ".join(repr(name[:80]) for name in list(given)[:10])
         request.notes = (*request.notes, f"this model takes no parameters: {names} not read")
+
+
+def _step(id: object, parameters: Mapping[str, Any]) -> Step:
+    """Raises InvalidArgument for an id that is none, and for flags that are no truth values."""
+    named = isinstance(id, str) and len(id) <= _LONGEST_ID
+    numbered = isinstance(id, int) and not isinstance(id, bool) and 0 < id < 1 << 64
+    if not named and not numbered:
+        raise InvalidArgument(
+            f"sequence_id must be a whole number below 2**64, or a text of at most {_LONGEST_ID} characters"
+        )
+    flags = [parameters.get(name, False) for name in ("sequence_start", "sequence_end")]
+    if not all(isinstance(flag, bool) for flag in flags):
+        raise InvalidArgument("sequence_start and sequence_end must be true or false")
+    return Step(id, *flags)  # type: ignore[arg-type]
 
 
 def signature_name(parameters: Mapping[str, Any]) -> str | None:

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from bms.core.columns import Column
-from bms.core.errors import InvalidArgument, NotFound, Unavailable
+from bms.core.errors import InvalidArgument, NotFound, Unavailable, UnsupportedMedia
 from bms.core.inference import InferResponse
 from bms.core.parameters import Parameter
 from bms.core.predicted import Predicted
 from bms.core.signature import DEFAULT, Signature, TensorSpec, column_spec
 from bms.core.tensor import Tensor
-from bms.protocols.mlflow_scoring import UnsupportedMediaType, decode_invocation, encode_invocation, error_body
+from bms.protocols.mlflow_scoring import decode_invocation, encode_invocation, error_body
 from bms.protocols.tfserving import Decoded
 
 OUTPUTS = (
@@ -123,7 +123,7 @@ def test_what_is_no_request_is_refused_in_words(body: object, says: str) -> None
     "kind", [b"application/vnd.apache.parquet", b"text/csv; charset=latin-1", b"text/csv; header=no"]
 )
 def test_other_kinds_of_bodies_are_refused_with_415(kind: bytes) -> None:
-    with pytest.raises(UnsupportedMediaType) as refused:
+    with pytest.raises(UnsupportedMedia) as refused:
         decoded(TABLE, "age\n1\n", kind)
     assert refused.value.http_status == 415
 

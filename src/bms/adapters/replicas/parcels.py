@@ -9,6 +9,7 @@ from typing import Protocol
 from bms.adapters.replicas.arena import Arena
 from bms.core.errors import InvalidArgument
 from bms.core.outputs import Share, Together
+from bms.core.sequences import Step
 from bms.core.tensor import Tensor
 from bms.protocols.frames import (
     AnswerMeta,
@@ -48,6 +49,7 @@ class Sent:
         "places",
         "priority",
         "rows",
+        "sequence",
         "signature",
         "sink",
         "tensors",
@@ -64,6 +66,7 @@ class Sent:
         rows: int,
         most: int,
         priority: int,
+        sequence: Step | None = None,
         params: bytes = b"",
     ) -> None:
         self.sink: AnswerSink | None = sink
@@ -74,6 +77,7 @@ class Sent:
         self.rows = rows
         self.most = most
         self.priority = priority
+        self.sequence = sequence
         self.params = params
         self.parcel: Parcel | None = None  # None: not yet written
         self.places: list[int] | None = None  # in the arena, of each tensor; None: none is there
@@ -239,10 +243,18 @@ class Parcels:
                     first.timeout_us,
                     first.outputs,
                     first.priority,
+                    first.sequence,
                     first.params,
                 )
             return encode_infer(
-                id, first.signature, first.tensors, first.timeout_us, first.outputs, first.priority, first.params
+                id,
+                first.signature,
+                first.tensors,
+                first.timeout_us,
+                first.outputs,
+                first.priority,
+                first.sequence,
+                first.params,
             )
         timeout, rows, tensors = 0, [], []
         for call in calls:

@@ -13,6 +13,7 @@ METHODS = {
     "score_samples": "score",
 }
 _PREDICT = ("prediction", "label", "output")  # what `predict` is called among an estimator's outputs
+_ESTIMATORS = ("sklearn", "xgboost", "lightgbm", "catboost")
 _FRAMES = ("keras", "pytorch")  # flavors that answer a frame by one whose columns are numbered
 
 
@@ -25,7 +26,9 @@ def predicted_of(flavors: Mapping[str, Mapping[str, str]], signature: Signature,
     for booster in ("xgboost", "lightgbm"):
         if booster in flavors and flavors[booster].get("model_class", "").endswith(".Booster"):
             return _of_booster(signature, names)
-    if "sklearn" in flavors or "xgboost" in flavors or "lightgbm" in flavors:
+    if flavors.get("catboost", {}).get("model_type") == "CatBoost":  # of which it is not known what it was trained for
+        return None
+    if any(name in flavors for name in _ESTIMATORS):
         found = [name for name in _PREDICT if name in names]
         return Predicted(outputs=(found[0],)) if found else None
     if "onnx" in flavors:
