@@ -23,6 +23,7 @@ from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.usage import SqlUsage
 from bms.control.billing.nouns import UsageFilter
 from bms.control.billing.service import UsageService
+from bms.core.clock import SystemClock
 from bms.core.ids import new_id
 from bms.core.pages import PageRequest
 from bms.protocols.bus import UsageBatch, from_gateway
@@ -102,7 +103,7 @@ async def _booking(batch: int) -> float:
     with tempfile.TemporaryDirectory(prefix="bms-metering-") as name:
         database = Database(f"sqlite:///{name}/bms.db")
         await upgrade(database)
-        usage, source = UsageService(SqlStore(database, SqlUsage)), new_id("gw")
+        usage, source = UsageService(SqlStore(database, SqlUsage), SystemClock()), new_id("gw")
         await _book(usage, _message(source, 1, 1))  # statements are compiled once
         booked, spent = 1, 0.0
         while booked < min(EVENTS, 500 * batch):
@@ -119,7 +120,7 @@ async def _asking() -> list[tuple[str, Spread]]:
     with tempfile.TemporaryDirectory(prefix="bms-metering-") as name:
         database = Database(f"sqlite:///{name}/bms.db")
         await upgrade(database)
-        usage, source = UsageService(SqlStore(database, SqlUsage)), new_id("gw")
+        usage, source = UsageService(SqlStore(database, SqlUsage), SystemClock()), new_id("gw")
         for first in range(1, BOOKED, 2000):
             await _book(usage, _message(source, first, 2000))
         span = timedelta(seconds=BOOKED * STEP_NS / 1e9)

@@ -5,6 +5,8 @@ A test fails while any field of the API has none.
 
 from typing import Any
 
+from bms.web.api.openapi.bounds import of_field
+
 _OWN = {
     "Alias.version": "number of the version that it names",
     "AuditEntry.name": "what happened, as `noun.verb`, e.g. `key.revoked`",
@@ -73,16 +75,22 @@ _OWN = {
     "ReplicaView.version": "number of the version it has loaded",
     "Resources.memory": "bytes of resident memory, of all its processes",
     "SecretView.hosts": "the hosts it is sent to; none: whichever upstream names it",
+    "SequenceLimits.idle_s": "seconds after which a sequence that nobody goes on with is given up",
+    "SequenceLimits.most": "sequences that a replica keeps at once",
     "SetSecret.hosts": "the only hosts it is sent to; none: whichever upstream names it",
     "SetSecret.value": "the secret itself, which is encrypted and never shown again",
     "Signature.inputs": "the tensors it takes",
     "Signature.labels": "names of the classes, in the order of the scores' last dimension",
+    "Signature.max_batch_size": "the most rows that a request may have, and that run together; 0: as many as come",
     "Signature.outputs": "the tensors it gives",
+    "Signature.sequences": "how many sequences a replica keeps, and how long; null: each request stands alone",
+    "Signature.streams": "whether it answers part by part; found out",
     "Source.format": "of uploaded files: `images`, `csv`, `npz`, `jsonl`, `parquet` or `tfrecord`",
     "Source.tree": "digest of the uploaded files",
     "Split.files": "its TFRecord files in the version's tree",
     "StartedUpload.version": "the version, uploading",
     "SystemStatus.version": "of the program",
+    "TensorSpec.format": "how images lie in an input, `NCHW` or `NHWC`, which Triton's clients read",
     "Tenant.id": "its name, for good",
     "TrafficView.weight": "share of requests that name no version, in percent",
     "Training.code": "digest of an uploaded tree with code of one's own, instead of a recipe",
@@ -98,6 +106,9 @@ _OWN = {
     "UsageEntry.deployment": "the deployment's id",
     "UsageSum.key": "id of the key, where it was grouped by",
     "UsageSum.deployment": "the deployment's id, where it was grouped by",
+    "UsageEntry.revision": "of the deployment's route in force: which versions had which share of the traffic",
+    "UsageEntry.quantities": "what the request adds to each meter; left out are those it adds nothing to",
+    "UsageSum.quantities": "sums by meter, in each meter's unit; left out are meters of which nothing was used",
     "UsageSum.errors": "requests that ended with a status of 400 or more",
     "Version.state": "`uploading`, `verifying`, `ready`, `rejected`, `offline` or `deleted`",
     "Version.reason": "why it was rejected, for its maker",
@@ -130,6 +141,9 @@ _ANYWHERE = {
     "code": "the canonical name of the error, e.g. `NOT_FOUND`; of a job, the digest of its code",
     "column": "of a table's column: what its values are",
     "compute_ns": "nanoseconds of the model's own time, each request's share of its run",
+    "queue_ns": "nanoseconds waited for the model, at the replica",
+    "total_ns": "nanoseconds from the request's start at the gateway to its end",
+    "meter": "the only meters to tell among `quantities`, with commas; left out: all",
     "connections": "open client connections",
     "convert": "formats its versions are converted to",
     "cpu": "cores",
@@ -353,7 +367,9 @@ def described(schema: dict[str, Any], kind: str) -> dict[str, Any]:
         return schema
     return {
         **schema,
-        "properties": {name: {**field, "description": words(kind, name)} for name, field in fields.items()},
+        "properties": {
+            name: {**of_field(kind, name, field), "description": words(kind, name)} for name, field in fields.items()
+        },
     }
 
 
