@@ -114,6 +114,8 @@ def settle(
     independent = independent or config.compared
     batched = described(config.directory).batched
     monotonic = SystemClock().monotonic
+    # Pixels are within bounds; far beyond them deep networks are chaotic, and rounding looks like company.
+    images = target_of(config.preprocess, asked) if isinstance(config.preprocess, ImagePreprocess) else None
     for name, signature in asked.items():
         example = examples.get(name)
         whole_table = is_table(signature) and not independent  # is looked at each time: see `one_by_one`
@@ -128,7 +130,16 @@ def settle(
             continue
         if batched is False:
             signature = alone(name, signature)
-        seen = observed(servable, name, signature, example, monotonic=monotonic, independent=independent, gentle=gentle)
+        seen = observed(
+            servable,
+            name,
+            signature,
+            example,
+            monotonic=monotonic,
+            independent=independent,
+            gentle=gentle,
+            bounded=name == images,
+        )
         declared = config.signatures.get(name)
         if seen.apart and seen.unknown and whole_table:
             if batched and not config.proved:
