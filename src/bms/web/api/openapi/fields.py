@@ -82,6 +82,7 @@ _OWN = {
     "Source.tree": "digest of the uploaded files",
     "Split.files": "its TFRecord files in the version's tree",
     "StartedUpload.version": "the version, uploading",
+    "SystemStatus.unread_usage": "usage events that a later release wrote, kept until one is there that reads them",
     "SystemStatus.version": "of the program",
     "Tenant.id": "its name, for good",
     "TrafficView.weight": "share of requests that name no version, in percent",
