@@ -14,7 +14,9 @@ ENVIRONMENTS = {
     "langchain": ("langchain-openai==1.7.4",),
     "llama_index": ("llama-index-embeddings-openai==0.7.0",),
     "litellm": ("litellm==1.110.2",),
+    "tritonclient": ("tritonclient==2.73.0", "tritonclient[http,grpc]", "pillow"),
 }
+SCHEMATHESIS = ("schemathesis==4.32.5",)  # no client of people's: it asks for everything that the API describes
 _CL100K = "9b5ad71b2ce5302211f9c61530b329a4922fc6a4"  # what tiktoken names the file by in its cache
 
 
@@ -28,3 +30,4 @@ def openai_tokens() -> Path:
 if __name__ == "__main__":
     for name, requirements in ENVIRONMENTS.items():
         print(name, framework_python(requirements))
+    print("schemathesis", framework_python(SCHEMATHESIS))

@@ -39,6 +39,7 @@ def test_kserves_sdk(served: RealPlatform) -> None:
         [pytest.approx(abs(value - centre), abs=1e-5) for value, centre in zip(row, CENTRE, strict=True)]
         for row in IRIS
     ]
+    explained = [event[0], "io.kserve.inference.flowers", {"explanations": away}]
     assert got == {
         **dict.fromkeys(("live", "ready", "model ready", "v1 live", "v1 model ready"), True),
         **dict.fromkeys(("grpc live", "grpc ready", "grpc model ready"), True),
@@ -57,6 +58,7 @@ def test_kserves_sdk(served: RealPlatform) -> None:
         "v1 explain": {"explanations": away},
         "event, structured": event,
         "event, binary": event,
+        **dict.fromkeys(("explain event, structured", "explain event, binary"), explained),
     }
     assert [len(row) for row in scores["predictions"]] == [3, 3]
     status = {what: re.findall(r", '(\d{3}) ", words)[0] for what, words in refused.items()}

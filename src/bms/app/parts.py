@@ -107,7 +107,7 @@ async def make_parts(
     sealing = UpstreamSealing(ground.objects, features.secrets, rules.allowed_upstreams)
     launcher = Launcher(ground.cluster, ground.environments, ground.trees, features.catalog, ground.tokens, sealing)
     reconciler = _reconciler(ground, features, publisher, launcher)
-    reconciling = ReconcilerLoop(reconciler, ground.cluster, ground.events)
+    reconciling = ReconcilerLoop(reconciler, ground.cluster, ground.events, publisher.acknowledged)
     bus = BusServer(
         bus_socket, publisher.connect, features.usage.ingest, reconciling.suspect, ground.clock, token=bus_token
     )

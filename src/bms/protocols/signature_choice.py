@@ -66,16 +66,22 @@ def content_signature(signatures: Mapping[str, Signature], content: str, verb: V
 
 
 def takes(signature: Signature, inputs: Collection[str]) -> bool:
-    """Whether these are the names of all its inputs."""
+    """Whether these are the names of all its inputs, but for optional ones."""
     specs = signature.inputs
     if specs and specs[0].column is not None:
         return _takes_columns(signature, inputs)
     if len(inputs) != len(specs):
-        return False
+        return len(inputs) < len(specs) and _takes_some(signature, inputs)
     for spec in specs:  # noqa: SIM110 - every request comes by here
         if spec.name not in inputs:
             return False
     return True
+
+
+def _takes_some(signature: Signature, inputs: Collection[str]) -> bool:
+    """Whether these are inputs of it, and what is not among them may be left out."""
+    names = {spec.name for spec in signature.inputs}
+    return names.issuperset(inputs) and all(spec.optional or spec.name in inputs for spec in signature.inputs)
 
 
 def _takes_columns(signature: Signature, inputs: Collection[str]) -> bool:

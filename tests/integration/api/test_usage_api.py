@@ -124,3 +124,12 @@ async def test_a_key_without_the_scope_sees_nothing(api: Api) -> None:
 async def test_the_books_of_a_tenant_that_never_was_are_not_found(api: Api) -> None:
     for path in ("/usage", "/usage/events", "/usage/export"):
         assert (await api.as_admin.get(path, params={"tenant": "nope"})).status_code == 404
+
+
+async def test_times_are_rfc_3339_and_what_no_book_can_hold_is_refused_before_the_first_line(api: Api) -> None:
+    for path in ("/usage", "/usage/events", "/usage/export"):
+        for params in ({"start": "0.5"}, {"end": "1700000000"}, {"start": "9999-12-31T00:00:00Z"}, {"start": ""}):
+            answer = await api.as_admin.get(path, params=params)
+            assert answer.status_code == 400, (path, params)
+            assert answer.json()["code"] == "INVALID_ARGUMENT"
+    assert (await api.as_admin.get("/usage/events", params={"cursor": ""})).status_code == 400

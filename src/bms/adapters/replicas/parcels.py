@@ -9,6 +9,7 @@ from typing import Protocol
 from bms.adapters.replicas.arena import Arena
 from bms.core.errors import InvalidArgument
 from bms.core.outputs import Share, Together
+from bms.core.sequences import Step
 from bms.core.tensor import Tensor
 from bms.protocols.frames import (
     AnswerMeta,
@@ -47,6 +48,7 @@ class Sent:
         "places",
         "priority",
         "rows",
+        "sequence",
         "signature",
         "sink",
         "tensors",
@@ -63,6 +65,7 @@ class Sent:
         rows: int,
         most: int,
         priority: int,
+        sequence: Step | None = None,
     ) -> None:
         self.sink: AnswerSink | None = sink
         self.signature = signature
@@ -72,6 +75,7 @@ class Sent:
         self.rows = rows
         self.most = most
         self.priority = priority
+        self.sequence = sequence
         self.parcel: Parcel | None = None  # None: not yet written
         self.places: list[int] | None = None  # in the arena, of each tensor; None: none is there
 
@@ -236,8 +240,11 @@ class Parcels:
                     first.timeout_us,
                     first.outputs,
                     first.priority,
+                    first.sequence,
                 )
-            return encode_infer(id, first.signature, first.tensors, first.timeout_us, first.outputs, first.priority)
+            return encode_infer(
+                id, first.signature, first.tensors, first.timeout_us, first.outputs, first.priority, first.sequence
+            )
         timeout, rows, tensors = 0, [], []
         for call in calls:
             call.parcel = parcel

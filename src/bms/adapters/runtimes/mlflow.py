@@ -35,6 +35,7 @@ FLAVORS = {
     "onnx": ("onnx",),
     "xgboost": ("xgboost", "sklearn"),
     "lightgbm": ("lightgbm", "sklearn"),
+    "catboost": ("catboost",),
     "keras": ("keras", "tensorflow"),
     "tensorflow": ("keras", "tensorflow"),
     "pytorch": ("torch-export", "torchscript", "torch"),
@@ -42,6 +43,7 @@ FLAVORS = {
 }
 _OBJECTS = frozenset({"sklearn", "torch"})  # runtimes whose files may need any of the listed packages
 _NAMED = frozenset({"onnx", "tensorflow", "keras"})  # runtimes whose inputs have names of the model's own
+_TYPED = frozenset({"sklearn", "catboost"})  # runtimes whose files don't tell the types of all columns
 _SWITCHES = (
     "output_margin",
     "pred_leaf",
@@ -171,9 +173,9 @@ def _as_it_is(inner: Inner, config: ServableConfig) -> CalledServable:
 
 
 def _opened(inner: Inner, config: ServableConfig, schema: Schema) -> Servable:
-    """The flavor's model, called by its own signatures; scikit-learn's by that of MLmodel, which knows the types of its
-    columns. One that was fitted without names takes them by place."""
-    said = _said(schema) if inner.runtime.name == "sklearn" else None
+    """The flavor's model, called by its own signatures; one of `_TYPED` by that of MLmodel, which knows the types of
+    its columns. One that was fitted without names takes them by place."""
+    said = _said(schema) if inner.runtime.name in _TYPED else None
     if said is None:
         return inner.runtime.load(_own(inner, config, {}))
     try:

@@ -12,7 +12,7 @@ from bms.serving.inference.policy import Experience
 from bms.serving.inference.rate import Rate
 from bms.serving.inference.shortness import Shortness
 from bms.serving.inference.times import ServiceTimes
-from bms.serving.lifecycle.servable import Servable, StreamingServable
+from bms.serving.lifecycle.servable import Servable, StatefulServable, StreamingServable
 
 Prepare = Callable[[dict[str, Array]], dict[str, Array]]
 RATE_WINDOW_S = 0.5
@@ -26,6 +26,7 @@ class Route(NamedTuple):
     target: str
     prepare: Prepare | None
     streams: StreamingServable | None
+    steps: StatefulServable | None = None
 
 
 class Profile:
@@ -67,7 +68,8 @@ class Kinds:
         streaming = servable.streaming if isinstance(servable, StreamingServable) else frozenset[str]()
         for name, signature in servable.signatures.items():
             streams = servable if isinstance(servable, StreamingServable) and name in streaming else None
-            self._routes[name] = Route(signature, name, None, streams)
+            steps = servable if isinstance(servable, StatefulServable) and name in servable.stateful else None
+            self._routes[name] = Route(signature, name, None, streams, steps)
         if plan is not None:
             self._routes[plan.name] = Route(plan.signature, plan.target, plan.prepare, None)
         if DEFAULT not in self._routes and len(servable.signatures) == 1:
@@ -109,10 +111,11 @@ class Kinds:
 
     def _kind(self, route: Route, outputs: tuple[str, ...], inputs: dict[str, Array], rows: int) -> Kind:
         batched = route.signature.batched
-        shapes = tuple([inputs[spec.name].shape for spec in route.signature.inputs])
+        specs = route.signature.inputs
+        shapes = tuple([inputs[spec.name].shape for spec in specs if spec.name in inputs])
         key: object = tuple([one[1:] for one in shapes]) if batched else shapes
-        if len(inputs) != len(shapes):  # with masks of what is missing
-            key = (key, tuple(inputs))
+        if len(inputs) != len(shapes) or len(shapes) != len(specs):  # with masks, or without what is optional
+            key = (key, tuple(sorted(inputs)))
         key = (route.prepare is None, route.target, outputs, key)
         found = self._kinds.get(key)
         if found is None:

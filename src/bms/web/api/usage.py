@@ -15,6 +15,7 @@ from bms.core.pages import Page
 from bms.core.principal import Principal
 from bms.core.usage import UsageEvent, quantities
 from bms.web.api.endpoint import Call, Endpoint, Listing, listing
+from bms.web.api.streaming import begun
 
 FindTenant = Callable[[Principal, str], Awaitable[Tenant]]
 """(who asks, id) -> the tenant, also a deleted one. Raises NotFound."""
@@ -85,7 +86,7 @@ def endpoints(service: UsageService, found: FindTenant) -> list[Endpoint]:
         return Page(items=[_entry(event) for event in page.items], next=page.next)
 
     async def export(call: Call[None]) -> StreamingResponse:
-        batches = service.all_events(await _tenant(call, found), _filter(call.query))
+        batches = await begun(service.all_events(await _tenant(call, found), _filter(call.query)))
         headers = {"content-disposition": 'attachment; filename="usage.csv"', "cache-control": "no-store"}
         return StreamingResponse(csv.lines(batches), media_type="text/csv; charset=utf-8", headers=headers)
 

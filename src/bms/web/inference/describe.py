@@ -2,32 +2,29 @@
 
 from collections.abc import Callable
 
-from bms.core.errors import BmsError, InvalidArgument
+from bms.core.errors import BmsError, InvalidArgument, MethodNotAllowed, Unimplemented
 from bms.core.snapshot import KeyEntry, ServedVersion
 from bms.protocols import (
     model_listing,
     oip_config,
     oip_metadata,
     oip_repository,
+    oip_settings,
     oip_statistics,
     tfserving_status,
 )
+from bms.protocols.client_memory import NO_SHARED_MEMORY
 from bms.serving.traffic.snapshot_index import Route, SnapshotIndex, served
 from bms.serving.traffic.split import choose_version, find_route, named_version
 from bms.web.inference.answers import JSON, UnknownPath
 from bms.web.inference.compression import deflate, inflate
 from bms.web.inference.metrics import Metrics
-from bms.web.inference.paths import VERBS, Operation
+from bms.web.inference.paths import GET_AND_POST, VERBS, Operation
 from bms.web.inference.request import Request
 
 _TEXT = b"text/plain; version=0.0.4; charset=utf-8"
-_INDEX_BYTES = 1 << 16  # of the body of an index request
-
-
-class MethodNotAllowed(BmsError):
-    """405: the path is there, this method of it is not."""
-
-    code, http_status, grpc_status = "UNIMPLEMENTED", 405, 12
+_BODY_BYTES = 1 << 16  # of the body of an index request, or of settings
+_METHODS = {"GET": (b"GET", b"HEAD"), "POST": (b"POST",), GET_AND_POST: (b"GET", b"HEAD", b"POST")}
 
 
 class Describer:
@@ -57,8 +54,7 @@ class Describer:
             status, content_type, body = self._answer(request, operation)
         except BmsError as error:
             self._metrics.direct(error.http_status)
-            allow = b"allow: %b\r\n" % operation.allowed.encode() if isinstance(error, MethodNotAllowed) else b""
-            request.connection.respond_error(request, error, allow)
+            request.connection.respond_error(request, error)
             return
         self._metrics.direct(status)
         headers = b""
@@ -84,9 +80,11 @@ class Describer:
         action, method = operation.action, request.method
         if action is None:
             raise _missing(request, operation)
-        allowed = (b"GET", b"HEAD") if operation.allowed == "GET" else (b"POST",)
+        allowed = _METHODS[operation.allowed]
         if method not in allowed or action in VERBS:
-            raise MethodNotAllowed(f"{method.decode('latin-1')} is not for this path: use {operation.allowed}")
+            shown = method.decode("latin-1")
+            listed = b", ".join(allowed).decode()
+            raise MethodNotAllowed(f"{shown} is not for this path: use {operation.allowed}", listed)
         if action == "alive":
             return 200, JSON, b'{"status":"alive"}'
         if action == "metrics":
@@ -107,12 +105,15 @@ class Describer:
         if action == "list":
             return 200, JSON, model_listing.encode_list(index.tenant_entries(key.tenant))
         if action == "oip_index":
-            body = inflate(request.body(), request.fields.get(b"content-encoding", b""), _INDEX_BYTES)
-            ready_only = oip_repository.decode_index(body)
+            ready_only = oip_repository.decode_index(_body(request))
             return 200, JSON, oip_repository.encode_index(index.tenant_entries(key.tenant), ready_only)
         if action == "oip_all_stats":
             routes = [index.routes[key.tenant, entry.name] for entry in index.tenant_entries(key.tenant)]
             return 200, JSON, self._statistics([(route, version) for route in routes for version in _all(route)])
+        if action in ("oip_trace", "oip_model_trace", "oip_log"):
+            if action == "oip_model_trace":
+                find_route(index, key.tenant, operation.model)
+            return 200, JSON, _settings(request, "log" if action == "oip_log" else "trace")
         return self._of_model(find_route(index, key.tenant, operation.model), operation)
 
     def _of_model(self, route: Route, operation: Operation) -> tuple[int, bytes, bytes]:
@@ -144,6 +145,16 @@ class Describer:
         )
 
 
+def _body(request: Request) -> bytes | memoryview:
+    return inflate(request.body(), request.fields.get(b"content-encoding", b""), _BODY_BYTES)
+
+
+def _settings(request: Request, kind: oip_settings.Setting) -> bytes:
+    if request.method == b"POST":
+        oip_settings.check_settings(kind, _body(request))
+    return oip_settings.encode_settings(kind)
+
+
 def _all(route: Route) -> list[ServedVersion]:
     return [route.versions[number] for number in sorted(route.versions)]
 
@@ -156,6 +167,8 @@ def _model_ready(route: Route, operation: Operation) -> bool:
 
 def _missing(request: Request, operation: Operation) -> BmsError:
     shown = f"{request.method.decode('latin-1')} {request.target[:200].decode('latin-1')}"
+    if operation.missing == "memory":
+        return Unimplemented(NO_SHARED_MEMORY)
     if operation.missing == "tfserving":
         return InvalidArgument(f"Malformed request: {shown}")
     if operation.missing == "openai":

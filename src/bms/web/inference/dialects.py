@@ -100,11 +100,9 @@ class TfsPredict:
     comes in a CloudEvent is answered in one, as KServe does."""
 
     def decode(self, body: bytes | memoryview, fields: Fields, model: str, signatures: Signatures) -> tfserving.Decoded:
-        decoded = _other(body, fields, model, signatures, "predict") or decode_predict(body, model, signatures)
-        if SPECVERSION in fields:
-            check_version(fields[SPECVERSION].decode("latin-1"))
-            return decoded._replace(event="binary")
-        return decoded
+        return _of_event(
+            _other(body, fields, model, signatures, "predict") or decode_predict(body, model, signatures), fields
+        )
 
     def encode(self, response: InferResponse, decoded: tfserving.Decoded, signatures: Signatures) -> Answer:
         check_each_answered(decoded, response, signatures[decoded.request.signature or ""])
@@ -132,11 +130,12 @@ class KserveExplain:
         only = {DEFAULT: signatures[EXPLAIN]}
         decoded = _other(body, fields, model, only, "predict") or decode_predict(body, model, only)
         decoded.request.signature = EXPLAIN
-        return decoded
+        return _of_event(decoded, fields)
 
     def encode(self, response: InferResponse, decoded: tfserving.Decoded, signatures: Signatures) -> Answer:
         check_each_answered(decoded, response, signatures[EXPLAIN])
-        return Answer(encode_predict(response, decoded.row_form, "explanations"), JSON)
+        answer = Answer(encode_predict(response, decoded.row_form, "explanations"), JSON)
+        return _as_event(answer, decoded.event, response.model) if decoded.event else answer
 
 
 class TfsClassify:
@@ -194,6 +193,14 @@ DIALECTS: dict[str, Dialect] = {  # by action, as in paths.py
 KSERVE_PREDICT = KservePredict()  # in place of "predict", for deployments whose dialect it is
 # Of those whose body says which model is asked: how it is read, into what `decode` then takes for a body.
 ADDRESSED: dict[str, Callable[[bytes | memoryview], Asked]] = {"embeddings": read_embeddings}
+
+
+def _of_event(decoded: tfserving.Decoded, fields: Fields) -> tfserving.Decoded:
+    """Remembers that the request was the data of a CloudEvent whose attributes are headers."""
+    if SPECVERSION in fields:
+        check_version(fields[SPECVERSION].decode("latin-1"))
+        return decoded._replace(event="binary")
+    return decoded
 
 
 def _as_event(answer: Answer, mode: Mode, model: str) -> Answer:

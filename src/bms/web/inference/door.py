@@ -95,6 +95,12 @@ class InferenceDoor:
             dialect = KSERVE_PREDICT
         decoded = dialect.decode(body or self._body(request), fields, operation.model, version.signatures)
         infer = decoded.request
+        if infer.sequence is not None and operation.version is None and operation.alias is None:
+            other = desk.sequence_version(route, version, infer.sequence)
+            if other is not version:
+                version = other
+                decoded = dialect.decode(body or self._body(request), fields, operation.model, version.signatures)
+                infer = decoded.request
         infer.version, infer.alias = operation.version, operation.alias
         if infer.ignored:
             desk.metrics.ignored(action, infer.ignored)

@@ -7,6 +7,7 @@ from time import perf_counter
 
 from bms.core.errors import BmsError, Cancelled, Internal, Unimplemented
 from bms.core.inference import InferRequest
+from bms.core.model_config import check_rows
 from bms.core.snapshot import KeyEntry, ServedVersion
 from bms.core.tensor import Tensor
 from bms.core.usage import Quantities
@@ -21,8 +22,9 @@ from bms.web.inference.turn import Answer
 log = logging.getLogger(__name__)
 _NOTHING = AnswerMeta(True, 0, 0, ())
 _IN_A_STREAM = (
-    "this model answers in a stream: ask by /v2/models/NAME/generate_stream, by ModelStreamInfer over gRPC, by "
-    "`predict_stream` of the SDK, or by `bms predict NAME --stream`"
+    "this call doesn't support models with decoupled transaction policy, and this model answers in a stream: ask by "
+    "/v2/models/NAME/generate_stream, by ModelStreamInfer over gRPC, by `predict_stream` of the SDK, or by "
+    "`bms predict NAME --stream`"
 )
 
 
@@ -75,8 +77,11 @@ class Exchange(Call):
         raise NotImplementedError
 
     def send(self) -> None:
-        """Admits and dispatches it. Raises ResourceExhausted or Unavailable; then nothing was begun or booked."""
+        """Admits and dispatches it. Raises ResourceExhausted, Unavailable, or InvalidArgument for more rows than the
+        version takes; then nothing was begun or booked."""
         admission, entry = self.desk.admission, self.route.entry
+        if self.rows > 1:
+            check_rows(self.version.signatures[self.request.signature or ""], self.rows, entry.name)
         admission.enter(entry)
         try:
             self.dispatcher.send(self)

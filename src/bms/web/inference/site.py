@@ -14,6 +14,7 @@ from bms.web.inference.desk import Desk
 from bms.web.inference.door import InferenceDoor
 from bms.web.inference.heads import Heads
 from bms.web.inference.limits import HttpLimits
+from bms.web.inference.media import check_media
 from bms.web.inference.metrics import Metrics
 from bms.web.inference.pass_on import PassOn
 from bms.web.inference.paths import PUBLIC, VERBS, Operation, read_path, speaks_openai
@@ -105,6 +106,7 @@ class Site:
                 self._paths.clear()
             self._paths[known] = operation
             head.handler = request.handler = self._door
+            check_media(action, head.fields.get(b"content-type"))
             self._door.open(request)
             return
         head.handler = request.handler = self._describer

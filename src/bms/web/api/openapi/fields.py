@@ -5,6 +5,8 @@ A test fails while any field of the API has none.
 
 from typing import Any
 
+from bms.web.api.openapi.bounds import of_field
+
 _OWN = {
     "Alias.version": "number of the version that it names",
     "AuditEntry.name": "what happened, as `noun.verb`, e.g. `key.revoked`",
@@ -73,17 +75,23 @@ _OWN = {
     "ReplicaView.version": "number of the version it has loaded",
     "Resources.memory": "bytes of resident memory, of all its processes",
     "SecretView.hosts": "the hosts it is sent to; none: whichever upstream names it",
+    "SequenceLimits.idle_s": "seconds after which a sequence that nobody goes on with is given up",
+    "SequenceLimits.most": "sequences that a replica keeps at once",
     "SetSecret.hosts": "the only hosts it is sent to; none: whichever upstream names it",
     "SetSecret.value": "the secret itself, which is encrypted and never shown again",
     "Signature.inputs": "the tensors it takes",
     "Signature.labels": "names of the classes, in the order of the scores' last dimension",
+    "Signature.max_batch_size": "the most rows that a request may have, and that run together; 0: as many as come",
     "Signature.outputs": "the tensors it gives",
+    "Signature.sequences": "how many sequences a replica keeps, and how long; null: each request stands alone",
+    "Signature.streams": "whether it answers part by part; found out",
     "Source.format": "of uploaded files: `images`, `csv`, `npz`, `jsonl`, `parquet` or `tfrecord`",
     "Source.tree": "digest of the uploaded files",
     "Split.files": "its TFRecord files in the version's tree",
     "StartedUpload.version": "the version, uploading",
     "SystemStatus.unread_usage": "usage events that a later release wrote, kept until one is there that reads them",
     "SystemStatus.version": "of the program",
+    "TensorSpec.format": "how images lie in an input, `NCHW` or `NHWC`, which Triton's clients read",
     "Tenant.id": "its name, for good",
     "TrafficView.weight": "share of requests that name no version, in percent",
     "Training.code": "digest of an uploaded tree with code of one's own, instead of a recipe",
@@ -194,7 +202,7 @@ _ANYWHERE = {
     "in_flight": "requests that are being answered",
     "index": "one of the operator's package indexes by name; empty: the default",
     "infer_ns": "nanoseconds to answer one row",
-    "input": "the model's input that is made",
+    "input": "the model's input that is made; empty: the one that it has",
     "inputs": "inputs",
     "interpolation": "how pixels between pixels are found",
     "isolation": "what keeps workloads in",
@@ -233,7 +241,7 @@ _ANYWHERE = {
     "metrics": "numbers by name; `NaN` and infinities are texts",
     "minimum": "at least this, of a metric that is better when higher",
     "missing": "files whose content is not stored yet: put each as a blob, then complete the version",
-    "mode": "`L`, grey, or `RGB`",
+    "mode": "`L`, grey, `RGB` or `BGR`, blue first",
     "model": "a model's name",
     "moved_at": "when it was moved",
     "moved_by": "id of the user who moved it",
@@ -360,7 +368,9 @@ def described(schema: dict[str, Any], kind: str) -> dict[str, Any]:
         return schema
     return {
         **schema,
-        "properties": {name: {**field, "description": words(kind, name)} for name, field in fields.items()},
+        "properties": {
+            name: {**of_field(kind, name, field), "description": words(kind, name)} for name, field in fields.items()
+        },
     }
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from bms.web.api.openapi import errors
+from bms.web.api.openapi import bounds, errors
 from bms.web.api.openapi.tensors import SCHEMAS, Schema, ref
 
 __all__ = ["SCHEMAS", "paths"]
@@ -13,12 +13,13 @@ _WORDS = {
     "version": "number of one of its versions",
     "label": "an alias of the model, as TensorFlow Serving calls it",
 }
-_ASKED = {400, 401, 403, 404, 412, 413, 429, 500, 501, 503, 504}
+_ASKED = {400, 401, 403, 404, 409, 412, 413, 415, 429, 500, 501, 503, 504}
 _TOLD = {400, 401, 403, 404, 503}
 _ROW_BODIES = {  # beside JSON
     "text/csv": "a table with a header line",
     "image/png": "one row: an image, where the model takes such",
     "image/jpeg": "one row: an image, where the model takes such",
+    "image/webp": "one row: an image, where the model takes such",
     "text/plain": "one row: a text, where the model takes such",
 }
 
@@ -40,6 +41,7 @@ class _Path(NamedTuple):
     permission: str | None = "inference:invoke"
 
 
+_MAY_BE_NONE = (ref("IndexRequest"), ref("RepositoryRequest"))  # bodies that needn't be there
 _VERSIONS = ("", "/versions/{version}")
 _NAMES = (*_VERSIONS, "/labels/{label}")
 _ROWS = tuple(_ROW_BODIES)
@@ -88,11 +90,15 @@ _TABLE = (
     ),
     _Path(
         "GET", "/v1/models", "served", "What is served",
-        "Names of the key's tenant alone.", ref("ServedList"),
+        "Names of the key's tenant alone.", ref("ServedList"), style=errors.OPENAI,
     ),
     _Path(
-        "GET", "/v1/models/{model}{at}", "served", "How its versions are",
-        "As TensorFlow Serving, KServe V1 and OpenAI tell it.", ref("VersionStatus"), forms=_NAMES,
+        "GET", "/v1/models/{model}", "served", "How its versions are",
+        "As TensorFlow Serving, KServe V1 and OpenAI tell it.", ref("VersionStatus"), style=errors.OPENAI,
+    ),
+    _Path(
+        "GET", "/v1/models/{model}{at}", "served", "How one of its versions is",
+        "As TensorFlow Serving tells it.", ref("VersionStatus"), forms=_NAMES[1:],
     ),
     _Path(
         "GET", "/v1/models/{model}{at}/metadata", "served", "Signatures",
@@ -120,6 +126,30 @@ _TABLE = (
     _Path(
         "GET", "/v2/models/stats", "served", "Statistics of all",
         "The same, of all the tenant serves.", ref("Statistics"),
+    ),
+    _Path(
+        "GET", "/v2/trace/setting", "served", "Trace settings",
+        "As Triton tells them. Requests are not traced here.", ref("Anything"),
+    ),
+    _Path(
+        "POST", "/v2/trace/setting", "served", "Change trace settings",
+        "They are fixed: 501 for a change, the settings for what is so already.", ref("Anything"), ref("Anything"),
+    ),
+    _Path(
+        "GET", "/v2/models/{model}/trace/setting", "served", "Trace settings of a model",
+        "As Triton tells them. The same for all.", ref("Anything"),
+    ),
+    _Path(
+        "POST", "/v2/models/{model}/trace/setting", "served", "Change trace settings of a model",
+        "They are fixed: 501 for a change, the settings for what is so already.", ref("Anything"), ref("Anything"),
+    ),
+    _Path(
+        "GET", "/v2/logging", "served", "Log settings",
+        "As Triton tells them. What is logged is the operator's to say.", ref("Anything"),
+    ),
+    _Path(
+        "POST", "/v2/logging", "served", "Change log settings",
+        "They are fixed: 501 for a change, the settings for what is so already.", ref("Anything"), ref("Anything"),
     ),
     _Path(
         "POST", "/v2/repository/index", "served", "What is in the repository",
@@ -177,22 +207,38 @@ def _operation(each: _Path, path: str) -> dict[str, Any]:
         "security": [] if each.permission is None else [{"key": []}, {"header": []}],
         "x-permission": each.permission,
     }
+    if each.answer == ref("Readiness"):  # which says so itself
+        not_ready = {"anyOf": [each.answer, ref(each.style)]}
+        operation["responses"]["503"] = {"description": "Not ready.", "content": {_JSON: {"schema": not_ready}}}
     if each.body is not None:
         content = {_JSON: {"schema": each.body}}
         for media in each.more_bodies:
             about = _ROW_BODIES.get(media, "the JSON, then raw little-endian tensors")
             content[media] = {"schema": {"type": "string", "description": about}}
-        operation["requestBody"] = {"required": True, "content": content}
+        operation["requestBody"] = {"required": each.body not in _MAY_BE_NONE, "content": content}
     return operation
 
 
 def _parameters(each: _Path, path: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [
-        {"name": name, "in": "path", "required": True, "description": about, "schema": {"type": "string"}}
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": about,
+            "schema": {"type": "string", **bounds.PATH[name]},
+        }
         for name, about in _WORDS.items()
         if f"{{{name}}}" in path
     ]
-    if each.body is not None:
+    if each.body is not None and each.answer != ref("RepositoryIndex"):
         about = "seconds that the request may take at most"
-        found.append({"name": "X-Request-Timeout", "in": "header", "description": about, "schema": {"type": "number"}})
+        found.append(
+            {
+                "name": "X-Request-Timeout",
+                "in": "header",
+                "description": about,
+                "schema": {"type": "number", **bounds.HEADER["X-Request-Timeout"]},
+            }
+        )
     return found
