@@ -45,6 +45,7 @@ from bms.web.api import (
     environments,
     jobs,
     models,
+    reactions,
     replicas,
     repository,
     secrets,
@@ -131,6 +132,8 @@ async def make_parts(
         snapshot=lambda: publisher.revision,
         leading=lambda: parts.leading,
         devices=ground.cluster.devices,
+        reactions=features.reaction_service.view,
+        more=features.reaction_service.metrics,
         unread_usage=features.usage.unread_events,
         texts=[
             metrics.texts,
@@ -215,6 +218,7 @@ def _endpoints(
         *usage.endpoints(f.usage, f.tenant_deletion.tenant),
         *audit.endpoints(f.audit),
         *system.endpoints(monitoring),
+        *reactions.endpoints(f.reaction_service),
     ]
 
 

@@ -10,7 +10,7 @@ from bms.control.deployments.changes import changes_of
 from bms.control.deployments.ports import DeploymentsTx
 from bms.control.platform.transactions import EventLog, Store
 from bms.core.clock import Clock
-from bms.core.events import Event
+from bms.core.events import Recorded
 
 EVERYTHING_S = 600.0
 AT_ONCE = 200  # of those that nothing was heard of
@@ -47,7 +47,7 @@ class Attention:
                 self._awake |= set(await changes_of(event for _, event in batch).affected(tx))
             self.number = batch[-1][0]
 
-    async def concerned(self, heard: Iterable[Event]) -> bool:
+    async def concerned(self, heard: Iterable[Recorded]) -> bool:
         """Whether these events are of any deployment."""
         changes = changes_of(heard)
         if changes.deployments or not changes.models:
