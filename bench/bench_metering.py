@@ -23,8 +23,10 @@ from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.usage import SqlUsage
 from bms.control.billing.nouns import UsageFilter
 from bms.control.billing.service import UsageService
+from bms.core.clock import SystemClock
 from bms.core.ids import new_id
 from bms.core.pages import PageRequest
+from bms.core.usage import VERSION
 from bms.protocols.bus import UsageBatch, from_gateway
 from bms.serving.traffic.metering import Usage
 
@@ -60,7 +62,23 @@ def main() -> int:
 def _usages(first: int, number: int) -> list[Usage]:
     began = int(START.timestamp()) * 10**9
     return [
-        (began + at * STEP_NS, TENANT, KEYS[at % 4], "digits", "digits", 1, new_id("req"), 200, 1, 900, 300, 20_000)
+        (
+            began + at * STEP_NS,
+            TENANT,
+            KEYS[at % 4],
+            "digits",
+            "digits",
+            1,
+            new_id("req"),
+            200,
+            1,
+            900,
+            300,
+            20_000,
+            9_000,
+            900_000,
+            3,
+        )
         for at in range(first, first + number)
     ]
 
@@ -86,7 +104,7 @@ def _journal(turn: int) -> tuple[Spread, Spread]:
 
 def _message(source: str, first: int, number: int, turn: int = 10) -> bytes:
     """A bus message as the shipper sends it, without its length."""
-    runs = [(at, _usages(at, min(turn, first + number - at))) for at in range(first, first + number, turn)]
+    runs = [(at, _usages(at, min(turn, first + number - at)), VERSION) for at in range(first, first + number, turn)]
     body = msgspec.msgpack.encode({"type": "usage", "source": source, "runs": runs})
     assert isinstance(from_gateway.decode(body), UsageBatch)
     return body
@@ -102,7 +120,7 @@ async def _booking(batch: int) -> float:
     with tempfile.TemporaryDirectory(prefix="bms-metering-") as name:
         database = Database(f"sqlite:///{name}/bms.db")
         await upgrade(database)
-        usage, source = UsageService(SqlStore(database, SqlUsage)), new_id("gw")
+        usage, source = UsageService(SqlStore(database, SqlUsage), SystemClock()), new_id("gw")
         await _book(usage, _message(source, 1, 1))  # statements are compiled once
         booked, spent = 1, 0.0
         while booked < min(EVENTS, 500 * batch):
@@ -119,7 +137,7 @@ async def _asking() -> list[tuple[str, Spread]]:
     with tempfile.TemporaryDirectory(prefix="bms-metering-") as name:
         database = Database(f"sqlite:///{name}/bms.db")
         await upgrade(database)
-        usage, source = UsageService(SqlStore(database, SqlUsage)), new_id("gw")
+        usage, source = UsageService(SqlStore(database, SqlUsage), SystemClock()), new_id("gw")
         for first in range(1, BOOKED, 2000):
             await _book(usage, _message(source, first, 2000))
         span = timedelta(seconds=BOOKED * STEP_NS / 1e9)

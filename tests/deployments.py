@@ -194,6 +194,9 @@ class ObedientCluster:
             replica=replica, state="LOADING" if loading else "AVAILABLE", started_at=workload.started_at, requests=3
         )
 
+    def let_go(self, replica: str) -> None:
+        """`ReplicaProbe`."""
+
     def version(self, workload: str) -> int:
         servable = self.specs[workload].config["servable"]
         assert isinstance(servable, dict)

@@ -84,9 +84,10 @@ def bms(*arguments: str, patience_s: float = PATIENCE_S, typed: str = "", **envi
 
 
 @contextlib.contextmanager
-def real_platform(home: Path, *options: str) -> Iterator[RealPlatform]:
-    """A platform that is ready; `options` are more of `bms up`'s."""
-    prepare(home)
+def real_platform(home: Path, *options: str, shared: bool = True) -> Iterator[RealPlatform]:
+    """A platform that is ready; `options` are more of `bms up`'s; `shared` is
+    `prepare`'s."""
+    prepare(home, shared=shared)
     started = bms("up", "--home", str(home), "--port", "0", "--detach", *options)
     assert started.status == 0, started.errors
     try:

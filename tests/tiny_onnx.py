@@ -69,6 +69,12 @@ def classifies(weights: Sequence[Sequence[float]], labels: Sequence[str] = ()) -
     return _graph(nodes, [_tensor("weights", array)], inputs, outputs) + (_field(14, named) if labels else b"")
 
 
+def brightest(height: int, width: int) -> bytes:
+    """y is the mean of each channel; x FP32 [N, height, width, 3], y FP32 [N, 1, 1, 3]."""
+    mean = _node("ReduceMean", ["x"], "y", _integers("axes", [1, 2]))
+    return _graph([mean], [], _rows("x", height, width, 3), _rows("y", 1, 1, 3))
+
+
 def _model(nodes: Sequence[bytes], tensors: Sequence[bytes], columns: int) -> bytes:
     return _graph(nodes, tensors, _rows("x", 2), _rows("y", columns))
 
@@ -95,8 +101,8 @@ def _tensor(name: str, array: np.ndarray) -> bytes:
     return dims + _field(2, kind) + _field(8, name.encode()) + _field(9, array.tobytes())
 
 
-def _rows(name: str, columns: int) -> bytes:
-    shape = _field(1, _field(2, b"N")) + _field(1, _field(1, columns))
+def _rows(name: str, *columns: int) -> bytes:
+    shape = _field(1, _field(2, b"N")) + b"".join(_field(1, _field(1, size)) for size in columns)
     return _field(1, name.encode()) + _field(2, _field(1, _field(1, FLOAT) + _field(2, shape)))
 
 

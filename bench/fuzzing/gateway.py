@@ -65,7 +65,7 @@ def corpus(port: int, key: str) -> Tally:
     for _ in range(2):
         for case, data, said in zip(CASES, inputs, exchange(port, inputs, None, _LONG_SILENCE_S), strict=True):
             found = statuses(said.data)
-            refused = bool(found) and found[-1] in (400, 413, 431, 501)
+            refused = bool(found) and found[-1] in (400, 405, 413, 431, 501)
             what = wrong_http1(data, said.data)
             if what is None and (len(found) != case.answers or (case.refused and not (refused and said.closed))):
                 what = f"answers {found}, closed: {said.closed}"

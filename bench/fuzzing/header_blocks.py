@@ -143,7 +143,7 @@ def _heads(data: bytes) -> bool:
 
 
 def _told(head: Head) -> object:
-    return head.method, head.path, head.fields, head.repeated, head.length
+    return head.method, head.path, head.scheme, head.authority, head.headers, head.fields, head.repeated, head.length
 
 
 def _made_blocks(random: Random) -> bytes:

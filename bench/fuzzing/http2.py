@@ -44,8 +44,8 @@ _MESSAGES = (
     b"\0\xff\xff\xff\xff",
     b"\0\0\0",
 )
-_LIMITS = Http2Limits(streams=8, stream_window=1 << 15, connection_window=1 << 16, frame_bytes=1 << 14)
-_BYTES_MOST = 1 << 16
+LIMITS = Http2Limits(streams=8, stream_window=1 << 15, connection_window=1 << 16, frame_bytes=1 << 14)
+BYTES_MOST = 1 << 16
 
 
 def decoders() -> list[Target]:
@@ -84,12 +84,12 @@ class Peer:
         ids = count(1)
         server = GrpcServer(
             {**methods, ECHO: _Echo(), b"/t/Never": _Never(), b"/t/Refuse": _Refuse()},
-            message_bytes=_BYTES_MOST,
-            buffered_bytes=_BYTES_MOST,
+            message_bytes=BYTES_MOST,
+            buffered_bytes=BYTES_MOST,
             fresh_id=lambda: b"id-%d" % next(ids),
             refused=lambda status: None,
         )
-        self.session = Session(_LIMITS, server, lambda: None, 0.0)
+        self.session = Session(LIMITS, server, lambda: None, 0.0)
         self.session.start()
         self.said = b""
 
@@ -106,22 +106,23 @@ def _session(data: bytes) -> bool:
         peer.say(PREFACE + frames.settings({}))
         for at in range(0, len(data), size):
             peer.say(data[at : at + size])
-        _check(peer)
+        check(peer.session, peer.said)
         said.append(peer.said)
     same(said[0], said[1], "at once, and octet by octet")
     return b"grpc-status" in said[0]
 
 
-def _check(peer: Peer) -> None:
-    session, ended = peer.session, set()
+def check(session: Session, said: bytes) -> None:
+    """What was said is whole frames that make sense, and nothing is kept when it is over."""
+    ended: set[int] = set()
     table, writer = session.table, session.writer
     waiting = sum(len(piece) for stream in table.open.values() for piece in stream.queue or ())
     assert writer.queued == waiting, (writer.queued, waiting)
     at, last = 0, False
-    while at < len(peer.said):
-        size, kind = int.from_bytes(peer.said[at : at + 3], "big"), peer.said[at + 3]
-        flags, stream = struct.unpack_from(">BI", peer.said, at + 4)
-        payload = peer.said[at + HEAD_SIZE : at + HEAD_SIZE + size]
+    while at < len(said):
+        size, kind = int.from_bytes(said[at : at + 3], "big"), said[at + 3]
+        flags, stream = struct.unpack_from(">BI", said, at + 4)
+        payload = said[at + HEAD_SIZE : at + HEAD_SIZE + size]
         assert len(payload) == size <= 1 << 14, "a frame that is not whole, or too large"
         assert not last, "frames behind the last GOAWAY"
         if kind == frames.GOAWAY and struct.unpack_from(">I", payload, 4)[0]:

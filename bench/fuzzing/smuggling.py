@@ -12,7 +12,7 @@ _LENGTH = b"content-length: 4\r\n"
 
 
 class Case(NamedTuple):
-    """`answers`: how many, the last of which is a refusal (400, 413, 431 or 501) where `refused`."""
+    """`answers`: how many, the last of which is a refusal (400, 405, 413, 431 or 501) where `refused`."""
 
     name: str
     data: bytes

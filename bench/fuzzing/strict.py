@@ -2,16 +2,16 @@
 
 It shares nothing with the server's own reading, which must never believe more. Of what the RFC leaves to the recipient
 it allows: empty lines before a request (2.2), several spaces where one is due (3). And what frames a message in the
-same way is taken for HTTP, whatever it calls itself: RTSP, and ICE with its one method.
+same way is taken for HTTP, where it calls itself RTSP and has one of HTTP's methods.
 """
 
 import re
 from typing import Literal, NamedTuple
 
 _LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) +([\x21-\x7e]+) +(?:HTTP|RTSP)/1\.([01])")
-_ICE = re.compile(rb"(SOURCE) +([\x21-\x7e]+) +ICE/1\.([01])")
 _FIELD = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]+)(?:;[\t\x20-\x7e\x80-\xff]*)?")
+_METHODS = (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"TRACE")
 _ONCE = (b"host", b"content-length", b"transfer-encoding")
 End = Literal["more", "refuse", "over"]
 
@@ -54,13 +54,17 @@ def read(data: bytes) -> tuple[list[Read], End]:
 
 def _request(data: bytes, at: int) -> tuple[Read, int, bool]:
     line, at = _line(data, at)
-    start = _LINE.fullmatch(line) or _ICE.fullmatch(line)
+    start = _LINE.fullmatch(line)
     if start is None:
         raise _Refused
     method, target, minor = start.groups()
     fields, at = _fields(data, at)
     names = [name for name, _ in fields]
-    if any(names.count(name) > 1 for name in _ONCE) or (minor == b"1" and b"host" not in names) or method == b"CONNECT":
+    if (
+        any(names.count(name) > 1 for name in _ONCE)
+        or (minor == b"1" and b"host" not in names)
+        or method not in _METHODS
+    ):
         raise _Refused
     last = dict(fields)
     body, at = _body(data, at, last, minor)

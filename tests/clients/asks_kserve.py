@@ -74,9 +74,9 @@ def events(tell: Teller, url: str, headers: dict[str, str]) -> None:
     """As KServe's documents send them, by the SDK of CloudEvents."""
     attributes = {"type": "asked", "source": "here"}
 
-    def ask(write: Callable[[CloudEvent], tuple[dict[str, str], bytes]]) -> list[object]:
+    def ask(write: Callable[[CloudEvent], tuple[dict[str, str], bytes]], path: str = "labels:predict") -> list[object]:
         said, body = write(CloudEvent(attributes, {"instances": IRIS}))
-        answer = httpx.post(f"{url}/v1/models/labels:predict", headers={**said, **headers}, content=body)
+        answer = httpx.post(f"{url}/v1/models/{path}", headers={**said, **headers}, content=body)
         event = from_http(answer.headers, answer.content)
         return [event["type"], event["source"], event.data]
 
@@ -86,6 +86,8 @@ def events(tell: Teller, url: str, headers: dict[str, str]) -> None:
 
     tell.now("event, structured", lambda: ask(to_structured))
     tell.now("event, binary", lambda: ask(binary))
+    tell.now("explain event, structured", lambda: ask(to_structured, "flowers:explain"))
+    tell.now("explain event, binary", lambda: ask(binary, "flowers:explain"))
 
 
 async def grpc(tell: Teller, url: str, headers: dict[str, str]) -> None:

@@ -4,10 +4,14 @@ What is expected is an .npz file, or a dictionary, of arrays named as the signat
 arrays of fixed-width text or bytes (npz holds no objects). Outputs that are not expected are not looked at.
 """
 
+import atexit
 import base64
+import functools
+import json
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -102,20 +106,55 @@ def ask_triton_all(
     platform: WholePlatform, name: str, inputs: Arrays, wires: str, signature: str = ""
 ) -> dict[str, Arrays]:
     """The same by several wires, with commas between them: those of HTTP, or that of gRPC."""
-    address = platform.url.removeprefix("http://")
     with tempfile.TemporaryDirectory() as folder:
         asked = Path(folder) / "inputs.npz"
         np.savez(asked, **inputs)  # type: ignore[arg-type]
-        done = subprocess.run(
-            [sys.executable, str(ASKING), wires, address, name, signature, str(asked), folder],
-            input=platform.key,
-            capture_output=True,
-            text=True,
-            timeout=ASK_S,
-            check=False,
-        )
-        assert done.returncode == 0, f"{wires}: {done.stderr[-3000:]}"
+        question = {
+            "wires": wires.split(","),
+            "url": platform.url.removeprefix("http://"),
+            "key": platform.key,
+            "model": name,
+            "signature": signature,
+            "inputs": str(asked),
+            "answers": folder,
+        }
+        _tritonclient("grpc" in wires).ask(question)
         return {wire: _loaded(Path(folder) / f"{wire}.npz") for wire in wires.split(",")}
+
+
+class _TritonClient:
+    """A process that asks with tritonclient, for as long as the tests run: it starts with a second of imports."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, str(ASKING)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        )
+        atexit.register(self.close)
+
+    def ask(self, question: dict[str, object]) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(question) + "\n")
+        patience = threading.Timer(ASK_S, self._process.kill)
+        patience.start()
+        told = self._process.stdout.readline()
+        patience.cancel()
+        if not told:
+            _tritonclient.cache_clear()
+        assert told, f"{question['wires']}: no answer within {ASK_S:g} s"
+        assert told == "\n", f"{question['wires']}: {json.loads(told)[-3000:]}"
+
+    def close(self) -> None:
+        """It ends when nothing more is asked."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(10)
+
+
+@functools.cache
+def _tritonclient(grpc: bool) -> _TritonClient:
+    """The one for gRPC, or the one for HTTP."""
+    return _TritonClient()
 
 
 def ask_tf_serving(platform: WholePlatform, name: str, inputs: Arrays, signature: str = "") -> Arrays:

@@ -1,18 +1,30 @@
-"""tritonclient asks a platform, in a process of its own: `triton_asks.py WIRES URL MODEL SIGNATURE INPUTS ANSWERS`.
+"""tritonclient asks platforms, in a process of its own: a line of JSON for each question, a line for what came of it.
 
-WIRES is grpc, or json, binary, or both with a comma. INPUTS is an .npz of inputs by name; ANSWERS a folder where it
-writes an .npz of outputs by name for each wire, named as the wire. The key is read from standard input. An empty
-SIGNATURE leaves the choice to the platform.
+A question is what `ask_all` takes. The line that answers it is empty, or a text of JSON that says why it has no answer.
 """
 
+import json
 import sys
+import traceback
 
 import numpy as np
 
 
-def main(wires: str, url: str, model: str, signature: str, inputs: str, answers: str) -> None:
-    key = sys.stdin.readline().strip()
-    for wire in wires.split(","):
+def main() -> None:
+    for line in sys.stdin:
+        try:
+            ask_all(**json.loads(line))
+        except Exception:  # noqa: BLE001 - whatever it is, who asked is to be told
+            print(json.dumps(traceback.format_exc()), flush=True)
+        else:
+            print(flush=True)
+
+
+def ask_all(wires: list[str], url: str, key: str, model: str, signature: str, inputs: str, answers: str) -> None:
+    """Wires are grpc, or json and binary. `inputs` is an .npz of inputs by name; `answers` a folder where an .npz of
+    outputs by name is written for each wire, named as the wire. An empty signature leaves the choice to the platform.
+    """
+    for wire in wires:
         ask(wire, url, key, model, signature, inputs, f"{answers}/{wire}.npz")
 
 
@@ -60,4 +72,4 @@ def _plain(array: np.ndarray) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

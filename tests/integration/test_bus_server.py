@@ -95,7 +95,7 @@ class Line:
     def __init__(self, deployed: Deployed, path: str) -> None:
         self.deployed = deployed
         self.path = path
-        self.books = Books(UsageService(SqlStore(deployed.database, SqlUsage)))
+        self.books = Books(UsageService(SqlStore(deployed.database, SqlUsage), deployed.clock))
         self.down: list[str] = []
         self.server = BusServer(
             path, deployed.publisher.connect, self.books, self.down.append, deployed.clock, token=TOKEN

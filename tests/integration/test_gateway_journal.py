@@ -3,6 +3,7 @@
 import asyncio
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,10 +20,13 @@ from bms.adapters.journal.records import HEADER, pack, scan
 from bms.adapters.journal.shipper import Shipper
 from bms.adapters.journal.writer import Journal, segment_path
 from bms.core.errors import Unavailable
-from bms.core.usage import UsageEvent, UsageRun, events_of
+from bms.core.usage import UsageEvent, UsageRun, events_of, quantities
 from bms.serving.traffic.metering import Usage
 
-USAGE: Usage = (1, "acme", "k", "d", "m", 1, "r", 200, 1, 10, 20, 30)
+USAGE: Usage = (1, "acme", "k", "d", "m", 1, "r", 200, 1, 10, 20, 30, 5, 40, 7)
+
+
+FORMER = Path(__file__).parents[1] / "data" / "usage"
 
 
 def events(directory: Path) -> list[UsageEvent]:
@@ -265,14 +269,57 @@ async def test_former_lives_are_shipped_with_their_torn_tails_cut(tmp_path: Path
 
 
 async def test_segments_of_one_event_a_record_are_shipped_too(tmp_path: Path) -> None:
-    written = [UsageEvent("gw_1", seq, *USAGE) for seq in range(1, 26)]
-    (tmp_path / "gw_1.00000000.seg").write_bytes(b"".join(pack(msgspec.msgpack.encode(event)) for event in written))
+    written = [UsageEvent("gw_1", seq, *USAGE[:12]) for seq in range(1, 26)]
+    records = [pack(msgspec.msgpack.encode(msgspec.structs.astuple(event)[:14])) for event in written]
+    (tmp_path / "gw_1.00000000.seg").write_bytes(b"".join(records))
     journal, control = Journal(tmp_path, "gw_2"), Control()
     with shipping(journal, control) as shipper:
         shipper.connected()
         await until(lambda: control.seqs("gw_1") == list(range(1, 26)))
         await until(lambda: not list(tmp_path.glob("gw_1.*")))
     assert [control.books["gw_1", event.seq] for event in written] == written
+
+
+def test_a_request_with_further_meters_is_read_as_it_was_written(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, "gw_1")
+    tokens = (*USAGE, (("input_tokens", 12), ("output_tokens", 300)))
+    journal.write([USAGE, tokens])  # type: ignore[list-item]
+    assert events(tmp_path) == [UsageEvent("gw_1", 1, *USAGE), UsageEvent("gw_1", 2, *tokens)]
+    assert quantities(events(tmp_path)[1])["output_tokens"] == 300
+
+
+@pytest.mark.parametrize("name", ["runs.seg", "events.seg"])
+async def test_segments_that_former_releases_wrote_are_shipped_as_they_were(tmp_path: Path, name: str) -> None:
+    shutil.copy(FORMER / name, tmp_path / "gw_old.00000000.seg")
+    journal, control = Journal(tmp_path, "gw_2"), Control()
+    with shipping(journal, control) as shipper:
+        shipper.connected()
+        await until(lambda: control.seqs("gw_old") == list(range(1, 13)))
+    written = msgspec.json.decode((FORMER / "events.json").read_bytes())
+    found = [control.books["gw_old", one["seq"]] for one in written]
+    assert [{field: getattr(event, field) for field in written[0]} for event in found] == written
+
+
+async def test_a_record_of_no_version_stops_neither_its_gateway_nor_what_others_left(tmp_path: Path) -> None:
+    former = Journal(tmp_path, "gw_1")
+    former.write([USAGE] * 3)
+    former.close()
+    with segments(tmp_path)[0].path.open("ab") as file:
+        file.write(pack(msgspec.msgpack.encode({"from": "the future"})))
+    (tmp_path / "gw_1.00000001.seg").write_bytes(pack(msgspec.msgpack.encode((5, [USAGE]))))
+    other = Journal(tmp_path, "gw_2")
+    other.write([USAGE])
+    other.close()
+    journal, control = Journal(tmp_path, "gw_3"), Control()
+    with shipping(journal, control) as shipper:
+        shipper.connected()
+        journal.write([USAGE])
+        await until(lambda: control.seqs("gw_2") == [1] and control.seqs("gw_3") == [1])
+    assert control.seqs("gw_1") == [1, 2, 3]
+    assert sorted(path.name for path in tmp_path.glob("gw_1.*.*")) == [
+        "gw_1.00000000.unreadable", "gw_1.00000001.unreadable",
+    ]  # fmt: skip
+    assert shipper.unreadable == 2
 
 
 async def test_a_life_that_goes_on_elsewhere_is_left_alone(tmp_path: Path) -> None:

@@ -32,7 +32,8 @@ assert [(each["name"], each["version"], each["state"], each["reason"]) for each 
 
 config = client.get_model_config("m", headers=headers)
 assert (config["name"], config["platform"], config["max_batch_size"]) == ("m", "onnx", 0)
-assert config["input"] == [{"name": "x", "data_type": "TYPE_FP32", "dims": [-1, 4]}]
+plain = {"format": "FORMAT_NONE", "is_shape_tensor": False, "allow_ragged_batch": False, "optional": False}
+assert config["input"] == [{"name": "x", "data_type": "TYPE_FP32", "dims": [-1, 4], **plain}]
 assert client.get_model_config("m", "2", headers=headers)["version_policy"] == {"specific": {"versions": [1, 2, 3]}}
 
 features = triton.InferInput("features", [2, 2], "FP32")
@@ -71,8 +72,13 @@ def refused(status, said, call):
 
 refused("400", "sequences are not served", lambda: client.infer("m", [given], headers=dict(headers), sequence_id=7))
 refused("404", "no version 9", lambda: client.get_model_config("m", "9", headers=headers))
-refused("404", "nothing is at", lambda: client.get_system_shared_memory_status(headers=headers))
-refused("404", "nothing is at", lambda: client.get_trace_settings(headers=headers))
+refused("501", "shared memory named by clients", lambda: client.get_system_shared_memory_status(headers=headers))
+assert client.get_trace_settings(headers=headers)["trace_level"] == ["OFF"]
+assert client.get_trace_settings("m", headers=headers)["trace_rate"] == "1000"
+assert client.get_log_settings(headers=headers)["log_verbose_level"] == 0
+loud = {"log_verbose_level": 4}
+refused("501", "stays 0", lambda: client.update_log_settings(loud, headers=headers))
+refused("404", "Request for unknown model: 'none'", lambda: client.get_trace_settings("none", headers=headers))
 refused("503", "control cannot be reached", lambda: client.load_model("m", headers=headers))
 refused("401", "no key", lambda: client.get_model_repository_index())
 

@@ -97,16 +97,19 @@ async def test_httpx_asks_over_tls(tmp_path: Path, made: Issued) -> None:
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-async def test_curl_asks_over_tls_by_http_1_though_it_offers_http_2(tmp_path: Path, made: Issued) -> None:
+@pytest.mark.parametrize(("option", "version"), [("--http2", "2"), ("--http1.1", "1.1")])
+async def test_curl_asks_over_tls_by_http_2_or_by_what_it_is_told_to(
+    tmp_path: Path, made: Issued, option: str, version: str
+) -> None:
     async with scene(tmp_path, **settings(made)) as at:
         curl = await asyncio.create_subprocess_exec(
-            "curl", "-sS", "-m", "20", "--noproxy", "*", "--cacert", str(made.ca), "-w", " %{http_version}",
+            "curl", option, "-sS", "-m", "20", "--noproxy", "*", "--cacert", str(made.ca), "-w", " %{http_version}",
             "-H", f"Authorization: Bearer {at.key}", "-d", json.dumps({"instances": [ROW]}),
             f"https://localhost:{at.process.address[1]}/v1/models/m:predict", "--ipv4",
             stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         out, _ = await curl.communicate()
-        assert out.decode() == f'{{"predictions":{json.dumps([ANSWER]).replace(" ", "")}}} 1.1'
+        assert out.decode() == f'{{"predictions":{json.dumps([ANSWER]).replace(" ", "")}}} {version}'
 
 
 @pytest.mark.parametrize("text", [TRITON, GRPC], ids=["http", "grpc"])
@@ -129,7 +132,8 @@ async def test_what_is_agreed_on(tmp_path: Path, made: Issued) -> None:
             return shake(at, made.ca, *alpn, **versions)
 
         assert (await asyncio.to_thread(agreed))[:2] == (None, "TLSv1.3")
-        assert (await asyncio.to_thread(agreed, "h2", "http/1.1"))[0] == "http/1.1"
+        assert (await asyncio.to_thread(agreed, "http/1.1", "h2"))[0] == "h2"
+        assert (await asyncio.to_thread(agreed, "http/1.1"))[0] == "http/1.1"
         assert (await asyncio.to_thread(agreed, "h2"))[0] == "h2"
         two = ssl.TLSVersion.TLSv1_2
         assert (await asyncio.to_thread(lambda: agreed(maximum_version=two)))[1] == "TLSv1.2"

@@ -159,3 +159,55 @@ def test_wrong_parameters_are_the_callers_fault() -> None:
     job.parameters = {}
     with pytest.raises(InvalidArgument, match="parameter 'servable'"):
         main(job)
+
+
+SUMS = """
+class Model:
+    signature = {
+        "inputs": ["x FP32 [-1, 2]", "y FP32? [-1, 2]"], "outputs": ["sum FP32 [-1, 2]"], "max_batch_size": 8,
+    }
+    def predict(self, inputs):
+        return {"sum": inputs["x"] + BIAS}
+    def stream(self, inputs):
+        yield {"sum": inputs["x"]}
+"""
+
+
+def test_what_is_said_for_those_who_read_a_configuration_is_found(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text(SUMS.replace("BIAS", 'inputs.get("y", 0)'))
+    found = verified(Job(tmp_path, runtime="python")).signatures
+    assert [spec.optional for spec in found["serving_default"].inputs] == [False, True]
+    assert [(name, one.max_batch_size, one.streams) for name, one in sorted(found.items())] == [
+        ("serving_default", 8, False),
+        ("stream", 0, True),
+    ]
+
+
+def test_an_input_that_is_called_optional_must_be(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text(SUMS.replace("BIAS", 'inputs["y"]'))
+    with pytest.raises(FailedPrecondition, match=r"says that 'y' may be left out, and the model does not run without"):
+        main(Job(tmp_path, runtime="python"))
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"max_batch_size": 4, "batched": False}, "max_batch_size 4, which promises that rows are independent"),
+        ({"formats": {"x": "NCHW"}}, r"format NCHW, which is of channels, height and width, and its shape is \[-1, 64"),
+        ({"formats": {"y": "NCHW"}}, "format NCHW is said of input 'y': the model takes 'x'"),
+        ({"formats": {"x": "NCWH"}}, "'bms.json' does not describe a model"),
+    ],
+)
+def test_a_configuration_that_is_not_the_models_is_refused(tmp_path: Path, said: object, words: str) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(model("onnx/mlp"), folder)
+    (folder / "bms.json").write_text(json.dumps(said))
+    with pytest.raises(FailedPrecondition, match=words):
+        main(Job(str(folder)))
+
+
+def test_a_largest_batch_of_an_artifact_is_its_signatures(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(model("onnx/mlp"), folder)
+    (folder / "bms.json").write_text('{"max_batch_size": 4}')
+    assert verified(Job(str(folder))).signatures["serving_default"].max_batch_size == 4

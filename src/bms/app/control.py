@@ -13,18 +13,18 @@ import sys
 from pathlib import Path
 
 import msgspec
-import uvicorn
 import uvloop
 
 from bms.adapters.sql.migrate import NewerSchema
 from bms.adapters.sql.opening import greet, open_database
 from bms.app.adoption import watch_supervisor
+from bms.app.api_server import ApiServer
 from bms.app.exit_codes import ExitCode, exit_code_of
 from bms.app.home import Home
 from bms.app.home_database import OWN, remember, shown
 from bms.app.logs import log_to_stderr
 from bms.app.loops import run_loops
-from bms.app.parts import Parts, make_parts
+from bms.app.parts import make_parts
 from bms.app.rules import WorkloadRules
 from bms.app.taking import take
 from bms.core.errors import BmsError
@@ -71,9 +71,9 @@ async def run(config: ControlConfig) -> None:
         cleanup.push_async_callback(parts.close)
         remember(home, told)
         async with asyncio.TaskGroup() as tasks:
-            server = _server(parts, config.control_socket)
+            server = ApiServer(parts.api)
             running = [
-                tasks.create_task(server.serve(sockets=[_listen(config.control_socket)]), name="api"),
+                tasks.create_task(server.run_on(_listen(config.control_socket)), name="api"),
                 tasks.create_task(run_loops(parts), name="loops"),
             ]
             if config.supervisor_pid is not None:
@@ -81,18 +81,9 @@ async def run(config: ControlConfig) -> None:
                 watching = watch_supervisor(config.supervisor_pid, config.supervisor_command, fds)
                 running.append(tasks.create_task(watching, name="supervisor"))
             await stopping.wait()
-            server.should_exit = True
+            server.stop()
             for task in running[1:]:
                 task.cancel()
-
-
-def _server(parts: Parts, path: str) -> uvicorn.Server:
-    config = uvicorn.Config(
-        parts.api, uds=path, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=5
-    )
-    server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-    return server
 
 
 def _listen(path: str) -> socket.socket:

@@ -178,7 +178,7 @@ def make_features(ground: Ground, rules: WorkloadRules) -> Features:
         gates=gates,
         deployments=deployments,
         replica_logs=ReplicaLogService(stores.deployments, ground.replica_logs),
-        usage=UsageService(SqlStore(database, SqlUsage)),
+        usage=UsageService(SqlStore(database, SqlUsage), clock),
         audit=AuditService(SqlStore(database, SqlAudit)),
         trees_in_use=TreesInUse(stores.deployments, stores.models, stores.jobs, clock),
         reaction_service=ReactionService(

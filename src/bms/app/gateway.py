@@ -45,6 +45,7 @@ from bms.web.inference.grpc.door import GrpcDoor
 from bms.web.inference.grpc.service import gateway_methods
 from bms.web.inference.metrics import Metrics
 from bms.web.inference.pass_on import PassOn
+from bms.web.inference.rest.server import RestServer
 from bms.web.inference.site import Site
 from bms.web.inference.turn import Turn
 
@@ -118,6 +119,7 @@ class Gateway:
             now=time.monotonic,
             fresh_id=self._site.fresh_id,
             refused=metrics.direct,
+            others=lambda buffered_bytes: RestServer(self._site, buffered_bytes),
         )
         self._turn, self._metrics = turn, metrics
         metrics.gauges = {
@@ -126,6 +128,7 @@ class Gateway:
             "bms_gateway_replicas": ("Replicas known.", lambda: len(self._table)),
             "bms_gateway_snapshot_revision": ("Revision routed by.", lambda: self._index.revision),
             "bms_gateway_usage_unshipped": ("Usage events not yet acknowledged.", lambda: self._shipper.unshipped),
+            "bms_gateway_usage_unreadable": ("Journal segments set aside.", lambda: self._shipper.unreadable),
             "bms_gateway_control_connected": ("Whether the bus is up.", lambda: self._bus.connected),
         }
         kept = load_state(state)

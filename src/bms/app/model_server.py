@@ -28,6 +28,7 @@ from bms.core.clock import SystemClock
 from bms.core.errors import BmsError, FailedPrecondition, Unavailable
 from bms.core.programs import ModelServerConfig, Sealed, ServableStatus
 from bms.serving.inference.connection import Connection
+from bms.serving.inference.independence import LARGE
 from bms.serving.inference.plan import Plan
 from bms.serving.inference.policy import warm_up_sizes
 from bms.serving.inference.prepared import for_runtime
@@ -156,8 +157,10 @@ class ModelServer:
 
     async def _watch(self) -> None:
         """Gives this process up when its model does not come back from a run."""
-        while self._service.unattended_s < STUCK_S:  # noqa: ASYNC110 - a thread that hangs sets no event
-            await asyncio.sleep(LOOK_S)
+        while self._service.unattended_s < STUCK_S:
+            if not self._service.unattended_s:
+                await self._service.left.wait()
+            await asyncio.sleep(LOOK_S)  # a thread that hangs sets no event
         self._lifecycle.fail(f"a run still went on {STUCK_S:g} s after all who waited for it had gone")
         _log.error("gave up", extra={"fields": {"reason": self._lifecycle.error}})
         self._signals.put_nowait(0)
@@ -204,7 +207,11 @@ class ModelServer:
             warmup_runs=config.warmup_runs,
             sizes=warm_up_sizes(config.batching),
             clock=SystemClock(),
+            # What verification proved; where the deployment says which numbers of rows may run, all of those must.
+            surely=None if config.batching.sizes else LARGE,
         )
+        for name, why in loaded.limits.items():
+            _log.warning("runs fewer rows together", extra={"fields": {"signature": name, "reason": why}})
         plan = plan_for(config.servable, loaded.servable.signatures)
         # What is loaded stays: the collector need not look through it again and again while requests wait.
         gc.collect()
@@ -219,8 +226,9 @@ class ModelServer:
             _log.error("could not load", extra={"fields": {"reason": self._lifecycle.error}})
             self._signals.put_nowait(0)
             return
-        (servable, runs), plan = made
-        self._service.serve(servable, plan, runs)
+        loaded, plan = made
+        servable = loaded.servable
+        self._service.serve(servable, plan, loaded.runs)
         self._lifecycle.move("AVAILABLE")
         took = (time.time_ns() - self._started_at) / 1e9
         _log.info("available", extra={"fields": {"format": servable.format, "seconds": round(took, 3)}})

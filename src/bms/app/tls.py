@@ -1,7 +1,6 @@
 """TLS of the gateways: a certificate and its key out of two files, read again whenever they change.
 
-Clients that speak both choose HTTP/1.1, which every path here answers; HTTP/2 is for those who speak nothing else,
-such as gRPC's.
+Clients that speak both get HTTP/2, which browsers ask many things at once by; every path is answered over either.
 """
 
 import logging
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from bms.core.errors import InvalidArgument
 
-PROTOCOLS = ("http/1.1", "h2")  # ALPN, the first that the client offers too
+PROTOCOLS = ("h2", "http/1.1")  # ALPN, the first that the client offers too
 
 log = logging.getLogger("bms.tls")
 Stamp = tuple[tuple[int, int, int], ...]

@@ -19,7 +19,15 @@ def push(session: Session, path: Path, name: str, options: VersionOptions, *, wa
             bar(done / total if total else None, f"{size_text(done)} of {size_text(total)}")
 
         version = models.upload(
-            name, path, new, columns=columns, example=options.example, batched=options.batched, on_progress=sent
+            name,
+            path,
+            new,
+            columns=columns,
+            example=options.example,
+            batched=options.batched,
+            max_batch_size=options.max_batch_size,
+            formats=options.formats(),
+            on_progress=sent,
         )
     return waited(session, version) if wait else version
 

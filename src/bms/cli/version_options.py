@@ -30,7 +30,11 @@ Index = Annotated[str, typer.Option("--index", help="The name of a package index
 Python = Annotated[str | None, typer.Option("--python", help="The Python it needs, e.g. 3.11.")]
 Input = Annotated[
     list[str] | None,
-    typer.Option("--input", help="What it takes, where its format does not tell: 'x FP32 [-1, 64]'; repeatable."),
+    typer.Option(
+        "--input",
+        help="What it takes, where its format does not tell: 'x FP32 [-1, 64]', 'y FP32? [-1]' (may be left out); "
+        "repeatable.",
+    ),
 ]
 Output = Annotated[
     list[str] | None, typer.Option("--output", help="What it gives; found by running it if left out; repeatable.")
@@ -59,6 +63,14 @@ Batched = Annotated[
         "--batched refuses a model of which that is not proved.",
     ),
 ]
+MaxBatchSize = Annotated[
+    int | None,
+    typer.Option("--max-batch-size", help="The most rows that a request may have, and that run together.", min=1),
+]
+Format = Annotated[
+    list[str] | None,
+    typer.Option("--format", help="How images lie in an input, for Triton's clients: x=NCHW, x=NHWC; repeatable."),
+]
 Image = Annotated[
     str | None,
     typer.Option("--image", help="Takes images: input=x,mode=L,height=8,width=8[,scale=0.0625,resize=crop]."),
@@ -73,7 +85,7 @@ Label = Annotated[
 AllowPickle = Annotated[
     bool, typer.Option("--allow-pickle", help="It holds a pickle, which runs code in its own process.")
 ]
-_TENSOR = re.compile(r"\s*(\S+?)[\s:]+([A-Z]+\d*)\s*\[\s*(-?\d+(?:\s*,\s*-?\d+)*)?\s*\]\s*")
+_TENSOR = re.compile(r"\s*(\S+?)[\s:]+([A-Z]+\d*)(\?)?\s*\[\s*(-?\d+(?:\s*,\s*-?\d+)*)?\s*\]\s*")
 LEVELS = 6  # of a category, that are shown
 _NAME = re.compile(r"[^A-Za-z0-9_]+")
 
@@ -93,6 +105,8 @@ class VersionOptions:
     column: list[str] | None = None
     example: Path | None = None
     batched: bool | None = None
+    max_batch_size: int | None = None
+    format: list[str] | None = None
     image: str | None = None
     text: str | None = None
     label: list[str] | None = None
@@ -103,6 +117,10 @@ class VersionOptions:
     def columns(self) -> list[TensorSpec]:
         """Raises InvalidArgument for what can't be read."""
         return [parse_column(text) for text in self.column or ()]
+
+    def formats(self) -> dict[str, str]:
+        """By the names of inputs. Raises InvalidArgument for what can't be read."""
+        return dict(parse_pairs(self.format or []))
 
     def version(self) -> NewVersion:
         """Raises InvalidArgument for what can't be read."""
@@ -135,7 +153,7 @@ class VersionOptions:
 
 
 def parse_tensor(text: str) -> TensorSpec:
-    """`x FP32 [-1, 64]` as a TensorSpec. Raises InvalidArgument."""
+    """`x FP32 [-1, 64]` as a TensorSpec, `x FP32? [-1, 64]` as an optional one. Raises InvalidArgument."""
     found = _TENSOR.fullmatch(text)
     if not found:
         raise InvalidArgument(
@@ -144,8 +162,9 @@ def parse_tensor(text: str) -> TensorSpec:
         )
     if found[2] not in NUMPY:
         raise InvalidArgument(f"{text!r}: there is no data type {found[2]!r}: use one of {', '.join(NUMPY)}")
-    sizes = [int(size) for size in (found[3] or "").split(",") if size.strip()]
-    return TensorSpec(name=found[1], dtype=found[2], shape=tuple(None if size < 0 else size for size in sizes))
+    sizes = [int(size) for size in (found[4] or "").split(",") if size.strip()]
+    shape = tuple(None if size < 0 else size for size in sizes)
+    return TensorSpec(name=found[1], dtype=found[2], shape=shape, optional=found[3] is not None)
 
 
 def name_for(path: Path) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from bms.core.errors import InvalidArgument
 
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+PATTERN = "sha256:[0-9a-f]{64}"
+_DIGEST = re.compile(PATTERN)
 
 
 def of_bytes(data: bytes | memoryview) -> str:

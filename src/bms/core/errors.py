@@ -2,6 +2,7 @@
 
     BmsError
     ├── InvalidArgument      400  the request itself is wrong; repeating it unchanged never helps
+    │   └── UnsupportedMedia 415  its body is of a type that is not read there
     ├── Unauthenticated      401  no key, or one that is unknown, expired or revoked
     ├── PermissionDenied     403  the key is good, the deed is not allowed to it
     ├── NotFound             404  no such thing *in this tenant*
@@ -14,6 +15,7 @@
     ├── Internal             500  our defect
     ├── DataLoss             500  stored bytes do not match their digest
     ├── Unimplemented        501  not supported here
+    │   └── MethodNotAllowed 405  nor is this method of a path that is there
     ├── Unavailable          503  cannot be served now; wait `retry_after_s`
     └── DeadlineExceeded     504  the caller's time was used up
 
@@ -39,6 +41,12 @@ class BmsError(Exception):
 
 class InvalidArgument(BmsError):
     code, http_status, grpc_status = "INVALID_ARGUMENT", 400, 3
+
+
+class UnsupportedMedia(InvalidArgument):
+    """The body is of a type that is not read at this path."""
+
+    http_status = 415
 
 
 class Unauthenticated(BmsError):
@@ -91,6 +99,16 @@ class DataLoss(BmsError):
 
 class Unimplemented(BmsError):
     code, http_status, grpc_status = "UNIMPLEMENTED", 501, 12
+
+
+class MethodNotAllowed(Unimplemented):
+    """The path is there, this method of it is not. `allowed` are those that are, as the header Allow has them."""
+
+    http_status = 405
+
+    def __init__(self, message: str, allowed: str) -> None:
+        super().__init__(message)
+        self.allowed = allowed
 
 
 class Unavailable(BmsError):

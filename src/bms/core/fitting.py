@@ -23,7 +23,8 @@ def fit_inputs(signature: Signature, tensors: list[Tensor]) -> Fitted:
     """`tensors` in the types that the signature declares, and, of a table, with all its columns.
 
     Numbers are cast as `cast` does; what was rounded is told in the notes. One value a row may come as [rows] or
-    [rows, 1]; an optional column that did not come has no values. Raises InvalidArgument as `check_inputs` does.
+    [rows, 1]; an optional column that did not come has no values, an optional input stays away. Raises InvalidArgument
+    as `check_inputs` does.
     """
     specs = signature.inputs
     if rows := usual_rows(signature, tensors):
@@ -32,7 +33,7 @@ def fit_inputs(signature: Signature, tensors: list[Tensor]) -> Fitted:
         return _table(signature, tensors)
     _refuse_masks(signature, tensors)
     notes: tuple[str, ...] = ()
-    if len(specs) == len(tensors):
+    if len(specs) == len(tensors) or (len(specs) > len(tensors) and any(spec.optional for spec in specs)):
         made = tensors
         for index, tensor in enumerate(tensors):
             spec = specs[index] if specs[index].name == tensor.name else _named(specs, tensor.name)

@@ -7,8 +7,10 @@ import time
 from bms.core.errors import InvalidArgument
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower case
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?")
-_ANY_CASE = re.compile(_NAME.pattern.replace("a-z", "A-Za-z"))
+NAME = "[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?"  # a pattern, as JSON Schema takes it, too
+PUBLIC_NAME = NAME.replace("a-z", "A-Za-z")
+_NAME = re.compile(NAME)
+_ANY_CASE = re.compile(PUBLIC_NAME)
 
 
 def new_id(prefix: str) -> str:

@@ -36,8 +36,10 @@ def encode_cursor(key: str) -> str:
 def decode_cursor(cursor: str) -> str:
     """Raises InvalidArgument for what `encode_cursor` did not write."""
     try:
+        if not cursor:
+            raise ValueError
         return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
-    except ValueError:  # not ASCII, not base64, or not UTF-8 inside
+    except ValueError:  # empty, not ASCII, not base64, or not UTF-8 inside
         raise InvalidArgument(f"cursor {cursor[:40]!r} is not one of ours: repeat the listing from its start") from None
 
 

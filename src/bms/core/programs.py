@@ -9,7 +9,7 @@ import msgspec
 
 from bms.core.figures import Figure
 from bms.core.preprocessing import Preprocess
-from bms.core.signature import Signature
+from bms.core.signature import ImageFormat, Signature
 
 UPSTREAM = "upstream.json"  # the one file of an artifact that is a server elsewhere (`core.upstreams`)
 BESIDE_UPSTREAM = frozenset({UPSTREAM, "bms.json"})  # all that such an artifact may hold
@@ -151,12 +151,14 @@ class Description(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     A signature may leave its outputs out: they are found by running the model on an example. `batched` is about all of
     them: false where rows never share a run, whatever was proved; true where the version is refused unless that is
-    proved; None: as it is proved.
+    proved; None: as it is proved. `max_batch_size` is about the batched ones, `formats` are of inputs, by name.
     """
 
     runtime: str = ""
     signatures: dict[str, Signature] = {}
     batched: bool | None = None
+    max_batch_size: int = 0
+    formats: dict[str, ImageFormat] = {}
     preprocess: Preprocess | None = None
     labels: tuple[str, ...] = ()
     requirements: tuple[str, ...] = ()

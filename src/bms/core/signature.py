@@ -7,18 +7,23 @@ import msgspec
 from bms.core.columns import Column, ColumnType, Level, dtype_of_column, mask_name
 from bms.core.errors import InvalidArgument
 from bms.core.features import Feature
+from bms.core.parameters import Parameter
+from bms.core.predicted import Predicted
+from bms.core.sequences import SequenceLimits
 from bms.core.tensor import NUMPY, DType, Tensor
 
 DEFAULT = "serving_default"
 EXPLAIN = "explain"  # of a model that explains its answers: the same inputs, its explanations
+ImageFormat = Literal["NCHW", "NHWC"]
 MATRIX = "matrix"  # of a table of numbers: its columns side by side, for who sends arrays, which have no names
 
 
 class TensorSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One named tensor; `None` in `shape` is a free dimension. The first dimension of a batched one is free.
 
-    With a `column` it is one of a table's: one value a row. With `features` its rows are serialized
-    `tf.train.Example`s, of which these are read; none where it is not known which.
+    `format` says how images lie in an input [rows, …]; an `optional` input may be left out of a request. With a
+    `column` it is one of a table's: one value a row. With `features` its rows are serialized `tf.train.Example`s, of
+    which these are read; none where it is not known which.
     """
 
     name: str
@@ -26,13 +31,19 @@ class TensorSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     shape: tuple[int | None, ...]
     column: Column | None = None
     features: tuple[Feature, ...] | None = None
+    format: ImageFormat | None = None
+    optional: bool = False
 
 
 class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One way to call a model.
 
     `method` says which TF Serving verbs apply; with "classify", `scores` names the output that holds one
-    probability per class, and `labels` (when known) names the classes in the order of its last dimension.
+    probability per class, and `labels` (when known) names the classes in the order of its last dimension. More rows
+    than `max_batch_size` are neither taken nor run together; 0: as many as come. One that `streams` answers part by
+    part; one with `sequences` keeps something from one request of a sequence to the next. `params` are what a request
+    may say beside its inputs; `predicted` is what the library's own `predict` answers, where that is known to be
+    something else than all outputs.
     """
 
     inputs: tuple[TensorSpec, ...]
@@ -41,6 +52,11 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     method: Literal["predict", "classify", "regress"] = "predict"
     scores: str | None = None
     labels: tuple[str, ...] = ()
+    max_batch_size: int = 0
+    streams: bool = False
+    sequences: SequenceLimits | None = None
+    params: tuple[Parameter, ...] = ()
+    predicted: Predicted | None = None
 
     def input(self, name: str) -> TensorSpec:
         for spec in self.inputs:
@@ -70,6 +86,8 @@ def check_inputs(signature: Signature, tensors: list[Tensor]) -> int:
     for spec in signature.inputs:
         tensor = given.pop(spec.name, None)
         if tensor is None:
+            if spec.optional:
+                continue
             raise InvalidArgument(
                 f"input {spec.name!r} is missing: this model takes {_names(signature.inputs)}{_serialized(spec)}"
             )

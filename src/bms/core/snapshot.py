@@ -64,6 +64,7 @@ class DeploymentEntry(msgspec.Struct, frozen=True, kw_only=True, tag="deployment
     timeout_s: float = 30.0
     dialect: V1Dialect = "tfserving"
     known_aliases: tuple[str, ...] = ()  # of the model, served here or not: an unknown one is 404, unserved 503
+    revision: int = 0  # of the route: which versions have the traffic, and what share of it; usage is booked with it
 
 
 Entry = KeyEntry | DeploymentEntry

@@ -1,8 +1,22 @@
-"""The books: one immutable event per answered attempt. Integers only; sums are derived."""
+"""The books: one immutable event per answered attempt. Integers only; sums are derived.
+
+What is journalled and shipped is a run: [first, attempts, version]. Whatever a later version adds, a run stays an array
+that begins with the first number, an array with one element for each event, and the version, so that who does not
+know the version still knows which numbers it has, and can set it aside for one who does. Version 1 had no third
+element, and attempts of twelve; version 2 added queue_ns and what follows it. Who knows only version 1 passes over
+what it does not know.
+"""
 
 from collections.abc import Iterable
 
 import msgspec
+
+from bms.core.meters import OF_EVERY_REQUEST, REQUESTS
+
+VERSION = 2
+"""Of the runs that are written."""
+Quantities = tuple[tuple[str, int], ...]
+"""(meter, quantity), of meters that not every request has."""
 
 
 class UsageEvent(msgspec.Struct, frozen=True, array_like=True):
@@ -10,7 +24,8 @@ class UsageEvent(msgspec.Struct, frozen=True, array_like=True):
 
     (`source`, `seq`) is unique: `source` is one gateway process's life, `seq` counts from 1 without gaps, so
     shipping may repeat and never doubles. Times are nanoseconds; `at` is Unix time. `rows` are 0 of a request that was
-    refused before the model ran any.
+    refused before the model ran any. `revision` is of the deployment's route that was in force, 0 where the books do
+    not say; events of before there were `queue_ns` and `total_ns` have 0 for them.
     """
 
     source: str
@@ -27,6 +42,10 @@ class UsageEvent(msgspec.Struct, frozen=True, array_like=True):
     bytes_in: int
     bytes_out: int
     compute_ns: int
+    queue_ns: int = 0
+    total_ns: int = 0
+    revision: int = 0
+    more: Quantities = ()
 
 
 class Attempt(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -44,6 +63,10 @@ class Attempt(msgspec.Struct, frozen=True, array_like=True, gc=False):
     bytes_in: int
     bytes_out: int
     compute_ns: int
+    queue_ns: int = 0
+    total_ns: int = 0
+    revision: int = 0
+    more: Quantities = ()
 
 
 class UsageRun(msgspec.Struct, frozen=True, array_like=True):
@@ -51,10 +74,26 @@ class UsageRun(msgspec.Struct, frozen=True, array_like=True):
 
     first: int
     attempts: tuple[Attempt, ...]
+    version: int = 1
 
     @property
     def last(self) -> int:
         return self.first + len(self.attempts) - 1
+
+
+class UnreadRun(msgspec.Struct, frozen=True):
+    """A run of a version that is not known here: which numbers it has, and its bytes. Never empty."""
+
+    first: int
+    last: int
+    version: int
+    record: bytes
+
+
+def quantities(event: UsageEvent) -> dict[str, int]:
+    """What it adds to each meter; meters to which it adds nothing are left out."""
+    found = {name: amount for name in OF_EVERY_REQUEST if (amount := getattr(event, name))}
+    return {REQUESTS: 1, **found, **dict(event.more)}
 
 
 def events_of(source: str, runs: Iterable[UsageRun]) -> list[UsageEvent]:
@@ -74,4 +113,4 @@ def runs_of(events: Iterable[UsageEvent]) -> tuple[UsageRun, ...]:
         if not found or seq != found[-1][0] + len(found[-1][1]):
             found.append((seq, []))
         found[-1][1].append(Attempt(*rest))
-    return tuple(UsageRun(first, tuple(attempts)) for first, attempts in found)
+    return tuple(UsageRun(first, tuple(attempts), VERSION) for first, attempts in found)

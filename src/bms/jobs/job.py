@@ -40,9 +40,9 @@ class Job(job_context.Job):
     ) -> Path:
         """Saves what the job has made, so that `--model NAME` makes a version of it; the folder it lies in.
 
-        `model`: an estimator of scikit-learn, XGBoost or LightGBM, a Keras model, an exported or scripted program of
-        PyTorch, an ONNX model, or the path of a file or folder of any format that can be served. `labels` are the names
-        of classes that it gives by number, in their order; `example` is a frame or an array of rows that it takes;
+        `model`: an estimator of scikit-learn, XGBoost, LightGBM or CatBoost, a Keras model, an exported or scripted
+        program of PyTorch, an ONNX model, or the path of a file or folder of any format that can be served. `labels`
+        are the names of classes that it gives by number, in their order; `example` is a frame or an array of rows;
         `preprocess` as `bms deploy --image` and `--text` say it, with its `type`. The version gets the releases of the
         framework that it was made with, and `requirements` beside. What was in `model_directory` gives way to it,
         unless `model` is `model_directory` itself: the last model that was saved is the job's.

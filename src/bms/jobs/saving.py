@@ -126,6 +126,10 @@ def _lightgbm(model: Any, directory: Path) -> None:
     getattr(model, "booster_", model).save_model(str(directory / "model.txt"))
 
 
+def _catboost(model: Any, directory: Path) -> None:
+    model.save_model(str(directory / "model.cbm"))
+
+
 def _keras(model: Any, directory: Path) -> None:
     model.save(str(directory / "model.keras"))
 
@@ -148,10 +152,11 @@ def _onnx(model: Any, directory: Path) -> None:
     (directory / "model.onnx").write_bytes(model.SerializeToString())
 
 
-# In this order: XGBoost's and LightGBM's estimators are scikit-learn's, too, and Keras' models may be PyTorch's.
+# In this order: boosters' estimators are scikit-learn's, too, and Keras' models may be PyTorch's.
 _WAYS = {
     "xgboost": Way(_xgboost, ("xgboost", "xgboost-cpu")),
     "lightgbm": Way(_lightgbm, ("lightgbm",)),
+    "catboost": Way(_catboost, ("catboost",)),
     "sklearn": Way(_sklearn, ("scikit-learn", "skops", "pandas")),
     "keras": Way(_keras, ("keras",)),
     "torch": Way(_torch),

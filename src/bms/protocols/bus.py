@@ -8,13 +8,13 @@ committed for a source.
 
 import struct
 from collections.abc import Callable, Iterator
-from typing import Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 import msgspec
 
 from bms.core.errors import InvalidArgument
 from bms.core.snapshot import SnapshotUpdate
-from bms.core.usage import UsageEvent, UsageRun, events_of
+from bms.core.usage import VERSION, UnreadRun, UsageEvent, UsageRun, events_of
 
 LENGTH = struct.Struct("<I")
 MAX_MESSAGE = 1 << 28
@@ -40,14 +40,16 @@ class Applied(msgspec.Struct, frozen=True, tag="applied"):
 
 
 class UsageBatch(msgspec.Struct, frozen=True, tag="usage"):
-    """Journalled runs of events, in order of seq, of one source."""
+    """Journalled runs of events, in order of seq, of one source. On the wire each is a run of some version; those of
+    versions not known here are kept as they came."""
 
     source: str
-    runs: tuple[UsageRun, ...]
+    runs: tuple[UsageRun | UnreadRun, ...]
 
     @property
     def events(self) -> list[UsageEvent]:
-        return events_of(self.source, self.runs)
+        """Those that can be read."""
+        return events_of(self.source, (run for run in self.runs if isinstance(run, UsageRun)))
 
 
 class UsageAck(msgspec.Struct, frozen=True, tag="usage_ack"):
@@ -94,7 +96,66 @@ class MessageDecoder(Generic[M]):
             raise msgspec.DecodeError(f"text that is not UTF-8: {error}") from None
 
 
-from_gateway: MessageDecoder[FromGateway] = MessageDecoder(FromGateway)
+class _KnownUsage(msgspec.Struct, frozen=True, tag="usage"):
+    """A UsageBatch, all of it readable: the usual one, decoded at once."""
+
+    source: str
+    runs: tuple[UsageRun, ...]
+
+
+class _AnyUsage(msgspec.Struct, frozen=True, tag="usage"):
+    """A UsageBatch with runs of any version."""
+
+    source: str
+    runs: tuple[msgspec.Raw, ...]
+
+
+class _AnyRun(msgspec.Struct, frozen=True, array_like=True):
+    """What a run of any version is."""
+
+    first: Annotated[int, msgspec.Meta(ge=1)]
+    events: Annotated[list[msgspec.Raw], msgspec.Meta(min_length=1)]
+    version: int = 1
+
+
+class _FromGateway(MessageDecoder[FromGateway]):
+    """Usage is looked at again where something in it can't be read: a gateway may be of a later release."""
+
+    def __init__(self) -> None:
+        super().__init__(Hello | Applied | _KnownUsage | ReplicaDown | GatewayStats)
+
+    def decode(self, body: bytes) -> FromGateway:
+        try:
+            message = super().decode(body)
+        except msgspec.ValidationError as error:
+            return _usage_of_any_version(body, error)
+        if not isinstance(message, _KnownUsage):
+            return message
+        if message.runs and max([run.version for run in message.runs]) > VERSION:
+            return _usage_of_any_version(body, None)
+        return UsageBatch(message.source, message.runs)
+
+
+def _usage_of_any_version(body: bytes, error: msgspec.ValidationError | None) -> UsageBatch:
+    """Raises msgspec.ValidationError, `error` for what is no usage, or for a run that is one of no version."""
+    try:
+        batch = _any_usage.decode(body)
+    except msgspec.ValidationError as other:
+        raise (error or other) from None
+    return UsageBatch(batch.source, tuple([_run(bytes(raw)) for raw in batch.runs]))
+
+
+def _run(record: bytes) -> UsageRun | UnreadRun:
+    found = _any_run.decode(record)
+    if found.version <= VERSION:
+        return _known_run.decode(record)
+    return UnreadRun(found.first, found.first + len(found.events) - 1, found.version, record)
+
+
+_any_usage: MessageDecoder[_AnyUsage] = MessageDecoder(_AnyUsage)
+_any_run: MessageDecoder[_AnyRun] = MessageDecoder(_AnyRun)
+_known_run: MessageDecoder[UsageRun] = MessageDecoder(UsageRun)
+from_gateway: MessageDecoder[FromGateway] = _FromGateway()
 to_gateway: MessageDecoder[ToGateway] = MessageDecoder(ToGateway)
 
 

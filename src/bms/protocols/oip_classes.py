@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from bms.core.class_outputs import class_labels
 from bms.core.errors import InvalidArgument
 from bms.core.signature import Signature
 from bms.core.tensor import Array
@@ -27,7 +28,7 @@ def classes_of(signature: Signature, output: str, count: int) -> Classes:
     """What `parameters.classification` of one output means. Raises InvalidArgument for an output without numbers."""
     if signature.output(output).dtype == "BYTES":
         raise InvalidArgument(f"output {output!r} holds BYTES: classification needs numbers to compare")
-    return Classes(count, signature.labels if signature.scores == output else (), signature.batched)
+    return Classes(count, class_labels(signature, output), signature.batched)
 
 
 def best_classes(array: Array, wanted: Classes) -> Array:

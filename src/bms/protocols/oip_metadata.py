@@ -8,11 +8,14 @@ from bms.core.snapshot import DeploymentEntry, ServedVersion
 EXTENSIONS = (  # by the names Triton gives them; those that are not served are not told
     "binary_tensor_data",
     "classification",
+    "logging",
     "model_configuration",
     "model_repository",
     "parameters",
     "schedule_policy",
+    "sequence",
     "statistics",
+    "trace",
 )
 
 

@@ -15,12 +15,17 @@ class VersionStatistics(NamedTuple):
     successes: int = 0
     failures: int = 0
     rows: int = 0  # of successful requests
-    executions: int = 0  # runs of the model
+    batches: tuple[tuple[int, float, int], ...] = ()  # rows of a run, how many such runs, their time
     queue_ns: int = 0
     compute_ns: int = 0
     total_ns: int = 0  # of successful requests, from the head to the answer
     failed_ns: int = 0
     last_ns: int = 0  # Unix time of the last request; 0: there was none
+
+    @property
+    def executions(self) -> int:
+        """Runs of the model."""
+        return round(sum([runs for _, runs, _ in self.batches]))
 
 
 def encode_statistics(counted: Iterable[tuple[str, int, VersionStatistics]]) -> bytes:
@@ -45,7 +50,18 @@ def _model(name: str, number: int, seen: VersionStatistics) -> dict[str, object]
             "cache_hit": _duration(0, 0),
             "cache_miss": _duration(0, 0),
         },
-        "batch_stats": [],
+        "response_stats": {},
+        "batch_stats": [
+            {
+                "batch_size": rows,
+                "compute_input": _duration(0, 0),
+                "compute_infer": _duration(round(runs), ns),
+                "compute_output": _duration(0, 0),
+            }
+            for rows, runs, ns in sorted(seen.batches)
+            if rows and round(runs)
+        ],
+        "memory_usage": [],
     }
 
 

@@ -10,6 +10,7 @@ from bms.core.columns import mask_name
 from bms.core.errors import InvalidArgument
 from bms.core.signature import Signature, shape_text
 from bms.core.tensor import NUMPY, Array, Tensor, count_of, from_raw, shaped
+from bms.protocols.client_memory import refuse_shared_memory
 from bms.protocols.content_types import NUMPY_BYTES, cut_bytes, decoded_content
 from bms.protocols.json_tensors import array_of
 from bms.protocols.json_values import JsonValue, ValueDecoder, first_element
@@ -46,6 +47,7 @@ def read_input(given: InputBody[JsonValue], body: memoryview, at: int, notes: li
     size = given.parameters.get("binary_data_size") if given.parameters else None
     if size is None:
         if given.data is msgspec.UNSET:
+            refuse_shared_memory(given.parameters, f"input {name[:80]!r}")
             raise InvalidArgument(f"input {name[:80]!r} has neither 'data' nor 'parameters.binary_data_size'")
         if given.datatype in _BINARY_ONLY:
             raise InvalidArgument(f"input {name[:80]!r} is {given.datatype}: JSON cannot carry it, send it as binary")

@@ -48,6 +48,15 @@ def content_signature(signatures: Mapping[str, Signature], content: str, verb: V
 
     Raises InvalidArgument where there is none.
     """
+    fitting = takes_content(signatures, content, verb)
+    if fitting is None:
+        what = "encoded image" if content == IMAGE else "plain text"
+        raise InvalidArgument(f"this model takes no {what} for {verb!r}: send its inputs as JSON")
+    return fitting
+
+
+def takes_content(signatures: Mapping[str, Signature], content: str, verb: Verb = "predict") -> str | None:
+    """The same, None where there is none."""
     single = {
         name: signature.inputs[0].name
         for name, signature in signatures.items()
@@ -60,22 +69,27 @@ def content_signature(signatures: Mapping[str, Signature], content: str, verb: V
     if not fitting and content == TEXT:
         fitting = [name for name, input in single.items() if input != IMAGE]
     if not fitting or (len(fitting) > 1 and single[fitting[0]] != content):
-        what = "encoded image" if content == IMAGE else "plain text"
-        raise InvalidArgument(f"this model takes no {what} for {verb!r}: send its inputs as JSON")
+        return None
     return fitting[0]
 
 
 def takes(signature: Signature, inputs: Collection[str]) -> bool:
-    """Whether these are the names of all its inputs."""
+    """Whether these are the names of all its inputs, but for optional ones."""
     specs = signature.inputs
     if specs and specs[0].column is not None:
         return _takes_columns(signature, inputs)
     if len(inputs) != len(specs):
-        return False
+        return len(inputs) < len(specs) and _takes_some(signature, inputs)
     for spec in specs:  # noqa: SIM110 - every request comes by here
         if spec.name not in inputs:
             return False
     return True
+
+
+def _takes_some(signature: Signature, inputs: Collection[str]) -> bool:
+    """Whether these are inputs of it, and what is not among them may be left out."""
+    names = {spec.name for spec in signature.inputs}
+    return names.issuperset(inputs) and all(spec.optional or spec.name in inputs for spec in signature.inputs)
 
 
 def _takes_columns(signature: Signature, inputs: Collection[str]) -> bool:

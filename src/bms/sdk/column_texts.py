@@ -58,7 +58,8 @@ def tensor_text(spec: TensorSpec, most: int | None = None) -> str:
     of the features of serialized examples.
     """
     if spec.column is None:
-        return f"{spec.name} {spec.dtype} {shape_text(spec.shape)}{_features_text(spec, most)}"
+        optional = "?" if spec.optional else ""
+        return f"{spec.name} {spec.dtype}{optional} {shape_text(spec.shape)}{_features_text(spec, most)}"
     levels = spec.column.categories
     usual = column(spec.name, spec.column.type, categories=levels).dtype
     shown = _levels_text(levels)

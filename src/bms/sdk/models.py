@@ -14,7 +14,7 @@ from bms.core.errors import AlreadyExists, BmsError, FailedPrecondition, Invalid
 from bms.core.figures import figures
 from bms.sdk.binding import PAGE, D, Page, operation, path_part, stream
 from bms.sdk.blobs import Uploading, UploadProgress
-from bms.sdk.description import DESCRIPTION, with_batched
+from bms.sdk.description import DESCRIPTION, NO_FORMATS, description, with_description
 from bms.sdk.examples import EXAMPLE, said
 from bms.sdk.files import FileEntry, FileTree, in_memory, scan, with_file
 from bms.sdk.flow import Flow, Item, Stream, locally
@@ -108,6 +108,8 @@ class Models(Uploading[D]):
         columns: Sequence[TensorSpec | str] = (),
         example: Any = None,
         batched: bool | None = None,
+        max_batch_size: int | None = None,
+        formats: Mapping[str, str] = NO_FORMATS,
         on_progress: UploadProgress | None = None,
     ) -> Flow[Version]:
         """Uploads a file, directory or archive (zip, tar) as the next version; with `create` the model is made, too.
@@ -117,7 +119,9 @@ class Models(Uploading[D]):
         or of an image) tells the types of columns, and is what the model is tried and warmed up with; it becomes the
         artifact's `example.json`.
         `batched` False: each request has a run of its own; True: the version is refused unless rows are proved to be
-        independent; it becomes a part of the artifact's `bms.json`.
+        independent. `max_batch_size` is the most rows that a request may have, and that run together; `formats` say how
+        images lie in inputs, by name: NCHW or NHWC, which Triton's clients read. All three become a part of the
+        artifact's `bms.json`.
 
         Only what the server has not yet is sent, so a broken upload is repeated cheaply. The version that comes
         back is being verified: see `wait_version`. Raises InvalidArgument naming column and row of what can't be read.
@@ -129,12 +133,12 @@ class Models(Uploading[D]):
             if archive is not None:
                 raise InvalidArgument(f"{path.name} is an archive: put {EXAMPLE} into it, or push a folder")
             files = with_file(files, in_memory(EXAMPLE, made.example))
-        if batched is not None:
+        told = description(batched, max_batch_size, formats)
+        if told:
             if archive is not None:
-                raise InvalidArgument(
-                    f'{path.name} is an archive: put {{"batched": {str(batched).lower()}}} into its {DESCRIPTION}'
-                )
-            files = yield from locally(partial(with_batched, files, batched))
+                text = msgspec.json.encode(told).decode()
+                raise InvalidArgument(f"{path.name} is an archive: put {text} into its {DESCRIPTION}")
+            files = yield from locally(partial(with_description, files, told))
         body: dict[str, object] = {**msgspec.to_builtins(made.new), "metrics": figures(made.new.metrics)}
         if archive is not None:
             yield from self._send_files(files, on_progress)

@@ -56,8 +56,8 @@ class ReactionsView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """`isolation` is what keeps workloads in. Gateways, devices, the database, reactions and why a protection lacks are
-    told to the operator's tenant alone."""
+    """`isolation` is what keeps workloads in. Gateways, devices, the database, usage events that wait for a release
+    that reads them, reactions and why a protection lacks are told to the operator's tenant alone."""
 
     version: str
     started_at: datetime
@@ -67,6 +67,7 @@ class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
     database: str = ""
     isolation: Isolation = Isolation()
     devices: tuple[DeviceView, ...] = ()
+    unread_usage: int = 0
     reactions: ReactionsView | None = None
 
 

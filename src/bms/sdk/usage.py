@@ -10,7 +10,8 @@ from bms.sdk.flow import Flow, Stream
 
 
 class UsageSum(msgspec.Struct, frozen=True, kw_only=True):
-    """Sums over some answered attempts; what was grouped by says which, the rest of those is None."""
+    """Sums over some answered attempts; what was grouped by says which, the rest of those is None. `quantities` are by
+    meter, all that anything was used of; units: docs/usage.md."""
 
     requests: int
     ok: int
@@ -25,10 +26,12 @@ class UsageSum(msgspec.Struct, frozen=True, kw_only=True):
     version: int | None = None
     day: datetime | None = None
     hour: datetime | None = None
+    quantities: dict[str, int] = {}
 
 
 class UsageEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One answered attempt of one request. `at` is Unix time in nanoseconds; `status` the HTTP status."""
+    """One answered attempt of one request. `at` is Unix time in nanoseconds; `status` the HTTP status; `revision` that
+    of the deployment's route that was in force."""
 
     source: str
     seq: int
@@ -43,6 +46,10 @@ class UsageEntry(msgspec.Struct, frozen=True, kw_only=True):
     bytes_in: int
     bytes_out: int
     compute_ns: int
+    queue_ns: int = 0
+    total_ns: int = 0
+    revision: int = 0
+    quantities: dict[str, int] = {}
 
 
 class _Sums(msgspec.Struct):
@@ -58,6 +65,7 @@ class Usage(Resource[D]):
         self,
         *,
         group_by: Sequence[str] = (),
+        meters: Sequence[str] = (),
         tenant: str | None = None,
         key: str | None = None,
         deployment: str | None = None,
@@ -66,9 +74,10 @@ class Usage(Resource[D]):
         start: datetime | None = None,
         end: datetime | None = None,
     ) -> Flow[tuple[UsageSum, ...]]:
-        """Sums, grouped by some of key, deployment, model, version, day and hour."""
+        """Sums, grouped by some of key, deployment, model, version, day and hour; of `meters` alone, where given."""
         query = _filters(tenant, key, deployment, model, version, start, end)
-        sums = yield from self._get("/usage", _Sums, {**query, "group_by": ",".join(group_by)})
+        query |= {"group_by": ",".join(group_by), "meter": ",".join(meters) or None}  # older servers know no meters
+        sums = yield from self._get("/usage", _Sums, query)
         return sums.items
 
     @stream

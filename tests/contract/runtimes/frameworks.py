@@ -1,6 +1,7 @@
 """The frameworks whose runtimes keep the contract. To add one: write cases_<framework>.py, add its line here."""
 
 from tests.contract.runtimes import (
+    cases_catboost,
     cases_huggingface,
     cases_keras,
     cases_lightgbm,
@@ -23,6 +24,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
     cases_huggingface.FRAMEWORK,
     cases_xgboost.FRAMEWORK,
     cases_lightgbm.FRAMEWORK,
+    cases_catboost.FRAMEWORK,
     cases_openvino.FRAMEWORK,
     cases_huggingface.TRANSFORMERS,
     cases_mlflow.FRAMEWORK,

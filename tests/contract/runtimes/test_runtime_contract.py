@@ -14,12 +14,15 @@ from msgspec import structs
 
 from bms.adapters.runtimes.available import RUNTIMES, open_servable
 from bms.adapters.runtimes.recognition import recognise
+from bms.core.clock import SystemClock
 from bms.core.errors import BmsError, FailedPrecondition, InvalidArgument
-from bms.core.programs import ServableConfig
+from bms.core.programs import Batching, ServableConfig
 from bms.core.signature import Signature, TensorSpec, check_inputs
 from bms.core.tensor import Tensor
+from bms.serving.inference.independence import LARGE
+from bms.serving.inference.policy import warm_up_sizes
 from bms.serving.lifecycle.examples import rows_of, varied
-from bms.serving.lifecycle.loader import check_outputs
+from bms.serving.lifecycle.loader import check_outputs, load
 from bms.serving.lifecycle.servable import Servable
 from tests.contract.runtimes.frameworks import FRAMEWORKS
 from tests.contract.runtimes.runtime_cases import Case, Framework, chosen
@@ -94,6 +97,17 @@ def test_inferred_signatures_say_what_infer_takes_and_gives(loaded: Servable) ->
 
 def test_rows_that_depend_on_one_another_are_not_batched(model: Chosen, loaded: Servable) -> None:
     assert all(signature.batched is model.case.batched for _, signature in every(loaded))
+
+
+def test_what_verification_finds_is_what_a_replica_starts_with(model: Chosen, loaded: Servable) -> None:
+    """Both ask the same of it, so that no version is ready and then never starts."""
+    found = load(lambda: loaded, warmup_runs=1, sizes=(1, 4), clock=SystemClock()).servable
+    proved = structs.replace(model.config, signatures=dict(found.signatures), proved=True)
+    replica = load(
+        lambda: open_servable(proved), warmup_runs=1, sizes=warm_up_sizes(Batching()), clock=SystemClock(), surely=LARGE
+    )
+    assert replica.servable.signatures == found.signatures
+    assert replica.limits == {}
 
 
 def test_answers_are_what_the_library_itself_said(model: Chosen, loaded: Servable) -> None:

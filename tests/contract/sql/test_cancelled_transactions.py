@@ -15,6 +15,7 @@ from sqlalchemy import event, text
 
 from bms.adapters.sql import engine
 from bms.adapters.sql.engine import Database
+from bms.adapters.sql.telling import tells
 from bms.core.errors import Unavailable
 from tests.cancelling import PLANS, Cancelling, Plan, every_await, open_below
 from tests.databases import database_url
@@ -114,6 +115,7 @@ async def outside(url: str, database: Database, tmp_path: Path) -> AsyncIterator
 
 async def _write(database: Database, number: int) -> None:
     async with database.writing() as connection:
+        tells(connection)
         await connection.execute(text("INSERT INTO things VALUES (:number, 1)"), {"number": number})
         assert len((await connection.execute(text("SELECT * FROM things WHERE number = 0"))).all()) == ROWS
         await asyncio.sleep(0)
@@ -159,7 +161,7 @@ async def test_a_writing_transaction_may_be_cancelled_at_every_await(
         assert _in_use(database) == 0
         parts = await _parts(database, number)
         assert parts == [2, 3] or (cancelled and parts == []), "it is whole or not at all"
-        assert written[number].is_set() or not parts, "who waits for commits hears of it"
+        assert written[number].is_set() or not parts, "who waits for events hears of it"
         if connects:
             await database.close()
 

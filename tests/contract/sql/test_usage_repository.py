@@ -3,19 +3,23 @@
 import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from random import Random
 
 import msgspec
 import pytest
+from sqlalchemy import insert
 
 from bms.adapters.sql.engine import Database
 from bms.adapters.sql.store import SqlStore
+from bms.adapters.sql.tables.usage import usage_blocks, usage_sources
 from bms.adapters.sql.usage import SqlUsage
 from bms.control.billing.nouns import UsageFilter, UsageSum
 from bms.control.billing.service import UsageService
+from bms.core.clock import ManualClock
 from bms.core.errors import InvalidArgument
 from bms.core.pages import PageRequest, decode_cursor
-from bms.core.usage import UsageEvent, UsageRun, runs_of
+from bms.core.usage import VERSION, UnreadRun, UsageEvent, UsageRun, quantities, runs_of
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -42,7 +46,7 @@ def event(seq: int, source: str = "g0", **more: object) -> UsageEvent:
 
 @pytest.fixture
 def usage(database: Database) -> UsageService:
-    return UsageService(SqlStore(database, SqlUsage))
+    return UsageService(SqlStore(database, SqlUsage), ManualClock())
 
 
 async def ingest(usage: UsageService, source: str, events: list[UsageEvent]) -> int:
@@ -114,7 +118,8 @@ async def test_sums_are_of_all_that_match(usage: UsageService) -> None:
     ]
     await ingest(usage, "g0", events)
     (total,) = await usage.sums("acme", UsageFilter())
-    assert total == UsageSum(requests=4, ok=3, errors=1, rows=6, bytes_in=40, bytes_out=80, compute_ns=20 * 10**9)
+    plain = {"requests": 4, "rows": 6, "bytes_in": 40, "bytes_out": 80, "compute_ns": 20 * 10**9}
+    assert total == UsageSum(ok=3, errors=1, **plain, quantities=plain)
     by_key = await usage.sums("acme", UsageFilter(), ("key", "version"))
     assert [(row.key, row.version, row.requests, row.errors) for row in by_key] == [("k", 1, 2, 1), ("k2", 2, 2, 0)]
     by_day = await usage.sums("acme", UsageFilter(), ("day",))
@@ -228,3 +233,69 @@ async def test_an_event_that_cant_be_true_keeps_nobody_from_the_books(
 ) -> None:
     runs = runs_of([event(1), event(2, **changed), event(3)])
     assert await usage.ingest("g", runs) == 3
+
+
+FORMER = Path(__file__).parents[2] / "data" / "usage"
+
+
+async def test_blocks_of_the_first_format_and_present_ones_are_one_set_of_books(
+    database: Database, usage: UsageService
+) -> None:
+    rows = msgspec.msgpack.decode((FORMER / "blocks.msgpack").read_bytes())
+    former = [UsageEvent(**one) for one in msgspec.json.decode((FORMER / "events.json").read_bytes())]
+    async with database.writing() as connection:
+        await connection.execute(insert(usage_blocks), rows)
+        await connection.execute(insert(usage_sources), {"source": "gw_old", "seq": 12})
+    at = former[0].at + 30 * 10**9
+    new = [
+        event(seq, "gw_new", tenant="ten_a", at=at + seq * 10**9, queue_ns=seq, total_ns=9, revision=3, more=more)
+        for seq, more in enumerate([(), (("input_tokens", 5),), (("input_tokens", 6), ("output_tokens", 1))], 1)
+    ]
+    assert await ingest(usage, "gw_new", new) == 3
+    assert await ingest(usage, "gw_old", former) == 12
+    everything = sorted([*former, *new], key=lambda one: (one.at, one.source, one.seq))
+    assert [one async for batch in usage.all_events("ten_a", UsageFilter()) for one in batch] == everything[::-1]
+    seen, after = [], None
+    while True:
+        page = await usage.events("ten_a", UsageFilter(), PageRequest(limit=2, after=after))
+        seen += page.items
+        if page.next is None:
+            break
+        after = decode_cursor(page.next)
+    assert seen == everything[::-1]
+    for start, end in ((0, 10**4), (10, 45), (31, 33), (32, 33), (33, 70)):
+        begin = datetime.fromtimestamp(former[0].at // 10**9, UTC)
+        wanted = UsageFilter(start=begin + timedelta(seconds=start), end=begin + timedelta(seconds=end))
+        matching = [one for one in everything if start <= (one.at - former[0].at) / 10**9 < end]
+        (total,) = await usage.sums("ten_a", wanted)
+        assert total.quantities == dict(sum((Counter(quantities(one)) for one in matching), start=Counter()))
+        by_key = await usage.sums("ten_a", wanted, ("key", "version"))
+        assert sum((Counter(row.quantities) for row in by_key), start=Counter()) == Counter(total.quantities)
+
+
+def later(first: int, number: int, version: int = VERSION + 1) -> UnreadRun:
+    attempts = [list(msgspec.structs.astuple(event(seq)))[2:] for seq in range(first, first + number)]
+    return UnreadRun(first, first + number - 1, version, msgspec.msgpack.encode([first, attempts, version]))
+
+
+async def test_a_run_of_a_later_version_is_counted_as_come_and_kept_for_a_release_that_reads_it(
+    usage: UsageService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = [*runs_of([event(1)]), later(2, 3), *runs_of([event(5)])]
+    for _ in range(2):
+        assert await usage.ingest("g0", batch) == 5
+    assert await usage.ingest("g0", [later(4, 3)]) == 6  # shipped again in another cut
+    assert (await _count(usage), await usage.unread_events()) == (2, 6)
+    assert await usage.read_again() == 0
+    monkeypatch.setattr("bms.control.billing.service.VERSION", VERSION + 1)
+    done = await asyncio.gather(usage.read_again(), usage.read_again())
+    assert (sum(done), await usage.unread_events()) == (4, 0)
+    found = [one async for events in usage.all_events("acme", UsageFilter()) for one in events]
+    assert found == [event(seq) for seq in range(6, 0, -1)]
+    assert await usage.ingest("g0", batch) == 6
+
+
+async def test_a_run_that_turns_out_to_be_damaged_stays_where_it_is(usage: UsageService) -> None:
+    broken = UnreadRun(1, 2, VERSION, msgspec.msgpack.encode([1, ["a", "b"], VERSION]))
+    assert await usage.ingest("g0", [broken]) == 2
+    assert (await usage.read_again(), await usage.unread_events()) == (0, 2)

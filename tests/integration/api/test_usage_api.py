@@ -34,32 +34,41 @@ async def nothing(tenant: str) -> list[str]:
 
 @pytest.fixture
 async def api(sqlite: Database, clock: ManualClock) -> Api:
-    service = UsageService(SqlStore(sqlite, SqlUsage))
+    service = UsageService(SqlStore(sqlite, SqlUsage), clock)
     api = await Api(
         sqlite, clock, usage.endpoints(service, TenantDeletion(SqlStore(sqlite, SqlTenants), clock, nothing).tenant)
     ).start()
-    events = [event(1), event(2, key="k2", status=500), event(3, version=2), event(4, tenant="acme")]
+    events = [
+        event(1),
+        event(2, key="k2", status=500),
+        event(3, version=2, queue_ns=3, more=(("input_tokens", 7),)),
+        event(4, tenant="acme"),
+    ]
     assert await service.ingest("g", runs_of(events)) == 4
     return api
 
 
 async def test_sums_of_all_and_by_group(api: Api) -> None:
     (total,) = (await api.as_admin.get("/usage")).json()["items"]
-    assert total == {
-        "requests": 3,
-        "ok": 2,
-        "errors": 1,
-        "rows": 6,
-        "bytes_in": 30,
-        "bytes_out": 60,
-        "compute_ns": 15,
-    }
+    plain = {"requests": 3, "rows": 6, "bytes_in": 30, "bytes_out": 60, "compute_ns": 15}
+    assert total == {"ok": 2, "errors": 1, **plain, "quantities": {**plain, "input_tokens": 7, "queue_ns": 3}}
     grouped = (await api.as_admin.get("/usage", params={"group_by": "key,version"})).json()["items"]
     assert [(row["key"], row["version"], row["requests"]) for row in grouped] == [
         ("k1", 1, 1),
         ("k1", 2, 1),
         ("k2", 1, 1),
     ]
+
+
+async def test_only_the_meters_that_are_asked_for_are_told(api: Api) -> None:
+    asked = {"group_by": "version", "meter": "input_tokens, rows"}
+    answer = (await api.as_admin.get("/usage", params=asked)).json()["items"]
+    assert [row["quantities"] for row in answer] == [{"rows": 4}, {"input_tokens": 7, "rows": 2}]
+    (event, *_) = (await api.as_admin.get("/usage/events", params={"version": "2"})).json()["items"]
+    assert (event["queue_ns"], event["total_ns"], event["revision"]) == (3, 0, 0)
+    assert event["quantities"] == {
+        "requests": 1, "rows": 2, "bytes_in": 10, "bytes_out": 20, "compute_ns": 5, "queue_ns": 3, "input_tokens": 7,
+    }  # fmt: skip
 
 
 async def test_filters_narrow(api: Api) -> None:
@@ -74,6 +83,7 @@ async def test_filters_narrow(api: Api) -> None:
     ("params", "words"),
     [
         ({"group_by": "colour"}, "colour"),
+        ({"meter": "rows,miles"}, "no meter miles: use some of requests, rows"),
         ({"start": "2026-03-01T00:00:00"}, "zone"),
         ({"start": "yesterday"}, "start"),
         ({"start": "2026-03-02T00:00:00Z", "end": "2026-03-01T00:00:00Z"}, "negative"),
@@ -114,3 +124,12 @@ async def test_a_key_without_the_scope_sees_nothing(api: Api) -> None:
 async def test_the_books_of_a_tenant_that_never_was_are_not_found(api: Api) -> None:
     for path in ("/usage", "/usage/events", "/usage/export"):
         assert (await api.as_admin.get(path, params={"tenant": "nope"})).status_code == 404
+
+
+async def test_times_are_rfc_3339_and_what_no_book_can_hold_is_refused_before_the_first_line(api: Api) -> None:
+    for path in ("/usage", "/usage/events", "/usage/export"):
+        for params in ({"start": "0.5"}, {"end": "1700000000"}, {"start": "9999-12-31T00:00:00Z"}, {"start": ""}):
+            answer = await api.as_admin.get(path, params=params)
+            assert answer.status_code == 400, (path, params)
+            assert answer.json()["code"] == "INVALID_ARGUMENT"
+    assert (await api.as_admin.get("/usage/events", params={"cursor": ""})).status_code == 400

@@ -42,3 +42,14 @@ def test_signatures_are_told_in_a_line_of_bounded_length() -> None:
     table = Signature(inputs=tuple(parse_column(f"c{at} text?") for at in range(4)), outputs=(label,))
     assert signature_text(table) == "c0 text?, c1 text?, c2 text?, c3 text? → label INT64 [-1]"
     assert signature_text(table, most=2) == "c0 text?, c1 text? and 2 more → label INT64 [-1]"
+
+
+def test_an_input_may_be_optional() -> None:
+    spec = TensorSpec(name="y", dtype="FP32", shape=(None, 2), optional=True)
+    assert parse_tensor("y FP32? [-1, 2]") == spec
+    assert signature_text(Signature(inputs=(spec,))) == "y FP32? [-1, 2] → "
+
+
+def test_formats_are_said_by_the_names_of_inputs() -> None:
+    assert VersionOptions(format=["x=NCHW", "y=NHWC"]).formats() == {"x": "NCHW", "y": "NHWC"}
+    assert VersionOptions().formats() == {}

@@ -75,6 +75,7 @@ def test_each_framework_writes_its_own_format(directory: Path) -> None:
     models = {
         "model.ubj": type("XGBModel", (sklearn,), {"__module__": "xgboost.sklearn", "save_model": write})(),
         "model.txt": type("LGBMModel", (sklearn,), {"__module__": "lightgbm.sklearn", "booster_": booster})(),
+        "model.cbm": type("CatBoost", (sklearn,), {"__module__": "catboost.core", "save_model": write})(),
         "model.keras": of_package("keras", save=write),
         "model.onnx": of_package("onnx", SerializeToString=lambda _: b"saved"),
     }

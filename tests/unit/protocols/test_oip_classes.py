@@ -7,9 +7,10 @@ import pytest
 
 from bms.core.errors import InvalidArgument
 from bms.core.inference import InferResponse
+from bms.core.signature import Signature, TensorSpec
 from bms.core.tensor import Tensor
 from bms.protocols.oip import decode_infer, encode_infer
-from bms.protocols.oip_classes import Classes, best_classes
+from bms.protocols.oip_classes import Classes, best_classes, classes_of
 from tests.frames_server import SIGNATURES
 
 
@@ -72,3 +73,14 @@ def test_bytes_have_no_classes() -> None:
     body = json.dumps({"inputs": [number, text], "outputs": [wanted]}).encode()
     with pytest.raises(InvalidArgument, match="needs numbers"):
         decode_infer(body, None, "m", SIGNATURES)
+
+
+def test_labels_are_of_the_output_with_a_number_for_each_where_none_is_called_scores() -> None:
+    spec = TensorSpec(name="x", dtype="FP32", shape=(None, 2))
+    outputs = tuple(
+        TensorSpec(name=name, dtype="FP32", shape=shape)
+        for name, shape in (("logits", (None, 2, 1, 1)), ("features", (None, 5)), ("free", (None, None)))
+    )
+    signature = Signature(inputs=(spec,), outputs=outputs, labels=("no", "yes"))
+    labels = {one.name: classes_of(signature, one.name, 1).labels for one in outputs}
+    assert labels == {"logits": ("no", "yes"), "features": (), "free": ()}

@@ -208,11 +208,11 @@ REFUSED: dict[str, tuple[dict[str, object], str]] = {
     ),
     "shared memory": (
         {"inputs": [{**X, "parameters": {"shared_memory_region": {"string_param": "r"}}}]},
-        "shared memory, which is not served",
+        "names shared memory: shared memory named by clients is not served",
     ),
     "shared memory out": (
         {"outputs": [{"name": "y", "parameters": {"shared_memory_region": {"string_param": "r"}}}]},
-        "shared memory, which is not served",
+        "names shared memory: shared memory named by clients is not served",
     ),
     "an unknown output": ({"outputs": [{"name": "z"}]}, "no output 'z'"),
     "classes of text": ({"outputs": [{"name": "t", "parameters": {"classification": {"int64_param": 1}}}]}, "BYTES"),

@@ -1,15 +1,19 @@
 """Index, configuration and statistics of the Open Inference Protocol's extensions."""
 
 import json
+from typing import Any
 
 import pytest
+from google.protobuf.json_format import MessageToDict
 
 from bms.core.errors import InvalidArgument
 from bms.core.signature import Signature, TensorSpec
 from bms.core.snapshot import DeploymentEntry, ServedVersion
 from bms.protocols.oip_config import encode_config
+from bms.protocols.oip_grpc_models import model_config
 from bms.protocols.oip_repository import decode_index, encode_index
 from bms.protocols.oip_statistics import VersionStatistics, encode_statistics
+from bms.protocols.protobuf.pool import message
 
 TEXT = Signature(
     inputs=(TensorSpec(name="text", dtype="BYTES", shape=(None, 2)),),
@@ -66,10 +70,51 @@ def test_an_index_request_of_another_kind_is_refused(body: bytes) -> None:
 
 def test_a_configuration_names_types_as_tritons_does() -> None:
     told = json.loads(encode_config(entry("m", version(1), version(3)), version(3)))
-    assert told["input"] == [{"name": "text", "data_type": "TYPE_STRING", "dims": [-1, 2]}]
-    assert told["output"] == [{"name": "half", "data_type": "TYPE_FP16", "dims": [-1]}]
+    plain = {"format": "FORMAT_NONE", "is_shape_tensor": False, "allow_ragged_batch": False, "optional": False}
+    assert told["input"] == [{"name": "text", "data_type": "TYPE_STRING", "dims": [-1, 2], **plain}]
+    given = {"label_filename": "", "is_shape_tensor": False}
+    assert told["output"] == [{"name": "half", "data_type": "TYPE_FP16", "dims": [-1], **given}]
+    assert told["max_batch_size"] == 0
+    assert told["model_transaction_policy"] == {"decoupled": False}
+    assert "dynamic_batching" not in told
     assert told["version_policy"] == {"specific": {"versions": [1, 3]}}
     assert told["parameters"] == {"deployed_model": {"string_value": "mine"}}
+
+
+IMAGE = TensorSpec(name="image", dtype="FP32", shape=(None, 3, 4, 6), format="NCHW")
+MASK = TensorSpec(name="mask", dtype="FP32", shape=(None, 1), optional=True)
+VALUE = TensorSpec(name="value", dtype="FP32", shape=(None,))
+
+
+def configured(**said: object) -> dict[str, Any]:
+    """As over REST; and over gRPC it says the same."""
+    signature = Signature(inputs=(IMAGE, MASK), outputs=(VALUE,), **said)  # type: ignore[arg-type]
+    one = ServedVersion(number=1, state="AVAILABLE", signatures={"serving_default": signature}, replicas=(), max_rows=4)
+    told: dict[str, Any] = json.loads(encode_config(entry("m", one), one))
+    answer = message("inference.ModelConfigResponse").FromString(model_config(entry("m", one), one))
+    config = MessageToDict(answer, preserving_proto_field_name=True)["config"]
+    assert config.get("max_batch_size", 0) == told["max_batch_size"]
+    assert config["input"][0]["format"] == told["input"][0]["format"]
+    assert [int(size) for size in config["input"][0]["dims"]] == told["input"][0]["dims"]
+    assert config["input"][1]["optional"]
+    return told
+
+
+def test_dimensions_are_told_without_rows_where_the_version_says_how_many_there_may_be() -> None:
+    told = configured(max_batch_size=4)
+    assert (told["max_batch_size"], told["dynamic_batching"]) == (4, {})
+    assert [(one["dims"], one["format"], one["optional"]) for one in told["input"]] == [
+        ([3, 4, 6], "FORMAT_NCHW", False),
+        ([1], "FORMAT_NONE", True),
+    ]
+    (value,) = told["output"]
+    assert (value["dims"], value["reshape"]) == ([1], {"shape": []})
+
+
+def test_a_model_that_streams_is_decoupled() -> None:
+    told = configured(batched=False, streams=True)
+    assert told["model_transaction_policy"] == {"decoupled": True}
+    assert told["input"][0]["dims"] == [-1, 3, 4, 6]
 
 
 def test_a_version_without_signatures_has_no_tensors() -> None:
@@ -80,12 +125,16 @@ def test_a_version_without_signatures_has_no_tensors() -> None:
 
 def test_statistics_are_whole_numbers_under_tritons_names() -> None:
     seen = VersionStatistics(
-        successes=3, failures=1, rows=12, executions=2, queue_ns=5, compute_ns=7, total_ns=30, failed_ns=4,
+        successes=3, failures=1, rows=12, batches=((8, 1.0, 3), (4, 0.99, 4), (0, 0.25, 9)),
+        queue_ns=5, compute_ns=7, total_ns=30, failed_ns=4,
         last_ns=1_700_000_000_123_456_789,
     )  # fmt: skip
     (one, none) = json.loads(encode_statistics([("m", 2, seen), ("m", 3, VersionStatistics())]))["model_stats"]
     assert (one["name"], one["version"], one["last_inference"]) == ("m", "2", 1_700_000_000_123)
-    assert (one["inference_count"], one["execution_count"], one["batch_stats"]) == (12, 2, [])
+    assert (one["inference_count"], one["execution_count"]) == (12, 2)
+    runs = [(each["batch_size"], each["compute_infer"]) for each in one["batch_stats"]]
+    assert runs == [(4, {"count": 1, "ns": 4}), (8, {"count": 1, "ns": 3})]
+    assert (one["response_stats"], one["memory_usage"]) == ({}, [])
     durations = one["inference_stats"]
     assert durations["success"] == {"count": 3, "ns": 30}
     assert durations["fail"] == {"count": 1, "ns": 4}

@@ -55,6 +55,8 @@ SUBSETS = {
     "inference.ModelConfig",
     "inference.ModelInput",
     "inference.ModelOutput",
+    "inference.ModelDynamicBatching",
+    "inference.ModelSequenceBatching",
 }  # the rest we have nothing to say of
 
 

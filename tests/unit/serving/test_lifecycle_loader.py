@@ -69,6 +69,26 @@ def test_a_run_that_fails_fails_the_load_with_its_reason_and_closes_it() -> None
     assert servable.closed == 1
 
 
+def test_more_rows_than_verification_asks_for_are_no_condition_and_what_fails_is_told() -> None:
+    def at_most(limit: int) -> FunctionServable:
+        def small_only(inputs: dict[str, Array]) -> dict[str, Array]:
+            if len(inputs["x"]) > limit:
+                raise Internal("no room for so many")
+            return doubled(inputs)
+
+        return FunctionServable(small_only)
+
+    limited = at_most(20)
+    loaded = load(lambda: limited, warmup_runs=1, sizes=(1, 64), clock=ManualClock(), surely=17)
+    assert [run.rows for run in loaded.runs] == [1, 17]
+    assert loaded.limits == {DEFAULT: "warm-up of signature 'serving_default' with 64 rows failed: no room for so many"}
+    assert limited.closed == 0
+    with pytest.raises(FailedPrecondition, match="with 64 rows failed: no room for so many"):
+        load(lambda: at_most(16), warmup_runs=1, sizes=(1, 64), clock=ManualClock(), surely=17)
+    with pytest.raises(FailedPrecondition, match="with 9 rows failed"):
+        load(lambda: at_most(8), warmup_runs=1, sizes=(1, 9), clock=ManualClock(), surely=17)
+
+
 def test_what_can_t_be_opened_says_so_itself() -> None:
     def torn() -> FunctionServable:
         raise DataLoss("digest differs")

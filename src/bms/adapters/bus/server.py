@@ -19,7 +19,7 @@ import msgspec
 from bms.core.clock import Clock
 from bms.core.errors import BmsError, InvalidArgument
 from bms.core.snapshot import SnapshotUpdate
-from bms.core.usage import UsageRun
+from bms.core.usage import UnreadRun, UsageRun
 from bms.protocols.bus import (
     Applied,
     GatewayStats,
@@ -49,7 +49,7 @@ class Feed(Protocol):
     def close(self) -> None: ...
 
 
-UsageSink = Callable[[str, Sequence[UsageRun]], Awaitable[int]]
+UsageSink = Callable[[str, Sequence[UsageRun | UnreadRun]], Awaitable[int]]
 """(source, runs) -> the highest seq of the source that is committed."""
 
 

@@ -1,19 +1,31 @@
 """A journal segment's bytes: records of u32 length, u32 CRC-32 (both little-endian), msgpack UsageRun.
 
-Segments written before runs were have a UsageEvent in each record; they are read, too.
+Segments written before runs were have a UsageEvent of fourteen fields in each record; they are read, too. Runs of any
+version are shipped as they are: what is in them is control's business.
 """
 
 import struct
 import zlib
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 
+from bms.core.errors import DataLoss
+
 HEADER = struct.Struct("<II")
 MAX_RECORD = 1 << 20
-_RUN = 0x92  # MessagePack's array of two
-_FIRST = msgspec.msgpack.Decoder(tuple[int, list[msgspec.Raw]])
+_EVENT = 0x9E  # MessagePack's array of fourteen
 _encode = msgspec.msgpack.Encoder().encode
+
+
+class _Numbers(msgspec.Struct, array_like=True):
+    """Of a run of any version: its first number, and an element for each event."""
+
+    first: Annotated[int, msgspec.Meta(ge=1)]
+    events: Annotated[list[msgspec.Raw], msgspec.Meta(min_length=1)]
+
+
+_numbers = msgspec.msgpack.Decoder(_Numbers).decode
 
 
 class Scan(NamedTuple):
@@ -48,13 +60,16 @@ def scan(data: bytes) -> Scan:
 
 def run_of(record: bytes) -> bytes:
     """`record`, or the run of one event that stands for it where it is a UsageEvent."""
-    if record[0] == _RUN:
+    if record[0] != _EVENT:
         return record
     _source, seq, *attempt = msgspec.msgpack.decode(record)
     return _encode((seq, (attempt,)))
 
 
 def last_seq(run: bytes) -> int:
-    """The number of its last event."""
-    first, attempts = _FIRST.decode(run)
-    return first + len(attempts) - 1
+    """The number of its last event. Raises DataLoss for what is no run of any version."""
+    try:
+        found = _numbers(run)
+    except msgspec.MsgspecError as error:
+        raise DataLoss(f"a record of {len(run)} bytes is whole, and no run of usage: {error}") from error
+    return found.first + len(found.events) - 1

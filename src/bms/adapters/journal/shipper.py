@@ -6,13 +6,16 @@ again; (source, seq) lets control count it once.
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable
 
 from bms.adapters.journal.lives import Segment, forget, is_over, read_runs, segments
 from bms.adapters.journal.records import last_seq
 from bms.adapters.journal.writer import Journal, segment_path
+from bms.core.errors import DataLoss
 
 log = logging.getLogger(__name__)
+UNREADABLE = ".unreadable"
 Send = Callable[[str, list[bytes]], bool]
 
 
@@ -34,6 +37,7 @@ class Shipper:
         self._ack = asyncio.Event()
         self._connected = asyncio.Event()
         self._work = asyncio.Event()
+        self.unreadable = 0  # segments that were set aside in this life
         self._look_back = True
         self._connections = 0  # so far; a batch sent on a former one will not be acknowledged on this
         own.on_written = self._written
@@ -132,13 +136,29 @@ class Shipper:
             found = await asyncio.to_thread(read_runs, segment.path, offset, self._batch)
             if not found.records:
                 break
-            if not await self._deliver(segment.source, found.records):
+            good, damage = _readable(found.records)
+            if good and not await self._deliver(segment.source, good):
                 return False
+            if damage is not None:
+                await asyncio.to_thread(self._set_aside, segment, damage)
+                return True
             offset = found.end
         if found.torn:
             log.warning("usage journal: %s ends within a record that was never acknowledged", segment.path.name)
         await asyncio.to_thread(self._forget_segment, segment)
         return True
+
+    def _set_aside(self, segment: Segment, error: DataLoss) -> None:
+        """What follows would have to wait for its numbers for ever, and so would all other sources."""
+        following = [each for each in segments(self._own.directory) if each.source == segment.source]
+        for each in following:
+            os.replace(each.path, each.path.with_suffix(UNREADABLE))
+        self.unreadable += len(following)
+        log.error(
+            "usage journal: %s can't be read (%s). %d segments of that source are kept as *%s and not booked: use a "
+            "release that reads them, and name them *.seg again",
+            segment.path.name, error, len(following), UNREADABLE,
+        )  # fmt: skip
 
     def _forget_segment(self, segment: Segment) -> None:
         segment.path.unlink(missing_ok=True)
@@ -172,3 +192,13 @@ class Shipper:
         except TimeoutError:
             return False
         return True
+
+
+def _readable(runs: list[bytes]) -> tuple[list[bytes], DataLoss | None]:
+    """Those before the first that is no run of any version, and what is wrong with that one."""
+    for at, run in enumerate(runs):
+        try:
+            last_seq(run)
+        except DataLoss as error:
+            return runs[:at], error
+    return runs, None

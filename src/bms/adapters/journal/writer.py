@@ -14,6 +14,7 @@ import msgspec
 
 from bms.adapters.journal.records import pack
 from bms.core.errors import Unavailable
+from bms.core.usage import VERSION
 from bms.serving.traffic.metering import Usage
 
 log = logging.getLogger(__name__)
@@ -54,10 +55,10 @@ class Journal:
         """All of them with one system call, or none: raises Unavailable when the disk does not take them."""
         seq = self.seq
         if len(usages) <= _LONGEST_RUN:
-            data = pack(_encode((seq + 1, usages)))  # a UsageRun
+            data = pack(_encode((seq + 1, usages, VERSION)))  # a UsageRun
         else:
             data = b"".join(
-                pack(_encode((seq + 1 + at, usages[at : at + _LONGEST_RUN])))
+                pack(_encode((seq + 1 + at, usages[at : at + _LONGEST_RUN], VERSION)))
                 for at in range(0, len(usages), _LONGEST_RUN)
             )
         try:

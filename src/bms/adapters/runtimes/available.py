@@ -1,5 +1,6 @@
 """The runtimes there are. To add one: write its file, add its line here."""
 
+from bms.adapters.runtimes.catboost import CatboostRuntime
 from bms.adapters.runtimes.huggingface import HuggingFaceRuntime
 from bms.adapters.runtimes.keras import KerasRuntime
 from bms.adapters.runtimes.lightgbm import LightgbmRuntime
@@ -29,6 +30,7 @@ RUNTIMES: dict[str, Runtime] = {
         HuggingFaceRuntime(),
         XgboostRuntime(),
         LightgbmRuntime(),
+        CatboostRuntime(),
         OpenvinoRuntime(),
         PythonRuntime(),
         TensorflowRuntime(),

@@ -11,6 +11,7 @@ from bms.adapters.runtimes.artifact import contained, first_format, lacking, map
 from bms.adapters.runtimes.declared import ask
 from bms.adapters.runtimes.onnx_file import OnnxFile, is_onnx, read
 from bms.adapters.runtimes.onnx_outputs import Output, outputs_of
+from bms.adapters.runtimes.onnx_producers import check_producer
 from bms.adapters.runtimes.onnx_run import Runs
 from bms.adapters.runtimes.onnx_signature import (
     Shared,
@@ -84,6 +85,8 @@ class OnnxRuntime:
         except failures as error:
             words = _plain(error, config.directory)
             raise FailedPrecondition(f"ONNX Runtime can't load the model: {words}") from error
+        made_by = session.get_modelmeta()
+        check_producer(made_by.producer_name, made_by.custom_metadata_map)
         inputs = graph_inputs(session)
 
         def tried(names: Sequence[str], rows: int) -> list[Any] | None:

@@ -12,7 +12,7 @@ from bms.core.signature import DEFAULT, Signature, TensorSpec, shape_text
 from bms.core.tensor import Array, dtype_of
 from bms.serving.inference.reasons import plain
 
-_TENSOR = re.compile(r"\s*(\S+?)[\s:]+([A-Z]+\d*)\s*\[\s*(-?\d+(?:\s*,\s*-?\d+)*)?\s*\]\s*")
+_TENSOR = re.compile(r"\s*(\S+?)[\s:]+([A-Z]+\d*)(\?)?\s*\[\s*(-?\d+(?:\s*,\s*-?\d+)*)?\s*\]\s*")
 
 
 def said_signatures(model: Any) -> dict[str, Signature]:
@@ -130,8 +130,8 @@ def _tensor(given: object) -> object:
         found = _TENSOR.fullmatch(given)
         if not found:
             raise ValueError(f"{given[:80]!r} is no tensor")
-        sizes = [int(size) for size in (found[3] or "").split(",") if size.strip()]
-        given = {"name": found[1], "dtype": found[2], "shape": sizes}
+        sizes = [int(size) for size in (found[4] or "").split(",") if size.strip()]
+        given = {"name": found[1], "dtype": found[2], "shape": sizes, "optional": found[3] is not None}
     if isinstance(given, Mapping) and "shape" in given:
         return {**given, "shape": [None if size is None or size < 0 else size for size in given["shape"]]}
     return given

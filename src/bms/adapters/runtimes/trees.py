@@ -36,13 +36,33 @@ def served_trees(
 ) -> CalledServable:
     """A booster's servable; `predict`, [rows, features] → [rows] or [rows, width], is the library's own.
 
+    Raises FailedPrecondition as `served_rows` does.
+    """
+
+    def answer(rows: Array, _: tuple[str, ...]) -> dict[str, Array]:
+        return trees_outputs(gives.kind, predict(rows))
+
+    return served_rows(config, format, answer, features, lambda inputs: trees_signature(gives, inputs), invalid)
+
+
+def served_rows(
+    config: ServableConfig,
+    format: str,
+    answer: Callable[[Array, tuple[str, ...]], dict[str, Array]],
+    features: Features,
+    signature_of: Callable[[tuple[TensorSpec, ...]], Signature],
+    invalid: tuple[type[Exception], ...] = (),
+) -> CalledServable:
+    """The servable of a booster whose `answer`, ([rows, features], wanted outputs; none: all), gives what
+    `signature_of` its inputs says.
+
     Raises FailedPrecondition as `usual_forms`, `declared_forms` and `served` do.
     """
     forms = declared_forms(config.signatures, features) if config.signatures else usual_forms(features)
-    found = {name: trees_signature(gives, form.inputs) for name, form in forms.items()}
+    found = {name: signature_of(form.inputs) for name, form in forms.items()}
 
-    def call(signature: str, inputs: Mapping[str, Array], _: tuple[str, ...]) -> dict[str, Array]:
-        return trees_outputs(gives.kind, predict(forms[signature].rows(inputs)))
+    def call(signature: str, inputs: Mapping[str, Array], wanted: tuple[str, ...]) -> dict[str, Array]:
+        return answer(forms[signature].rows(inputs), wanted)
 
     return served(said(config, forms), format, call, found, invalid=invalid, independent=True)
 

@@ -5,6 +5,7 @@ from typing import NamedTuple, Protocol
 
 from msgspec import structs
 
+from bms.adapters.runtimes.trees_hashed import HashedRows
 from bms.adapters.runtimes.trees_rows import Rows
 from bms.core.columns import Level, dtype_of_column, fits_column
 from bms.core.errors import FailedPrecondition
@@ -30,6 +31,7 @@ class Features(NamedTuple):
     unclear: str = ""
     levels: tuple[tuple[Level, ...], ...] = ()
     widened: tuple[DType, ...] = ()
+    hashed: bool = False
 
 
 class Form(Protocol):
@@ -57,7 +59,11 @@ class Table:
     def __init__(self, features: Features, columns: tuple[TensorSpec, ...], inputs: tuple[TensorSpec, ...]) -> None:
         """`columns`: the features in their order. `inputs`: the same as the signature has them."""
         self.inputs = inputs
-        self._rows = Rows(columns, features.dtype, unseen_is_missing=features.unseen_is_missing)
+        self._rows = (
+            HashedRows(columns, features.dtype)
+            if features.hashed
+            else Rows(columns, features.dtype, unseen_is_missing=features.unseen_is_missing)
+        )
 
     def rows(self, inputs: Mapping[str, Array]) -> Array:
         return self._rows.of(inputs)
@@ -115,6 +121,8 @@ def _form(signature: str, inputs: tuple[TensorSpec, ...], features: Features) ->
         spec = given[known.name]
         if spec.column is None:
             settled.append(known)
+        elif features.hashed and known.column is not None and known.column.type != "number":
+            settled.append(_hashed(signature, spec, known))
         elif spec.column.type == "category":
             settled.append(_category(signature, spec, known, levels))
         else:
@@ -132,6 +140,19 @@ def _levels(signature: str, inputs: tuple[TensorSpec, ...], features: Features) 
             f"trained on {len(features.levels)}, of these levels: {'; '.join(map(_few, features.levels))}"
         )
     return iter(features.levels)
+
+
+def _hashed(signature: str, spec: TensorSpec, known: TensorSpec) -> TensorSpec:
+    """A category as its maker says that training had it, or a text."""
+    assert spec.column is not None
+    assert known.column is not None
+    kinds = ("category", "text", "integer", "boolean") if known.column.type == "category" else ("text",)
+    if spec.column.type not in kinds:
+        raise FailedPrecondition(
+            f"signature {signature!r} declares column {spec.name!r} as {spec.column.type}, the model takes a "
+            f"{known.column.type}, which may be declared as {' or '.join(kinds)}"
+        )
+    return spec
 
 
 def _category(signature: str, spec: TensorSpec, known: TensorSpec, levels: Iterator[tuple[Level, ...]]) -> TensorSpec:

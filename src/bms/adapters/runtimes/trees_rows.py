@@ -32,19 +32,12 @@ class Rows:
         made: NDArray[np.floating] = np.empty((len(first), len(self._columns)), dtype=NUMPY[self._dtype])
         for index, (spec, codes) in enumerate(self._columns):
             array, mask = inputs[spec.name], inputs.get(mask_name(spec.name))
-            made[:, index] = self._number(spec, array) if codes is None else self._coded(spec, codes, array, mask)
+            made[:, index] = (
+                number_of(spec, array, self._dtype) if codes is None else self._coded(spec, codes, array, mask)
+            )
             if mask is not None:
                 made[mask, index] = np.nan
         return made
-
-    def _number(self, spec: TensorSpec, array: Array) -> Array:
-        cast_, rounded = cast(array, self._dtype, spec.name)
-        if rounded:
-            raise InvalidArgument(
-                f"column {spec.name!r} holds whole numbers of so many digits that {self._dtype}, in which the model "
-                "computes, can't hold them exactly"
-            )
-        return cast_
 
     def _coded(
         self, spec: TensorSpec, codes: Mapping[Level | bytes, int], array: Array, mask: Array | None
@@ -57,6 +50,18 @@ class Rows:
                 if code != code and not missing:
                     raise _unseen(spec, row, values[row])
         return coded
+
+
+def number_of(spec: TensorSpec, array: Array, dtype: DType) -> Array:
+    """A column of numbers in the type that the booster computes in. Raises InvalidArgument where that can't hold
+    them."""
+    made, rounded = cast(array, dtype, spec.name)
+    if rounded:
+        raise InvalidArgument(
+            f"column {spec.name!r} holds whole numbers of so many digits that {dtype}, in which the model computes, "
+            "can't hold them exactly"
+        )
+    return made
 
 
 def _codes(spec: TensorSpec) -> dict[Level | bytes, int] | None:

@@ -9,10 +9,13 @@ from sqlalchemy.exc import DataError, DBAPIError, OperationalError, StatementErr
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bms.adapters.sql.others import Others, SqliteOthers
 from bms.adapters.sql.postgresql import postgresql_engine
 from bms.adapters.sql.sqlite import WRITE, sqlite_engine
+from bms.adapters.sql.telling import TELLS, Telling
 from bms.core.cancellation import to_the_end
 from bms.core.errors import InvalidArgument, ResourceExhausted, Unavailable
+from bms.core.ids import new_id
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 # What may be better a moment later: too_many_connections, admin_shutdown, crash_shutdown, cannot_connect_now; and the
@@ -22,7 +25,7 @@ BUSY_S = 30.0  # how long a transaction waits for another one to end
 
 
 class Database:
-    """One database: its engine, its transactions, and the bell that rings after each that wrote.
+    """One database: its engine, its transactions, and the bell that rings after each that wrote events.
 
     A transaction whose task is cancelled, at whatever point, is whole or not at all, and its connection and locks are
     free when the task has ended.
@@ -34,14 +37,19 @@ class Database:
         Raises InvalidArgument for any other.
         """
         scheme, _, rest = url.partition("://")
+        self._origin = new_id("db")
         if scheme == SQLITE:
             self.engine = sqlite_engine(rest)
+            self.others: Others = SqliteOthers(self.engine.url.database or "")
         elif scheme in (POSTGRESQL, "postgres"):
+            from bms.adapters.sql.notices import PostgresOthers  # its driver is an extra
+
             self.engine = postgresql_engine(rest)
+            self.others = PostgresOthers(self.engine, self._origin)
         else:
             raise InvalidArgument(f"database URL scheme {scheme!r} is not supported: use sqlite:// or postgresql://")
         self.dialect = SQLITE if scheme == SQLITE else POSTGRESQL
-        self.written = asyncio.Event()  # set, and replaced by another, after each transaction that wrote
+        self.written = asyncio.Event()  # set, and replaced by another, when there may be new events
         self._writers = asyncio.Lock()
 
     @asynccontextmanager
@@ -54,16 +62,23 @@ class Database:
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
         """A write transaction: on SQLite it begins IMMEDIATE, so that two of them queue instead of failing."""
+        telling = Telling(self._origin)
         with _translated():
             async with self._turn():
                 try:
-                    async with self._transaction({WRITE: True}) as connection:
+                    async with self._transaction({WRITE: True, TELLS: telling}) as connection:
                         yield connection
                 finally:  # also for one that failed: a commit that was cancelled may have been one
-                    written, self.written = self.written, asyncio.Event()
-                    written.set()
+                    if telling.events:
+                        self.ring()
+
+    def ring(self) -> None:
+        """There may be new events: whoever waits for some is to look."""
+        written, self.written = self.written, asyncio.Event()
+        written.set()
 
     async def close(self) -> None:
+        await self.others.close()
         await to_the_end(self.engine.dispose())
 
     @asynccontextmanager

@@ -2,10 +2,13 @@
 
 import asyncio
 import contextlib
+from collections import deque
 from datetime import timedelta
+from itertools import islice
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bms.adapters.sql.engine import Database
 from bms.adapters.sql.store import noun
@@ -13,54 +16,108 @@ from bms.adapters.sql.tables.events import events, leases
 from bms.core.clock import Clock
 from bms.core.events import Recorded
 
-_POLL_S = 0.25  # how late an event of another process may be noticed
+LOOK_S = 0.25  # how late an event of another process may be noticed where nothing tells of it
+TAIL = 1000  # newest events that are remembered: several read each
 
 
 class SqlEventLog:
-    """`EventLog` on SQL: woken by commits of this process, by polling for those of others, once for all who wait."""
+    """`EventLog` on SQL: woken by commits of this process, and by what tells of those of others (`Others`).
+
+    The database is asked once for all who wait or read, and only if somebody has committed."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._others = database.others
         self._looking = asyncio.Lock()
-        self._seen: tuple[int, float, asyncio.Event | None] = (0, 0.0, None)  # last, when, and what a commit would set
+        self._last: int | None = None
+        self._tail: deque[tuple[int, Recorded]] = deque()
+        self._before = 0  # the number of the event before the tail
+        self._taken: asyncio.Event | None = None  # the database's bell at the time of the last look
+        self._asked = 0.0  # when it was last asked whether others have committed
+        self._waiting = 0
+        self._timer: asyncio.TimerHandle | None = None  # there is one while somebody waits
 
     async def last(self) -> int:
-        return (await self._look(self._database.written))[0]
+        self._ask_others()
+        async with self._looking:
+            written = self._database.written  # before the look: what is committed meanwhile must not be missed
+            if self._last is None:
+                self._last = self._before = await self._newest()
+            elif written is not self._taken:
+                self._last = self._remember(self._last, await self._read(self._last))
+            self._taken = written
+            return self._last
 
     async def since(self, number: int, limit: int = 1000) -> list[tuple[int, Recorded]]:
         if await self.last() <= number:
             return []
-        query = select(events).where(events.c.number > number).order_by(events.c.number).limit(limit)
+        if number >= self._before:
+            return list(islice((each for each in self._tail if each[0] > number), limit))
         async with self._database.reading() as connection:
-            return [(row["number"], noun(Recorded, row)) for row in (await connection.execute(query)).mappings()]
+            return await _events(connection, number, limit)
 
     async def wait(self, number: int, timeout_s: float) -> int:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
-        while True:
-            written = self._database.written  # before the look: what is committed meanwhile must not be missed
-            last, looked = await self._look(written)
-            left = deadline - loop.time()
-            if last > number or left <= 0:
-                return last
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout_at(min(deadline, looked + _POLL_S)):
-                    await written.wait()
+        self._others.listen(self._database.ring)
+        self._waiting += 1
+        try:
+            while True:
+                self._arm()
+                written = self._database.written
+                last = await self.last()
+                if last > number or loop.time() >= deadline:
+                    return last
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout_at(deadline):
+                        await written.wait()
+        finally:
+            self._waiting -= 1
 
-    async def _look(self, written: asyncio.Event) -> tuple[int, float]:
-        """The newest number, and when it was asked for: anew only if somebody here has committed since, or it is time
-        to. Loops ask for it many times a second."""
-        async with self._looking:
-            last, looked, before = self._seen
-            now = asyncio.get_running_loop().time()
-            if before is not written or now - looked >= _POLL_S:
-                last, looked = await self._newest(), now
-                self._seen = (last, looked, written)
-            return last, looked
+    def _arm(self) -> None:
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(LOOK_S, self._tick)
+
+    def _tick(self) -> None:
+        """The one look for all who wait."""
+        self._timer = None
+        if self._waiting:
+            self._ask_others()
+            self._arm()
+
+    def _ask_others(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._asked >= LOOK_S / 2:  # a timer may come a little early
+            self._asked = now
+            if self._others.newer():
+                self._database.ring()
 
     async def _newest(self) -> int:
         async with self._database.reading() as connection:
             return (await connection.execute(select(func.max(events.c.number)))).scalar() or 0
+
+    async def _read(self, last: int) -> list[tuple[int, Recorded]]:
+        """What came after `last`."""
+        found: list[tuple[int, Recorded]] = []
+        async with self._database.reading() as connection:
+            while more := await _events(connection, last, TAIL):
+                found += more
+                last = more[-1][0]
+                if len(more) < TAIL:
+                    break
+        return found
+
+    def _remember(self, last: int, found: list[tuple[int, Recorded]]) -> int:
+        """The newest number, once what was found after `last` is taken account of."""
+        self._tail.extend(found)
+        while len(self._tail) > TAIL:
+            self._before = self._tail.popleft()[0]
+        return found[-1][0] if found else last
+
+
+async def _events(connection: AsyncConnection, after: int, limit: int) -> list[tuple[int, Recorded]]:
+    query = select(events).where(events.c.number > after).order_by(events.c.number).limit(limit)
+    return [(row["number"], noun(Recorded, row)) for row in (await connection.execute(query)).mappings()]
 
 
 class SqlLeases:

@@ -77,6 +77,11 @@ class SqlJobs(Repository):
         rows = (await self._connection.execute(query)).mappings()
         return [LiveJob(job=noun(Job, row), holder=row["holder"], leased_until=row["leased_until"]) for row in rows]
 
+    async def next_due(self, now: datetime) -> datetime | None:
+        query = select(func.min(jobs.c.run_at)).where(jobs.c.state == "queued", jobs.c.run_at > now)
+        due: datetime | None = (await self._connection.execute(query)).scalar()
+        return due
+
     async def claim(self, job: Job, holder: str, until: datetime) -> Job | None:
         return await self._claimed(
             update(jobs)

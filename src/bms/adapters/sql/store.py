@@ -12,6 +12,7 @@ from sqlalchemy.sql import ColumnElement
 
 from bms.adapters.sql.engine import Database
 from bms.adapters.sql.tables.events import events
+from bms.adapters.sql.telling import CHANNEL, tells
 from bms.core.errors import Aborted, AlreadyExists
 from bms.core.events import Event, EventSink, Payload, recorded
 from bms.core.pages import Page, PageRequest, page_of
@@ -54,9 +55,11 @@ class Repository:
         return self._connection
 
     async def emit(self, event: Event[Payload]) -> None:
+        origin = tells(self._connection)
         if self._connection.dialect.name == "postgresql":
             # Numbers are drawn before the commit: without this, a reader could see 6 and never look back at 5.
-            await self._connection.execute(select(func.pg_advisory_xact_lock(_EVENTS_LOCK)))
+            lock, notice = func.pg_advisory_xact_lock(_EVENTS_LOCK), func.pg_notify(CHANNEL, origin)
+            await self._connection.execute(select(lock, notice))
         await self._connection.execute(insert(events).values(**msgspec.structs.asdict(recorded(event))))
 
     async def _one(self, kind: type[N], query: Select[Any]) -> N | None:

@@ -7,7 +7,7 @@ from bms.adapters.sql.tables import metadata
 from bms.adapters.sql.tables.deployments import deployment_revisions, deployments
 
 # The audit's events and the books outlive their tenant, and so does its name.
-KEPT = frozenset({"events", "usage_blocks"})
+KEPT = frozenset({"events", "request_blocks", "usage_blocks"})
 
 
 class SqlTenantRows:

@@ -1,30 +1,42 @@
 """The books in SQL: blocks of events with their sums, see bms.control.billing.blocks.
 
-A sum over some time adds up blocks that lie in it wholly, and the events of those that lie across an end of it.
+A sum over some time adds up blocks that lie in it wholly, and the events of those that lie across an end of it. Blocks
+of format 1 have a table of their own; every question is put to both.
 """
 
+from collections import Counter
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
-from contextlib import aclosing
-from datetime import UTC, datetime
+from contextlib import AsyncExitStack, aclosing
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, ColumnElement, RowMapping, cast, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, Table, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
-from bms.adapters.sql.store import Repository, noun
-from bms.adapters.sql.tables.usage import usage_blocks, usage_sources
-from bms.control.billing.blocks import SPAN_NS, UsageBlock, unpack
-from bms.control.billing.nouns import Dimension, UsageFilter, UsageSum
+from bms.adapters.sql.store import Repository
+from bms.adapters.sql.tables.usage import request_blocks, request_quantities, usage_blocks, usage_sources, usage_unread
+from bms.adapters.sql.usage_queries import (
+    Position,
+    crossing_an_end,
+    group,
+    labels,
+    nanoseconds,
+    reaching,
+    shown,
+    value,
+    wholly_in,
+)
+from bms.control.billing.blocks import UsageBlock, unpack
+from bms.control.billing.nouns import Dimension, Unread, UsageFilter, UsageSum
 from bms.core.errors import InvalidArgument
+from bms.core.meters import OF_EVERY_REQUEST, REQUESTS
 from bms.core.pages import Page, PageRequest, page_of
-from bms.core.usage import UsageEvent
+from bms.core.usage import UsageEvent, quantities
 
-_c = usage_blocks.c
-_SPANS: dict[Dimension, int] = {"day": 86_400 * 10**9, "hour": 3_600 * 10**9}
-_SUMMED = ("requests", "ok", "rows", "bytes_in", "bytes_out", "compute_ns")
+_BLOCKS = (usage_blocks, request_blocks)
+_OK = "ok"  # of the requests; no meter
 _FETCHED = 20  # blocks at a time
-_Position = tuple[int, str, int]  # at, source, seq: the order of events
+_Found = dict[tuple[Any, ...], Counter[str]]  # sums by meter, by group
 
 
 class SqlUsage(Repository):
@@ -43,141 +55,160 @@ class SqlUsage(Repository):
         return high or 0
 
     async def add(self, source: str, blocks: Sequence[UsageBlock], last: int) -> None:
-        await self._connection.execute(insert(usage_blocks), [msgspec.structs.asdict(block) for block in blocks])
+        await self.insert(blocks)
         mine = usage_sources.c.source == source
         await self._connection.execute(update(usage_sources).where(mine).values(seq=last))
 
+    async def insert(self, blocks: Sequence[UsageBlock]) -> None:
+        if not blocks:
+            return
+        await self._connection.execute(insert(request_blocks), [_row(block) for block in blocks])
+        further = [
+            {"source": block.source, "seq": block.seq, "meter": meter, "quantity": quantity}
+            for block in blocks
+            for meter, quantity in block.more.items()
+        ]
+        if further:
+            await self._connection.execute(insert(request_quantities), further)
+
+    async def put_aside(self, unread: Sequence[Unread]) -> None:
+        await self._connection.execute(insert(usage_unread), [msgspec.structs.asdict(one) for one in unread])
+
+    async def unread(self, version: int, after: tuple[str, int], limit: int) -> list[Unread]:
+        c = usage_unread.c
+        query = select(usage_unread).where(c.version <= version, tuple_(c.source, c.first) > tuple_(*after))
+        return await self._all(Unread, query.order_by(c.source, c.first).limit(limit))
+
+    async def unread_events(self) -> int:
+        number = func.sum(usage_unread.c.last - usage_unread.c.first + 1)
+        return int((await self._connection.execute(select(number))).scalar() or 0)
+
+    async def take_unread(self, one: Unread) -> bool:
+        c = usage_unread.c
+        taken = delete(usage_unread).where(c.source == one.source, c.first == one.first)
+        return (await self._connection.execute(taken)).rowcount == 1
+
     async def sums(self, tenant: str, wanted: UsageFilter, by: Sequence[Dimension]) -> list[UsageSum]:
-        labels = _labels(tenant, wanted)
-        groups = [_group(dimension).label(f"by_{dimension}") for dimension in by]
-        sums = [func.sum(_c[name]) for name in _SUMMED]
-        query = select(*groups, *sums).where(*labels, *_wholly_in(wanted)).group_by(*groups)
-        found: dict[tuple[Any, ...], list[int]] = {}
-        for row in await self._connection.execute(query):
-            found[tuple(row[: len(by)])] = [int(value or 0) for value in row[len(by) :]]
-        if crossing := _crossing_an_end(wanted):
-            rows = (await self._connection.execute(select(usage_blocks).where(*labels, or_(*crossing)))).mappings()
-            for event in _events(rows, wanted):
-                _count(found.setdefault(tuple(_value(event, dimension) for dimension in by), [0] * len(_SUMMED)), event)
+        found: _Found = {}
+        for table in _BLOCKS:
+            await self._add_blocks(found, table, tenant, wanted, by)
+        await self._add_further(found, tenant, wanted, by)
+        if not by:
+            found.setdefault((), Counter())
         return [_sum(name, by, found[name]) for name in sorted(found)]
 
     async def events(self, tenant: str, wanted: UsageFilter, page: PageRequest) -> Page[UsageEvent]:
         before = None if page.after is None else _parse(page.after)
-        where = [*_labels(tenant, wanted), *_reaching(wanted, before)]
         found: list[UsageEvent] = []
-        async with aclosing(self._latest_first(where)) as rows:
-            async for row in rows:
-                if len(found) > page.limit and found[-1].at > row["last_at"]:
+        async with AsyncExitStack() as stack:
+            streams = [
+                await stack.enter_async_context(aclosing(self._latest_first(table, tenant, wanted, before)))
+                for table in _BLOCKS
+            ]
+            async for block in _merged(streams):
+                if len(found) > page.limit and found[-1].at > block.last_at:
                     break  # this block and all after it are older than what the page holds
-                found += [event for event in _events([row], wanted) if before is None or _place(event) < before]
+                found += [event for event in _events([block], wanted) if before is None or _place(event) < before]
                 if len(found) > page.limit:
                     found.sort(key=_place, reverse=True)
                     del found[page.limit + 1 :]
         found.sort(key=_place, reverse=True)
         return page_of([(f"{event.at}:{event.seq}:{event.source}", event) for event in found], page.limit)
 
-    async def _latest_first(self, where: Iterable[ColumnElement[bool]]) -> AsyncGenerator[RowMapping, None]:
+    async def _add_blocks(
+        self, found: _Found, table: Table, tenant: str, wanted: UsageFilter, by: Sequence[Dimension]
+    ) -> None:
+        mine = labels(table, tenant, wanted)
+        names = [name for name in (REQUESTS, _OK, *OF_EVERY_REQUEST) if name in table.c]
+        groups = [group(table, dimension).label(f"by_{dimension}") for dimension in by]
+        sums = [func.sum(table.c[name]) for name in names]
+        query = select(*groups, *sums).where(*mine, *wholly_in(table, wanted)).group_by(*groups)
+        for row in await self._connection.execute(query):
+            if row[len(by)] is not None:
+                _add(found, tuple(row[: len(by)]), zip(names, row[len(by) :], strict=True))
+        if crossing := crossing_an_end(table, wanted):
+            rows = (await self._connection.execute(select(table).where(*mine, or_(*crossing)))).mappings()
+            for event in _events([_block(table, row) for row in rows], wanted):
+                amounts = {_OK: event.status < 400, **quantities(event)}
+                _add(found, tuple(value(event, dimension) for dimension in by), amounts.items())
+
+    async def _add_further(self, found: _Found, tenant: str, wanted: UsageFilter, by: Sequence[Dimension]) -> None:
+        blocks, more = request_blocks, request_quantities
+        groups = [group(blocks, dimension).label(f"by_{dimension}") for dimension in by]
+        query = (
+            select(*groups, more.c.meter, func.sum(more.c.quantity))
+            .join_from(blocks, more, (blocks.c.source == more.c.source) & (blocks.c.seq == more.c.seq))
+            .where(blocks.c.has_more, *labels(blocks, tenant, wanted), *wholly_in(blocks, wanted))
+            .group_by(*groups, more.c.meter)
+        )
+        for *name, meter, quantity in await self._connection.execute(query):
+            _add(found, tuple(name), [(meter, quantity)])
+
+    async def _latest_first(
+        self, table: Table, tenant: str, wanted: UsageFilter, before: Position | None
+    ) -> AsyncGenerator[UsageBlock, None]:
         """Blocks, read some at a time."""
-        query = select(usage_blocks).where(*where).order_by(_c.last_at.desc()).execution_options(yield_per=_FETCHED)
+        where: list[ColumnElement[bool]] = [*labels(table, tenant, wanted), *reaching(table, wanted, before)]
+        query = select(table).where(*where).order_by(table.c.last_at.desc()).execution_options(yield_per=_FETCHED)
         async with self._connection.stream(query) as blocks:
             async for rows in blocks.mappings().partitions():
                 for row in rows:
-                    yield row
+                    yield _block(table, row)
 
 
-def _labels(tenant: str, wanted: UsageFilter) -> list[ColumnElement[bool]]:
-    where = [_c.tenant == tenant]
-    if wanted.key is not None:
-        where.append(_c.key == wanted.key)
-    if wanted.deployment is not None:
-        where.append(_c.deployment == wanted.deployment)
-    if wanted.model is not None:
-        where.append(_c.model == wanted.model)
-    if wanted.version is not None:
-        where.append(_c.version == literal(wanted.version, BigInteger))
-    return where
+async def _merged(streams: Iterable[AsyncGenerator[UsageBlock, None]]) -> AsyncGenerator[UsageBlock, None]:
+    """All of them, the one whose last event is the latest first, as in each stream."""
+    heads = [(block, stream) for stream in streams if (block := await anext(stream, None)) is not None]
+    while heads:
+        at = max(range(len(heads)), key=lambda place: heads[place][0].last_at)
+        block, stream = heads.pop(at)
+        yield block
+        if (following := await anext(stream, None)) is not None:
+            heads.append((following, stream))
 
 
-def _wholly_in(wanted: UsageFilter) -> Iterator[ColumnElement[bool]]:
-    """Of blocks all of whose events are in the time wanted. The last condition of each serves the index."""
-    if wanted.start is not None:
-        yield _c.first_at >= _nanoseconds(wanted.start)
-        yield _c.last_at >= _nanoseconds(wanted.start)
-    if wanted.end is not None:
-        yield _c.last_at < _nanoseconds(wanted.end)
+def _row(block: UsageBlock) -> dict[str, Any]:
+    row = msgspec.structs.asdict(block)
+    row["has_more"] = bool(row.pop("more"))
+    return row
 
 
-def _crossing_an_end(wanted: UsageFilter) -> list[ColumnElement[bool]]:
-    """Of blocks that have events before `start` and from then on, or before `end` and from then on."""
-    times = [_nanoseconds(time) for time in (wanted.start, wanted.end) if time is not None]
-    return [(_c.first_at < time) & (_c.last_at >= time) & (_c.last_at < _span_end(time)) for time in times]
+def _block(table: Table, row: RowMapping) -> UsageBlock:
+    """Without its sums of further meters, which nobody needs who reads its events."""
+    if table is request_blocks:
+        return UsageBlock(**{name: each for name, each in row.items() if name != "has_more"})
+    return UsageBlock(format=1, **row)
 
 
-def _reaching(wanted: UsageFilter, before: _Position | None) -> Iterator[ColumnElement[bool]]:
-    """Of blocks that may have events in the time wanted and up to `before`."""
-    if wanted.start is not None:
-        yield _c.last_at >= _nanoseconds(wanted.start)
-    latest = [] if wanted.end is None else [_nanoseconds(wanted.end)]
-    if before is not None:
-        latest.append(before[0])
-    if latest:
-        yield _c.first_at <= min(latest)
-        yield _c.last_at < _span_end(min(latest))
-
-
-def _span_end(time: int) -> int:
-    """No block that begins at `time` or before, and within its span, has events from here on."""
-    return (time // SPAN_NS + 1) * SPAN_NS
-
-
-def _events(rows: Iterable[Any], wanted: UsageFilter) -> Iterator[UsageEvent]:
+def _events(blocks: Iterable[UsageBlock], wanted: UsageFilter) -> Iterator[UsageEvent]:
     """Those of these blocks that are in the time wanted."""
-    start = None if wanted.start is None else _nanoseconds(wanted.start)
-    end = None if wanted.end is None else _nanoseconds(wanted.end)
-    for row in rows:
-        for event in unpack(noun(UsageBlock, row)):
+    start = None if wanted.start is None else nanoseconds(wanted.start)
+    end = None if wanted.end is None else nanoseconds(wanted.end)
+    for block in blocks:
+        for event in unpack(block):
             if (start is None or event.at >= start) and (end is None or event.at < end):
                 yield event
 
 
-def _group(dimension: Dimension) -> ColumnElement[Any]:
-    span = _SPANS.get(dimension)
-    return _c[dimension] if span is None else cast(_c.first_at - _c.first_at % span, BigInteger)
+def _add(found: _Found, name: tuple[Any, ...], amounts: Iterable[tuple[str, Any]]) -> None:
+    sums = found.setdefault(name, Counter())
+    for meter, amount in amounts:
+        sums[meter] += int(amount)
 
 
-def _value(event: UsageEvent, dimension: Dimension) -> object:
-    """What `_group` gives for the block of `event`."""
-    span = _SPANS.get(dimension)
-    return getattr(event, dimension) if span is None else event.at - event.at % span
+def _sum(name: Sequence[Any], by: Sequence[Dimension], sums: Counter[str]) -> UsageSum:
+    ok = sums.pop(_OK, 0)
+    fields: dict[str, Any] = {dimension: shown(dimension, each) for dimension, each in zip(by, name, strict=True)}
+    fields |= {meter: sums[meter] for meter in ("requests", "rows", "bytes_in", "bytes_out", "compute_ns")}
+    fields["quantities"] = {meter: sums[meter] for meter in sorted(sums) if sums[meter]}
+    return UsageSum(ok=ok, errors=fields["requests"] - ok, **fields)
 
 
-def _count(sums: list[int], event: UsageEvent) -> None:
-    amounts = (1, event.status < 400, event.rows, event.bytes_in, event.bytes_out, event.compute_ns)
-    for place, amount in enumerate(amounts):
-        sums[place] += amount
-
-
-def _sum(name: Sequence[Any], by: Sequence[Dimension], sums: Sequence[int]) -> UsageSum:
-    fields: dict[str, Any] = dict(zip(_SUMMED, sums, strict=True))
-    for dimension, value in zip(by, name, strict=True):
-        fields[dimension] = _time(value) if dimension in _SPANS else value
-    return UsageSum(errors=fields["requests"] - fields["ok"], **fields)
-
-
-def _time(nanoseconds: int) -> datetime:
-    return datetime.fromtimestamp(int(nanoseconds) // 10**9, UTC)
-
-
-def _nanoseconds(time: datetime) -> int:
-    whole = int(time.timestamp() // 1)
-    return whole * 10**9 + time.microsecond * 1000
-
-
-def _place(event: UsageEvent) -> _Position:
+def _place(event: UsageEvent) -> Position:
     return event.at, event.source, event.seq
 
 
-def _parse(cursor: str) -> _Position:
+def _parse(cursor: str) -> Position:
     at, seq, source = [*cursor.split(":", 2), "", ""][:3]
     if not (at.isdecimal() and seq.isdecimal()):
         raise InvalidArgument("the cursor is not of this listing: repeat it from its start")

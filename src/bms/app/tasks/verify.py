@@ -9,17 +9,19 @@ it. It is a process of its own, which a hostile file may crash.
 import os
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 import msgspec
 
 from bms.adapters.runtimes.available import open_servable
+from bms.adapters.runtimes.description import described
 from bms.adapters.runtimes.example_file import read_example
 from bms.adapters.runtimes.example_inputs import examples_of
 from bms.app.preparing import check_plan, plan_for
 from bms.core.clock import SystemClock
-from bms.core.errors import FailedPrecondition, InvalidArgument
+from bms.core.errors import BmsError, FailedPrecondition, InvalidArgument
+from bms.core.model_config import check_configured, configured
 from bms.core.programs import Findings, Sealed, ServableConfig, VerifyReport
 from bms.core.signature import Signature
 from bms.serving.inference.foreign import call_foreign
@@ -121,8 +123,13 @@ def _verified(job: Job, config: ServableConfig, labels: tuple[str, ...]) -> Veri
     job.progress(0.6, "running examples")
     signatures = dict(servable.signatures)
     infer_ns = call_foreign("running the model", lambda: [_median_ns(servable, name, labels) for name in signatures])
+    for name in signatures:
+        call_foreign("running the model", _try_without_optional, servable, name)
     if plan is not None:
         signatures[plan.name] = plan.signature
+    apart = dict(servable.apart) if isinstance(servable, ApartServable) else {}
+    streaming = servable.streaming if isinstance(servable, StreamingServable) else frozenset[str]()
+    signatures = _configured(config.directory, signatures, apart, streaming)
     report = VerifyReport(
         signatures=signatures,
         memory=max(0, _resident() - empty),
@@ -130,8 +137,8 @@ def _verified(job: Job, config: ServableConfig, labels: tuple[str, ...]) -> Veri
         infer_ns=infer_ns[0],
         format=servable.format,
         unread=_unread(servable, plan),
-        apart=dict(servable.apart) if isinstance(servable, ApartServable) else {},
-        streaming=tuple(sorted(servable.streaming)) if isinstance(servable, StreamingServable) else (),
+        apart=apart,
+        streaming=tuple(sorted(streaming)),
     )
     servable.close()
     job.metric("memory_bytes", report.memory)
@@ -141,6 +148,37 @@ def _verified(job: Job, config: ServableConfig, labels: tuple[str, ...]) -> Veri
         job.progress(0.95, f"{name} is served one request a run: {why}")
     job.progress(1.0, f"{report.format}, {len(signatures)} signatures")
     return report
+
+
+def _configured(
+    directory: str, signatures: Mapping[str, Signature], apart: Mapping[str, str], streaming: Collection[str]
+) -> dict[str, Signature]:
+    """With what the artifact says of itself for clients that read a configuration. Raises FailedPrecondition."""
+    said = described(directory)
+    made = configured(signatures, said.max_batch_size, said.formats)
+    for name, signature in made.items():
+        check_configured(name, signature, "it answers part by part" if name in streaming else apart.get(name, ""))
+    return {name: msgspec.structs.replace(one, streams=name in streaming) for name, one in made.items()}
+
+
+def _try_without_optional(servable: Servable, name: str) -> None:
+    """Raises FailedPrecondition where a model does not run without an input that it calls optional."""
+    signature: Signature = servable.signatures[name]
+    optional = [spec.name for spec in signature.inputs if spec.optional]
+    if not optional:
+        return
+    inputs = own_example(servable, name, 1) or varied(signature, 1)
+    needed = {name: array for name, array in inputs.items() if name not in optional}
+    ways = [needed] if needed else [{one: inputs[one]} for one in optional]
+    for given in ways:
+        try:
+            servable.infer(name, given)
+        except BmsError as error:
+            left_out = ", ".join(repr(one) for one in optional if one not in given)
+            raise FailedPrecondition(
+                f"signature {name!r} says that {left_out} may be left out, and the model does not run without: "
+                f"{error.message}"
+            ) from error
 
 
 def _try_prepared(directory: str, plan: Plan, servable: Servable) -> None:

@@ -6,6 +6,7 @@ from typing import Literal, get_args
 import msgspec
 
 from bms.core.errors import InvalidArgument
+from bms.core.meters import BY_NAME
 
 Dimension = Literal["key", "deployment", "model", "version", "day", "hour"]
 
@@ -50,6 +51,28 @@ class UsageSum(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     bytes_in: int
     bytes_out: int
     compute_ns: int
+    quantities: dict[str, int] = {}  # by meter, those above too; meters of which nothing was used are left out
+
+
+class Unread(msgspec.Struct, frozen=True, kw_only=True):
+    """A run of a version that was not known when it came: events `first` to `last` of `source`, of which those up to
+    `after` are in the books already. `record` is its MessagePack."""
+
+    source: str
+    first: int
+    last: int
+    after: int
+    version: int
+    received_at: datetime
+    record: bytes
+
+
+def meters(text: str) -> frozenset[str] | None:
+    """From `rows,input_tokens`; None for all. Raises InvalidArgument naming what is no meter."""
+    names = frozenset(part.strip() for part in text.split(",") if part.strip())
+    if unknown := sorted(names - BY_NAME.keys()):
+        raise InvalidArgument(f"there is no meter {', '.join(unknown)[:200]}: use some of {', '.join(BY_NAME)}")
+    return names or None
 
 
 def dimensions(text: str) -> tuple[Dimension, ...]:

@@ -3,41 +3,101 @@
 import logging
 from collections.abc import AsyncIterator, Sequence
 
+import msgspec
+
 from bms.control.billing.blocks import pack
-from bms.control.billing.nouns import Dimension, UsageFilter, UsageSum
+from bms.control.billing.nouns import Dimension, Unread, UsageFilter, UsageSum
 from bms.control.billing.ports import UsageTx
 from bms.control.platform.transactions import Store
+from bms.core.clock import Clock
 from bms.core.errors import InvalidArgument
 from bms.core.pages import MAX_LIMIT, Page, PageRequest, decode_cursor
-from bms.core.usage import UsageEvent, UsageRun
+from bms.core.usage import VERSION, UnreadRun, UsageEvent, UsageRun
 
 log = logging.getLogger("bms.billing")
+_READ_AT_ONCE = 100  # runs
 
 
 class UsageService:
-    def __init__(self, store: Store[UsageTx]) -> None:
+    def __init__(self, store: Store[UsageTx], clock: Clock) -> None:
         self._store = store
+        self._clock = clock
+        self.put_aside = 0  # events, since the start
 
-    async def ingest(self, source: str, runs: Sequence[UsageRun]) -> int:
+    async def ingest(self, source: str, runs: Sequence[UsageRun | UnreadRun]) -> int:
         """The highest seq of `source` that is committed now: what may be acknowledged.
 
         Events that are in the books are passed over. What follows a gap is not taken: the shipper repeats from the
-        number acknowledged. Raises InvalidArgument for runs that are empty, or not in order of seq.
+        number acknowledged. Runs of an unknown version are put aside and count as committed: `read_again` books them
+        once they can be read. Raises InvalidArgument for runs that are empty, or not in order of seq.
         """
         _check(runs)
         async with self._store.write() as tx:
             high = await tx.high_water(source)
             fresh = _following(high, runs)
             if fresh:
-                await tx.add(source, pack(source, fresh), fresh[-1].last)
+                await tx.add(source, pack(source, [run for run in fresh if isinstance(run, UsageRun)]), fresh[-1].last)
+            if unread := [run for run in fresh if isinstance(run, UnreadRun)]:
+                await tx.put_aside([self._unread(source, run, high) for run in unread])
+        for run in unread:
+            self.put_aside += run.last - run.first + 1
+            log.error(
+                "usage of %s, events %d to %d, is of version %d, and this release reads %d at most: put aside, to be "
+                "booked by a newer release", source, run.first, run.last, run.version, VERSION,
+            )  # fmt: skip
         last = fresh[-1].last if fresh else high
         if runs and runs[-1].last > last:
             log.warning("usage of %s has a gap: after seq %d came %d", source, last, runs[-1].last)
         return last
 
-    async def sums(self, tenant: str, wanted: UsageFilter, by: Sequence[Dimension] = ()) -> list[UsageSum]:
+    async def read_again(self) -> int:
+        """Books what was put aside and can be read by now; how many events. Each run in a transaction of its own: one
+        that turns out to be damaged is left where it is."""
+        booked, place = 0, ("", 0)
+        while True:
+            async with self._store.read() as tx:
+                waiting = await tx.unread(VERSION, place, _READ_AT_ONCE)
+            for one in waiting:
+                booked += await self._book_unread(one)
+            if len(waiting) < _READ_AT_ONCE:
+                return booked
+            place = (waiting[-1].source, waiting[-1].first)
+
+    async def _book_unread(self, one: Unread) -> int:
+        try:
+            run = msgspec.msgpack.decode(one.record, type=UsageRun)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            log.error("usage of %s, events %d to %d, can't be read: %s", one.source, one.first, one.last, error)
+            return 0
+        fresh = [each for each in _following(one.after, [run]) if isinstance(each, UsageRun)]
+        async with self._store.write() as tx:
+            if not await tx.take_unread(one):  # another control was faster
+                return 0
+            await tx.insert(pack(one.source, fresh))
+        return sum(len(each.attempts) for each in fresh)
+
+    async def unread_events(self) -> int:
         async with self._store.read() as tx:
-            return await tx.sums(tenant, wanted, by)
+            return await tx.unread_events()
+
+    def _unread(self, source: str, run: UnreadRun, high: int) -> Unread:
+        return Unread(
+            source=source,
+            first=run.first,
+            last=run.last,
+            after=max(high, run.first - 1),
+            version=run.version,
+            received_at=self._clock.now(),
+            record=run.record,
+        )
+
+    async def sums(
+        self, tenant: str, wanted: UsageFilter, by: Sequence[Dimension] = (), meters: frozenset[str] | None = None
+    ) -> list[UsageSum]:
+        """`meters`: the only ones that are told as quantities; None: all."""
+        async with self._store.read() as tx:
+            found = await tx.sums(tenant, wanted, by)
+        return found if meters is None else [_only(meters, each) for each in found]
 
     async def events(self, tenant: str, wanted: UsageFilter, page: PageRequest) -> Page[UsageEvent]:
         async with self._store.read() as tx:
@@ -54,24 +114,31 @@ class UsageService:
             after = decode_cursor(page.next)
 
 
-def _check(runs: Sequence[UsageRun]) -> None:
+def _only(meters: frozenset[str], each: UsageSum) -> UsageSum:
+    kept = {meter: quantity for meter, quantity in each.quantities.items() if meter in meters}
+    return msgspec.structs.replace(each, quantities=kept)
+
+
+def _check(runs: Sequence[UsageRun | UnreadRun]) -> None:
     before = 0
     for run in runs:
-        if not run.attempts:
+        if run.last < run.first:
             raise InvalidArgument(f"the run from seq {run.first} is empty: ship events only")
         if run.first <= before:
             raise InvalidArgument(f"seq {run.first} comes after {before}: ship events in order")
         before = run.last
 
 
-def _following(high: int, runs: Sequence[UsageRun]) -> list[UsageRun]:
-    """What of `runs`, which are in order, follows `high` without a gap."""
-    found: list[UsageRun] = []
+def _following(high: int, runs: Sequence[UsageRun | UnreadRun]) -> list[UsageRun | UnreadRun]:
+    """What of `runs`, which are in order, follows `high` without a gap; a run that can't be read is not cut."""
+    found: list[UsageRun | UnreadRun] = []
     for run in runs:
         if run.last <= high:
             continue
         if run.first > high + 1:
             break
-        found.append(UsageRun(high + 1, run.attempts[high + 1 - run.first :]))
+        found.append(
+            UsageRun(high + 1, run.attempts[high + 1 - run.first :], run.version) if isinstance(run, UsageRun) else run
+        )
         high = run.last
     return found

@@ -4,10 +4,13 @@ Who rests is looked at again when an event speaks of it or of its model, when so
 once in a long while in any case; the last two are spread over many rounds, so that news do not wait for them.
 """
 
+from collections.abc import Iterable
+
 from bms.control.deployments.changes import changes_of
 from bms.control.deployments.ports import DeploymentsTx
 from bms.control.platform.transactions import EventLog, Store
 from bms.core.clock import Clock
+from bms.core.events import Recorded
 
 EVERYTHING_S = 600.0
 AT_ONCE = 200  # of those that nothing was heard of
@@ -21,7 +24,8 @@ class Attention:
         self._events = events
         self._clock = clock
         self._token: int | None = None
-        self._number = 0  # of the last event that was heard
+        self.number = 0
+        """Of the last event that was heard."""
         self._everything_at = 0.0  # monotonic seconds
         self._awake: set[str] = set()
         self._unseen: list[str] = []
@@ -36,17 +40,30 @@ class Attention:
             number = await self._events.last()
             async with self._store.read() as tx:
                 self._unseen = await tx.active_ids()
-            self._number, self._token, self._everything_at = number, token, now + EVERYTHING_S
+            self.number, self._token, self._everything_at = number, token, now + EVERYTHING_S
             return
-        while batch := await self._events.since(self._number):
+        while batch := await self._events.since(self.number):
             async with self._store.read() as tx:
                 self._awake |= set(await changes_of(event for _, event in batch).affected(tx))
-            self._number = batch[-1][0]
+            self.number = batch[-1][0]
+
+    async def concerned(self, heard: Iterable[Recorded]) -> bool:
+        """Whether these events are of any deployment."""
+        changes = changes_of(heard)
+        if changes.deployments or not changes.models:
+            return bool(changes.deployments)
+        async with self._store.read() as tx:
+            return bool(await changes.affected(tx))
 
     @property
     def more(self) -> bool:
         """Whether there are some left to look at after these."""
         return bool(self._unseen)
+
+    @property
+    def awake(self) -> bool:
+        """Whether there are some that time alone may change."""
+        return bool(self._awake)
 
     def wanted(self, at_work: set[str]) -> list[str]:
         """Ids to look at now: first those `at_work`, which may be answering, then whoever else is awake."""

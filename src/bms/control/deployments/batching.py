@@ -1,11 +1,27 @@
 """How requests may be put together: what a deployment can ask for."""
 
+from collections.abc import Mapping
+
+from msgspec import structs
+
 from bms.core.errors import InvalidArgument
 from bms.core.programs import Batching
+from bms.core.signature import Signature
 
 MOST_ROWS = 65_536
 MOST_SIZES = 32
 _SECONDS = (("max_wait_s", 0.0, 10.0), ("objective_s", 0.001, 60.0))
+
+
+def within(batching: Batching, signatures: Mapping[str, Signature]) -> Batching:
+    """The same with no more rows in a run than the version says that it takes."""
+    most = min([one.max_batch_size for one in signatures.values() if one.max_batch_size], default=0)
+    if not most:
+        return batching
+    sizes = tuple([size for size in batching.sizes if size <= most])
+    if batching.sizes and not sizes:
+        sizes = (most,)
+    return structs.replace(batching, max_rows=min(batching.max_rows, most), sizes=sizes)
 
 
 def check_batching(batching: Batching) -> None:

@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from bms.control.deployments.batching import within
 from bms.control.deployments.nouns import Deployment, Replica, Route
 from bms.control.deployments.observation import Desired
 from bms.control.deployments.signatures import served
@@ -67,7 +68,7 @@ def deployment_entry(
             version,
             route,
             [replica for replica in replicas if replica.version == number],
-            deployment.spec.batching.rows_together,
+            within(deployment.spec.batching, version.signatures).rows_together,
             token_of,
         )
         if desired.stopped:
@@ -84,6 +85,7 @@ def deployment_entry(
         timeout_s=deployment.spec.timeout_s,
         dialect=deployment.spec.dialect,
         known_aliases=tuple(sorted(desired.aliases)),
+        revision=route.revision,
     )
 
 

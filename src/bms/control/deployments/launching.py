@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from bms.control.deployments.batching import within
 from bms.control.deployments.nouns import DeploymentSpec, Replica
 from bms.control.deployments.plan import MARGIN_S
 from bms.control.deployments.ports import Catalog
@@ -44,7 +45,7 @@ def workload_spec(
             allow_pickle=version.allow_pickle,
             share_weights=spec.share_weights and spec.replicas > 1,
         ),
-        batching=spec.batching,
+        batching=within(spec.batching, version.signatures),
         drain_s=spec.drain_s,
     )
     return WorkloadSpec(

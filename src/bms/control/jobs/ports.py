@@ -80,6 +80,10 @@ class JobsTx(EventSink, Protocol):
         """Of all tenants: every job starting or running, and of each tenant the oldest queued ones that are due."""
         ...
 
+    async def next_due(self, now: datetime) -> datetime | None:
+        """When the first queued job that waits for its time may start, of those that are not due yet."""
+        ...
+
     async def claim(self, job: Job, holder: str, until: datetime) -> Job | None:
         """The queued job in its next attempt, "starting"; None where somebody else was first."""
         ...

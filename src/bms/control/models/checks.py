@@ -93,6 +93,8 @@ def check_signatures(signatures: Mapping[str, Signature]) -> None:
         said = f"signature {name[:80]!r}"
         if not signature.inputs:
             raise InvalidArgument(f"{said} needs at least one input")
+        if not 0 <= signature.max_batch_size <= MAX_NUMBER:
+            raise InvalidArgument(f"{said} has max_batch_size {signature.max_batch_size}: expected 0 to {MAX_NUMBER}")
         for specs in (signature.inputs, signature.outputs):
             if len(specs) > MOST_TENSORS or any(len(spec.shape) > MOST_DIMENSIONS for spec in specs):
                 raise InvalidArgument(f"{said} has more than {MOST_TENSORS} tensors, or {MOST_DIMENSIONS} dimensions")
@@ -114,6 +116,8 @@ def _check_columns(said: str, signature: Signature) -> None:
         raise InvalidArgument(f"{said} is a table: all its inputs must be columns, and it must be batched")
     names = {spec.name for spec in columns}
     for spec in columns:
+        if spec.optional:
+            raise InvalidArgument(f"{said}: say of column {spec.name!r} itself that it is optional, in its `column`")
         if spec.shape != (None,):
             raise InvalidArgument(f"{said}: column {spec.name!r} must have one value a row, shape [null]")
         if spec.column is not None and not fits_column(spec.column, spec.dtype):

@@ -6,7 +6,9 @@ from bms.control.models.checks import check_new, check_signatures
 from bms.control.models.nouns import Measurement, NewVersion, Version
 from bms.control.models.states import moved
 from bms.core.class_names import names_text, settled_names
+from bms.core.class_outputs import holds_a_number_each
 from bms.core.errors import FailedPrecondition, InvalidArgument
+from bms.core.model_config import check_configured
 from bms.core.programs import Recognised, VerifyReport
 from bms.core.signature import DEFAULT, Signature, TensorSpec, shape_text
 
@@ -95,17 +97,29 @@ def agreed(given: dict[str, Signature], found: dict[str, Signature], labels: tup
         _check_fit(name, signature, found[name])
     said = {name: given.get(name, signature) for name, signature in found.items()}
     whole = {
-        name: _with_features(signature, found[name]) if signature.outputs else found[name]
+        name: _with_found(signature, found[name]) if signature.outputs else found[name]
         for name, signature in said.items()
     }
+    for name, signature in whole.items():
+        check_configured(name, signature)
     return {name: _labelled(name, signature, found[name], labels) for name, signature in whole.items()}
 
 
-def _with_features(given: Signature, found: Signature) -> Signature:
-    """With the features that the model was found to read of serialized examples, which are for no one to declare."""
-    read = {spec.name: spec.features for spec in found.inputs}
-    inputs = tuple(msgspec.structs.replace(spec, features=read[spec.name]) for spec in given.inputs)
-    return msgspec.structs.replace(given, inputs=inputs)
+def _with_found(given: Signature, found: Signature) -> Signature:
+    """With the features that the model was found to read of serialized examples, and how it answers, which are for no
+    one to declare; and with what its artifact says for clients that read a configuration, where `given` does not."""
+    real = {spec.name: spec for spec in found.inputs}
+    inputs = tuple(
+        msgspec.structs.replace(spec, features=real[spec.name].features, format=spec.format or real[spec.name].format)
+        for spec in given.inputs
+    )
+    return msgspec.structs.replace(
+        given,
+        inputs=inputs,
+        max_batch_size=given.max_batch_size or found.max_batch_size,
+        streams=found.streams,
+        sequences=given.sequences or found.sequences,
+    )
 
 
 def _as_proved(given: Signature, found: Signature) -> Signature:
@@ -132,6 +146,8 @@ def _check_fit(name: str, given: Signature, found: Signature) -> None:
         # What callers are promised must be within what the model takes: a fixed size may be declared for a free
         # one, never a free one for a fixed.
         _check_tensor(where, spec, real, narrower=True)
+        if spec.optional and not real.optional:
+            raise FailedPrecondition(f"{where} was declared optional, and the model needs it")
     if inputs:
         raise FailedPrecondition(f"the model also takes input {next(iter(inputs))!r}: declare it in {name!r}")
     outputs = {spec.name: spec for spec in found.outputs}
@@ -140,6 +156,10 @@ def _check_fit(name: str, given: Signature, found: Signature) -> None:
         if spec.name not in outputs:
             raise FailedPrecondition(f"{where} was declared, but the model gives {_names(found.outputs)}")
         _check_tensor(where, spec, outputs[spec.name], narrower=False)
+    if given.sequences is not None and found.sequences is None:
+        raise FailedPrecondition(
+            f"signature {name!r} was declared with sequences, and the model keeps none: it has no step"
+        )
     if given.scores is not None and given.scores not in {spec.name for spec in given.outputs}:
         raise FailedPrecondition(f"signature {name!r} takes its scores from {given.scores!r}, which is no output of it")
 
@@ -161,6 +181,7 @@ def _labelled(name: str, signature: Signature, found: Signature, labels: tuple[s
     """With the names of its classes: the version's `labels`, where they don't contradict those that were found."""
     if signature.scores is None:
         answers = any(spec.name == ANSWERED and len(spec.shape) == 1 for spec in signature.outputs)
+        answers = answers or any(holds_a_number_each(spec, labels) for spec in signature.outputs)
         return msgspec.structs.replace(signature, labels=labels) if answers and not signature.labels else signature
     same = signature.scores == found.scores
     known = settled_names(signature.labels, found.labels) if same else signature.labels

@@ -55,7 +55,8 @@ class ReactionsView(msgspec.Struct, frozen=True, kw_only=True):
 
 class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
     """`snapshot` is the newest revision. `isolation` is what keeps workloads in; gateways, devices, the database,
-    reactions and why a protection lacks are shown to the operator's tenant alone."""
+    usage events that wait for a release that reads them, reactions and why a protection lacks are shown to the
+    operator's tenant alone."""
 
     version: str
     started_at: datetime
@@ -66,4 +67,5 @@ class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
     isolation: Isolation = Isolation()
     devices: tuple[DeviceView, ...] = ()
     leading: bool = False
+    unread_usage: int = 0
     reactions: ReactionsView | None = None

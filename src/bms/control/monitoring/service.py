@@ -37,6 +37,7 @@ class MonitoringService:
         reactions: Callable[[], Awaitable[ReactionsView]],
         more: Callable[[], Awaitable[str]],
         devices: Callable[[], Sequence[tuple[Device, int]]] = lambda: (),
+        unread_usage: Callable[[], Awaitable[int]] | None = None,
     ) -> None:
         self._cluster = cluster
         self._version = version
@@ -48,6 +49,7 @@ class MonitoringService:
         self._leading = leading
         self._texts = texts
         self._devices = devices
+        self._unread_usage = unread_usage
         self._reactions = reactions
         self._more = more
 
@@ -66,6 +68,7 @@ class MonitoringService:
             isolation=isolation if all_of_it else told(isolation),
             devices=tuple(_device(*each, running) for each in self._devices()) if all_of_it else (),
             leading=self._leading(),
+            unread_usage=await self._unread_usage() if all_of_it and self._unread_usage else 0,
             reactions=await self._reactions() if all_of_it else None,
         )
 

@@ -112,8 +112,28 @@ enum DataType {
   TYPE_INT16 = 7; TYPE_INT32 = 8; TYPE_INT64 = 9; TYPE_FP16 = 10; TYPE_FP32 = 11; TYPE_FP64 = 12; TYPE_STRING = 13;
   TYPE_BF16 = 14;
 }
-message ModelInput { string name = 1; DataType data_type = 2; repeated int64 dims = 4; }
-message ModelOutput { string name = 1; DataType data_type = 2; repeated int64 dims = 3; }
+message ModelTensorReshape { repeated int64 shape = 1; }
+message ModelInput {
+  enum Format { FORMAT_NONE = 0; FORMAT_NHWC = 1; FORMAT_NCHW = 2; }
+  string name = 1;
+  DataType data_type = 2;
+  Format format = 3;
+  repeated int64 dims = 4;
+  ModelTensorReshape reshape = 5;
+  bool is_shape_tensor = 6;
+  bool allow_ragged_batch = 7;
+  bool optional = 8;
+}
+message ModelOutput {
+  string name = 1;
+  DataType data_type = 2;
+  repeated int64 dims = 3;
+  string label_filename = 4;
+  ModelTensorReshape reshape = 5;
+  bool is_shape_tensor = 6;
+}
+message ModelDynamicBatching { repeated int32 preferred_batch_size = 1; uint64 max_queue_delay_microseconds = 2; }
+message ModelSequenceBatching { uint64 max_sequence_idle_microseconds = 1; }
 message ModelTransactionPolicy { bool decoupled = 1; }
 message ModelParameter { string string_value = 1; }
 message ModelVersionPolicy {
@@ -129,6 +149,7 @@ message ModelConfig {
   repeated ModelInput input = 5;
   repeated ModelOutput output = 6;
   ModelVersionPolicy version_policy = 3;
+  oneof scheduling_choice { ModelDynamicBatching dynamic_batching = 11; ModelSequenceBatching sequence_batching = 13; }
   map<string, ModelParameter> parameters = 14;
   string backend = 17;
   ModelTransactionPolicy model_transaction_policy = 19;

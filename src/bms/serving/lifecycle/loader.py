@@ -1,6 +1,7 @@
 """Loading: open the artifact, then run every signature until it is warm, so that the first caller waits for nobody."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from bms.core.class_names import names_text
@@ -22,27 +23,48 @@ class WarmRun(NamedTuple):
 
 
 class Loaded(NamedTuple):
-    """A servable that is warm, and what was measured meanwhile."""
+    """A servable that is warm, what was measured meanwhile, and, by signature, why there are numbers of rows with which
+    it does not run."""
 
     servable: Servable
     runs: tuple[WarmRun, ...]
+    limits: Mapping[str, str] = MappingProxyType({})
 
 
-def load(opener: Callable[[], Servable], *, warmup_runs: int, sizes: Sequence[int], clock: Clock) -> Loaded:
-    """A servable that has answered `warmup_runs` times with each of `sizes` rows.
+def load(
+    opener: Callable[[], Servable],
+    *,
+    warmup_runs: int,
+    sizes: Sequence[int],
+    clock: Clock,
+    surely: int | None = None,
+) -> Loaded:
+    """A servable that has answered `warmup_runs` times with each of `sizes` rows, those beyond `surely` only if it
+    can: verification asks no more than that, so what it found ready starts here.
 
-    Raises what `opener` raises, and FailedPrecondition when a warm-up run fails or its answer is not what the
+    Raises what `opener` raises, and FailedPrecondition when another warm-up run fails or its answer is not what the
     signature says; the servable is closed then.
     """
     servable = opener()
     runs: list[WarmRun] = []
+    limits: dict[str, str] = {}
     try:
         for name, signature in servable.signatures.items():
-            runs += warm_up(servable, name, signature, runs=warmup_runs, sizes=sizes, clock=clock)
+            try:
+                runs += warm_up(servable, name, signature, runs=warmup_runs, sizes=sizes, clock=clock)
+            except FailedPrecondition as error:
+                fewer = () if surely is None else _up_to(surely, sizes)
+                if not fewer or not signature.batched:
+                    raise
+                try:
+                    runs += warm_up(servable, name, signature, runs=warmup_runs, sizes=fewer, clock=clock)
+                except FailedPrecondition:
+                    raise error from None  # which names the run that was asked for
+                limits[name] = error.message
     except BaseException:
         servable.close()
         raise
-    return Loaded(servable, tuple(runs))
+    return Loaded(servable, tuple(runs), limits)
 
 
 def warm_up(
@@ -73,6 +95,11 @@ def warm_up(
             elements = sum(array.size for array in inputs.values()) // rows
             measured.append(WarmRun(name, rows, min(seconds), elements))
     return measured
+
+
+def _up_to(surely: int, sizes: Sequence[int]) -> tuple[int, ...]:
+    """In place of `sizes` that go beyond `surely`; empty where none does."""
+    return (*(rows for rows in sizes if rows < surely), surely) if max(sizes) > surely else ()
 
 
 def own_example(servable: Servable, name: str, rows: int) -> dict[str, Array] | None:

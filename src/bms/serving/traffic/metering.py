@@ -3,9 +3,15 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from bms.core.usage import Quantities
+
 # The fields of `bms.core.usage.UsageEvent` after source and seq, in its order and units: at, tenant, key, deployment,
-# model, version, request_id, status, rows, bytes_in, bytes_out, compute_ns.
-Usage = tuple[int, str, str, str, str, int, str, int, int, int, int, int]
+# model, version, request_id, status, rows, bytes_in, bytes_out, compute_ns, queue_ns, total_ns, revision; and `more`
+# only where there is any.
+Usage = (
+    tuple[int, str, str, str, str, int, str, int, int, int, int, int, int, int, int]
+    | tuple[int, str, str, str, str, int, str, int, int, int, int, int, int, int, int, Quantities]
+)
 
 
 class Books(Protocol):

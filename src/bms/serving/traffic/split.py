@@ -6,6 +6,8 @@ from bms.core.errors import NotFound, Unavailable
 from bms.core.snapshot import ServedVersion
 from bms.serving.traffic.snapshot_index import Route, SnapshotIndex, served
 
+_UNKNOWN = "Request for unknown model"  # Triton's words, by which its clients tell this from other refusals
+
 
 class UnknownAlias(NotFound):
     """The deployment is there, and no version of its model has this alias."""
@@ -15,7 +17,7 @@ def find_route(index: SnapshotIndex, tenant: str, name: str) -> Route:
     """Raises NotFound where this tenant has no deployment of that name."""
     route = index.routes.get((tenant, name))
     if route is None:
-        raise NotFound(f"no deployment {name[:80]!r}: list yours at /v1/models")
+        raise NotFound(f"{_UNKNOWN}: {name[:80]!r} is not found: no deployment {name[:80]!r}, list yours at /v1/models")
     return route
 
 
@@ -45,7 +47,11 @@ def named_version(route: Route, number: int | None, alias: str | None) -> Served
     if alias is None:
         version = route.versions.get(number) if number is not None else None
         if version is None:
-            raise NotFound(f"no version {number} of {route.entry.name!r}: it serves {_numbers(route)}")
+            which = f"{route.entry.name!r} version {number}"
+            raise NotFound(
+                f"{_UNKNOWN}: {which} is not found: no version {number} of {route.entry.name!r}, it serves "
+                f"{_numbers(route)}"
+            )
         return version
     version = route.aliases.get(alias)
     if version is not None:

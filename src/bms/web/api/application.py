@@ -8,17 +8,17 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp
 
-from bms.core.errors import InvalidArgument, NotFound, Unimplemented
+from bms.core.errors import InvalidArgument, MethodNotAllowed, NotFound
 from bms.core.ids import new_id
 from bms.web.api.dispatch import Dispatcher
 from bms.web.api.draining import Draining
 from bms.web.api.endpoint import PUBLIC, Call, Endpoint
 from bms.web.api.openapi.document import PREFIX, describe
 from bms.web.api.page import serving as page
-from bms.web.api.problems import problem
+from bms.web.api.problems import plain_error, problem
 
 
 def application(endpoints: Sequence[Endpoint], dispatcher: Dispatcher, version: str) -> ASGIApp:
@@ -58,7 +58,19 @@ async def _unrouted(request: Request, error: Exception) -> Response:
     request_id = request.headers.get("x-request-id") or new_id("req")
     status = error.status_code if isinstance(error, HTTPException) else 500
     if status == 405:
-        return problem(Unimplemented(f"{request.method} is not offered on {request.url.path}"), request_id)
+        allowed = _methods(request)
+        said = f"{request.method} is not for {request.url.path}: use {allowed}"
+        style = problem if request.url.path.startswith((PREFIX, page.AT)) else plain_error
+        return style(MethodNotAllowed(said, allowed), request_id)
     if status == 404:
         return problem(NotFound(f"nothing is served at {request.url.path}: see {PREFIX}/openapi.json"), request_id)
     return problem(InvalidArgument(str(error)), request_id)
+
+
+def _methods(request: Request) -> str:
+    """All that there are at the request's path, which may have a route for each."""
+    found: set[str] = set()
+    for route in request.app.routes:
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+            found |= route.methods or set()
+    return ", ".join(sorted(found))

@@ -1,9 +1,11 @@
 """From an HTTP request to a handler and back: authenticate, authorise, decode, run once, encode."""
 
 import logging
+import re
 import time
 from collections.abc import AsyncIterator, Callable
-from typing import Any, Protocol
+from datetime import datetime
+from typing import Any, Protocol, get_args
 
 import msgspec
 from starlette.datastructures import QueryParams
@@ -20,6 +22,7 @@ from bms.core.errors import (
     Internal,
     InvalidArgument,
     PayloadTooLarge,
+    UnsupportedMedia,
 )
 from bms.core.ids import new_id
 from bms.core.principal import Principal
@@ -29,6 +32,9 @@ from bms.web.api.whole_numbers import check_body, check_numbers
 
 log = logging.getLogger("bms.api")
 MAX_BODY = 8 << 20  # of JSON bodies; uploads stream and have limits of their own
+_READ_AS_JSON = ("", "application/json", "text/json", "application/x-www-form-urlencoded")
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
+_ETAG = re.compile(r'(?:W/)?"[!#-~]*"|[0-9]{1,100}')
 NOBODY = Principal(tenant="", user="", key="", role="viewer", scopes=frozenset())
 
 
@@ -97,6 +103,8 @@ class Dispatcher:
             principal = await self._authenticator.principal(_authorization(request))
             principal.require(endpoint.permission)
         query = _query(endpoint, request.query_params)
+        if endpoint.body not in (None, bytes):
+            _check_media(request.headers.get("content-type", ""))
         raw = b"" if endpoint.body is bytes else await _read(request)
         body = _body(endpoint, raw)
         call = Call(principal, dict(request.path_params), query, body, _if_match(request), request)
@@ -165,6 +173,13 @@ async def _read(request: Request) -> bytes:
     return b"".join(parts)
 
 
+def _check_media(content_type: str) -> None:
+    """Raises UnsupportedMedia for a type that is no JSON. None is, and so is what curl says of whatever it sends."""
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind not in _READ_AS_JSON and not kind.endswith("+json"):
+        raise UnsupportedMedia(f"a body of {kind[:80]!r} is not read here: send JSON, as application/json")
+
+
 def _body(endpoint: Endpoint, raw: bytes) -> Any:
     if endpoint.body is bytes:
         return None
@@ -184,6 +199,7 @@ def _query(endpoint: Endpoint, params: QueryParams) -> msgspec.Struct:
     given = dict(params)
     if len(given) != len(params.multi_items()):
         raise InvalidArgument("a query parameter is given twice")
+    _check_times(endpoint, given)
     try:
         query: msgspec.Struct = msgspec.convert(given, type=endpoint.query, strict=False)
     except msgspec.ValidationError as error:
@@ -193,11 +209,25 @@ def _query(endpoint: Endpoint, params: QueryParams) -> msgspec.Struct:
     return query
 
 
+def _check_times(endpoint: Endpoint, given: dict[str, str]) -> None:
+    """Raises InvalidArgument for a time that is no RFC 3339: a reading that takes numbers for numbers takes them for
+    times, too."""
+    for field in msgspec.structs.fields(endpoint.query):
+        text = given.get(field.encode_name)
+        if text is not None and datetime in get_args(field.type) and not _TIME.match(text):
+            raise InvalidArgument(
+                f"query parameters are wrong: {field.encode_name} is {text[:40]!r}, expected a time like "
+                "2026-01-31T12:00:00Z"
+            )
+
+
 def _if_match(request: Request) -> int | None:
     text = request.headers.get("if-match")
     if text is None or text == "*":
         return None
     bare = text.removeprefix("W/").strip('"')
+    if not _ETAG.fullmatch(text):
+        raise InvalidArgument(f"If-Match {text[:40]!r} is no ETag: send the one last read, in quotes")
     if not (bare.isascii() and bare.isdecimal() and len(bare) <= 100):
         raise FailedPrecondition(f"If-Match {text[:40]!r} is not an ETag of ours: send the one last read")
     return int(bare)

@@ -5,7 +5,7 @@ import math
 import msgspec
 from starlette.responses import Response
 
-from bms.core.errors import BmsError
+from bms.core.errors import BmsError, MethodNotAllowed
 
 
 def plain_error(error: BmsError, request_id: str) -> Response:
@@ -40,6 +40,8 @@ def _headers(error: BmsError, request_id: str) -> dict[str, str]:
     headers = {"x-request-id": request_id, "cache-control": "no-store"}
     if error.retry_after_s is not None:
         headers["retry-after"] = str(math.ceil(error.retry_after_s))
+    if isinstance(error, MethodNotAllowed):
+        headers["allow"] = error.allowed
     if error.http_status == 401:
         headers["www-authenticate"] = "Bearer"
     return headers

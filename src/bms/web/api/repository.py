@@ -1,12 +1,14 @@
 """The model repository extension of the Open Inference Protocol: load and unload, on the protocol's own paths."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 from starlette.responses import Response
 
 from bms.control.deployments.repository import ModelRepository
-from bms.core.errors import InvalidArgument, Unimplemented
+from bms.core.errors import BmsError, InvalidArgument, Unimplemented
 from bms.web.api.endpoint import Call, Endpoint
 
 MOST_WAIT_S = 240.0  # less than gateways wait for control
@@ -22,12 +24,16 @@ class RepositoryCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 def endpoints(repository: ModelRepository) -> list[Endpoint]:
     async def load(call: Call[RepositoryCall]) -> Response:
-        _refuse_content(call.body.parameters)
-        await repository.load(call.principal, call.path["deployment"], _wait_s(call))
+        name = call.path["deployment"]
+        with _told("load", name):
+            _refuse_content(call.body.parameters)
+            await repository.load(call.principal, name, _wait_s(call))
         return _done()
 
     async def unload(call: Call[RepositoryCall]) -> Response:
-        await repository.unload(call.principal, call.path["deployment"], _wait_s(call))
+        name = call.path["deployment"]
+        with _told("unload", name):
+            await repository.unload(call.principal, name, _wait_s(call))
         return _done()
 
     write = "deployments:write"
@@ -35,6 +41,15 @@ def endpoints(repository: ModelRepository) -> list[Endpoint]:
         Endpoint("POST", f"{MODEL}/load", write, load, "Serve it", None, RepositoryCall, foreign=True),
         Endpoint("POST", f"{MODEL}/unload", write, unload, "Serve it no more", None, RepositoryCall, foreign=True),
     ]
+
+
+@contextlib.contextmanager
+def _told(verb: str, name: str) -> Iterator[None]:
+    """Errors in the words that Triton's clients look for."""
+    try:
+        yield
+    except BmsError as error:
+        raise type(error)(f"failed to {verb} {name!r}, {error.message}", retry_after_s=error.retry_after_s) from error
 
 
 def _wait_s(call: Call[RepositoryCall]) -> float:
@@ -59,6 +74,9 @@ def _refuse_content(parameters: dict[str, Any]) -> None:
     if any(name.startswith("file:") for name in parameters):
         raise Unimplemented("models are brought by `bms model push` or the API's versions, not by loading them")
     if "config" in parameters:
-        raise Unimplemented("a configuration is not taken here: `bms deployment set` says how a model is served")
+        raise Unimplemented(
+            "a configuration is not taken here: a version says its own when it is pushed (`bms model push "
+            "--max-batch-size 8`), `bms deployment set` how it is served"
+        )
     if parameters:
         raise InvalidArgument(f"unknown parameter {next(iter(parameters))[:80]!r}: loading takes none")

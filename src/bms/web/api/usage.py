@@ -7,14 +7,15 @@ import msgspec
 from starlette.responses import StreamingResponse
 
 from bms.control.billing import csv
-from bms.control.billing.nouns import UsageFilter, UsageSum, dimensions
+from bms.control.billing.nouns import UsageFilter, UsageSum, dimensions, meters
 from bms.control.billing.service import UsageService
 from bms.control.tenants.nouns import DEFAULT_TENANT, Tenant
 from bms.core.errors import PermissionDenied
 from bms.core.pages import Page
 from bms.core.principal import Principal
-from bms.core.usage import UsageEvent
+from bms.core.usage import UsageEvent, quantities
 from bms.web.api.endpoint import Call, Endpoint, Listing, listing
+from bms.web.api.streaming import begun
 
 FindTenant = Callable[[Principal, str], Awaitable[Tenant]]
 """(who asks, id) -> the tenant, also a deleted one. Raises NotFound."""
@@ -34,9 +35,11 @@ class Matching(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class SumsQuery(Matching, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`group_by` is some of key, deployment, model, version, day and hour, e.g. `key,model`."""
+    """`group_by` is some of key, deployment, model, version, day and hour, e.g. `key,model`; `meter` names the only
+    meters to tell as quantities, e.g. `input_tokens,rows`."""
 
     group_by: str = ""
+    meter: str = ""
 
 
 class EventsQuery(Matching, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -63,6 +66,10 @@ class UsageEntry(msgspec.Struct, frozen=True, kw_only=True):
     bytes_in: int
     bytes_out: int
     compute_ns: int
+    queue_ns: int
+    total_ns: int
+    revision: int
+    quantities: dict[str, int]
 
 
 class UsageSums(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,15 +78,15 @@ class UsageSums(msgspec.Struct, frozen=True, kw_only=True):
 
 def endpoints(service: UsageService, found: FindTenant) -> list[Endpoint]:
     async def sums(call: Call[None]) -> UsageSums:
-        by = dimensions(call.query.group_by)
-        return UsageSums(items=await service.sums(await _tenant(call, found), _filter(call.query), by))
+        by, only = dimensions(call.query.group_by), meters(call.query.meter)
+        return UsageSums(items=await service.sums(await _tenant(call, found), _filter(call.query), by, only))
 
     async def events(call: Call[None]) -> Page[UsageEntry]:
         page = await service.events(await _tenant(call, found), _filter(call.query), listing(call))
         return Page(items=[_entry(event) for event in page.items], next=page.next)
 
     async def export(call: Call[None]) -> StreamingResponse:
-        batches = service.all_events(await _tenant(call, found), _filter(call.query))
+        batches = await begun(service.all_events(await _tenant(call, found), _filter(call.query)))
         headers = {"content-disposition": 'attachment; filename="usage.csv"', "cache-control": "no-store"}
         return StreamingResponse(csv.lines(batches), media_type="text/csv; charset=utf-8", headers=headers)
 
@@ -116,4 +123,5 @@ def _filter(query: Matching) -> UsageFilter:
 
 
 def _entry(event: UsageEvent) -> UsageEntry:
-    return UsageEntry(**{name: getattr(event, name) for name in UsageEntry.__struct_fields__})
+    plain = {name: getattr(event, name) for name in UsageEntry.__struct_fields__ if name != "quantities"}
+    return UsageEntry(**plain, quantities=quantities(event))

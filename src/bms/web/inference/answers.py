@@ -5,7 +5,15 @@ from math import ceil
 
 import orjson
 
-from bms.core.errors import BmsError, LostInHand, NotFound, ResourceExhausted, Unauthenticated, Unavailable
+from bms.core.errors import (
+    BmsError,
+    LostInHand,
+    MethodNotAllowed,
+    NotFound,
+    ResourceExhausted,
+    Unauthenticated,
+    Unavailable,
+)
 
 JSON = b"application/json"
 PROBLEM = b"application/problem+json"
@@ -37,12 +45,14 @@ _LINES = {status: _line(status) for status in _REASONS}
 
 
 def error_headers(error: BmsError) -> bytes:
-    """Retry-After in whole seconds, never too early; how to authenticate; that clients of OpenAI's, which repeat every
-    500, must not."""
+    """Retry-After in whole seconds, never too early; how to authenticate; which methods there are; that clients of
+    OpenAI's, which repeat every 500, must not."""
     if isinstance(error, LostInHand):
         return b"x-should-retry: false\r\n"
     if isinstance(error, Unauthenticated):
         return b'www-authenticate: Bearer realm="bms"\r\n'
+    if isinstance(error, MethodNotAllowed):
+        return b"allow: %b\r\n" % error.allowed.encode()
     wait = error.retry_after_s
     if wait is None and isinstance(error, Unavailable | ResourceExhausted):
         wait = 1.0

@@ -2,32 +2,31 @@
 
 from collections.abc import Callable
 
-from bms.core.errors import BmsError, InvalidArgument
+from bms.core.errors import BmsError, InvalidArgument, MethodNotAllowed, Unavailable, Unimplemented
 from bms.core.snapshot import KeyEntry, ServedVersion
 from bms.protocols import (
     model_listing,
     oip_config,
     oip_metadata,
     oip_repository,
+    oip_settings,
     oip_statistics,
     tfserving_status,
 )
+from bms.protocols.client_memory import NO_SHARED_MEMORY
+from bms.protocols.mlflow_scoring import VERSION as MLFLOW
 from bms.serving.traffic.snapshot_index import Route, SnapshotIndex, served
 from bms.serving.traffic.split import choose_version, find_route, named_version
 from bms.web.inference.answers import JSON, UnknownPath
 from bms.web.inference.compression import deflate, inflate
 from bms.web.inference.metrics import Metrics
-from bms.web.inference.paths import VERBS, Operation
+from bms.web.inference.paths import GET_AND_POST, VERBS, Operation
 from bms.web.inference.request import Request
 
+_PLAIN = b"text/plain; charset=utf-8"
 _TEXT = b"text/plain; version=0.0.4; charset=utf-8"
-_INDEX_BYTES = 1 << 16  # of the body of an index request
-
-
-class MethodNotAllowed(BmsError):
-    """405: the path is there, this method of it is not."""
-
-    code, http_status, grpc_status = "UNIMPLEMENTED", 405, 12
+_BODY_BYTES = 1 << 16  # of the body of an index request, or of settings
+_METHODS = {"GET": (b"GET", b"HEAD"), "POST": (b"POST",), GET_AND_POST: (b"GET", b"HEAD", b"POST")}
 
 
 class Describer:
@@ -57,8 +56,7 @@ class Describer:
             status, content_type, body = self._answer(request, operation)
         except BmsError as error:
             self._metrics.direct(error.http_status)
-            allow = b"allow: %b\r\n" % operation.allowed.encode() if isinstance(error, MethodNotAllowed) else b""
-            request.connection.respond_error(request, error, allow)
+            request.connection.respond_error(request, error)
             return
         self._metrics.direct(status)
         headers = b""
@@ -84,9 +82,11 @@ class Describer:
         action, method = operation.action, request.method
         if action is None:
             raise _missing(request, operation)
-        allowed = (b"GET", b"HEAD") if operation.allowed == "GET" else (b"POST",)
+        allowed = _METHODS[operation.allowed]
         if method not in allowed or action in VERBS:
-            raise MethodNotAllowed(f"{method.decode('latin-1')} is not for this path: use {operation.allowed}")
+            shown = method.decode("latin-1")
+            listed = b", ".join(allowed).decode()
+            raise MethodNotAllowed(f"{shown} is not for this path: use {operation.allowed}", listed)
         if action == "alive":
             return 200, JSON, b'{"status":"alive"}'
         if action == "metrics":
@@ -107,12 +107,15 @@ class Describer:
         if action == "list":
             return 200, JSON, model_listing.encode_list(index.tenant_entries(key.tenant))
         if action == "oip_index":
-            body = inflate(request.body(), request.fields.get(b"content-encoding", b""), _INDEX_BYTES)
-            ready_only = oip_repository.decode_index(body)
+            ready_only = oip_repository.decode_index(_body(request))
             return 200, JSON, oip_repository.encode_index(index.tenant_entries(key.tenant), ready_only)
         if action == "oip_all_stats":
             routes = [index.routes[key.tenant, entry.name] for entry in index.tenant_entries(key.tenant)]
             return 200, JSON, self._statistics([(route, version) for route in routes for version in _all(route)])
+        if action in ("oip_trace", "oip_model_trace", "oip_log"):
+            if action == "oip_model_trace":
+                find_route(index, key.tenant, operation.model)
+            return 200, JSON, _settings(request, "log" if action == "oip_log" else "trace")
         return self._of_model(find_route(index, key.tenant, operation.model), operation)
 
     def _of_model(self, route: Route, operation: Operation) -> tuple[int, bytes, bytes]:
@@ -126,6 +129,10 @@ class Describer:
         if action == "oip_model_ready":
             ready = _model_ready(route, operation)
             return 200 if ready else 503, JSON, oip_metadata.encode_model_ready(operation.model, ready)
+        if action in ("mlflow_ping", "mlflow_version"):
+            if not _model_ready(route, operation):
+                raise Unavailable(f"{operation.model[:80]!r} is not served now: `bms deployment show` says why")
+            return 200, _PLAIN, b"\n" if action == "mlflow_ping" else MLFLOW.encode()
         version = (
             named_version(route, operation.version, operation.alias)
             if named
@@ -144,20 +151,34 @@ class Describer:
         )
 
 
+def _body(request: Request) -> bytes | memoryview:
+    return inflate(request.body(), request.fields.get(b"content-encoding", b""), _BODY_BYTES)
+
+
+def _settings(request: Request, kind: oip_settings.Setting) -> bytes:
+    if request.method == b"POST":
+        oip_settings.check_settings(kind, _body(request))
+    return oip_settings.encode_settings(kind)
+
+
 def _all(route: Route) -> list[ServedVersion]:
     return [route.versions[number] for number in sorted(route.versions)]
 
 
 def _model_ready(route: Route, operation: Operation) -> bool:
-    if operation.version is None:
+    if operation.version is None and operation.alias is None:
         return bool(route.shares)
-    return served(named_version(route, operation.version, None))
+    return served(named_version(route, operation.version, operation.alias))
 
 
 def _missing(request: Request, operation: Operation) -> BmsError:
     shown = f"{request.method.decode('latin-1')} {request.target[:200].decode('latin-1')}"
+    if operation.missing == "memory":
+        return Unimplemented(NO_SHARED_MEMORY)
     if operation.missing == "tfserving":
         return InvalidArgument(f"Malformed request: {shown}")
     if operation.missing == "openai":
         return UnknownPath(f"nothing is at {shown}: of OpenAI's API, /v1/embeddings and /v1/models are served here")
+    if operation.missing == "mlflow":
+        return UnknownPath(f"nothing is at {shown}: MLflow's paths are /endpoints/NAME/invocations, …/ping, …/version")
     return UnknownPath(f"nothing is at {shown}: see /v2/models/NAME/infer")

@@ -7,19 +7,24 @@ from time import perf_counter
 
 from bms.core.errors import BmsError, Cancelled, Internal, Unimplemented
 from bms.core.inference import InferRequest
+from bms.core.model_config import check_rows
 from bms.core.snapshot import KeyEntry, ServedVersion
 from bms.core.tensor import Tensor
+from bms.core.usage import Quantities
 from bms.protocols.frames import AnswerMeta
 from bms.serving.traffic.dispatcher import Call
+from bms.serving.traffic.metering import Usage
 from bms.serving.traffic.snapshot_index import Route
 from bms.web.inference.desk import Desk
+from bms.web.inference.token_counts import added, told_tokens
 from bms.web.inference.turn import Answer
 
 log = logging.getLogger(__name__)
 _NOTHING = AnswerMeta(True, 0, 0, ())
 _IN_A_STREAM = (
-    "this model answers in a stream: ask by /v2/models/NAME/generate_stream, by ModelStreamInfer over gRPC, by "
-    "`predict_stream` of the SDK, or by `bms predict NAME --stream`"
+    "this call doesn't support models with decoupled transaction policy, and this model answers in a stream: ask by "
+    "/v2/models/NAME/generate_stream, by ModelStreamInfer over gRPC, by `predict_stream` of the SDK, or by "
+    "`bms predict NAME --stream`"
 )
 
 
@@ -33,6 +38,7 @@ class Exchange(Call):
     streams = False
     _done = False
     _sent = 0  # bytes of the parts of a stream
+    _more: Quantities = ()  # of meters that not every request has
 
     def __init__(
         self,
@@ -71,8 +77,11 @@ class Exchange(Call):
         raise NotImplementedError
 
     def send(self) -> None:
-        """Admits and dispatches it. Raises ResourceExhausted or Unavailable; then nothing was begun or booked."""
+        """Admits and dispatches it. Raises ResourceExhausted, Unavailable, or InvalidArgument for more rows than the
+        version takes; then nothing was begun or booked."""
         admission, entry = self.desk.admission, self.route.entry
+        if self.rows > 1:
+            check_rows(self.version.signatures[self.request.signature or ""], self.rows, entry.name)
         admission.enter(entry)
         try:
             self.dispatcher.send(self)
@@ -95,6 +104,8 @@ class Exchange(Call):
             unfit = Internal("the model's answer does not fit its signature: tell whoever deployed it")
             self._fail(unfit, meta.compute_ns)
             return
+        if answer.more:
+            self._more = answer.more
         now = perf_counter()
         queue, compute = meta.queue_ns * 1e-9, meta.compute_ns * 1e-9
         parsed, began = self._parsed, self._began
@@ -121,6 +132,7 @@ class Exchange(Call):
         elif not self._done:
             try:
                 self._sent += self.part(tensors)
+                self._more = added(self._more, told_tokens(tensors))
             except BmsError as error:
                 self.dispatcher.cancel(self)
                 self.failed(error)
@@ -137,21 +149,22 @@ class Exchange(Call):
         now, took = desk.unix_ns(), perf_counter() - self._began
         refused = isinstance(answer, BmsError) and not (meta.compute_ns or self._sent)  # none of its rows ran
         desk.metrics.answered(entry, number, status, self.rows, meta, now, took)
-        desk.turn.add(
-            (
-                now,
-                entry.tenant,
-                self.key.id,
-                entry.id,
-                entry.model,
-                number,
-                self._id,
-                status,
-                0 if refused else self.rows,
-                self._bytes_in,
-                bytes_out,
-                min(meta.compute_ns, int(took * 1e9)),  # its word for it, as far as it can be true
-            ),
-            self,
-            answer,
+        total_ns = int(took * 1e9)
+        usage: Usage = (
+            now,
+            entry.tenant,
+            self.key.id,
+            entry.id,
+            entry.model,
+            number,
+            self._id,
+            status,
+            0 if refused else self.rows,
+            self._bytes_in,
+            bytes_out,
+            min(meta.compute_ns, total_ns),  # the model server's word for it, as far as it can be true
+            min(meta.queue_ns, total_ns),
+            total_ns,
+            entry.revision,
         )
+        desk.turn.add((*usage, self._more) if self._more else usage, self, answer)

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from bms.core.errors import BmsError, InvalidArgument, PayloadTooLarge, Unimplemented
+from bms.core.errors import BmsError, InvalidArgument, MethodNotAllowed, PayloadTooLarge
 from bms.web.inference.limits import HttpLimits
 
 Header = tuple[bytes, bytes]
@@ -18,6 +18,9 @@ _SINGLE = (
     b"x-request-timeout",
     b"expect",
 )
+SERVED = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"  # methods, somewhere
+# TRACE goes as far as the path, which says what it has instead.
+_METHODS = frozenset(method.encode() for method in (*SERVED.split(", "), "TRACE"))
 
 
 class HeaderTooLarge(BmsError):
@@ -42,15 +45,14 @@ def frame(request: Framed, limits: HttpLimits) -> None:
     """Sets how the body is delimited. Raises for what is ambiguous."""
     fields = request.fields
     if len(fields) != len(request.headers):
-        _refuse_repeated(request.headers)
+        refuse_repeated(request.headers)
     if len(fields) > limits.header_count or len(request.headers) > limits.header_count:
         raise HeaderTooLarge(f"{len(request.headers)} headers; at most {limits.header_count} are taken")
     if request.version not in ("1.1", "1.0"):
         raise InvalidArgument(f"HTTP/{request.version} is not spoken here in this form: use HTTP/1.1, or HTTP/2")
     if b"host" not in fields and request.version != "1.0":
         raise InvalidArgument("an HTTP/1.1 request needs a Host header")
-    if request.method == b"CONNECT":
-        raise Unimplemented("this is no proxy: CONNECT is not served")
+    check_method(request.method)
     if b"transfer-encoding" in fields:
         if b"content-length" in fields:
             raise InvalidArgument("Content-Length and Transfer-Encoding exclude each other")
@@ -68,7 +70,15 @@ def frame(request: Framed, limits: HttpLimits) -> None:
         request.expects = request.version == "1.1" and request.length != 0
 
 
-def _refuse_repeated(headers: list[Header]) -> None:
+def check_method(method: bytes) -> None:
+    """Raises MethodNotAllowed for a method that no path has."""
+    if method not in _METHODS:
+        more = ": this is no proxy" if method == b"CONNECT" else f": use one of {SERVED}"
+        raise MethodNotAllowed(f"{method[:32].decode('latin-1')} is not served{more}", SERVED)
+
+
+def refuse_repeated(headers: list[Header]) -> None:
+    """Raises InvalidArgument where what must have one meaning is said more than once."""
     names = [name for name, _ in headers]
     for name in _SINGLE:
         if names.count(name) > 1:

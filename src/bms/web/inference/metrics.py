@@ -20,6 +20,7 @@ BOUNDS = (
 )  # fmt: skip
 
 
+_MOST_SIZES = 1024  # of runs of one version that are told apart; clients choose them; what is beyond counts as 0 rows
 Stages = tuple[float, float, float, float, float, float]  # seconds, in the order of STAGES
 
 
@@ -58,6 +59,7 @@ class VersionCounts:
     `last_ns` in Unix nanoseconds; failures count in `failed` and `failed_ns` alone."""
 
     __slots__ = (
+        "batches",
         "compute_ns",
         "failed",
         "failed_ns",
@@ -65,7 +67,6 @@ class VersionCounts:
         "name",
         "queue_ns",
         "rows",
-        "runs",
         "statuses",
         "succeeded",
         "tenant",
@@ -76,7 +77,7 @@ class VersionCounts:
         self.tenant = tenant
         self.name = name
         self.succeeded = self.failed = self.rows = 0
-        self.runs = 0.0  # each request's part of its run, by rows
+        self.batches: dict[int, list[float]] = {}  # by rows of a run: requests' parts of such, in ns too
         self.queue_ns = self.compute_ns = self.total_ns = self.failed_ns = self.last_ns = 0
         self.statuses: dict[int, int] = {}
 
@@ -108,7 +109,13 @@ class Metrics:
         if status == 200:
             counts.succeeded += 1
             counts.rows += rows
-            counts.runs += rows / meta.batch if meta.batch > rows else 1
+            together = meta.batch if meta.batch > rows else rows
+            seen = counts.batches.get(together)
+            if seen is None:
+                size = together if len(counts.batches) < _MOST_SIZES else 0
+                seen = counts.batches.setdefault(size, [0.0, 0])
+            seen[0] += rows / together
+            seen[1] += meta.compute_ns  # which is its share
             counts.queue_ns += meta.queue_ns
             counts.compute_ns += meta.compute_ns
             counts.total_ns += int(took_s * 1e9)
@@ -117,7 +124,7 @@ class Metrics:
             counts.failed_ns += int(took_s * 1e9)
 
     def statistics(self, deployment: str, version: int) -> VersionStatistics:
-        """What was counted for one version of a deployment; `executions` adds up each request's part of its run."""
+        """What was counted for one version of a deployment; `batches` add up each request's part of its run."""
         seen = self.versions.get((deployment, version))
         if seen is None:
             return VersionStatistics()
@@ -125,7 +132,7 @@ class Metrics:
             successes=seen.succeeded,
             failures=seen.failed,
             rows=seen.rows,
-            executions=round(seen.runs),
+            batches=tuple([(rows, runs, int(ns)) for rows, (runs, ns) in seen.batches.items()]),
             queue_ns=seen.queue_ns,
             compute_ns=seen.compute_ns,
             total_ns=seen.total_ns,

@@ -152,7 +152,7 @@ class Passage(asyncio.Protocol):
         if self._done:
             self._transport.abort()
             return
-        self._transport.write(_head(request, self._scheme))
+        self._transport.write(passed_head(request, self._scheme))
         chunks, request.chunks = request.chunks, []
         for chunk in chunks:
             self.send(chunk)
@@ -242,7 +242,7 @@ def _passage(request: Request) -> Passage:
     return request.state
 
 
-def _head(request: Request, scheme: bytes) -> bytes:
+def passed_head(request: Request, scheme: bytes) -> bytes:
     """The request's head as control gets it: hop-by-hop headers removed, what we vouch for put in."""
     skipped = _HOP | _named_by_connection(request.head.headers)
     lines = [

@@ -1,4 +1,5 @@
-"""What a request's target asks of the gateway: paths of TF Serving, KServe, the Open Inference Protocol and OpenAI."""
+"""What a request's target asks of the gateway: paths of TF Serving, KServe, the Open Inference Protocol, OpenAI and
+MLflow."""
 
 import re
 from typing import Literal, NamedTuple
@@ -8,14 +9,17 @@ from bms.core.errors import InvalidArgument
 
 Action = Literal[
     "predict", "classify", "regress", "explain", "infer", "generate", "generate_stream",  # what a model answers
+    "invocations",  # MLflow's
     "embeddings",  # the same, of the model that the body names
     "list", "model", "metadata",  # what is served, as TF Serving, KServe V1 and OpenAI tell it
     "oip_server", "oip_model", "oip_model_ready", "oip_config", "oip_stats", "oip_all_stats", "oip_index",
+    "oip_trace", "oip_model_trace", "oip_log",  # what Triton's clients ask beside
+    "mlflow_ping", "mlflow_version",
     "alive", "oip_live", "oip_ready", "metrics",  # open to all
 ]  # fmt: skip
 PUBLIC: frozenset[str] = frozenset({"alive", "oip_live", "oip_ready", "metrics"})
 VERBS: frozenset[str] = frozenset(
-    {"predict", "classify", "regress", "explain", "infer", "generate", "generate_stream", "embeddings"}
+    {"predict", "classify", "regress", "explain", "infer", "generate", "generate_stream", "invocations", "embeddings"}
 )
 
 _NAMED = r"/v1/models/(?P<model>[^/:]+)(?:/versions/(?P<version>\d{1,18})|/labels/(?P<label>[^/:]+))?"
@@ -35,7 +39,21 @@ _OIP_VERBS: dict[str | None, Action] = {
     "generate": "generate",
     "generate_stream": "generate_stream",
 }
+_MLFLOW = re.compile(
+    r"/(?:serving-)?endpoints/(?P<model>[^/:]+)(?:/versions/(?P<version>\d{1,18})|/labels/(?P<label>[^/:]+))?"
+    r"/(?P<verb>invocations|ping|health|version)/?",
+    re.ASCII,
+)
+_MLFLOW_VERBS: dict[str, Action] = {
+    "invocations": "invocations",
+    "ping": "mlflow_ping",
+    "health": "mlflow_ping",
+    "version": "mlflow_version",
+}
+MLFLOW = ("/endpoints/", "/serving-endpoints/")  # what the paths of MLflow's clients, and for Databricks, begin with
 _OPENAI = re.compile(r"/v1(?:/(?!models/)[^?]*|/models/?|/models/[^/:?]+/?)?(?:\?|$)", re.IGNORECASE)
+_TRACE = re.compile(r"/v2/models/(?P<model>[^/:]+)/trace/setting/?")
+_SHARED_MEMORY = re.compile(r"/v2/(?:system|cuda)sharedmemory(?:/region/[^/]+)?/(?:status|register|unregister)/?")
 _LOADING = re.compile(r"/v2/repository/models/[^/:]+/(?:load|unload)/?")
 _FIXED: dict[str, Action] = {
     "/": "alive",
@@ -55,7 +73,13 @@ _FIXED: dict[str, Action] = {
     "/v2/models/stats/": "oip_all_stats",
     "/v2/repository/index": "oip_index",
     "/v2/repository/index/": "oip_index",
+    "/v2/trace/setting": "oip_trace",
+    "/v2/trace/setting/": "oip_trace",
+    "/v2/logging": "oip_log",
+    "/v2/logging/": "oip_log",
 }
+GET_AND_POST = "GET, POST"
+_SETTINGS = ("oip_trace", "oip_log")
 
 
 class Operation(NamedTuple):
@@ -65,7 +89,7 @@ class Operation(NamedTuple):
     model: str = ""
     version: int | None = None
     alias: str | None = None
-    missing: Literal["", "tfserving", "oip", "openai"] = ""
+    missing: Literal["", "tfserving", "oip", "memory", "openai", "mlflow"] = ""
     allowed: str = "GET"
 
 
@@ -74,15 +98,24 @@ def read_path(method: bytes, target: bytes) -> Operation | None:
     path = _path(target)
     fixed = _FIXED.get(path)
     if fixed is not None:
+        if fixed in _SETTINGS:
+            return Operation(fixed, allowed=GET_AND_POST)
         return Operation(fixed, allowed="POST" if fixed == "oip_index" or fixed in VERBS else "GET")
     lowered = path[:11].lower()
     if lowered.startswith("/v1/models/"):
         return _tfserving(path)
     if path.startswith("/v2/"):
-        return _oip(method, path)
+        return _oip(path)
+    if path.startswith(MLFLOW):
+        return _mlflow(path)
     if lowered == "/v1" or lowered.startswith("/v1/"):
         return Operation(None, missing="openai")
     return None
+
+
+def speaks_mlflow(target: bytes) -> bool:
+    """Whether errors of this target are told as MLflow tells them."""
+    return target.startswith((b"/endpoints/", b"/serving-endpoints/"))
 
 
 def speaks_openai(target: bytes) -> bool:
@@ -101,14 +134,26 @@ def _tfserving(path: str) -> Operation:
     return Operation(None, missing="tfserving")
 
 
-def _oip(method: bytes, path: str) -> Operation | None:
+def _mlflow(path: str) -> Operation:
+    found = _MLFLOW.fullmatch(path)
+    if not found or (found["verb"] != "invocations" and path.startswith(MLFLOW[1])):
+        return Operation(None, missing="mlflow")
+    action = _MLFLOW_VERBS[found["verb"]]
+    return _named(action, found, "POST" if action in VERBS else "GET")
+
+
+def _oip(path: str) -> Operation | None:
     found = _OIP.fullmatch(path)
     if found:
         action = _OIP_VERBS[found["verb"]]
         version = int(found["version"]) if found["version"] else None
         return Operation(action, found["model"], version, allowed="POST" if action in VERBS else "GET")
-    if method == b"POST" and _LOADING.fullmatch(path):
+    if _LOADING.fullmatch(path):
         return None  # whoever starts and stops what runs is control
+    if (found := _TRACE.fullmatch(path)) is not None:
+        return Operation("oip_model_trace", found["model"], allowed=GET_AND_POST)
+    if _SHARED_MEMORY.fullmatch(path):
+        return Operation(None, missing="memory")
     return Operation(None, missing="oip")
 
 

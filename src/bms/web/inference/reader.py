@@ -1,18 +1,20 @@
 """From a client's bytes to requests: parsed by httptools, and bounded in everything a client could fill us with."""
 
+import re
 from typing import Literal, Protocol
 
 import httptools
 
 from bms.core.errors import BmsError, DeadlineExceeded, InvalidArgument
 from bms.web.inference.bulk import LARGE
-from bms.web.inference.framing import Header, HeaderTooLarge, check_body_size, frame
+from bms.web.inference.framing import Header, HeaderTooLarge, check_body_size, check_method, frame
 from bms.web.inference.limits import HttpLimits
 from bms.web.inference.request import Answerer, Head, Request
 
 DRAINED = 256 << 10  # a body that nobody wants is read and dropped up to this size, to keep the connection
 _CHUNK_OVERHEAD = 64 << 10
 _WITH_BODY = frozenset((b"content-length", b"transfer-encoding"))
+_UNKNOWN_METHOD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z\-]+) /[!-~]* HTTP/1\.[01]\r\n")
 Phase = Literal["idle", "head", "body"]
 
 
@@ -64,6 +66,8 @@ class RequestReader:
         try:
             self._parse(data)
         except httptools.HttpParserError as error:
+            if (unknown := _UNKNOWN_METHOD.match(data)) and isinstance(error, httptools.HttpParserInvalidMethodError):
+                check_method(unknown[1])
             raise InvalidArgument(f"this is not HTTP/1.1 as it should be: {error}") from None
         self._check_fed()
         return not self.deaf

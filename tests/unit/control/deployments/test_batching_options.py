@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from bms.control.deployments.batching import within
 from bms.control.deployments.builds import build_of
 from bms.control.deployments.entries import deployment_entry
 from bms.control.deployments.launching import workload_spec
@@ -10,6 +11,7 @@ from bms.control.deployments.nouns import Deployment, DeploymentSpec, Route, Sha
 from bms.control.deployments.observation import Desired, Wanted
 from bms.core.errors import InvalidArgument
 from bms.core.programs import Batching, ModelServerConfig
+from bms.core.signature import Signature, TensorSpec
 from tests.deployments import TOKENS
 from tests.unit.control.deployments.test_snapshot_entries import NOW, replica, version
 
@@ -90,3 +92,21 @@ def test_gateways_are_told_how_many_rows_may_run_together() -> None:
 )
 def test_how_many_rows_may_run_together(batching: dict[str, object], rows: int) -> None:
     assert spec(**batching).batching.rows_together == rows
+
+
+@pytest.mark.parametrize(
+    ("batching", "most", "expected"),
+    [
+        ({"max_rows": 64}, 0, {"max_rows": 64}),
+        ({"max_rows": 64}, 8, {"max_rows": 8}),
+        ({"max_rows": 4}, 8, {"max_rows": 4}),
+        ({"sizes": (1, 4, 16)}, 8, {"max_rows": 8, "sizes": (1, 4)}),
+        ({"sizes": (16,)}, 8, {"max_rows": 8, "sizes": (8,)}),
+    ],
+)
+def test_no_more_rows_run_together_than_the_version_takes(
+    batching: dict[str, object], most: int, expected: dict[str, object]
+) -> None:
+    spec_of = TensorSpec(name="x", dtype="FP32", shape=(None,))
+    signatures = {"a": Signature(inputs=(spec_of,), max_batch_size=most), "b": Signature(inputs=(spec_of,))}
+    assert within(Batching(**batching), signatures) == Batching(**expected)  # type: ignore[arg-type]

@@ -175,3 +175,30 @@ def test_what_a_models_own_code_wrote_beyond_all_bounds_is_refused(forged: dict[
 def test_a_format_is_a_word() -> None:
     report = msgspec.structs.replace(_report(serving_default=FOUND), format="f" * 3_000_000)
     assert len(verdict(VERSION, report).format) <= 64
+
+
+def test_what_an_artifact_says_for_those_who_read_a_configuration_joins_what_was_declared() -> None:
+    image = TensorSpec(name="x", dtype="FP32", shape=(None, 3, 4, 6))
+    declared = Signature(inputs=(image,), outputs=(SCORES,))
+    found = Signature(inputs=(_with(image, format="NCHW"),), outputs=(SCORES,), max_batch_size=8)
+    ready = verdict(_declared(declared), _report(serving_default=found))
+    assert (ready.state, ready.signatures[DEFAULT]) == ("ready", found)
+    own = msgspec.structs.replace(declared, max_batch_size=2)
+    assert verdict(_declared(own), _report(serving_default=found)).signatures[DEFAULT].max_batch_size == 2
+    fixed = msgspec.structs.replace(own, inputs=(_with(image, shape=(4, 3, 4, 6)),))
+    refused = verdict(_declared(fixed), _report(serving_default=found))
+    assert (refused.state, "whose first dimension is not free" in refused.reason) == ("rejected", True)
+
+
+def test_an_input_is_optional_only_to_a_model_that_does_without() -> None:
+    declared = Signature(inputs=(_with(X, optional=True),), outputs=(SCORES,))
+    refused = verdict(_declared(declared), _report(serving_default=FOUND))
+    assert (refused.state, "was declared optional, and the model needs it" in refused.reason) == ("rejected", True)
+
+
+def test_labels_name_the_classes_of_an_output_of_as_many_numbers() -> None:
+    plain = Signature(inputs=(X,), outputs=(TensorSpec(name="logits", dtype="FP32", shape=(None, 3, 1, 1)),))
+    version = msgspec.structs.replace(VERSION, labels=("a", "b", "c"))
+    assert verdict(version, _report(serving_default=plain)).signatures[DEFAULT].labels == ("a", "b", "c")
+    fewer = msgspec.structs.replace(VERSION, labels=("a", "b"))
+    assert verdict(fewer, _report(serving_default=plain)).signatures[DEFAULT].labels == ()

@@ -1,6 +1,6 @@
 import pytest
 
-from bms.core.errors import BmsError, InvalidArgument, PayloadTooLarge, Unimplemented
+from bms.core.errors import BmsError, InvalidArgument, MethodNotAllowed, PayloadTooLarge
 from bms.web.inference.framing import HeaderTooLarge, check_body_size, frame
 from bms.web.inference.limits import HttpLimits
 from bms.web.inference.request import Head, request_id
@@ -69,9 +69,11 @@ def test_other_versions_are_refused(version: str) -> None:
         framed(HOST, version=version)
 
 
-def test_connect_is_refused() -> None:
-    with pytest.raises(Unimplemented):
-        framed(HOST, method=b"CONNECT")
+@pytest.mark.parametrize("method", [b"CONNECT", b"PROPFIND", b"get"])
+def test_methods_that_no_path_has_are_refused_with_those_there_are(method: bytes) -> None:
+    with pytest.raises(MethodNotAllowed, match=f"{method.decode()} is not served") as refused:
+        framed(HOST, method=method)
+    assert refused.value.allowed == "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
 
 def test_bodies_over_the_limit_are_refused() -> None:

@@ -148,6 +148,16 @@ def test_runs_are_counted_by_each_requests_part_of_them() -> None:
     counted = metrics.statistics("d", 1)
     assert (counted.executions, counted.successes, counted.failures, counted.rows) == (2, 5, 1, 11)
     assert counted.last_ns == 3
+    assert counted.batches == ((8, 1.0, 28), (3, 1.0, 7))
+
+
+def test_no_more_sizes_of_runs_are_told_apart_than_there_is_room_for() -> None:
+    metrics = Metrics(0)
+    for rows in range(1, 2000):
+        metrics.answered(entry("d"), 1, 200, rows, AnswerMeta(True, 0, 1, ()), 1, 0.001)
+    counted = metrics.statistics("d", 1)
+    assert (len(counted.batches), counted.executions) == (1025, 1999)
+    assert {rows: runs for rows, runs, _ in counted.batches}[0] == 1999 - 1024
 
 
 def test_warnings_are_header_lines_whatever_a_note_holds() -> None:

@@ -7,7 +7,7 @@ from typing import Any, get_type_hints
 import msgspec
 
 from bms.web.api.endpoint import PUBLIC, Endpoint
-from bms.web.api.openapi import errors, inference, operations
+from bms.web.api.openapi import bounds, errors, inference, operations
 from bms.web.api.openapi.fields import UNTITLED, described, words
 
 _PLACE = re.compile(r"\{(\w+)(?::\w+)?\}")
@@ -20,6 +20,9 @@ Everything that the platform does over HTTP: the control API below `/api/v1`, an
 Every request shows a key, `Authorization: Bearer KEY` (inference also takes `X-Api-Key: KEY`). What a key may do
 follows from its user's role, narrowed by its scopes; each operation names the permission it needs. A key sees its own
 tenant alone.
+
+A method that a path doesn't have is 405, with those it has in `Allow`. Bodies are of the types named with each
+operation, or of none, which is read as JSON; others are 415.
 
 Errors of the control API are problem details (RFC 9457) with a `code`; those of inference are `{"error": "text"}`.
 Listings have pages: send `next` of one as `cursor` for the next. Bodies of JSON may have 8 MiB."""
@@ -101,9 +104,11 @@ def _operation(endpoint: Endpoint, schema_of: dict[str, Any]) -> dict[str, Any]:
         operation["security"] = []
     if endpoint.body is not None:
         content: dict[str, Any] = {"application/octet-stream": _BINARY}
+        required = True
         if endpoint.body is not bytes:
             content = {"application/json": {"schema": schema_of[repr(endpoint.body)]}}
-        operation["requestBody"] = {"required": True, "content": content}
+            required = any(field.required for field in msgspec.structs.fields(endpoint.body))  # else `{}` is meant
+        operation["requestBody"] = {"required": required, "content": content}
     return operation
 
 
@@ -119,12 +124,18 @@ def _answer(endpoint: Endpoint, schema_of: dict[str, Any]) -> dict[str, Any]:
 
 def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
     found = [
-        {"name": name, "in": "path", "required": True, "description": operations.PARAMETERS.get(name, ""), **_TEXT}
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": operations.PARAMETERS.get(name, ""),
+            "schema": {"type": "string", **bounds.PATH.get(name, {})},
+        }
         for name in _PLACE.findall(endpoint.path)
     ]
     hints = get_type_hints(endpoint.query)
     for field in msgspec.structs.fields(endpoint.query):
-        schema = msgspec.json.schema(hints[field.name])
+        schema = bounds.of_query(field.name, msgspec.json.schema(hints[field.name]))
         if not field.required:
             schema["default"] = msgspec.to_builtins(field.default)
         about = words(endpoint.query.__name__, field.name)
@@ -150,4 +161,10 @@ def _guarded(endpoint: Endpoint) -> bool:
 
 
 def _header(name: str, about: str) -> dict[str, Any]:
-    return {"name": name, "in": "header", "required": False, "description": about, **_TEXT}
+    return {
+        "name": name,
+        "in": "header",
+        "required": False,
+        "description": about,
+        "schema": {"type": "string", **bounds.HEADER[name]},
+    }

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bms.core.errors import BY_CODE
+from bms.core.errors import BY_CODE, BmsError, UnsupportedMedia
 from bms.web.api.endpoint import PUBLIC, Endpoint
 
 _WORDS = {
@@ -14,14 +14,16 @@ _WORDS = {
     "repeat.",
     412: "The thing is not in a state that allows this, or something else needs it.",
     413: "Larger than is taken.",
+    415: "A body of a type that is not read here.",
     429: "A rate, a quota or a queue is full: wait for `Retry-After` seconds.",
     500: "A defect of the platform: quote the request id.",
     501: "This is not offered here.",
     503: "It can't be answered now: wait for `Retry-After` seconds and repeat.",
     504: "The time allowed was used up.",
 }
-PROBLEM, PLAIN, OPENAI = "Problem", "PlainError", "OpenAIError"
-_MEDIA = {PROBLEM: "application/problem+json", PLAIN: "application/json", OPENAI: "application/json"}
+_KINDS: tuple[type[BmsError], ...] = (*BY_CODE.values(), UnsupportedMedia)
+PROBLEM, PLAIN, OPENAI, MLFLOW = "Problem", "PlainError", "OpenAIError", "MlflowError"
+_MEDIA = {PROBLEM: "application/problem+json", **dict.fromkeys((PLAIN, OPENAI, MLFLOW), "application/json")}
 
 
 def responses() -> dict[str, Any]:
@@ -31,7 +33,7 @@ def responses() -> dict[str, Any]:
 
 def of(endpoint: Endpoint) -> dict[str, Any]:
     """By HTTP status. What any request may meet is among them."""
-    found = {500, 503}
+    found = {500, 503, 504}
     if endpoint.permission != PUBLIC:
         found |= {401, 403}
     if "{" in endpoint.path:
@@ -39,9 +41,11 @@ def of(endpoint: Endpoint) -> dict[str, Any]:
     if endpoint.body is not None or "{" in endpoint.path or endpoint.query.__struct_fields__:
         found.add(400)
     if endpoint.body is not None:
-        found.add(413)
+        found |= {404, 413, 415} if endpoint.body is not bytes else {413}  # which may name what there is not
+    if "tenant" in endpoint.query.__struct_fields__ or "search" in endpoint.query.__struct_fields__:
+        found.add(404)
     if endpoint.method not in ("GET", "HEAD"):
-        found |= {409, 412}
+        found |= {400, 409, 412}
     return named(found, PROBLEM)
 
 
@@ -55,7 +59,7 @@ def _name(status: int, style: str) -> str:
 
 
 def _response(status: int, style: str) -> dict[str, Any]:
-    codes = ", ".join(f"`{kind.code}`" for kind in BY_CODE.values() if kind.http_status == status)
+    codes = ", ".join(f"`{kind.code}`" for kind in _KINDS if kind.http_status == status)
     response: dict[str, Any] = {
         "description": f"{_WORDS[status]} Code: {codes}.",
         "content": {_MEDIA[style]: {"schema": {"$ref": f"#/components/schemas/{style}"}}},

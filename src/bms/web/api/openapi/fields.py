@@ -5,6 +5,8 @@ A test fails while any field of the API has none.
 
 from typing import Any
 
+from bms.web.api.openapi.bounds import of_field
+
 _OWN = {
     "Alias.version": "number of the version that it names",
     "AuditEntry.name": "what happened, as `noun.verb`, e.g. `key.revoked`",
@@ -89,16 +91,34 @@ _OWN = {
     "ReplicaView.version": "number of the version it has loaded",
     "Resources.memory": "bytes of resident memory, of all its processes",
     "SecretView.hosts": "the hosts it is sent to; none: whichever upstream names it",
+    "SequenceLimits.idle_s": "seconds after which a sequence that nobody goes on with is given up",
+    "SequenceLimits.most": "sequences that a replica keeps at once",
     "SetSecret.hosts": "the only hosts it is sent to; none: whichever upstream names it",
     "SetSecret.value": "the secret itself, which is encrypted and never shown again",
     "Signature.inputs": "the tensors it takes",
     "Signature.labels": "names of the classes, in the order of the scores' last dimension",
+    "Signature.max_batch_size": "the most rows that a request may have, and that run together; 0: as many as come",
+    "Parameter.default": "its value where a request says nothing; of an object its JSON",
+    "Parameter.many": "whether it is a list of such values",
+    "Parameter.type": "`boolean`, `integer`, `number`, `text`, `datetime` or `object`",
+    "Predicted.column": "only this column of the only output",
+    "Predicted.form": "`value`, `records`, `columns` or `numbered`",
+    "Predicted.names": "what it calls them; none: what they are called",
+    "Predicted.nested": "outputs whose texts are JSON, each of one value",
+    "Predicted.outputs": "which outputs it gives; none: all",
+    "Column.nameless": "the only one, whose values are rows that carry no names",
+    "Signature.params": "what a request may say beside its inputs",
+    "Signature.predicted": "what MLflow's own server would answer",
     "Signature.outputs": "the tensors it gives",
+    "Signature.sequences": "how many sequences a replica keeps, and how long; null: each request stands alone",
+    "Signature.streams": "whether it answers part by part; found out",
     "Source.format": "of uploaded files: `images`, `csv`, `npz`, `jsonl`, `parquet` or `tfrecord`",
     "Source.tree": "digest of the uploaded files",
     "Split.files": "its TFRecord files in the version's tree",
     "StartedUpload.version": "the version, uploading",
+    "SystemStatus.unread_usage": "usage events that a later release wrote, kept until one is there that reads them",
     "SystemStatus.version": "of the program",
+    "TensorSpec.format": "how images lie in an input, `NCHW` or `NHWC`, which Triton's clients read",
     "Tenant.id": "its name, for good",
     "TrafficView.weight": "share of requests that name no version, in percent",
     "Training.code": "digest of an uploaded tree with code of one's own, instead of a recipe",
@@ -114,6 +134,9 @@ _OWN = {
     "UsageEntry.deployment": "the deployment's id",
     "UsageSum.key": "id of the key, where it was grouped by",
     "UsageSum.deployment": "the deployment's id, where it was grouped by",
+    "UsageEntry.revision": "of the deployment's route in force: which versions had which share of the traffic",
+    "UsageEntry.quantities": "what the request adds to each meter; left out are those it adds nothing to",
+    "UsageSum.quantities": "sums by meter, in each meter's unit; left out are meters of which nothing was used",
     "UsageSum.errors": "requests that ended with a status of 400 or more",
     "Version.state": "`uploading`, `verifying`, `ready`, `rejected`, `offline` or `deleted`",
     "Version.reason": "why it was rejected, for its maker",
@@ -146,6 +169,9 @@ _ANYWHERE = {
     "code": "the canonical name of the error, e.g. `NOT_FOUND`; of a job, the digest of its code",
     "column": "of a table's column: what its values are",
     "compute_ns": "nanoseconds of the model's own time, each request's share of its run",
+    "queue_ns": "nanoseconds waited for the model, at the replica",
+    "total_ns": "nanoseconds from the request's start at the gateway to its end",
+    "meter": "the only meters to tell among `quantities`, with commas; left out: all",
     "connections": "open client connections",
     "convert": "formats its versions are converted to",
     "cpu": "cores",
@@ -203,7 +229,7 @@ _ANYWHERE = {
     "in_flight": "requests that are being answered",
     "index": "one of the operator's package indexes by name; empty: the default",
     "infer_ns": "nanoseconds to answer one row",
-    "input": "the model's input that is made",
+    "input": "the model's input that is made; empty: the one that it has",
     "inputs": "inputs",
     "interpolation": "how pixels between pixels are found",
     "isolation": "what keeps workloads in",
@@ -242,7 +268,7 @@ _ANYWHERE = {
     "metrics": "numbers by name; `NaN` and infinities are texts",
     "minimum": "at least this, of a metric that is better when higher",
     "missing": "files whose content is not stored yet: put each as a blob, then complete the version",
-    "mode": "`L`, grey, or `RGB`",
+    "mode": "`L`, grey, `RGB` or `BGR`, blue first",
     "model": "a model's name",
     "moved_at": "when it was moved",
     "moved_by": "id of the user who moved it",
@@ -369,7 +395,9 @@ def described(schema: dict[str, Any], kind: str) -> dict[str, Any]:
         return schema
     return {
         **schema,
-        "properties": {name: {**field, "description": words(kind, name)} for name, field in fields.items()},
+        "properties": {
+            name: {**of_field(kind, name, field), "description": words(kind, name)} for name, field in fields.items()
+        },
     }
 
 

@@ -1,8 +1,8 @@
-"""The paths of inference, which gateways answer by themselves: TensorFlow Serving and KServe V1, OIP v2, OpenAI."""
+"""The paths of inference, which gateways answer by themselves: those of TensorFlow Serving, KServe, OpenAI, MLflow."""
 
 from typing import Any, NamedTuple
 
-from bms.web.api.openapi import errors
+from bms.web.api.openapi import bounds, errors
 from bms.web.api.openapi.tensors import SCHEMAS, Schema, ref
 
 __all__ = ["SCHEMAS", "paths"]
@@ -13,12 +13,13 @@ _WORDS = {
     "version": "number of one of its versions",
     "label": "an alias of the model, as TensorFlow Serving calls it",
 }
-_ASKED = {400, 401, 403, 404, 412, 413, 429, 500, 501, 503, 504}
+_ASKED = {400, 401, 403, 404, 409, 412, 413, 415, 429, 500, 501, 503, 504}
 _TOLD = {400, 401, 403, 404, 503}
 _ROW_BODIES = {  # beside JSON
     "text/csv": "a table with a header line",
     "image/png": "one row: an image, where the model takes such",
     "image/jpeg": "one row: an image, where the model takes such",
+    "image/webp": "one row: an image, where the model takes such",
     "text/plain": "one row: a text, where the model takes such",
 }
 
@@ -38,11 +39,14 @@ class _Path(NamedTuple):
     more_bodies: tuple[str, ...] = ()
     style: str = errors.PLAIN
     permission: str | None = "inference:invoke"
+    more_statuses: frozenset[int] = frozenset()
 
 
+_MAY_BE_NONE = (ref("IndexRequest"), ref("RepositoryRequest"))  # bodies that needn't be there
 _VERSIONS = ("", "/versions/{version}")
 _NAMES = (*_VERSIONS, "/labels/{label}")
 _ROWS = tuple(_ROW_BODIES)
+_LINE: Schema = {"type": "string"}
 _TABLE = (
     _Path(
         "POST", "/v1/models/{model}{at}:predict", "inference", "Predict rows or columns",
@@ -71,6 +75,30 @@ _TABLE = (
         ref("EmbeddingsAnswer"), ref("EmbeddingsRequest"), style=errors.OPENAI,
     ),
     _Path(
+        "POST", "/endpoints/{model}{at}/invocations", "inference", "Invoke as MLflow's server",
+        "MLflow's scoring protocol. Parameters that the model does not have are refused.",
+        ref("InvocationsAnswer"), ref("PredictRequest"), _NAMES, more_bodies=("text/csv",), style=errors.MLFLOW,
+        more_statuses=frozenset({415}),
+    ),
+    _Path(
+        "POST", "/serving-endpoints/{model}{at}/invocations", "inference", "Invoke as a Databricks endpoint",
+        "The same, where MLflow's client for Databricks looks for it.",
+        ref("InvocationsAnswer"), ref("PredictRequest"), _NAMES, more_bodies=("text/csv",), style=errors.MLFLOW,
+        more_statuses=frozenset({415}),
+    ),
+    _Path(
+        "GET", "/endpoints/{model}{at}/ping", "served", "Whether it answers, for MLflow's clients",
+        "An empty line. 503 while it does not answer.", _LINE, forms=_NAMES, media="text/plain", style=errors.MLFLOW,
+    ),
+    _Path(
+        "GET", "/endpoints/{model}{at}/health", "served", "The same as `…/ping`",
+        "An empty line. 503 while it does not answer.", _LINE, forms=_NAMES, media="text/plain", style=errors.MLFLOW,
+    ),
+    _Path(
+        "GET", "/endpoints/{model}{at}/version", "served", "The version of MLflow whose protocol is spoken",
+        "Of MLflow, not of the model.", _LINE, forms=_NAMES, media="text/plain", style=errors.MLFLOW,
+    ),
+    _Path(
         "POST", "/v2/models/{model}{at}/infer", "inference", "Infer tensors",
         "The Open Inference Protocol, in JSON or with raw tensors behind it.",
         ref("InferAnswer"), ref("InferRequest"), _VERSIONS, more_bodies=("application/octet-stream",),
@@ -88,11 +116,15 @@ _TABLE = (
     ),
     _Path(
         "GET", "/v1/models", "served", "What is served",
-        "Names of the key's tenant alone.", ref("ServedList"),
+        "Names of the key's tenant alone.", ref("ServedList"), style=errors.OPENAI,
     ),
     _Path(
-        "GET", "/v1/models/{model}{at}", "served", "How its versions are",
-        "As TensorFlow Serving, KServe V1 and OpenAI tell it.", ref("VersionStatus"), forms=_NAMES,
+        "GET", "/v1/models/{model}", "served", "How its versions are",
+        "As TensorFlow Serving, KServe V1 and OpenAI tell it.", ref("VersionStatus"), style=errors.OPENAI,
+    ),
+    _Path(
+        "GET", "/v1/models/{model}{at}", "served", "How one of its versions is",
+        "As TensorFlow Serving tells it.", ref("VersionStatus"), forms=_NAMES[1:],
     ),
     _Path(
         "GET", "/v1/models/{model}{at}/metadata", "served", "Signatures",
@@ -120,6 +152,30 @@ _TABLE = (
     _Path(
         "GET", "/v2/models/stats", "served", "Statistics of all",
         "The same, of all the tenant serves.", ref("Statistics"),
+    ),
+    _Path(
+        "GET", "/v2/trace/setting", "served", "Trace settings",
+        "As Triton tells them. Requests are not traced here.", ref("Anything"),
+    ),
+    _Path(
+        "POST", "/v2/trace/setting", "served", "Change trace settings",
+        "They are fixed: 501 for a change, the settings for what is so already.", ref("Anything"), ref("Anything"),
+    ),
+    _Path(
+        "GET", "/v2/models/{model}/trace/setting", "served", "Trace settings of a model",
+        "As Triton tells them. The same for all.", ref("Anything"),
+    ),
+    _Path(
+        "POST", "/v2/models/{model}/trace/setting", "served", "Change trace settings of a model",
+        "They are fixed: 501 for a change, the settings for what is so already.", ref("Anything"), ref("Anything"),
+    ),
+    _Path(
+        "GET", "/v2/logging", "served", "Log settings",
+        "As Triton tells them. What is logged is the operator's to say.", ref("Anything"),
+    ),
+    _Path(
+        "POST", "/v2/logging", "served", "Change log settings",
+        "They are fixed: 501 for a change, the settings for what is so already.", ref("Anything"), ref("Anything"),
     ),
     _Path(
         "POST", "/v2/repository/index", "served", "What is in the repository",
@@ -172,27 +228,43 @@ def _operation(each: _Path, path: str) -> dict[str, Any]:
         "parameters": _parameters(each, path),
         "responses": {
             "200": {"description": "done", "content": {each.media: {"schema": each.answer}}},
-            **errors.named(statuses or {503}, each.style),
+            **errors.named((statuses or {503}) | each.more_statuses, each.style),
         },
         "security": [] if each.permission is None else [{"key": []}, {"header": []}],
         "x-permission": each.permission,
     }
+    if each.answer == ref("Readiness"):  # which says so itself
+        not_ready = {"anyOf": [each.answer, ref(each.style)]}
+        operation["responses"]["503"] = {"description": "Not ready.", "content": {_JSON: {"schema": not_ready}}}
     if each.body is not None:
         content = {_JSON: {"schema": each.body}}
         for media in each.more_bodies:
             about = _ROW_BODIES.get(media, "the JSON, then raw little-endian tensors")
             content[media] = {"schema": {"type": "string", "description": about}}
-        operation["requestBody"] = {"required": True, "content": content}
+        operation["requestBody"] = {"required": each.body not in _MAY_BE_NONE, "content": content}
     return operation
 
 
 def _parameters(each: _Path, path: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [
-        {"name": name, "in": "path", "required": True, "description": about, "schema": {"type": "string"}}
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": about,
+            "schema": {"type": "string", **bounds.PATH[name]},
+        }
         for name, about in _WORDS.items()
         if f"{{{name}}}" in path
     ]
-    if each.body is not None:
+    if each.body is not None and each.answer != ref("RepositoryIndex"):
         about = "seconds that the request may take at most"
-        found.append({"name": "X-Request-Timeout", "in": "header", "description": about, "schema": {"type": "number"}})
+        found.append(
+            {
+                "name": "X-Request-Timeout",
+                "in": "header",
+                "description": about,
+                "schema": {"type": "number", **bounds.HEADER["X-Request-Timeout"]},
+            }
+        )
     return found

@@ -7,6 +7,7 @@ from bms.web.inference.grpc.status import ENCODINGS
 from bms.web.inference.http2.head import Head
 from bms.web.inference.request import request_id
 
+_GRPC = b"application/grpc"
 _CONTENT_TYPE = re.compile(rb"application/grpc(\+proto)?([; ].*)?", re.IGNORECASE)
 _TIMEOUT = re.compile(rb"(\d{1,8})([HMSmun])")
 _SECONDS = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
@@ -53,6 +54,12 @@ class CallHead:
             shown = encoding[:40].decode("latin-1")
             raise Unimplemented(f"messages compressed as {shown!r} are not read: use one of {ENCODINGS.decode()}")
         self.encoding = None if encoding == b"identity" else encoding
+
+
+def speaks_grpc(head: Head) -> bool:
+    """Whether a request is meant for gRPC, right or wrong. gRPC-Web is another protocol."""
+    said = head.fields.get(b"content-type", b"")[:20].lower()
+    return said.startswith(_GRPC) and not said.startswith(_GRPC + b"-web")
 
 
 def read_timeout(value: bytes) -> float:

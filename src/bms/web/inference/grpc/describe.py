@@ -7,6 +7,7 @@ from bms.core.errors import NotFound
 from bms.core.snapshot import KeyEntry, ServedVersion
 from bms.protocols import oip_grpc_models as models
 from bms.protocols.oip_grpc import read_version
+from bms.protocols.oip_grpc_settings import log_settings, trace_settings
 from bms.protocols.protobuf.pool import message, parse
 from bms.serving.traffic.snapshot_index import Route, served
 from bms.serving.traffic.split import find_route, named_version
@@ -58,6 +59,8 @@ class Describer:
             "ModelConfig": self._model_config,
             "ModelStatistics": self._model_statistics,
             "RepositoryIndex": self._repository_index,
+            "TraceSetting": self._trace_setting,
+            "LogSettings": lambda key, request: log_settings(request),
         }
         return {name: Told(name, self._desk, tell, public=name in public) for name, tell in {**public, **told}.items()}
 
@@ -94,6 +97,11 @@ class Describer:
     def _repository_index(self, key: KeyEntry | None, request: Any) -> bytes:
         assert key is not None
         return models.repository_index(self._desk.index().tenant_entries(key.tenant), request.ready)
+
+    def _trace_setting(self, key: KeyEntry | None, request: Any) -> bytes:
+        if request.model_name:
+            self._route(key, request.model_name)
+        return trace_settings(request)
 
     def _route(self, key: KeyEntry | None, name: str) -> Route:
         assert key is not None

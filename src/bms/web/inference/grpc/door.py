@@ -1,4 +1,4 @@
-"""The host of a gateway's HTTP/2 connections, which are there for gRPC alone."""
+"""The host of a gateway's HTTP/2 connections: gRPC's calls, and what is none."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -13,7 +13,8 @@ from bms.web.inference.limits import HttpLimits
 
 
 class GrpcDoor:
-    """`connections` is the site's own set, which holds those of HTTP/1.1 too; `refused` counts by HTTP status."""
+    """`connections` is the site's own set, which holds those of HTTP/1.1 too; `refused` counts by HTTP status; `others`
+    has the streams that are no gRPC, and is made with how many bytes one connection may keep there."""
 
     def __init__(
         self,
@@ -24,17 +25,20 @@ class GrpcDoor:
         now: Callable[[], float],
         fresh_id: Callable[[], bytes],
         refused: Callable[[int], object],
+        others: Callable[[int], Handler],
     ) -> None:
         self.http2_limits = of_http(limits)
         self.most_connections = limits.connections
         self.connections = connections
         self.now = now
+        buffered_bytes = max(self.http2_limits.buffered_bytes, 2 * limits.body_bytes)
         self.http2_handler: Handler = GrpcServer(
             methods,
             message_bytes=limits.body_bytes,
-            buffered_bytes=max(self.http2_limits.buffered_bytes, 2 * limits.body_bytes),
+            buffered_bytes=buffered_bytes,
             fresh_id=fresh_id,
             refused=refused,
+            others=others(buffered_bytes),
         )
 
     def connection(self) -> asyncio.Protocol:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import msgspec
 import orjson
 
-from bms.core.errors import BY_CODE, BmsError, Cancelled, InvalidArgument, Unavailable, from_code
+from bms.core.errors import BY_CODE, BmsError, Cancelled, InvalidArgument, Unavailable, Unimplemented, from_code
 from bms.protocols.oip_grpc import read_parameters
 from bms.protocols.protobuf.pool import message, parse
 from bms.web.inference.desk import Desk
@@ -128,5 +128,8 @@ def read_error(status: int, body: bytes) -> BmsError:
 def _plain(parameters: dict[str, Any]) -> dict[str, Any]:
     for name, value in parameters.items():
         if isinstance(value, bytes):
-            raise InvalidArgument(f"parameter {name[:80]!r} brings bytes: models are brought as versions, by the API")
+            kind = Unimplemented if name.startswith("file:") else InvalidArgument
+            raise kind(
+                f"failed to load, parameter {name[:80]!r} brings bytes: models are brought as versions, by the API"
+            )
     return parameters

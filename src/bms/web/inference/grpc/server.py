@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 from bms.core.errors import BmsError, DeadlineExceeded, Internal, ResourceExhausted, Unimplemented
 from bms.web.inference.grpc.call import Call
-from bms.web.inference.grpc.call_head import CallHead
+from bms.web.inference.grpc.call_head import CallHead, speaks_grpc
 from bms.web.inference.grpc.messages import MessageReader, whole_message
 from bms.web.inference.grpc.method import Method
 from bms.web.inference.grpc.status import TOO_LARGE, no_grpc
 from bms.web.inference.http2.stream import Stream
+from bms.web.inference.http2.table import Handler
 
 log = logging.getLogger(__name__)
 _DEFECT = "call %s could not be answered"
@@ -27,7 +28,8 @@ class GrpcServer:
     """A Handler of HTTP/2 streams. `methods` by path, e.g. `/inference.GRPCInferenceService/ModelInfer`.
 
     `message_bytes` bounds one message, `buffered_bytes` all unfinished messages of one connection. `refused` is told
-    of every error that was answered here, with its HTTP status.
+    of every error that was answered here, with its HTTP status. `others` has the streams that are no gRPC; without it
+    they are refused.
     """
 
     def __init__(
@@ -38,8 +40,10 @@ class GrpcServer:
         buffered_bytes: int,
         fresh_id: Callable[[], bytes],
         refused: Callable[[int], object],
+        others: Handler | None = None,
     ) -> None:
         self._methods = methods
+        self._others = others
         self._message_bytes = message_bytes
         self._buffered_bytes = buffered_bytes
         self._fresh_id = fresh_id
@@ -54,6 +58,9 @@ class GrpcServer:
         route = stream.head.note
         if not isinstance(route, _Route):
             method = self._methods.get(stream.head.path)
+            if self._others is not None and method is None and not speaks_grpc(stream.head):
+                self._others.opened(stream)
+                return
             route = stream.head.note = _Route(CallHead(stream.head, method is not None), method)
         head, method = route
         call = stream.state = Call(stream, head, head.request_id or self._fresh_id(), self._read_on)
@@ -77,7 +84,10 @@ class GrpcServer:
 
     def data(self, stream: Stream, data: bytes) -> None:
         call, route = stream.state, stream.head.note
-        assert isinstance(call, Call)
+        if not isinstance(call, Call):
+            assert self._others is not None
+            self._others.data(stream, data)
+            return
         assert isinstance(route, _Route)
         method = route.method
         if call.over or method is None:
@@ -93,7 +103,10 @@ class GrpcServer:
 
     def reset(self, stream: Stream) -> None:
         call, route = stream.state, stream.head.note
-        assert isinstance(call, Call)
+        if not isinstance(call, Call):
+            assert self._others is not None
+            self._others.reset(stream)
+            return
         assert isinstance(route, _Route)
         if not call.over:
             call.close()
@@ -102,14 +115,20 @@ class GrpcServer:
 
     def writable(self, stream: Stream) -> None:
         call, route = stream.state, stream.head.note
-        assert isinstance(call, Call)
+        if not isinstance(call, Call):
+            assert self._others is not None
+            self._others.writable(stream)
+            return
         assert isinstance(route, _Route)
         if not call.over and route.method is not None:
             route.method.writable(call)
 
     def check_time(self, stream: Stream, now: float) -> None:
         call, route = stream.state, stream.head.note
-        assert isinstance(call, Call)
+        if not isinstance(call, Call):
+            assert self._others is not None
+            self._others.check_time(stream, now)
+            return
         assert isinstance(route, _Route)
         if call.over or route.method is None:
             return

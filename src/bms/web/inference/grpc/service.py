@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from bms.protocols.client_memory import NO_SHARED_MEMORY
 from bms.protocols.protobuf.inference import SERVICE
 from bms.protocols.protobuf.tfserving import MODEL, PREDICTION
 from bms.web.inference.desk import Desk
@@ -16,16 +17,10 @@ from bms.web.inference.grpc.refused import Refused
 from bms.web.inference.grpc.tfserving.service import tfserving_methods
 from bms.web.inference.pass_on import PassOn
 
-_MEMORY = "shared memory named by clients is not served: send and take the bytes themselves"
 _REFUSED = {
-    "SystemSharedMemoryStatus": _MEMORY,
-    "SystemSharedMemoryRegister": _MEMORY,
-    "SystemSharedMemoryUnregister": _MEMORY,
-    "CudaSharedMemoryStatus": _MEMORY,
-    "CudaSharedMemoryRegister": _MEMORY,
-    "CudaSharedMemoryUnregister": _MEMORY,
-    "TraceSetting": "traces are not set by clients",
-    "LogSettings": "logs are not set by clients",
+    f"{kind}SharedMemory{verb}": NO_SHARED_MEMORY
+    for kind in ("System", "Cuda")
+    for verb in ("Status", "Register", "Unregister")
 }
 
 

@@ -102,7 +102,7 @@ class Http2Connection(asyncio.Protocol):
         if transport is None:
             return
         limits = session.limits
-        unsent, progress = transport.get_write_buffer_size(), session.writer.progress
+        unsent, progress = transport.get_write_buffer_size(), session.progress
         if unsent < self._unsent or progress != self._progress or not (unsent or session.writer.waiting):
             self._since = now
         self._unsent, self._progress = unsent, progress

@@ -16,15 +16,21 @@ _NONE: frozenset[bytes] = frozenset()
 class Head:
     """What stands before a request's body. One head serves all requests that come with the same block.
 
-    `fields` has each name's last value, `repeated` the names that came more than once. `length` is what content-length
-    says, None without one. `note` belongs to the layer above: what it understood, once for all such requests.
+    `headers` are as they came, `fields` has each name's last value, `repeated` the names that came more than once.
+    `length` is what content-length says, None without one. `note` belongs to the layer above: what it understood, once
+    for all such requests.
     """
 
-    __slots__ = ("fields", "length", "method", "note", "path", "repeated")
+    __slots__ = ("authority", "fields", "headers", "length", "method", "note", "path", "repeated", "scheme")
 
-    def __init__(self, method: bytes, path: bytes, headers: list[Field]) -> None:
+    def __init__(
+        self, method: bytes, path: bytes, headers: list[Field], scheme: bytes = b"http", authority: bytes = b""
+    ) -> None:
         self.method = method
         self.path = path
+        self.scheme = scheme
+        self.authority = authority  # empty where none was said
+        self.headers = headers
         self.fields = dict(headers)
         self.repeated = _repeated(headers) if len(self.fields) < len(headers) else _NONE
         self.length = _length(self.fields.get(b"content-length"), b"content-length" in self.repeated)
@@ -47,10 +53,10 @@ def read_head(fields: list[Field]) -> Head:
         else:
             _check(name, value)
             headers.append(field)
-    method, path = pseudo.get(b":method"), pseudo.get(b":path")
-    if not method or not path or not pseudo.get(b":scheme"):
+    method, path, scheme = pseudo.get(b":method"), pseudo.get(b":path"), pseudo.get(b":scheme")
+    if not method or not path or not scheme:
         raise ValueError("a request needs :method, :scheme and :path")
-    return Head(method, path, headers)
+    return Head(method, path, headers, scheme, pseudo.get(b":authority", b""))
 
 
 def check_trailers(fields: list[Field]) -> None:

@@ -96,6 +96,12 @@ class Session:
             self.draining = self.table.refusing = True
             self.writer.put(frames.goaway(self.table.last, faults.NO_ERROR))
 
+    @property
+    def progress(self) -> int:
+        """Changes while the peer takes something: out of queues, or an answer at once."""
+        table = self.table
+        return self.writer.progress + (table.last + 1 >> 1) - len(table.open)
+
     def check_time(self, now: float) -> None:
         """Once a second: ends the connection where its peer is too slow, or maybe gone."""
         self.budget.refill(now)

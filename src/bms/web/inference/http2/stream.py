@@ -16,12 +16,30 @@ class Owner(Protocol):
         """A held stream's client may send what its window still allows, and no more."""
         ...
 
+    def abort(self, stream: "Stream") -> None:
+        """Ends a stream before its answer is whole, so that the client sees that it is not."""
+        ...
+
+
+class Waiting(deque[memoryview]):
+    """What waits for windows. `size` counts its octets."""
+
+    __slots__ = ("size",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.size = 0
+
 
 class Output(Protocol):
     """The connection's writer, as handlers use it. Headers and trailers are encoded blocks below 16 KiB."""
 
     def answer(self, stream: "Stream", head: bytes, data: bytes, tail: bytes) -> None:
         """A whole answer: headers, body and trailers."""
+        ...
+
+    def whole(self, stream: "Stream", head: bytes, data: bytes) -> None:
+        """A whole answer without trailers."""
         ...
 
     def headers(self, stream: "Stream", block: bytes) -> None:
@@ -33,7 +51,8 @@ class Output(Protocol):
         ...
 
     def end(self, stream: "Stream", block: bytes) -> None:
-        """The trailers, behind all that waits; or, for an answer without body, its one header block."""
+        """The trailers, behind all that waits, none where `block` is empty; or, for an answer without body, its one
+        header block."""
         ...
 
 
@@ -59,6 +78,6 @@ class Stream:
         self.held = False  # the handler wants no more for now
         self.patient = False  # the body may take as long as it likes
         self.received = 0  # octets of the body
-        self.queue: deque[memoryview] | None = None  # what waits for windows
-        self.tail: bytes | None = None  # the trailers that end the answer, behind the queue
+        self.queue: Waiting | None = None  # what waits for windows
+        self.tail: bytes | None = None  # what ends the answer, behind the queue: trailers, or empty
         self.state: object = None

@@ -67,6 +67,12 @@ class StreamTable:
         if not yes and stream.id in self.open:
             self._credit(stream)
 
+    def abort(self, stream: Stream) -> None:
+        """Ends a stream before its answer is whole, so that the client sees that it is not."""
+        if self.open.pop(stream.id, None) is not None:
+            self._drop(stream, faults.INTERNAL_ERROR)
+            stream.state = None
+
     # --- frames ---
 
     def on_data(self, flags: int, stream_id: int, payload: bytes) -> None:

@@ -1,12 +1,11 @@
 """What goes out on one connection: whole frames, gathered for one write, data within the windows the peer gave."""
 
-from collections import deque
 from collections.abc import Callable
 
 from bms.web.inference.http2 import frames
 from bms.web.inference.http2.faults import FLOW_CONTROL_ERROR, PROTOCOL_ERROR, ConnectionFault, StreamFault
 from bms.web.inference.http2.frames import DATA, END_HEADERS, END_STREAM, HEAD, HEADERS, MAX_WINDOW
-from bms.web.inference.http2.stream import Stream
+from bms.web.inference.http2.stream import Stream, Waiting
 
 _pack = HEAD.pack
 
@@ -68,6 +67,28 @@ class Writer:
         self._wake()
         self._done(stream)
 
+    def whole(self, stream: Stream, head: bytes, data: bytes) -> None:
+        """A whole answer without trailers: headers, the first as a block, and body."""
+        size, stream_id = len(data), stream.id
+        if not size or size > stream.window_out or size > self.window or size > self.frame_size or self.paused:
+            self.headers(stream, head)
+            self.data(stream, data)
+            self.end(stream, b"")
+            return
+        self.window -= size
+        self._out.append(
+            b"".join(
+                (
+                    _pack(len(head) << 8 | HEADERS, END_HEADERS, stream_id),
+                    head,
+                    _pack(size << 8 | DATA, END_STREAM, stream_id),
+                    data,
+                )
+            )
+        )
+        self._wake()
+        self._done(stream)
+
     def headers(self, stream: Stream, block: bytes) -> None:
         """`block` is shorter than the least frame size: our heads are."""
         self.put(_pack(len(block) << 8 | HEADERS, END_HEADERS, stream.id) + block)
@@ -77,16 +98,22 @@ class Writer:
         if not data:
             return
         if stream.queue is None:
-            stream.queue = deque()
+            stream.queue = Waiting()
         stream.queue.append(memoryview(data))
+        stream.queue.size += len(data)
         self.queued += len(data)
         self.waiting[stream.id] = stream
         self.pump()
 
     def end(self, stream: Stream, block: bytes) -> None:
-        """The trailers, behind all that waits; or, for an answer without body, its one header block."""
+        """The trailers, behind all that waits, none where `block` is empty; or, for an answer without body, its one
+        header block."""
         if stream.queue:
             stream.tail = block
+            return
+        if not block:
+            self.put(_pack(DATA, END_STREAM, stream.id))
+            self._done(stream)
             return
         self.put(_pack(len(block) << 8 | HEADERS, END_HEADERS | END_STREAM, stream.id) + block)
         self._done(stream)
@@ -95,7 +122,7 @@ class Writer:
         """Drops what waits on a stream that is no more."""
         self.waiting.pop(stream.id, None)
         if stream.queue:
-            self.queued -= sum(map(len, stream.queue))
+            self.queued -= stream.queue.size
         stream.queue = None
 
     def pump(self) -> None:
@@ -120,7 +147,7 @@ class Writer:
         if stuck:
             self.waiting = stuck | self.waiting
 
-    def _send_one(self, stream: Stream, queue: deque[memoryview]) -> None:
+    def _send_one(self, stream: Stream, queue: Waiting) -> None:
         data = queue[0]
         size = min(len(data), self.frame_size, self.window, stream.window_out)
         if size == len(data):
@@ -130,6 +157,7 @@ class Writer:
             data = data[:size]
         self.window -= size
         self.queued -= size
+        queue.size -= size
         stream.window_out -= size
         self.progress += 1
         self._out += (_pack(size << 8 | DATA, 0, stream.id), data)

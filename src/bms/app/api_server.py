@@ -1,0 +1,62 @@
+"""The HTTP server of control's API: uvicorn, which does nothing while nobody asks anything."""
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import Iterator
+from email.utils import formatdate
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.server import ServerState
+
+GRACE_S = 5  # for requests under way when it is to end
+
+
+class ApiServer(uvicorn.Server):
+    """Serves `api` until `stop`. Signals are left to whoever runs it."""
+
+    def __init__(self, api: ASGIApp) -> None:
+        super().__init__(
+            uvicorn.Config(
+                api, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE_S
+            )
+        )
+        self.server_state = _Dated()
+        self._stopping = asyncio.Event()
+
+    async def run_on(self, listening: socket.socket) -> None:
+        """Until it was stopped and what was asked is answered, or the grace is over. Closes the socket."""
+        await self.serve(sockets=[listening])
+
+    def stop(self) -> None:
+        self.should_exit = True
+        self._stopping.set()
+
+    async def main_loop(self) -> None:
+        """uvicorn's own looks ten times a second whether to end, and once a second at the clock for its header."""
+        await self._stopping.wait()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class _Dated(ServerState):
+    """What uvicorn's connections share; the headers of every answer are made when one is given."""
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._headers: list[tuple[bytes, bytes]] = []
+        super().__init__()
+
+    @property
+    def default_headers(self) -> list[tuple[bytes, bytes]]:
+        if (second := int(time.time())) != self._second:
+            self._second, self._headers = second, [(b"date", formatdate(second, usegmt=True).encode())]
+        return self._headers
+
+    @default_headers.setter
+    def default_headers(self, _none: list[tuple[bytes, bytes]]) -> None:
+        """uvicorn sets it to nothing at first."""

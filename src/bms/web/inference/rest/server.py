@@ -1,0 +1,202 @@
+"""Streams of HTTP/2 to requests, and requests to the handlers of the site."""
+
+import logging
+from typing import NamedTuple, Protocol
+
+from bms.core.errors import BmsError, Internal, ResourceExhausted
+from bms.web.inference.framing import check_body_size
+from bms.web.inference.http2.stream import Stream
+from bms.web.inference.limits import HttpLimits
+from bms.web.inference.reader import DRAINED, RequestTimeout
+from bms.web.inference.request import Head, Request
+from bms.web.inference.rest import answer
+from bms.web.inference.rest.answer import StreamAnswer
+from bms.web.inference.rest.answer_fields import TOO_LARGE
+from bms.web.inference.rest.body import Body
+from bms.web.inference.rest.request_head import check_head, request_head
+
+log = logging.getLogger(__name__)
+
+
+class Host(answer.Host, Protocol):
+    """The site that streams belong to."""
+
+    limits: HttpLimits
+
+    def fresh_id(self) -> bytes: ...
+
+    def open(self, request: Request) -> None:
+        """The head is there: sets its handler, and the request's. Raises BmsError to refuse."""
+        ...
+
+    def reopen(self, request: Request) -> None:
+        """As `open`, for a head that was opened before."""
+        ...
+
+    def remembers(self, request: Request) -> bool:
+        """Whether the heads of such requests are worth remembering."""
+        ...
+
+    def refused(self, request: Request, error: BmsError) -> None:
+        """Counts an answer that no handler gave."""
+        ...
+
+
+class _Known(NamedTuple):
+    """The note on a head of HTTP/2: what it is as a request's that ends, or doesn't, with its head."""
+
+    ended: bool
+    head: Head
+
+
+class RestServer:
+    """A Handler of HTTP/2 streams. `buffered_bytes` bounds all unfinished bodies of one connection."""
+
+    too_large: bytes = TOO_LARGE
+
+    def __init__(self, host: Host, buffered_bytes: int) -> None:
+        self._host = host
+        self._buffered_bytes = buffered_bytes
+
+    # --- a Handler ---
+
+    def opened(self, stream: Stream) -> None:
+        known, answer = stream.head.note, StreamAnswer(self._host, stream)
+        stream.state = answer
+        if isinstance(known, _Known) and known.ended == stream.ended:
+            request, again = Request(answer, known.head), True
+        else:
+            request, again = Request(answer, request_head(stream.head, stream.ended)), False
+        answer.request = request
+        request.complete = stream.ended
+        request.id = request.head.request_id or self._host.fresh_id()
+        try:
+            self._open(stream, request, again)
+        except BmsError as error:
+            request.refusal, request.discard = error, True
+        except Exception:
+            log.exception("request %s could not be opened", request.id.decode("ascii"))
+            request.refusal, request.discard = _defect(), True
+        self._begin(answer, request)
+
+    def data(self, stream: Stream, data: bytes) -> None:
+        answer = _answer(stream)
+        request, size = answer.request, len(data)
+        if request is None:
+            return  # it was answered already
+        request.size += size
+        request.complete = stream.ended
+        if request.discard:
+            if stream.ended or request.size > DRAINED:
+                self._refuse(answer, request)
+        elif request.started:
+            if request.handler is not None:
+                if size:
+                    request.handler.body(request, data)
+                if stream.ended and answer.request is not None:
+                    request.handler.end(request)
+        else:
+            self._gather(answer, request, data)
+
+    def reset(self, stream: Stream) -> None:
+        self._cancel(_answer(stream))
+
+    def writable(self, stream: Stream) -> None:
+        _answer(stream).writable()
+
+    def check_time(self, stream: Stream, now: float) -> None:
+        limits, answer = self._host.limits, _answer(stream)
+        if answer.stuck_s(now) > limits.write_timeout_s:
+            self._cancel(answer)
+            stream.table.abort(stream)
+            return
+        request = answer.request
+        if request is None or stream.ended:
+            return
+        if stream.held:
+            stream.since = now  # it is us who do not read
+        elif now - stream.since > limits.body_timeout_s + request.size / limits.body_bytes_per_s:
+            self._drop(request)
+            request.refusal = RequestTimeout("the body of the request did not come in time")
+            self._refuse(answer, request)
+
+    # --- parts ---
+
+    def _open(self, stream: Stream, request: Request, again: bool) -> None:
+        head, host = request.head, self._host
+        if again:
+            host.reopen(request)
+        else:
+            check_head(stream.head, head, host.limits)
+            host.open(request)
+            if host.remembers(request):
+                stream.head.note = _Known(stream.ended, head)
+        if head.length and request.handler is not None and request.handler.whole_body:
+            check_body_size(head.length, host.limits)
+
+    def _begin(self, answer: StreamAnswer, request: Request) -> None:
+        handler = request.handler
+        if request.refusal is not None:
+            # A short body is let come, since there are clients that read nothing while they send.
+            if request.complete or request.expects or (request.head.length or 0) > DRAINED:
+                self._refuse(answer, request)
+        elif handler is not None and (request.complete or not handler.whole_body):
+            self._start(request)
+        else:
+            answer.continue_(request)
+
+    def _gather(self, answer: StreamAnswer, request: Request, data: bytes) -> None:
+        body = answer.body
+        if body is None and not request.complete:
+            body = answer.body = Body()
+        if body is not None:
+            body.add(data)
+            answer.keep(body.size)
+        try:
+            check_body_size(request.size, self._host.limits)
+            if answer.buffered > self._buffered_bytes:
+                raise ResourceExhausted("too much is on its way on this connection: send less at once")
+        except BmsError as error:
+            request.refusal, request.discard = error, True
+            self._refuse(answer, request)
+            return
+        if request.complete:
+            request.chunks.append(data if body is None else body.take())
+            answer.body = None
+            answer.keep(0)
+            self._start(request)
+
+    def _start(self, request: Request) -> None:
+        handler = request.handler
+        assert handler is not None
+        request.started = True
+        try:
+            handler.start(request)
+        except Exception:
+            log.exception("request %s could not be answered", request.id.decode("ascii"))
+            request.connection.respond_error(request, _defect())
+
+    def _refuse(self, answer: StreamAnswer, request: Request) -> None:
+        assert request.refusal is not None
+        self._host.refused(request, request.refusal)
+        answer.respond_error(request, request.refusal)
+
+    def _drop(self, request: Request) -> None:
+        if request.started and request.handler is not None and not request.discard:
+            request.handler.cancel(request)
+        request.started = False
+
+    def _cancel(self, answer: StreamAnswer) -> None:
+        request = answer.request
+        if request is not None:
+            answer.close()
+            self._drop(request)
+
+
+def _answer(stream: Stream) -> StreamAnswer:
+    assert isinstance(stream.state, StreamAnswer)
+    return stream.state
+
+
+def _defect() -> Internal:
+    return Internal("this request met a defect of ours: tell the operator its x-request-id")
