@@ -33,7 +33,7 @@ def main(url: str, key: str, size: str) -> None:
             f"[phases.coverage]\nunexpected-methods = {json.dumps(METHODS)}\n"
             f"[checks.negative_data_rejection]\nexpected-statuses = {json.dumps(REFUSALS)}\n"
         )
-        phases, examples = ("fuzzing", "5") if size == "few" else ("coverage,fuzzing,stateful", "25")
+        phases, examples = ("fuzzing", "3") if size == "few" else ("coverage,fuzzing,stateful", "25")
         command = (
             *(str(Path(sys.executable).parent / "schemathesis"), "--config-file", str(config)),
             *("run", f"{url}/api/v1/openapi.json", "--header", f"Authorization: Bearer {key}"),

@@ -134,8 +134,8 @@ ROWS = {
         "HTTP/2 上的 httpx",
         (
             Part(
-                "REST with prior knowledge: one by one, at once, 100,000 rows, streams, control's paths",
-                "以 prior knowledge 走 REST：逐个、并发、十万行、流、控制面的路径",
+                "REST with prior knowledge: one by one, at once, 20,000 rows, streams, control's paths",
+                "以 prior knowledge 走 REST：逐个、并发、两万行、流、控制面的路径",
                 ("predict", "at once", "large", "stream", "control", "no such model"),
             ),
         ),
