@@ -71,7 +71,7 @@ async def test_the_pages_have_the_same_commands_and_they_run_as_written(serving:
     assert "deleted acme" in said
     assert sorted(path.name for path in (tmp_path / "moved").glob("bms.db*")) == ["bms.db", "bms.db.moved"]
     with closing(sqlite3.connect(tmp_path / "moved" / "bms.db")) as books_now:
-        ((requests,),) = books_now.execute("SELECT sum(requests) FROM usage_blocks WHERE tenant = 'default'")
+        ((requests,),) = books_now.execute("SELECT sum(requests) FROM request_blocks WHERE tenant = 'default'")
         assert requests >= asked, "the books moved twice"
         assert books_now.execute("SELECT name, deleted FROM deployments").fetchall() == [("digits", 0)]
         assert books_now.execute("SELECT name, deleted FROM datasets").fetchall() == [("fruit", 1)]

@@ -26,6 +26,7 @@ async def run_loops(parts: Parts) -> None:
         tasks.create_task(_lead(parts), name="leader")
         tasks.create_task(_react(parts), name="reactions")
         tasks.create_task(_remove_tenants(parts), name="removal")
+        tasks.create_task(_read_usage_again(parts), name="usage")
         tasks.create_task(_repeat("collection", COLLECT_S, parts, _collect), name="collection")
         tasks.create_task(_repeat("pruning trees", COLLECT_S, parts, _prune_trees), name="trees")
         tasks.create_task(_repeat("sweeping logs", COLLECT_S, parts, _sweep_logs), name="logs")
@@ -87,6 +88,20 @@ async def _remove_tenants(parts: Parts) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(pause_s):
                 await parts.deleted.wait()
+
+
+async def _read_usage_again(parts: Parts) -> None:
+    """Books what a former release put aside: at once, since this one may be newer, then now and then."""
+    while True:
+        pause_s = RETRY_S
+        try:
+            if parts.leading:
+                if booked := await parts.features.usage.read_again():
+                    log.info("booked %d usage events that had been put aside", booked)
+                pause_s = COLLECT_S
+        except BmsError as error:
+            log.warning("usage that was put aside can't be read now: %s", error.message)
+        await asyncio.sleep(pause_s)
 
 
 async def _collect(parts: Parts) -> None:

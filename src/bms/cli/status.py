@@ -84,6 +84,8 @@ def _show(session: Session, report: Report) -> None:
             },
             "",
         )
+    if system.unread_usage:
+        out.say(f"\n{system.unread_usage} usage events were written by a later release: use one to have them booked")
     if lacking := [each for each in system.isolation.protections if not each.on]:
         out.say("")
         out.many(lacking, {"NOT PROTECTED": lambda each: each.name, "WHY": lambda each: each.lacking}, "")

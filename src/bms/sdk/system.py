@@ -47,8 +47,8 @@ class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """`isolation` is what keeps workloads in. Gateways, devices, the database and why a protection lacks are told to
-    the operator's tenant alone."""
+    """`isolation` is what keeps workloads in. Gateways, devices, the database, usage events that wait for a release
+    that reads them, and why a protection lacks are told to the operator's tenant alone."""
 
     version: str
     started_at: datetime
@@ -58,6 +58,7 @@ class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
     database: str = ""
     isolation: Isolation = Isolation()
     devices: tuple[DeviceView, ...] = ()
+    unread_usage: int = 0
 
 
 class System(Resource[D]):

@@ -45,8 +45,9 @@ class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """`snapshot` is the newest revision. `isolation` is what keeps workloads in; gateways, devices, the database and
-    why a protection lacks are shown to the operator's tenant alone."""
+    """`snapshot` is the newest revision. `isolation` is what keeps workloads in; gateways, devices, the database,
+    usage events that wait for a release that reads them, and why a protection lacks are shown to the operator's tenant
+    alone."""
 
     version: str
     started_at: datetime
@@ -57,3 +58,4 @@ class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
     isolation: Isolation = Isolation()
     devices: tuple[DeviceView, ...] = ()
     leading: bool = False
+    unread_usage: int = 0

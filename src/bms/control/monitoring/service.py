@@ -1,6 +1,6 @@
 """Status and metrics, seen by a tenant or by the operator."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
 from bms.control.monitoring.exposition import merge
@@ -33,6 +33,7 @@ class MonitoringService:
         leading: Callable[[], bool],
         texts: Sequence[Texts],
         devices: Callable[[], Sequence[tuple[Device, int]]] = lambda: (),
+        unread_usage: Callable[[], Awaitable[int]] | None = None,
     ) -> None:
         self._cluster = cluster
         self._version = version
@@ -44,6 +45,7 @@ class MonitoringService:
         self._leading = leading
         self._texts = texts
         self._devices = devices
+        self._unread_usage = unread_usage
 
     async def status(self, by: Principal) -> SystemStatus:
         all_of_it = by.tenant == self._operator
@@ -60,6 +62,7 @@ class MonitoringService:
             isolation=isolation if all_of_it else told(isolation),
             devices=tuple(_device(*each, running) for each in self._devices()) if all_of_it else (),
             leading=self._leading(),
+            unread_usage=await self._unread_usage() if all_of_it and self._unread_usage else 0,
         )
 
     def metrics(self, by: Principal) -> str:

@@ -45,6 +45,10 @@ class Cluster:
         return {workload.id: workload for workload in seen}
 
 
+async def _three() -> int:
+    return 3
+
+
 @pytest.fixture
 def service() -> MonitoringService:
     return MonitoringService(
@@ -57,6 +61,7 @@ def service() -> MonitoringService:
         snapshot=lambda: 7,
         leading=lambda: True,
         devices=lambda: [(GPU, 30)],
+        unread_usage=_three,
         texts=[lambda: [({"gateway": "0"}, "up 1\n")], lambda: [({}, "down 0\n")]],
     )
 
@@ -70,12 +75,13 @@ async def test_the_operator_sees_all_that_runs(service: MonitoringService) -> No
     assert [workload.id for workload in status.workloads] == ["a", "b"], "ended ones are left out"
     assert (status.gateways, status.database, status.snapshot) == ((GATEWAY,), "sqlite", 7)
     assert status.workloads[0].cpu_s == 1.5
+    assert status.unread_usage == 3
 
 
 async def test_a_tenant_sees_its_own(service: MonitoringService) -> None:
     status = await service.status(_by("acme"))
     assert [workload.id for workload in status.workloads] == ["b"]
-    assert (status.gateways, status.database) == ((), "")
+    assert (status.gateways, status.database, status.unread_usage) == ((), "", 0)
 
 
 async def test_the_operator_sees_why_a_protection_lacks_and_who_has_which_gpu(service: MonitoringService) -> None:
