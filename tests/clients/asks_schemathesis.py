@@ -43,11 +43,13 @@ def main(url: str, key: str, size: str) -> None:
         )
         environment = {
             **os.environ,
-            "SCHEMATHESIS_HOOKS": __file__,
+            "SCHEMATHESIS_HOOKS": str(Path(__file__).resolve()),
             _OWN: f"{own['key']} {own['user']} asker",
             "NO_PROXY": "*",
         }
-        ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1500, check=False)
+        ended = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=1500, check=False
+        )
         if not report.exists():
             sys.exit(ended.stdout + ended.stderr)
         print(ended.stdout, file=sys.stderr)
