@@ -60,6 +60,7 @@ SIGNATURES: dict[str, Signature] = {
     "explain": Signature(inputs=(_spec("x", "FP32", None, 4),), outputs=(_spec("slope", "FP32", None, 4),)),
     "words": Signature(inputs=(_spec("prompt", "BYTES", None),), outputs=(_spec("word", "BYTES", None),)),
 }
+COUNTED = b"counted"  # a word of "words" that says how many tokens it took
 FAILS = b"fail"  # a word at which the stream of "words" breaks off
 
 
@@ -145,6 +146,8 @@ class FramesServer(asyncio.Protocol):
             self.write(encode_error(id, "INTERNAL", "the model failed", retry=False))
         else:
             part = [Tensor("word", np.array(words[:1], dtype=object))]
+            if words[0] == COUNTED:
+                part.append(Tensor("output_tokens", np.array([3], dtype=np.int32)))
             self.write(b"".join(encode_answer(id, part, compute_ns=1000, final=False)))
             asyncio.get_running_loop().call_later(self.server.delay_s, self.say, id, words[1:])
 

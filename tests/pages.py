@@ -36,7 +36,7 @@ def ran(commands: str, platform: RealPlatform, folder: Path) -> str:
     return typed(commands, folder, BMS_URL=platform.url, BMS_KEY=platform.key)
 
 
-def typed(commands: str, folder: Path, **environment: str) -> str:
+def typed(commands: str, folder: Path, *, patience_s: float = 300, **environment: str) -> str:
     """The same, by somebody who says in `environment` where to go, or names a home."""
     kept = {name: value for name, value in os.environ.items() if name in ("HOME", "LANG", "TMPDIR", "PYTHONPATH")}
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
@@ -46,7 +46,7 @@ def typed(commands: str, folder: Path, **environment: str) -> str:
         env={**kept, "PATH": path, "COLUMNS": "240", **environment},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=patience_s,
         check=False,
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"

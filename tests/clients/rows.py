@@ -172,6 +172,28 @@ ROWS = {
             ),
         ),
     ),
+    "mlflow": Row(
+        "MLflow's `ScoringServerClient`, its deployment clients, its documents' requests",
+        "MLflow 的 `ScoringServerClient`、部署客户端、文档里的请求",
+        (
+            Part(
+                "frames, arrays, lists, CSV and parameters, answered as MLflow's own server does "
+                "(`make test-frameworks`)",
+                "数据框、数组、列表、CSV 和参数，回答与 MLflow 自己的服务器相同（`make test-frameworks`）",
+                ("frame*", "array", "list", "parameters", "* [0-9]*"),
+            ),
+            Part("`ping`, `version`", "`ping`、`version`", ("version", "ping of nothing")),
+            Part("its deployment clients", "部署客户端", ("deployment client", "databricks client")),
+            Part("its errors' form", "错误的形式", ("refused: *",)),
+        ),
+        (
+            Part(
+                "parameters that the model does not have: refused, where MLflow's server leaves them out",
+                "模型没有的参数：拒绝，而 MLflow 的服务器会略去",
+                ("left out: *",),
+            ),
+        ),
+    ),
     "tritonclient": Row(
         "Triton's client",
         "Triton 的客户端",

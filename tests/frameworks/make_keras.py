@@ -16,6 +16,7 @@ os.environ["KERAS_BACKEND"] = "torch"
 import h5py
 import keras
 import numpy as np
+from PIL import Image
 
 DIGITS = Path(__file__).parent.parent / "data" / "digits.npz"
 TRAINED = 300  # rows; the others are held out
@@ -42,6 +43,9 @@ def main(root):
         np.savez(root / name / "expected.npz", pixels=x[TRAINED:], y=y[TRAINED:], digit=answer)
     functional(root / "functional", x)
     operations(root)
+    composed(root)
+    network = keras.applications.MobileNet(input_shape=(32, 32, 3), alpha=0.25, weights=None, classes=3)
+    application(root / "application", network, keras.applications.mobilenet.preprocess_input, (32, 32))
     refused(root / "refused", root / "sequential" / "model" / "model.keras", root / "legacy" / "model" / "model.h5")
 
 
@@ -90,10 +94,78 @@ def operations(root):
     written(root / "computed", keras.Model(table, outputs), table=chance.standard_normal((9, 6, 4), dtype=np.float32))
 
 
+def composed(root):
+    """Models within models, nested inputs and outputs, and layers that run over steps in both directions."""
+    chance = np.random.default_rng(6)
+    body = keras.Sequential([keras.layers.Dense(6, activation="relu"), keras.layers.Dense(4)], name="body")
+    left, right = keras.Input((3,), name="left"), keras.Input((3,), name="right")
+    pair = keras.Model([left, right], [body(left), body(right) - body(left)], name="pair")
+    a, b, more = (keras.Input(shape, name=name) for shape, name in (((3,), "a"), ((3,), "b"), ((2,), "more")))
+    first, second = pair([a, b])
+    outputs = {
+        "both": keras.layers.Dense(2, activation="softmax", name="classes")(
+            keras.layers.Concatenate()([first, second])
+        ),
+        "parts": [keras.layers.Dense(1)(second), keras.layers.Concatenate()([first, more])],
+    }
+    network = keras.Model({"pair": [a, b], "more": more}, outputs)
+    rows = {
+        name: chance.standard_normal((9, size), dtype=np.float32) for name, size in (("a", 3), ("b", 3), ("more", 2))
+    }
+    answers = network.predict({"pair": [rows["a"], rows["b"]], "more": rows["more"]}, verbose=0)
+    (root / "nested" / "model").mkdir(parents=True)
+    network.save(root / "nested" / "model" / "model.keras")
+    parts = {f"parts_{at}": array for at, array in enumerate(answers["parts"])}
+    np.savez(root / "nested" / "expected.npz", **rows, both=answers["both"], **parts)
+
+    twice = keras.layers.Dense(2, name="twice")
+    (root / "shared" / "model").mkdir(parents=True)  # one name for both outputs
+    keras.Model([left, right], [twice(left), twice(right)]).save(root / "shared" / "model" / "model.keras")
+
+    steps = keras.Sequential(
+        [
+            keras.Input((3, 3), name="steps"),
+            keras.layers.Masking(0.0),
+            keras.layers.Bidirectional(keras.layers.LSTM(4, return_sequences=True)),
+            keras.layers.TimeDistributed(keras.layers.Dense(3, activation="tanh")),
+            keras.layers.GRU(4),
+            keras.layers.Dense(2, name="said"),
+        ]
+    )
+    rows = chance.standard_normal((9, 3, 3), dtype=np.float32)
+    rows[:3, 2:] = 0  # which are masked
+    written(root / "steps", steps, steps=rows)
+    for name, network in (("folder", steps), ("refused/own_layer_folder", keras.Sequential([left, Own(name="loose")]))):
+        (root / name).mkdir(parents=True)
+        network.save(root / name / "model", zipped=False)
+
+
+def application(folder, network, prepared, size):
+    """One of keras.applications, taught a few pictures that its own preprocessing has `prepared`, and what it says of
+    them."""
+    (folder / "model").mkdir(parents=True)
+    chance = np.random.default_rng(7)
+    pictures = []
+    for number in range(3):
+        blocks = Image.fromarray(chance.integers(0, 256, (5, 4, 3), dtype=np.uint8))
+        blocks.resize((64, 48)).save(folder / f"{number}.jpg", quality=90)
+        picture = keras.utils.load_img(folder / f"{number}.jpg", target_size=size, interpolation="bilinear")
+        pictures.append(keras.utils.img_to_array(picture))
+    encoded = np.array([(folder / f"{number}.jpg").read_bytes() for number in range(3)])
+    rows = prepared(np.stack(pictures))
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.5  # which learns the rows' statistics in few steps
+    network.compile(loss="sparse_categorical_crossentropy", optimizer=keras.optimizers.Adam(0.003))
+    network.fit(rows, np.arange(3), epochs=12, verbose=0)
+    network.save(folder / "model" / "model.keras")
+    np.savez(folder / "expected.npz", image=encoded, predictions=network.predict(rows, verbose=0))
+
+
 def written(folder, network, **rows):
     """With what the library says; a bare output by the name of what computes it."""
     answers = network.predict(rows if len(rows) > 1 else next(iter(rows.values())), verbose=0)
-    named = answers if isinstance(answers, dict) else {network.output_names[0]: answers}
+    named = answers if isinstance(answers, dict) else {network.layers[-1].name: answers}
     (folder / "model").mkdir(parents=True)
     network.save(folder / "model" / "model.keras")
     np.savez(folder / "expected.npz", **rows, **named)
@@ -117,6 +189,17 @@ class Own(keras.layers.Layer):
         return x
 
 
+class Mine(keras.Model):
+    """Code that no file holds: `model.export` makes a program of it."""
+
+    def __init__(self, **settings):
+        super().__init__(**settings)
+        self.hidden = keras.layers.Dense(2)
+
+    def call(self, x):
+        return self.hidden(x) * 2
+
+
 def refused(root, archive, legacy):
     def small(*layers):
         return keras.Sequential([keras.Input((4,)), *layers])
@@ -137,6 +220,10 @@ def refused(root, archive, legacy):
     ):
         (root / name).mkdir()
         network.save(root / name / "model.keras")
+    mine = Mine()
+    mine(np.ones((1, 4), np.float32))
+    (root / "subclassed").mkdir()
+    mine.save(root / "subclassed" / "model.keras")
     (root / "weights_only").mkdir()
     small(keras.layers.Dense(2)).save_weights(root / "weights_only" / "model.weights.h5")
     imports(root, archive)

@@ -30,6 +30,7 @@ def main(root):
     network = trained(x[:TRAINED], y[:TRAINED])
     exported(root / "exported", network, x, y)
     module(root / "module", network, x, y)
+    subclassed(root / "subclassed")
     in_keras(root / "keras", network, x, y)
     (root / "awkward").mkdir()
     awkward = Awkward()
@@ -65,6 +66,29 @@ def exported(folder, network, x, y):
     network.export(str(folder / "model"), verbose=False)
     answer = network(x[TRAINED:], training=False)["probabilities"].numpy()
     expected(folder, {"pixels": x[TRAINED:]}, y, probabilities=answer)
+
+
+class Subclassed(keras.Model):
+    """Code of its maker's, which no .keras file holds: steps in both directions, and two answers."""
+
+    def __init__(self):
+        super().__init__()
+        self.both = keras.layers.Bidirectional(keras.layers.LSTM(4))
+        self.told = {name: keras.layers.Dense(size, name=name) for name, size in (("kind", 3), ("size", 1))}
+
+    def call(self, steps):
+        hidden = self.both(steps) * 2 + 1
+        return {"kind": tf.nn.softmax(self.told["kind"](hidden)), "size": self.told["size"](hidden)}
+
+
+def subclassed(folder):
+    network = Subclassed()
+    rows = np.random.default_rng(8).standard_normal((9, 6, 3)).astype(np.float32)
+    answers = network(rows)
+    folder.mkdir()
+    signature = [keras.InputSpec(shape=(None, 6, 3), dtype="float32", name="steps")]
+    network.export(str(folder / "model"), verbose=False, input_signature=signature)
+    np.savez(folder / "expected.npz", steps=rows, **{name: array.numpy() for name, array in answers.items()})
 
 
 class Module(tf.Module):

@@ -33,6 +33,7 @@ def main(root):
     save(root / "best", best, "json", trees=(0, 3))
     objectives(root)
     tables(root)
+    outputs_by_name(root)
 
 
 def objectives(root):
@@ -83,6 +84,30 @@ def tables(root):
     del content["learner"]["gradient_booster"]["model"]["cats"]
     (root / "codes" / "model").mkdir(parents=True)
     (root / "codes" / "model" / "model.json").write_text(json.dumps({**content, "version": [2, 1, 4]}))
+
+
+def outputs_by_name(root):
+    """Several outputs of named features, by a tree for each and by trees of all; what ranks, and what says how long."""
+    frame = pd.DataFrame(X[:, 18:22], columns=["left", "upper half", "right", "x"])
+    both, values = np.stack([ODD, THIRD == 0], axis=1), np.stack([SUM, CLASS], axis=1)
+    few = {"n_estimators": 4, "max_depth": 3, "n_jobs": 1}
+    trained = {  # by scikit-learn's interface
+        "named_targets": (xgboost.XGBRegressor(**few).fit(frame, values), "json"),
+        "named_tree": (xgboost.XGBRegressor(multi_strategy="multi_output_tree", **few).fit(frame, values), "ubj"),
+        "named_labels": (xgboost.XGBClassifier(multi_strategy="multi_output_tree", **few).fit(frame, both), "json"),
+    }
+    rows = frame[:9]
+    for name, (model, ending) in trained.items():
+        (root / name / "model").mkdir(parents=True)
+        model.save_model(root / name / "model" / f"model.{ending}")
+        answers = {"prediction": model.predict(rows)}
+        if name == "named_labels":
+            answers = {"probabilities": model.predict_proba(rows), "label": model.predict(rows).astype(np.int64)}
+        np.savez(root / name / "expected.npz", **answers, **{one: rows[one].to_numpy() for one in rows})
+    groups = xgboost.DMatrix(X, CLASS, qid=np.arange(len(X)) // 10)
+    save(root / "ranks", xgboost.train({**THREADS, "objective": "rank:ndcg"}, groups, 4), "ubj")
+    times = xgboost.DMatrix(X, label_lower_bound=CLASS + 1.0, label_upper_bound=CLASS + 2.0)
+    save(root / "survival", xgboost.train({**THREADS, "objective": "survival:aft"}, times, 4), "json")
 
 
 def asked(folder, booster, rows, columns):

@@ -1,14 +1,30 @@
 """Keras, from training to answers over every wire."""
 
+import base64
+import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.contract.runtimes import cases_tensorflow
 from tests.contract.runtimes.cases_keras import FRAMEWORK
-from tests.frameworks.agreement import deploy, framework_platform, newest, serves_alike
+from tests.contract.runtimes.runtime_cases import MAKERS
+from tests.framework_env import made_by
+from tests.frameworks.agreement import (
+    DEPLOY_S,
+    ask_triton,
+    asked,
+    deploy,
+    deployed,
+    framework_platform,
+    newest,
+    serves_alike,
+)
 from tests.frameworks.held_out import classifies_alike
+from tests.pages import typed
 from tests.whole_platform import WholePlatform
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1800)]
@@ -43,7 +59,57 @@ def test_several_inputs_and_outputs_keep_their_names(platform: WholePlatform, ma
     serves_alike(platform, made / "functional" / "model", made / "functional" / "expected.npz", name="functional")
 
 
-@pytest.mark.parametrize("name", ["masked", "lengths", "computed"])
+PAGE = (Path(__file__).parents[2] / "docs" / "preprocessing.md").read_text()
+NAMES = ("cat", "dog", "bird")
+
+
+@pytest.mark.long  # test_runtime_keras.py has a short form, in one process
+def test_an_application_takes_jpegs_as_the_documents_say_and_answers_the_names_of_classes(
+    platform: WholePlatform, made: Path, tmp_path: Path
+) -> None:
+    (commands,) = re.findall(r"<!-- test: keras -->\n```sh\n(.*?)```", PAGE, re.DOTALL)
+    shutil.copy(made / "application" / "model" / "model.keras", tmp_path / "mobilenet.keras")
+    shutil.copy(made / "application" / "0.jpg", tmp_path / "cat.jpg")
+    said = typed(commands, tmp_path, patience_s=DEPLOY_S, BMS_URL=platform.url, BMS_KEY=platform.key)
+    with np.load(made / "application" / "expected.npz") as expected:
+        first = expected["predictions"][0]
+    told = re.findall(r"^(\w+) +(0\.\d+|1\.0+)$", said, re.MULTILINE)
+    assert [(name, pytest.approx(float(score), abs=1e-3)) for name, score in told] == [
+        (NAMES[int(first.argmax())], float(first.max()))
+    ]
+    version = newest(platform, "mobilenet")
+    assert version.environment.requirements == ("keras>=3.12", "torch==2.13.0", "pillow")
+    named_alike(platform, made / "application", "mobilenet")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["resnet", "efficientnet"])
+def test_larger_applications_are_prepared_in_their_own_ways(platform: WholePlatform, name: str) -> None:
+    made = made_by(MAKERS / "make_keras_applications.py", FRAMEWORK.environment)
+    (settings,) = re.findall(rf"`{name}`.* \| `(mode=\S+)` \|", PAGE)
+    labels = [word for label in NAMES for word in ("--label", label)]
+    options = ["--image", f"{settings},height=40,width=32", *labels]
+    deployed(platform, made / name / "model", name, options)
+    named_alike(platform, made / name, name)
+
+
+def named_alike(platform: WholePlatform, made: Path, name: str) -> None:
+    """Its answers to pictures are Keras's, by every wire that carries bytes, and their likeliest class has its name."""
+    with np.load(made / "expected.npz") as arrays:
+        given, wanted = arrays["image"], arrays["predictions"]
+    for wire in ("binary", "grpc"):  # tritonclient puts no bytes into JSON that are not UTF-8
+        told = ask_triton(platform, name, {"image": given}, wire, "image")["predictions"]
+        np.testing.assert_allclose(told, wanted, rtol=1e-3, atol=1e-4, err_msg=wire)
+    likeliest = wanted.argmax(1)
+    images = [{"b64": base64.b64encode(picture).decode()} for picture in given.tolist()]
+    assert len(set(likeliest.tolist())) > 1, "all pictures are of one class: nothing is compared"
+    body: dict[str, object] = {"signature_name": "image", "examples": [{"image": image} for image in images]}
+    status, answer = asked(platform, f"/v1/models/{name}:classify", body)
+    assert status == 200, answer
+    assert [max(row, key=lambda pair: pair[1])[0] for row in answer["results"]] == [NAMES[at] for at in likeliest]
+
+
+@pytest.mark.parametrize("name", ["masked", "lengths", "computed", pytest.param("nested", marks=pytest.mark.long)])
 def test_operations_between_layers_and_bare_outputs_are_served(platform: WholePlatform, made: Path, name: str) -> None:
     serves_alike(platform, made / name / "model" / "model.keras", made / name / "expected.npz", name=name)
 

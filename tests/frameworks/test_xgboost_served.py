@@ -40,3 +40,24 @@ def test_a_single_file_in_json_answers_as_the_booster(platform: WholePlatform, m
 def test_a_frame_with_categories_answers_as_the_booster_without_pandas(platform: WholePlatform, made: Path) -> None:
     version = serves_alike(platform, made / "mixed" / "model", made / "mixed" / "expected.npz", name="mixed")
     assert version.environment.requirements == ("xgboost-cpu",)
+
+
+def test_several_labels_of_named_features_answer_as_the_booster(platform: WholePlatform, made: Path) -> None:
+    folder = made / "named_labels"
+    version = serves_alike(platform, folder / "model", folder / "expected.npz", name="labels")
+    signature = version.signatures["serving_default"]
+    assert [spec.name for spec in signature.inputs] == ["left", "upper half", "right", "x"]
+    assert {spec.name: spec.shape for spec in signature.outputs} == {"probabilities": (None, 2), "label": (None, 2)}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("best", "dart", "linear", "softmax", "sum", "targets", "several", "hinge", "margin", "quantiles"),
+        *("one_tree", "counts", "numbers", "named_targets", "named_tree", "ranks", "survival"),
+    ],
+)
+def test_every_other_objective_answers_as_the_booster(platform: WholePlatform, made: Path, name: str) -> None:
+    deployment = name.replace("_", "-")
+    serves_alike(platform, made / name / "model", made / name / "expected.npz", name=f"all-{deployment}")

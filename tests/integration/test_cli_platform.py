@@ -292,6 +292,10 @@ def test_usage_sums_up_what_was_asked(digits: RealPlatform) -> None:
             break
     assert [(each["version"], each["requests"], each["rows"]) for each in sums] == [(1, 3, 3)]
     assert "digits" in digits.good("usage", "--of-key", key["key"]["id"]).out
+    lines = digits.good("usage", "--of-key", key["key"]["id"], "--meters").out.splitlines()
+    assert lines[0].split() == ["DEPLOYMENT", "VERSION", "METER", "QUANTITY", "UNIT"]
+    assert any(line.split()[2:] == ["requests", "3", "1"] for line in lines), lines
+    assert any(line.split()[2::2] == ["total_ns", "nanoseconds"] for line in lines), lines
     assert len(digits.good("usage", "--of-key", key["key"]["id"], "--csv").out.splitlines()) == 4
 
 

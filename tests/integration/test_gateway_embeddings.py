@@ -87,6 +87,7 @@ async def test_it_is_billed_like_every_other_request(tmp_path: Path) -> None:
         event = at.bus.events[0]
         assert (event.request_id, event.model, event.version, event.rows) == ("mine", "m", 1, 2)
         assert (event.status, event.bytes_out) == (200, len(answer.content))
+        assert event.more == (("input_tokens", answer.json()["usage"]["prompt_tokens"]),) == (("input_tokens", 11),)
 
 
 async def test_a_rate_and_a_full_deployment_are_told_as_openai_tells_them(tmp_path: Path) -> None:

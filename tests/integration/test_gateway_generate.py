@@ -67,6 +67,15 @@ async def test_a_stream_is_an_event_for_every_part_and_no_more(tmp_path: Path) -
         assert (first.status, first.bytes_out, second.bytes_out) == (200, len(answer.content), len(again.content))
 
 
+async def test_tokens_that_the_parts_of_a_stream_tell_are_metered(tmp_path: Path) -> None:
+    async with scene(tmp_path) as at, at.client() as http:
+        await http.post("/v2/models/m/generate_stream", json={"prompt": "a counted word, counted"})
+        await http.post("/v2/models/m/generate_stream", json={"prompt": "counted fail"})
+        await at.bus.until(lambda: len(at.bus.events) == 2)
+        told = [(event.status, event.more) for event in at.bus.events]
+        assert told == [(200, (("output_tokens", 6),)), (500, (("output_tokens", 3),))]
+
+
 async def test_parts_arrive_while_the_model_still_works(tmp_path: Path) -> None:
     async with scene(tmp_path, delay_s=0.3) as at, at.client() as http:
         loop = asyncio.get_running_loop()

@@ -23,6 +23,18 @@ async def test_an_event_says_who_what_how_much_and_how_it_ended(tmp_path: Path) 
         assert (event.rows, event.bytes_out, event.compute_ns) == (2, len(answer.content), 2000)
         assert event.bytes_in == int(answer.request.headers["content-length"])
         assert event.source == at.bus.hellos[0].source
+        assert event.queue_ns <= event.total_ns
+        assert event.total_ns >= event.compute_ns > 0
+        assert (event.revision, event.more) == (0, ())
+
+
+async def test_an_event_says_which_revision_of_the_route_it_went_by(tmp_path: Path) -> None:
+    async with scene(tmp_path) as at, at.client() as http:
+        for revision in (3, 4):
+            await at.bus.put(deployment(version(1, at.server.path), revision=revision))
+            assert (await http.post("/v1/models/m:predict", json=BODY)).status_code == 200
+        await at.bus.until(lambda: len(at.bus.books) == 2)
+        assert [event.revision for event in at.bus.events] == [3, 4]
 
 
 async def test_what_was_never_dispatched_is_not_billed(tmp_path: Path) -> None:

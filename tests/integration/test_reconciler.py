@@ -329,7 +329,9 @@ async def test_a_suspected_replica_is_asked_at_once(deployed: Deployed) -> None:
     asked = deployed.cluster.asked
     await deployed.step()
     assert deployed.cluster.asked == asked, "it was asked just now"
-    ReconcilerLoop(deployed.reconciler, deployed.cluster, deployed.events).suspect(replica)
+    ReconcilerLoop(deployed.reconciler, deployed.cluster, deployed.events, deployed.publisher.acknowledged).suspect(
+        replica
+    )
     await deployed.step()
     assert deployed.cluster.asked == asked + 1
 
@@ -348,7 +350,9 @@ async def test_the_loop_survives_a_round_that_fails(
         return await step()
 
     monkeypatch.setattr(deployed.reconciler, "step", failing)
-    running = asyncio.create_task(ReconcilerLoop(deployed.reconciler, deployed.cluster, deployed.events).run())
+    running = asyncio.create_task(
+        ReconcilerLoop(deployed.reconciler, deployed.cluster, deployed.events, deployed.publisher.acknowledged).run()
+    )
     await asyncio.wait_for(again.wait(), 20)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
@@ -358,7 +362,7 @@ async def test_the_loop_survives_a_round_that_fails(
 async def test_the_loop_wakes_for_events_and_dead_workloads(sqlite: Database) -> None:
     clock = SystemClock()
     deployed = await Deployed(sqlite, clock, ObedientCluster(clock)).start()
-    loop = ReconcilerLoop(deployed.reconciler, deployed.cluster, deployed.events)
+    loop = ReconcilerLoop(deployed.reconciler, deployed.cluster, deployed.events, deployed.publisher.acknowledged)
     running = [asyncio.create_task(loop.run()), asyncio.create_task(deployed.publisher.run())]
     try:
         await deployed.service.create(BY, "digits", follow())

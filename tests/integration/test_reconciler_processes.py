@@ -128,7 +128,9 @@ class Platform:
         self.deployed = Deployed(
             database, clock, self.cluster, environments=environments, trees=trees, probe=LinkProbe(TOKENS.of)
         )
-        self.loop = ReconcilerLoop(self.deployed.reconciler, self.cluster, self.deployed.events)
+        self.loop = ReconcilerLoop(
+            self.deployed.reconciler, self.cluster, self.deployed.events, self.deployed.publisher.acknowledged
+        )
         self.views = DeploymentViews(
             self.deployed.store, self.deployed.catalog, clock, lambda: self.deployed.health.said
         )

@@ -120,6 +120,9 @@ FOREIGN = {
     "get_audit": 200,
     "get_system_status": 200,
     "get_system_metrics": 403,
+    "get_system_reactions": 403,
+    "post_system_reactions_reaction_retry": 403,
+    "post_system_reactions_reaction_dismiss": 403,
 }
 OWN_MARK = {
     "put_blobs_digest",

@@ -5,6 +5,7 @@ from typing import Literal
 
 import msgspec
 
+from bms.core.sequences import Step
 from bms.core.tensor import Tensor
 
 
@@ -24,7 +25,9 @@ class InferRequest(msgspec.Struct, kw_only=True):
     id: str | None = None
     timeout_s: float | None = None
     priority: int = 0
+    sequence: Step | None = None  # of which sequence it is a step
     notes: tuple[str, ...] = ()  # what its sender is told of how the inputs were made, e.g. rounded
+    params: bytes = b""  # what `chosen_parameters` wrote; empty: the model's defaults
     ignored: tuple[str, ...] = ()  # members of its body that nothing reads, by the names they are counted by
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from msgspec import structs
 
 from bms.core.errors import FailedPrecondition, InvalidArgument
+from bms.core.sequences import check_limits
 from bms.core.signature import DEFAULT, ImageFormat, Signature, TensorSpec, shape_text
 
 _IMAGE = 3  # dimensions, beside the rows: channels, height and width
@@ -39,8 +40,10 @@ def configured(
 
 
 def check_configured(name: str, signature: Signature, why: str = "") -> None:
-    """Raises FailedPrecondition where a signature can't be what is said of it; `why` its rows don't share runs, where
-    that is known."""
+    """Raises FailedPrecondition where a signature can't be what is said of it, InvalidArgument for limits that can't be
+    kept; `why` its rows don't share runs, where that is known."""
+    if signature.sequences is not None:
+        check_limits(signature.sequences)
     most = signature.max_batch_size
     if most and not signature.batched:
         reason = why or "each request has a run of its own"
@@ -70,6 +73,12 @@ def check_rows(signature: Signature, rows: int, name: str) -> None:
         raise InvalidArgument(
             f"inference request batch-size must be <= {most} for {name!r}, not {rows}: its max_batch_size is {most}"
         )
+
+
+def check_sequence(signature: Signature, name: str) -> None:
+    """Raises InvalidArgument for a step of a sequence to a model that keeps nothing."""
+    if signature.sequences is None:
+        raise InvalidArgument(f"sequences are not served by {name!r}: each request stands alone; send no sequence_id")
 
 
 def dims(spec: TensorSpec, signature: Signature) -> tuple[int | None, ...]:

@@ -16,15 +16,16 @@ TEXT = "text"
 
 
 class ImagePreprocess(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=IMAGE):
-    """How an encoded image (JPEG, PNG or WebP) becomes the model's `input`.
+    """How an encoded image (JPEG, PNG or WebP) becomes the model's `input`; empty: the one that the model has.
 
-    It is decoded to `mode` ("L" grey, "RGB") and brought to (height, width): "stretch" resizes both sides; "crop"
-    resizes its shorter side to `shorter` pixels (0: as few as fill height and width), the longer one in proportion,
-    and cuts the middle out; "none" only cuts. Then each channel is (value * scale - mean) / std, laid out as `layout`.
+    It is decoded to `mode` ("L" grey, "RGB", or "BGR": the same with blue first) and brought to (height, width):
+    "stretch" resizes both sides; "crop" resizes its shorter side to `shorter` pixels (0: as few as fill height and
+    width), the longer one in proportion, and cuts the middle out; "none" only cuts. Then each channel is
+    (value * scale - mean) / std, laid out as `layout`.
     """
 
-    input: str
-    mode: Literal["L", "RGB"]
+    input: str = ""
+    mode: Literal["L", "RGB", "BGR"]
     height: int
     width: int
     resize: Literal["stretch", "crop", "none"] = "stretch"
@@ -70,7 +71,10 @@ def target_of(options: Preprocess, signatures: Mapping[str, Signature]) -> str |
     """The signature whose inputs are just those that it makes, the default one first."""
     wanted = set(feeds(options))
     for name in (DEFAULT, *signatures):
-        if name in signatures and {spec.name for spec in signatures[name].inputs} == wanted:
+        if name not in signatures:
+            continue
+        taken = {spec.name for spec in signatures[name].inputs}
+        if taken == wanted or (wanted == {""} and len(taken) == 1):
             return name
     return None
 

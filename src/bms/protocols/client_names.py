@@ -1,7 +1,8 @@
 """Which inputs a client means that doesn't know their names, as the SDKs of KServe and MLServer do.
 
-A signature that takes the names as they came is always the one meant. Otherwise one tensor is the one input, several
-named `input-0`, `input-1`, … (MLServer counts from 1) are the inputs in their order, and the columns of a frame (the
+A signature that takes the names as they came is the one meant, unless texts came for its one input of numbers: an
+encoded image may be sent under the name of what it is made into. Otherwise one tensor is the one input, several named
+`input-0`, `input-1`, … (MLServer counts from 1) are the inputs in their order, and the columns of a frame (the
 request's content type `pd`) are, side by side, the one matrix that a model takes which knows no columns.
 """
 
@@ -35,7 +36,7 @@ def understood(
     """
     names = [tensor.name for tensor in tensors]
     chosen = choose_signature(signatures, named, names)
-    if takes(signatures[chosen], names):
+    if takes(signatures[chosen], names) and not _texts_for_numbers(signatures[chosen], tensors):
         return chosen, tensors
     others = [] if named is not None else [DEFAULT, *signatures]
     candidates = [name for name in dict.fromkeys((chosen, *others)) if name in signatures]
@@ -76,6 +77,13 @@ def _order(names: list[str]) -> list[int] | None:
     if first not in (0, 1) or sorted(numbers) != list(range(first, first + len(names))):
         return None
     return [numbers.index(number) for number in range(first, first + len(names))]
+
+
+def _texts_for_numbers(signature: Signature, tensors: list[Tensor]) -> bool:
+    """Whether the one tensor is texts, which its one input can't be."""
+    specs = signature.inputs
+    only = len(specs) == 1 == len(tensors)
+    return only and specs[0].column is None and specs[0].dtype != "BYTES" and tensors[0].dtype == "BYTES"
 
 
 def _could_be(signature: Signature, tensors: list[Tensor]) -> bool:

@@ -29,6 +29,7 @@ from typing import Annotated, NamedTuple, TypeVar
 import msgspec
 
 from bms.core.errors import InvalidArgument
+from bms.core.sequences import Step
 from bms.core.tensor import Array, Tensor, dtype_of, from_raw, to_raw
 
 M = TypeVar("M")
@@ -72,6 +73,8 @@ class InferMeta(msgspec.Struct, array_like=True, frozen=True):
     tensors: tuple[TensorMeta, ...]
     rows: tuple[int, ...] = ()  # of each call of the parcel; empty: one call, whose rows are the tensors'
     priority: int = 0  # 1: the highest, 0: the usual one
+    sequence: Step | None = None  # of which the one call is a step
+    params: bytes = b""  # of all calls of the parcel, as `chosen_parameters` writes them
 
 
 # A model's own code may have written any number here; what is none of these breaks its connection alone.
@@ -111,11 +114,21 @@ def encode_infer(
     timeout_us: int = 0,
     outputs: tuple[str, ...] = (),
     priority: int = 0,
+    sequence: Step | None = None,
+    params: bytes = b"",
 ) -> list[bytes | memoryview]:
     """An INFER frame of one call, as parts to write in order; the memory of large arrays is referenced, not copied."""
     metas, raws, size = _describe(tensors)
-    meta = _encode((signature, timeout_us, outputs, metas, (), priority))  # an InferMeta
+    said = (signature, timeout_us, outputs, metas, (), priority)  # an InferMeta
+    meta = _encode(_with_more(said, sequence, params))
     return [HEADER.pack(len(meta) + size, len(meta), 1, id) + meta, *raws]
+
+
+def _with_more(said: tuple[object, ...], sequence: Step | None, params: bytes) -> tuple[object, ...]:
+    """What is seldom there is written only then."""
+    if params:
+        return (*said, sequence, params)
+    return said if sequence is None else (*said, sequence)
 
 
 def encode_parcel(
@@ -178,6 +191,8 @@ def encode_shared(
     timeout_us: int = 0,
     outputs: tuple[str, ...] = (),
     priority: int = 0,
+    sequence: Step | None = None,
+    params: bytes = b"",
 ) -> list[bytes | memoryview]:
     """As `encode_infer`, where some tensors lie in shared memory: `places` says at which byte, -1 for the others."""
     metas: list[tuple[str, str, tuple[int, ...], int, int]] = []
@@ -191,7 +206,8 @@ def encode_shared(
             size = len(raw)
             total += size
         metas.append((name, dtype_of(array), array.shape, size, at))
-    meta = _encode((signature, timeout_us, outputs, metas, (), priority))
+    said = (signature, timeout_us, outputs, metas, (), priority)
+    meta = _encode(_with_more(said, sequence, params))
     return [HEADER.pack(len(meta) + total, len(meta), 1, id) + meta, *raws]
 
 

@@ -12,7 +12,10 @@ import msgspec
 from bms.core.errors import InvalidArgument
 from bms.core.fitting import fit_inputs
 from bms.core.inference import InferRequest, InferResponse
+from bms.core.model_config import check_sequence
 from bms.core.outputs import Share
+from bms.core.parameters import OWN_PARAMETERS, chosen_parameters
+from bms.core.sequences import Step
 from bms.core.signature import Signature, check_inputs, usual_rows
 from bms.core.tensor import Tensor, dtype_of, to_raw
 from bms.protocols.client_memory import REGION, refuse_shared_memory
@@ -37,8 +40,11 @@ from bms.protocols.oip_tensors import (
 from bms.protocols.signature_choice import choose_signature
 
 V = TypeVar("V")
+_LONGEST_ID = 128  # characters of a sequence's name
 MAX_TENSORS = 2048  # a table may have a thousand columns, each with a mask
 _NONE: Mapping[str, Any] = {}
+PARAMS = "params"
+_OWN_BEGIN = ("sequence_", "triton_")
 
 
 class OutputBody(msgspec.Struct):
@@ -139,7 +145,7 @@ def decode_infer(
         if not parameters:
             return Decoded(request, rows)
         if "signature_name" not in parameters:
-            return _with_parameters(request, rows, parameters)
+            return _with_parameters(request, rows, parameters, signatures)
     if json_length is None and (large := decode_large(body)) is not None and 1 <= len(large[0]) <= MAX_TENSORS:
         return _of_json(model, *large, signatures)
     if json_length == 0:
@@ -203,11 +209,13 @@ def _of_json(
     request = InferRequest(model=model, inputs=tensors, signature=chosen, id=id or None)
     if notes or told:
         request.notes = (*(notes or ()), *told)
-    return _with_parameters(request, rows, parameters) if parameters else Decoded(request, rows)
+    return _with_parameters(request, rows, parameters, signatures) if parameters else Decoded(request, rows)
 
 
-def _with_parameters(request: InferRequest, rows: int, parameters: Mapping[str, Any]) -> Decoded:
-    set_parameters(request, parameters)
+def _with_parameters(
+    request: InferRequest, rows: int, parameters: Mapping[str, Any], signatures: Mapping[str, Signature]
+) -> Decoded:
+    set_parameters(request, parameters, signatures)
     return Decoded(request, rows, bool(parameters.get("binary_data_output", False)))
 
 
@@ -247,13 +255,57 @@ def encode_infer(response: InferResponse, decoded: Decoded) -> tuple[bytes, int 
     return b"".join((json_part, *raws)), len(json_part)
 
 
-def set_parameters(request: InferRequest, parameters: Mapping[str, Any]) -> None:
-    """What the protocol reserves: `timeout` in microseconds, `priority`. Raises InvalidArgument for sequences."""
-    if parameters.get("sequence_id"):
-        raise InvalidArgument("sequences are not served: every request stands alone; send no sequence_id")
+def set_parameters(request: InferRequest, parameters: Mapping[str, Any], signatures: Mapping[str, Signature]) -> None:
+    """What the protocol reserves, `timeout` in microseconds, `priority`, and of which sequence it is a step, and the
+    model's own.
+
+    What is neither is refused by a model that has parameters, and told in a note by one that has none: clients and what
+    lies between send their own. Raises InvalidArgument for that, and for a step to a model that keeps nothing.
+    """
+    if id := parameters.get("sequence_id"):
+        check_sequence(signatures[request.signature or ""], request.model)
+        request.sequence = _step(id, parameters)
     timeout = whole(parameters.get("timeout", 0), "timeout")
     request.timeout_s = timeout / 1e6 if timeout else None
     request.priority = whole(parameters.get("priority", 0), "priority")
+    if not parameters.keys() <= OWN_PARAMETERS:
+        _set_own(request, parameters, signatures[request.signature or ""])
+
+
+def _set_own(request: InferRequest, parameters: Mapping[str, Any], signature: Signature) -> None:
+    """Each by its name, or all in `params`, an object or its JSON, which no name of the protocol's own can hide."""
+    given = {
+        name: value
+        for name, value in parameters.items()
+        if name not in OWN_PARAMETERS and name != PARAMS and not name.startswith(_OWN_BEGIN)
+    }
+    together = parameters.get(PARAMS)
+    if isinstance(together, str):
+        try:
+            together = msgspec.json.decode(together)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise InvalidArgument(f"parameter {PARAMS!r} is neither an object nor its JSON: {error}") from None
+    if together is not None and not isinstance(together, Mapping):
+        raise InvalidArgument(f"parameter {PARAMS!r} must be an object of values by name")
+    if signature.params or together:
+        request.params = chosen_parameters(signature.params, {**given, **(together or {})})
+    elif given:
+        names = ", ".join(repr(name[:80]) for name in list(given)[:10])
+        request.notes = (*request.notes, f"this model takes no parameters: {names} not read")
+
+
+def _step(id: object, parameters: Mapping[str, Any]) -> Step:
+    """Raises InvalidArgument for an id that is none, and for flags that are no truth values."""
+    named = isinstance(id, str) and len(id) <= _LONGEST_ID
+    numbered = isinstance(id, int) and not isinstance(id, bool) and 0 < id < 1 << 64
+    if not named and not numbered:
+        raise InvalidArgument(
+            f"sequence_id must be a whole number below 2**64, or a text of at most {_LONGEST_ID} characters"
+        )
+    flags = [parameters.get(name, False) for name in ("sequence_start", "sequence_end")]
+    if not all(isinstance(flag, bool) for flag in flags):
+        raise InvalidArgument("sequence_start and sequence_end must be true or false")
+    return Step(id, *flags)  # type: ignore[arg-type]
 
 
 def signature_name(parameters: Mapping[str, Any]) -> str | None:

@@ -29,7 +29,9 @@ def encode_config(entry: DeploymentEntry, version: ServedVersion) -> bytes:
         "parameters": {"deployed_model": {"string_value": entry.model}},
         "model_transaction_policy": {"decoupled": signature.streams if signature else False},
     }
-    if signature and signature.max_batch_size and version.max_rows > 1:
+    if signature and signature.sequences is not None:
+        told["sequence_batching"] = {"max_sequence_idle_microseconds": round(signature.sequences.idle_s * 1e6)}
+    elif signature and signature.max_batch_size and version.max_rows > 1:
         told["dynamic_batching"] = {}
     return orjson.dumps(told)
 

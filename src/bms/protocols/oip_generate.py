@@ -60,7 +60,7 @@ def decode_generate(body: bytes | memoryview, model: str, signatures: Mapping[st
     fitted = fit_inputs(signature, tensors)
     told = (*notes, *fitted.notes)
     request = InferRequest(model=model, inputs=fitted.tensors, signature=chosen, id=id or None, notes=told)
-    set_parameters(request, parameters)
+    set_parameters(request, parameters, signatures)
     return Decoded(request, fitted.rows)
 
 

@@ -45,6 +45,7 @@ class _Plan(NamedTuple):
     classes: Mapping[str, Classes]
     timeout_s: float | None
     priority: int
+    params: bytes
 
 
 def read_version(text: str) -> int | None:
@@ -65,7 +66,7 @@ def decode_infer(given: InferMessage, signatures: Mapping[str, Signature]) -> De
     tensors = [Tensor(spec[0], raw_array(spec[1], spec[2], raw)) for spec, raw in zip(plan.specs, raws, strict=True)]
     infer = InferRequest(
         model=plan.model, inputs=tensors, signature=plan.signature, outputs=plan.outputs, id=id,
-        timeout_s=plan.timeout_s, priority=plan.priority,
+        timeout_s=plan.timeout_s, priority=plan.priority, params=plan.params,
     )  # fmt: skip
     return Decoded(infer, plan.rows, True, _NO_CHOICE, plan.classes)
 
@@ -80,16 +81,17 @@ def _decode_new(given: InferMessage, signatures: Mapping[str, Signature]) -> Dec
         raise InvalidArgument(f"raw_input_contents has {len(raws)} tensors for {len(inputs)} inputs: send one for each")
     tensors: list[Tensor] = []
     for index, each in enumerate(inputs):
-        tensors += _tensors(each, raws[index] if raws else None)
+        tensors += _tensors(each, raws[index] if raws else None, request.model_name)
     parameters, notes = read_parameters(request.parameters), list[str]()
     chosen, placed = understood(signatures, signature_name(parameters), tensors, parameters.get(CONTENT_TYPE), notes)
     fitted = fit_inputs(signatures[chosen], placed)
     rows, told = fitted.rows, (*notes, *fitted.notes)
     infer = InferRequest(model=request.model_name, inputs=fitted.tensors, signature=chosen, id=given.id, notes=told)
-    set_parameters(infer, parameters)
+    set_parameters(infer, parameters, signatures)
     infer.outputs, classes = _outputs(request.outputs, signatures[chosen])
     said = any(each.parameters for each in inputs)  # which may say that the bytes mean others
-    if raws and fitted.tensors is tensors and not said:  # as they came: nothing was cast, renamed or filled in
+    alone = said or infer.sequence is not None or bool(infer.notes)
+    if raws and fitted.tensors is tensors and not alone:  # as they came: nothing was cast, renamed or filled in
         given.outline.plan = _Plan(
             signatures,
             infer.model,
@@ -100,6 +102,7 @@ def _decode_new(given: InferMessage, signatures: Mapping[str, Signature]) -> Dec
             classes,
             infer.timeout_s,
             infer.priority,
+            infer.params,
         )
     return Decoded(infer, rows, True, _NO_CHOICE, classes)
 
@@ -152,7 +155,7 @@ def read_parameters(given: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _tensors(given: Any, raw: memoryview | None) -> list[Tensor]:
+def _tensors(given: Any, raw: memoryview | None, model: str) -> list[Tensor]:
     """One, and a mask of what is missing where its content type tells that."""
     name, shape = given.name, tuple(given.shape)
     if shape and min(shape) < 0:
@@ -165,7 +168,10 @@ def _tensors(given: Any, raw: memoryview | None) -> list[Tensor]:
     if raw is None:
         return decoded_content(Tensor(name, typed_array(name, given.datatype, shape, given.contents)), content_type)
     if given.HasField("contents") and given.contents.ListFields():
-        raise InvalidArgument(f"input {name[:80]!r} has contents beside raw_input_contents: send one or the other")
+        raise InvalidArgument(
+            f"contents field must not be specified when using raw_input_contents for {name[:80]!r} for model "
+            f"{model[:80]!r}: input {name[:80]!r} has contents beside raw_input_contents, send one or the other"
+        )
     return decoded_content(Tensor(name, raw_array(given.datatype, shape, raw)), content_type)
 
 

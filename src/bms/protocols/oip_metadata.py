@@ -13,6 +13,7 @@ EXTENSIONS = (  # by the names Triton gives them; those that are not served are 
     "model_repository",
     "parameters",
     "schedule_policy",
+    "sequence",
     "statistics",
     "trace",
 )

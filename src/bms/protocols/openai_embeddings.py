@@ -153,15 +153,21 @@ def encode_embeddings(response: InferResponse, decoded: Decoded) -> bytes:
     if decoded.dimensions is not None:
         _check_dimensions(decoded.dimensions, vectors.shape[1])
         vectors = _shortened(vectors, decoded.dimensions)
-    tokens = decoded.counted
-    if tokens is None:
-        tokens = int(outputs[TOKENS].sum()) if TOKENS in outputs else 0
+    tokens = tokens_of(response, decoded) or 0
     told: list[object] = [*vectors]
     if decoded.as_base64:
         told = [base64.b64encode(row.tobytes()).decode() for row in vectors]
     data = [{"object": "embedding", "index": index, "embedding": one} for index, one in enumerate(told)]
     usage = {"prompt_tokens": tokens, "total_tokens": tokens}
     return dump({"object": "list", "data": data, "model": response.model, "usage": usage})
+
+
+def tokens_of(response: InferResponse, decoded: Decoded) -> int | None:
+    """Tokens of the input: as many as the client sent, or as the model tells; None where nobody says."""
+    if decoded.counted is not None:
+        return decoded.counted
+    told = next((tensor.array for tensor in response.outputs if tensor.name == TOKENS), None)
+    return None if told is None else int(told.sum())
 
 
 def _shortened(vectors: npt.NDArray[np.float32], dimensions: int) -> npt.NDArray[np.float32]:

@@ -5,12 +5,15 @@ what these say, send it in batches, and take the best classes by name.
 """
 
 import asyncio
+import io
 import queue
 import sys
+import time
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+import grpc
 import numpy as np
 import tritonclient.grpc as over_grpc
 import tritonclient.grpc.aio as over_grpc_aio
@@ -182,6 +185,9 @@ def server(tell: Teller, wire: str, client: Any, headers: dict[str, str]) -> Non
     tell.now(f"{wire} no such model", partial(sums, triton, client, headers, "INPUT0", model="wrong_model_name"))
     tell.now(f"{wire} no such metadata", lambda: client.get_model_metadata("wrong_model_name", headers=headers))
     tell.now(f"{wire} no such version", lambda: client.get_model_config("simple", "99", headers=headers))
+    tell.now(f"{wire} texts", lambda: [texts(triton, client, headers, text) for text in (b"12", b"he\0llo")])
+    tell.now(f"{wire} encoded images", partial(encoded_images, triton, client, headers))
+    tell.now(f"{wire} the same objects", partial(reused, triton, client, headers))
     tell.now(f"{wire} traces", lambda: settings(client.get_trace_settings(headers=headers, **more)))
     tell.now(f"{wire} a model's traces", lambda: settings(client.get_trace_settings("simple", headers=headers, **more)))
     tell.now(f"{wire} logs", lambda: settings(client.get_log_settings(headers=headers, **more)))
@@ -198,6 +204,76 @@ def server(tell: Teller, wire: str, client: Any, headers: dict[str, str]) -> Non
     tell.now(f"{wire} load files", lambda: client.load_model("simple", config="{}", files=files, headers=headers))
     tell.now(f"{wire} load nothing", lambda: client.load_model("wrong_model_name", headers=headers))
     tell.now(f"{wire} decoupled, once", partial(parts_at_once, triton, client, headers))
+
+
+def texts(triton: Any, client: Any, headers: dict[str, str], text: bytes) -> bool:
+    """Whether texts come back as they were sent, in each form that the wire has."""
+    rows = np.array([[text] * 16], dtype=object)
+    for binary in (True, False) if triton is over_http else (None,):
+        form = {} if binary is None else {"binary_data": binary}
+        given = triton.InferInput("INPUT0", [1, 16], "BYTES")
+        given.set_data_from_numpy(rows, **form)
+        wanted = [triton.InferRequestedOutput("OUTPUT0", **form)]
+        answer = client.infer("simple_identity", [given], outputs=wanted, headers=dict(headers)).as_numpy("OUTPUT0")
+        if [each if isinstance(each, bytes) else each.encode() for each in answer[0]] != [text] * 16:
+            return False
+    return True
+
+
+def encoded_images(triton: Any, client: Any, headers: dict[str, str]) -> list[list[str]]:
+    """As an ensemble that decodes is asked: encoded images, under the name that the metadata has."""
+    files = []
+    for image in images():
+        file = io.BytesIO()
+        image.save(file, "PNG")
+        files.append([file.getvalue()])
+    given = triton.InferInput("x", [len(files), 1], "BYTES")
+    given.set_data_from_numpy(np.array(files, dtype=object))
+    wanted = [triton.InferRequestedOutput("y", class_count=2)]
+    result = client.infer("ensemble", [given], outputs=wanted, headers=dict(headers))
+    return [[name for _, _, name in row] for row in names(result, "y")]
+
+
+def reused(triton: Any, client: Any, headers: dict[str, str]) -> list[int]:
+    """The same objects for several requests, with other values."""
+    given, wanted = triton.InferInput("INPUT0", [1, 16], "INT32"), [triton.InferRequestedOutput("OUTPUT0")]
+    told = []
+    for value in range(3):
+        given.set_data_from_numpy(np.full((1, 16), value, np.int32))
+        result = client.infer("simple", [given], outputs=wanted, headers=dict(headers))
+        told.append(int(result.as_numpy("OUTPUT0")[0, 0]))
+    return told
+
+
+def many_clients(triton: Any, address: str, headers: dict[str, str]) -> list[dict[str, object]]:
+    told = []
+    for _ in range(10):
+        client = triton.InferenceServerClient(address)
+        told.append(sums(triton, client, headers, "INPUT0"))
+        client.close()
+    return told[-1:]
+
+
+def channels(tell: Teller, address: str, headers: dict[str, str]) -> None:
+    """gRPC channels of one's own making, and messages of one's own."""
+    alive = over_grpc.KeepAliveOptions(keepalive_time_ms=1000, keepalive_permit_without_calls=True)
+    with over_grpc.InferenceServerClient(address, keepalive_options=alive) as client:
+        tell.now("kept alive", partial(sums, over_grpc, client, headers, "INPUT0", "INPUT1"))
+    longest = [("grpc.max_send_message_length", 1 << 20), ("grpc.max_receive_message_length", 1 << 20)]
+    with over_grpc.InferenceServerClient(address, channel_args=longest) as client:
+        tell.now("channel arguments", partial(sums, over_grpc, client, headers, "INPUT0", "INPUT1"))
+    stub = over_grpc.service_pb2_grpc.GRPCInferenceServiceStub(grpc.insecure_channel(address))
+    request = over_grpc.service_pb2.ModelInferRequest(model_name="simple")
+    given = request.inputs.add(name="INPUT0", datatype="INT32", shape=[1, 16])
+    given.contents.int_contents[:] = range(16)
+
+    def asked() -> list[int]:
+        answer = stub.ModelInfer(request, PATIENCE_S, metadata=list(headers.items()))
+        return np.frombuffer(answer.raw_output_contents[0], np.int32).tolist()
+
+    tell.now("explicit contents", asked)
+    request.raw_input_contents.append(bytes(64))
+    tell.now("explicit contents and raw ones", asked)
 
 
 def in_shared_memory(triton: Any, client: Any, headers: dict[str, str]) -> object:
@@ -245,7 +321,98 @@ def parts(client: over_grpc.InferenceServerClient, headers: dict[str, str], coun
     return told
 
 
+def stepped(triton: Any, client: Any, headers: dict[str, str], value: int, **step: Any) -> list[int]:
+    """What a step of a sequence is answered, and what its sequence has added up to."""
+    given = triton.InferInput("INPUT", [1, 1], "INT32")
+    given.set_data_from_numpy(np.full((1, 1), value, np.int32))
+    result = client.infer("simple_sequence", [given], headers=dict(headers), **step)
+    return [int(result.as_numpy(name)[0, 0]) for name in ("OUTPUT", "SUM")]
+
+
+def sequence(triton: Any, client: Any, headers: dict[str, str], id: object, values: list[int]) -> list[list[int]]:
+    return [
+        stepped(
+            triton, client, headers, value, sequence_id=id, sequence_start=not at, sequence_end=at == len(values) - 1
+        )
+        for at, value in enumerate(values)
+    ]
+
+
+def interleaved(triton: Any, client: Any, headers: dict[str, str]) -> list[list[int]]:
+    """Two sequences by turns, one named by a number, one by a text."""
+    told = []
+    for value in (1, 2, 3):
+        said = {"sequence_start": value == 1, "sequence_end": value == 3}
+        told.append(stepped(triton, client, headers, value, sequence_id=7001, **said))
+        told.append(stepped(triton, client, headers, 10 * value, sequence_id="a-name", **said))
+    return told
+
+
+def sequences(tell: Teller, wire: str, client: Any, headers: dict[str, str]) -> None:
+    triton = over_grpc if wire == "grpc" else over_http
+    asked = partial(stepped, triton, client, headers, 5)
+    tell.now(f"{wire} sequence", partial(sequence, triton, client, headers, 1000, [0, 11, 7, 5]))
+    tell.now(f"{wire} the same again", partial(sequence, triton, client, headers, 1000, [100, -11]))
+    tell.now(f"{wire} by turns", partial(interleaved, triton, client, headers))
+    tell.now(f"{wire} no sequence", asked)
+    tell.now(f"{wire} not begun", partial(asked, sequence_id=4711))
+    tell.now(f"{wire} three open", lambda: [asked(sequence_id=1 + at, sequence_start=True)[1] for at in range(3)])
+    tell.now(f"{wire} a fourth", partial(asked, sequence_id=4, sequence_start=True))
+    time.sleep(3.5)  # longer than the model waits for a step
+    tell.now(f"{wire} given up", partial(asked, sequence_id=1))
+    tell.now(f"{wire} room again", partial(asked, sequence_id=4, sequence_start=True, sequence_end=True))
+    given = triton.InferInput("INPUT0", [1, 16], "INT32")
+    given.set_data_from_numpy(np.ones((1, 16), np.int32))
+    alone = {"sequence_id": 5, "sequence_start": True, "headers": dict(headers)}
+    tell.now(f"{wire} of a model without", lambda: client.infer("simple", [given], **alone))
+
+
+def places(address: str, headers: dict[str, str]) -> dict[str, object]:
+    """On how many of two replicas the steps of each of twenty sequences ran, and those of all of them; asked by several
+    connections, which may be with several gateways."""
+    clients = [over_http.InferenceServerClient(address) for _ in range(4)]
+    seen: list[set[bytes]] = []
+    for id in range(1, 21):
+        where: set[bytes] = set()
+        for at, client in enumerate(clients):
+            given = over_http.InferInput("INPUT", [1, 1], "INT32")
+            given.set_data_from_numpy(np.full((1, 1), at, np.int32))
+            said = {"sequence_id": id, "sequence_start": not at, "sequence_end": at == len(clients) - 1}
+            where.add(client.infer("held", [given], headers=dict(headers), **said).as_numpy("WHERE")[0])
+        seen.append(where)
+    return {"each": sorted({len(where) for where in seen}), "all": len(set().union(*seen))}
+
+
+def streamed_sequences(client: over_grpc.InferenceServerClient, headers: dict[str, str]) -> dict[str, list[int]]:
+    """Two sequences in one stream, all sent before any answer is read."""
+    came: queue.Queue[Any] = queue.Queue()
+    client.start_stream(partial(put, came), headers=headers)
+    values = [0, 11, 7, 5, 3, 2, 0, 1]
+    for at, value in enumerate(values):
+        for id, sign in ((2001, 1), (2002, -1)):
+            given = over_grpc.InferInput("INPUT", [1, 1], "INT32")
+            given.set_data_from_numpy(np.full((1, 1), sign * value, np.int32))
+            client.async_stream_infer(
+                "simple_sequence",
+                [given],
+                request_id=f"{id}_{at}",
+                sequence_id=id,
+                sequence_start=not at,
+                sequence_end=at == len(values) - 1,
+            )
+    told: dict[str, list[int]] = {}
+    for _ in range(2 * len(values)):
+        result = came.get(timeout=PATIENCE_S)
+        if isinstance(result, Exception):
+            raise result
+        told.setdefault(result.get_response().id.split("_")[0], []).append(int(result.as_numpy("SUM")[0, 0]))
+    client.stop_stream()
+    return told
+
+
 def statistics(client: over_grpc.InferenceServerClient, headers: dict[str, str]) -> object:
+    for _ in range(4):
+        sums(over_grpc, client, headers, "INPUT0")
     (one,) = client.get_inference_statistics("simple", headers=headers, as_json=True)["model_stats"]
     runs = sum(int(each["compute_infer"]["count"]) for each in one["batch_stats"])
     return {
@@ -275,10 +442,17 @@ def main(url: str, key: str) -> None:
     for wire, triton in (("http", over_http), ("grpc", over_grpc)):
         client = triton.InferenceServerClient(address)
         server(tell, wire, client, headers)
+        sequences(tell, wire, client, headers)
         client.close()
+        tell.now(f"{wire} many clients", partial(many_clients, triton, address, headers))
+    channels(tell, address, headers)
     streaming = over_grpc.InferenceServerClient(address)
     tell.now("decoupled", partial(parts, streaming, headers, 10))
     tell.now("decoupled, of nothing", partial(parts, streaming, headers, 0))
+    tell.now("sequences of two replicas", partial(places, address, headers))
+    tell.now("sequences in a stream", partial(streamed_sequences, streaming, headers))
+    said = streaming.get_model_config("simple_sequence", headers=headers, as_json=True)["config"]
+    tell.now("sequences, said so", lambda: said["sequence_batching"])
     tell.now("statistics", partial(statistics, streaming, headers))
     config = streaming.get_model_config("repeat_int32", headers=headers, as_json=True)["config"]
     tell.now("decoupled, said so", lambda: config["model_transaction_policy"])

@@ -16,9 +16,12 @@ LABELS = ("red", "green", "blue")
 def triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealPlatform]:
     folder = tmp_path_factory.mktemp("triton")
     (folder / "colours_nhwc.onnx").write_bytes(brightest(4, 6))
-    with real_platform(folder / "home", "--gateways", "1") as platform:
+    with real_platform(folder / "home", "--gateways", "2") as platform:
         for model in sorted(MODELS.iterdir()):
             platform.good("deploy", str(model))
         said = ("--max-batch-size", "4", "--format", "x=NHWC", *(f"--label={label}" for label in LABELS))
         platform.good("deploy", str(folder / "colours_nhwc.onnx"), *said)
+        encoded = ("--image", "input=x,mode=RGB,height=4,width=6,layout=HWC,scale=1", "--name", "ensemble")
+        platform.good("deploy", str(folder / "colours_nhwc.onnx"), *said, *encoded)
+        platform.good("deploy", "simple_sequence", "--name", "held", "--replicas", "2")
         yield platform

@@ -1,5 +1,6 @@
 """The unmodified tritonclient, over HTTP and gRPC, sync, async and streaming, against one platform."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,11 @@ import pytest
 from tests.clients.environments import ENVIRONMENTS
 from tests.clients.table import keep
 from tests.framework_env import told_by
+from tests.pages import block_of, commands_of, ran
 from tests.platforms import RealPlatform
 
 HERE = Path(__file__).parent
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)  # six deployments are made before the first answer
 BEST = [["red", "green"], ["green", "blue"], ["blue", "green"]]  # of each image
 
 
@@ -101,3 +103,62 @@ def test_statistics_tell_of_runs_by_their_rows(got: dict[str, Any]) -> None:
 @WIRES
 def test_asyncio_clients_ask_many_at_once(got: dict[str, Any], wire: str) -> None:
     assert (got[f"aio {wire} ready"], got[f"aio {wire} twenty"]) == (True, [16])
+
+
+@WIRES
+def test_a_sequence_keeps_what_its_model_keeps_and_no_more(got: dict[str, Any], wire: str) -> None:
+    assert got[f"{wire} sequence"] == [[1, 0], [11, 11], [7, 18], [5, 23]]
+    assert got[f"{wire} the same again"] == [[101, 100], [-11, 89]]
+    assert got[f"{wire} by turns"] == [[2, 1], [11, 10], [2, 3], [20, 30], [3, 6], [30, 60]]
+
+
+@WIRES
+def test_sequences_are_bounded_and_given_up(got: dict[str, Any], wire: str) -> None:
+    assert got[f"{wire} three open"] == [5, 5, 5]
+    assert "3 sequences are open, which is all that a replica of 'simple_sequence' keeps" in got[f"{wire} a fourth"]
+    assert "must specify the START flag on the first request" in got[f"{wire} given up"]
+    assert got[f"{wire} room again"] == [6, 5]
+
+
+@WIRES
+def test_a_step_of_no_sequence_and_a_sequence_of_no_model_are_refused(got: dict[str, Any], wire: str) -> None:
+    assert "must specify a non-zero or non-empty correlation ID" in got[f"{wire} no sequence"]
+    assert "sequence 4711 to model 'simple_sequence' must specify the START flag" in got[f"{wire} not begun"]
+    assert "sequences are not served by 'simple'" in got[f"{wire} of a model without"]
+
+
+def test_sequences_of_a_stream_keep_their_order(got: dict[str, Any]) -> None:
+    sums = [0, 11, 18, 23, 26, 28, 28, 29]
+    assert got["sequences in a stream"] == {"2001": sums, "2002": [-sum for sum in sums]}
+    assert got["sequences, said so"] == {"max_sequence_idle_microseconds": "3000000"}
+
+
+def test_each_sequence_is_on_one_replica_and_all_are_on_both(got: dict[str, Any]) -> None:
+    assert got["sequences of two replicas"] == {"each": [1], "all": 2}
+
+
+@WIRES
+def test_texts_and_encoded_images_are_taken(got: dict[str, Any], wire: str) -> None:
+    assert got[f"{wire} texts"] == [True, True]
+    assert got[f"{wire} encoded images"] == BEST
+
+
+@WIRES
+def test_objects_and_clients_may_be_many_or_the_same(got: dict[str, Any], wire: str) -> None:
+    assert got[f"{wire} the same objects"] == [0, 1, 2]
+    assert got[f"{wire} many clients"] == [{"OUTPUT0": 10, "OUTPUT1": 10}]
+
+
+def test_grpc_channels_and_messages_may_be_of_ones_own_making(got: dict[str, Any]) -> None:
+    assert got["kept alive"] == got["channel arguments"] == {"OUTPUT0": 30, "OUTPUT1": -10}
+    assert got["explicit contents"] == list(range(16))
+    words = "contents field must not be specified when using raw_input_contents for 'INPUT0' for model 'simple'"
+    assert words in got["explicit contents and raw ones"]
+
+
+def test_both_pages_have_the_same_commands_and_they_run_as_written(triton: RealPlatform, tmp_path: Path) -> None:
+    (tmp_path / "counter").mkdir()
+    (tmp_path / "counter" / "model.py").write_text(block_of("triton", "model"))
+    said = ran(commands_of("triton", blocks=1), triton, tmp_path).splitlines()[-4:]
+    assert [json.loads(line)["outputs"][0]["data"] for line in said[:3]] == [[5], [11], [18]]
+    assert "must specify the START flag on the first request of the sequence" in said[3]

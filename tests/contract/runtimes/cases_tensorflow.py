@@ -6,7 +6,9 @@ FRAMEWORK = Framework(
     name="tensorflow",
     requirements=("tensorflow-cpu",),
     maker=MAKERS / "make_tensorflow.py",
-    cases=tuple(Case("tensorflow", f"{name}/model", bare=False) for name in ("exported", "module", "numbered")),
+    cases=tuple(
+        Case("tensorflow", f"{name}/model", bare=False) for name in ("exported", "module", "numbered", "subclassed")
+    ),
     files=("test_runtime_tensorflow.py",),
     heavy=True,
 )

@@ -2,8 +2,10 @@
 
 import importlib
 import importlib.util
+import io
 import os
 import pkgutil
+import re
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +17,21 @@ os.environ["KERAS_BACKEND"] = "torch"  # read when the package is imported; not 
 
 import h5py
 import keras
+import msgspec
 from keras.src.api_export import get_name_from_symbol
 from keras.src.saving.keras_saveable import KerasSaveable
+from msgspec import structs
+from PIL import Image
 
+from bms.adapters.images.plan import image_plan
 from bms.adapters.runtimes.available import open_servable
 from bms.adapters.runtimes.keras_config import REFUSED as REFUSED_CLASSES
 from bms.adapters.runtimes.keras_config import TABLES, check_config
+from bms.adapters.runtimes.recognition import recognise
 from bms.core.errors import FailedPrecondition, InvalidArgument
+from bms.core.preprocessing import ImagePreprocess
 from bms.core.programs import ServableConfig
+from bms.core.signature import Signature, TensorSpec
 from tests.contract.runtimes.cases_keras import FRAMEWORK
 from tests.contract.runtimes.torn_files import torn
 
@@ -48,6 +57,76 @@ def test_several_inputs_and_outputs_have_the_models_names() -> None:
     assert [(spec.name, spec.shape) for spec in signature.inputs] == [("image", (None, 8, 8, 1)), ("more", (None, 2))]
     assert [(spec.name, spec.shape) for spec in signature.outputs] == [("logits", (None, 10)), ("size", (None, 1))]
     assert signature.method == "predict"
+
+
+def test_models_within_models_have_the_names_that_their_inputs_and_outputs_are_given() -> None:
+    nested = open_servable(config("nested/model")).signatures["serving_default"]
+    assert {spec.name for spec in nested.inputs} == {"a", "b", "more"}
+    assert [spec.name for spec in nested.outputs] == ["both", "parts_0", "parts_1"]
+    assert (nested.method, nested.scores) == ("classify", "both")
+    shared = open_servable(config("shared/model")).signatures["serving_default"]
+    assert [spec.name for spec in shared.outputs] == ["output_0", "output_1"]
+
+
+def test_an_archive_that_was_not_zipped_is_the_same_model() -> None:
+    folder = MADE / "folder" / "model"
+    assert recognise(str(folder)).format == "keras-folder"
+    loose, packed = open_servable(config("folder/model")), open_servable(config("steps/model"))
+    assert loose.signatures == packed.signatures
+    rows = np.load(MADE / "steps" / "expected.npz")["steps"]
+    told = [one.infer("serving_default", {"steps": rows})["said"] for one in (loose, packed)]
+    assert np.array_equal(*told)
+
+
+APPLICATIONS = {
+    name: settings
+    for names, settings in re.findall(
+        r"^\| (`\w+`(?:, `\w+`)*) \| `(mode=\S+)` \|$",
+        (Path(__file__).parents[3] / "docs" / "preprocessing.md").read_text(),
+        re.MULTILINE,
+    )
+    for name in re.findall(r"\w+", names)
+}
+
+
+def application_options(name: str, height: int, width: int) -> ImagePreprocess:
+    """Those that the documents say."""
+    said: dict[str, object] = dict(pair.split("=") for pair in APPLICATIONS[name].split(","))
+    said |= {key: str(said[key]).split("/") for key in ("mean", "std") if key in said}
+    given = {**said, "type": "image", "height": height, "width": width}
+    return msgspec.convert(given, ImagePreprocess, strict=False)
+
+
+@pytest.mark.parametrize("name", APPLICATIONS)
+def test_pictures_are_prepared_as_an_applications_own_preprocessing_does(name: str) -> None:
+    options = application_options(name, 6, 5)
+    out = io.BytesIO()
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 5, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(out, "PNG")
+    signature = Signature(inputs=(TensorSpec(name="keras_tensor_7", dtype="FP32", shape=(None, 6, 5, 3)),))
+    plan = image_plan(options, {"serving_default": signature})
+    made = plan.prepare({"image": np.array([out.getvalue()], dtype=object)})["keras_tensor_7"]
+    wanted = getattr(keras.applications, name).preprocess_input(pixels[None].astype(np.float32))
+    np.testing.assert_allclose(made, np.asarray(wanted), rtol=1e-5, atol=1e-5)
+
+
+def test_an_application_is_proved_on_pictures_and_answers_jpegs_as_keras_does() -> None:
+    options = application_options("mobilenet", 32, 32)
+    servable = open_servable(structs.replace(config("application/model"), preprocess=options))
+    signature = servable.signatures["serving_default"]
+    assert (signature.batched, signature.method, signature.scores) == (True, "classify", "predictions")
+    with np.load(MADE / "application" / "expected.npz") as expected:
+        jpegs, wanted = expected["image"].astype(object), expected["predictions"]
+    plan = image_plan(options, servable.signatures)
+    told = servable.infer(plan.target, plan.prepare({"image": jpegs}))["predictions"]
+    np.testing.assert_allclose(told, wanted, rtol=1e-3, atol=1e-4)
+    assert len(set(wanted.argmax(1).tolist())) > 1
+
+
+def test_every_application_that_keras_has_is_told_of() -> None:
+    assert set(APPLICATIONS) == {
+        name for name in dir(keras.applications) if hasattr(getattr(keras.applications, name), "preprocess_input")
+    } - {"imagenet_utils", "mobilenet_v3", "resnet50"} | {"mobilenet_v3"}
 
 
 @pytest.mark.parametrize("name", ["sequential", "legacy", "functional", "masked", "lengths", "computed"])
@@ -100,6 +179,8 @@ REFUSED = [
     ("lambda", r"holds a Lambda \('lambda.*export a SavedModel"),
     ("lambda_h5", r"holds a Lambda \('lambda.*export a SavedModel"),
     ("wraps_pickle", "TorchModuleWrapper: a pickled PyTorch module"),
+    ("subclassed", r"needs None\.Mine|needs .*Mine.*, code that the file does not hold: export a SavedModel"),
+    ("own_layer_folder", r"'config.json' needs mine>Own \('loose'\), code that the file does not hold"),
     ("own_layer", r"needs mine>Own \('own'\), code that the file does not hold"),
     ("imports", "needs os.function"),
     ("fetches", "needs keras.utils.function"),
@@ -133,7 +214,7 @@ def test_files_that_hold_more_than_a_model_are_refused(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FailedPrecondition, match=says):
-        open_servable(config(f"refused/{name}"))
+        open_servable(config(f"refused/{name}/model" if name.endswith("_folder") else f"refused/{name}"))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -23,8 +23,9 @@ from bms.core.errors import (
     Unimplemented,
 )
 from bms.core.programs import ServableConfig
+from bms.core.sequences import Sequence, SequenceLimits
 from bms.core.signature import Signature, TensorSpec
-from bms.serving.lifecycle.servable import Servable, StreamingServable
+from bms.serving.lifecycle.servable import Servable, StatefulServable, StreamingServable
 from tests.contract.runtimes.cases_python import FRAMEWORK
 
 X = {"x": np.full((2, 2), 12345.5, np.float32)}  # which nobody makes up to look at a model
@@ -344,3 +345,39 @@ def test_an_explain_that_fails_or_yields_is_told_by_its_name(tmp_path: Path) -> 
         open_servable(config(written(tmp_path / "yields", yields)))
     with pytest.raises(FailedPrecondition, match=r"Model\.explain failed: model\.py, line"):
         open_servable(config(written(tmp_path / "fails", EXPLAINS.replace('inputs["x"] *', 'inputs["z"] *'))))
+
+
+STEPS = """
+class Model:
+    signature = {"inputs": ["x INT64 [1]"], "outputs": ["sum INT64 [1]"]SAID}
+
+    def step(self, inputs, sequence):
+        sequence.state["sum"] = sequence.state.get("sum", 0) + inputs["x"]
+        return sequence.state["sum"]
+"""
+
+
+def test_a_model_with_step_keeps_what_its_sequences_leave(tmp_path: Path) -> None:
+    said = ', "sequences": {"most": 2, "idle_s": 5}'
+    servable = open_servable(config(written(tmp_path, STEPS.replace("SAID", said))))
+    assert isinstance(servable, StatefulServable)
+    assert servable.stateful == {"serving_default": SequenceLimits(most=2, idle_s=5)}
+    signature = servable.signatures["serving_default"]
+    assert (signature.batched, signature.sequences) == (False, servable.stateful["serving_default"])
+    x, state = {"x": np.array([3])}, dict[object, object]()
+    sums = [servable.step("serving_default", x, Sequence(1, at == 0, False, state))["sum"].item() for at in range(3)]
+    assert sums == [3, 6, 9]
+    assert servable.infer("serving_default", x)["sum"].tolist() == [3]  # a sequence of one step
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        (STEPS.replace("SAID", "") + "    def predict(self, inputs): return inputs['x']\n", "leave one kind"),
+        (STEPS.replace("SAID", "").replace("return", "yield"), "Model.step yields its answer in parts"),
+        (SIGNED.replace('"y FP32 [-1]"]', '"y FP32 [-1]"], "sequences": {}').replace("BODY", "pass"), "no `step"),
+    ],
+)
+def test_steps_that_can_t_be_are_refused(tmp_path: Path, code: str, says: str) -> None:
+    with pytest.raises(FailedPrecondition, match=says):
+        open_servable(config(written(tmp_path, code)))

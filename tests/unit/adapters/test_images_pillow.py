@@ -33,6 +33,12 @@ def test_png_is_decoded_to_the_last_bit() -> None:
     assert np.array_equal(decode(encoded(picture("L")), GREY)[:, :, 0], np.asarray(picture("L")))
 
 
+def test_blue_comes_first_where_the_model_was_trained_so() -> None:
+    bgr = ImagePreprocess(mode="BGR", height=4, width=6)
+    assert np.array_equal(decode(encoded(picture()), bgr), np.asarray(picture())[:, :, ::-1])
+    assert decode(blank(bgr), bgr).shape == (4, 6, 3)
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
 def test_every_usual_kind_of_pixel_is_taken(mode: str) -> None:
     data = encoded(picture(mode))

@@ -189,3 +189,14 @@ def test_what_fits_as_it_came_is_not_copied() -> None:
     array = np.zeros((2, 4), np.float32)
     fitted = oip._of_json("m", [Tensor("x", array)], None, None, MATRIX_OF_FOUR)
     assert fitted.request.inputs[0].array is array
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_texts_under_the_name_of_numbers_are_for_the_signature_that_takes_texts(wire: str) -> None:
+    text: Given = ("tokens", "BYTES", [2, 1], ["a", "b"], {})
+    decoded = asked(wire, TEXTS, text)
+    assert (decoded.request.signature, decoded.request.inputs[0].name, decoded.rows) == ("text", "text", 2)
+    with pytest.raises(InvalidArgument, match="'tokens' is BYTES, expected INT64"):
+        asked(wire, {DEFAULT: TEXTS[DEFAULT]}, text)
+    with pytest.raises(InvalidArgument, match="'tokens' is BYTES, expected INT64"):
+        asked(wire, TEXTS, text, signature_name=DEFAULT)

@@ -56,6 +56,7 @@ SUBSETS = {
     "inference.ModelInput",
     "inference.ModelOutput",
     "inference.ModelDynamicBatching",
+    "inference.ModelSequenceBatching",
 }  # the rest we have nothing to say of
 
 

@@ -4,6 +4,7 @@ Pillow's filters average when they shrink.
 """
 
 from io import BytesIO
+from typing import Literal
 
 import numpy as np
 
@@ -26,11 +27,16 @@ except ImportError as error:
 def blank(options: ImagePreprocess) -> bytes:
     """A black PNG of the size and mode that `options` ask for: an example."""
     out = BytesIO()
-    Image.new(options.mode, (options.width, options.height)).save(out, "PNG")
+    Image.new(_decoded_to(options), (options.width, options.height)).save(out, "PNG")
     return out.getvalue()
 
 
 def decode(data: bytes, options: ImagePreprocess) -> Pixels:
     """uint8 [options.height, options.width, channels]. Raises InvalidArgument saying what is wrong with `data`."""
-    array = np.asarray(sized(decoded(data, options.mode), options), dtype=np.uint8)
-    return array.reshape(options.height, options.width, -1)
+    array = np.asarray(sized(decoded(data, _decoded_to(options)), options), dtype=np.uint8)
+    pixels = array.reshape(options.height, options.width, -1)
+    return pixels[:, :, ::-1] if options.mode == "BGR" else pixels
+
+
+def _decoded_to(options: ImagePreprocess) -> Literal["L", "RGB"]:
+    return "L" if options.mode == "L" else "RGB"

@@ -12,6 +12,7 @@ from bms.adapters.replicas.arena import Arena
 from bms.adapters.replicas.parcels import AnswerSink, Parcels, Sent
 from bms.core.errors import InvalidArgument, Unavailable
 from bms.core.programs import ServableStatus
+from bms.core.sequences import Step
 from bms.core.tensor import Tensor
 from bms.protocols.frames import Frame, FrameReader, Kind, encode_plain
 
@@ -76,9 +77,12 @@ class ReplicaLink(asyncio.Protocol):
         rows: int = 1,
         most: int = 1,
         priority: int = 0,
+        sequence: Step | None = None,
+        params: bytes = b"",
     ) -> Sent:
-        """Sends a call of `rows` rows, `most` of which the server runs together; what is given back cancels it."""
-        call = Sent(sink, signature, tensors, timeout_us, outputs, rows, most, priority)
+        """Sends a call of `rows` rows, `most` of which the server runs together; what is given back cancels it. A step
+        of a `sequence` has one row and travels alone, as does a call with `params`."""
+        call = Sent(sink, signature, tensors, timeout_us, outputs, rows, most, priority, sequence, params)
         self._parcels.add(call)
         if not self._flushing and self._transport is not None:
             self._flushing = True

@@ -9,6 +9,7 @@ from typing import Protocol
 from bms.adapters.replicas.arena import Arena
 from bms.core.errors import InvalidArgument
 from bms.core.outputs import Share, Together
+from bms.core.sequences import Step
 from bms.core.tensor import Tensor
 from bms.protocols.frames import (
     AnswerMeta,
@@ -43,10 +44,12 @@ class Sent:
         "__weakref__",
         "most",
         "outputs",
+        "params",
         "parcel",
         "places",
         "priority",
         "rows",
+        "sequence",
         "signature",
         "sink",
         "tensors",
@@ -63,6 +66,8 @@ class Sent:
         rows: int,
         most: int,
         priority: int,
+        sequence: Step | None = None,
+        params: bytes = b"",
     ) -> None:
         self.sink: AnswerSink | None = sink
         self.signature = signature
@@ -72,12 +77,14 @@ class Sent:
         self.rows = rows
         self.most = most
         self.priority = priority
+        self.sequence = sequence
+        self.params = params
         self.parcel: Parcel | None = None  # None: not yet written
         self.places: list[int] | None = None  # in the arena, of each tensor; None: none is there
 
     def group(self) -> Hashable | None:
         """Equal for calls that may share a parcel; None: it travels alone."""
-        if self.rows >= self.most:
+        if self.rows >= self.most or self.params:
             return None
         tensors = self.tensors
         if len(tensors) == 1:
@@ -236,8 +243,19 @@ class Parcels:
                     first.timeout_us,
                     first.outputs,
                     first.priority,
+                    first.sequence,
+                    first.params,
                 )
-            return encode_infer(id, first.signature, first.tensors, first.timeout_us, first.outputs, first.priority)
+            return encode_infer(
+                id,
+                first.signature,
+                first.tensors,
+                first.timeout_us,
+                first.outputs,
+                first.priority,
+                first.sequence,
+                first.params,
+            )
         timeout, rows, tensors = 0, [], []
         for call in calls:
             call.parcel = parcel

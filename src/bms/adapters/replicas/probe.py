@@ -1,26 +1,104 @@
-"""Asking a model server how it is: one connection, one question, closed again."""
+"""Asking model servers how they are, again and again: a connection is kept to each, which shares no memory."""
 
+import asyncio
 from collections.abc import Callable
 
-from bms.adapters.replicas.link import ReplicaLink
-from bms.core.errors import Unavailable
+import msgspec
+
+from bms.core.errors import InvalidArgument
 from bms.core.programs import ServableStatus
+from bms.protocols.frames import FrameReader, Kind, encode_plain
 
 PATIENCE_S = 2.0
+_status = msgspec.msgpack.Decoder(ServableStatus)
 
 
 class LinkProbe:
-    """`ReplicaProbe` over `ReplicaLink`. `token_of` knows what the model server of a replica asks for."""
+    """`ReplicaProbe` over model servers' sockets. `token_of` knows what the model server of a replica asks for."""
 
     def __init__(self, token_of: Callable[[str], bytes]) -> None:
         self._token_of = token_of
+        self._lines: dict[str, _Line] = {}
 
     async def status(self, replica: str, address: str) -> ServableStatus | None:
         """What the model server of `replica` at `address` says of itself; None when it does not answer in time."""
-        link = ReplicaLink(address, token=self._token_of(replica))
         try:
-            return await link.status(PATIENCE_S)
-        except Unavailable:
+            async with asyncio.timeout(PATIENCE_S):
+                line = self._lines.get(replica)
+                if line is None:
+                    line = self._lines[replica] = await self._connected(replica, address)
+                return await line.ask()
+        except (OSError, TimeoutError):
+            self.let_go(replica)
             return None
-        finally:
-            link.close()
+        except asyncio.CancelledError:
+            self.let_go(replica)
+            raise
+
+    def let_go(self, replica: str) -> None:
+        """Closes the connection; another question would make a new one."""
+        line = self._lines.pop(replica, None)
+        if line is not None:
+            line.close()
+
+    async def _connected(self, replica: str, address: str) -> "_Line":
+        """Raises OSError."""
+        hello = encode_plain(Kind.HELLO, meta=self._token_of(replica))
+        loop = asyncio.get_running_loop()
+        line = _Line(lambda: self._lost(replica, line))
+        await loop.create_unix_connection(lambda: line, address.removeprefix("unix:"))
+        line.say(hello)
+        return line
+
+    def _lost(self, replica: str, line: "_Line") -> None:
+        if self._lines.get(replica) is line:
+            del self._lines[replica]
+
+
+class _Line(asyncio.Protocol):
+    """One connection, on which one question at a time is asked."""
+
+    def __init__(self, lost: Callable[[], None]) -> None:
+        self._lost = lost
+        self._transport: asyncio.WriteTransport | None = None
+        self._reader = FrameReader()
+        self._asked = 0
+        self._answer: asyncio.Future[ServableStatus] | None = None
+
+    async def ask(self) -> ServableStatus:
+        """Raises OSError when the server is gone."""
+        self._asked += 1
+        self._answer = asyncio.get_running_loop().create_future()
+        self.say(encode_plain(Kind.STATUS, self._asked))
+        return await self._answer
+
+    def say(self, data: bytes) -> None:
+        """Raises OSError when the server is gone."""
+        if self._transport is None or self._transport.is_closing():
+            raise ConnectionResetError("the model server closed the connection")
+        self._transport.write(data)
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment]  # uvloop's are no subclass
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self._lost()
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(ConnectionResetError("the model server closed the connection"))
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            for frame in self._reader.feed(data):
+                if frame.kind == Kind.STATUS_ANSWER and frame.id == self._asked:
+                    self._answered(_status.decode(frame.meta))
+        except (InvalidArgument, msgspec.DecodeError):  # what no model server says
+            self.close()
+
+    def _answered(self, status: ServableStatus) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(status)

@@ -18,11 +18,12 @@ from bms.adapters.runtimes.python_signature import returned, said_signatures, st
 from bms.core.columns import mask_name
 from bms.core.errors import FailedPrecondition, Internal
 from bms.core.programs import ServableConfig
+from bms.core.sequences import Sequence, SequenceLimits
 from bms.core.signature import DEFAULT, EXPLAIN, Signature
 from bms.core.tensor import NUMPY, Array
 from bms.serving.inference.runtime import Asked, Found
 
-PREDICT, STREAM = "predict", "stream"
+PREDICT, STREAM, STEP = "predict", "stream", "step"
 _WHY = "class Model has no attribute 'signature'"
 _HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
@@ -32,7 +33,8 @@ class PythonRuntime:
 
     `predict(inputs)` is called by one thread at a time. With `stream(inputs)`, too, there is a signature "stream" that
     answers part by part; with `stream` alone, or a `predict` that yields, every signature does. With `explain(inputs)`,
-    too, there is a signature "explain" of the same inputs.
+    too, there is a signature "explain" of the same inputs. `step(inputs, sequence)` in place of all these makes every
+    signature one of sequences.
     """
 
     name = "python"
@@ -49,8 +51,8 @@ class PythonRuntime:
         if not holds_model(directory):
             raise unexpected(directory, self, "model.py, with a class Model that has predict or stream, at the top")
         model = _made(directory)
-        if not callable(getattr(model, "predict", None)) and not callable(getattr(model, STREAM, None)):
-            raise FailedPrecondition("class Model has neither predict nor stream")
+        if not any(callable(getattr(model, name, None)) for name in (PREDICT, STREAM, STEP)):
+            raise FailedPrecondition("class Model has neither predict nor stream nor step")
         check_written(model)
         config, found, streaming = _signatures(config, model)
         code = Code(model, directory, streaming)
@@ -61,6 +63,8 @@ class PythonRuntime:
             for name, one in servable.signatures.items()
         }
         code.signatures, code.settled = servable.signatures, True
+        if callable(getattr(model, STEP, None)):
+            return StatefulPython(servable, code, config.model)
         made = StreamingPython(servable, code) if streaming else servable
         made.waits = True  # its runs may be short a thousand times and then never end
         return made
@@ -77,6 +81,8 @@ class Code:
         self._predict = fitted(predict)
         explain = getattr(model, EXPLAIN, None)
         self._explain = fitted(explain) if callable(explain) else None
+        step = getattr(model, STEP, None)
+        self._step = step if callable(step) else None
         self._streams = PREDICT if yields(predict) else STREAM  # the method's name
         self._stream = fitted(getattr(model, self._streams, None) or _nothing)
         self._directory = directory
@@ -89,6 +95,8 @@ class Code:
             if not parts:
                 raise Internal(f"Model.{self._streams} gave nothing")
             return parts[-1]
+        if self._step is not None:
+            return self.step(signature, inputs, Sequence("", True, True, {}))
         said = self.signatures.get(signature)
         batched = said is not None and said.batched and self.settled
         rows = next(iter(inputs.values())).shape[0] if batched else None
@@ -98,6 +106,13 @@ class Code:
         with self._one:
             value = self._told(method, lambda: run(_guarded(inputs, said), signature))
         return returned(value, said, rows)
+
+    def step(self, signature: str, inputs: Mapping[str, Array], sequence: Sequence) -> dict[str, Array]:
+        """What `step` returns for one request of a sequence."""
+        said, step = self.signatures.get(signature), self._step or _nothing
+        with self._one:
+            value = self._told(STEP, lambda: step(_guarded(inputs, said), sequence))
+        return returned(value, said, None)
 
     def parts(self, signature: str, inputs: Mapping[str, Array]) -> Iterator[dict[str, Array]]:
         """What `stream` yields, one by one."""
@@ -144,6 +159,29 @@ class StreamingPython(CalledServable):
         self._code = None
 
 
+class StatefulPython(CalledServable):
+    """A `StatefulServable`: as the one it was made of, with `step`."""
+
+    def __init__(self, servable: CalledServable, code: Code, model: str) -> None:
+        super().__init__(servable.format, code.call, servable.signatures)
+        self.examples, self.apart, self.waits = servable.examples, servable.apart, True
+        self.model = model
+        self.stateful = {name: one.sequences or SequenceLimits() for name, one in servable.signatures.items()}
+        self._code: Code | None = code
+
+    def step(
+        self, signature: str, inputs: Mapping[str, Array], sequence: Sequence, outputs: tuple[str, ...] = ()
+    ) -> dict[str, Array]:
+        if self._code is None:
+            raise FailedPrecondition("this servable is closed")
+        given = self._code.step(signature, inputs, sequence)
+        return {name: given[name] for name in outputs} if outputs else given
+
+    def close(self) -> None:
+        super().close()
+        self._code = None
+
+
 def _made(directory: str) -> Any:
     kind = imported(directory)
     text = small_file(directory, "config.json")
@@ -164,6 +202,14 @@ def _signatures(
 ) -> tuple[ServableConfig, dict[str, Signature] | None, frozenset[str]]:
     """The config and the signatures found, both with the one that streams, and the names of those that do."""
     found = said_signatures(model)
+    if callable(getattr(model, STEP, None)):
+        config = structs.replace(config, signatures=_of_sequences(config.signatures))
+        return config, _of_sequences(found) or None, frozenset()
+    for name, one in {**config.signatures, **found}.items():
+        if one.sequences is not None:
+            raise FailedPrecondition(
+                f"signature {name!r} says sequences, and class Model has no `step(self, inputs, sequence)`"
+            )
     predict = getattr(model, PREDICT, None)
     if not callable(predict) or yields(predict):
         config = structs.replace(config, signatures=_unbatched(config.signatures))
@@ -184,6 +230,13 @@ def _signatures(
 
 def _unbatched(signatures: Mapping[str, Signature]) -> dict[str, Signature]:
     return {name: structs.replace(one, batched=False) for name, one in signatures.items()}
+
+
+def _of_sequences(signatures: Mapping[str, Signature]) -> dict[str, Signature]:
+    return {
+        name: structs.replace(one, sequences=one.sequences or SequenceLimits())
+        for name, one in _unbatched(signatures).items()
+    }
 
 
 def _guarded(inputs: Mapping[str, Array], said: Signature | None) -> dict[str, Array]:

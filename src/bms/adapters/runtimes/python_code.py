@@ -16,11 +16,12 @@ from bms.core.errors import FailedPrecondition
 CODE = "model.py"
 CLASS = "Model"
 T = TypeVar("T")
+_WITHOUT_STEPS = ("predict", "stream", "explain")
 _CLASS = re.compile(rb"^class\s+Model\b", re.MULTILINE)
 
 
 def holds_model(directory: str) -> bool:
-    """Whether `model.py` holds a class Model with `predict` or `stream`, or one that may inherit them.
+    """Whether `model.py` holds a class Model with `predict`, `stream` or `step`, or one that may inherit them.
 
     One with `forward` is a PyTorch module, for the runtime "torch".
     """
@@ -35,7 +36,7 @@ def holds_model(directory: str) -> bool:
         for node in ast.parse(source).body:
             if isinstance(node, ast.ClassDef) and node.name == CLASS:
                 methods = {each.name for each in node.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)}
-                return bool(methods & {"predict", "stream"} or (node.bases and "forward" not in methods))
+                return bool(methods & {"predict", "stream", "step"} or (node.bases and "forward" not in methods))
     except SyntaxError:
         return True  # loading it will say where
     except (OSError, ValueError, RecursionError, MemoryError):
@@ -92,15 +93,21 @@ def fitted(function: Callable[..., T]) -> Callable[..., T]:
 
 def check_written(model: Any) -> None:
     """Raises FailedPrecondition for methods that can't be called as they are written."""
-    for name in ("predict", "stream", "explain"):
+    for name in ("predict", "stream", "explain", "step"):
         method = getattr(model, name, None)
         if inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method):
             raise FailedPrecondition(
                 f"Model.{name} is async, but a model is asked by one thread, one call after the other: write it "
                 "without async, with asyncio.run(…) around what a library needs awaited"
             )
-    if yields(getattr(model, "explain", None)):
-        raise FailedPrecondition("Model.explain yields its answer in parts: return the whole of it")
+    for name in ("explain", "step"):
+        if yields(getattr(model, name, None)):
+            raise FailedPrecondition(f"Model.{name} yields its answer in parts: return the whole of it")
+    if callable(getattr(model, "step", None)) and any(callable(getattr(model, one, None)) for one in _WITHOUT_STEPS):
+        raise FailedPrecondition(
+            "Model.step answers the requests of sequences, and other methods those that stand alone: leave one kind of "
+            f"{', '.join(_WITHOUT_STEPS)} and step"
+        )
     if callable(getattr(model, "stream", None)) and yields(getattr(model, "predict", None)):
         raise FailedPrecondition(
             "Model.predict yields its answer in parts, and so does Model.stream: leave one of them, or return the "

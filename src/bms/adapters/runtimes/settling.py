@@ -11,9 +11,11 @@ from bms.adapters.runtimes.example_file import Example, read_example
 from bms.adapters.runtimes.example_inputs import examples_of
 from bms.core.clock import SystemClock
 from bms.core.errors import BmsError, FailedPrecondition
+from bms.core.preprocessing import ImagePreprocess, target_of
 from bms.core.programs import ServableConfig
 from bms.core.signature import DEFAULT, Signature, is_table, shape_text
 from bms.core.tensor import Array
+from bms.serving.inference.images import made_up_images
 from bms.serving.inference.probe import Observed, observed, runnable
 from bms.serving.lifecycle.examples import rows_of
 from bms.serving.lifecycle.servable import Servable
@@ -62,6 +64,8 @@ def given_examples(
     more = {name: one for name, one in known.items() if {spec.name for spec in one.inputs} not in inputs}
     ones = {name for name, one in asked.items() if one.inputs and all(spec.shape[:1] == (1,) for spec in one.inputs)}
     taken = {**more, **{name: _of_any_rows(one) if name in ones else one for name, one in asked.items()}}
+    if own is None and other is None and isinstance(config.preprocess, ImagePreprocess):
+        return _made_up(config.preprocess, asked)
     try:
         found = examples_of(own or other, taken, must_fit=own is not None and config.preprocess is None)
     except FailedPrecondition:
@@ -69,6 +73,18 @@ def given_examples(
             raise
         return {}  # whether it fits what is prepared is for verification to say
     return {name: rows_of(one, [0]) if name in ones else one for name, one in found.items() if name in asked}
+
+
+def _made_up(options: ImagePreprocess, asked: Mapping[str, Signature]) -> dict[str, dict[str, Array]]:
+    """Of the signature that gets images what becomes of some, where their preparation fits it; that it does not is for
+    the plan to say, which is made when the model is loaded."""
+    target = target_of(options, asked)
+    if target is None:
+        return {}
+    try:
+        return {target: made_up_images(options, asked[target])}
+    except FailedPrecondition:
+        return {}
 
 
 def _of_any_rows(signature: Signature) -> Signature:
@@ -98,6 +114,8 @@ def settle(
     independent = independent or config.compared
     batched = described(config.directory).batched
     monotonic = SystemClock().monotonic
+    # Pixels are within bounds; far beyond them deep networks are chaotic, and rounding looks like company.
+    images = target_of(config.preprocess, asked) if isinstance(config.preprocess, ImagePreprocess) else None
     for name, signature in asked.items():
         example = examples.get(name)
         whole_table = is_table(signature) and not independent  # is looked at each time: see `one_by_one`
@@ -112,7 +130,16 @@ def settle(
             continue
         if batched is False:
             signature = alone(name, signature)
-        seen = observed(servable, name, signature, example, monotonic=monotonic, independent=independent, gentle=gentle)
+        seen = observed(
+            servable,
+            name,
+            signature,
+            example,
+            monotonic=monotonic,
+            independent=independent,
+            gentle=gentle,
+            bounded=name == images,
+        )
         declared = config.signatures.get(name)
         if seen.apart and seen.unknown and whole_table:
             if batched and not config.proved:

@@ -1,6 +1,6 @@
 """Jobs in SQL."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any, get_args
 
@@ -46,6 +46,11 @@ class SqlJobs(Repository):
         query = select(jobs).where(jobs.c.tenant == tenant, jobs.c.state.in_(_LIVE)).order_by(jobs.c.number)
         return await self._all(Job, query)
 
+    async def ended(self, kinds: Collection[str], after: datetime, before: datetime) -> list[tuple[str, str]]:
+        mine = (jobs.c.kind.in_(kinds), jobs.c.ended_at > after, jobs.c.ended_at < before)
+        query = select(jobs.c.tenant, jobs.c.id).where(*mine).order_by(jobs.c.number)
+        return [(row.tenant, row.id) for row in await self._connection.execute(query)]
+
     async def add_job(self, job: Job) -> None:
         await hold(self._connection, job.tenant, {each.reference: each.tree for each in job.spec.inputs})
         more = {"kind": job.spec.kind, "subject": job.spec.subject}
@@ -71,6 +76,11 @@ class SqlJobs(Repository):
         query = select(jobs).where(or_(jobs.c.state.in_(_ACTIVE), jobs.c.number.in_(first))).order_by(jobs.c.number)
         rows = (await self._connection.execute(query)).mappings()
         return [LiveJob(job=noun(Job, row), holder=row["holder"], leased_until=row["leased_until"]) for row in rows]
+
+    async def next_due(self, now: datetime) -> datetime | None:
+        query = select(func.min(jobs.c.run_at)).where(jobs.c.state == "queued", jobs.c.run_at > now)
+        due: datetime | None = (await self._connection.execute(query)).scalar()
+        return due
 
     async def claim(self, job: Job, holder: str, until: datetime) -> Job | None:
         return await self._claimed(

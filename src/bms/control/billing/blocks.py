@@ -17,15 +17,15 @@ import msgspec
 
 from bms.core.errors import Unimplemented
 from bms.core.meters import OF_EVERY_REQUEST
-from bms.core.usage import Attempt, UsageEvent, UsageRun
+from bms.core.usage import Attempt, Quantities, UsageEvent, UsageRun
 
 FORMAT = 2
 SPAN_NS = 60 * 10**9
 """No block holds events of two spans, so a block is in one hour and one day, and a search by time is bounded."""
 MAX_EVENTS = 1000
 _LARGEST = (1 << 63) - 1
+_Group = tuple[list[int], list[Attempt]]  # numbers, and what has them
 _labels = attrgetter("tenant", "key", "deployment", "model", "version")
-_fields = attrgetter(*Attempt.__struct_fields__[6:])
 _amounts = ("at", *OF_EVERY_REQUEST)
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[Any]).decode
@@ -61,16 +61,21 @@ class UsageBlock(msgspec.Struct, frozen=True, kw_only=True):
 
 def pack(source: str, runs: Iterable[UsageRun]) -> list[UsageBlock]:
     """Each event of `runs` in one block. Times and amounts of more than 63 bits are kept as nearly as can be."""
-    groups: dict[tuple[object, ...], tuple[list[int], list[Attempt]]] = {}
+    groups: dict[object, _Group] = {}
     for run in runs:
         for seq, attempt in enumerate(run.attempts, run.first):
-            name = (_labels(attempt), attempt.at // SPAN_NS)
+            name = _labels(attempt)
             group = groups.get(name)
             if group is None:
                 group = groups[name] = ([], [])
             group[0].append(seq)
             group[1].append(attempt)
-    return [block for seqs, attempts in groups.values() for block in _blocks(source, seqs, attempts)]
+    return [
+        block
+        for seqs, attempts in groups.values()
+        for of_a_span in _by_span(seqs, attempts)
+        for block in _blocks(source, *of_a_span)
+    ]
 
 
 def unpack(block: UsageBlock) -> Iterator[UsageEvent]:
@@ -89,6 +94,18 @@ def unpack(block: UsageBlock) -> Iterator[UsageEvent]:
     for place, (seq, at, *rest) in enumerate(zip(*columns, strict=True)):
         event = UsageEvent(block.source, seq, at, *labels, *rest)
         yield msgspec.structs.replace(event, more=_more_of(more[0], place)) if more else event
+
+
+def _by_span(seqs: list[int], attempts: list[Attempt]) -> Iterable[_Group]:
+    times = [attempt.at for attempt in attempts]
+    if min(times) // SPAN_NS == max(times) // SPAN_NS:  # as nearly always
+        return [(seqs, attempts)]
+    found: dict[int, _Group] = {}
+    for at, seq, attempt in zip(times, seqs, attempts, strict=True):
+        group = found.setdefault(at // SPAN_NS, ([], []))
+        group[0].append(seq)
+        group[1].append(attempt)
+    return found.values()
 
 
 def _spread(column: Any, number: int) -> list[Any]:
@@ -127,15 +144,25 @@ def _block(source: str, seqs: list[int], attempts: list[Attempt]) -> UsageBlock:
     labels, first = attempts[0], seqs[0]
     times = [attempt.at for attempt in attempts]
     first_at = min(times)
-    ids, statuses, *amounts, revisions, further = zip(*map(_fields, attempts), strict=True)
+    statuses = [attempt.status for attempt in attempts]
+    amounts = (  # of OF_EVERY_REQUEST; not by their names, which takes thrice the time
+        [attempt.rows for attempt in attempts],
+        [attempt.bytes_in for attempt in attempts],
+        [attempt.bytes_out for attempt in attempts],
+        [attempt.compute_ns for attempt in attempts],
+        [attempt.queue_ns for attempt in attempts],
+        [attempt.total_ns for attempt in attempts],
+    )
     columns: list[Any] = [
         [seq - first for seq in seqs],
         [at - first_at for at in times],
-        ids,
-        *map(_column, (statuses, *amounts, revisions)),
+        [attempt.request_id for attempt in attempts],
+        *map(_column, (statuses, *amounts, [attempt.revision for attempt in attempts])),
     ]
     more: dict[str, int] = {}
-    if any(further):
+    if further := [attempt.more for attempt in attempts if attempt.more]:
+        if len(further) < len(attempts):
+            further = [attempt.more for attempt in attempts]
         kept = _by_meter(further)
         more = {name: sum(amount or 0 for amount in column) for name, column in kept.items()}
         columns.append({name: _column(column) for name, column in kept.items()})
@@ -157,13 +184,13 @@ def _block(source: str, seqs: list[int], attempts: list[Attempt]) -> UsageBlock:
     )
 
 
-def _column(values: tuple[Any, ...]) -> Any:
+def _column(values: list[Any]) -> Any:
     """The one value where all are equal."""
     first = values[0]
-    return first if values.count(first) == len(values) else values
+    return first if first == values[-1] and values.count(first) == len(values) else values
 
 
-def _by_meter(further: Iterable[tuple[tuple[str, int], ...]]) -> dict[str, tuple[int | None, ...]]:
+def _by_meter(further: Iterable[Quantities]) -> dict[str, list[int | None]]:
     """A column for each meter that any of them has, by name; one that is named twice counts by its sum."""
     each: list[dict[str, int]] = []
     for pairs in further:
@@ -171,4 +198,4 @@ def _by_meter(further: Iterable[tuple[tuple[str, int], ...]]) -> dict[str, tuple
         for name, amount in pairs:
             found[name] = found.get(name, 0) + amount
         each.append(found)
-    return {name: tuple([one.get(name) for one in each]) for name in sorted(set().union(*each))}
+    return {name: [one.get(name) for one in each] for name in sorted(set().union(*each))}

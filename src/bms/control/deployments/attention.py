@@ -4,12 +4,17 @@ Who rests is looked at again when an event speaks of it or of its model, when so
 once in a long while in any case; the last two are spread over many rounds, so that news do not wait for them.
 """
 
+from collections.abc import Iterable, Mapping
+
 from bms.control.deployments.changes import changes_of
 from bms.control.deployments.ports import DeploymentsTx
 from bms.control.platform.transactions import EventLog, Store
 from bms.core.clock import Clock
+from bms.core.events import Recorded
 
 EVERYTHING_S = 600.0
+Sight = tuple[object, ...]
+"""What was seen of the replicas of a deployment, to be compared with what is seen later."""
 AT_ONCE = 200  # of those that nothing was heard of
 
 
@@ -21,9 +26,11 @@ class Attention:
         self._events = events
         self._clock = clock
         self._token: int | None = None
-        self._number = 0  # of the last event that was heard
+        self.number = 0
+        """Of the last event that was heard."""
         self._everything_at = 0.0  # monotonic seconds
         self._awake: set[str] = set()
+        self._rested: dict[str, Sight] = {}
         self._unseen: list[str] = []
 
     async def listen(self, token: int) -> None:
@@ -36,26 +43,44 @@ class Attention:
             number = await self._events.last()
             async with self._store.read() as tx:
                 self._unseen = await tx.active_ids()
-            self._number, self._token, self._everything_at = number, token, now + EVERYTHING_S
+            self.number, self._token, self._everything_at = number, token, now + EVERYTHING_S
             return
-        while batch := await self._events.since(self._number):
+        while batch := await self._events.since(self.number):
             async with self._store.read() as tx:
                 self._awake |= set(await changes_of(event for _, event in batch).affected(tx))
-            self._number = batch[-1][0]
+            self.number = batch[-1][0]
+
+    async def concerned(self, heard: Iterable[Recorded]) -> bool:
+        """Whether these events are of any deployment."""
+        changes = changes_of(heard)
+        if changes.deployments or not changes.models:
+            return bool(changes.deployments)
+        async with self._store.read() as tx:
+            return bool(await changes.affected(tx))
 
     @property
     def more(self) -> bool:
         """Whether there are some left to look at after these."""
         return bool(self._unseen)
 
-    def wanted(self, at_work: set[str]) -> list[str]:
-        """Ids to look at now: first those `at_work`, which may be answering, then whoever else is awake."""
-        heard = sorted(self._awake - at_work)
-        some, self._unseen = self._unseen[:AT_ONCE], self._unseen[AT_ONCE:]
-        others = [id for id in some if id not in at_work and id not in self._awake]
-        self._awake.update(some)
-        return [*sorted(at_work), *heard, *others]
+    @property
+    def awake(self) -> bool:
+        """Whether there are some that time alone may change."""
+        return bool(self._awake)
 
-    def rest(self, deployment: str) -> None:
-        """Nothing is to be done for it until something happens."""
+    def wanted(self, at_work: Mapping[str, Sight]) -> list[str]:
+        """Ids to look at now: first those `at_work`, which may be answering, then whoever else is awake. Who rests, and
+        looks as it did when it was put to rest, is left alone."""
+        self._rested = {id: seen for id, seen in self._rested.items() if id in at_work}
+        first = {id for id, seen in at_work.items() if id in self._awake or self._rested.get(id) != seen}
+        heard = sorted(self._awake - first)
+        some, self._unseen = self._unseen[:AT_ONCE], self._unseen[AT_ONCE:]
+        others = [id for id in some if id not in first and id not in self._awake]
+        self._awake.update(some)
+        return [*sorted(first), *heard, *others]
+
+    def rest(self, deployment: str, seen: Sight | None = None) -> None:
+        """Nothing is to be done for it until something happens, or it no longer looks as it was `seen`."""
         self._awake.discard(deployment)
+        if seen is not None:
+            self._rested[deployment] = seen

@@ -10,11 +10,12 @@ from bms.core.clock import Clock
 from bms.core.programs import ServableStatus
 
 STARTING_S, READY_S = 0.1, 2.0  # between two questions
+A_SECOND = 5  # questions to ready ones, in all: many are asked more seldom, but for those that did not answer
 SILENT_S, SILENT_TRIES = 30.0, 5  # unanswered for so long and so often: it hangs
 
 
 class Health:
-    """The last word of each watched replica. `changed` is set when one's state became another."""
+    """The last word of each watched replica. `changed` is set when one's state became another, or one seems to hang."""
 
     def __init__(self, probe: ReplicaProbe, clock: Clock) -> None:
         self._probe = probe
@@ -24,6 +25,7 @@ class Health:
         self._said: dict[str, ServableStatus] = {}
         self._asked: dict[str, float] = {}
         self._unanswered: dict[str, tuple[float, int]] = {}  # since when, how often
+        self._timer: asyncio.TimerHandle | None = None
         self.changed = asyncio.Event()
 
     @property
@@ -44,28 +46,54 @@ class Health:
         )
 
     def watch(self, replicas: Iterable[Replica]) -> None:
-        """Asks those whose turn it is, and forgets all others."""
-        self._watched = watched = {replica.id: replica for replica in replicas}
-        for kept in (self._said, self._asked, self._unanswered):
-            for id in kept.keys() - watched.keys():
-                del kept[id]
-        now = self._clock.monotonic()
-        for replica in watched.values():
-            pause = READY_S if replica.state == "ready" else STARTING_S
-            if now - self._asked.get(replica.id, -pause) >= pause:
-                self._asked[replica.id] = now
-                self._ask(replica)
+        """From now on these are asked, each when it is its turn, and all others are forgotten."""
+        before, self._watched = self._watched, {replica.id: replica for replica in replicas}
+        for gone in before.keys() - self._watched.keys():
+            self._probe.let_go(gone)
+            for kept in (self._said, self._asked, self._unanswered):
+                kept.pop(gone, None)
+        self._ask_due()
 
     def hurry(self, replica: str) -> None:
-        """Ask this one next time, however recently it was asked."""
+        """Ask this one now, however recently it was asked."""
         self._asked.pop(replica, None)
+        self._ask_due()
 
     async def settled(self) -> None:
         """Returns when every question was answered or given up."""
         await self._chores.settled()
 
     async def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
         await self._chores.close()
+        for replica in self._watched:
+            self._probe.let_go(replica)
+        self._watched = {}
+
+    def _ask_due(self) -> None:
+        """Asks those whose turn it is; the next turn comes by itself."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if not self._watched:
+            return
+        now, seldom = self._clock.monotonic(), max(READY_S, len(self._watched) / A_SECOND)
+        next_in = seldom
+        for replica in self._watched.values():
+            pause = self._pause(replica, seldom)
+            left = self._asked.get(replica.id, now - pause) + pause - now
+            if left <= 0:
+                self._asked[replica.id], left = now, pause
+                self._ask(replica)
+            next_in = min(next_in, left)
+        self._timer = asyncio.get_running_loop().call_later(max(next_in, STARTING_S), self._ask_due)
+
+    def _pause(self, replica: Replica, seldom: float) -> float:
+        if replica.state != "ready":
+            return STARTING_S
+        return READY_S if replica.id in self._unanswered else seldom
 
     def _ask(self, replica: Replica) -> None:
         async def ask() -> None:
@@ -84,5 +112,6 @@ class Health:
         else:
             self._said[replica.id] = status
             self._unanswered.pop(replica.id, None)
-        if status is not None and (before is None or before.state != status.state):
+        news = before is None or before.state != status.state if status is not None else replica.id in self.silent()
+        if news:
             self.changed.set()

@@ -133,6 +133,10 @@ class ReplicaProbe(Protocol):
         """What the model server of `replica` at `address` says of itself; None when it does not answer."""
         ...
 
+    def let_go(self, replica: str) -> None:
+        """It will not be asked again soon: nothing need be kept for that."""
+        ...
+
 
 LastWords = Callable[[str], Awaitable[str]]
 """(workload) -> the last line its process wrote, empty when there is none: the reason of an unexplained end."""

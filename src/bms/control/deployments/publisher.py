@@ -26,7 +26,6 @@ from bms.protocols.sharing import Sharing
 log = logging.getLogger("bms.publisher")
 COUNTER = "snapshot"
 _RETRY_S = 0.2
-_LOOK_S = 0.005  # how often it is looked whether all gateways were told
 
 
 class Publisher:
@@ -58,6 +57,7 @@ class Publisher:
         self.revision = 0
         self.seen = 0  # number of the last event that the snapshot takes account of
         self._news = asyncio.Event()
+        self._told = asyncio.Event()  # set, and replaced by another, when more may have been told to all gateways
         self._reading = asyncio.Lock()  # what was read first must not be published last
         self._connections = 0
 
@@ -82,6 +82,7 @@ class Publisher:
                     async with self._reading:
                         await self._take(changes_of(event for _, event in batch))
                     self.seen = batch[-1][0]
+                    self._ring_told()
             except BmsError as error:
                 log.warning("the snapshot can't be brought up to date now: %s", error.message)
                 await asyncio.sleep(_RETRY_S)
@@ -106,6 +107,9 @@ class Publisher:
 
     async def _take(self, changes: Changes) -> None:
         """Reads again what may have changed, and publishes what did."""
+        if changes.everything:
+            await self._refresh(keys=True, deployments=True)
+            return
         found: dict[EntryKey, Entry] = {}
         gone: list[EntryKey] = []
         if changes.keys or changes.users:
@@ -151,12 +155,21 @@ class Publisher:
         So that who made a key can use it at once, and who revoked one knows it refused.
         """
         number = await self._events.last()
-        give_up = self._clock.monotonic() + timeout_s
-        while self.seen < number or not self.adoption.all_applied(self.revision):
-            if self._clock.monotonic() > give_up:
-                return False
-            await asyncio.sleep(_LOOK_S)
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self.seen < number or not self.adoption.all_applied(self.revision):
+                    await self.acknowledged()
+        except TimeoutError:
+            return False
         return True
+
+    async def acknowledged(self) -> None:
+        """Returns when a gateway, or this snapshot itself, has become newer, or a gateway has gone."""
+        await self._told.wait()
+
+    def _ring_told(self) -> None:
+        told, self._told = self._told, asyncio.Event()
+        told.set()
 
     def connect(self) -> "Feed":
         """For one connection of a gateway; to be closed with it."""
@@ -172,6 +185,12 @@ class Publisher:
     def gone(self, connection: int) -> None:
         self._feeds.pop(connection, None)
         self.adoption.gone(connection, self._clock.monotonic())
+        self._ring_told()
+
+    def applied(self, connection: int, revision: int) -> None:
+        """The gateway at the end of that connection routes by this revision now."""
+        self.adoption.applied(connection, revision)
+        self._ring_told()
 
     async def published(self, after: int) -> None:
         """Returns as soon as there is a revision over `after`."""
@@ -227,7 +246,7 @@ class Feed:
 
     def applied(self, revision: int) -> None:
         """The gateway routes by this revision now."""
-        self._publisher.adoption.applied(self._connection, revision)
+        self._publisher.applied(self._connection, revision)
 
     def close(self) -> None:
         self._publisher.gone(self._connection)

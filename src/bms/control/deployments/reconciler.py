@@ -12,7 +12,7 @@ import msgspec
 
 from bms.control.deployments.actions import Action, EndWorkload, ForgetWorkload, Launch
 from bms.control.deployments.applying import Recorder
-from bms.control.deployments.attention import Attention
+from bms.control.deployments.attention import Attention, Sight
 from bms.control.deployments.following import follow
 from bms.control.deployments.health import Health
 from bms.control.deployments.launching import Launcher
@@ -34,6 +34,8 @@ from bms.core.workload import WorkloadStatus
 
 log = logging.getLogger("bms.deployments")
 LEASE, LEASE_S = "deployments", 10.0
+# Until the next round in any case: everything that a round waits for tells of itself, but for the time.
+AGAIN_S, WAITING_S, AWAKE_S, REST_S = 0.05, 0.5, 1.0, 30.0
 _LAUNCH, _END, _FORGET = "launch ", "end ", "forget "
 Workloads = Mapping[str, WorkloadStatus]
 Released = Callable[[Collection[str]], frozenset[str]]
@@ -65,7 +67,7 @@ class Reconciler:
         self._launcher = launcher
         self.health = health
         self._leases = leases
-        self._attention = Attention(store, events, clock)
+        self.attention = Attention(store, events, clock)
         self._clock = clock
         self._holder = holder
         self._released = released
@@ -74,36 +76,58 @@ class Reconciler:
         self.chores = Chores()
         self._launch_errors: dict[str, str] = {}
         self._loading = Loading((), {}, ())
+        self._sights: dict[str, Sight] = {}
         self._token: int | None = None
         self.looked = False
         """Whether rows were compared with what runs since this process began: before, they tell of the last one."""
         self._renewed = 0.0
+        self.pause_s = AWAKE_S
+        """When the next round is due, after the last one, if nothing happens."""
+        self.draining = False
+        """Whether the last round left replicas that gateways may still send to."""
 
     async def step(self) -> bool:
         """One round; whether anything is under way that the next round should look at soon."""
+        self.pause_s, self.draining = AWAKE_S, False
         token = await self._lead()
         if token is None:
             return False
         workloads = await self._observe()  # before the rows are read: every process has its record first
-        await self._attention.listen(token)
+        await self.attention.listen(token)
         async with self._store.read() as tx:
             replicas = await tx.replicas_at_work(workloads or ())
         self.health.watch(_probed(replicas, workloads))
         self._loading = Loading(replicas, workloads or {}, self._launching)
-        ids = self._attention.wanted({replica.deployment for replica in replicas})
-        active, known = self._attention.more, {replica.id for replica in replicas if replica.state not in ENDED}
+        self._sights = self._seen(replicas, workloads)
+        ids = self.attention.wanted(self._sights)
+        if active := self.attention.more:
+            self._again_in(AGAIN_S)
+        known = {replica.id for replica in replicas if replica.state not in ENDED}
         async for some, rows, catalog in in_parts(self._store, self._catalog, ids):
             if await self._lead() != token:
+                self._again_in(AGAIN_S)
                 return True
             for id in set(some) - {each.deployment.id for each in rows}:
-                self._attention.rest(id)
+                self.attention.rest(id)
             for each in rows:
                 known |= {replica.id for replica in each.replicas}
                 active |= await self._tried(each, catalog, workloads, token)
         if workloads is not None:
             self._end_orphans(known, workloads)
             self.looked = True
+        if not active and not self.attention.awake and workloads is not None:
+            self.pause_s = REST_S
         return active
+
+    async def keep(self) -> bool:
+        """Renews the lease where that is due, which needs no round; whether one is due after all."""
+        token = self._token
+        return token is None or await self._lead() != token
+
+    @property
+    def keep_in_s(self) -> float:
+        """Seconds until `keep` has something to do."""
+        return max(0.0, self._renewed + LEASE_S / 3 - self._clock.monotonic())
 
     async def settled(self) -> None:
         """Returns when no slow work and no question is under way."""
@@ -126,7 +150,7 @@ class Reconciler:
     async def _lead(self) -> int | None:
         """The fencing token while this process leads."""
         now = self._clock.monotonic()
-        if self._token is None or now - self._renewed >= LEASE_S / 3:
+        if self._token is None or self.keep_in_s == 0:
             self._token = await self._leases.acquire(LEASE, self._holder, LEASE_S)
             self._renewed = now
         return self._token
@@ -139,12 +163,30 @@ class Reconciler:
             return None
         return {id: status for id, status in seen.items() if status.kind == "model_server"}
 
+    def _seen(self, replicas: Sequence[Replica], workloads: Workloads | None) -> dict[str, Sight]:
+        """By deployment, everything of its replicas at work that may become another without an event."""
+        silent, said = self.health.silent(), self.health.said
+        sights: dict[str, Sight] = {}
+        for replica in replicas:
+            workload = (workloads or {}).get(replica.id)
+            status = said.get(replica.id)
+            sights[replica.deployment] = (
+                *sights.get(replica.deployment, ()),
+                replica.id,
+                replica.state,
+                workload and workload.state,
+                status and status.state,
+                replica.id in silent,
+            )
+        return sights
+
     async def _tried(self, rows: Rows, catalog: Known, workloads: Workloads | None, token: int) -> bool:
         try:
             return await self._one(rows, catalog, workloads, token)
         except BmsError as error:
             log.warning("deployment %s is left for the next round: %s", rows.deployment.name, error.message)
             self._token = None if isinstance(error, Aborted) else self._token
+            self._again_in(AGAIN_S)
             return True
 
     async def _one(self, rows: Rows, catalog: Known, workloads: Workloads | None, token: int) -> bool:
@@ -163,11 +205,18 @@ class Reconciler:
             async with self._store.write() as tx:
                 await tx.fence(LEASE, token)
                 await recorder.record(tx, actions)
+            self._again_in(AGAIN_S)
         await self._forget(rows, workloads)
         self._act(rows, actions, token)
         if not actions and rests(rows.route, rows.replicas):
-            self._attention.rest(rows.deployment.id)
-        return bool(actions) or any(replica.state in ("starting", "draining") for replica in rows.replicas)
+            self.attention.rest(rows.deployment.id, self._sights.get(rows.deployment.id))
+        self.draining |= any(replica.state == "draining" for replica in rows.replicas)
+        if active := bool(actions) or any(replica.state in ("starting", "draining") for replica in rows.replicas):
+            self._again_in(WAITING_S)
+        return active
+
+    def _again_in(self, seconds: float) -> None:
+        self.pause_s = min(self.pause_s, seconds)
 
     async def _observed(self, rows: Rows, workloads: Workloads | None) -> Observed:
         live = [replica for replica in rows.replicas if replica.state not in ENDED]

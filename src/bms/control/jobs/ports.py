@@ -1,5 +1,6 @@
 """What the jobs feature needs: rows, and the files its processes leave behind."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -54,6 +55,10 @@ class JobsTx(EventSink, Protocol):
         """All that have not ended, by age."""
         ...
 
+    async def ended(self, kinds: Collection[str], after: datetime, before: datetime) -> list[tuple[str, str]]:
+        """(tenant, id) of all tenants' jobs of these kinds that ended between, oldest first."""
+        ...
+
     async def add_job(self, job: Job) -> None:
         """Holds the data sets that it reads. Raises AlreadyExists for an id in use, FailedPrecondition where a version
         of a data set was deleted."""
@@ -73,6 +78,10 @@ class JobsTx(EventSink, Protocol):
 
     async def live(self, now: datetime, queued_per_tenant: int) -> list[LiveJob]:
         """Of all tenants: every job starting or running, and of each tenant the oldest queued ones that are due."""
+        ...
+
+    async def next_due(self, now: datetime) -> datetime | None:
+        """When the first queued job that waits for its time may start, of those that are not due yet."""
         ...
 
     async def claim(self, job: Job, holder: str, until: datetime) -> Job | None:

@@ -11,10 +11,13 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from bms.control.jobs.attempts import Attempts
 from bms.control.jobs.chores import Chores
 from bms.control.jobs.endings import Ending
 from bms.control.jobs.nouns import Capacity, Job
+from bms.control.jobs.pace import LEASE_S, NET_S, RENEW_S, next_step, wakes
 from bms.control.jobs.plan import (
     Action,
     Adopt,
@@ -38,10 +41,10 @@ from bms.core.clock import Clock
 from bms.core.errors import BmsError, Unavailable
 
 log = logging.getLogger("bms.jobs")
-LEASE_S = 30.0
 QUEUE_DEPTH = 16  # due jobs of one tenant that are looked at in one step
-BUSY_PAUSE_S = 0.5  # between steps while jobs run: how often progress is read
-IDLE_PAUSE_S = 1.0
+PROGRESS_S = 0.5  # how often the progress of running jobs is read
+AGAIN_S = 0.5  # after a step that did something: whether there is more to be done
+FAILED_PAUSE_S = 1.0
 SHORTEST_PAUSE_S = 0.05
 
 
@@ -68,6 +71,9 @@ class Scheduler:
         self._chores = Chores()
         self._tails = Tails(store, files, clock)
         self._tokens: dict[str, int] = {}
+        self._running: list[Job] = []
+        self._due: datetime | None = None  # when the next step is to be, if nothing happens; None: soon
+        self._number = 0  # of the last event before the last step
         self._swept = False
 
     async def step(self) -> None:
@@ -77,32 +83,36 @@ class Scheduler:
         workloads = {id: status for id, status in observed.items() if status.kind == "job"}
         now = self._clock.now()
         async with self._store.read() as tx:
-            rows = await tx.live(now, QUEUE_DEPTH)
+            rows, later = await tx.live(now, QUEUE_DEPTH), await tx.next_due(now)
         self._drop_lost(rows)
-        await self._renew(rows, now)
-        for action in plan([self._seen(row, now) for row in rows], workloads, self._capacity, now):
+        rows = await self._renewed(rows, now)
+        seen = [self._seen(row, now) for row in rows]
+        actions = plan(seen, workloads, self._capacity, now)
+        for action in actions:
             await self._apply(action, now)
-        await self._tails.show([row.job for row in rows if row.job.state == "running" and self._mine(row)])
+        self._running = [row.job for row in rows if row.job.state == "running" and self._mine(row)]
+        await self._tails.show(self._running)
         for workload in noted - {row.job.workload for row in rows}:
             await self._files.remove(workload)
         self._swept = True
+        self._due = None if actions else next_step(list(zip(seen, rows, strict=True)), later, now)
 
     async def run(self, events: EventLog) -> None:
-        """Steps for ever: whenever an event is committed, a workload or a piece of slow work ends, or time is up."""
-        number = 0
+        """Steps for ever: when an event of jobs was committed, a workload or slow work ended, or it is time."""
         news: dict[str, asyncio.Task[Any]] = {}
         try:
             while True:
+                self._due = None
                 try:
-                    number = await events.last()
+                    self._number = await events.last()
                     await self.step()
                 except BmsError as error:
                     log.warning("a step of the scheduler failed and will be repeated: %s", error.message)
                 except Exception:
                     log.exception("a step of the scheduler failed unexpectedly and will be repeated")
-                    await asyncio.sleep(1.0)
+                    await asyncio.sleep(FAILED_PAUSE_S)
                 await asyncio.sleep(SHORTEST_PAUSE_S)
-                await self._something_new(events, number, news)
+                await self._something_to_do(events, news)
         finally:
             for task in news.values():
                 task.cancel()
@@ -117,21 +127,45 @@ class Scheduler:
         """Gives up slow work; workloads run on, and their attempts wait for the next scheduler."""
         await self._chores.close()
 
-    async def _something_new(self, events: EventLog, number: int, news: dict[str, asyncio.Task[Any]]) -> None:
+    async def _something_to_do(self, events: EventLog, news: dict[str, asyncio.Task[Any]]) -> None:
+        """Returns when something happened, or the next step is due; shows the progress of what runs meanwhile."""
+        due, loop = self._due, asyncio.get_running_loop()
+        pause_s = AGAIN_S if due is None else (due - self._clock.now()).total_seconds()
+        until = loop.time() + pause_s
+        while (left := until - loop.time()) > 0:
+            if await self._happened(events, news, min(left, PROGRESS_S) if self._running else left):
+                return
+            try:
+                await self._tails.show(self._running)
+            except BmsError as error:
+                log.warning("the progress of jobs can't be shown now: %s", error.message)
+
+    async def _happened(self, events: EventLog, news: dict[str, asyncio.Task[Any]], timeout_s: float) -> bool:
         """Waits; what was waited for in vain stays in `news`, because breaking off a query costs a connection."""
-        pause = BUSY_PAUSE_S if self._tokens else IDLE_PAUSE_S
         sources: dict[str, Callable[[], Coroutine[Any, Any, Any]]] = {
-            "events": lambda: events.wait(number, IDLE_PAUSE_S),
-            "cluster": lambda: self._cluster.changed(IDLE_PAUSE_S),
+            "events": lambda: self._heard(events),
+            "cluster": lambda: self._cluster.changed(NET_S),
             "chores": self._chores.one_done,
         }
         for name, source in sources.items():
             if name not in news:
                 news[name] = asyncio.create_task(source())
-        await asyncio.wait(news.values(), timeout=pause, return_when=asyncio.FIRST_COMPLETED)
-        for name in [name for name, task in news.items() if task.done()]:
+        done, _ = await asyncio.wait(news.values(), timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        for name in [name for name, task in news.items() if task in done]:
             if (error := news.pop(name).exception()) is not None:
                 log.warning("waiting for %s failed and will be repeated: %s", name, error)
+        return bool(done)
+
+    async def _heard(self, events: EventLog) -> None:
+        """Returns when an event of jobs was committed since the last step began."""
+        number = self._number
+        while True:
+            await events.wait(number, NET_S)
+            number = max(number, self._number)
+            if found := await events.since(number):
+                if any(wakes(event.name) for _, event in found):
+                    return
+                number = found[-1][0]
 
     def _mine(self, row: LiveJob) -> bool:
         return self._tokens.get(row.job.id) == row.job.token
@@ -150,11 +184,14 @@ class Scheduler:
                 log.warning("job %s was taken over by another scheduler", id)
                 self._chores.interrupt(id)
 
-    async def _renew(self, rows: Sequence[LiveJob], now: datetime) -> None:
-        soon = now + timedelta(seconds=LEASE_S / 2)
-        if any(self._mine(row) and row.leased_until is not None and row.leased_until < soon for row in rows):
-            async with self._store.write() as tx:
-                await tx.renew(self._holder, now + timedelta(seconds=LEASE_S))
+    async def _renewed(self, rows: list[LiveJob], now: datetime) -> list[LiveJob]:
+        """The rows, with leases of ours that were about to run out renewed."""
+        soon, until = now + timedelta(seconds=RENEW_S), now + timedelta(seconds=LEASE_S)
+        if not any(self._mine(row) and row.leased_until is not None and row.leased_until <= soon for row in rows):
+            return rows
+        async with self._store.write() as tx:
+            await tx.renew(self._holder, until)
+        return [msgspec.structs.replace(row, leased_until=until) if self._mine(row) else row for row in rows]
 
     async def _apply(self, action: Action, now: datetime) -> None:
         match action:

@@ -113,8 +113,13 @@ def _with_found(given: Signature, found: Signature) -> Signature:
         msgspec.structs.replace(spec, features=real[spec.name].features, format=spec.format or real[spec.name].format)
         for spec in given.inputs
     )
-    most = given.max_batch_size or found.max_batch_size
-    return msgspec.structs.replace(given, inputs=inputs, max_batch_size=most, streams=found.streams)
+    return msgspec.structs.replace(
+        given,
+        inputs=inputs,
+        max_batch_size=given.max_batch_size or found.max_batch_size,
+        streams=found.streams,
+        sequences=given.sequences or found.sequences,
+    )
 
 
 def _as_proved(given: Signature, found: Signature) -> Signature:
@@ -151,6 +156,10 @@ def _check_fit(name: str, given: Signature, found: Signature) -> None:
         if spec.name not in outputs:
             raise FailedPrecondition(f"{where} was declared, but the model gives {_names(found.outputs)}")
         _check_tensor(where, spec, outputs[spec.name], narrower=False)
+    if given.sequences is not None and found.sequences is None:
+        raise FailedPrecondition(
+            f"signature {name!r} was declared with sequences, and the model keeps none: it has no step"
+        )
     if given.scores is not None and given.scores not in {spec.name for spec in given.outputs}:
         raise FailedPrecondition(f"signature {name!r} takes its scores from {given.scores!r}, which is no output of it")
 

@@ -133,6 +133,7 @@ message ModelOutput {
   bool is_shape_tensor = 6;
 }
 message ModelDynamicBatching { repeated int32 preferred_batch_size = 1; uint64 max_queue_delay_microseconds = 2; }
+message ModelSequenceBatching { uint64 max_sequence_idle_microseconds = 1; }
 message ModelTransactionPolicy { bool decoupled = 1; }
 message ModelParameter { string string_value = 1; }
 message ModelVersionPolicy {
@@ -148,7 +149,7 @@ message ModelConfig {
   repeated ModelInput input = 5;
   repeated ModelOutput output = 6;
   ModelVersionPolicy version_policy = 3;
-  oneof scheduling_choice { ModelDynamicBatching dynamic_batching = 11; }
+  oneof scheduling_choice { ModelDynamicBatching dynamic_batching = 11; ModelSequenceBatching sequence_batching = 13; }
   map<string, ModelParameter> parameters = 14;
   string backend = 17;
   ModelTransactionPolicy model_transaction_policy = 19;

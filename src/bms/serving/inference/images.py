@@ -9,7 +9,12 @@ from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.preprocessing import IMAGE, ImagePreprocess, fed, target_of
 from bms.core.signature import Signature, TensorSpec, shape_text
 from bms.core.tensor import NUMPY, Array
+from bms.serving.lifecycle.made_up import QUESTIONS
 
+_SEED = 20260101
+# Of darkest and lightest pixels: what is scaled by the largest of its batch shows beside a row of another brightness.
+_BRIGHTNESS = ((0, 256), (0, 32), (192, 256), (96, 160), (0, 256), (0, 128), (128, 256), (0, 8))
+_FEWEST, _MOST = 3, 1 << 22  # made-up images; elements of all of them
 Pixels = npt.NDArray[np.uint8]
 
 
@@ -31,7 +36,8 @@ class ImagePlan:
         self._decode = decode
         self.target = _target(options, signatures)
         wrapped = signatures[self.target]
-        spec = wrapped.input(options.input)
+        spec = wrapped.inputs[0]
+        self._input = spec.name
         _check_fit(options, spec, wrapped)
         self._table = _table(options, spec)
         self.signature = fed(options, wrapped)
@@ -45,7 +51,7 @@ class ImagePlan:
                 rows.append(self.decoded(data))
             except InvalidArgument as error:
                 raise InvalidArgument(f"image {number} of {len(images)}: {error.message}") from error
-        return {self._options.input: np.stack(rows)}
+        return {self._input: np.stack(rows)}
 
     def decoded(self, data: bytes) -> Array:
         """One row of the target's input from one encoded image. Raises InvalidArgument for a bad one."""
@@ -62,6 +68,25 @@ def arranged(pixels: Pixels, table: Array, options: ImagePreprocess) -> Array:
         return planes[0]
     row: Array = np.stack(planes, axis=-1)
     return row.reshape(row.size) if options.layout == "flat" else row
+
+
+def made_up_images(options: ImagePreprocess, signature: Signature) -> dict[str, Array]:
+    """Rows of the model's input as pictures of coarser and finer blocks become, bright and dark, of much contrast and
+    of little: callers send what is like them, not like numbers about zero. Raises FailedPrecondition where `options`
+    don't fit."""
+    spec = signature.inputs[0]
+    _check_fit(options, spec, signature)
+    table, channels = _table(options, spec), _channels(options)
+    count = max(_FEWEST, min(QUESTIONS, _MOST // (options.height * options.width * channels)))
+    chance, rows = np.random.default_rng(_SEED), []
+    for number in range(count):
+        blocks = chance.integers(
+            *_BRIGHTNESS[number % len(_BRIGHTNESS)], (3 + number, 2 + number, channels), dtype=np.uint8
+        )
+        down = np.arange(options.height) * len(blocks) // options.height
+        across = np.arange(options.width) * blocks.shape[1] // options.width
+        rows.append(arranged(blocks[down][:, across], table, options))
+    return {spec.name: np.stack(rows)}
 
 
 def _table(options: ImagePreprocess, spec: TensorSpec) -> Array:
@@ -86,11 +111,13 @@ def _per_channel(what: str, given: tuple[float, ...], channels: int, absent: flo
 
 
 def _channels(options: ImagePreprocess) -> int:
-    return 3 if options.mode == "RGB" else 1
+    return 1 if options.mode == "L" else 3
 
 
 def _target(options: ImagePreprocess, signatures: dict[str, Signature]) -> str:
     found = target_of(options, signatures)
+    if found is None and not options.input:
+        raise FailedPrecondition("preprocess.input is not said, and no signature takes just one input: say which it is")
     if found is None:
         raise FailedPrecondition(f"preprocess.input is {options.input!r}, but no signature takes just that input")
     return found
@@ -116,6 +143,12 @@ def _check_fit(options: ImagePreprocess, spec: TensorSpec, signature: Signature)
         "HW": (height, width),
     }[options.layout]
     takes = spec.shape[1:]
+    if not signature.batched and spec.shape[:1] == (None,):
+        raise FailedPrecondition(
+            f"preprocess makes a row of each image, but rows of input {spec.name!r} were not proved to be independent, "
+            "so that each request has a run of its own: give an example of several rows whose answers differ "
+            "(`--example FILE`); if one row's answer depends on the others, mend the model"
+        )
     if (
         not signature.batched
         or len(takes) != len(row)

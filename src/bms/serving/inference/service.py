@@ -16,6 +16,7 @@ from bms.serving.inference.metrics import Metrics
 from bms.serving.inference.parcel import Asker, Parcel
 from bms.serving.inference.plan import Plan
 from bms.serving.inference.preparation import Preparation
+from bms.serving.inference.steps import Steps
 from bms.serving.inference.streams import Streams
 from bms.serving.inference.worker import Worker
 from bms.serving.lifecycle.loader import WarmRun
@@ -48,6 +49,7 @@ class ModelService:
         self.kinds = Kinds()
         self._dispatch = Dispatch(loop, clock, worker, self.ledger, batching)
         self._streams = Streams(clock, worker, self.ledger)
+        self._steps = Steps(loop, clock, worker, self.ledger)
         self._preparation = Preparation(loop, preparing, self.ledger, self.kinds, self._dispatch.add)
 
     def serve(self, servable: Servable, plan: Plan | None = None, runs: Sequence[WarmRun] = ()) -> None:
@@ -83,6 +85,8 @@ class ModelService:
             self._preparation.start(parcel, route.prepare)
         elif route.streams is not None:
             self._streams.start(route.streams, parcel)
+        elif route.steps is not None:
+            self._steps.start(route.steps, parcel, meta.sequence)
         else:
             dispatch.add(parcel)
 
@@ -96,6 +100,11 @@ class ModelService:
     def unattended_s(self) -> float:
         """For how long the model has been running for nobody."""
         return self._dispatch.unattended_s
+
+    @property
+    def left(self) -> asyncio.Event:
+        """Set while the model runs for nobody."""
+        return self._dispatch.left
 
     async def drained(self) -> None:
         """Returns when every accepted call is answered; none is held for company any more."""

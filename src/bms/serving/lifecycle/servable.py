@@ -1,8 +1,9 @@
 """A servable: one version that a runtime has loaded and that can be run."""
 
 from collections.abc import Iterator, Mapping
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
+from bms.core.sequences import Sequence, SequenceLimits
 from bms.core.signature import Signature
 from bms.core.tensor import Array
 
@@ -48,6 +49,37 @@ class StreamingServable(Protocol):
         ...
 
     def stream(self, signature: str, inputs: Arrays, outputs: tuple[str, ...] = ()) -> Iterator[dict[str, Array]]: ...
+
+
+@runtime_checkable
+class StatefulServable(Protocol):
+    """A servable of which some signatures keep something from one request of a sequence to the next.
+
+    `step` is called by one thread, in the order in which the steps of a sequence came; `infer` of such a signature is a
+    sequence of one step.
+    """
+
+    model: str
+
+    @property
+    def stateful(self) -> Mapping[str, SequenceLimits]:
+        """By the names of the signatures to be called by `step`; they are never batched."""
+        ...
+
+    def step(
+        self, signature: str, inputs: Arrays, sequence: Sequence, outputs: tuple[str, ...] = ()
+    ) -> dict[str, Array]: ...
+
+
+@runtime_checkable
+class ParameterizedServable(Protocol):
+    """A servable of which some signatures have `params`."""
+
+    def infer_with(
+        self, signature: str, inputs: Arrays, outputs: tuple[str, ...], params: Mapping[str, Any]
+    ) -> dict[str, Array]:
+        """As `infer`, where a request says another value than the default for some of them."""
+        ...
 
 
 @runtime_checkable

@@ -11,6 +11,7 @@ from bms.protocols.frames import AnswerMeta, ErrorMeta
 from bms.serving.traffic.balancer import choose_replica
 from bms.serving.traffic.replicas import Replica, ReplicaTable
 from bms.serving.traffic.retry import RetryBudget, may_retry
+from bms.serving.traffic.sequences import Sequences
 from bms.serving.traffic.snapshot_index import Route, SnapshotIndex
 from bms.serving.traffic.split import choose_version
 
@@ -51,8 +52,9 @@ class Call(ABC):
 
     @property
     def pinned(self) -> bool:
-        """Whether the caller named the version."""
-        return self.request.version is not None or self.request.alias is not None
+        """Whether the caller named the version, or goes on with a sequence, which one version began."""
+        request, step = self.request, self.request.sequence
+        return request.version is not None or request.alias is not None or (step is not None and not step.start)
 
     def on_answer(self, meta: AnswerMeta, tensors: Sequence[Tensor]) -> None:
         if self.replica is None:
@@ -88,10 +90,16 @@ class Dispatcher:
         self._random = random
         self._budget = RetryBudget()
         self.active: set[Call] = set()
+        self.sequences = Sequences()
 
     def send(self, call: Call) -> None:
-        """Raises Unavailable where no replica of the version can be reached; then the call was never sent."""
-        replica = choose_replica(self._table, call.version, call.tried, self._random)
+        """Raises Unavailable where no replica of the version can be reached, Aborted where the one of its sequence is
+        gone; then the call was never sent."""
+        step = call.request.sequence
+        if step is None:
+            replica = choose_replica(self._table, call.version, call.tried, self._random)
+        else:
+            replica = self.sequences.replica(self._table, call.route.entry.id, call.version, step, call.tried)
         if replica is None:
             raise Unavailable(
                 f"no replica of version {call.version.number} of {call.route.entry.name!r} can be reached: come again; "
@@ -110,6 +118,8 @@ class Dispatcher:
             call.rows,
             version.max_rows if version.signatures[name].batched else 1,
             request.priority,
+            step,
+            request.params,
         )
         if not call.attempts:
             self._budget.earn()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
+from bms.core.sequences import Step
 from bms.core.snapshot import DeploymentEntry, ReplicaAddress
 from bms.core.tensor import Tensor
 from bms.protocols.frames import AnswerMeta, ErrorMeta
@@ -36,8 +37,12 @@ class Link(Protocol):
         rows: int,
         most: int,
         priority: int,
+        sequence: Step | None = None,
+        params: bytes = b"",
     ) -> object:
-        """Sends a call of `rows` rows; the server may run it together with others, up to `most` rows (1: alone).
+        """Sends a call of `rows` rows; the server may run it together with others, up to `most` rows (1: alone). A step
+        of a `sequence` runs alone, after those that were sent before it. With `params`, as `chosen_parameters` writes
+        them, it does not travel with others.
 
         What is given back names it in `cancel`.
         """

@@ -4,6 +4,7 @@ where its end is written down."""
 from collections.abc import Callable
 
 from bms.core.errors import Unauthenticated
+from bms.core.sequences import Step
 from bms.core.snapshot import KeyEntry, ServedVersion
 from bms.serving.traffic.admission import Admission
 from bms.serving.traffic.dispatcher import Dispatcher
@@ -62,6 +63,10 @@ class Desk:
         if number is None and alias is None and len(route.shares) == 1:
             return route, route.shares[0]
         return route, choose_version(route, number, alias, self._random())
+
+    def sequence_version(self, route: Route, drawn: ServedVersion, step: Step) -> ServedVersion:
+        """Where a step goes that names no version: where its sequence does. `drawn` is one that it could go to."""
+        return self.dispatcher.sequences.version(route, step) or drawn
 
     def deadline(self, route: Route, *asked: float | None) -> float:
         """Monotonic seconds: the least of what the deployment allows and what was `asked` for, in seconds from now."""

@@ -10,8 +10,10 @@ from typing import Any, Protocol
 from bms.core.errors import InvalidArgument, Unimplemented
 from bms.core.ids import new_id
 from bms.core.inference import InferRequest, InferResponse, Verb
+from bms.core.meters import INPUT_TOKENS
 from bms.core.preprocessing import IMAGE, TEXT
 from bms.core.signature import DEFAULT, EXPLAIN, Signature
+from bms.core.usage import Quantities
 from bms.protocols import oip, openai_embeddings, tfserving
 from bms.protocols.cloud_events import (
     SPECVERSION,
@@ -23,14 +25,16 @@ from bms.protocols.cloud_events import (
     event_data,
 )
 from bms.protocols.kserve_labels import encode_labels
+from bms.protocols.mlflow_scoring import decode_invocation, encode_invocation
 from bms.protocols.oip import decode_infer, encode_infer
 from bms.protocols.oip_generate import decode_generate, encode_generate
-from bms.protocols.openai_embeddings import Asked, decode_embeddings, encode_embeddings, read_embeddings
+from bms.protocols.openai_embeddings import Asked, decode_embeddings, encode_embeddings, read_embeddings, tokens_of
 from bms.protocols.openai_vocabulary import Vocabulary
 from bms.protocols.signature_choice import takes_content
 from bms.protocols.tfserving import check_each_answered, decode_content, decode_csv, decode_predict, encode_predict
 from bms.protocols.tfserving_examples import decode_examples, encode_classify, encode_regress
 from bms.web.inference.answers import JSON
+from bms.web.inference.token_counts import told_tokens
 from bms.web.inference.turn import Answer
 
 _BINARY = b"application/octet-stream"
@@ -90,7 +94,7 @@ class OipGenerate:
         return decode_generate(body, model, signatures)
 
     def encode(self, response: InferResponse, decoded: oip.Decoded, signatures: Signatures) -> Answer:
-        return Answer(encode_generate(response), JSON)
+        return Answer(encode_generate(response), JSON, more=told_tokens(response.outputs))
 
 
 class TfsPredict:
@@ -160,6 +164,18 @@ class TfsRegress:
         return Answer(body, JSON)
 
 
+class MlflowInvocations:
+    """MLflow's scoring server: JSON or CSV, answered by predictions in the form of the library's own `predict`."""
+
+    def decode(self, body: bytes | memoryview, fields: Fields, model: str, signatures: Signatures) -> tfserving.Decoded:
+        return decode_invocation(body, fields.get(b"content-type", b""), model, signatures)
+
+    def encode(self, response: InferResponse, decoded: tfserving.Decoded, signatures: Signatures) -> Answer:
+        signature = signatures[decoded.request.signature or ""]
+        check_each_answered(decoded, response, signature)
+        return Answer(encode_invocation(response, decoded, signature), JSON)
+
+
 class OpenAiEmbeddings:
     """OpenAI's embeddings. Its body names the model, so it is read before there are signatures to decode it by.
 
@@ -173,7 +189,9 @@ class OpenAiEmbeddings:
         return decode_embeddings(body, model, signatures, self._vocabulary)
 
     def encode(self, response: InferResponse, decoded: openai_embeddings.Decoded, signatures: Signatures) -> Answer:
-        return Answer(encode_embeddings(response, decoded), JSON)
+        tokens = tokens_of(response, decoded)
+        more: Quantities = ((INPUT_TOKENS, tokens),) if tokens else ()
+        return Answer(encode_embeddings(response, decoded), JSON, more=more)
 
 
 DIALECTS: dict[str, Dialect] = {  # by action, as in paths.py
@@ -184,6 +202,7 @@ DIALECTS: dict[str, Dialect] = {  # by action, as in paths.py
     "explain": KserveExplain(),
     "classify": TfsClassify(),
     "regress": TfsRegress(),
+    "invocations": MlflowInvocations(),
     "embeddings": OpenAiEmbeddings(),
 }
 KSERVE_PREDICT = KservePredict()  # in place of "predict", for deployments whose dialect it is

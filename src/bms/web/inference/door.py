@@ -18,6 +18,7 @@ from bms.web.inference.paths import Operation
 from bms.web.inference.request import Request
 
 log = logging.getLogger(__name__)
+_PARAMETERS = frozenset({"params", "parameters"})  # members that mean something to whoever sends them
 
 
 class Known:
@@ -95,9 +96,17 @@ class InferenceDoor:
             dialect = KSERVE_PREDICT
         decoded = dialect.decode(body or self._body(request), fields, operation.model, version.signatures)
         infer = decoded.request
+        if infer.sequence is not None and operation.version is None and operation.alias is None:
+            other = desk.sequence_version(route, version, infer.sequence)
+            if other is not version:
+                version = other
+                decoded = dialect.decode(body or self._body(request), fields, operation.model, version.signatures)
+                infer = decoded.request
         infer.version, infer.alias = operation.version, operation.alias
         if infer.ignored:
             desk.metrics.ignored(action, infer.ignored)
+            if not _PARAMETERS.isdisjoint(infer.ignored):
+                infer.notes = (*infer.notes, f"{action} takes no parameters: those of this body were not read")
         if infer.timeout_s is None and b"x-request-timeout" not in fields:
             deadline = desk.monotonic() + route.entry.timeout_s
         else:

@@ -7,6 +7,7 @@ from bms.core.tensor import Tensor
 from bms.protocols.oip_generate import EVENT_STREAM, encode_error_event, encode_event
 from bms.web.inference.answers import warnings_of
 from bms.web.inference.http_exchange import HttpExchange
+from bms.web.inference.token_counts import told_tokens
 from bms.web.inference.turn import Answer
 
 MOST_BEHIND = 4 << 20  # bytes that wait for a client which takes them too slowly
@@ -33,7 +34,7 @@ class EventStream(HttpExchange):
 
     def encode(self, outputs: Sequence[Tensor]) -> Answer:
         """The stream of a model that gives one whole answer."""
-        return Answer(encode_event(self.response(outputs)), EVENT_STREAM)
+        return Answer(encode_event(self.response(outputs)), EVENT_STREAM, more=told_tokens(outputs))
 
     def deliver(self, answer: Answer) -> None:
         http = self.http

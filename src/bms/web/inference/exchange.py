@@ -16,6 +16,7 @@ from bms.serving.traffic.dispatcher import Call
 from bms.serving.traffic.metering import Usage
 from bms.serving.traffic.snapshot_index import Route
 from bms.web.inference.desk import Desk
+from bms.web.inference.token_counts import added, told_tokens
 from bms.web.inference.turn import Answer
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ class Exchange(Call):
     streams = False
     _done = False
     _sent = 0  # bytes of the parts of a stream
-    more: Quantities = ()  # of meters that not every request has; `encode` may set it
+    _more: Quantities = ()  # of meters that not every request has
 
     def __init__(
         self,
@@ -103,6 +104,8 @@ class Exchange(Call):
             unfit = Internal("the model's answer does not fit its signature: tell whoever deployed it")
             self._fail(unfit, meta.compute_ns)
             return
+        if answer.more:
+            self._more = answer.more
         now = perf_counter()
         queue, compute = meta.queue_ns * 1e-9, meta.compute_ns * 1e-9
         parsed, began = self._parsed, self._began
@@ -129,6 +132,7 @@ class Exchange(Call):
         elif not self._done:
             try:
                 self._sent += self.part(tensors)
+                self._more = added(self._more, told_tokens(tensors))
             except BmsError as error:
                 self.dispatcher.cancel(self)
                 self.failed(error)
@@ -163,4 +167,4 @@ class Exchange(Call):
             total_ns,
             entry.revision,
         )
-        desk.turn.add((*usage, self.more) if self.more else usage, self, answer)
+        desk.turn.add((*usage, self._more) if self._more else usage, self, answer)

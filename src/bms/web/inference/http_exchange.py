@@ -29,10 +29,10 @@ class HttpExchange(Exchange):
     def encode(self, outputs: Sequence[Tensor]) -> Answer:
         answer = self.dialect.encode(self.response(outputs), self.decoded, self.version.signatures)
         if self.request.notes:
-            answer = Answer(answer.body, answer.content_type, answer.headers + warnings_of(self.request.notes))
+            answer = answer._replace(headers=answer.headers + warnings_of(self.request.notes))
         if len(answer.body) >= WORTH_BYTES and (accepted := self.http.head.fields.get(b"accept-encoding")):
             body, lines = deflate(answer.body, accepted)
-            return Answer(body, answer.content_type, answer.headers + lines)
+            return answer._replace(body=body, headers=answer.headers + lines)
         return answer
 
     def deliver(self, answer: Answer) -> None:

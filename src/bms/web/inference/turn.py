@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from bms.core.errors import BmsError
+from bms.core.usage import Quantities
 from bms.serving.traffic.metering import Books, Usage
 
 
@@ -14,6 +15,7 @@ class Answer(NamedTuple):
     body: bytes
     content_type: bytes = b""
     headers: bytes = b""  # whole lines
+    more: Quantities = ()  # what it is billed by beside what every request is
 
 
 class Settled(Protocol):

@@ -5,6 +5,7 @@ import pytest
 from bms.core.clock import ManualClock
 from bms.core.errors import BmsError, ResourceExhausted, Unavailable
 from bms.core.inference import InferRequest
+from bms.core.sequences import Step
 from bms.core.signature import Signature, TensorSpec
 from bms.core.snapshot import DeploymentEntry, ReplicaAddress, ServedVersion, SnapshotUpdate
 from bms.core.tensor import Tensor
@@ -41,6 +42,8 @@ class Link:
         rows: int,
         most: int,
         priority: int,
+        sequence: Step | None = None,
+        params: bytes = b"",
     ) -> int:
         id = len(self.timeouts) + 1
         self.timeouts.append(timeout_us)
@@ -110,9 +113,12 @@ class Scene:
         self.index = self.index.apply(SnapshotUpdate(revision=1, full=False, puts=(entry(*versions),)))
         self.table.update(before.entry if before else None, self.index.by_id["d"].entry)
 
-    def send(self, number: int = 1, pinned: bool = False, deadline: float = 10.0) -> Recorded:
+    def send(
+        self, number: int = 1, pinned: bool = False, deadline: float = 10.0, sequence: Step | None = None
+    ) -> Recorded:
         route = self.index.by_id["d"]
-        request = InferRequest(model="d", inputs=[], signature="s", version=number if pinned else None)
+        named = number if pinned else None
+        request = InferRequest(model="d", inputs=[], signature="s", version=named, sequence=sequence)
         call = Recorded(self.dispatcher, request, 1, route, route.versions[number], deadline)
         call.told = []
         self.dispatcher.send(call)

@@ -37,6 +37,12 @@ def exchange(
     route, version = desk.route(key, said.model_name, number, None)
     decoded = decode_infer(request, version.signatures)
     infer = decoded.request
+    if infer.sequence is not None and number is None:
+        other = desk.sequence_version(route, version, infer.sequence)
+        if other is not version:
+            version = other
+            decoded = decode_infer(request, version.signatures)
+            infer = decoded.request
     infer.version = number
     made = kind(
         desk,

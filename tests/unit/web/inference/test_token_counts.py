@@ -1,0 +1,27 @@
+"""What an answer says of its tokens is metered as far as it can be true."""
+
+import numpy as np
+import pytest
+
+from bms.core.tensor import Tensor
+from bms.web.inference.token_counts import added, told_tokens
+
+
+def test_integers_named_as_the_meters_are_count_by_their_sum() -> None:
+    outputs = [
+        Tensor("output_tokens", np.array([[3], [4]], dtype=np.int32)),
+        Tensor("text", np.array(["a", "b"], dtype=object)),
+        Tensor("input_tokens", np.array([2, 5], dtype=np.uint8)),
+    ]
+    assert told_tokens(outputs) == (("input_tokens", 7), ("output_tokens", 7))
+
+
+@pytest.mark.parametrize("values", [np.array([-1, 5]), np.array([1.5]), np.array([], dtype=int), np.array([1 << 62])])
+def test_what_cant_be_true_counts_nothing(values: np.ndarray) -> None:  # type: ignore[type-arg]
+    assert told_tokens([Tensor("output_tokens", values)]) == ()
+
+
+def test_parts_of_a_stream_add_up() -> None:
+    found = added(added((), (("output_tokens", 2),)), (("input_tokens", 9), ("output_tokens", 1)))
+    assert found == (("input_tokens", 9), ("output_tokens", 3))
+    assert added(found, ()) is found
