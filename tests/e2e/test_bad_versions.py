@@ -216,7 +216,7 @@ def test_the_command_that_asked_for_it_says_why_it_does_not_serve(
 ) -> None:
     path = tmp_path / "lonely.onnx"
     path.write_bytes(tiny_onnx.breaks_beyond(40))
-    refused: Ran = platform.bms("deploy", str(path))
+    refused: Ran = platform.bms("deploy", str(path), "--batch-sizes", "8,64")
     assert refused.status == CONFLICT
     assert "warm-up of signature 'serving_default' with 64 rows failed" in refused.errors
     client.deployments.delete("lonely")
