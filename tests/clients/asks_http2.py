@@ -26,7 +26,7 @@ async def ask(url: str, key: str) -> None:
             return [answer[2]["predictions"][0][0] for answer in await asyncio.gather(*asked)]
 
         async def large() -> list[object]:
-            answer = await said("POST", "/v1/models/mixed:predict", json={"instances": IRIS * 50_000})
+            answer = await said("POST", "/v1/models/mixed:predict", json={"instances": IRIS * 10_000})
             return [*answer[:2], len(answer[2]["predictions"])]
 
         async def streamed() -> list[object]:

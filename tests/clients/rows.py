@@ -134,8 +134,8 @@ ROWS = {
         "HTTP/2 上的 httpx",
         (
             Part(
-                "REST with prior knowledge: one by one, at once, 100,000 rows, streams, control's paths",
-                "以 prior knowledge 走 REST：逐个、并发、十万行、流、控制面的路径",
+                "REST with prior knowledge: one by one, at once, 20,000 rows, streams, control's paths",
+                "以 prior knowledge 走 REST：逐个、并发、两万行、流、控制面的路径",
                 ("predict", "at once", "large", "stream", "control", "no such model"),
             ),
         ),
@@ -201,7 +201,27 @@ ROWS = {
             Part(
                 "HTTP and gRPC, one by one, together and in streams: image clients with classes by name",
                 "HTTP 和 gRPC，逐个、并发和流式：图像客户端按名字得到类别",
-                ("* colours*",),
+                ("* colours*", "* encoded images"),
+            ),
+            Part(
+                "sequences on one of several replicas, bounded: refused in words beyond that",
+                "序列，固定在多个副本之一，有上限：超出则拒绝并说明",
+                (
+                    *("sequences*", "* sequence", "* by turns", "* three open", "* a fourth", "* room again"),
+                    *("* the same again", "* given up", "* no sequence", "* not begun", "* of a model without"),
+                ),
+            ),
+            Part(
+                "texts, explicit contents, channel arguments, keep-alive, objects used again, many clients",
+                "文本、显式内容、通道参数、keep-alive、重用的对象、多个客户端",
+                (
+                    "* texts",
+                    "explicit contents*",
+                    "channel arguments",
+                    "kept alive",
+                    "* the same objects",
+                    "* many clients",
+                ),
             ),
             Part("optional inputs", "可选输入", ("* both inputs", "* without *")),
             Part("decoupled models", "decoupled 模型", ("*decoupled*",)),

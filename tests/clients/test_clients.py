@@ -173,7 +173,7 @@ def test_httpx_over_http2(served: RealPlatform) -> None:
     assert got == {
         "predict": ["HTTP/2", 200, {"predictions": DOUBLED}],
         "at once": [2 * number + 1 for number in range(40)],
-        "large": ["HTTP/2", 200, 100_000],
+        "large": ["HTTP/2", 200, 20_000],
         "stream": ["HTTP/2", 1],
     }
 

@@ -214,7 +214,7 @@ def _endpoints(
         *training.endpoints(f.training, f.conversion, f.gates),
         *deployments.endpoints(f.deployments, views),
         *replicas.endpoints(f.replica_logs),
-        *repository.endpoints(ModelRepository(f.deployments, views, ground.clock)),
+        *repository.endpoints(ModelRepository(f.deployments, views, ground.events, ground.clock)),
         *usage.endpoints(f.usage, f.tenant_deletion.tenant),
         *audit.endpoints(f.audit),
         *system.endpoints(monitoring),

@@ -45,7 +45,7 @@ def decode_invocation(
 ) -> Decoded:
     """A body of JSON, or of CSV by its content type.
 
-    Raises InvalidArgument for what does not fit the model, UnsupportedMedia for other kinds of bodies.
+    Raises InvalidArgument for what does not fit the model, UnsupportedMedia for another character set than UTF-8.
     """
     if _is_csv(content_type):
         decoded = decode_csv(body, model, signatures, "predict")
@@ -119,16 +119,12 @@ def _plain(value: Any) -> Any:
 
 
 def _is_csv(content_type: bytes) -> bool:
-    """Whether the body is CSV, else it is JSON. Raises UnsupportedMedia for any other."""
+    """Whether the body is CSV, else it is JSON. Raises UnsupportedMedia for one that is not UTF-8."""
     kind, *more = [part.strip().lower() for part in content_type.decode("latin-1").split(";")]
     for part in more:
         name, _, value = part.partition("=")
         if name and (name.strip() != "charset" or value.strip(' "') != "utf-8"):
             raise UnsupportedMedia(f"content type parameter {part[:80]!r} is not understood: {ONLY_UTF8}")
-    if kind not in ("", "application/json", "text/csv"):
-        raise UnsupportedMedia(
-            f"a body of content type {kind[:80]!r} is not read here: send application/json or text/csv"
-        )
     return kind == "text/csv"
 
 

@@ -238,11 +238,12 @@ class LocalCluster:
         return ended
 
     async def _watch_all(self) -> None:
+        folder = str(self._folder)
         while True:
             await self._some_run.wait()
             await asyncio.sleep(self._watch_s)
             watched = [
-                tracked.watched(Path(self.directory(tracked.id)))
+                tracked.watched(f"{folder}/{tracked.id}")
                 for tracked in self._tracked.values()
                 if tracked.pidfd is not None
             ]
@@ -260,7 +261,8 @@ class LocalCluster:
     def _note(self, tracked: Tracked, sight: watching.Sight) -> None:
         if tracked.pidfd is None:  # it ended while it was looked at
             return
-        tracked.known = sight.family
+        if sight.family != tracked.known:
+            tracked.known = sight.family
         tracked.record = msgspec.structs.replace(tracked.record, memory=sight.memory, cpu_ns=sight.cpu_ns)
         if sight.over and not tracked.verdict:
             self._in_background(self._kill(tracked, sight.over))

@@ -138,7 +138,7 @@ def settle(
             monotonic=monotonic,
             independent=independent,
             gentle=gentle,
-            bounded=name == images,
+            bounded=name == images and _varies(example),
         )
         declared = config.signatures.get(name)
         if seen.apart and seen.unknown and whole_table:
@@ -161,6 +161,11 @@ def settle(
             made.examples[name] = as_it_runs(servable, name, seen.signature, example)
         made.signatures[name] = seen.signature if declared is None else settled(name, declared, seen.signature)
     return made
+
+
+def _varies(example: Mapping[str, Array] | None) -> bool:
+    """Whether there are several values in it, of which others like it can be made."""
+    return example is None or any(array.size and (array != array.flat[0]).any() for array in example.values())
 
 
 def as_it_runs(
