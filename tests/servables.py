@@ -1,10 +1,13 @@
 """Servables made of plain functions, for tests of what stands around a runtime."""
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
+from msgspec import structs
 
 from bms.core.errors import FailedPrecondition
+from bms.core.parameters import Parameter
 from bms.core.signature import DEFAULT, Signature, TensorSpec
 from bms.core.tensor import Array
 
@@ -35,6 +38,21 @@ class FunctionServable:
 
     def close(self) -> None:
         self.closed += 1
+
+
+class TimesServable(FunctionServable):
+    """`ParameterizedServable`: multiplies by the parameter `times`."""
+
+    def __init__(self) -> None:
+        params = (Parameter(name="times", type="integer", default=1),)
+        super().__init__(lambda inputs: {"y": inputs["x"]}, {DEFAULT: structs.replace(ROW, params=params)})
+
+    def infer_with(
+        self, signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...], params: Mapping[str, Any]
+    ) -> dict[str, Array]:
+        return {
+            name: array * np.float32(params["times"]) for name, array in self.infer(signature, inputs, outputs).items()
+        }
 
 
 class ExemplaryFunction(FunctionServable):

@@ -1,6 +1,7 @@
 """Trains small models and saves them by MLflow, one folder each: `model/` and, by signature, `expected.npz`.
 
-Signatures are of columns (sklearn, xgboost, pyfunc …), of tensors (lightgbm, onnx, xgboost_classifier), or missing.
+Signatures are of columns (sklearn, xgboost, pyfunc …), of tensors (lightgbm, onnx, xgboost_classifier), of what type
+hints say (hinted, maps, messages), or missing.
 """
 
 import os
@@ -17,10 +18,13 @@ import mlflow.lightgbm  # noqa: E402
 import mlflow.onnx  # noqa: E402
 import mlflow.pyfunc  # noqa: E402
 import mlflow.sklearn  # noqa: E402
+import mlflow.statsmodels  # noqa: E402
 import mlflow.xgboost  # noqa: E402
 import numpy as np  # noqa: E402
 import onnx  # noqa: E402
 import pandas as pd  # noqa: E402
+import pydantic  # noqa: E402
+import statsmodels.api  # noqa: E402
 import xgboost  # noqa: E402
 from mlflow.models import ModelSignature, infer_signature  # noqa: E402
 from mlflow.types import ColSpec, Schema  # noqa: E402
@@ -77,6 +81,8 @@ def main(root):
     mixed(root)
     pyfuncs(root, columns)
     typed_pyfuncs(root)
+    nested_pyfuncs(root)
+    more_flavors(root)
 
 
 def onnx_model(root):
@@ -262,6 +268,88 @@ def typed_pyfuncs(root):
     save("dates", Dates(), dates, {"at": at, "year": np.array([2026, 2024])})
     x = np.array([[1.0, 2.0], [3.0, 4.0]])
     save("parameters", Squares(), infer_signature(x, params={"times": 3}), {"x": x, "output": 3 * x**2})
+
+
+class Halves(mlflow.pyfunc.PythonModel):
+    def predict(self, model_input: list[dict[str, int]]) -> list[dict[str, float]]:
+        return [{name: value / 2 for name, value in one.items()} for one in model_input]
+
+
+class Message(pydantic.BaseModel):
+    role: str
+    parts: list[int]
+    note: str | None = None
+
+
+class Reads(mlflow.pyfunc.PythonModel):
+    def predict(self, model_input: list[Message]) -> list[str]:
+        return [f"{one.role}: {sum(one.parts)} {one.note or ''}" for one in model_input]
+
+
+class Adds(mlflow.pyfunc.PythonModel):
+    def predict(self, model_input: pd.DataFrame, params=None) -> pd.DataFrame:
+        return pd.DataFrame({"sum": model_input["a"] + model_input["b"]})
+
+
+class Counts(mlflow.pyfunc.PythonModel):
+    def predict(self, context, model_input, params=None):
+        return [{"of": list(values), "n": len(values)} for values in model_input["values"]]
+
+
+class Tells(mlflow.pyfunc.PythonModel):
+    """Tells its parameters, as a series with a name."""
+
+    def predict(self, context, model_input, params=None):
+        told = " ".join(f"{name}={value!r}" for name, value in sorted(params.items()))
+        return pd.Series([f"{a}: {told}" for a in model_input["a"]], name="told")
+
+
+def nested_pyfuncs(root):
+    packages = {"pip_requirements": [*FEW, "pandas", "cloudpickle"]}
+
+    def save(name, model, expected, **more):
+        mlflow.pyfunc.save_model(folder(root, name, expected), python_model=model, **more, **packages)
+
+    halves = {
+        "x": np.array(['{"a": 1}', '{"b": 3, "c": 4}']),
+        "output": np.array(['{"a": 0.5}', '{"b": 1.5, "c": 2.0}']),
+    }
+    save("maps", Halves(), halves)
+    asked = np.array(['{"role": "user", "parts": [1, 2]}', '{"role": "you", "parts": [], "note": "!"}'])
+    save("messages", Reads(), {"x": asked, "output": np.array(["user: 3 ", "you: 0 !"])})
+    frame = pd.DataFrame({"a": [1, 2], "b": [3, 4]})
+    save("framed", Adds(), {**columns_of(frame), "sum": np.array([4, 6])}, input_example=frame)
+    told = np.array(['{"of": [1.0, 2.5], "n": 2}', '{"of": [3.0], "n": 1}'])
+    nested = pd.DataFrame({"values": [[1.0, 2.5], [3.0]]})
+    save("nested", Counts(), {"values": np.array(["[1.0, 2.5]", "[3.0]"]), "output": told}, input_example=nested)
+    params = {
+        "bold": True,
+        "by": 0.5,
+        "few": [1, 2],
+        "how": {"deep": 1},
+        "times": 3,
+        "when": np.datetime64("2026-01-31T12:00:00"),
+        "word": "so",
+    }
+    save("told", Tells(), {}, signature=infer_signature(pd.DataFrame({"a": [1, 2]}), params=params))
+
+
+def more_flavors(root):
+    """The wrappers that MLflow has for LightGBM's estimators and for statsmodels."""
+    random = np.random.default_rng(5)
+    frame = pd.DataFrame({"a": random.random(90), "b": random.random(90)})
+    target = np.where(frame["a"] > 0.5, "yes", "no")
+    model = lightgbm.LGBMClassifier(n_estimators=5, min_child_samples=5, n_jobs=1, verbosity=-1).fit(frame, target)
+    rows = frame[:9]
+    told = {"probabilities": model.predict_proba(rows), "label": model.predict(rows)}
+    place = folder(root, "lightgbm_classifier", {**columns_of(rows), **told})
+    packages = [*FEW, "lightgbm==4.7.0", "scikit-learn", "skops", "pandas"]
+    signed = {"signature": infer_signature(frame, model.predict(frame))}
+    mlflow.lightgbm.save_model(model, place, pip_requirements=packages, **signed)
+    fitted = statsmodels.api.OLS(3 * frame["a"] - frame["b"] + 1, frame).fit()
+    place = folder(root, "statsmodels", {**columns_of(rows), "output": fitted.predict(rows).to_numpy()})
+    packages = [*FEW, "statsmodels", "pandas"]
+    mlflow.statsmodels.save_model(fitted, place, signature=infer_signature(frame), pip_requirements=packages)
 
 
 def pyfuncs(root, columns):

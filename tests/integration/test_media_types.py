@@ -9,19 +9,29 @@ READ = (
     *("application/json", "Application/JSON; charset=utf-8", "application/problem+json", "text/json"),
     *("application/octet-stream", "application/x-www-form-urlencoded", None),
 )
+MLFLOW = "/endpoints/m/invocations"
 REFUSED = ("application/xml", "text/html", "multipart/form-data; boundary=a", "image/gif", "application/grpc")
 
 
 async def test_what_is_no_json_and_no_row_is_refused_with_what_is_read(tmp_path: Path) -> None:
     async with scene(tmp_path) as at, at.client() as http:
         for kind in REFUSED:
-            for path in ("/v1/models/m:predict", "/v2/models/m/infer", "/v1/embeddings", "/v2/models/m/generate"):
+            for path in (
+                "/v1/models/m:predict",
+                "/v2/models/m/infer",
+                "/v1/embeddings",
+                "/v2/models/m/generate",
+                MLFLOW,
+            ):
                 answer = await http.post(path, content=ROWS, headers={"content-type": kind})
                 assert answer.status_code == 415, (kind, path)
                 assert kind.partition(";")[0] in answer.text
                 assert "application/json" in answer.text
         csv = await http.post("/v2/models/m/infer", content=b"a,b", headers={"content-type": "text/csv"})
         assert csv.status_code == 415
+        table = await http.post(MLFLOW, content=b"a,b", headers={"content-type": "text/csv"})
+        assert table.status_code == 400  # it is read, of a model that takes no tables
+        assert "CSV is for models that take tables" in table.json()["message"]
 
 
 async def test_json_is_read_by_every_name_it_has(tmp_path: Path) -> None:

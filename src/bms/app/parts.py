@@ -45,6 +45,7 @@ from bms.web.api import (
     environments,
     jobs,
     models,
+    reactions,
     replicas,
     repository,
     secrets,
@@ -131,6 +132,8 @@ async def make_parts(
         snapshot=lambda: publisher.revision,
         leading=lambda: parts.leading,
         devices=ground.cluster.devices,
+        reactions=features.reaction_service.view,
+        more=features.reaction_service.metrics,
         unread_usage=features.usage.unread_events,
         texts=[
             metrics.texts,
@@ -211,10 +214,11 @@ def _endpoints(
         *training.endpoints(f.training, f.conversion, f.gates),
         *deployments.endpoints(f.deployments, views),
         *replicas.endpoints(f.replica_logs),
-        *repository.endpoints(ModelRepository(f.deployments, views, ground.clock)),
+        *repository.endpoints(ModelRepository(f.deployments, views, ground.events, ground.clock)),
         *usage.endpoints(f.usage, f.tenant_deletion.tenant),
         *audit.endpoints(f.audit),
         *system.endpoints(monitoring),
+        *reactions.endpoints(f.reaction_service),
     ]
 
 

@@ -9,7 +9,7 @@ import typer
 from bms.cli.asking import example_of
 from bms.cli.commands import Session, command
 from bms.cli.predict_answer import show, show_parts, show_rows, told_warnings
-from bms.cli.predict_data import existing, is_table, read_data, typed, with_bytes
+from bms.cli.predict_data import existing, is_table, parameters, read_data, typed, with_bytes
 from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.sdk.contents import Classes
 from bms.sdk.tables.csv_cells import CsvCells
@@ -37,6 +37,13 @@ def predict(
     raw: Annotated[bool, typer.Option("--raw", help="Its outputs as they are, where it tells classes, too.")] = False,
     version: Annotated[int | None, typer.Option(help="Ask this version.")] = None,
     alias: Annotated[str | None, typer.Option(help="Ask what this alias names.")] = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A parameter that the model takes beside its inputs, NAME=VALUE, the value as JSON or as a text; "
+            "repeatable. With --data or --example."
+        ),
+    ] = None,
     stream: Annotated[
         bool, typer.Option("--stream", help="Show each part of an answer as the model gives it; with --data.")
     ] = False,
@@ -50,6 +57,9 @@ def predict(
     if (data is not None) + (image is not None) + (text is not None) + example != 1:
         raise InvalidArgument("give --data, --image, --text or --example, exactly one of them")
     client = session.client
+    params = parameters(param or [])
+    if params and (stream or (data is None and not example)):
+        raise InvalidArgument("--param goes with --data or --example, and not with --stream")
     if stream:
         if data is None and not example:
             raise InvalidArgument('--stream takes the model\'s inputs by --data, such as \'{"prompt": ["to be"]}\'')
@@ -62,7 +72,7 @@ def predict(
     if data is not None or example:
         given = _example(session, name, version, alias) if data is None else _read(session, name, data, version, alias)
         with told_warnings():
-            prediction = client.predict(name, given, version=version, alias=alias)
+            prediction = client.predict(name, given, version=version, alias=alias, params=params)
         (show_rows if is_table(given) else show)(session, prediction)
         return
     content = existing(image).read_bytes() if image is not None else None

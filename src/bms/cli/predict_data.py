@@ -1,9 +1,10 @@
 """What `bms predict --data` may be: JSON in any form of a request, CSV, lines of JSON, NumPy's files."""
 
 import binascii
+import json
 import sys
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,22 @@ def read_data(text: str) -> Any:
     if path.suffix in _LINES:
         return _lines(_decoded(content, text), text)
     return _unwrapped(read_json(_decoded(content, text), text), text)
+
+
+def parameters(given: Sequence[str]) -> dict[str, Any]:
+    """What `--param NAME=VALUE` says, a value that is no JSON as the text that it is. Raises InvalidArgument."""
+    said: dict[str, Any] = {}
+    for one in given:
+        name, equals, text = one.partition("=")
+        if not name or not equals:
+            raise InvalidArgument(f"--param {one[:80]!r} is no NAME=VALUE, like --param temperature=0.5")
+        if name in said:
+            raise InvalidArgument(f"--param says {name[:80]!r} twice")
+        try:
+            said[name] = json.loads(text)
+        except ValueError:
+            said[name] = text
+    return said
 
 
 def with_bytes(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """Everything about a version, as commands show it; and which version is meant where none is said."""
 
+import json
 from collections.abc import Sequence
 
 import msgspec
@@ -38,6 +39,17 @@ def version_meant(session: Session, name: str, number: int | None) -> Version:
     raise NotFound(f"model {model!r} has no version: `bms model push PATH --name {model}` makes one")
 
 
+def _parameters(version: Version) -> list[str]:
+    """Each as it is written with `bms predict --param`, with its default."""
+    return list(
+        dict.fromkeys(
+            f"{one.name}={one.default if isinstance(one.default, str) else json.dumps(one.default)}"
+            for each in version.signatures.values()
+            for one in each.params
+        )
+    )
+
+
 def show_version(session: Session, version: Version) -> None:
     """With how it stands with the gates that its model has now."""
     costs = version.measurement
@@ -55,6 +67,7 @@ def show_version(session: Session, version: Version) -> None:
             "format": version.format,
             "size": size_text(version.size),
             **{f"signature {name}": signature_text(each) for name, each in version.signatures.items()},
+            "parameters": _parameters(version),
             "one request a run": [name for name, each in version.signatures.items() if not each.batched],
             "labels": version.labels,
             "requirements": version.environment.requirements,

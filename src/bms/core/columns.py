@@ -11,15 +11,16 @@ import msgspec
 
 from bms.core.tensor import DType
 
-ColumnType = Literal["number", "integer", "text", "boolean", "category", "datetime"]
+ColumnType = Literal["number", "integer", "text", "boolean", "category", "datetime", "json"]
 Level = str | int | float | bool
-TYPES: tuple[ColumnType, ...] = ("number", "integer", "text", "boolean", "category", "datetime")
+TYPES: tuple[ColumnType, ...] = ("number", "integer", "text", "boolean", "category", "datetime", "json")
 _DTYPES: dict[ColumnType, DType] = {
     "number": "FP64",
     "integer": "INT64",
     "text": "BYTES",
     "boolean": "BOOL",
     "datetime": "BYTES",
+    "json": "BYTES",
 }
 _MISSING = ":missing"
 
@@ -28,14 +29,16 @@ class Column(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """What the values of a column are.
 
     An `optional` column may be left out of a request, which is as if all its values were missing. Of an `unread` one no
-    step of the model looks at the values: whatever is sent there, the model gets none. `categories` are the
-    levels that training saw, in its order; a value that is none of them is for the model to take or to refuse. Texts
-    are UTF-8, date-times ISO 8601.
+    step of the model looks at the values: whatever is sent there, the model gets none. A `nameless` one is alone, and
+    rows that carry no names are its values. `categories` are the levels that training saw, in its order; a value that
+    is none of them is for the model to take or to refuse. Texts are UTF-8, date-times ISO 8601. A value of type `json`
+    is any that JSON can write, as its text.
     """
 
     type: ColumnType
     optional: bool = False
     unread: bool = False
+    nameless: bool = False
     categories: tuple[Level, ...] = ()
 
 

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import re
 import secrets
+from base64 import b64decode
 from typing import NamedTuple
 
 from bms.core.ids import new_id
@@ -40,6 +41,19 @@ def parse_authorization(header: str) -> KeyText | None:
     """The key in an `Authorization: Bearer …` value, or None."""
     scheme, _, value = header.partition(" ")
     return parse_key(value.strip()) if scheme.lower() == "bearer" else None
+
+
+def parse_basic(header: str) -> KeyText | None:
+    """The key in an `Authorization: Basic …` value (RFC 7617), as the password, or as the user's name where there is no
+    password, or None. Clients that know no other way get it from their URL or from a netrc file."""
+    scheme, _, value = header.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        user, colon, password = b64decode(value.strip(), validate=True).decode().partition(":")
+    except ValueError:
+        return None
+    return parse_key(password or user) if colon else None
 
 
 def secret_digest(pepper: bytes, secret: str) -> bytes:

@@ -27,6 +27,7 @@ class InferRequest(msgspec.Struct, kw_only=True):
     priority: int = 0
     sequence: Step | None = None  # of which sequence it is a step
     notes: tuple[str, ...] = ()  # what its sender is told of how the inputs were made, e.g. rounded
+    params: bytes = b""  # what `chosen_parameters` wrote; empty: the model's defaults
     ignored: tuple[str, ...] = ()  # members of its body that nothing reads, by the names they are counted by
 
 

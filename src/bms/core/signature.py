@@ -7,6 +7,8 @@ import msgspec
 from bms.core.columns import Column, ColumnType, Level, dtype_of_column, mask_name
 from bms.core.errors import InvalidArgument
 from bms.core.features import Feature
+from bms.core.parameters import Parameter
+from bms.core.predicted import Predicted
 from bms.core.sequences import SequenceLimits
 from bms.core.tensor import NUMPY, DType, Tensor
 
@@ -39,7 +41,9 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     `method` says which TF Serving verbs apply; with "classify", `scores` names the output that holds one
     probability per class, and `labels` (when known) names the classes in the order of its last dimension. More rows
     than `max_batch_size` are neither taken nor run together; 0: as many as come. One that `streams` answers part by
-    part; one with `sequences` keeps something from one request of a sequence to the next.
+    part; one with `sequences` keeps something from one request of a sequence to the next. `params` are what a request
+    may say beside its inputs; `predicted` is what the library's own `predict` answers, where that is known to be
+    something else than all outputs.
     """
 
     inputs: tuple[TensorSpec, ...]
@@ -51,6 +55,8 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     max_batch_size: int = 0
     streams: bool = False
     sequences: SequenceLimits | None = None
+    params: tuple[Parameter, ...] = ()
+    predicted: Predicted | None = None
 
     def input(self, name: str) -> TensorSpec:
         for spec in self.inputs:

@@ -74,6 +74,7 @@ class InferMeta(msgspec.Struct, array_like=True, frozen=True):
     rows: tuple[int, ...] = ()  # of each call of the parcel; empty: one call, whose rows are the tensors'
     priority: int = 0  # 1: the highest, 0: the usual one
     sequence: Step | None = None  # of which the one call is a step
+    params: bytes = b""  # of all calls of the parcel, as `chosen_parameters` writes them
 
 
 # A model's own code may have written any number here; what is none of these breaks its connection alone.
@@ -114,12 +115,20 @@ def encode_infer(
     outputs: tuple[str, ...] = (),
     priority: int = 0,
     sequence: Step | None = None,
+    params: bytes = b"",
 ) -> list[bytes | memoryview]:
     """An INFER frame of one call, as parts to write in order; the memory of large arrays is referenced, not copied."""
     metas, raws, size = _describe(tensors)
     said = (signature, timeout_us, outputs, metas, (), priority)  # an InferMeta
-    meta = _encode(said if sequence is None else (*said, sequence))
+    meta = _encode(_with_more(said, sequence, params))
     return [HEADER.pack(len(meta) + size, len(meta), 1, id) + meta, *raws]
+
+
+def _with_more(said: tuple[object, ...], sequence: Step | None, params: bytes) -> tuple[object, ...]:
+    """What is seldom there is written only then."""
+    if params:
+        return (*said, sequence, params)
+    return said if sequence is None else (*said, sequence)
 
 
 def encode_parcel(
@@ -183,6 +192,7 @@ def encode_shared(
     outputs: tuple[str, ...] = (),
     priority: int = 0,
     sequence: Step | None = None,
+    params: bytes = b"",
 ) -> list[bytes | memoryview]:
     """As `encode_infer`, where some tensors lie in shared memory: `places` says at which byte, -1 for the others."""
     metas: list[tuple[str, str, tuple[int, ...], int, int]] = []
@@ -197,7 +207,7 @@ def encode_shared(
             total += size
         metas.append((name, dtype_of(array), array.shape, size, at))
     said = (signature, timeout_us, outputs, metas, (), priority)
-    meta = _encode(said if sequence is None else (*said, sequence))
+    meta = _encode(_with_more(said, sequence, params))
     return [HEADER.pack(len(meta) + total, len(meta), 1, id) + meta, *raws]
 
 

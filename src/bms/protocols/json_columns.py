@@ -32,6 +32,8 @@ def column_of(spec: TensorSpec, value: JsonValue, notes: list[str]) -> list[Tens
     A number may be written as a whole one and the other way round where nothing is lost; what had to be rounded is told
     in `notes`. Raises InvalidArgument naming column, row (counted from 0) and value of what does not fit.
     """
+    if _is_json(spec):
+        return column_of_values(spec, list_of(value), notes)
     try:
         values = _decoder(spec.dtype)(value)
     except RecursionError:
@@ -51,7 +53,7 @@ def list_of(value: JsonValue) -> list[object]:
 
 def column_of_texts(spec: TensorSpec, texts: Sequence[str], notes: list[str]) -> list[Tensor]:
     """As `column_of`, from cells as CSV has them; an empty one is missing."""
-    read = _reader(spec.dtype)
+    read = msgspec.json.decode if _is_json(spec) else _reader(spec.dtype)
     values: list[Any] = []
     for row, text in enumerate(texts):
         try:
@@ -101,11 +103,15 @@ def _numbers(spec: TensorSpec, values: list[Any], kind: np.dtype[Any], notes: li
 def _texts(spec: TensorSpec, values: list[Any]) -> list[Tensor]:
     array = np.empty(len(values), dtype=object)
     times = spec.column is not None and spec.column.type == "datetime"
+    nested = _is_json(spec)
     gaps = False
     for row, value in enumerate(values):
         if value is None:
             gaps = True
             array[row] = b""
+            continue
+        if nested:
+            array[row] = msgspec.json.encode(value)
             continue
         if times:
             _check_time(spec, row, value)
@@ -117,6 +123,10 @@ def _texts(spec: TensorSpec, values: list[Any]) -> list[Tensor]:
     if not gaps:
         return [tensor]
     return [tensor, Tensor(mask_name(spec.name), np.array([value is None for value in values]))]
+
+
+def _is_json(spec: TensorSpec) -> bool:
+    return spec.column is not None and spec.column.type == "json"
 
 
 def _check_time(spec: TensorSpec, row: int, value: str) -> None:

@@ -14,6 +14,7 @@ from bms.core.fitting import fit_inputs
 from bms.core.inference import InferRequest, InferResponse
 from bms.core.model_config import check_sequence
 from bms.core.outputs import Share
+from bms.core.parameters import OWN_PARAMETERS, chosen_parameters
 from bms.core.sequences import Step
 from bms.core.signature import Signature, check_inputs, usual_rows
 from bms.core.tensor import Tensor, dtype_of, to_raw
@@ -42,6 +43,8 @@ V = TypeVar("V")
 _LONGEST_ID = 128  # characters of a sequence's name
 MAX_TENSORS = 2048  # a table may have a thousand columns, each with a mask
 _NONE: Mapping[str, Any] = {}
+PARAMS = "params"
+_OWN_BEGIN = ("sequence_", "triton_")
 
 
 class OutputBody(msgspec.Struct):
@@ -253,14 +256,42 @@ def encode_infer(response: InferResponse, decoded: Decoded) -> tuple[bytes, int 
 
 
 def set_parameters(request: InferRequest, parameters: Mapping[str, Any], signatures: Mapping[str, Signature]) -> None:
-    """What the protocol reserves: `timeout` in microseconds, `priority`, and of which sequence it is a step. Raises
-    InvalidArgument for a step to a model that keeps nothing."""
+    """What the protocol reserves, `timeout` in microseconds, `priority`, and of which sequence it is a step, and the
+    model's own.
+
+    What is neither is refused by a model that has parameters, and told in a note by one that has none: clients and what
+    lies between send their own. Raises InvalidArgument for that, and for a step to a model that keeps nothing.
+    """
     if id := parameters.get("sequence_id"):
         check_sequence(signatures[request.signature or ""], request.model)
         request.sequence = _step(id, parameters)
     timeout = whole(parameters.get("timeout", 0), "timeout")
     request.timeout_s = timeout / 1e6 if timeout else None
     request.priority = whole(parameters.get("priority", 0), "priority")
+    if not parameters.keys() <= OWN_PARAMETERS:
+        _set_own(request, parameters, signatures[request.signature or ""])
+
+
+def _set_own(request: InferRequest, parameters: Mapping[str, Any], signature: Signature) -> None:
+    """Each by its name, or all in `params`, an object or its JSON, which no name of the protocol's own can hide."""
+    given = {
+        name: value
+        for name, value in parameters.items()
+        if name not in OWN_PARAMETERS and name != PARAMS and not name.startswith(_OWN_BEGIN)
+    }
+    together = parameters.get(PARAMS)
+    if isinstance(together, str):
+        try:
+            together = msgspec.json.decode(together)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise InvalidArgument(f"parameter {PARAMS!r} is neither an object nor its JSON: {error}") from None
+    if together is not None and not isinstance(together, Mapping):
+        raise InvalidArgument(f"parameter {PARAMS!r} must be an object of values by name")
+    if signature.params or together:
+        request.params = chosen_parameters(signature.params, {**given, **(together or {})})
+    elif given:
+        names = ", ".join(repr(name[:80]) for name in list(given)[:10])
+        request.notes = (*request.notes, f"this model takes no parameters: {names} not read")
 
 
 def _step(id: object, parameters: Mapping[str, Any]) -> Step:

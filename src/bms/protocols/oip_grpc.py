@@ -45,6 +45,7 @@ class _Plan(NamedTuple):
     classes: Mapping[str, Classes]
     timeout_s: float | None
     priority: int
+    params: bytes
 
 
 def read_version(text: str) -> int | None:
@@ -65,7 +66,7 @@ def decode_infer(given: InferMessage, signatures: Mapping[str, Signature]) -> De
     tensors = [Tensor(spec[0], raw_array(spec[1], spec[2], raw)) for spec, raw in zip(plan.specs, raws, strict=True)]
     infer = InferRequest(
         model=plan.model, inputs=tensors, signature=plan.signature, outputs=plan.outputs, id=id,
-        timeout_s=plan.timeout_s, priority=plan.priority,
+        timeout_s=plan.timeout_s, priority=plan.priority, params=plan.params,
     )  # fmt: skip
     return Decoded(infer, plan.rows, True, _NO_CHOICE, plan.classes)
 
@@ -89,9 +90,8 @@ def _decode_new(given: InferMessage, signatures: Mapping[str, Signature]) -> Dec
     set_parameters(infer, parameters, signatures)
     infer.outputs, classes = _outputs(request.outputs, signatures[chosen])
     said = any(each.parameters for each in inputs)  # which may say that the bytes mean others
-    if (
-        raws and fitted.tensors is tensors and not said and infer.sequence is None
-    ):  # as they came: nothing was cast, renamed or filled in
+    alone = said or infer.sequence is not None or bool(infer.notes)
+    if raws and fitted.tensors is tensors and not alone:  # as they came: nothing was cast, renamed or filled in
         given.outline.plan = _Plan(
             signatures,
             infer.model,
@@ -102,6 +102,7 @@ def _decode_new(given: InferMessage, signatures: Mapping[str, Signature]) -> Dec
             classes,
             infer.timeout_s,
             infer.priority,
+            infer.params,
         )
     return Decoded(infer, rows, True, _NO_CHOICE, classes)
 

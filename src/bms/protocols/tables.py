@@ -28,8 +28,8 @@ _NULL = msgspec.Raw(b"null")
 class Split(msgspec.Struct, Generic[V]):
     """A frame as pandas' `to_dict(orient="split")` writes it; its index says nothing to a model."""
 
-    columns: list[str]
     data: list[list[V]]
+    columns: list[str | int] | None = None
     index: Any = None
 
 
@@ -75,6 +75,16 @@ def table_of_columns(given: Mapping[str, JsonValue], signature: Signature, notes
     return tensors
 
 
+def table_of_one(value: JsonValue, signature: Signature, notes: list[str]) -> list[Tensor]:
+    """From a list of the values of a table's one column. Where it has a name, rows may also be objects of that name."""
+    spec = signature.inputs[0]
+    values = list_of(value)
+    named = spec.column is not None and not spec.column.nameless
+    if named and values and all(isinstance(one, dict) and one.keys() == {spec.name} for one in values):
+        return column_of(spec, [one[spec.name] for one in values], notes)  # type: ignore[index]
+    return column_of(spec, value, notes)
+
+
 def table_by_place(value: JsonValue, signature: Signature, notes: list[str]) -> list[Tensor]:
     """From rows as lists, in the order of the signature's columns, all of them."""
     specs = signature.inputs
@@ -93,15 +103,20 @@ def table_by_place(value: JsonValue, signature: Signature, notes: list[str]) -> 
     return tensors
 
 
-def read_split(value: JsonValue) -> tuple[list[str], list[list[JsonValue]]]:
-    """Names and rows of `dataframe_split`. Raises InvalidArgument for what is none, or has rows of other lengths."""
+def read_split(value: JsonValue) -> tuple[list[str] | None, list[list[JsonValue]]]:
+    """Names and rows of `dataframe_split`; numbers, by which pandas counts columns, are names, too. None: it has none.
+
+    Raises InvalidArgument for what is no such frame, or has rows of other lengths.
+    """
     try:
         split = _split(value)
     except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidArgument(f"'dataframe_split' must have 'columns' and 'data', a list of rows: {error}") from None
     if isinstance(value, msgspec.Raw):
         refuse_repeats(value)
-    columns = split.columns
+    if split.columns is None:
+        return None, split.data
+    columns = [str(name) for name in split.columns]
     if len(set(columns)) != len(columns):
         raise InvalidArgument("'dataframe_split' names a column twice")
     for index, row in enumerate(split.data):

@@ -14,7 +14,8 @@ import numpy as np
 from bms.core.errors import InvalidArgument
 from bms.core.fitting import fit_inputs
 from bms.core.inference import InferRequest, InferResponse, Verb
-from bms.core.signature import MATRIX, Signature, TensorSpec, check_inputs, is_table, usual_rows
+from bms.core.parameters import chosen_parameters
+from bms.core.signature import DEFAULT, MATRIX, Signature, TensorSpec, check_inputs, is_table, usual_rows
 from bms.core.tensor import Array, Tensor
 from bms.protocols.cloud_events import Mode
 from bms.protocols.json_bodies import BodyDecoder
@@ -22,6 +23,7 @@ from bms.protocols.json_repeats import quotes_of
 from bms.protocols.json_tensors import array_of, dump, text_values
 from bms.protocols.json_values import (
     JsonValue,
+    ValueDecoder,
     first_character,
     first_element,
     first_is_base64,
@@ -30,10 +32,12 @@ from bms.protocols.json_values import (
     objects,
 )
 from bms.protocols.signature_choice import choose_signature, content_signature
-from bms.protocols.tables import read_split, table_by_place, table_of_columns, table_of_csv, table_of_rows
+from bms.protocols.tables import read_split, table_by_place, table_of_columns, table_of_csv, table_of_one, table_of_rows
 from bms.protocols.tf_examples import serialized, takes_features
 
 V = TypeVar("V")
+PARAMS = "params"
+_any: ValueDecoder[Any] = ValueDecoder(Any, Any)
 Signatures = Mapping[str, Signature]
 
 
@@ -44,6 +48,7 @@ class PredictBody(msgspec.Struct, Generic[V]):
     inputs: V | msgspec.UnsetType = msgspec.UNSET
     dataframe_split: V | msgspec.UnsetType = msgspec.UNSET
     dataframe_records: V | msgspec.UnsetType = msgspec.UNSET
+    params: V | msgspec.UnsetType = msgspec.UNSET
     signature_name: str | None = None
 
 
@@ -63,7 +68,7 @@ class Decoded(NamedTuple):
 
 def _quotes(parsed: PredictBody[JsonValue]) -> int:
     count = 0 if parsed.signature_name is None else 4
-    for value in (parsed.instances, parsed.inputs, parsed.dataframe_split, parsed.dataframe_records):
+    for value in (parsed.instances, parsed.inputs, parsed.dataframe_split, parsed.dataframe_records, parsed.params):
         if value is not msgspec.UNSET:
             count += 2 + quotes_of(value)
     return count
@@ -77,8 +82,12 @@ _body: BodyDecoder[PredictBody[JsonValue]] = BodyDecoder(
 )
 
 
-def decode_predict(body: bytes | memoryview, model: str, signatures: Mapping[str, Signature]) -> Decoded:
-    """Raises InvalidArgument for what does not fit the signature it means."""
+def decode_predict(
+    body: bytes | memoryview, model: str, signatures: Mapping[str, Signature], *, known_params: bool = False
+) -> Decoded:
+    """`known_params`: a model that has no parameters refuses those that are sent; else they are among the members that
+    nothing reads. Raises InvalidArgument for what does not fit the signature it means.
+    """
     try:
         parsed, ignored = _body(body)
     except InvalidArgument as error:
@@ -91,9 +100,21 @@ def decode_predict(body: bytes | memoryview, model: str, signatures: Mapping[str
     notes: list[str] = []
     chosen, tensors = _FORMS[form](value, name, signatures, notes)
     decoded = _decoded(model, chosen, signatures, tensors, notes, row_form=form != "inputs")
+    if parsed.params is not none and (given := _plain(parsed.params)):
+        if signatures[chosen].params or known_params:
+            decoded.request.params = chosen_parameters(signatures[chosen].params, given)
+        else:
+            ignored = (*ignored, PARAMS)
     if ignored:
         decoded.request.ignored = ignored
     return decoded
+
+
+def _plain(value: JsonValue) -> Any:
+    try:
+        return _any(value)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InvalidArgument(f"'params' can't be read: {error}") from None
 
 
 def _only_form(parsed: PredictBody[JsonValue]) -> tuple[JsonValue, str]:
@@ -189,6 +210,8 @@ def _rows(value: JsonValue, named: str | None, signatures: Signatures, notes: li
     begins = first_element(value)
     if begins in ("", "]"):
         raise InvalidArgument("'instances' must be a list of at least one row")
+    if (lone := _lone_column(begins, named, signatures)) is not None:
+        return lone, table_of_one(value, signatures[lone], notes)
     if begins == "{" and not first_is_base64(value):
         return _named_rows(objects(value, "'instances'"), named, signatures, notes)
     chosen = choose_signature(signatures, named, None)
@@ -198,6 +221,18 @@ def _rows(value: JsonValue, named: str | None, signatures: Signatures, notes: li
         chosen = MATRIX
     spec = _only_input(signatures[chosen], "send each instance as an object of named inputs")
     return chosen, [Tensor(spec.name, _values(value, spec, "instances", notes))]
+
+
+def _lone_column(begins: str, named: str | None, signatures: Signatures) -> str | None:
+    """The name of the signature whose one column a list, which begins so, holds the values of; None for other lists.
+    One of JSON takes whatever stands there, but rows that name it are for `table_of_one` to see."""
+    chosen = named or DEFAULT
+    signature = signatures.get(chosen)
+    if signature is None or len(signature.inputs) != 1 or (column := signature.inputs[0].column) is None:
+        return None
+    if column.type == "json":
+        return chosen
+    return chosen if begins not in ("[", "{", "", "]") else None
 
 
 def _values(value: JsonValue, spec: TensorSpec, what: str, notes: list[str]) -> Array:
@@ -238,8 +273,13 @@ def _columns(value: JsonValue, named: str | None, signatures: Signatures, notes:
                 return chosen, table_of_columns(given, signature, notes)
             specs = [(signature.input(name), item) for name, item in given.items()]
             return chosen, [Tensor(spec.name, _values(item, spec, spec.name, notes)) for spec, item in specs]
+    begins = first_element(value)
+    if (lone := _lone_column(begins, named, signatures)) is not None:
+        return lone, table_of_one(value, signatures[lone], notes)
     chosen = choose_signature(signatures, named, None)
     if is_table(signatures[chosen]):
+        if begins == "{":
+            return _named_rows(objects(value, "'inputs'"), named, signatures, notes)
         if named is not None or MATRIX not in signatures:
             return chosen, table_by_place(value, signatures[chosen], notes)
         chosen = MATRIX
@@ -251,6 +291,8 @@ def _split(value: JsonValue, named: str | None, signatures: Signatures, notes: l
     names, rows = read_split(value)
     if not rows:
         raise InvalidArgument("'dataframe_split' has no rows: send at least one")
+    if names is None:  # of columns without names, by place
+        return _rows(joined([joined(row) for row in rows]), named, signatures, notes)
     chosen = choose_signature(signatures, named, names)
     signature = signatures[chosen]
     if takes_features(signature.inputs[0], dict.fromkeys(names)):

@@ -1,7 +1,7 @@
 """Predictions: arrays or tables in, numpy arrays out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -66,6 +66,7 @@ class Asked:
     signature: str | None
     wire: Wire
     timeout_s: float | None
+    params: Mapping[str, object] = field(default_factory=dict)
 
 
 class _Status(msgspec.Struct):
@@ -91,6 +92,7 @@ class Inference(Resource[D]):
         signature: str | None = None,
         wire: Wire = "raw",
         timeout_s: float | None = None,
+        params: Mapping[str, object] | None = None,
     ) -> Flow[Prediction]:
         """What deployment `name` answers to `inputs`:
 
@@ -107,9 +109,11 @@ class Inference(Resource[D]):
 
         Wires "raw" and "json" are the Open Inference Protocol, of which "raw" is faster and keeps every bit;
         "tfserving" is JSON and answers with the types that JSON has. `signature` names another than the default one.
+        `params` are what the model takes beside its inputs, MLflow's parameters; those left out have their defaults.
         Raises InvalidArgument for what does not fit the model, NotFound, ResourceExhausted, Unavailable.
         """
-        return self._predict(name, inputs, Asked(version, alias, signature, wire, timeout_s), call_site())
+        asked = Asked(version, alias, signature, wire, timeout_s, params or {})
+        return self._predict(name, inputs, asked, call_site())
 
     def _predict(self, name: str, inputs: Inputs, asked: Asked, site: CallSite) -> Flow[Prediction]:
         version, alias, wire = asked.version, asked.alias, asked.wire
@@ -117,7 +121,7 @@ class Inference(Resource[D]):
             raise InvalidArgument("give a version or an alias, not both")
         if alias is not None and wire != "tfserving":
             version = yield from self._version_of(name, alias)
-        sent = yield from self._sent(name, inputs, asked, version)
+        sent = replace((yield from self._sent(name, inputs, asked, version)), params=asked.params)
         if wire == "tfserving":
             path = f"/v1/models/{path_part(name)}{which(version, alias)}:predict"
             reply = yield from self._infer(path, encode_columns(sent), JSON, asked.timeout_s, site)

@@ -15,6 +15,7 @@ class Sent:
     arrays: Mapping[str, Array]
     missing: Mapping[str, Mask] = field(default_factory=dict)
     signature: str | None = None
+    params: Mapping[str, object] = field(default_factory=dict)
 
     def tensors(self) -> dict[str, Array]:
         """The arrays, and their masks as tensors of their own."""
@@ -23,5 +24,6 @@ class Sent:
 
     @property
     def parameters(self) -> dict[str, object]:
-        """The parameters of an infer request."""
-        return {} if self.signature is None else {"signature_name": self.signature}
+        """The parameters of an infer request, and what a body of TensorFlow Serving says beside its inputs."""
+        named = {} if self.signature is None else {"signature_name": self.signature}
+        return {**named, "params": self.params} if self.params else {**named}

@@ -6,15 +6,18 @@ Level = str | bool | int | float
 
 
 class Column(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the values of a table's column are: `type` number, integer, text, boolean, category or datetime.
+    """What the values of a table's column are: `type` number, integer, text, boolean, category, datetime or
+    json, a value's JSON.
 
-    One that is `optional` may be left out of a request; what is in an `unread` one is not looked at. `categories` are
+    One that is `optional` may be left out of a request; what is in an `unread` one is not looked at. A
+    `nameless` one is alone, and rows without names are its values. `categories` are
     the levels that training saw, in its order.
     """
 
     type: str
     optional: bool = False
     unread: bool = False
+    nameless: bool = False
     categories: tuple[Level, ...] = ()
 
 
@@ -49,6 +52,25 @@ class SequenceLimits(msgspec.Struct, frozen=True, kw_only=True):
     idle_s: float = 60.0
 
 
+class Parameter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a request may say beside its inputs; `many`: a list of such values. The default of an object is its JSON."""
+
+    name: str
+    type: str
+    default: str | bool | int | float | tuple[str | bool | int | float | None, ...] | None = None
+    many: bool = False
+
+
+class Predicted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What MLflow's own server would answer of the outputs: see the server's description of the API."""
+
+    form: str = "value"
+    outputs: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    column: int | None = None
+    nested: tuple[str, ...] = ()
+
+
 class Signature(msgspec.Struct, frozen=True, kw_only=True):
     """One way to call a model; `labels` name the classes in the order of the last dimension of output `scores`.
 
@@ -65,6 +87,8 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
     max_batch_size: int = 0
     streams: bool = False
     sequences: SequenceLimits | None = None
+    params: tuple[Parameter, ...] = ()
+    predicted: Predicted | None = None
 
 
 class EnvironmentSpec(msgspec.Struct, frozen=True, kw_only=True):

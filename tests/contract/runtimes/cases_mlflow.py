@@ -5,17 +5,19 @@ from tests.contract.runtimes.runtime_cases import MAKERS, Case, Framework
 SAFE = (
     *("lightgbm", "onnx", "sklearn", "unsigned", "xgboost", "xgboost_classifier"),
     *("onnx_by_column", "order_lightgbm", "order_sklearn", "order_xgboost", "pipeline", "categories"),
+    *("lightgbm_classifier",),
 )
 CODE = (
     *("cloudpickled", "pyfunc", "pyfunc_texts"),
     *("dates", "hinted", "imputes", "optional", "parameters"),
+    *("framed", "statsmodels"),
 )
 
 FRAMEWORK = Framework(
     name="mlflow",
     requirements=(
         *("mlflow-skinny==3.17.2", "pandas", "scikit-learn", "skops"),
-        *("xgboost-cpu", "lightgbm", "onnx", "onnxruntime"),
+        *("xgboost-cpu", "lightgbm", "onnx", "onnxruntime", "statsmodels"),
     ),
     maker=MAKERS / "make_mlflow.py",
     cases=(

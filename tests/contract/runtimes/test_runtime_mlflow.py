@@ -1,10 +1,13 @@
 """MLflow's own: which runtime takes what, what is asked for, what is refused. Run by `test_runtime_environments.py`."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,10 +19,12 @@ from bms.adapters.runtimes.available import open_servable
 from bms.adapters.runtimes.recognition import recognise
 from bms.core.columns import Column, mask_name
 from bms.core.errors import FailedPrecondition, InvalidArgument
+from bms.core.parameters import Parameter
+from bms.core.predicted import Predicted
 from bms.core.programs import ServableConfig
 from bms.core.signature import Signature, TensorSpec, column_spec, is_table
 from bms.core.tensor import NUMPY
-from bms.serving.lifecycle.servable import Servable
+from bms.serving.lifecycle.servable import ParameterizedServable, Servable
 from tests.contract.runtimes.cases_mlflow import FRAMEWORK
 
 MADE = FRAMEWORK.artifacts()
@@ -85,10 +90,14 @@ def answers(servable: Servable, **inputs: object) -> dict[str, list[object]]:
     return {name: array.tolist() for name, array in servable.infer("serving_default", made).items()}
 
 
-def mlflows(name: str, frame: object) -> object:
+def mlflow_model(name: str) -> Any:
     import mlflow.pyfunc
 
-    return mlflow.pyfunc.load_model(str(MADE / name / "model")).predict(frame)
+    return mlflow.pyfunc.load_model(str(MADE / name / "model"))
+
+
+def mlflows(name: str, frame: object) -> object:
+    return mlflow_model(name).predict(frame)
 
 
 @pytest.mark.parametrize("name", ["order_lightgbm", "order_xgboost", "order_sklearn"])
@@ -143,8 +152,110 @@ def test_a_column_of_texts_without_a_name_is_x() -> None:
     servable = opened("hinted")
     assert servable.signatures["serving_default"].inputs == (column_spec("x", "text"),)
     assert answers(servable, x=["wéll", ""]) == {"output": mlflows("hinted", ["wéll", ""])} == {"output": [4, 0]}
-    with pytest.raises(InvalidArgument, match="MLflow refuses these inputs: Expected model input"):
+    with pytest.raises(InvalidArgument, match="MLflow refuses these inputs: Failed to validate"):
         answers(servable, x=[None])
+
+
+def test_what_type_hints_say_is_the_signature_and_nested_values_travel_as_their_json() -> None:
+    for name in ("maps", "messages"):
+        servable = opened(name)
+        column = Column(type="json", nameless=True)
+        assert servable.signatures["serving_default"].inputs == (
+            TensorSpec(name="x", dtype="BYTES", shape=(None,), column=column),
+        )
+        with np.load(MADE / name / "expected.npz") as expected:
+            given, told = expected["x"].tolist(), expected["output"].tolist()
+        assert answers(servable, x=given)["output"] == [text.encode() for text in told]
+        assert mlflows(name, [json.loads(text) for text in given]) == [
+            json.loads(text) if name == "maps" else text for text in told
+        ]
+    assert servable.examples["serving_default"]["x"][0] == b'{"note": "text 1", "parts": [1, 1], "role": "text 1"}'
+    with pytest.raises(InvalidArgument, match="column 'x', row 1: this is not JSON"):
+        answers(servable, x=[given[0], "{"])
+    with pytest.raises(InvalidArgument, match=r"MLflow refuses these inputs: .*parts"):
+        answers(servable, x=['{"role": "user"}'])
+
+
+def test_columns_of_lists_and_answers_of_objects_are_json_too() -> None:
+    servable = opened("nested")
+    signature = servable.signatures["serving_default"]
+    assert [spec.column for spec in signature.inputs] == [Column(type="json")]
+    assert answers(servable, values=["[1.0, 2.5]", "[]"])["output"] == [
+        b'{"of": [1.0, 2.5], "n": 2}',
+        b'{"of": [], "n": 0}',
+    ]
+    assert signature.predicted == Predicted(nested=("output",))
+    assert servable.examples["serving_default"]["values"].tolist() == [b"[1.0, 2.5]", b"[3.0]"]
+
+
+def test_parameters_are_those_of_mlmodel_and_reach_predict_checked_by_mlflow() -> None:
+    servable = opened("told")
+    params = servable.signatures["serving_default"].params
+    assert params == (
+        Parameter(name="bold", type="boolean", default=True),
+        Parameter(name="by", type="number", default=0.5),
+        Parameter(name="few", type="integer", default=(1, 2), many=True),
+        Parameter(name="how", type="object", default='{"deep":1}'),
+        Parameter(name="times", type="integer", default=3),
+        Parameter(name="when", type="datetime", default="2026-01-31T12:00:00"),
+        Parameter(name="word", type="text", default="so"),
+    )
+    assert isinstance(servable, ParameterizedServable)
+    sent = {"a": np.array([1, 2])}
+    said = {"few": [3], "how": {"deep": 2}, "when": "2026-02-01T00:00:00", "word": "ö"}
+    told = servable.infer_with("serving_default", sent, (), said)["output"].tolist()
+    import pandas as pd
+
+    frame = pd.DataFrame(sent)
+    loaded = mlflow_model("told")
+    assert [text.decode() for text in told] == loaded.predict(frame, params=said).tolist()
+    with pytest.raises(InvalidArgument, match=r"MLflow refuses these inputs: .*when"):
+        servable.infer_with("serving_default", sent, (), {"when": "yesterday"})
+
+
+def test_a_booster_in_a_skops_file_is_an_object_and_nothing_to_call(tmp_path: Path) -> None:
+    """MLflow keeps LightGBM's estimators so; called, a Booster would read any file."""
+    servable = opened("lightgbm_classifier")
+    assert servable.format == "mlflow-skops"
+    folder = tmp_path / "model"
+    shutil.copytree(MADE / "lightgbm_classifier" / "model", folder)
+    with zipfile.ZipFile(folder / "model.skops") as archive:
+        contents = {name: archive.read(name) for name in archive.namelist()}
+    schema = json.loads(contents["schema.json"])
+    schema["content"]["content"]["objective"] = {
+        "__class__": "Booster",
+        "__module__": "lightgbm.basic",
+        "__loader__": "TypeNode",
+        "__id__": 1,
+    }
+    contents["schema.json"] = json.dumps(schema).encode()
+    with zipfile.ZipFile(folder / "model.skops", "w") as archive:
+        for name, content in contents.items():
+            archive.writestr(name, content)
+    with pytest.raises(FailedPrecondition, match=r"holds lightgbm\.basic\.Booster as something to call"):
+        open_servable(config(folder))
+
+
+@pytest.mark.parametrize(
+    ("name", "predicted"),
+    [
+        ("sklearn", Predicted(outputs=("label",))),
+        ("order_sklearn", Predicted(outputs=("prediction",))),
+        ("xgboost", Predicted(outputs=("probabilities",))),
+        ("xgboost_classifier", Predicted(outputs=("label",))),
+        ("lightgbm", Predicted(outputs=("probabilities",), column=1)),
+        ("lightgbm_classifier", Predicted(outputs=("label",))),
+        ("order_xgboost", Predicted(outputs=("prediction",))),
+        ("onnx", Predicted(form="columns")),
+        ("onnx_by_column", Predicted(form="records")),
+        ("pyfunc", Predicted(form="records")),
+        ("optional", Predicted(form="records", outputs=("output",), names=("0",))),
+        ("told", Predicted(form="records", outputs=("output",), names=("told",))),
+        ("pyfunc_texts", Predicted()),
+    ],
+)
+def test_what_mlflows_own_server_would_answer_is_known(name: str, predicted: Predicted) -> None:
+    assert opened(name).signatures["serving_default"].predicted == predicted
 
 
 def test_dates_are_texts_of_iso_8601_both_ways() -> None:
@@ -277,7 +388,7 @@ def test_a_flavor_that_is_not_trusted_is_not_run_by_another_way(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("found", "instead", "says"),
     [
-        ("double", "object", "column 'alcohol' is of MLflow's type 'object'"),
+        ("double", "odd", "column 'alcohol' is of MLflow's type 'odd'"),
         (
             '"type": "double", "name": "alcohol"',
             '"type": "double", "nick": "alcohol"',

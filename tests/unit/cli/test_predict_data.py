@@ -11,7 +11,7 @@ import pytest
 
 from bms.cli.output import Output
 from bms.cli.predict_answer import number_text, show_rows, told_warnings
-from bms.cli.predict_data import is_table, read_data, typed
+from bms.cli.predict_data import is_table, parameters, read_data, typed
 from bms.core.errors import InvalidArgument
 from bms.sdk import RoundedWarning
 from bms.sdk.inference import Prediction
@@ -142,3 +142,20 @@ def test_bytes_are_given_as_requests_have_them() -> None:
     assert read_data('[{"b64": 3}]') == [{"b64": 3}]
     with pytest.raises(InvalidArgument, match="is not base64"):
         read_data('[{"b64": "iVB"}]')
+
+
+def test_parameters_are_json_or_else_texts() -> None:
+    given = ["t=0.5", "n=3", "b=false", "few=[1, 2]", 'how={"a": 1}', "word=so = so", 'quoted="3"', "empty="]
+    assert parameters(given) == {
+        "t": 0.5,
+        "n": 3,
+        "b": False,
+        "few": [1, 2],
+        "how": {"a": 1},
+        "word": "so = so",
+        "quoted": "3",
+        "empty": "",
+    }
+    for wrong, says in (("t", "no NAME=VALUE"), ("=1", "no NAME=VALUE"), ("n=4", "says 'n' twice")):
+        with pytest.raises(InvalidArgument, match=says):
+            parameters([*given, wrong])

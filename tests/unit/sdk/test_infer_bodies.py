@@ -3,10 +3,12 @@
 import msgspec
 import numpy as np
 import pytest
+from msgspec import structs
 
 from bms.core.columns import ColumnType
 from bms.core.errors import Internal, InvalidArgument
 from bms.core.inference import InferResponse
+from bms.core.parameters import Parameter
 from bms.core.signature import Signature, TensorSpec, column_spec
 from bms.core.tensor import Array, Tensor
 from bms.protocols.oip import decode_infer, encode_infer
@@ -154,3 +156,22 @@ def test_fields_from_the_future_are_no_obstacle() -> None:
         "outputs": [{"name": "y", "datatype": "INT64", "shape": [1], "data": [4]}],
     }
     assert decode_answer(msgspec.json.encode(answer), None)[1]["y"].tolist() == [4]
+
+
+@pytest.mark.parametrize("wire", ["raw", "json", "tfserving"])
+def test_parameters_travel_by_every_wire_whatever_their_names(wire: str) -> None:
+    array = np.zeros((1, 2), np.float32)
+    params = (
+        Parameter(name="timeout", type="number", default=1.0),
+        Parameter(name="few", type="integer", many=True, default=(1,)),
+    )
+    signatures = {name: structs.replace(one, params=params) for name, one in signature(array, "FP32").items()}
+    sent = Sent({"x": array}, params={"timeout": 2.5, "few": [3]})
+    if wire == "tfserving":
+        request = decode_predict(encode_columns(sent), "m", signatures).request
+    elif wire == "json":
+        request = decode_infer(encode_json(sent), None, "m", signatures).request
+    else:
+        request = decode_infer(*encode_raw(sent), "m", signatures).request
+    assert request.params == b'{"few":[3],"timeout":2.5}'
+    assert request.timeout_s is None

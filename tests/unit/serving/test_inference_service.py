@@ -30,7 +30,7 @@ from bms.serving.inference.service import ModelService
 from bms.serving.inference.worker import Worker
 from bms.serving.lifecycle.servable import Servable
 from bms.serving.lifecycle.states import Lifecycle
-from tests.servables import ROW, CountingServable, FunctionServable, doubled
+from tests.servables import ROW, CountingServable, FunctionServable, TimesServable, doubled
 
 
 class Asker:
@@ -42,9 +42,11 @@ class Asker:
         self._reader = FrameReader()
         self._frames: list[Frame] = []
 
-    def ask(self, id: int, inputs: dict[str, Array], signature: str = "", timeout_us: int = 0) -> None:
+    def ask(
+        self, id: int, inputs: dict[str, Array], signature: str = "", timeout_us: int = 0, params: bytes = b""
+    ) -> None:
         tensors = [Tensor(name, array) for name, array in inputs.items()]
-        self.writer.write(b"".join(frames.encode_infer(id, signature, tensors, timeout_us)))
+        self.writer.write(b"".join(frames.encode_infer(id, signature, tensors, timeout_us, params=params)))
 
     def ask_parcel(self, id: int, calls: list[dict[str, Array]], signature: str = "") -> None:
         tensors = [[Tensor(name, array) for name, array in call.items()] for call in calls]
@@ -198,6 +200,35 @@ async def test_all_that_arrives_together_runs_together_across_connections(tmp_pa
         ]
         assert await two.answer() == (1, True, {"y": [[6, 6], [8, 8]]})
         assert servable.runs == [1, 4]
+
+
+async def test_calls_with_other_parameters_never_share_a_run(tmp_path: Path) -> None:
+    async with house(tmp_path) as held:
+        servable = TimesServable()
+        held.load(servable)
+        asker = await held.asker()
+        x = {"x": np.ones((1, 2), np.float32)}
+        for id, params in enumerate((b"", b'{"times":2}', b'{"times":3}', b'{"times":2}', b'{"tims":2}', b"{")):
+            asker.ask(id + 1, x, params=params)
+        told: dict[int, object] = {}
+        for _ in range(6):
+            frame = await asker.frame()
+            if frame.kind == Kind.ERROR:
+                told[frame.id] = frames.decode_error(frame).message
+            else:
+                told[frame.id] = frames.decode_answer(frame)[1][0].array.tolist()
+        assert {id: told[id] for id in range(1, 5)} == {1: [[1, 1]], 2: [[2, 2]], 3: [[3, 3]], 4: [[2, 2]]}
+        assert told[5] == "unknown parameter 'tims': this model takes 'times' integer (default 1)"
+        assert str(told[6]).startswith("the parameters of a call can't be read")
+        assert sum(servable.runs) == 4
+
+
+async def test_a_servable_without_parameters_refuses_them(tmp_path: Path) -> None:
+    async with house(tmp_path) as held:
+        held.load(FunctionServable(doubled))
+        asker = await held.asker()
+        asker.ask(1, {"x": np.ones((1, 2), np.float32)}, params=b'{"times":2}')
+        assert await asker.told() == (1, 0, 0, "INVALID_ARGUMENT")
 
 
 async def test_a_stream_is_sent_step_by_step_and_ends_with_an_empty_final_answer(tmp_path: Path) -> None:

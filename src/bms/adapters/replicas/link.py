@@ -78,10 +78,11 @@ class ReplicaLink(asyncio.Protocol):
         most: int = 1,
         priority: int = 0,
         sequence: Step | None = None,
+        params: bytes = b"",
     ) -> Sent:
         """Sends a call of `rows` rows, `most` of which the server runs together; what is given back cancels it. A step
-        of a `sequence` has one row and travels alone."""
-        call = Sent(sink, signature, tensors, timeout_us, outputs, rows, most, priority, sequence)
+        of a `sequence` has one row and travels alone, as does a call with `params`."""
+        call = Sent(sink, signature, tensors, timeout_us, outputs, rows, most, priority, sequence, params)
         self._parcels.add(call)
         if not self._flushing and self._transport is not None:
             self._flushing = True

@@ -44,6 +44,7 @@ class Sent:
         "__weakref__",
         "most",
         "outputs",
+        "params",
         "parcel",
         "places",
         "priority",
@@ -66,6 +67,7 @@ class Sent:
         most: int,
         priority: int,
         sequence: Step | None = None,
+        params: bytes = b"",
     ) -> None:
         self.sink: AnswerSink | None = sink
         self.signature = signature
@@ -76,12 +78,13 @@ class Sent:
         self.most = most
         self.priority = priority
         self.sequence = sequence
+        self.params = params
         self.parcel: Parcel | None = None  # None: not yet written
         self.places: list[int] | None = None  # in the arena, of each tensor; None: none is there
 
     def group(self) -> Hashable | None:
         """Equal for calls that may share a parcel; None: it travels alone."""
-        if self.rows >= self.most:
+        if self.rows >= self.most or self.params:
             return None
         tensors = self.tensors
         if len(tensors) == 1:
@@ -241,9 +244,17 @@ class Parcels:
                     first.outputs,
                     first.priority,
                     first.sequence,
+                    first.params,
                 )
             return encode_infer(
-                id, first.signature, first.tensors, first.timeout_us, first.outputs, first.priority, first.sequence
+                id,
+                first.signature,
+                first.tensors,
+                first.timeout_us,
+                first.outputs,
+                first.priority,
+                first.sequence,
+                first.params,
             )
         timeout, rows, tensors = 0, [], []
         for call in calls:

@@ -1,6 +1,9 @@
 """A servable around a function: what runtimes of frameworks share, once the framework has loaded its model."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -16,8 +19,13 @@ from bms.serving.lifecycle.examples import rows_of
 
 Call = Callable[[str, Mapping[str, Array], tuple[str, ...]], Mapping[str, Array]]
 """(signature, inputs, wanted outputs; none: all) -> at least the wanted outputs, as arrays of the wire's types."""
+CallWith = Callable[[str, Mapping[str, Array], tuple[str, ...], Mapping[str, Any]], Mapping[str, Array]]
+"""The same with parameters by name, those alone that are not the defaults."""
 Words = Callable[[Exception], str]
 """What an error says, without its library's own decoration."""
+
+
+_NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 class CalledServable:
@@ -38,18 +46,30 @@ class CalledServable:
         self.unread: tuple[str, ...] = ()  # `PartlyRead`
         self.apart: dict[str, str] = {}  # `ApartServable`
         self.one_by_one: frozenset[str] = frozenset()  # signatures of which each row has a run of its own
+        self.call_with: CallWith | None = None  # where a signature has parameters
         self._call: Call | None = call
         self._invalid = invalid
         self._words = words
 
     def infer(self, signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...] = ()) -> dict[str, Array]:
-        if self._call is None:
+        return self.infer_with(signature, inputs, outputs, _NONE)
+
+    def infer_with(
+        self, signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...], params: Mapping[str, Any]
+    ) -> dict[str, Array]:
+        """`ParameterizedServable`. Raises InvalidArgument for parameters of a model that takes none."""
+        call = self._call
+        if call is None:
             raise FailedPrecondition("this servable is closed")
+        if params:
+            if self.call_with is None:
+                raise InvalidArgument("this model takes no parameters")
+            call = partial(_with, self.call_with, params)
         if signature in self.one_by_one and (rows := len(next(iter(inputs.values())))) > 1:
-            each = [self.infer(signature, rows_of(dict(inputs), [row]), outputs) for row in range(rows)]
+            each = [self.infer_with(signature, rows_of(dict(inputs), [row]), outputs, params) for row in range(rows)]
             return {name: np.concatenate([one[name] for one in each]) for name in each[0]}
         try:
-            given = self._call(signature, inputs, outputs)
+            given = call(signature, inputs, outputs)
         except BmsError:
             raise
         except MemoryError:
@@ -66,6 +86,12 @@ class CalledServable:
 
     def close(self) -> None:
         self._call = None
+
+
+def _with(
+    call: CallWith, params: Mapping[str, Any], signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...]
+) -> Mapping[str, Array]:
+    return call(signature, inputs, outputs, params)
 
 
 def served(

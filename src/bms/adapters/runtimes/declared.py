@@ -25,7 +25,9 @@ def settled(name: str, declared: Signature, found: Signature) -> Signature:
     check_declared(name, declared, found)
     if declared.scores is not None and declared.scores == found.scores:
         declared = structs.replace(declared, labels=settled_names(declared.labels, found.labels))
-    return structs.replace(declared, inputs=with_found(declared.inputs, found))
+    inputs = with_found(declared.inputs, found)
+    predicted = declared.predicted or found.predicted
+    return structs.replace(declared, inputs=inputs, params=found.params, predicted=predicted)
 
 
 def with_found(inputs: Iterable[TensorSpec], found: Signature) -> tuple[TensorSpec, ...]:

@@ -10,6 +10,7 @@ from bms.adapters.runtimes.artifact import unexpected
 from bms.adapters.runtimes.called import CalledServable, served
 from bms.adapters.runtimes.mlflow_example import mlflow_example
 from bms.adapters.runtimes.mlflow_file import (
+    Flavors,
     asked_requirements,
     flavors_of,
     minor_version,
@@ -19,8 +20,10 @@ from bms.adapters.runtimes.mlflow_file import (
     without_mlflow,
 )
 from bms.adapters.runtimes.mlflow_joined import joined
+from bms.adapters.runtimes.mlflow_parameters import parameters_of
+from bms.adapters.runtimes.mlflow_predicted import METHODS, predicted_of
 from bms.adapters.runtimes.mlflow_pyfunc import PICKLED, load_pyfunc
-from bms.adapters.runtimes.mlflow_signature import INPUT, Schema, parameters_of, schema_of
+from bms.adapters.runtimes.mlflow_signature import INPUT, Schema, schema_of
 from bms.core.errors import FailedPrecondition
 from bms.core.programs import ServableConfig
 from bms.core.signature import DEFAULT, MATRIX, Signature, is_table
@@ -51,15 +54,6 @@ _SWITCHES = (
     "approx_contribs",
     "pred_interactions",
 )  # of XGBoost's predict
-
-
-# What an estimator's method is called among the outputs; `predict` is always among them.
-_METHODS = {
-    "predict_proba": "probabilities",
-    "decision_function": "decision",
-    "transform": "output",
-    "score_samples": "score",
-}
 
 
 class Inner(NamedTuple):
@@ -117,13 +111,14 @@ class MlflowRuntime:
             if inner.runtime.name == "sklearn"
             else ""
         )
+        flavors = flavors_of(config.directory)
         if schema is None:
-            return _giving(method, _as_it_is(inner, config))
+            return _predicting(flavors, _giving(method, _as_it_is(inner, config)), frame=False)
         try:
             servable = _opened(inner, config, schema)
         except FailedPrecondition:
             if config.signatures:  # what its maker says of the model counts more than MLmodel
-                return _giving(method, _as_it_is(inner, config))
+                return _predicting(flavors, _giving(method, _as_it_is(inner, config)), frame=schema.columns)
             raise
         name = _meant(servable, schema)
         of = servable.signatures[name]
@@ -136,7 +131,7 @@ class MlflowRuntime:
         example = mlflow_example(config.directory, schema)
         format, independent = f"mlflow-{servable.format}", of.batched  # proved by the flavor's own runtime
         outer = served(config, format, call, found, example=example, independent=independent)
-        return _giving(method, _Closing(servable, outer))
+        return _predicting(flavors, _giving(method, _Closing(servable, outer)), frame=schema.columns)
 
     def _inner(self, directory: str) -> Inner | None:
         flavors = flavors_of(directory)
@@ -205,10 +200,19 @@ def _meant(servable: Servable, schema: Schema) -> str:
     return MATRIX if not schema.columns and MATRIX in servable.signatures else next(iter(servable.signatures))
 
 
+def _predicting(flavors: Flavors, servable: CalledServable, *, frame: bool) -> CalledServable:
+    """`servable`, whose signatures tell what MLflow's own server would answer."""
+    for name, signature in servable.signatures.items():
+        if signature.predicted is None:
+            predicted = predicted_of(flavors, signature, frame=frame)
+            servable.signatures[name] = structs.replace(signature, predicted=predicted)
+    return servable
+
+
 def _giving(method: str, servable: CalledServable) -> CalledServable:
     """`servable`, of which MLmodel asks the answer of `method`. Raises FailedPrecondition where it gives none such."""
     given = {spec.name for signature in servable.signatures.values() for spec in signature.outputs}
-    if method in ("", "predict") or _METHODS.get(method) in given:
+    if method in ("", "predict") or METHODS.get(method) in given:
         return servable
     servable.close()
     raise FailedPrecondition(
@@ -221,7 +225,7 @@ def _refuse_parameters(inner: Inner, directory: str) -> None:
     """MLflow hands parameters on to XGBoost's `predict`, which then answers something else than a prediction."""
     if inner.runtime.name != "xgboost":
         return
-    asked = [name for name, default in parameters_of(directory).items() if name in _SWITCHES and default]
+    asked = [one.name for one in parameters_of(directory) if one.name in _SWITCHES and one.default]
     if asked:
         raise FailedPrecondition(
             f"the signature in MLmodel asks XGBoost for {', '.join(asked)} by its parameters, which is not served: "

@@ -5,7 +5,8 @@ from msgspec import structs
 
 from bms.adapters.runtimes.description import small_file
 from bms.adapters.runtimes.example_file import Example, parsed_example
-from bms.adapters.runtimes.mlflow_signature import Schema
+from bms.adapters.runtimes.mlflow_nested import kept_example
+from bms.adapters.runtimes.mlflow_signature import NESTED, Schema
 from bms.core.errors import FailedPrecondition
 
 FILE = "serving_input_example.json"
@@ -17,10 +18,12 @@ def mlflow_example(directory: str, schema: Schema | None = None) -> Example | No
     try:
         content = small_file(directory, FILE)
         given = None if content is None else msgspec.json.decode(content)
+        if schema is not None and schema.is_table and (schema.hinted or any(kind in NESTED for kind in schema.kinds)):
+            return kept_example(given, schema)
         if content is None or not isinstance(given, dict) or not given.keys() & {"dataframe_split", "inputs"}:
             return None
         example = parsed_example(content, FILE)
-    except (FailedPrecondition, msgspec.DecodeError, UnicodeDecodeError):
+    except (FailedPrecondition, msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError):
         return None
     if schema is None or not schema.columns:
         return example

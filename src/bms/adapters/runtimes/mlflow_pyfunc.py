@@ -1,22 +1,27 @@
 """MLflow's python_function models: code and pickles, run through MLflow itself, only where that is allowed."""
 
+import json
 import os
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
-import numpy as np
+from msgspec import structs
 
 from bms.adapters.runtimes.artifact import lacking
 from bms.adapters.runtimes.called import CalledServable, served
 from bms.adapters.runtimes.data_frame import frame_of, texts_of
 from bms.adapters.runtimes.mlflow_example import mlflow_example
+from bms.adapters.runtimes.mlflow_nested import made_example
 from bms.adapters.runtimes.mlflow_optional import by_lacking, gaps_of, put_together
-from bms.adapters.runtimes.mlflow_signature import BINARY, Schema, schema_of
+from bms.adapters.runtimes.mlflow_parameters import parameters_of
+from bms.adapters.runtimes.mlflow_returned import told_of
+from bms.adapters.runtimes.mlflow_signature import BINARY, NESTED, Schema, nested_outputs, schema_of
 from bms.adapters.runtimes.python_errors import told
-from bms.adapters.runtimes.python_signature import returned
 from bms.core.columns import mask_name
 from bms.core.errors import BmsError, FailedPrecondition, Internal, InvalidArgument
 from bms.core.pickles import ALLOW
+from bms.core.predicted import Predicted
 from bms.core.programs import ServableConfig
 from bms.core.signature import DEFAULT, Signature
 from bms.core.tensor import Array
@@ -25,6 +30,8 @@ from bms.serving.lifecycle.examples import varied
 from bms.serving.lifecycle.loader import own_example
 
 Inputs = Mapping[str, Array]
+Params = Mapping[str, Any]
+_NONE: Params = MappingProxyType({})
 PICKLED = (
     "this MLflow model is code and pickles (python_function), which run as they are loaded: save it in a flavor of its "
     f"library, or, {ALLOW}"
@@ -45,18 +52,26 @@ def load_pyfunc(config: ServableConfig) -> CalledServable:
     found = None
     if schema is not None:
         batched = all(spec.shape[:1] == (None,) for spec in schema.inputs)
-        found = {DEFAULT: Signature(inputs=schema.inputs, batched=batched)}
+        found = {DEFAULT: Signature(inputs=schema.inputs, batched=batched, params=parameters_of(config.directory))}
     directory = config.directory
     loaded = told(
         FailedPrecondition, "MLflow can't load the model", directory, lambda: mlflow.pyfunc.load_model(directory)
     )
-    model = _Pyfunc(loaded, schema, directory, mlflow.exceptions.MlflowException, pandas)
+    nested = nested_outputs(directory)
+    model = _Pyfunc(loaded, schema, directory, mlflow.exceptions.MlflowException, pandas, nested)
 
     def call(_: str, inputs: Inputs, __: tuple[str, ...]) -> dict[str, Array]:
         return model.answers(inputs)
 
-    example, why = mlflow_example(directory, schema), "it was saved without a signature"
+    def call_with(_: str, inputs: Inputs, __: tuple[str, ...], params: Params) -> dict[str, Array]:
+        return model.answers(inputs, params)
+
+    example, why = mlflow_example(directory, schema) or made_example(schema), "it was saved without a signature"
     servable = served(config, "mlflow-pyfunc", call, found, why=why, example=example)
+    servable.call_with = call_with
+    for name, signature in servable.signatures.items():
+        if signature.predicted is None:
+            servable.signatures[name] = structs.replace(signature, predicted=model.predicted)
     if schema is not None and schema.is_table:
         name, signature = next(iter(servable.signatures.items()))
         model.learn_what_may_lack(own_example(servable, name, 1) or varied(signature, 1))
@@ -67,7 +82,13 @@ class _Pyfunc:
     """A loaded model, called with what MLflow's signature says: a frame, an array, or a dictionary of arrays."""
 
     def __init__(
-        self, model: Any, schema: Schema | None, directory: str, refusal: type[Exception], pandas: Any
+        self,
+        model: Any,
+        schema: Schema | None,
+        directory: str,
+        refusal: type[Exception],
+        pandas: Any,
+        nested: frozenset[str],
     ) -> None:
         self._model = model
         self._schema = schema
@@ -75,6 +96,8 @@ class _Pyfunc:
         self._refusal = refusal
         self._pandas = pandas
         self._may_lack: tuple[str, ...] = ()
+        self._nested = nested
+        self.predicted: Predicted | None = None  # the form of the last answer
 
     def learn_what_may_lack(self, example: Inputs) -> None:
         """Finds out which optional columns the frame need not have at all: MLflow leaves out what was not sent, and
@@ -86,37 +109,45 @@ class _Pyfunc:
         else:
             self._may_lack = tuple(name for name in optional if self._runs_without(example, (name,)))
 
-    def answers(self, inputs: Inputs) -> dict[str, Array]:
+    def answers(self, inputs: Inputs, params: Params = _NONE) -> dict[str, Array]:
         """Rows that lack a column that may lack are run without it. Raises what `predict` is at fault of as Internal,
         InvalidArgument where MLflow refuses the inputs, or values are missing."""
         groups = by_lacking(inputs, self._may_lack)
         kind = InvalidArgument if any(gaps.any() for gaps in gaps_of(inputs).values()) else Internal
-        answers = [(group, self._answer(group.of(inputs), group.names, kind)) for group in groups]
+        answers = [(group, self._answer(group.of(inputs), group.names, kind, params)) for group in groups]
         return put_together(answers)
 
     def _runs_without(self, example: Inputs, names: tuple[str, ...]) -> bool:
         try:
             value = self._model.predict(self._handed(example, names))
-            returned(_plain(self._pandas, value), None, None)
+            told_of(self._pandas, value, self._nested)
         except Exception:  # noqa: BLE001 - whatever the maker's code raises, it does not run
             return False
         return True
 
-    def _answer(self, inputs: Inputs, without: tuple[str, ...], kind: type[BmsError]) -> dict[str, Array]:
-        given = self._handed(inputs, without)
+    def _answer(
+        self, inputs: Inputs, without: tuple[str, ...], kind: type[BmsError], params: Params
+    ) -> dict[str, Array]:
+        given, said = self._handed(inputs, without), dict(params)  # checked and completed by MLflow's own schema
 
         def predicted() -> Any:
             try:
-                return self._model.predict(given)
+                return self._model.predict(given, params=said) if said else self._model.predict(given)
             except self._refusal as error:
                 why = str(error).rpartition(" Error: ")[2]
                 raise InvalidArgument(f"MLflow refuses these inputs: {plain(why)}") from error
 
         value = told(kind, "the model's predict failed", self._directory, predicted)
-        return returned(_plain(self._pandas, value), None, None)
+        made = told_of(self._pandas, value, self._nested)
+        if made.predicted.nested:
+            self._nested = self._nested.union(made.predicted.nested)  # from now on, whatever else comes
+        self.predicted = made.predicted
+        return made.outputs
 
     def _handed(self, inputs: Inputs, without: tuple[str, ...]) -> Any:
         schema = self._schema
+        if schema is not None and schema.hinted:
+            return self._list(schema, inputs)
         if schema is not None and schema.columns:
             return self._frame(schema, inputs, without)
         kinds = dict(zip((spec.name for spec in schema.inputs), schema.kinds, strict=True)) if schema else {}
@@ -125,6 +156,26 @@ class _Pyfunc:
             return next(iter(arrays.values()))
         return arrays
 
+    def _list(self, schema: Schema, inputs: Inputs) -> list[Any]:
+        """As MLflow hands it to a method whose type hint says so."""
+        spec = schema.inputs[0]
+        array, mask = inputs[spec.name], inputs.get(mask_name(spec.name))
+        if schema.kinds[0] in NESTED:
+            return self._nested_values(spec.name, array, mask)
+        values = array if array.dtype.kind != "O" else texts_of(spec.name, array, None)
+        return [None if mask is not None and mask[row] else one for row, one in enumerate(values.tolist())]
+
+    def _nested_values(self, name: str, array: Array, mask: Array | None) -> list[Any]:
+        made: list[Any] = []
+        for row, text in enumerate(array.tolist()):
+            try:
+                made.append(None if mask is not None and mask[row] else json.loads(text))
+            except (ValueError, RecursionError):
+                raise InvalidArgument(
+                    f"column {name!r}, row {row}: this is not JSON, as whose text a value travels"
+                ) from None
+        return made
+
     def _frame(self, schema: Schema, inputs: Inputs, without: tuple[str, ...]) -> Any:
         if schema.is_table:
             frame = frame_of(self._pandas, Signature(inputs=schema.inputs), inputs)
@@ -132,6 +183,10 @@ class _Pyfunc:
                 if spec.dtype == "BOOL" and mask_name(spec.name) in inputs:  # objects, of which MLflow takes None alone
                     values = frame[spec.name].to_numpy(dtype=object, copy=True)
                     values[inputs[mask_name(spec.name)]] = None
+                    frame[spec.name] = self._pandas.Series(values, dtype=object)
+            for spec, kind in zip(schema.inputs, schema.kinds, strict=True):
+                if kind in NESTED:
+                    values = self._nested_values(spec.name, inputs[spec.name], inputs.get(mask_name(spec.name)))
                     frame[spec.name] = self._pandas.Series(values, dtype=object)
         else:
             pairs = zip(schema.inputs, schema.kinds, strict=True)
@@ -163,22 +218,3 @@ def _tensor(name: str, array: Array, kind: str) -> Any:
         return array.astype("S")
     texts = texts_of(name, array.ravel(), None).reshape(array.shape)
     return texts.astype(str) if kind == "U" else texts
-
-
-def _plain(pandas: Any, value: Any) -> Any:
-    if isinstance(value, pandas.DataFrame):
-        return {str(name): _values(pandas, value[name]) for name in value.columns}
-    return _values(pandas, value) if isinstance(value, pandas.Series) else value
-
-
-def _values(pandas: Any, series: Any) -> Any:
-    """Date-times as texts of ISO 8601; pandas's own types of numbers as NumPy's."""
-    if pandas.api.types.is_datetime64_any_dtype(series.dtype):
-        return np.array([time.isoformat() for time in series], dtype=object)
-    if pandas.api.types.is_extension_array_dtype(series.dtype) and pandas.api.types.is_numeric_dtype(series.dtype):
-        return (
-            series.to_numpy(dtype=series.dtype.numpy_dtype)
-            if not series.hasnans
-            else series.to_numpy(dtype=float, na_value=np.nan)
-        )
-    return series.to_numpy()

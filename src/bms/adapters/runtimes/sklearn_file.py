@@ -1,12 +1,14 @@
 """What kind of file holds a scikit-learn model, told by its content, and reading it no less safely than declared."""
 
+import json
 import os
 import re
 import zipfile
+from collections.abc import Iterator
 from typing import Any
 
 from bms.adapters.runtimes.artifact import lacking
-from bms.adapters.runtimes.sklearn_trusted import TRUSTED, advice
+from bms.adapters.runtimes.sklearn_trusted import MADE_ONLY, TRUSTED, advice
 from bms.core.errors import FailedPrecondition
 from bms.core.pickles import SUFFIXES as PICKLED
 from bms.core.pickles import refusal
@@ -84,11 +86,24 @@ def _skops(path: str, name: str) -> Any:
             raise FailedPrecondition(
                 f"{name!r} holds types that are not trusted: {', '.join(refused[:10])}; {advice(refused)}"
             )
+        if refused := sorted(unknown & MADE_ONLY & set(_called(path))):
+            raise FailedPrecondition(f"{name!r} holds {refused[0]} as something to call, which is not trusted")
         return skops.io.load(path, trusted=sorted(unknown))
     except FailedPrecondition:
         raise
     except Exception as error:  # a hostile file may make any part of the reader fail
         raise _broken(name, error) from error
+
+
+def _called(path: str) -> Iterator[str]:
+    """The types that a file holds themselves, not only objects of them."""
+    with zipfile.ZipFile(path) as archive:
+        nodes = [json.loads(archive.read("schema.json"))]
+    while nodes:
+        node = nodes.pop()
+        nodes += [one for one in (node.values() if isinstance(node, dict) else node) if isinstance(one, dict | list)]
+        if isinstance(node, dict) and node.get("__loader__") == "TypeNode":
+            yield f"{node.get('__module__')}.{node.get('__class__')}"
 
 
 def _pickled(path: str, name: str, suffix: str) -> Any:

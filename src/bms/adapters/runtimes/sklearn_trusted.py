@@ -9,6 +9,8 @@ arguments. So a name is listed only if all of this, with whatever else is listed
 - NumPy's functions that read or write files or call what they are given (`load`, `fromfile`, `vectorize`, …);
 - anything of no library: functions of one's own are code.
 
+LightGBM's boosters are kept as the text of its own model files, which its native reader is given again.
+
 Trees, k-d trees and the like hold numbers that native code follows: a hostile one can misdirect that, within the
 model's own process, and no more.
 """
@@ -17,7 +19,10 @@ from collections.abc import Iterator
 
 _NAMES = {
     "builtins": "object",
+    "collections": "OrderedDict",
     "functools": "partial",
+    "lightgbm.basic": "Booster",
+    "lightgbm.sklearn": "LGBMClassifier LGBMRanker LGBMRegressor",
     "numpy": (
         "dtype generic number integer signedinteger unsignedinteger inexact floating complexfloating character "
         "flexible bool_ object_ str_ abs absolute around array asarray asanyarray atleast_1d atleast_2d "
@@ -132,6 +137,7 @@ def _listed() -> Iterator[str]:
 
 
 TRUSTED = frozenset(_listed())
+MADE_ONLY = frozenset({"lightgbm.basic.Booster"})  # as objects alone: called, it would read any file
 
 
 def advice(refused: list[str]) -> str:

@@ -5,12 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bms.core.errors import BmsError, Internal
+from bms.core.errors import BmsError, Internal, InvalidArgument
+from bms.core.parameters import read_parameters
 from bms.core.tensor import Array
 from bms.serving.inference.foreign import call_foreign
 from bms.serving.inference.kinds import Kind
 from bms.serving.inference.parcel import Parcel
-from bms.serving.lifecycle.servable import Servable
+from bms.serving.lifecycle.servable import ParameterizedServable, Servable
 
 
 class Run(NamedTuple):
@@ -151,13 +152,22 @@ def _timed(
     began = monotonic()
     well = False
     try:
-        outputs = call_foreign("running the model", servable.infer, like.kind.target, inputs, like.kind.outputs)
+        if like.kind.params:
+            outputs = call_foreign("running the model", _with_parameters, servable, like.kind, inputs)
+        else:
+            outputs = call_foreign("running the model", servable.infer, like.kind.target, inputs, like.kind.outputs)
         if like.kind.route.signature.batched:
             _check_answers(like.kind, outputs, rows + padding)
         well = True
     finally:
         runs.append(Run(rows, padding, int((monotonic() - began) * 1e9), well))
     return outputs
+
+
+def _with_parameters(servable: Servable, kind: Kind, inputs: dict[str, Array]) -> dict[str, Array]:
+    if not isinstance(servable, ParameterizedServable):
+        raise InvalidArgument("this model takes no parameters")
+    return servable.infer_with(kind.target, inputs, kind.outputs, read_parameters(kind.params))
 
 
 def _joined(batch: Sequence[Parcel]) -> dict[str, Array]:

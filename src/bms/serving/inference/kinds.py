@@ -1,9 +1,10 @@
 """Kinds: which parcels are alike, so that what holds for all of a kind is checked and measured once."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bms.core.errors import InvalidArgument, NotFound
+from bms.core.parameters import chosen_parameters, read_parameters
 from bms.core.signature import DEFAULT, Signature, check_inputs
 from bms.core.tensor import Array, Tensor
 from bms.protocols.frames import InferMeta
@@ -38,15 +39,19 @@ class Profile:
 
 
 class Kind:
-    """Parcels of one kind have the same signature, outputs wanted, types, and shapes but for the rows: where `batched`
-    they may share a run. `answers` are the shapes of outputs that were seen, but for the rows, by name."""
+    """Parcels of one kind have the same signature, parameters, outputs wanted, types, and shapes but for the rows:
+    where `batched` they may share a run. `answers` are the shapes of outputs that were seen, but for the rows, by
+    name."""
 
-    __slots__ = ("answers", "batched", "experience", "outputs", "profile", "rate", "route", "target")
+    __slots__ = ("answers", "batched", "experience", "outputs", "params", "profile", "rate", "route", "target")
 
-    def __init__(self, route: Route, outputs: tuple[str, ...], profile: Profile, *, batched: bool) -> None:
+    def __init__(
+        self, route: Route, outputs: tuple[str, ...], profile: Profile, *, batched: bool, params: bytes = b""
+    ) -> None:
         self.route = route
         self.target = route.target
         self.outputs = outputs
+        self.params = params
         self.batched = batched
         self.answers: dict[str, tuple[int, ...]] = {}
         self.profile = profile
@@ -78,7 +83,7 @@ class Kinds:
     def find(self, meta: InferMeta, tensors: Sequence[Tensor]) -> tuple[Kind, int]:
         """The kind of what was sent, and its rows. Raises NotFound or InvalidArgument."""
         shapes = tuple([(one.name, one.dtype, one.shape[1:] if one.shape else None) for one in meta.tensors])
-        key: object = (meta.signature, meta.outputs, shapes)
+        key: object = (meta.signature, meta.outputs, shapes, meta.params)
         kind = self._seen.get(key)
         if kind is not None and (rows := _common_rows(tensors)):
             return kind, rows
@@ -88,14 +93,16 @@ class Kinds:
         rows = check_inputs(route.signature, list(tensors))
         for name in meta.outputs:
             route.signature.output(name)
-        kind = self._kind(route, meta.outputs, {tensor.name: tensor.array for tensor in tensors}, rows)
+        if meta.params:
+            _check_parameters(route, meta.params)
+        kind = self._kind(route, meta.outputs, {tensor.name: tensor.array for tensor in tensors}, rows, meta.params)
         if route.signature.batched and tensors:
             _keep(self._seen, key, kind)
         return kind, rows
 
     def prepared(self, kind: Kind, inputs: dict[str, Array], rows: int) -> Kind:
         """The kind of what the preparation of `kind` made."""
-        return self._kind(self._routes[kind.target], kind.outputs, inputs, rows)
+        return self._kind(self._routes[kind.target], kind.outputs, inputs, rows, kind.params)
 
     def warmed(self, target: str, rows: int, seconds: float, elements: int) -> None:
         """A warm-up run of rows of so many elements took so long."""
@@ -109,18 +116,18 @@ class Kinds:
             found = self._profiles[key] = Profile()
         return found
 
-    def _kind(self, route: Route, outputs: tuple[str, ...], inputs: dict[str, Array], rows: int) -> Kind:
+    def _kind(self, route: Route, outputs: tuple[str, ...], inputs: dict[str, Array], rows: int, params: bytes) -> Kind:
         batched = route.signature.batched
         specs = route.signature.inputs
         shapes = tuple([inputs[spec.name].shape for spec in specs if spec.name in inputs])
         key: object = tuple([one[1:] for one in shapes]) if batched else shapes
         if len(inputs) != len(shapes) or len(shapes) != len(specs):  # with masks, or without what is optional
             key = (key, tuple(sorted(inputs)))
-        key = (route.prepare is None, route.target, outputs, key)
+        key = (route.prepare is None, route.target, outputs, key, params)
         found = self._kinds.get(key)
         if found is None:
             elements = sum(array.size for array in inputs.values()) // rows
-            found = Kind(route, outputs, self._profile(route.target, elements), batched=batched)
+            found = Kind(route, outputs, self._profile(route.target, elements), batched=batched, params=params)
             _keep(self._kinds, key, found)
         return found
 
@@ -129,6 +136,17 @@ def _keep(kinds: dict[object, Kind], key: object, kind: Kind) -> None:
     if len(kinds) >= _MOST_KINDS:
         del kinds[next(iter(kinds))]
     kinds[key] = kind
+
+
+def _check_parameters(route: Route, params: bytes) -> None:
+    """Raises InvalidArgument for parameters that the signature does not have, and for what can't be read."""
+    try:
+        given: Any = read_parameters(params)
+    except (ValueError, RecursionError) as error:
+        raise InvalidArgument(f"the parameters of a call can't be read: {error}") from None
+    if route.streams is not None:
+        raise InvalidArgument("a signature that answers in a stream takes no parameters")
+    chosen_parameters(route.signature.params, given)
 
 
 def _common_rows(tensors: Sequence[Tensor]) -> int:

@@ -46,6 +46,8 @@ def column_values(spec: TensorSpec, column: Column, numbers: list[int]) -> Array
         made = [levels[number % len(levels)] for number in numbers]
     elif column.type == "datetime":
         made = [b"2026-01-%02dT00:00:00" % (number % 28 + 1) for number in numbers]
+    elif column.type == "json":
+        made = [b"%d" % number for number in numbers]
     elif spec.dtype == "BYTES":
         made = [b"text %d" % number for number in numbers]
     elif spec.dtype == "BOOL":

@@ -1,7 +1,7 @@
 """A servable: one version that a runtime has loaded and that can be run."""
 
 from collections.abc import Iterator, Mapping
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from bms.core.sequences import Sequence, SequenceLimits
 from bms.core.signature import Signature
@@ -69,6 +69,17 @@ class StatefulServable(Protocol):
     def step(
         self, signature: str, inputs: Arrays, sequence: Sequence, outputs: tuple[str, ...] = ()
     ) -> dict[str, Array]: ...
+
+
+@runtime_checkable
+class ParameterizedServable(Protocol):
+    """A servable of which some signatures have `params`."""
+
+    def infer_with(
+        self, signature: str, inputs: Arrays, outputs: tuple[str, ...], params: Mapping[str, Any]
+    ) -> dict[str, Array]:
+        """As `infer`, where a request says another value than the default for some of them."""
+        ...
 
 
 @runtime_checkable

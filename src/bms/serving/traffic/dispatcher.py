@@ -119,6 +119,7 @@ class Dispatcher:
             version.max_rows if version.signatures[name].batched else 1,
             request.priority,
             step,
+            request.params,
         )
         if not call.attempts:
             self._budget.earn()

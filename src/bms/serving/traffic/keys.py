@@ -1,6 +1,6 @@
 """Who is asking: a presented key against the snapshot, with no store to ask."""
 
-from bms.core.credentials import KeyText, parse_authorization, parse_key, secret_digest, secret_matches
+from bms.core.credentials import KeyText, parse_authorization, parse_basic, parse_key, secret_digest, secret_matches
 from bms.core.errors import Unauthenticated
 from bms.core.principal import Principal
 from bms.core.snapshot import KeyEntry
@@ -54,7 +54,8 @@ def _checked(index: SnapshotIndex, authorization: bytes | None, api_key: bytes |
 
 def _parsed(authorization: bytes | None, api_key: bytes | None) -> KeyText:
     if authorization is not None:
-        text = parse_authorization(authorization.decode("latin-1"))
+        header = authorization.decode("latin-1")
+        text = parse_authorization(header) or parse_basic(header)
     elif api_key is not None:
         text = parse_key(api_key.decode("latin-1").strip())
     else:

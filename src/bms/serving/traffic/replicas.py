@@ -38,9 +38,11 @@ class Link(Protocol):
         most: int,
         priority: int,
         sequence: Step | None = None,
+        params: bytes = b"",
     ) -> object:
         """Sends a call of `rows` rows; the server may run it together with others, up to `most` rows (1: alone). A step
-        of a `sequence` runs alone, after those that were sent before it.
+        of a `sequence` runs alone, after those that were sent before it. With `params`, as `chosen_parameters` writes
+        them, it does not travel with others.
 
         What is given back names it in `cancel`.
         """

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from bms.core.errors import BmsError, InvalidArgument, MethodNotAllowed, Unimplemented
+from bms.core.errors import BmsError, InvalidArgument, MethodNotAllowed, Unavailable, Unimplemented
 from bms.core.snapshot import KeyEntry, ServedVersion
 from bms.protocols import (
     model_listing,
@@ -14,6 +14,7 @@ from bms.protocols import (
     tfserving_status,
 )
 from bms.protocols.client_memory import NO_SHARED_MEMORY
+from bms.protocols.mlflow_scoring import VERSION as MLFLOW
 from bms.serving.traffic.snapshot_index import Route, SnapshotIndex, served
 from bms.serving.traffic.split import choose_version, find_route, named_version
 from bms.web.inference.answers import JSON, UnknownPath
@@ -22,6 +23,7 @@ from bms.web.inference.metrics import Metrics
 from bms.web.inference.paths import GET_AND_POST, VERBS, Operation
 from bms.web.inference.request import Request
 
+_PLAIN = b"text/plain; charset=utf-8"
 _TEXT = b"text/plain; version=0.0.4; charset=utf-8"
 _BODY_BYTES = 1 << 16  # of the body of an index request, or of settings
 _METHODS = {"GET": (b"GET", b"HEAD"), "POST": (b"POST",), GET_AND_POST: (b"GET", b"HEAD", b"POST")}
@@ -127,6 +129,10 @@ class Describer:
         if action == "oip_model_ready":
             ready = _model_ready(route, operation)
             return 200 if ready else 503, JSON, oip_metadata.encode_model_ready(operation.model, ready)
+        if action in ("mlflow_ping", "mlflow_version"):
+            if not _model_ready(route, operation):
+                raise Unavailable(f"{operation.model[:80]!r} is not served now: `bms deployment show` says why")
+            return 200, _PLAIN, b"\n" if action == "mlflow_ping" else MLFLOW.encode()
         version = (
             named_version(route, operation.version, operation.alias)
             if named
@@ -160,9 +166,9 @@ def _all(route: Route) -> list[ServedVersion]:
 
 
 def _model_ready(route: Route, operation: Operation) -> bool:
-    if operation.version is None:
+    if operation.version is None and operation.alias is None:
         return bool(route.shares)
-    return served(named_version(route, operation.version, None))
+    return served(named_version(route, operation.version, operation.alias))
 
 
 def _missing(request: Request, operation: Operation) -> BmsError:
@@ -173,4 +179,6 @@ def _missing(request: Request, operation: Operation) -> BmsError:
         return InvalidArgument(f"Malformed request: {shown}")
     if operation.missing == "openai":
         return UnknownPath(f"nothing is at {shown}: of OpenAI's API, /v1/embeddings and /v1/models are served here")
+    if operation.missing == "mlflow":
+        return UnknownPath(f"nothing is at {shown}: MLflow's paths are /endpoints/NAME/invocations, …/ping, …/version")
     return UnknownPath(f"nothing is at {shown}: see /v2/models/NAME/infer")

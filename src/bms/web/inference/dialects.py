@@ -25,10 +25,12 @@ from bms.protocols.cloud_events import (
     event_data,
 )
 from bms.protocols.kserve_labels import encode_labels
+from bms.protocols.mlflow_scoring import decode_invocation, encode_invocation
 from bms.protocols.oip import decode_infer, encode_infer
 from bms.protocols.oip_generate import decode_generate, encode_generate
 from bms.protocols.openai_embeddings import Asked, decode_embeddings, encode_embeddings, read_embeddings, tokens_of
 from bms.protocols.openai_vocabulary import Vocabulary
+from bms.protocols.signature_choice import takes_content
 from bms.protocols.tfserving import check_each_answered, decode_content, decode_csv, decode_predict, encode_predict
 from bms.protocols.tfserving_examples import decode_examples, encode_classify, encode_regress
 from bms.web.inference.answers import JSON
@@ -162,6 +164,18 @@ class TfsRegress:
         return Answer(body, JSON)
 
 
+class MlflowInvocations:
+    """MLflow's scoring server: JSON or CSV, answered by predictions in the form of the library's own `predict`."""
+
+    def decode(self, body: bytes | memoryview, fields: Fields, model: str, signatures: Signatures) -> tfserving.Decoded:
+        return decode_invocation(body, fields.get(b"content-type", b""), model, signatures)
+
+    def encode(self, response: InferResponse, decoded: tfserving.Decoded, signatures: Signatures) -> Answer:
+        signature = signatures[decoded.request.signature or ""]
+        check_each_answered(decoded, response, signature)
+        return Answer(encode_invocation(response, decoded, signature), JSON)
+
+
 class OpenAiEmbeddings:
     """OpenAI's embeddings. Its body names the model, so it is read before there are signatures to decode it by.
 
@@ -188,6 +202,7 @@ DIALECTS: dict[str, Dialect] = {  # by action, as in paths.py
     "explain": KserveExplain(),
     "classify": TfsClassify(),
     "regress": TfsRegress(),
+    "invocations": MlflowInvocations(),
     "embeddings": OpenAiEmbeddings(),
 }
 KSERVE_PREDICT = KservePredict()  # in place of "predict", for deployments whose dialect it is
@@ -225,4 +240,6 @@ def _other(
     if kind == _CSV:
         return decode_csv(body, model, signatures, verb)
     content = _CONTENTS.get(kind)
+    if content == TEXT and bytes(body[:64]).lstrip()[:1] == b"{" and takes_content(signatures, TEXT, verb) is None:
+        return None  # pages' fetch says so of any string
     return None if content is None else decode_content(body, model, signatures, verb, content)

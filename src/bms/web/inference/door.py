@@ -18,6 +18,7 @@ from bms.web.inference.paths import Operation
 from bms.web.inference.request import Request
 
 log = logging.getLogger(__name__)
+_PARAMETERS = frozenset({"params", "parameters"})  # members that mean something to whoever sends them
 
 
 class Known:
@@ -104,6 +105,8 @@ class InferenceDoor:
         infer.version, infer.alias = operation.version, operation.alias
         if infer.ignored:
             desk.metrics.ignored(action, infer.ignored)
+            if not _PARAMETERS.isdisjoint(infer.ignored):
+                infer.notes = (*infer.notes, f"{action} takes no parameters: those of this body were not read")
         if infer.timeout_s is None and b"x-request-timeout" not in fields:
             deadline = desk.monotonic() + route.entry.timeout_s
         else:

@@ -11,7 +11,11 @@ _AS_JSON = frozenset(
     )
 )  # fmt: skip
 _ROWS = frozenset((b"text/csv", b"image/png", b"image/jpeg", b"image/webp"))
-_MORE = {"predict": _ROWS, "explain": _ROWS, "classify": _ROWS, "regress": frozenset((b"text/csv",))}
+_TABLES = frozenset((b"text/csv",))
+_MORE = {
+    **dict.fromkeys(("predict", "explain", "classify"), _ROWS),
+    **dict.fromkeys(("regress", "invocations"), _TABLES),
+}
 
 
 def check_media(action: str, content_type: bytes | None) -> None:

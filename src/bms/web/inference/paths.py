@@ -1,4 +1,5 @@
-"""What a request's target asks of the gateway: paths of TF Serving, KServe, the Open Inference Protocol and OpenAI."""
+"""What a request's target asks of the gateway: paths of TF Serving, KServe, the Open Inference Protocol, OpenAI and
+MLflow."""
 
 import re
 from typing import Literal, NamedTuple
@@ -8,15 +9,17 @@ from bms.core.errors import InvalidArgument
 
 Action = Literal[
     "predict", "classify", "regress", "explain", "infer", "generate", "generate_stream",  # what a model answers
+    "invocations",  # MLflow's
     "embeddings",  # the same, of the model that the body names
     "list", "model", "metadata",  # what is served, as TF Serving, KServe V1 and OpenAI tell it
     "oip_server", "oip_model", "oip_model_ready", "oip_config", "oip_stats", "oip_all_stats", "oip_index",
     "oip_trace", "oip_model_trace", "oip_log",  # what Triton's clients ask beside
+    "mlflow_ping", "mlflow_version",
     "alive", "oip_live", "oip_ready", "metrics",  # open to all
 ]  # fmt: skip
 PUBLIC: frozenset[str] = frozenset({"alive", "oip_live", "oip_ready", "metrics"})
 VERBS: frozenset[str] = frozenset(
-    {"predict", "classify", "regress", "explain", "infer", "generate", "generate_stream", "embeddings"}
+    {"predict", "classify", "regress", "explain", "infer", "generate", "generate_stream", "invocations", "embeddings"}
 )
 
 _NAMED = r"/v1/models/(?P<model>[^/:]+)(?:/versions/(?P<version>\d{1,18})|/labels/(?P<label>[^/:]+))?"
@@ -36,6 +39,18 @@ _OIP_VERBS: dict[str | None, Action] = {
     "generate": "generate",
     "generate_stream": "generate_stream",
 }
+_MLFLOW = re.compile(
+    r"/(?:serving-)?endpoints/(?P<model>[^/:]+)(?:/versions/(?P<version>\d{1,18})|/labels/(?P<label>[^/:]+))?"
+    r"/(?P<verb>invocations|ping|health|version)/?",
+    re.ASCII,
+)
+_MLFLOW_VERBS: dict[str, Action] = {
+    "invocations": "invocations",
+    "ping": "mlflow_ping",
+    "health": "mlflow_ping",
+    "version": "mlflow_version",
+}
+MLFLOW = ("/endpoints/", "/serving-endpoints/")  # what the paths of MLflow's clients, and for Databricks, begin with
 _OPENAI = re.compile(r"/v1(?:/(?!models/)[^?]*|/models/?|/models/[^/:?]+/?)?(?:\?|$)", re.IGNORECASE)
 _TRACE = re.compile(r"/v2/models/(?P<model>[^/:]+)/trace/setting/?")
 _SHARED_MEMORY = re.compile(r"/v2/(?:system|cuda)sharedmemory(?:/region/[^/]+)?/(?:status|register|unregister)/?")
@@ -74,7 +89,7 @@ class Operation(NamedTuple):
     model: str = ""
     version: int | None = None
     alias: str | None = None
-    missing: Literal["", "tfserving", "oip", "memory", "openai"] = ""
+    missing: Literal["", "tfserving", "oip", "memory", "openai", "mlflow"] = ""
     allowed: str = "GET"
 
 
@@ -91,9 +106,16 @@ def read_path(method: bytes, target: bytes) -> Operation | None:
         return _tfserving(path)
     if path.startswith("/v2/"):
         return _oip(path)
+    if path.startswith(MLFLOW):
+        return _mlflow(path)
     if lowered == "/v1" or lowered.startswith("/v1/"):
         return Operation(None, missing="openai")
     return None
+
+
+def speaks_mlflow(target: bytes) -> bool:
+    """Whether errors of this target are told as MLflow tells them."""
+    return target.startswith((b"/endpoints/", b"/serving-endpoints/"))
 
 
 def speaks_openai(target: bytes) -> bool:
@@ -110,6 +132,14 @@ def _tfserving(path: str) -> Operation:
     if found:
         return _named("metadata" if found["metadata"] else "model", found, "GET")
     return Operation(None, missing="tfserving")
+
+
+def _mlflow(path: str) -> Operation:
+    found = _MLFLOW.fullmatch(path)
+    if not found or (found["verb"] != "invocations" and path.startswith(MLFLOW[1])):
+        return Operation(None, missing="mlflow")
+    action = _MLFLOW_VERBS[found["verb"]]
+    return _named(action, found, "POST" if action in VERBS else "GET")
 
 
 def _oip(path: str) -> Operation | None:

@@ -6,6 +6,7 @@ from itertools import count
 from typing import Protocol
 
 from bms.core.errors import BmsError
+from bms.protocols.mlflow_scoring import error_body
 from bms.web.inference.answers import JSON, PROBLEM, openai_error, plain_error, problem
 from bms.web.inference.connection import HttpConnection
 from bms.web.inference.cors import Cors, Preflight
@@ -17,7 +18,7 @@ from bms.web.inference.limits import HttpLimits
 from bms.web.inference.media import check_media
 from bms.web.inference.metrics import Metrics
 from bms.web.inference.pass_on import PassOn
-from bms.web.inference.paths import PUBLIC, VERBS, Operation, read_path, speaks_openai
+from bms.web.inference.paths import PUBLIC, VERBS, Operation, read_path, speaks_mlflow, speaks_openai
 from bms.web.inference.request import Request
 
 _REMEMBERED = 4096
@@ -126,6 +127,8 @@ class Site:
             return JSON, openai_error(error)
         if not target or target[:3].lower().startswith(_PLAIN):
             return JSON, plain_error(error)
+        if speaks_mlflow(target):
+            return JSON, error_body(error)
         return PROBLEM, problem(error, request.id.decode("ascii"))
 
     def refused(self, request: Request, error: BmsError) -> None:

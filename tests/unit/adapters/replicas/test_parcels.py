@@ -133,6 +133,16 @@ def test_what_cannot_run_together_travels_alone() -> None:
     assert len(found) == 7
 
 
+def test_a_call_with_parameters_travels_alone_and_brings_them() -> None:
+    parcels = Parcels()
+    rows = np.ones((1, 2), np.float32)
+    for params in (b'{"t":1}', b'{"t":1}', b""):
+        parcels.add(Sent(Sink(), "s", [Tensor("x", rows)], 0, (), 1, 64, 0, params=params))
+    sent = [decode_infer(frame)[0] for frame in frames(parcels.pack())]
+    assert sorted(one.params for one in sent) == [b"", b'{"t":1}', b'{"t":1}']
+    assert all(len(one.rows) <= 1 for one in sent)
+
+
 def test_a_parcel_waits_as_long_as_its_most_patient_call() -> None:
     parcels = Parcels()
     (frame,), _ = sent(parcels, *(call(np.zeros((1, 2), "<f4"), timeout_us=us) for us in (5, 70, 6)))

@@ -43,6 +43,7 @@ class Link:
         most: int,
         priority: int,
         sequence: Step | None = None,
+        params: bytes = b"",
     ) -> int:
         id = len(self.timeouts) + 1
         self.timeouts.append(timeout_us)

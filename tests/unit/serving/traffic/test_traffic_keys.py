@@ -1,3 +1,5 @@
+from base64 import b64encode
+
 import pytest
 
 from bms.core.credentials import new_key, secret_digest
@@ -24,7 +26,20 @@ def index(**changes: object) -> SnapshotIndex:
     return SnapshotIndex().apply(SnapshotUpdate(revision=1, full=True, puts=(entry,), pepper=PEPPER))
 
 
-@pytest.mark.parametrize("presented", [(BEARER, None), (None, str(KEY).encode()), (f"bearer  {KEY} ".encode(), None)])
+def basic(text: str) -> bytes:
+    return b"Basic " + b64encode(text.encode())
+
+
+@pytest.mark.parametrize(
+    "presented",
+    [
+        (BEARER, None),
+        (None, str(KEY).encode()),
+        (f"bearer  {KEY} ".encode(), None),
+        (basic(f"any:{KEY}"), None),
+        (basic(f"{KEY}:"), None),
+    ],
+)
 def test_a_live_key_is_known_by_either_header(presented: tuple[bytes | None, bytes | None]) -> None:
     assert KeyCheck().check(index(), *presented, 0).id == KEY.key_id
 
@@ -36,6 +51,10 @@ def test_a_live_key_is_known_by_either_header(presented: tuple[bytes | None, byt
         (b"", None),
         (b"Bearer", None),
         (b"Basic abc", None),
+        (f"Basic {KEY}".encode(), None),
+        (basic(str(KEY)), None),
+        (basic(f"{KEY}:nonsense"), None),
+        (basic("any:nonsense"), None),
         (f"Bearer {KEY.key_id}.{'A' * 43}".encode(), None),
         (f"Bearer {new_key()}".encode(), None),
         (None, b"\xff\xfe"),

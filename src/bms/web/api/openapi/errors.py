@@ -22,8 +22,8 @@ _WORDS = {
     504: "The time allowed was used up.",
 }
 _KINDS: tuple[type[BmsError], ...] = (*BY_CODE.values(), UnsupportedMedia)
-PROBLEM, PLAIN, OPENAI = "Problem", "PlainError", "OpenAIError"
-_MEDIA = {PROBLEM: "application/problem+json", PLAIN: "application/json", OPENAI: "application/json"}
+PROBLEM, PLAIN, OPENAI, MLFLOW = "Problem", "PlainError", "OpenAIError", "MlflowError"
+_MEDIA = {PROBLEM: "application/problem+json", **dict.fromkeys((PLAIN, OPENAI, MLFLOW), "application/json")}
 
 
 def responses() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The paths of inference, which gateways answer by themselves: TensorFlow Serving and KServe V1, OIP v2, OpenAI."""
+"""The paths of inference, which gateways answer by themselves: those of TensorFlow Serving, KServe, OpenAI, MLflow."""
 
 from typing import Any, NamedTuple
 
@@ -39,12 +39,14 @@ class _Path(NamedTuple):
     more_bodies: tuple[str, ...] = ()
     style: str = errors.PLAIN
     permission: str | None = "inference:invoke"
+    more_statuses: frozenset[int] = frozenset()
 
 
 _MAY_BE_NONE = (ref("IndexRequest"), ref("RepositoryRequest"))  # bodies that needn't be there
 _VERSIONS = ("", "/versions/{version}")
 _NAMES = (*_VERSIONS, "/labels/{label}")
 _ROWS = tuple(_ROW_BODIES)
+_LINE: Schema = {"type": "string"}
 _TABLE = (
     _Path(
         "POST", "/v1/models/{model}{at}:predict", "inference", "Predict rows or columns",
@@ -71,6 +73,30 @@ _TABLE = (
         "POST", "/v1/embeddings", "inference", "Embed texts",
         "OpenAI's embeddings, of a model that gives one vector for each text.",
         ref("EmbeddingsAnswer"), ref("EmbeddingsRequest"), style=errors.OPENAI,
+    ),
+    _Path(
+        "POST", "/endpoints/{model}{at}/invocations", "inference", "Invoke as MLflow's server",
+        "MLflow's scoring protocol. Parameters that the model does not have are refused.",
+        ref("InvocationsAnswer"), ref("PredictRequest"), _NAMES, more_bodies=("text/csv",), style=errors.MLFLOW,
+        more_statuses=frozenset({415}),
+    ),
+    _Path(
+        "POST", "/serving-endpoints/{model}{at}/invocations", "inference", "Invoke as a Databricks endpoint",
+        "The same, where MLflow's client for Databricks looks for it.",
+        ref("InvocationsAnswer"), ref("PredictRequest"), _NAMES, more_bodies=("text/csv",), style=errors.MLFLOW,
+        more_statuses=frozenset({415}),
+    ),
+    _Path(
+        "GET", "/endpoints/{model}{at}/ping", "served", "Whether it answers, for MLflow's clients",
+        "An empty line. 503 while it does not answer.", _LINE, forms=_NAMES, media="text/plain", style=errors.MLFLOW,
+    ),
+    _Path(
+        "GET", "/endpoints/{model}{at}/health", "served", "The same as `…/ping`",
+        "An empty line. 503 while it does not answer.", _LINE, forms=_NAMES, media="text/plain", style=errors.MLFLOW,
+    ),
+    _Path(
+        "GET", "/endpoints/{model}{at}/version", "served", "The version of MLflow whose protocol is spoken",
+        "Of MLflow, not of the model.", _LINE, forms=_NAMES, media="text/plain", style=errors.MLFLOW,
     ),
     _Path(
         "POST", "/v2/models/{model}{at}/infer", "inference", "Infer tensors",
@@ -202,7 +228,7 @@ def _operation(each: _Path, path: str) -> dict[str, Any]:
         "parameters": _parameters(each, path),
         "responses": {
             "200": {"description": "done", "content": {each.media: {"schema": each.answer}}},
-            **errors.named(statuses or {503}, each.style),
+            **errors.named((statuses or {503}) | each.more_statuses, each.style),
         },
         "security": [] if each.permission is None else [{"key": []}, {"header": []}],
         "x-permission": each.permission,

@@ -34,6 +34,11 @@ _TENSOR: dict[str, Schema] = {
     "data": _list(_ANY, "elements in row order, nested or flat; left out where they follow as raw tensors"),
     "parameters": _PARAMETERS,
 }
+_PARAMS: Schema = {
+    "type": "object",
+    "additionalProperties": True,
+    "description": "what the model takes beside its inputs, by name; those left out have their defaults",
+}
 _SIGNATURE_NAME = _said(_TEXT, "which signature is meant; left out: the one that the inputs fit, or the default")
 
 SCHEMAS: dict[str, Schema] = {
@@ -50,6 +55,12 @@ SCHEMAS: dict[str, Schema] = {
             param=_said({"type": ["string", "null"]}, "the member that is wrong"),
         ),
     ),
+    "MlflowError": _object(
+        "An error as MLflow's clients read it.",
+        ("error_code", "message"),
+        error_code=_said(_TEXT, "one of MLflow's names, e.g. `BAD_REQUEST`"),
+        message=_said(_TEXT, "what was wrong"),
+    ),
     "PredictRequest": _object(
         "Rows (`instances`), columns (`inputs`), or a table of MLflow's: exactly one of them.",
         (),
@@ -57,12 +68,13 @@ SCHEMAS: dict[str, Schema] = {
         inputs=_said(_ANY, "a tensor, or an object of tensors by input"),
         dataframe_split=_object(
             "A table by columns and rows.",
-            ("columns", "data"),
-            columns=_list(_TEXT, "names"),
+            ("data",),
+            columns=_list(_ANY, "names; left out: rows are taken by place"),
             data=_list(_list(_ANY, "one row"), "rows"),
             index=_list(_ANY, "not looked at"),
         ),
         dataframe_records=_list({"type": "object"}, "a table as objects"),
+        params=_PARAMS,
         signature_name=_SIGNATURE_NAME,
     ),
     "PredictAnswer": _object(
@@ -70,6 +82,11 @@ SCHEMAS: dict[str, Schema] = {
         (),
         predictions=_list(_ANY, "one element for each row: a value, or an object of values by output"),
         outputs=_said(_ANY, "a tensor, or an object of tensors by output"),
+    ),
+    "InvocationsAnswer": _object(
+        "What the library's own `predict` gives: a list of values, the rows of a frame, or arrays by name.",
+        ("predictions",),
+        predictions=_said(_ANY, "in the form in which the model gives it"),
     ),
     "ExplainAnswer": _object(
         "What the model's signature `explain` gives.",
@@ -134,7 +151,10 @@ SCHEMAS: dict[str, Schema] = {
         id=_said(_TEXT, "yours, in the answer"),
         inputs=_list(ref("InferTensor"), "the inputs"),
         outputs=_list(ref("WantedOutput"), "those that are wanted; left out: all"),
-        parameters=_said({"type": "object"}, "`timeout` (µs), `priority`, `binary_data_output`, `signature_name`"),
+        parameters=_said(
+            {"type": "object"},
+            "`timeout` (µs), `priority`, `binary_data_output`, `signature_name`; `params`: the model's",
+        ),
     ),
     "InferAnswer": _object(
         "Tensors out.",

@@ -1,0 +1,193 @@
+"""MLflow's scoring protocol without sockets: bodies to requests, answers in the form of the library's own `predict`."""
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bms.core.columns import Column
+from bms.core.errors import InvalidArgument, NotFound, Unavailable, UnsupportedMedia
+from bms.core.inference import InferResponse
+from bms.core.parameters import Parameter
+from bms.core.predicted import Predicted
+from bms.core.signature import DEFAULT, Signature, TensorSpec, column_spec
+from bms.core.tensor import Tensor
+from bms.protocols.mlflow_scoring import decode_invocation, encode_invocation, error_body
+from bms.protocols.tfserving import Decoded
+
+OUTPUTS = (
+    TensorSpec(name="p", dtype="FP64", shape=(None, 2)),
+    TensorSpec(name="label", dtype="INT64", shape=(None,)),
+)
+TABLE = Signature(
+    inputs=(column_spec("age", "number"), column_spec("city", "text", optional=True)),
+    outputs=OUTPUTS,
+    params=(Parameter(name="times", type="integer", default=1),),
+    predicted=Predicted(outputs=("label",)),
+)
+MATRIX = Signature(inputs=(TensorSpec(name="x", dtype="FP64", shape=(None, 2)),), outputs=OUTPUTS)
+NAMELESS = Column(type="json", nameless=True)
+VALUES = Signature(inputs=(TensorSpec(name="x", dtype="BYTES", shape=(None,), column=NAMELESS),), outputs=OUTPUTS)
+LISTS = Signature(inputs=(column_spec("v", "json"),), outputs=OUTPUTS)
+TEXTS = Signature(inputs=(column_spec("x", "text"),), outputs=OUTPUTS)
+ANSWER = (Tensor("p", np.array([[0.25, 0.75], [0.5, np.nan]])), Tensor("label", np.array([1, 0])))
+
+
+def decoded(signature: Signature, body: object, kind: bytes = b"application/json") -> Decoded:
+    given = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+    return decode_invocation(given, kind, "m", {DEFAULT: signature})
+
+
+def given(signature: Signature, body: object, kind: bytes = b"application/json") -> dict[str, Any]:
+    return {name: array.tolist() for name, array in decoded(signature, body, kind).request.inputs}
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ({"dataframe_split": {"columns": ["city", "age"], "data": [["a", 1], ["b", 2]], "index": [5, 6]}}, b""),
+        ({"dataframe_split": {"data": [[1, "a"], [2, "b"]]}}, b""),
+        ({"dataframe_records": [{"age": 1, "city": "a"}, {"city": "b", "age": 2}]}, b"application/json"),
+        ({"instances": [{"age": 1, "city": "a"}, {"city": "b", "age": 2}]}, b"application/json; charset=utf-8"),
+        ({"inputs": {"age": [1, 2], "city": ["a", "b"]}}, b'application/json;charset="UTF-8"'),
+        ({"inputs": [{"age": 1, "city": "a"}, {"city": "b", "age": 2}]}, b"Application/JSON"),
+        ("city,age\na,1\nb,2\n", b"text/csv"),
+        ("age,city\n1,a\n2,b\n", b"text/csv; charset=utf-8"),
+    ],
+)
+def test_every_form_of_a_frame_is_the_same_table(body: object, kind: bytes) -> None:
+    assert given(TABLE, body, kind) == {"age": [1, 2], "city": [b"a", b"b"]}
+    assert decoded(TABLE, body, kind).request.outputs == ("label",)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"inputs": [[1, 2], [3, 4]]},
+        {"instances": [[1, 2], [3, 4]]},
+        {"inputs": {"x": [[1, 2], [3, 4]]}},
+        {"dataframe_split": {"columns": [0, 1], "data": [[1, 2], [3, 4]]}},
+        {"dataframe_split": {"data": [[1, 2], [3, 4]]}},
+    ],
+)
+def test_a_matrix_comes_as_a_list_or_as_a_frame_whose_columns_are_counted(body: object) -> None:
+    assert given(MATRIX, body) == {"x": [[1, 2], [3, 4]]}
+
+
+def test_values_of_one_column_need_no_name_and_nested_ones_travel_as_their_json() -> None:
+    assert given(TEXTS, {"inputs": ["a", "b"]}) == {"x": [b"a", b"b"]}
+    assert given(TEXTS, {"instances": ["a", "b"]}) == {"x": [b"a", b"b"]}
+    assert given(TEXTS, {"instances": [["a"], ["b"]]}) == {"x": [b"a", b"b"]}
+    assert given(VALUES, {"inputs": [{"x": 1}, [2], "c", 4.5]}) == {"x": [b'{"x":1}', b"[2]", b'"c"', b"4.5"]}
+    assert given(VALUES, {"inputs": {"x": [[1], {}]}}) == {"x": [b"[1]", b"{}"]}
+    assert given(LISTS, {"dataframe_records": [{"v": [1, 2]}, {"v": []}]}) == {"v": [b"[1,2]", b"[]"]}
+    assert given(LISTS, {"instances": [{"v": [1, 2]}, {"v": []}]}) == {"v": [b"[1,2]", b"[]"]}
+    assert given(LISTS, 'v\n"[1, 2]"\n', b"text/csv") == {"v": [b"[1,2]"]}
+    with pytest.raises(InvalidArgument, match=r"column 'v' \(json\), row 0"):
+        given(LISTS, "v\n[1\n", b"text/csv")
+
+
+def test_parameters_are_those_of_the_model_or_refused() -> None:
+    body: dict[str, object] = {"inputs": {"age": [1]}}
+    assert decoded(TABLE, body).request.params == b""
+    assert decoded(TABLE, {**body, "params": None}).request.params == b""
+    assert decoded(TABLE, {**body, "params": {"times": 1}}).request.params == b""
+    assert decoded(TABLE, {**body, "params": {"times": 3}}).request.params == b'{"times":3}'
+    with pytest.raises(InvalidArgument, match=r"unknown parameter 'time': this model takes 'times' integer"):
+        decoded(TABLE, {**body, "params": {"time": 3}})
+    with pytest.raises(InvalidArgument, match="this model takes no parameters"):
+        decoded(MATRIX, {"inputs": [[1, 2]], "params": {"times": 3}})
+    assert decoded(MATRIX, {"inputs": [[1, 2]], "params": {}}).rows == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("{", "not JSON"),
+        ([], "body"),
+        ({}, "one of them, not 0"),
+        ({"inputs": [[1, 2]], "instances": [[1, 2]]}, "one of them, not 2"),
+        ({"messages": [{"role": "user", "content": "a"}]}, "a body with 'messages' is one for models that chat"),
+        ({"prompt": "a", "params": {}}, "a body with 'prompt'"),
+        ({"dataframe_split": {"columns": ["x"]}}, "must have 'columns' and 'data'"),
+    ],
+)
+def test_what_is_no_request_is_refused_in_words(body: object, says: str) -> None:
+    with pytest.raises(InvalidArgument, match=says):
+        decoded(MATRIX, body)
+
+
+@pytest.mark.parametrize(
+    "kind", [b"text/csv; charset=latin-1", b"text/csv; header=no", b"application/json; charset=utf-16"]
+)
+def test_another_character_set_is_refused_with_415(kind: bytes) -> None:
+    with pytest.raises(UnsupportedMedia) as refused:
+        decoded(TABLE, "age\n1\n", kind)
+    assert refused.value.http_status == 415
+
+
+@pytest.mark.parametrize(
+    ("predicted", "outputs", "told"),
+    [
+        (Predicted(outputs=("label",)), ANSWER[1:], [1, 0]),
+        (Predicted(outputs=("p",), column=1), ANSWER[:1], [0.75, math.nan]),
+        (Predicted(outputs=("p",)), ANSWER[:1], [[0.25, 0.75], [0.5, math.nan]]),
+        (Predicted(form="records"), ANSWER[1:], [{"label": 1}, {"label": 0}]),
+        (Predicted(form="records", outputs=("label",), names=("0",)), ANSWER[1:], [{"0": 1}, {"0": 0}]),
+        (Predicted(form="columns"), ANSWER, {"p": [[0.25, 0.75], [0.5, math.nan]], "label": [1, 0]}),
+        (Predicted(form="numbered", outputs=("p",)), ANSWER[:1], [{"0": 0.25, "1": 0.75}, {"0": 0.5, "1": math.nan}]),
+        (None, ANSWER[1:], [1, 0]),
+    ],
+)
+def test_predictions_have_the_form_of_the_librarys_own(
+    predicted: Predicted | None, outputs: tuple[Tensor, ...], told: object
+) -> None:
+    signature = Signature(inputs=MATRIX.inputs, outputs=OUTPUTS, predicted=predicted)
+    body = encode_invocation(
+        InferResponse(model="m", version=1, outputs=outputs), decoded(MATRIX, {"inputs": [[1, 2]]}), signature
+    )
+    np.testing.assert_equal(json.loads(body), {"predictions": told})
+
+
+def test_nan_is_written_bare_in_records_as_mlflow_writes_it() -> None:
+    signature = Signature(inputs=MATRIX.inputs, outputs=OUTPUTS, predicted=Predicted(form="records"))
+    response = InferResponse(model="m", version=1, outputs=[Tensor("p", np.array([1.5, np.nan])), ANSWER[1]])
+    body = encode_invocation(response, decoded(MATRIX, {"inputs": [[1, 2]]}), signature)
+    assert body == b'{"predictions":[{"p":1.5,"label":1},{"p":NaN,"label":0}]}'
+
+
+def test_nested_answers_are_json_within_the_answer() -> None:
+    texts = np.array([b'{"n": [1, NaN]}', b"null"], dtype=object)
+    signature = Signature(
+        inputs=MATRIX.inputs,
+        outputs=(TensorSpec(name="output", dtype="BYTES", shape=(None,)),),
+        predicted=Predicted(nested=("output",)),
+    )
+    response = InferResponse(model="m", version=1, outputs=[Tensor("output", texts)])
+    body = encode_invocation(response, decoded(MATRIX, {"inputs": [[1, 2]]}), signature)
+    np.testing.assert_equal(json.loads(body), {"predictions": [{"n": [1, math.nan]}, None]})
+
+
+def test_rows_of_several_outputs_are_records_and_columns_stay_columns() -> None:
+    response = InferResponse(model="m", version=1, outputs=ANSWER)
+    plain = Signature(inputs=MATRIX.inputs, outputs=OUTPUTS)
+    rows = json.loads(encode_invocation(response, decoded(MATRIX, {"instances": [[1, 2]]}), plain))
+    assert rows["predictions"][0] == {"p": [0.25, 0.75], "label": 1}
+    columns = json.loads(encode_invocation(response, decoded(MATRIX, {"inputs": [[1, 2]]}), plain))
+    assert columns["predictions"]["label"] == [1, 0]
+
+
+def test_a_form_of_outputs_that_were_not_declared_is_left_aside() -> None:
+    less = Signature(inputs=TABLE.inputs, outputs=OUTPUTS[:1], predicted=Predicted(outputs=("label",)))
+    assert decoded(less, {"inputs": {"age": [1]}}).request.outputs == ()
+
+
+def test_errors_have_mlflows_names() -> None:
+    for error, name in (
+        (InvalidArgument("a"), "BAD_REQUEST"),
+        (NotFound("a"), "RESOURCE_DOES_NOT_EXIST"),
+        (Unavailable("a"), "TEMPORARILY_UNAVAILABLE"),
+    ):
+        assert json.loads(error_body(error)) == {"error_code": name, "message": "a"}
