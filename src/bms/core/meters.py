@@ -1,7 +1,7 @@
 """The meters: what usage is counted in. A usage is (subject, meter, quantity), and quantities are whole numbers.
 
-Units are chosen so that a year's sum over a large fleet stays below 2^63: 100,000 cores, 10 PiB of memory or 10 PiB
-stored. A meter's name and unit never change; books may hold meters that are not listed here, of a newer release.
+One event's quantity has at most 63 bits; sums may have any number. A meter's name and unit never change; books may hold
+meters that are not listed here, of a newer release.
 """
 
 from typing import Literal, NamedTuple

@@ -137,6 +137,16 @@ async def test_large_sums_are_exact(usage: UsageService) -> None:
     assert (await usage.sums("acme", UsageFilter()))[0].compute_ns == 3 * large
 
 
+async def test_sums_beyond_sixty_three_bits_are_exact(usage: UsageService) -> None:
+    large = 2**62 + 12_345
+    batch = [event(seq, compute_ns=large, total_ns=large, more=(("input_tokens", large),)) for seq in range(1, 8)]
+    assert await ingest(usage, "g0", batch) == 7
+    for wanted in (UsageFilter(), UsageFilter(start=START), UsageFilter(end=START + timedelta(microseconds=1))):
+        (row,) = await usage.sums("acme", wanted, ("model",))
+        assert (row.compute_ns, row.requests) == (7 * large, 7)
+        assert row.quantities["total_ns"] == row.quantities["input_tokens"] == 7 * large
+
+
 async def test_amounts_whose_sum_no_column_holds_are_kept(usage: UsageService) -> None:
     events = [event(seq, compute_ns=2**62) for seq in (1, 2, 3)]
     assert await ingest(usage, "g0", events) == 3

@@ -7,6 +7,7 @@ of format 1 have a table of their own; every question is put to both.
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, aclosing
+from itertools import starmap
 from typing import Any
 
 import msgspec
@@ -19,6 +20,8 @@ from bms.adapters.sql.usage_queries import (
     Position,
     crossing_an_end,
     group,
+    halves,
+    joined,
     labels,
     nanoseconds,
     reaching,
@@ -121,11 +124,12 @@ class SqlUsage(Repository):
         mine = labels(table, tenant, wanted)
         names = [name for name in (REQUESTS, _OK, *OF_EVERY_REQUEST) if name in table.c]
         groups = [group(table, dimension).label(f"by_{dimension}") for dimension in by]
-        sums = [func.sum(table.c[name]) for name in names]
+        sums = [half for name in names for half in halves(table.c[name])]
         query = select(*groups, *sums).where(*mine, *wholly_in(table, wanted)).group_by(*groups)
         for row in await self._connection.execute(query):
             if row[len(by)] is not None:
-                _add(found, tuple(row[: len(by)]), zip(names, row[len(by) :], strict=True))
+                sums_of = zip(row[len(by) :: 2], row[len(by) + 1 :: 2], strict=True)
+                _add(found, tuple(row[: len(by)]), zip(names, starmap(joined, sums_of), strict=True))
         if crossing := crossing_an_end(table, wanted):
             rows = (await self._connection.execute(select(table).where(*mine, or_(*crossing)))).mappings()
             for event in _events([_block(table, row) for row in rows], wanted):
@@ -136,13 +140,13 @@ class SqlUsage(Repository):
         blocks, more = request_blocks, request_quantities
         groups = [group(blocks, dimension).label(f"by_{dimension}") for dimension in by]
         query = (
-            select(*groups, more.c.meter, func.sum(more.c.quantity))
+            select(*groups, more.c.meter, *halves(more.c.quantity))
             .join_from(blocks, more, (blocks.c.source == more.c.source) & (blocks.c.seq == more.c.seq))
             .where(blocks.c.has_more, *labels(blocks, tenant, wanted), *wholly_in(blocks, wanted))
             .group_by(*groups, more.c.meter)
         )
-        for *name, meter, quantity in await self._connection.execute(query):
-            _add(found, tuple(name), [(meter, quantity)])
+        for *name, meter, upper, lower in await self._connection.execute(query):
+            _add(found, tuple(name), [(meter, joined(upper, lower))])
 
     async def _latest_first(
         self, table: Table, tenant: str, wanted: UsageFilter, before: Position | None
@@ -190,10 +194,10 @@ def _events(blocks: Iterable[UsageBlock], wanted: UsageFilter) -> Iterator[Usage
                 yield event
 
 
-def _add(found: _Found, name: tuple[Any, ...], amounts: Iterable[tuple[str, Any]]) -> None:
+def _add(found: _Found, name: tuple[Any, ...], amounts: Iterable[tuple[str, int]]) -> None:
     sums = found.setdefault(name, Counter())
     for meter, amount in amounts:
-        sums[meter] += int(amount)
+        sums[meter] += amount
 
 
 def _sum(name: Sequence[Any], by: Sequence[Dimension], sums: Counter[str]) -> UsageSum:

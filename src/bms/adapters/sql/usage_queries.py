@@ -4,13 +4,15 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Table, cast, literal
+from sqlalchemy import BigInteger, Column, ColumnElement, Table, cast, func, literal, literal_column
 
 from bms.control.billing.blocks import SPAN_NS
 from bms.control.billing.nouns import Dimension, UsageFilter
 from bms.core.usage import UsageEvent
 
 SPANS: dict[Dimension, int] = {"day": 86_400 * 10**9, "hour": 3_600 * 10**9}
+_HALF: ColumnElement[int] = literal_column("32")
+_LOWER: ColumnElement[int] = literal_column(str((1 << 32) - 1), BigInteger)
 Position = tuple[int, str, int]  # at, source, seq: the order of events
 
 
@@ -65,6 +67,17 @@ def _span_end(time: int) -> int:
 def group(table: Table, dimension: Dimension) -> ColumnElement[Any]:
     span = SPANS.get(dimension)
     return table.c[dimension] if span is None else cast(table.c.first_at - table.c.first_at % span, BigInteger)
+
+
+def halves(column: Column[int]) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    """The sum of a column of numbers of 63 bits, in two: SQLite adds in 64 bits, and fails where that is too little."""
+    number = cast(column, BigInteger)
+    return func.sum(number.op(">>")(_HALF)), func.sum(number.op("&")(_LOWER))
+
+
+def joined(upper: Any, lower: Any) -> int:
+    """The sum that `halves` are of."""
+    return (int(upper) << 32) + int(lower)
 
 
 def value(event: UsageEvent, dimension: Dimension) -> object:
