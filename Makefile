@@ -14,17 +14,18 @@ COVERING := $(addprefix tests/,unit/core unit/control unit/serving unit/protocol
 CLOCK := $(PYTHON) tests/cpu_clock.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-both test-clients test-frameworks test-all check fmt docs bench bench-releases fuzz lock clean
+.PHONY: help demo test test-both test-clients clients-table test-frameworks test-all check fmt docs bench bench-releases fuzz lock clean
 
 help:
 	@echo "make demo    watch data become a served, metered model (about three minutes on a cold machine)"
 	@echo "make test    all tests; 'make test ARGS=tests/unit' some of them, without the coverage floor"
 	@echo "make test-clients  clients as people have them, each in an environment of its own, against one platform"
+	@echo "make clients-table  the table of clients in docs/protocols.md, made of what they do now"
 	@echo "make test-frameworks  every framework, the large ones too: its models made, pushed, served and compared"
 	@echo "make test-all  every test in its longest form, and a page of what each group cost (an hour or more)"
 	@echo "make check   lint, format, types, import contracts, documentation"
 	@echo "make fmt     format and mend what can be mended"
-	@echo "make docs    write docs/cli.md and check every link"
+	@echo "make docs    write docs/cli.md and the table of events, and check every link"
 	@echo "make bench   measure; needs a quiet machine; PEERS=fastapi,triton CASES=row-json: parts of the comparison"
 	@echo "make bench-releases BASE=REVISION  the hot path beside that of another revision, in pairs"
 	@echo "make fuzz    throw broken bytes at every decoder and at a gateway for FUZZ_SECONDS (default 120: millions)"
@@ -54,6 +55,12 @@ test-both:
 test-clients: .venv/dev.stamp
 	$(BIN)/python -m tests.clients.environments
 	$(CLOCK) --budget 120 $(BIN)/pytest $(or $(ARGS),tests/clients)
+
+# What the clients did is kept, and the documents' table of it made anew; without it, a change of either fails.
+clients-table: .venv/dev.stamp
+	$(BIN)/python -m tests.clients.environments
+	BMS_WRITE_CLIENTS=1 $(BIN)/pytest -m 'not long' tests/clients
+	$(BIN)/python -m tests.clients.table
 
 # Of these, `make test` runs what is not marked heavy; MARKS='heavy and not long' runs the others alone.
 test-frameworks: .venv/dev.stamp

@@ -26,6 +26,7 @@ from bms.control.billing.service import UsageService
 from bms.core.clock import SystemClock
 from bms.core.ids import new_id
 from bms.core.pages import PageRequest
+from bms.core.usage import VERSION
 from bms.protocols.bus import UsageBatch, from_gateway
 from bms.serving.traffic.metering import Usage
 
@@ -61,7 +62,23 @@ def main() -> int:
 def _usages(first: int, number: int) -> list[Usage]:
     began = int(START.timestamp()) * 10**9
     return [
-        (began + at * STEP_NS, TENANT, KEYS[at % 4], "digits", "digits", 1, new_id("req"), 200, 1, 900, 300, 20_000)
+        (
+            began + at * STEP_NS,
+            TENANT,
+            KEYS[at % 4],
+            "digits",
+            "digits",
+            1,
+            new_id("req"),
+            200,
+            1,
+            900,
+            300,
+            20_000,
+            9_000,
+            900_000,
+            3,
+        )
         for at in range(first, first + number)
     ]
 
@@ -87,7 +104,7 @@ def _journal(turn: int) -> tuple[Spread, Spread]:
 
 def _message(source: str, first: int, number: int, turn: int = 10) -> bytes:
     """A bus message as the shipper sends it, without its length."""
-    runs = [(at, _usages(at, min(turn, first + number - at))) for at in range(first, first + number, turn)]
+    runs = [(at, _usages(at, min(turn, first + number - at)), VERSION) for at in range(first, first + number, turn)]
     body = msgspec.msgpack.encode({"type": "usage", "source": source, "runs": runs})
     assert isinstance(from_gateway.decode(body), UsageBatch)
     return body

@@ -1,16 +1,20 @@
-"""Checks the documentation: every link leads somewhere, and the command reference is that of the commands.
+"""Checks the documentation: every link leads somewhere, the command reference is that of the commands, and the table of
+events that of the catalogue.
 
-`--write` writes the reference first.
+`--write` writes reference and table first.
 """
 
 import re
 import sys
 from pathlib import Path
 
+from event_table import with_table
+
 from bms.cli.reference import markdown
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "docs" / "cli.md"
+EVENTS = {ROOT / "docs" / "events.md": False, ROOT / "docs" / "events.zh-CN.md": True}  # whether in Chinese
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
@@ -38,10 +42,15 @@ def anchors(page: Path) -> set[str]:
 def main() -> int:
     if "--write" in sys.argv:
         REFERENCE.write_text(markdown())
+        for page, chinese in EVENTS.items():
+            page.write_text(with_table(page.read_text(), chinese))
     pages = [page for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")] if page.is_file()]
     problems = [problem for page in pages for problem in broken_links(page)]
     if not REFERENCE.exists() or REFERENCE.read_text() != markdown():
         problems.append("docs/cli.md is not that of the commands: run `make docs`")
+    for page, chinese in EVENTS.items():
+        if page.read_text() != with_table(page.read_text(), chinese):
+            problems.append(f"docs/{page.name} is not that of the catalogue of events: run `make docs`")
     for problem in problems:
         print(problem)
     print(f"{len(pages)} pages, {len(problems)} problems")

@@ -20,6 +20,7 @@ from bms.control.deployments.publisher import Publisher
 from bms.control.deployments.reconciler import Reconciler
 from bms.control.deployments.service import DeploymentService
 from bms.control.deployments.tokens import ReplicaTokens
+from bms.control.models.events import AliasMoved, VersionOffline, VersionReady
 from bms.control.models.nouns import Alias, Gate, Model, Version
 from bms.control.platform.environments import Environment, EnvironmentSpec, Removed
 from bms.control.secrets.sealing import NOTHING
@@ -27,7 +28,7 @@ from bms.control.tenants.nouns import NewTenant
 from bms.control.tenants.service import TenantService
 from bms.core.clock import Clock
 from bms.core.errors import FailedPrecondition, Unavailable
-from bms.core.events import Event
+from bms.core.events import Event, Payload
 from bms.core.principal import Principal
 from bms.core.programs import ServableStatus
 from bms.core.signature import Signature, TensorSpec
@@ -86,13 +87,15 @@ class Registry:
         version = msgspec.structs.replace(plain, **more)
         async with self.store.write() as tx:
             await tx.add_version(version)
-            await tx.emit(self._event("version.ready", tenant, version.id, model=model, number=number))
+            await tx.emit(self._event(VersionReady(model=model, number=number), tenant, version.id))
         return version
 
     async def withdraw(self, version: Version) -> None:
         async with self.store.write() as tx:
             await tx.save_version(msgspec.structs.replace(version, state="offline"))
-            await tx.emit(self._event("version.offline", version.tenant, version.id, model=version.model))
+            await tx.emit(
+                self._event(VersionOffline(model=version.model, number=version.number), version.tenant, version.id)
+            )
 
     async def point(self, alias: str, number: int, model: str = "m", tenant: str = "default") -> None:
         async with self.store.write() as tx:
@@ -110,12 +113,12 @@ class Registry:
                 )
             else:
                 await tx.save_alias(msgspec.structs.replace(found, version=number))
-            await tx.emit(self._event("alias.moved", tenant, model, alias=alias, version=number))
+            await tx.emit(
+                self._event(AliasMoved(alias=alias, version=number, previous=None, forced=False), tenant, model)
+            )
 
-    def _event(self, name: str, tenant: str, subject: str, **details: str | int) -> Event:
-        return Event(
-            name=name, tenant=tenant, subject=subject, actor="ann", at=self._clock.now(), details=dict(details)
-        )
+    def _event(self, payload: Payload, tenant: str, subject: str) -> Event[Payload]:
+        return Event(payload=payload, tenant=tenant, subject=subject, actor="ann", at=self._clock.now())
 
 
 class ObedientCluster:

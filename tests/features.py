@@ -13,18 +13,19 @@ from bms.adapters.sql.engine import Database
 from bms.adapters.sql.events import SqlEventLog
 from bms.adapters.sql.jobs import SqlJobs
 from bms.adapters.sql.models import SqlModels
-from bms.adapters.sql.positions import SqlPositions
+from bms.adapters.sql.reactions import SqlReactions
 from bms.adapters.sql.store import SqlStore
-from bms.app.features import reaction_handlers
+from bms.app.features import following
 from bms.control.datasets.nouns import DatasetVersion, ImportRequest
 from bms.control.datasets.service import DatasetService
 from bms.control.evaluation.gates import Gates
 from bms.control.jobs.history import History
 from bms.control.jobs.nouns import Job, JobState
-from bms.control.jobs.service import JobService, job_event
+from bms.control.jobs.service import JobService, job_ended, job_event
 from bms.control.models.service import ModelService
 from bms.control.optimization.conversion import TARGETS, ConversionService
 from bms.control.platform.reactions import Reactions
+from bms.control.platform.sweeps import Sweeps
 from bms.control.training.service import TrainingService
 from bms.core.clock import ManualClock
 from bms.core.figures import Figure
@@ -69,10 +70,12 @@ class Played:
         self.gates = Gates(self.jobs, self.models, self.datasets, self.clock)
         self.training = TrainingService(self.jobs, self.datasets, self.objects, PackagedRecipes(), TARGETS)
         self.log = SqlEventLog(self.database)
-        self.handlers, self.given_up = reaction_handlers(
+        self.handlers, finders = following(
             self.jobs, self.models, self.datasets, self.conversion, self.gates, self.objects
         )
-        self.reactions = Reactions(self.log, SqlPositions(self.database), self.handlers, "played", self.given_up)
+        self.reaction_store = SqlStore(self.database, SqlReactions)
+        self.reactions = Reactions(self.log, self.reaction_store, self.handlers, self.clock, "default")
+        self.sweeps = Sweeps(self.log, self.reaction_store, finders, self.clock)
 
     async def start(self) -> "Played":
         await add_tenant(self.database, self.clock)
@@ -80,14 +83,12 @@ class Played:
 
     async def react(self) -> None:
         """Handles all that follows from what happened, and what follows from that."""
-        while await self.reactions.step() < await self.log.last():
-            continue
+        await self.reactions.settle()
 
     async def react_again(self) -> None:
         """Handles every event there ever was once more, as after a crash."""
         for _, event in await self.log.since(0):
-            for handler in self.handlers.get(event.name, ()):
-                await handler(event)
+            await self.handlers.replay(event)
 
     async def of_kind(self, kind: str) -> list[Job]:
         return (await self.jobs.jobs("acme", PageRequest(), kind=kind)).items
@@ -105,11 +106,17 @@ class Played:
         """The job ended this way."""
         tree = None if output is None else await put_files(self.objects, "acme", output)
         ended = msgspec.structs.replace(
-            job, state=state, output=tree, metrics=dict(metrics or {}), report=report or {}, error=error
+            job,
+            state=state,
+            output=tree,
+            metrics=dict(metrics or {}),
+            report=report or {},
+            error=error,
+            ended_at=self.clock.now(),
         )
         async with self.job_store.write() as tx:
             saved = await tx.save_job(ended)
-            await tx.emit(job_event("job.ended", saved, "system", self.clock, state=state))
+            await tx.emit(job_event(job_ended(saved), saved, "system", self.clock))
         await self.react()
 
     async def digits(self) -> DatasetVersion:

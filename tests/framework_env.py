@@ -65,6 +65,11 @@ def told_by(requirements: tuple[str, ...], script: Path, *arguments: str, patien
     return [json.loads(line) for line in ended.stdout.splitlines() if line.startswith("{")]
 
 
+def folder_of(kind: str, names: tuple[str, ...], build: Callable[[Path], None]) -> Path:
+    """A folder of a `kind` that holds `names`, which `build` has filled. Treat it as read-only."""
+    return _once(f"{kind}-{_digest(*sorted(names))}", build)
+
+
 def cache_folder() -> Path:
     cache = Path(os.environ.get("BMS_TEST_CACHE") or Path.home() / ".cache" / "bms-tests")
     cache.mkdir(parents=True, exist_ok=True)

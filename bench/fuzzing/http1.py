@@ -6,6 +6,7 @@ from random import Random
 from bms.web.inference.connection import HttpConnection
 from bms.web.inference.heads import Heads
 from bms.web.inference.paths import read_path
+from bms.web.inference.proxies import Proxies
 from bms.web.inference.request import request_id
 from fuzzing.memory_site import MemoryHost, Seen, Socket
 from fuzzing.strict import Read, read
@@ -25,6 +26,12 @@ SEEDS = [
     _HEAD + b"x-request-id: one\r\ntraceparent: 00-a-b-01\r\ncontent-length: 2\r\n\r\n{}",
     b"\r\n" + _HEAD + b"X-Request-Id: two\r\ncontent-length: 2\r\n\r\n{}",
 ]
+_FORWARDED = [
+    b'for=192.0.2.43, for="[2001:db8:cafe::17]:4711";proto=https;host=a.example;by=203.0.113.43',
+    b'for="_gazonk", for=unknown;proto=http, FOR=10.0.0.1',
+    b"192.0.2.43, 10.0.0.2:80, [::1]:4711, ::ffff:10.0.0.3",
+]
+_PROXIES = Proxies(("10.0.0.0/8",))
 _PATHS = [
     b"/v1/models/digits/versions/3:predict",
     b"/v1/models/digits/labels/stable:classify",
@@ -71,8 +78,16 @@ _BODIES = (
 )
 
 
+def _origin(value: bytes) -> None:
+    for names in ((b"forwarded",), (b"x-forwarded-for", b"x-forwarded-proto"), (b"forwarded", b"x-forwarded-for")):
+        found = _PROXIES.origin("10.0.0.1", [(name, value) for name in names])
+        assert found.address.isascii(), found
+        assert found.address, found
+
+
 def decoders() -> list[Decoder]:
     return [
+        Decoder("forwarded", taking(_origin), _FORWARDED),
         Decoder("path", taking(lambda target: read_path(b"POST", target)), _PATHS),
         Decoder("http/1.1 connection", Trial().run, SEEDS, make=made, longest=8192),
     ]

@@ -78,7 +78,7 @@ _BUS = [
 ]
 _JOURNALS = [
     b"".join(pack(msgspec.msgpack.encode(run)) for run in (*runs_of((_EVENT,)), *runs_of((_EVENT,) * 3))),
-    b"".join(pack(msgspec.msgpack.encode(_EVENT)) for _ in range(3)),
+    b"".join(pack(msgspec.msgpack.encode(msgspec.structs.astuple(_EVENT)[:14])) for _ in range(3)),  # before runs were
 ]
 _run = msgspec.msgpack.Decoder(UsageRun)
 

@@ -14,6 +14,7 @@ from bms.web.inference.http2 import frames
 from bms.web.inference.http2.frames import PREFACE, frame
 from bms.web.inference.http2.session import Session
 from bms.web.inference.pass_on import passed_head
+from bms.web.inference.proxies import Origin
 from bms.web.inference.request import Request
 from bms.web.inference.rest.server import RestServer
 from fuzzing.http2 import BYTES_MOST, LIMITS, check
@@ -78,7 +79,7 @@ def _as_one(request: Request) -> None:
         framed = body
     parsed = _Parsed()
     parser = httptools.HttpRequestParser(parsed)
-    parser.feed_data(passed_head(request, b"http") + framed)
+    parser.feed_data(passed_head(request, b"http", Origin("1.2.3.4")) + framed)
     assert parsed.ended == 1, "what control is sent is not one request"
     same((parser.get_method(), parsed.url), (request.method, request.target), "a request, and what control is sent")
     names = [name for name, _ in parsed.headers]

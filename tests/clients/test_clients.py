@@ -10,13 +10,13 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.clients.environments import ENVIRONMENTS, openai_tokens
+from tests.clients import node
+from tests.clients.environments import ENVIRONMENTS, OPENAI_NODE, openai_tokens
+from tests.clients.table import keep
 from tests.framework_env import told_by
 from tests.platforms import RealPlatform
 
 HERE = Path(__file__).parent
-DOCS = HERE.parents[1] / "docs"
-PAGES = (DOCS / "protocols.md", DOCS / "protocols.zh-CN.md")
 IRIS = [[6.8, 2.8, 4.8, 1.4], [6.0, 3.4, 4.5, 1.6]]
 DOUBLED = [[pytest.approx(2 * value + 1) for value in row] for row in IRIS]  # what the model "mixed" does
 CENTRE = [5.9, 2.8, 4.3, 1.3]  # which the model "flowers" explains by
@@ -27,6 +27,11 @@ pytestmark = pytest.mark.timeout(300)
 def told(client: str, served: RealPlatform) -> dict[str, Any]:
     """What the client got, by what it tried; of a refusal its words, behind the name of what was raised."""
     lines = told_by(ENVIRONMENTS[client], HERE / f"asks_{client}.py", served.url, served.key)
+    keep(client, ENVIRONMENTS[client][0].replace("==", " "), lines)
+    return by_what(lines)
+
+
+def by_what(lines: list[Any]) -> dict[str, Any]:
     return {line["what"]: line["got"] if "got" in line else f"{line['refused']}: {line['words']}" for line in lines}
 
 
@@ -131,9 +136,61 @@ def test_litellm(served: RealPlatform) -> None:
     assert got == dict.fromkeys(("texts", "as floats", "by the name of a server like OpenAI's"), VECTORS)
 
 
-@pytest.mark.parametrize("client", ENVIRONMENTS)
-def test_the_documents_tell_of_the_version_that_was_tried(client: str) -> None:
-    tried = ENVIRONMENTS[client][0].replace("==", " ")
-    for page in PAGES:
-        rows = [row for row in page.read_text().splitlines() if f"| {tried} |" in row]
-        assert len(rows) == 1, page
+@pytest.mark.skipif(bool(node.missing()), reason=node.missing())
+def test_nodes_fetch_its_http2_and_openais_client_for_it(served: RealPlatform) -> None:
+    lines = node.told_by_node(HERE / "asks_node.mjs", node.packages(OPENAI_NODE), served.url, served.key)
+    keep("openai-node", OPENAI_NODE.replace("@", " "), [each for each in lines if each["what"].startswith("openai: ")])
+    keep("node", "≥ 18", [each for each in lines if not each["what"].startswith("openai: ")])
+    got = by_what(lines)
+    assert got.pop("fetch: given up").startswith("DOMException")
+    first, many, live, who = got.pop("http2: many at once")
+    assert (first, many, live) == ([200, {"predictions": DOUBLED}], [200, 500], [200, {"live": True}])
+    assert who == [200, "owner"]
+    predicted = {"status": 200, "predictions": DOUBLED}
+    unknown = ["NotFoundError", 404, "invalid_request_error"]
+    assert got == {
+        **{f"fetch: {what}": predicted for what in ("JSON", "a stream of gzip")},
+        "fetch: a string": {"status": 200, "predictions": [1, 1]},
+        "fetch: raw tensors": [number for row in DOUBLED for number in row],
+        "fetch: server-sent events": ["text/event-stream; charset=utf-8", DOUBLED[0]],
+        "fetch: a missing number": '{"predictions":[[3.0,NaN,7.0,9.0]]}',
+        "fetch: no such model": 404,
+        "openai: embeddings": VECTORS,
+        "openai: as floats": VECTORS[0],
+        "openai: models": ["flowers", "labels", "mixed", "orders"],
+        "openai: no such model": [*unknown, "model_not_found"],
+        "openai: chat": [*unknown, "unknown_url"],
+    }
+
+
+def test_httpx_over_http2(served: RealPlatform) -> None:
+    got = told("http2", served)
+    version, status, who = got.pop("control")
+    assert (version, status, who["role"]) == ("HTTP/2", 200, "owner")
+    missing = got.pop("no such model")
+    assert missing[:2] == ["HTTP/2", 404]
+    assert NOT_THERE in missing[2]["error"]
+    assert got == {
+        "predict": ["HTTP/2", 200, {"predictions": DOUBLED}],
+        "at once": [2 * number + 1 for number in range(40)],
+        "large": ["HTTP/2", 200, 20_000],
+        "stream": ["HTTP/2", 1],
+    }
+
+
+def test_grpcio_by_reflection(served: RealPlatform) -> None:
+    got = told("grpcio", served)
+    missing = got.pop("no such model")
+    assert "NOT_FOUND" in missing
+    methods = got.pop("methods")
+    assert {"ModelInfer", "ModelStreamInfer", "ServerLive", "RepositoryIndex"} <= set(methods)
+    assert got.pop("services") == [
+        "grpc.health.v1.Health",
+        "grpc.reflection.v1.ServerReflection",
+        "grpc.reflection.v1alpha.ServerReflection",
+        "inference.GRPCInferenceService",
+        "tensorflow.serving.ModelService",
+        "tensorflow.serving.PredictionService",
+        "tensorflow.serving.SessionService",
+    ]
+    assert got == {"infer": [3, 5, 7, 9], "live": True, "TensorFlow Serving's status": "1", "health": ["SERVING"] * 2}

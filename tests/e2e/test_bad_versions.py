@@ -171,23 +171,24 @@ def test_an_alias_does_not_move_to_a_rejected_version(platform: WholePlatform, c
 
 
 @pytest.mark.parametrize(
-    ("bad", "memory", "words"),
+    ("bad", "memory", "sizes", "words"),
     [
-        # Verification runs seventeen rows, a model server warms up with as many as it may put together.
-        (tiny_onnx.breaks_beyond(40), 2 << 30, "warm-up of signature 'serving_default' with 64 rows failed"),
-        (tiny_onnx.takes_memory(16 << 20), 250 << 20, "killed: used "),
+        # Verification runs seventeen rows, a model server warms up with all the numbers of rows that it is told to run.
+        (tiny_onnx.breaks_beyond(40), 2 << 30, (8, 64), "warm-up of signature 'serving_default' with 64 rows failed"),
+        (tiny_onnx.takes_memory(16 << 20), 250 << 20, (), "killed: used "),
     ],
     ids=["fails", "is killed"],
 )
 def test_a_new_version_that_does_not_survive_its_start_leaves_the_old_one_serving(
-    platform: WholePlatform, client: Client, tmp_path: Path, bad: bytes, memory: int, words: str
+    platform: WholePlatform, client: Client, tmp_path: Path, bad: bytes, memory: int, sizes: tuple[int, ...], words: str
 ) -> None:
     model = f"fragile-{memory >> 20}"
     for number, content in enumerate((tiny_onnx.adds(1), bad), 1):
         (tmp_path / f"{number}.onnx").write_bytes(content)
         assert push(client, model, tmp_path / f"{number}.onnx", NewVersion()).number == number
     client.models.move_alias(model, "production", 1)
-    deploy(client, model, model, Target(alias="production"), resources={"memory": memory})
+    batching = {"sizes": sizes} if sizes else None
+    deploy(client, model, model, Target(alias="production"), resources={"memory": memory}, batching=batching)
     key = new_key(platform)
     with Load(platform.url, key.text, f"/v2/models/{model}/infer", BODY, connections=4, per_second=80) as felt:
         felt.wait_more(20)
@@ -215,7 +216,7 @@ def test_the_command_that_asked_for_it_says_why_it_does_not_serve(
 ) -> None:
     path = tmp_path / "lonely.onnx"
     path.write_bytes(tiny_onnx.breaks_beyond(40))
-    refused: Ran = platform.bms("deploy", str(path))
+    refused: Ran = platform.bms("deploy", str(path), "--batch-sizes", "8,64")
     assert refused.status == CONFLICT
     assert "warm-up of signature 'serving_default' with 64 rows failed" in refused.errors
     client.deployments.delete("lonely")

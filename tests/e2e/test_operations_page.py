@@ -49,7 +49,7 @@ def serving(tmp_path: Path) -> Iterator[WholePlatform]:
 
 
 async def test_the_pages_have_the_same_commands_and_they_run_as_written(serving: WholePlatform, tmp_path: Path) -> None:
-    roles, operations = commands_of("roles", blocks=1), commands_of("operations", blocks=9)
+    roles, operations = commands_of("roles", blocks=1), commands_of("operations", blocks=10)
     said = ran(roles, serving, tmp_path)
     assert "it may ask models, and nothing else" in said
     assert "deleted ci and its keys" in said
@@ -68,10 +68,11 @@ async def test_the_pages_have_the_same_commands_and_they_run_as_written(serving:
         said = typed(commands, tmp_path, BOOKS=books, RESTORED=restored, PATH=path, TMPDIR=temporary)
     assert "postgresql://" in said
     assert said.count("version 1 answers") >= 2, said
+    assert "nothing waits, and there are no dead letters" in said
     assert "deleted acme" in said
     assert sorted(path.name for path in (tmp_path / "moved").glob("bms.db*")) == ["bms.db", "bms.db.moved"]
     with closing(sqlite3.connect(tmp_path / "moved" / "bms.db")) as books_now:
-        ((requests,),) = books_now.execute("SELECT sum(requests) FROM usage_blocks WHERE tenant = 'default'")
+        ((requests,),) = books_now.execute("SELECT sum(requests) FROM request_blocks WHERE tenant = 'default'")
         assert requests >= asked, "the books moved twice"
         assert books_now.execute("SELECT name, deleted FROM deployments").fetchall() == [("digits", 0)]
         assert books_now.execute("SELECT name, deleted FROM datasets").fetchall() == [("fruit", 1)]

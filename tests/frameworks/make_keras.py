@@ -135,6 +135,9 @@ def composed(root):
     rows = chance.standard_normal((9, 3, 3), dtype=np.float32)
     rows[:3, 2:] = 0  # which are masked
     written(root / "steps", steps, steps=rows)
+    for name, network in (("folder", steps), ("refused/own_layer_folder", keras.Sequential([left, Own(name="loose")]))):
+        (root / name).mkdir(parents=True)
+        network.save(root / name / "model", zipped=False)
 
 
 def application(folder, network, prepared, size):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.clients.table import keep
 from tests.contract.runtimes.cases_mlflow import FRAMEWORK
 from tests.framework_env import framework_python, told_by
 from tests.frameworks.agreement import deploy, deployed, framework_platform, newest, predicted, serves_alike
@@ -76,9 +77,10 @@ def asked(platform: WholePlatform, made: Path) -> list[dict[str, Any]]:
         deployed(platform, made / name / "model", name)
     for name in CODE:
         deployed(platform, made / name / "model", name, ["--allow-pickle"])
-    return told_by(
-        FRAMEWORK.environment, Path(__file__).with_name("asks_mlflow.py"), platform.url, platform.key, str(made)
-    )
+    script = Path(__file__).with_name("asks_mlflow.py")
+    lines = told_by(FRAMEWORK.environment, script, platform.url, platform.key, str(made))
+    keep("mlflow", FRAMEWORK.environment[0].replace("==", " "), lines)
+    return lines
 
 
 def alike(got: object, wanted: object) -> bool:

@@ -292,6 +292,10 @@ def test_usage_sums_up_what_was_asked(digits: RealPlatform) -> None:
             break
     assert [(each["version"], each["requests"], each["rows"]) for each in sums] == [(1, 3, 3)]
     assert "digits" in digits.good("usage", "--of-key", key["key"]["id"]).out
+    lines = digits.good("usage", "--of-key", key["key"]["id"], "--meters").out.splitlines()
+    assert lines[0].split() == ["DEPLOYMENT", "VERSION", "METER", "QUANTITY", "UNIT"]
+    assert any(line.split()[2:] == ["requests", "3", "1"] for line in lines), lines
+    assert any(line.split()[2::2] == ["total_ns", "nanoseconds"] for line in lines), lines
     assert len(digits.good("usage", "--of-key", key["key"]["id"], "--csv").out.splitlines()) == 4
 
 
@@ -326,8 +330,10 @@ def test_the_api_is_described_on_the_same_port_for_programs_and_people(platform:
         document = nobody.get("/api/v1/openapi.json").json()
         page = nobody.get("/docs")
         assert "script-src 'self'" in page.headers["content-security-policy"]
-        for path in re.findall(r'(?:src|href)="(/docs/[^"]+)"', page.text):
-            assert nobody.get(path).status_code == 200
+        beside = re.findall(r'(?:src|href)="(docs/[^"]+)"', page.text)
+        assert len(beside) == 2
+        for path in beside:
+            assert nobody.get(f"/{path}").status_code == 200
     assert {"/api/v1/keys", "/v2/models/{model}/infer", "/v1/embeddings"} <= set(document["paths"])
 
 

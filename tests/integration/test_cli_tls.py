@@ -1,8 +1,10 @@
 """`bms up` with TLS, and clients that believe its certificate."""
 
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from bms.core.errors import InvalidArgument, Unavailable
@@ -20,8 +22,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Issued:
 
 @pytest.fixture(scope="module")
 def secure(made: Issued, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealPlatform]:
-    """A platform with a certificate for the address that it listens on."""
-    options = ("--tls-cert", str(made.certificate), "--tls-key", str(made.key))
+    """A platform with a certificate for the address that it listens on, which believes proxies on this machine."""
+    options = ("--trust-proxy", "127.0.0.0/8", "--tls-cert", str(made.certificate), "--tls-key", str(made.key))
     with real_platform(tmp_path_factory.mktemp("secure") / "home", *options) as running:
         yield running
 
@@ -41,6 +43,18 @@ def test_a_platform_serves_https_and_its_home_tells_commands_whom_to_believe(tmp
         assert "no secure connection" in refused.errors
         other = platform.url.replace("https://", "http://")
         assert bms("user", "list", "--url", other, "--key", platform.key).status != 0
+
+
+def test_redirects_and_the_description_say_how_clients_see_the_platform(secure: RealPlatform, made: Issued) -> None:
+    context = ssl.create_default_context(cafile=str(made.ca))
+    with httpx.Client(base_url=secure.url, verify=context, trust_env=False) as http:
+        moved = http.get("/api/v1/models/")
+        assert (moved.status_code, moved.headers["location"]) == (307, f"{secure.url}/api/v1/models")
+        said = {"x-forwarded-for": "203.0.113.9", "x-forwarded-proto": "http", "x-forwarded-host": "bms.example"}
+        moved = http.get("/api/v1/models/", headers={**said, "x-forwarded-prefix": "/bms"})
+        assert moved.headers["location"] == "http://bms.example/bms/api/v1/models"
+        described = http.get("/api/v1/openapi.json", headers={**said, "x-forwarded-prefix": "/bms"}).json()
+        assert described["servers"][0]["url"] == "/bms"
 
 
 def test_a_profile_keeps_whom_to_believe(secure: RealPlatform, made: Issued, tmp_path: Path) -> None:

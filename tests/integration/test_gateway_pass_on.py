@@ -41,6 +41,34 @@ async def test_a_request_arrives_as_it_was_without_hop_by_hop_headers(tmp_path: 
         assert "x-private" not in answer.headers
 
 
+async def test_a_trusted_proxy_says_whom_a_request_is_from_and_how_it_was_asked(tmp_path: Path) -> None:
+    said = {
+        "X-Forwarded-For": "6.6.6.6, 203.0.113.9, 10.1.2.3",
+        "X-Forwarded-Proto": "https",
+        "X-Forwarded-Host": "bms.example",
+        "X-Forwarded-Prefix": "/models",
+    }
+    async with scene(tmp_path, proxies=["127.0.0.1/32", "10.0.0.0/8"]) as at, control(tmp_path), at.client() as http:
+        headers = dict((await http.get("/api/v1/things", headers=said)).json()["headers"])
+        assert headers["x-forwarded-for"] == "203.0.113.9"
+        assert headers["x-forwarded-proto"] == "https"
+        assert headers["host"] == "bms.example"
+        assert headers["x-forwarded-prefix"] == "/models"
+        spoofed = {**said, "Forwarded": "for=6.6.6.6;host=evil.example"}
+        headers = dict((await http.get("/api/v1/things", headers=spoofed)).json()["headers"])
+        assert (headers["x-forwarded-for"], headers["x-forwarded-proto"]) == ("127.0.0.1", "http")
+        assert headers["host"] == at.process.url.removeprefix("http://")
+
+
+async def test_nobody_else_is_believed(tmp_path: Path) -> None:
+    said = {"X-Forwarded-For": "6.6.6.6", "X-Forwarded-Host": "evil.example", "X-Forwarded-Prefix": "/evil"}
+    async with scene(tmp_path, proxies=["10.0.0.0/8"]) as at, control(tmp_path), at.client() as http:
+        headers = dict((await http.get("/api/v1/things", headers=said)).json()["headers"])
+        assert headers["x-forwarded-for"] == "127.0.0.1"
+        assert headers["host"] == at.process.url.removeprefix("http://")
+        assert not {"x-forwarded-host", "x-forwarded-prefix"} & set(headers)
+
+
 async def test_large_uploads_stream_through_with_and_without_a_length(tmp_path: Path) -> None:
     size = 96 << 20  # more than an inference body may have
 

@@ -13,8 +13,10 @@ from bms.adapters.sql.engine import Database
 from bms.adapters.sql.events import SqlEventLog
 from bms.adapters.sql.tables.jobs import jobs
 from bms.control.jobs import pace
+from bms.control.jobs.events import JobStarted
 from bms.control.jobs.nouns import Job
 from bms.control.jobs.scheduler import Scheduler
+from bms.control.models.events import VersionReady
 from bms.core.clock import ManualClock, SystemClock
 from bms.core.events import Event
 from tests.jobs import World, add_tenant
@@ -101,8 +103,8 @@ async def test_events_of_other_things_make_no_step(sqlite: Database, tmp_path: P
     async with _running(sqlite, tmp_path) as running:
         before = running.steps
         async with running.world.store.write() as tx:
-            for name in ("version.ready", "deployment.changed", "job.started"):
-                await tx.emit(Event(name=name, tenant="acme", subject="s", actor="a", at=SystemClock().now()))
+            for payload in (VersionReady(model="m", number=1), JobStarted(kind="verify", subject="", attempt=1)):
+                await tx.emit(Event(payload=payload, tenant="acme", subject="s", actor="a", at=SystemClock().now()))
         await asyncio.sleep(0.6)
         assert running.steps == before
 

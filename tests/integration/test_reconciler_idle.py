@@ -13,7 +13,7 @@ from bms.adapters.sql.engine import Database
 from bms.adapters.sql.tables.events import leases
 from bms.control.deployments import health, reconciler
 from bms.control.deployments.loop import ReconcilerLoop
-from bms.core.clock import SystemClock
+from bms.core.clock import ManualClock, SystemClock
 from tests.deployments import Deployed, ObedientCluster, follow, principal
 
 BY = principal()
@@ -112,6 +112,40 @@ async def test_what_happens_to_others_makes_no_round(sqlite: Database) -> None:
         await running.deployed.registry.point("production", 1, "another")
         await asyncio.sleep(0.5)
         assert running.rounds == before
+
+
+async def test_a_round_reads_only_the_deployments_that_something_happened_to(
+    sqlite: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed = await Deployed(sqlite, clock, ObedientCluster(clock)).start()
+    names = [f"digits-{number}" for number in range(5)]
+    ids = {name: (await deployed.service.create(BY, name, follow())).id for name in names}
+    for _ in range(10):
+        await deployed.step()
+        clock.advance(3)
+    read: list[str] = []
+    parts = reconciler.in_parts
+
+    def noted(store: object, catalog: object, some: list[str]) -> object:
+        read.extend(some)
+        return parts(store, catalog, some)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(reconciler, "in_parts", noted)
+    await deployed.step()
+    assert read == []
+    (first, *_) = [replica.id for replica in await deployed.replicas("digits-3")]
+    deployed.cluster.end(first, -9)
+    await deployed.step()
+    assert read == [ids["digits-3"]]
+    read.clear()
+    await deployed.settle()
+    (second,) = [replica.id for replica in await deployed.replicas("digits-4")]
+    read.clear()
+    deployed.cluster.hung.add(second)
+    for _ in range(20):
+        clock.advance(3)
+        await deployed.step()
+    assert set(read) == {ids["digits-3"], ids["digits-4"]}, "one failed a moment ago, one seems to hang"
 
 
 async def test_an_alias_that_moves_is_followed_at_once(sqlite: Database) -> None:

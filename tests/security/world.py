@@ -20,6 +20,7 @@ from bms.app.parts import Parts, make_parts
 from bms.app.rules import WorkloadRules
 from bms.control.deployments.nouns import Replica
 from bms.control.platform.environments import EnvironmentSpec
+from bms.control.platform.pending import Reaction
 from bms.control.platform.trees import FileEntry, put_tree, tree_of
 from bms.control.tenants.service import TenantService
 from bms.core.clock import ManualClock, SystemClock
@@ -32,6 +33,7 @@ MARK = "quarry"  # in the name of all that belongs to `default`
 SCRIPT = b"print('quarry')\n"
 MODEL = b"not yet a model"
 REPLICA = "rep-quarry"
+REACTION = "reaction-quarry"
 
 
 def digest(content: bytes) -> str:
@@ -140,6 +142,7 @@ async def _furnish(world: World) -> None:
         environment = world.parts.ground.environments.digest(EnvironmentSpec(requirements=("quarry-package",)))
         await made("POST", "/deployments", {"name": "quarry-dep", "model": "quarry-model", "version": 2})
         await _quarry_replica(world)
+        await _quarry_reaction(world)
         await made("PUT", "/secrets/quarry-secret", {"value": "quarry-value"})
         world.ids["owner"] = (await client.get("/whoami")).json()["user"]
     world.ids["user"], world.ids["key"] = str(user["id"]), str(key["key"]["id"])  # type: ignore[index]
@@ -158,7 +161,29 @@ async def _furnish(world: World) -> None:
         "path": "quarry.onnx",
         "deployment": "quarry-dep",
         "secret": "quarry-secret",
+        "reaction": REACTION,
     }
+
+
+async def _quarry_reaction(world: World) -> None:
+    """A dead letter."""
+    now = SystemClock().now()
+    dead = Reaction(
+        id=REACTION,
+        number=1,
+        place=0,
+        handler="quarry-handler",
+        event="quarry.dug",
+        tenant="default",
+        about="quarry-subject",
+        state="dead",
+        tries=1,
+        due_at=now,
+        since=now,
+        error="quarry-error",
+    )
+    async with world.parts.features.stores.reactions.write() as tx:
+        await tx.add([dead])
 
 
 async def _quarry_replica(world: World) -> None:

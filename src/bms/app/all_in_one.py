@@ -2,6 +2,7 @@
 
     python -m bms.app.all_in_one --home DIR [--host H] [--port P] [--gateways N] [--tls-cert F --tls-key F] [--index …]
                                  [--allow-upstream NETWORK|HOST:PORT …] [--allow-origin ORIGIN …]
+                                 [--trust-proxy NETWORK …]
     python -m bms.app.all_in_one --home DIR --adopt FD      (started by control when its supervisor was killed)
 
 It imports little and does little, so that it is small and has few reasons to die. Read next: home, listening,
@@ -25,13 +26,21 @@ from bms.app.home_database import OWN, remembered
 from bms.app.listening import is_loopback, listen
 from bms.app.log_files import open_log
 from bms.app.rules import WorkloadRules
-from bms.app.settings import UpSettings, allowed_origins, allowed_upstreams, database_url, package_sources
+from bms.app.settings import (
+    UpSettings,
+    allowed_origins,
+    allowed_upstreams,
+    database_url,
+    package_sources,
+    trusted_proxies,
+)
 from bms.app.supervisor import Ready, Supervisor, recorded_services
 from bms.app.tls import read_certificate
 from bms.app.vocabulary import vocabulary_of
 from bms.core.errors import BmsError
 from bms.core.isolation import LEVELS, Level, shortfall
 from bms.web.inference.cors import check_origin
+from bms.web.inference.proxies import check_network
 
 STOP_GRACE_S = 10.0
 
@@ -144,6 +153,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--require-isolation", choices=LEVELS, default="none", help="refuse to start with less")
     parser.add_argument("--allow-upstream", action="append", default=[], help="what models may reach, not public")
     parser.add_argument("--allow-origin", action="append", default=[], help="whose pages may read answers")
+    parser.add_argument("--trust-proxy", action="append", default=[], help="whose Forwarded headers are believed")
     parser.add_argument("--verification-timeout", type=float, default=300.0, help="seconds to load and try a version")
     parser.add_argument("--ready-fd", type=int, help="a pipe that is told when the platform is ready")
     parser.add_argument("--adopt", type=int, metavar="FD", help="take over what runs, with this listening socket")
@@ -171,6 +181,7 @@ def main(argv: list[str]) -> int:
                 tls_certificate=_absolute(given.tls_cert),
                 tls_key=_absolute(given.tls_key),
                 origins=tuple(map(check_origin, (*allowed_origins(), *given.allow_origin))),
+                proxies=tuple(map(check_network, (*trusted_proxies(), *given.trust_proxy))),
                 database_url=database_url() or remembered(Path(home)) or OWN,
                 rules=WorkloadRules(
                     packages=package_sources(

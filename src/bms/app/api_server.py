@@ -20,7 +20,12 @@ class ApiServer(uvicorn.Server):
     def __init__(self, api: ASGIApp) -> None:
         super().__init__(
             uvicorn.Config(
-                api, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE_S
+                api,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                forwarded_allow_ips="*",  # gateways alone ask here, and say only what they vouch for
+                timeout_graceful_shutdown=GRACE_S,
             )
         )
         self.server_state = _Dated()

@@ -13,17 +13,19 @@ from bms.adapters.sql.deployments import SqlDeployments
 from bms.adapters.sql.environments import SqlEnvironmentUses
 from bms.adapters.sql.jobs import SqlJobs
 from bms.adapters.sql.models import SqlModels
-from bms.adapters.sql.positions import SqlPositions
+from bms.adapters.sql.reactions import SqlReactions
 from bms.adapters.sql.secrets import SqlSecrets
 from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.tenant_rows import SqlTenantRows
 from bms.adapters.sql.tenants import SqlTenants
 from bms.adapters.sql.usage import SqlUsage
+from bms.app.event_catalogue import CATALOGUE
 from bms.app.ground import Ground
 from bms.app.rules import WorkloadRules
 from bms.control.audit.service import AuditService
 from bms.control.billing.service import UsageService
 from bms.control.datasets.deletion import DatasetDeletion
+from bms.control.datasets.events import DatasetImportRequested
 from bms.control.datasets.service import DatasetService
 from bms.control.deployments.catalog import ModelCatalog
 from bms.control.deployments.in_use import InUse
@@ -33,18 +35,23 @@ from bms.control.deployments.trees_in_use import TreesInUse
 from bms.control.environments.service import EnvironmentService
 from bms.control.evaluation.gates import Gates
 from bms.control.evaluation.verification import Verification
+from bms.control.jobs.events import JobEnded
 from bms.control.jobs.history import History
 from bms.control.jobs.service import JobService
 from bms.control.models.aliases import AliasService
 from bms.control.models.collection import Collector, VersionReferences
 from bms.control.models.downloads import Downloads
+from bms.control.models.events import VersionReady, VersionRecognised, VersionUploaded
 from bms.control.models.releases import Releases
 from bms.control.models.service import ModelService
 from bms.control.models.uploads import Uploads
+from bms.control.monitoring.reactions import ReactionService
 from bms.control.offboarding.removal import TenantRemoval, WorkOf
 from bms.control.optimization.conversion import TARGETS, ConversionService
+from bms.control.platform.handlers import Handlers
 from bms.control.platform.objects import ObjectStore
-from bms.control.platform.reactions import GivenUp, Handler, Reactions
+from bms.control.platform.reactions import Reactions
+from bms.control.platform.sweeps import Finder, Sweeps
 from bms.control.platform.trees import digests_of
 from bms.control.secrets.service import SecretService
 from bms.control.tenants.authentication import Authenticator
@@ -66,6 +73,7 @@ class Stores:
     datasets: SqlStore[SqlDatasets]
     jobs: SqlStore[SqlJobs]
     deployments: SqlStore[SqlDeployments]
+    reactions: SqlStore[SqlReactions]
 
 
 @dataclass(frozen=True)
@@ -99,6 +107,8 @@ class Features:
     audit: AuditService
     trees_in_use: TreesInUse
     reactions: Reactions
+    sweeps: Sweeps
+    reaction_service: ReactionService
     collector: Collector
 
 
@@ -111,6 +121,7 @@ def make_features(ground: Ground, rules: WorkloadRules) -> Features:
         datasets=SqlStore(database, SqlDatasets),
         jobs=SqlStore(database, SqlJobs),
         deployments=SqlStore(database, SqlDeployments),
+        reactions=SqlStore(database, SqlReactions),
     )
     files = LocalAttemptFiles.open(ground.home / "run" / "notes", ground.cluster.directory, objects)
     history = History(objects, files)
@@ -120,9 +131,8 @@ def make_features(ground: Ground, rules: WorkloadRules) -> Features:
     conversion = ConversionService(jobs, models, datasets)
     gates = Gates(jobs, models, datasets, clock)
     catalog = ModelCatalog(stores.models)
-    following = reaction_handlers(
-        jobs, models, datasets, conversion, gates, objects, verification_s=rules.verification_s
-    )
+    follows = following(jobs, models, datasets, conversion, gates, objects, verification_s=rules.verification_s)
+    sweeps = Sweeps(ground.events, stores.reactions, follows.finders, clock)
     in_use = InUse(stores.deployments, catalog)
     deployments = DeploymentService(stores.deployments, catalog, clock)
     work = WorkOf(stores.deployments, stores.jobs)
@@ -171,19 +181,27 @@ def make_features(ground: Ground, rules: WorkloadRules) -> Features:
         usage=UsageService(SqlStore(database, SqlUsage), clock),
         audit=AuditService(SqlStore(database, SqlAudit)),
         trees_in_use=TreesInUse(stores.deployments, stores.models, stores.jobs, clock),
-        reactions=Reactions(ground.events, SqlPositions(database), following.handlers, "reactions", following.given_up),
+        reaction_service=ReactionService(
+            stores.reactions,
+            clock,
+            operator=DEFAULT_TENANT,
+            handlers=follows.handlers.names,
+            swept=lambda: sweeps.followed,
+        ),
+        reactions=Reactions(ground.events, stores.reactions, follows.handlers, clock, DEFAULT_TENANT),
+        sweeps=sweeps,
         collector=_collector(ground, stores, datasets, jobs),
     )
 
 
 class Following(NamedTuple):
-    """The handlers of each event, and who is told when one of them was given up, so that nothing waits for ever."""
+    """What follows from events, and who finds by its state what an event should have moved."""
 
-    handlers: dict[str, list[Handler]]
-    given_up: dict[Handler, GivenUp]
+    handlers: Handlers
+    finders: dict[str, Finder]
 
 
-def reaction_handlers(
+def following(
     jobs: JobService,
     models: ModelService,
     datasets: DatasetService,
@@ -193,34 +211,29 @@ def reaction_handlers(
     *,
     verification_s: float = 300.0,
 ) -> Following:
-    """What follows from what, across features."""
+    """What follows from what, across features, and who is told when it was given up, so that nothing waits for ever."""
     imports = Imports(jobs, datasets)
     registration = Registration(jobs, models, objects)
     verification = Verification(jobs, models, verification_s)
-    handlers: dict[str, list[Handler]] = {
-        "dataset.import_requested": [imports.on_import_requested],
-        "version.uploaded": [verification.on_version_uploaded],
-        "version.recognised": [verification.on_version_recognised],
-        "version.ready": [conversion.on_version_ready, gates.on_version_ready],
-        "job.ended": [
-            imports.on_job_ended,
-            registration.on_job_ended,
-            conversion.on_job_ended,
-            verification.on_job_ended,
-            gates.on_job_ended,
-        ],
+    handlers = Handlers(CATALOGUE)
+    handlers.on(DatasetImportRequested, "import", imports.on_import_requested, imports.on_given_up)
+    handlers.on(VersionUploaded, "verification", verification.on_version_uploaded, verification.on_given_up)
+    handlers.on(VersionRecognised, "verification", verification.on_version_recognised, verification.on_given_up)
+    handlers.on(VersionReady, "conversion", conversion.on_version_ready)
+    handlers.on(VersionReady, "gates", gates.on_version_ready, gates.on_ready_given_up)
+    handlers.on(JobEnded, "import", imports.on_job_ended, imports.on_end_given_up)
+    handlers.on(JobEnded, "registration", registration.on_job_ended, registration.on_end_given_up)
+    handlers.on(JobEnded, "conversion", conversion.on_job_ended)  # once its output is registered
+    handlers.on(JobEnded, "verification", verification.on_job_ended, verification.on_end_given_up)
+    handlers.on(JobEnded, "gates", gates.on_job_ended, gates.on_end_given_up)
+    finders: dict[str, Finder] = {
+        "import": imports.strays,
+        "registration": registration.strays,
+        "verification": verification.strays,
+        "conversion": conversion.strays,
+        "gates": gates.strays,
     }
-    given_up: dict[Handler, GivenUp] = {
-        imports.on_import_requested: imports.on_given_up,
-        imports.on_job_ended: imports.on_end_given_up,
-        registration.on_job_ended: registration.on_end_given_up,
-        verification.on_version_uploaded: verification.on_given_up,
-        verification.on_version_recognised: verification.on_given_up,
-        verification.on_job_ended: verification.on_end_given_up,
-        gates.on_version_ready: gates.on_ready_given_up,
-        gates.on_job_ended: gates.on_end_given_up,
-    }
-    return Following(handlers, given_up)
+    return Following(handlers, finders)
 
 
 def _collector(ground: Ground, stores: Stores, datasets: DatasetService, jobs: JobService) -> Collector:

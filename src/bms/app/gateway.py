@@ -45,6 +45,7 @@ from bms.web.inference.grpc.door import GrpcDoor
 from bms.web.inference.grpc.service import gateway_methods
 from bms.web.inference.metrics import Metrics
 from bms.web.inference.pass_on import PassOn
+from bms.web.inference.proxies import Proxies
 from bms.web.inference.rest.server import RestServer
 from bms.web.inference.site import Site
 from bms.web.inference.turn import Turn
@@ -93,6 +94,7 @@ class Gateway:
             time.monotonic,
             config.limits.control_timeout_s,
             scheme=b"https" if self._certificate else b"http",
+            proxies=Proxies(config.proxies),
         )
         self._site = Site(
             name=self._source,

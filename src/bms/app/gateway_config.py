@@ -28,6 +28,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     stats_every_s: float = 2.0
     segment_bytes: int = 8 << 20
     origins: tuple[str, ...] = ()  # whose pages may read answers
+    proxies: tuple[str, ...] = ()  # networks whose Forwarded headers are believed
 
 
 def read_config(path: Path) -> GatewayConfig:

@@ -26,6 +26,7 @@ async def run_loops(parts: Parts) -> None:
         tasks.create_task(_lead(parts), name="leader")
         tasks.create_task(_react(parts), name="reactions")
         tasks.create_task(_remove_tenants(parts), name="removal")
+        tasks.create_task(_read_usage_again(parts), name="usage")
         tasks.create_task(_repeat("collection", COLLECT_S, parts, _collect), name="collection")
         tasks.create_task(_repeat("pruning trees", COLLECT_S, parts, _prune_trees), name="trees")
         tasks.create_task(_repeat("sweeping logs", COLLECT_S, parts, _sweep_logs), name="logs")
@@ -48,20 +49,36 @@ async def _lead(parts: Parts) -> None:
 
 
 async def _react(parts: Parts) -> None:
-    """Handles events as they come; what could not be handled yet is tried again after a pause."""
-    while True:
-        try:
-            if not parts.leading:
+    """What follows from events, while this process leads; and beside it, now and then, what a lost event has left."""
+    reactions, sweeps = parts.features.reactions, parts.features.sweeps
+    sweeping: asyncio.Task[int] | None = None
+    try:
+        while True:
+            try:
+                if not parts.leading:
+                    sweeps.restart()
+                    await reactions.rest()
+                    await asyncio.sleep(RETRY_S)
+                    continue
+                await reactions.step()
+                if sweeping is not None and sweeping.done():
+                    ended, sweeping = sweeping, None
+                    ended.result()
+                if sweeping is None and sweeps.due:
+                    sweeping = asyncio.create_task(sweeps.step(reactions.position), name="sweep")
+                await reactions.news()
+            except BmsError as error:
+                log.warning("events can't be handled now: %s", error.message)
                 await asyncio.sleep(RETRY_S)
-                continue
-            done = await parts.features.reactions.step()
-            if await parts.ground.events.last() > done:
+            except Exception:
+                log.exception("events can't be handled now")
                 await asyncio.sleep(RETRY_S)
-            else:
-                await parts.ground.events.wait(done, LEASE_S)
-        except BmsError as error:
-            log.warning("events can't be handled now: %s", error.message)
-            await asyncio.sleep(RETRY_S)
+    finally:
+        if sweeping is not None:
+            sweeping.cancel()
+            await asyncio.gather(sweeping, return_exceptions=True)
+        with contextlib.suppress(BmsError):
+            await reactions.rest()
 
 
 async def _repeat(name: str, every_s: float, parts: Parts, chore: Callable[[Parts], Awaitable[None]]) -> None:
@@ -87,6 +104,20 @@ async def _remove_tenants(parts: Parts) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(pause_s):
                 await parts.deleted.wait()
+
+
+async def _read_usage_again(parts: Parts) -> None:
+    """Books what a former release put aside: at once, since this one may be newer, then now and then."""
+    while True:
+        pause_s = RETRY_S
+        try:
+            if parts.leading:
+                if booked := await parts.features.usage.read_again():
+                    log.info("booked %d usage events that had been put aside", booked)
+                pause_s = COLLECT_S
+        except BmsError as error:
+            log.warning("usage that was put aside can't be read now: %s", error.message)
+        await asyncio.sleep(pause_s)
 
 
 async def _collect(parts: Parts) -> None:

@@ -157,8 +157,10 @@ class ModelServer:
 
     async def _watch(self) -> None:
         """Gives this process up when its model does not come back from a run."""
-        while self._service.unattended_s < STUCK_S:  # noqa: ASYNC110 - a thread that hangs sets no event
-            await asyncio.sleep(LOOK_S)
+        while self._service.unattended_s < STUCK_S:
+            if not self._service.unattended_s:
+                await self._service.left.wait()
+            await asyncio.sleep(LOOK_S)  # a thread that hangs sets no event
         self._lifecycle.fail(f"a run still went on {STUCK_S:g} s after all who waited for it had gone")
         _log.error("gave up", extra={"fields": {"reason": self._lifecycle.error}})
         self._signals.put_nowait(0)

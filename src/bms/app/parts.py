@@ -21,6 +21,7 @@ from bms.app.features import Features, make_features
 from bms.app.ground import Ground, describe, machine, open_ground
 from bms.app.home import write_private
 from bms.app.rules import WorkloadRules
+from bms.control.billing.service import UsageService
 from bms.control.deployments.health import Health
 from bms.control.deployments.launching import Launcher
 from bms.control.deployments.loop import ReconcilerLoop
@@ -44,6 +45,7 @@ from bms.web.api import (
     environments,
     jobs,
     models,
+    reactions,
     replicas,
     repository,
     secrets,
@@ -130,7 +132,15 @@ async def make_parts(
         snapshot=lambda: publisher.revision,
         leading=lambda: parts.leading,
         devices=ground.cluster.devices,
-        texts=[metrics.texts, lambda: _gateway_texts(bus), lambda: _replica_texts(reconciler.health, publisher)],
+        reactions=features.reaction_service.view,
+        more=features.reaction_service.metrics,
+        unread_usage=features.usage.unread_events,
+        texts=[
+            metrics.texts,
+            lambda: _usage_texts(features.usage),
+            lambda: _gateway_texts(bus),
+            lambda: _replica_texts(reconciler.health, publisher),
+        ],
     )
     views = DeploymentViews(
         features.stores.deployments,
@@ -204,10 +214,11 @@ def _endpoints(
         *training.endpoints(f.training, f.conversion, f.gates),
         *deployments.endpoints(f.deployments, views),
         *replicas.endpoints(f.replica_logs),
-        *repository.endpoints(ModelRepository(f.deployments, views, ground.clock)),
+        *repository.endpoints(ModelRepository(f.deployments, views, ground.events, ground.clock)),
         *usage.endpoints(f.usage, f.tenant_deletion.tenant),
         *audit.endpoints(f.audit),
         *system.endpoints(monitoring),
+        *reactions.endpoints(f.reaction_service),
     ]
 
 
@@ -227,6 +238,12 @@ def _gateways(bus: BusServer) -> list[GatewayView]:
         )
         for view in bus.gateways
     ]
+
+
+def _usage_texts(usage: UsageService) -> Iterable[tuple[dict[str, str], str]]:
+    name = "bms_usage_put_aside_total"
+    what = "Usage events of a version not known here, since the start."
+    yield {}, f"# HELP {name} {what}\n# TYPE {name} counter\n{name} {usage.put_aside}\n"
 
 
 def _gateway_texts(bus: BusServer) -> Iterable[tuple[dict[str, str], str]]:

@@ -70,6 +70,7 @@ def _gateway(home: Home, settings: UpSettings, listening: socket.socket, slot: i
             "tls_certificate": settings.tls_certificate,
             "tls_key": settings.tls_key,
             "origins": settings.origins,
+            "proxies": settings.proxies,
             "log_level": settings.log_level,
         },
         config_path=home.run / f"gateway-{slot}.json",

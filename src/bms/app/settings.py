@@ -44,6 +44,7 @@ class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
     tls_certificate: str = ""  # paths of PEM files; empty: no TLS
     tls_key: str = ""
     origins: tuple[str, ...] = ()  # whose pages may read answers in a browser
+    proxies: tuple[str, ...] = ()  # networks of proxies that say whom a request is from
     rules: WorkloadRules = WorkloadRules()
     control: tuple[str, ...] = ("-m", "bms.app.control")
     gateway: tuple[str, ...] = ("-m", "bms.app.gateway")
@@ -138,6 +139,11 @@ def allowed_upstreams(environment: Mapping[str, str] = os.environ) -> tuple[str,
 def allowed_origins(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     """BMS_ALLOWED_ORIGINS: origins of pages (`web.inference.cors`), with commas or blanks between."""
     return tuple(environment.get("BMS_ALLOWED_ORIGINS", "").replace(",", " ").split())
+
+
+def trusted_proxies(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """BMS_TRUSTED_PROXIES: networks of proxies (`web.inference.proxies`), with commas or blanks between."""
+    return tuple(environment.get("BMS_TRUSTED_PROXIES", "").replace(",", " ").split())
 
 
 def service_environment(home_mark: str, environment: Mapping[str, str] = os.environ) -> dict[str, str]:

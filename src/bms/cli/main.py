@@ -42,6 +42,7 @@ COMMANDS: dict[str, Entry] = {
     "secret": Entry("secret", "Values that models send to their upstreams."),
     "usage": Entry("usage", "What was used, from the books."),
     "audit": Entry("audit", "Who did what."),
+    "reaction": Entry("reaction", "What was to follow from events and could not be done."),
     "database": Entry("database", "The database that holds a home's books."),
     "profile": Entry("profile", "The server and key that commands use unless told otherwise."),
 }

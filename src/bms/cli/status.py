@@ -1,6 +1,7 @@
 """`bms status`: how the platform is doing."""
 
 import sys
+from datetime import datetime
 
 import msgspec
 import typer
@@ -9,11 +10,12 @@ from bms.app.exit_codes import ExitCode
 from bms.app.home import Home
 from bms.app.memory import Resident, resident
 from bms.cli.commands import Session, command
+from bms.cli.output import cell
 from bms.core.errors import BmsError
 from bms.core.isolation import words
 from bms.core.resources import size_text
 from bms.sdk.deployments import DeploymentStatus
-from bms.sdk.system import SystemStatus
+from bms.sdk.system import ReactionsView, SystemStatus
 
 app = typer.Typer(add_completion=False)
 
@@ -57,6 +59,7 @@ def _ready(session: Session) -> bool:
 
 def _show(session: Session, report: Report) -> None:
     out, system = session.out, report.system
+    said = system.reactions or ReactionsView()
     memory = sum(process.memory for process in report.processes)
     out.one(
         report,
@@ -68,6 +71,8 @@ def _show(session: Session, report: Report) -> None:
             "home": session.connection.home,
             "database": system.database,
             "isolation": words(system.isolation),
+            "waiting": _counted(said.waiting, said.waiting_since),
+            "dead letters": _counted(said.dead, said.dead_since),
             "memory": f"{size_text(memory)} in {len(report.processes)} processes" if report.processes else "",
         },
     )
@@ -84,6 +89,8 @@ def _show(session: Session, report: Report) -> None:
             },
             "",
         )
+    if system.unread_usage:
+        out.say(f"\n{system.unread_usage} usage events were written by a later release: use one to have them booked")
     if lacking := [each for each in system.isolation.protections if not each.on]:
         out.say("")
         out.many(lacking, {"NOT PROTECTED": lambda each: each.name, "WHY": lambda each: each.lacking}, "")
@@ -115,3 +122,8 @@ def _show(session: Session, report: Report) -> None:
     )
     if jobs := [each for each in system.workloads if each.kind == "job" and each.state == "running"]:
         out.say(f"\n{len(jobs)} job{'s run' if len(jobs) > 1 else ' runs'}: `bms job list`")
+
+
+def _counted(count: int, since: datetime | None) -> str:
+    """Empty where there are none: rows without words are left out."""
+    return f"{count}, the oldest {cell(since)}: `bms reaction list`" if count and since else ""

@@ -66,13 +66,17 @@ def up(
         list[str] | None,
         typer.Option(help="Let pages of this origin read answers in browsers, https://app.example, or *; repeatable."),
     ] = None,
+    trust_proxy: Annotated[
+        list[str] | None,
+        typer.Option(help="Believe what proxies of this network say of their clients, 10.0.0.0/8; repeatable."),
+    ] = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when ready and go on in background.")] = False,
 ) -> None:
     """Run the platform on this machine until Ctrl-C or `bms down`.
 
     A certificate and key that are replaced are read again, and connections go on.
-    BMS_DATABASE_URL names another database than SQLite in the home, which remembers it; BMS_ALLOWED_UPSTREAMS and
-    BMS_ALLOWED_ORIGINS are what --allow-upstream and --allow-origin say.
+    BMS_DATABASE_URL names another database than SQLite in the home, which remembers it; BMS_ALLOWED_UPSTREAMS,
+    BMS_ALLOWED_ORIGINS and BMS_TRUSTED_PROXIES are what --allow-upstream, --allow-origin and --trust-proxy say.
     URLs of indexes that hold a password belong into the environment variables, not on the command line.
     """
     root = home.expanduser().resolve()
@@ -89,6 +93,8 @@ def up(
         command += ["--allow-upstream", allowed]
     for origin in allow_origin or ():
         command += ["--allow-origin", origin]
+    for network in trust_proxy or ():
+        command += ["--trust-proxy", network]
     if not detach:
         sys.stdout.flush()
         os.execv(sys.executable, command)  # noqa: S606 - in our place, so that the supervisor is small and has our terminal

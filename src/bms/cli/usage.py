@@ -3,12 +3,13 @@
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
 from bms.cli.commands import Session, command
 from bms.cli.durations import parse_duration
+from bms.core.meters import BY_NAME, INPUT_TOKENS, OUTPUT_TOKENS
 from bms.core.resources import size_text
 
 app = typer.Typer(add_completion=False)
@@ -30,6 +31,25 @@ _GROUPS: dict[str, Callable[[Any], object]] = {
 }
 
 
+class _Line(NamedTuple):
+    """What was used of one meter by one group."""
+
+    row: Any
+    meter: str
+    amount: int
+
+
+_METERS: dict[str, Callable[[Any], object]] = {
+    "METER": lambda line: line.meter,
+    "QUANTITY": lambda line: line.amount,
+    "UNIT": lambda line: BY_NAME[line.meter].unit if line.meter in BY_NAME else "",
+}
+_TOKENS: dict[str, Callable[[Any], object]] = {
+    "TOKENS IN": lambda row: row.quantities.get(INPUT_TOKENS, 0),
+    "TOKENS OUT": lambda row: row.quantities.get(OUTPUT_TOKENS, 0),
+}
+
+
 @command(app)
 def usage(
     session: Session,
@@ -42,6 +62,7 @@ def usage(
     model: Annotated[str | None, typer.Option(help="Only of this model.")] = None,
     tenant: Annotated[str | None, typer.Option(help="Another tenant's, also a deleted one's, for operators.")] = None,
     since: Annotated[str | None, typer.Option(help="Only of the last 1h, 7d …")] = None,
+    meters: Annotated[bool, typer.Option("--meters", help="Every meter on a line of its own, with its unit.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="Single events as CSV, for spreadsheets.")] = False,
 ) -> None:
     """What was used, summed up from the books."""
@@ -62,7 +83,17 @@ def usage(
     columns = {name.upper(): read for name, read in _GROUPS.items() if name in groups}
     if "deployment" in groups:
         columns["DEPLOYMENT"] = lambda row: names.get(row.deployment, row.deployment)
-    session.out.many(sums, {**columns, **SUMS}, "nothing was used yet")
+    if meters and not session.out.json:
+        lines = [_Line(row, meter, amount) for row in sums for meter, amount in row.quantities.items()]
+        named = {name: _of_row(read) for name, read in columns.items()}
+        session.out.many(lines, {**named, **_METERS}, "nothing was used yet")
+        return
+    tokens = {name: read for name, read in _TOKENS.items() if any(read(row) for row in sums)}
+    session.out.many(sums, {**columns, **SUMS, **tokens}, "nothing was used yet")
+
+
+def _of_row(read: Callable[[Any], object]) -> Callable[[Any], object]:
+    return lambda line: read(line.row)
 
 
 def _deployment_names(session: Session) -> dict[str, str]:

@@ -48,6 +48,15 @@ def content_signature(signatures: Mapping[str, Signature], content: str, verb: V
 
     Raises InvalidArgument where there is none.
     """
+    fitting = takes_content(signatures, content, verb)
+    if fitting is None:
+        what = "encoded image" if content == IMAGE else "plain text"
+        raise InvalidArgument(f"this model takes no {what} for {verb!r}: send its inputs as JSON")
+    return fitting
+
+
+def takes_content(signatures: Mapping[str, Signature], content: str, verb: Verb = "predict") -> str | None:
+    """The same, None where there is none."""
     single = {
         name: signature.inputs[0].name
         for name, signature in signatures.items()
@@ -60,8 +69,7 @@ def content_signature(signatures: Mapping[str, Signature], content: str, verb: V
     if not fitting and content == TEXT:
         fitting = [name for name, input in single.items() if input != IMAGE]
     if not fitting or (len(fitting) > 1 and single[fitting[0]] != content):
-        what = "encoded image" if content == IMAGE else "plain text"
-        raise InvalidArgument(f"this model takes no {what} for {verb!r}: send its inputs as JSON")
+        return None
     return fitting[0]
 
 

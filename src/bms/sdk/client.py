@@ -24,6 +24,7 @@ from bms.sdk.jobs import Jobs
 from bms.sdk.latency import Latencies, LatencySummary
 from bms.sdk.models import Models
 from bms.sdk.parts import Parts
+from bms.sdk.reactions import Reactions
 from bms.sdk.retries import Retrying, RetryPolicy
 from bms.sdk.secrets import Secrets
 from bms.sdk.system import System
@@ -54,6 +55,7 @@ class Connected(Parts[D]):
         self.deployments: Deployments[D] = Deployments(driver, retrying)
         self.usage: Usage[D] = Usage(driver, retrying)
         self.audit: Audit[D] = Audit(driver, retrying)
+        self.reactions: Reactions[D] = Reactions(driver, retrying)
         self.system: System[D] = System(driver, retrying)
 
     def latency(self, kind: str = "infer") -> LatencySummary | None:

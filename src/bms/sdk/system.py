@@ -46,9 +46,18 @@ class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
     used_by: tuple[str, ...] = ()
 
 
+class ReactionsView(msgspec.Struct, frozen=True, kw_only=True):
+    """What follows from events and could not be done yet (`waiting`), or at all (`dead`), and since when the oldest."""
+
+    waiting: int = 0
+    waiting_since: datetime | None = None
+    dead: int = 0
+    dead_since: datetime | None = None
+
+
 class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """`isolation` is what keeps workloads in. Gateways, devices, the database and why a protection lacks are told to
-    the operator's tenant alone."""
+    """`isolation` is what keeps workloads in. Gateways, devices, the database, usage events that wait for a release
+    that reads them, reactions and why a protection lacks are told to the operator's tenant alone."""
 
     version: str
     started_at: datetime
@@ -58,6 +67,8 @@ class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
     database: str = ""
     isolation: Isolation = Isolation()
     devices: tuple[DeviceView, ...] = ()
+    unread_usage: int = 0
+    reactions: ReactionsView | None = None
 
 
 class System(Resource[D]):

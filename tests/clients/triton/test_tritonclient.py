@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.clients.environments import ENVIRONMENTS
+from tests.clients.table import keep
 from tests.framework_env import told_by
 from tests.pages import block_of, commands_of, ran
 from tests.platforms import RealPlatform
@@ -20,6 +21,7 @@ BEST = [["red", "green"], ["green", "blue"], ["blue", "green"]]  # of each image
 def got(triton: RealPlatform) -> dict[str, Any]:
     """What the client got, by what it tried; of a refusal its words, behind the name of what was raised."""
     lines = told_by(ENVIRONMENTS["tritonclient"], HERE / "asks_tritonclient.py", triton.url, triton.key)
+    keep("tritonclient", ENVIRONMENTS["tritonclient"][0].replace("==", " "), lines)
     return {line["what"]: line["got"] if "got" in line else f"{line['refused']}: {line['words']}" for line in lines}
 
 

@@ -27,6 +27,7 @@ from bms.adapters.images.plan import image_plan
 from bms.adapters.runtimes.available import open_servable
 from bms.adapters.runtimes.keras_config import REFUSED as REFUSED_CLASSES
 from bms.adapters.runtimes.keras_config import TABLES, check_config
+from bms.adapters.runtimes.recognition import recognise
 from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.preprocessing import ImagePreprocess
 from bms.core.programs import ServableConfig
@@ -65,6 +66,16 @@ def test_models_within_models_have_the_names_that_their_inputs_and_outputs_are_g
     assert (nested.method, nested.scores) == ("classify", "both")
     shared = open_servable(config("shared/model")).signatures["serving_default"]
     assert [spec.name for spec in shared.outputs] == ["output_0", "output_1"]
+
+
+def test_an_archive_that_was_not_zipped_is_the_same_model() -> None:
+    folder = MADE / "folder" / "model"
+    assert recognise(str(folder)).format == "keras-folder"
+    loose, packed = open_servable(config("folder/model")), open_servable(config("steps/model"))
+    assert loose.signatures == packed.signatures
+    rows = np.load(MADE / "steps" / "expected.npz")["steps"]
+    told = [one.infer("serving_default", {"steps": rows})["said"] for one in (loose, packed)]
+    assert np.array_equal(*told)
 
 
 APPLICATIONS = {
@@ -169,6 +180,7 @@ REFUSED = [
     ("lambda_h5", r"holds a Lambda \('lambda.*export a SavedModel"),
     ("wraps_pickle", "TorchModuleWrapper: a pickled PyTorch module"),
     ("subclassed", r"needs None\.Mine|needs .*Mine.*, code that the file does not hold: export a SavedModel"),
+    ("own_layer_folder", r"'config.json' needs mine>Own \('loose'\), code that the file does not hold"),
     ("own_layer", r"needs mine>Own \('own'\), code that the file does not hold"),
     ("imports", "needs os.function"),
     ("fetches", "needs keras.utils.function"),
@@ -202,7 +214,7 @@ def test_files_that_hold_more_than_a_model_are_refused(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FailedPrecondition, match=says):
-        open_servable(config(f"refused/{name}"))
+        open_servable(config(f"refused/{name}/model" if name.endswith("_folder") else f"refused/{name}"))
     assert list(tmp_path.iterdir()) == []
 
 

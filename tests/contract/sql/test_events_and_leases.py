@@ -13,25 +13,44 @@ from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.tenants import SqlTenants
 from bms.core.clock import ManualClock
 from bms.core.errors import Aborted, InvalidArgument
-from bms.core.events import Event
+from bms.core.events import Event, Payload, recorded
 from tests.cancelling import PLANS, Plan, every_await
 
 
-def _event(clock: ManualClock, name: str) -> Event:
-    return Event(name=name, tenant="t", subject="s", actor="a", at=clock.now(), details={"n": 1, "ok": True})
+class One(Payload, frozen=True, kw_only=True):
+    """The first thing that happened."""
+
+    EVENT = "a.one"
+    VERSION = 3
+    n: int = 0
+    ok: bool = False
+
+
+class Two(One, frozen=True, kw_only=True):
+    """The second."""
+
+    EVENT = "b.two"
+
+
+def _event(clock: ManualClock, kind: type[One] = One) -> Event[One]:
+    return Event(payload=kind(n=1, ok=True), tenant="t", subject="s", actor="a", at=clock.now())
 
 
 async def test_events_are_kept_with_their_change_and_read_in_order(database: Database, clock: ManualClock) -> None:
     store, log = SqlStore(database, SqlTenants), SqlEventLog(database)
     async with store.write() as tx:
-        await tx.emit(_event(clock, "a.one"))
-        await tx.emit(_event(clock, "b.two"))
+        await tx.emit(_event(clock))
+        await tx.emit(_event(clock, Two))
     with pytest.raises(RuntimeError):
         async with store.write() as tx:
-            await tx.emit(_event(clock, "c.lost"))
+            await tx.emit(_event(clock))
             raise RuntimeError
     found = await log.since(0)
-    assert [event for _, event in found] == [_event(clock, "a.one"), _event(clock, "b.two")]
+    assert [event for _, event in found] == [recorded(_event(clock)), recorded(_event(clock, Two))]
+    assert [(event.name, event.version, event.details) for _, event in found] == [
+        ("a.one", 3, {"n": 1, "ok": True}),
+        ("b.two", 3, {"n": 1, "ok": True}),
+    ]
     assert await log.since(found[0][0]) == found[1:]
     assert await log.last() == found[-1][0]
 
@@ -41,7 +60,7 @@ async def test_waiting_ends_when_an_event_is_committed(database: Database, clock
     waiting = asyncio.create_task(log.wait(0, 30))
     await asyncio.sleep(0)
     async with store.write() as tx:
-        await tx.emit(_event(clock, "a.one"))
+        await tx.emit(_event(clock))
     assert await asyncio.wait_for(waiting, 10) == 1
     assert await log.wait(1, 0.01) == 1
 
@@ -54,7 +73,7 @@ async def test_waiting_may_be_cancelled_at_every_await(database: Database, clock
 
     async def write() -> None:
         async with store.write() as tx:
-            await tx.emit(_event(clock, "a.one"))
+            await tx.emit(_event(clock))
 
     async def wait(_number: int) -> None:
         await log.wait(number, 30)
@@ -85,7 +104,7 @@ async def test_what_this_process_commits_is_seen_at_once_however_often_it_is_ask
     for number in range(1, 4):
         assert (await log.last(), await log.since(number - 1)) == (number - 1, [])
         async with store.write() as tx:
-            await tx.emit(_event(clock, "a.one"))
+            await tx.emit(_event(clock))
         assert await log.last() == number
         assert [one for one, _ in await log.since(number - 1)] == [number]
 

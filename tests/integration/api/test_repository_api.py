@@ -53,7 +53,7 @@ async def world(sqlite: Database, clock: ManualClock) -> World:
 
     views = DeploymentViews(deployed.store, deployed.catalog, clock, lambda: deployed.health.said, told)
     more = deployments.endpoints(deployed.service, views)
-    more += repository.endpoints(ModelRepository(deployed.service, views, SystemClock()))
+    more += repository.endpoints(ModelRepository(deployed.service, views, deployed.events, SystemClock()))
     api = await Api(sqlite, clock, more).start()
     made = World(api, deployed)
     await made.registry.add_model()

@@ -11,7 +11,6 @@ from bms.control.datasets.nouns import ImportRequest, Split
 from bms.control.jobs.nouns import Job, JobState
 from bms.control.models.aliases import AliasService
 from bms.control.models.nouns import Gate, GateResult, Version
-from bms.control.platform.reactions import MAX_TRIES
 from bms.control.platform.trees import get_tree
 from bms.control.training.needs import check_data
 from bms.control.training.nouns import Training
@@ -435,25 +434,48 @@ async def test_a_gate_of_before_metrics_had_names_is_told_of_and_not_measured(pl
     assert (state, "write 'rmse:digits:validation<=1'" in why) == ("unmeasurable", True)
 
 
-async def test_a_gate_that_was_given_up_says_why(played: Played, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_gate_that_can_not_be_measured_now_is_measured_later_and_keeps_no_other_from_it(
+    played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
     other = Gate(metric="f1", dataset="digits", minimum=0.5)
     await played.models.create(ANN, "digits", gates=(GATE, other))
-    submit, tries = played.jobs.submit, [0]
+    submit, away = played.jobs.submit, [True]
 
     async def refuses(tenant: str, by: str, name: str, *rest: Any, **more: Any) -> Job:
-        if name == "evaluate-accuracy":
-            tries[0] += 1
+        if name == "evaluate-accuracy" and away[0]:
             raise Unavailable("the database is away")
         return await submit(tenant, by, name, *rest, **more)
 
     monkeypatch.setattr(played.jobs, "submit", refuses)
     await _trained(played)
-    assert tries == [MAX_TRIES]
+    for _ in range(40):
+        played.clock.advance(300)
+        await played.react()
+    assert [state for state, _ in await _standings(played)] == ["measuring", "measuring"], "for as long as it takes"
     (evaluate,) = await played.of_kind("evaluate")
-    await played.end(evaluate, metrics={"f1": 0.9})
-    (first, why), second = await _standings(played)
-    assert (first, second) == ("unmeasurable", ("passed", ""))
-    assert f"its measuring could not begin: given up after {MAX_TRIES} tries: the database is away" in why
+    assert evaluate.name == "evaluate-f1"
+    away[0] = False
+    played.clock.advance(300)
+    await played.react()
+    for job in await played.of_kind("evaluate"):
+        await played.end(job, metrics={"f1": 0.9, "accuracy": 0.95})
+    assert await _standings(played) == [("passed", ""), ("passed", "")]
+
+
+async def test_a_gate_that_was_given_up_says_why(played: Played, monkeypatch: pytest.MonkeyPatch) -> None:
+    await played.models.create(ANN, "digits", gates=(GATE,))
+    submit = played.jobs.submit
+
+    async def refuses(tenant: str, by: str, name: str, *rest: Any, **more: Any) -> Job:
+        if name == "evaluate-accuracy":
+            raise KeyError("a defect")
+        return await submit(tenant, by, name, *rest, **more)
+
+    monkeypatch.setattr(played.jobs, "submit", refuses)
+    await _trained(played)
+    ((state, why),) = await _standings(played)
+    assert state == "unmeasurable"
+    assert "its measuring could not begin: an error of the platform, which its log has" in why
 
 
 @pytest.mark.parametrize("what", ["import", "verify"])

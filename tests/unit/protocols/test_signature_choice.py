@@ -2,7 +2,7 @@ import pytest
 
 from bms.core.errors import InvalidArgument
 from bms.core.signature import Signature, TensorSpec
-from bms.protocols.signature_choice import choose_signature, content_signature
+from bms.protocols.signature_choice import choose_signature, content_signature, takes_content
 
 
 def signature(*names: str, method: str = "predict", dtype: str = "FP32") -> Signature:
@@ -58,3 +58,8 @@ def test_an_image_goes_to_the_signature_that_takes_one() -> None:
     assert content_signature({"serving_default": A, "image": IMAGE}, "image", "classify") == "image"
     with pytest.raises(InvalidArgument, match="takes no encoded image"):
         content_signature({"serving_default": A, "image": signature("image")}, "image")
+
+
+def test_who_takes_no_text_is_known_without_an_error() -> None:
+    assert takes_content({"serving_default": A}, "text") is None
+    assert takes_content({"serving_default": A, "text": signature("text", dtype="BYTES")}, "text") == "text"

@@ -3,10 +3,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bms.core.clock import ManualClock
 from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.preprocessing import ImagePreprocess
 from bms.core.signature import DEFAULT, Signature, TensorSpec
+from bms.core.tensor import Array
 from bms.serving.inference.images import ImagePlan, Pixels, made_up_images
+from bms.serving.inference.probe import observed
+from tests.servables import FunctionServable
 
 PIXELS = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3) * 14
 
@@ -117,7 +121,21 @@ def test_made_up_images_are_pictures_as_callers_are_prepared_each_another() -> N
     pixels = made + np.float32([10, 20, 30])
     assert (pixels.min() >= 0, pixels.max() <= 255, np.ptp(pixels) > 200) == (True, True, True)
     assert len({picture.tobytes() for picture in made}) == 8
+    assert min(picture.max() for picture in pixels) < 10 < 200 < max(picture.min() for picture in pixels) + 10
     large = takes((1500, 1000, 3))[DEFAULT]
     assert len(made_up_images(options(layout="HWC", height=1500, width=1000), large)["x"]) == 3
     with pytest.raises(FailedPrecondition, match="rows of shape"):
         made_up_images(given, takes((40, 31, 3))[DEFAULT])
+
+
+def test_a_model_that_scales_by_the_brightest_of_its_batch_is_found_on_pictures() -> None:
+    def scaled(inputs: dict[str, Array]) -> dict[str, Array]:
+        return {"y": (inputs["x"] / inputs["x"].max()).reshape(len(inputs["x"]), -1)[:, :10]}
+
+    given = options(layout="HWC", scale=1, height=40, width=30)
+    signature = takes((40, 30, 3))[DEFAULT]
+    rows = made_up_images(given, signature)
+    servable = FunctionServable(scaled, {DEFAULT: signature})
+    found = observed(servable, DEFAULT, signature, rows, monotonic=ManualClock().monotonic, bounded=True)
+    assert not found.signature.batched
+    assert "in company" in found.apart

@@ -350,3 +350,17 @@ def test_a_model_of_which_few_rows_run_together_is_batched_within_its_limit() ->
         return doubled(inputs)
 
     assert seen(limited).batched
+
+
+def test_what_is_bounded_is_asked_in_the_magnitudes_of_its_example_alone() -> None:
+    asked: set[float] = set()
+
+    def told(inputs: dict[str, Array]) -> dict[str, Array]:
+        asked.update(value for value in inputs["x"].ravel().tolist() if abs(value) < 1000)  # unusual neighbours aside
+        return doubled(inputs)
+
+    example = {"x": np.float32([[1, 2], [3, 4], [5, 1]])}
+    assert looked_at(told, ROW, example, bounded=True).signature.batched
+    assert asked == {1, 2, 3, 4, 5}
+    assert looked_at(told, ROW, example).signature.batched
+    assert min(asked) < 0

@@ -25,6 +25,10 @@ class Footprints:
             self._seen[directory] = used, now + (1 + _SHARE) * took
         return used
 
+    def due(self, directory: Path) -> bool:
+        """Whether `of` would measure it now."""
+        return time.monotonic() >= self._seen.get(directory, (0, 0.0))[1]
+
     def forget(self, directory: Path) -> None:
         self._seen.pop(directory, None)
 

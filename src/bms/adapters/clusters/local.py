@@ -15,11 +15,12 @@ from bms.adapters.clusters import directories, enclosing, log_files, probing, pr
 from bms.adapters.clusters.allotting import Allotments
 from bms.adapters.clusters.cgroups import Groups
 from bms.adapters.clusters.changes import Changes
-from bms.adapters.clusters.footprints import Footprints
 from bms.adapters.clusters.launching import Launcher
 from bms.adapters.clusters.processes import Process
 from bms.adapters.clusters.records import Record, Records, check_id
 from bms.adapters.clusters.tracking import Tracked
+from bms.adapters.clusters.watching import Watch
+from bms.core.cancellation import in_thread
 from bms.core.clock import Clock
 from bms.core.devices import Device, Devices
 from bms.core.errors import FailedPrecondition, InvalidArgument
@@ -60,7 +61,8 @@ class LocalCluster:
         self._devices = devices
         self._require = require
         self._isolation = Isolation()
-        self._footprints = Footprints()
+        self._looks = Watch()
+        self._some_run = asyncio.Event()
         self._launcher = Launcher(self._records, slim_path, home.resolve(), self._run_dir, self._home_mark)
         self._tracked: dict[str, Tracked] = {}
         self._starts: dict[str, asyncio.Task[WorkloadStatus]] = {}
@@ -97,6 +99,7 @@ class LocalCluster:
             self._watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._watch
+        self._looks.close()
         await asyncio.gather(*self._background, return_exceptions=True)
         await asyncio.to_thread(self._launcher.groups.close, self._living())
         for tracked in self._tracked.values():
@@ -195,6 +198,7 @@ class LocalCluster:
     def _track(self, record: Record, pidfd: int) -> Tracked:
         tracked = self._tracked[record.spec.id] = Tracked(record, pidfd)
         self._allotments.take(record.spec.id, record.cores, record.shares)
+        self._some_run.set()
         asyncio.get_running_loop().add_reader(pidfd, self._on_end, tracked)
         return tracked
 
@@ -227,34 +231,38 @@ class LocalCluster:
             self._records, record, self._home_mark, tracked.leader, tracked.known, self._now_ns(), hits
         )
         self._launcher.groups.remove(workload)
-        self._footprints.forget(directory)
+        self._looks.forget(directory)
         for name in log_files.NAMES:
             log_files.trim(directory / name)
         directories.remove(Path(self.address(workload)).parent)
         return ended
 
     async def _watch_all(self) -> None:
+        folder = str(self._folder)
         while True:
+            await self._some_run.wait()
             await asyncio.sleep(self._watch_s)
             watched = [
-                tracked.watched(Path(self.directory(tracked.id)))
+                tracked.watched(f"{folder}/{tracked.id}")
                 for tracked in self._tracked.values()
                 if tracked.pidfd is not None
             ]
             if not watched:
-                continue
+                self._some_run.clear()
             try:
-                sights = await asyncio.to_thread(watching.look, watched, self._launcher.groups, self._footprints)
+                sights = await in_thread(self._looks.look, watched, self._launcher.groups)
             except OSError as error:  # out of descriptors, say; the next look may do better
                 _log.error("running workloads can't be looked at: %s", error)
                 continue
             for workload, sight in sights.items():
-                self._note(self._tracked[workload], sight)
+                if (tracked := self._tracked.get(workload)) is not None:
+                    self._note(tracked, sight)
 
     def _note(self, tracked: Tracked, sight: watching.Sight) -> None:
         if tracked.pidfd is None:  # it ended while it was looked at
             return
-        tracked.known = sight.family
+        if sight.family != tracked.known:
+            tracked.known = sight.family
         tracked.record = msgspec.structs.replace(tracked.record, memory=sight.memory, cpu_ns=sight.cpu_ns)
         if sight.over and not tracked.verdict:
             self._in_background(self._kill(tracked, sight.over))

@@ -43,6 +43,11 @@ def read(pid: int) -> Process | None:
             text = file.read()
     except (FileNotFoundError, ProcessLookupError):
         return None
+    return parsed(pid, text)
+
+
+def parsed(pid: int, text: bytes) -> Process:
+    """The line of this pid's process in the table."""
     fields = text[text.rindex(b")") + 2 :].split()  # the name before it may hold anything
     return Process(
         identity=Identity(pid, int(fields[19])),

@@ -18,6 +18,7 @@ class Tracked:
     known: frozenset[Identity] = frozenset()
     verdict: str = ""
     gone: asyncio.Event = field(default_factory=asyncio.Event)
+    _watched: Watched | None = None
 
     @property
     def id(self) -> str:
@@ -27,5 +28,8 @@ class Tracked:
     def leader(self) -> Identity:
         return Identity(self.record.pid, self.record.start_ticks)
 
-    def watched(self, directory: Path) -> Watched:
-        return Watched(self.id, self.leader, self.known, self.record.spec.resources, directory)
+    def watched(self, directory: str) -> Watched:
+        """The same object for as long as nobody begins or ends: it is asked for at every look."""
+        if self._watched is None or self._watched.known is not self.known:
+            self._watched = Watched(self.id, self.leader, self.known, self.record.spec.resources, Path(directory))
+        return self._watched

@@ -1,14 +1,18 @@
 """What a look at running workloads finds: the processes that belong to each, what they use, and what is too much."""
 
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from bms.adapters.clusters import log_files, processes, surroundings, verdicts
 from bms.adapters.clusters.cgroups import Groups
+from bms.adapters.clusters.families import Families
 from bms.adapters.clusters.footprints import Footprints
 from bms.adapters.clusters.processes import Identity, Process
 from bms.core.resources import Resources
+
+CHECK_S = 10.0  # how often a workload is weighed that does nothing
 
 
 class Watched(NamedTuple):
@@ -30,14 +34,50 @@ class Sight(NamedTuple):
     over: str
 
 
-def look(watched: Iterable[Watched], groups: Groups, footprints: Footprints) -> dict[str, Sight]:
-    """One look at all of them, by id; cuts their logs on the way. Reads /proc, so it belongs in a thread."""
-    table = processes.table()
-    sights = {}
-    for each in watched:
-        members = processes.family(each.leader, table, each.known)
+class Watch:
+    """The looks at all workloads that run, one after another."""
+
+    def __init__(self) -> None:
+        self._families = Families()
+        self._footprints = Footprints()
+        self._checked: dict[str, float] = {}  # when each was last weighed
+        self._unmeasured: set[str] = set()  # did something since its directory was last measured
+
+    def look(self, watched: Iterable[Watched], groups: Groups) -> dict[str, Sight]:
+        """Those that did something since the last look, or that nobody weighed for long, by id; cuts their logs on the
+        way. Reads /proc, so it belongs in a thread, in one at a time."""
+        running = {each.id: each for each in watched}
+        families = self._families.look((each.id, each.leader, each.known) for each in running.values())
+        now = time.monotonic()
+        sights = {}
+        for id, each in running.items():
+            if families[id].moved:
+                self._unmeasured.add(id)
+            elif now < self._checked.get(id, now - CHECK_S) + CHECK_S and not self._measures(each):
+                continue
+            self._checked[id] = now
+            sights[id] = self._weighed(each, families[id].processes, groups)
+        for gone in self._checked.keys() - running.keys():
+            del self._checked[gone]
+            self._unmeasured.discard(gone)
+        return sights
+
+    def forget(self, directory: Path) -> None:
+        """Its workload has ended."""
+        self._footprints.forget(directory)
+
+    def close(self) -> None:
+        self._families.close()
+
+    def _measures(self, each: Watched) -> bool:
+        """Whether its directory, too large to be measured at each look, is to be measured now."""
+        return each.id in self._unmeasured and self._footprints.due(each.directory)
+
+    def _weighed(self, each: Watched, members: list[Process], groups: Groups) -> Sight:
+        if self._footprints.due(each.directory):
+            self._unmeasured.discard(each.id)
         memory = _memory(members, each.limits.memory)
-        sights[each.id] = Sight(
+        sight = Sight(
             family=frozenset(member.identity for member in members),
             memory=memory,
             cpu_ns=sum(member.cpu_ns for member in members),
@@ -45,13 +85,13 @@ def look(watched: Iterable[Watched], groups: Groups, footprints: Footprints) -> 
                 each.limits,
                 memory=memory,
                 processes=sum(member.threads for member in members),
-                disk=footprints.of(each.directory),
+                disk=self._footprints.of(each.directory),
                 hits=groups.hits(each.id),
             ),
         )
         for name in log_files.NAMES:
             log_files.trim(each.directory / name)
-    return sights
+        return sight
 
 
 def belonging(home_mark: str, workload: str, leader: Identity | None, known: Iterable[Identity]) -> list[Process]:

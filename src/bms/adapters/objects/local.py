@@ -14,7 +14,7 @@ import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 from contextlib import aclosing, closing, contextmanager
 from pathlib import Path, PurePath
-from typing import Self
+from typing import IO, Self
 
 from bms.adapters.objects.content import CHUNK, checked_offset, differs, verified, write_copy
 from bms.adapters.objects.upload import Upload, make_durable_directory, remove_stale, sync_directory
@@ -22,7 +22,7 @@ from bms.control.platform.objects import Blob
 from bms.core.cancellation import in_thread, opened, thread_of, to_the_end
 from bms.core.clock import Clock, SystemClock
 from bms.core.digest import check_digest
-from bms.core.errors import DataLoss, NotFound
+from bms.core.errors import DataLoss, NotFound, Unavailable
 from bms.core.ids import check_name
 
 Give = Callable[[Path, str, Path, threading.Event], None]
@@ -36,6 +36,8 @@ class LocalObjectStore:
     def __init__(self, root: Path, clock: Clock | None = None) -> None:
         self._root = root
         self._clock = clock or SystemClock()
+        self._begun = False  # the root was there
+        self._filled = False  # and something in it
 
     @classmethod
     def open(cls, root: Path, clock: Clock | None = None) -> Self:
@@ -43,16 +45,18 @@ class LocalObjectStore:
         make_durable_directory(root.absolute())
         for temporary in root.glob("*/tmp"):
             remove_stale(temporary)
-        return cls(root, clock)
+        store = cls(root, clock)
+        store._begun, store._filled = True, any(root.iterdir())
+        return store
 
     async def put(self, tenant: str, chunks: AsyncIterator[bytes], expected: str | None = None) -> Blob:
         directory = self._directory(tenant)
         expected = None if expected is None else check_digest(expected)
-        upload = Upload(directory / "tmp")
+        upload = Upload(directory / "tmp", self._require_root)
         try:
             async with aclosing(_gathered(chunks)) as pieces:
                 async for data in pieces:
-                    await in_thread(upload.write, data)
+                    await in_thread(self._write, upload, data)
             digest = upload.digest
             if expected is not None and expected != digest:
                 raise differs(expected, digest, upload.size)
@@ -62,16 +66,12 @@ class LocalObjectStore:
         return Blob(digest=digest, size=upload.size)
 
     async def stat(self, tenant: str, digest: str) -> Blob | None:
-        path = self._path(tenant, digest)
-        try:
-            size = (await asyncio.to_thread(path.stat)).st_size
-        except FileNotFoundError:
-            return None
-        return Blob(digest=digest, size=size)
+        size = await asyncio.to_thread(self._size, self._path(tenant, digest))
+        return None if size is None else Blob(digest=digest, size=size)
 
     async def read(self, tenant: str, digest: str, offset: int = 0) -> AsyncIterator[bytes]:
         try:
-            file = await opened(self._path(tenant, digest).open, "rb")
+            file = await opened(self._opened, self._path(tenant, digest))
         except FileNotFoundError as error:
             raise NotFound(f"tenant {tenant} has no blob {digest}") from error
         with file:  # a buffered file: closing waits for a read that a cancelled caller left running in its thread
@@ -79,7 +79,8 @@ class LocalObjectStore:
             running = hashlib.sha256()
 
             def step() -> bytes:
-                chunk = file.read(CHUNK)
+                with _reaching():
+                    chunk = file.read(CHUNK)
                 if offset == 0:
                     running.update(chunk)
                 return chunk
@@ -100,7 +101,8 @@ class LocalObjectStore:
         try:
             copying = thread_of(give, path, digest, Path(target), stop)
             await to_the_end(copying, hurry=stop.set)
-        except FileNotFoundError as error:
+        except (FileNotFoundError, NotADirectoryError) as error:
+            await asyncio.to_thread(self._require_root)
             raise NotFound(f"tenant {tenant} has no blob {digest}") from error
 
     async def blobs(self, tenant: str) -> AsyncIterator[Blob]:
@@ -118,11 +120,58 @@ class LocalObjectStore:
         name = check_digest(digest).removeprefix("sha256:")
         return self._directory(tenant) / "sha256" / name[:2] / name
 
+    def _write(self, upload: Upload, data: bytes) -> None:
+        with self._writing():
+            upload.write(data)
+
     def _publish(self, upload: Upload, directory: Path, digest: str) -> None:
-        make_durable_directory(directory / "sha256")
+        self._require_root()
         name = digest.removeprefix("sha256:")
-        with _held(directory / "sha256", fcntl.LOCK_SH):
-            upload.publish(directory / "sha256" / name[:2] / name, self._clock.now().timestamp())
+        with self._writing():
+            make_durable_directory(directory / "sha256")
+            with _held(directory / "sha256", fcntl.LOCK_SH):
+                upload.publish(directory / "sha256" / name[:2] / name, self._clock.now().timestamp())
+        self._begun = self._filled = True
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            with _reaching():
+                yield
+        except FileNotFoundError:
+            self._require_root()  # it may have gone meanwhile
+            raise
+
+    def _size(self, path: Path) -> int | None:
+        """None where there is no such file, though the root is there."""
+        try:
+            with _reaching():
+                return path.stat().st_size
+        except FileNotFoundError:
+            self._require_root()
+            return None
+
+    def _opened(self, path: Path) -> IO[bytes]:
+        """Raises FileNotFoundError where there is no such file, though the root is there."""
+        try:
+            with _reaching():
+                return path.open("rb")
+        except FileNotFoundError:
+            self._require_root()
+            raise
+
+    def _require_root(self) -> None:
+        """Raises Unavailable while the root is away, say a disk that is not mounted: nothing is missing because of it,
+        and nothing is to be written in its place."""
+        if not self._begun:
+            return
+        try:
+            with os.scandir(self._root) as entries:
+                there = any(True for _ in entries) or not self._filled
+        except OSError:
+            there = False
+        if not there:
+            raise Unavailable("the folder of objects is away: see that its disk is mounted", retry_after_s=5)
 
     def _listed(self, tenant: str) -> list[tuple[Path, os.stat_result]]:
         found = []
@@ -151,6 +200,18 @@ class LocalObjectStore:
         for changed in {self._path(tenant, blob.digest).parent for blob in removed}:
             sync_directory(changed)
         return removed
+
+
+@contextmanager
+def _reaching() -> Iterator[None]:
+    """What the disk says, in our words: it is away, or fails. That a file is missing is let through."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno else "no reason"
+        raise Unavailable(f"the folder of objects can't be used: {why}", retry_after_s=5) from error
 
 
 @contextmanager

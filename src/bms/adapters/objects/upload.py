@@ -8,6 +8,7 @@ import hashlib
 import os
 import secrets
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from bms.adapters.objects.content import room_for
@@ -36,8 +37,10 @@ class Upload:
     The temporary file is held by flock while its process lives: whoever finds one unlocked may remove it.
     """
 
-    def __init__(self, temporary: Path) -> None:
+    def __init__(self, temporary: Path, require: Callable[[], None] = lambda: None) -> None:
+        """`require` is called before anything is made, and raises where nothing is to be."""
         self._temporary = temporary
+        self._require = require
         self._lock = threading.Lock()
         self._hash = hashlib.sha256()
         self._file: tuple[Path, int] | None = None  # its path and descriptor
@@ -84,6 +87,7 @@ class Upload:
 
     def _begun(self) -> tuple[Path, int]:
         if self._file is None:
+            self._require()
             make_durable_directory(self._temporary)
             self._file = _locked_file(self._temporary)
         return self._file

@@ -7,14 +7,22 @@ start (figures: docs/runtimes.md). What needs TensorFlow is served from its Save
 import os
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from bms.adapters.runtimes.artifact import first_format, lacking, model_file
 from bms.adapters.runtimes.called import CalledServable, served
 from bms.adapters.runtimes.class_scores import classify
 from bms.adapters.runtimes.keras_config import check_config
-from bms.adapters.runtimes.keras_file import SUFFIXES, archive_config, checked_format, format_of
-from bms.adapters.runtimes.keras_hdf5 import check_weights, checked_config
+from bms.adapters.runtimes.keras_file import (
+    CONFIG,
+    SUFFIXES,
+    archive_config,
+    checked_format,
+    folder_config,
+    format_of,
+    is_folder,
+)
+from bms.adapters.runtimes.keras_hdf5 import check_loose_weights, check_weights, checked_config
 from bms.adapters.runtimes.torch_run import REFUSALS, calling, dtype_names, named, torch_with
 from bms.core.errors import FailedPrecondition
 from bms.core.programs import ServableConfig
@@ -32,14 +40,15 @@ class KerasRuntime:
     name = "keras"
 
     def recognises(self, directory: str) -> Found | None:
-        format = first_format(directory, format_of)
+        format = first_format(directory, format_of) or ("keras-folder" if is_folder(directory) else None)
         return None if format is None else Found(format, ("keras>=3.12", "torch==2.13.0"))
 
     def load(self, config: ServableConfig) -> CalledServable:
-        path = model_file(config.directory, SUFFIXES, self)
-        format = checked_format(path)
+        path, format = _model_of(config.directory, self)
         if format == "keras":
             check_config(os.path.basename(path), archive_config(path))
+        elif format == "keras-folder":
+            check_config(CONFIG, folder_config(path))
         torch = torch_with(config.threads, self.name)
         os.environ["KERAS_BACKEND"] = BACKEND  # read when the package is imported
         try:
@@ -53,6 +62,8 @@ class KerasRuntime:
             )
         if format == "keras":
             check_weights(h5py, path)
+        elif format == "keras-folder":
+            check_loose_weights(h5py, path)
         else:
             check_config(os.path.basename(path), checked_config(h5py, path))
         try:
@@ -62,11 +73,21 @@ class KerasRuntime:
             advice = "if it needs code of its own, export a SavedModel with model.export('folder')"
             if format == "keras-h5":  # of which Keras reads layers alone, though it writes operations, too
                 advice = f"save it with model.save('model.keras'), which keeps operations between layers; {advice}"
-            raise FailedPrecondition(f"Keras can't load {os.path.basename(path)!r}: {words}; {advice}") from error
+            name = CONFIG if format == "keras-folder" else os.path.basename(path)
+            raise FailedPrecondition(f"Keras can't load {name!r}: {words}; {advice}") from error
         opened = Model(keras, torch, model)
         found = dict.fromkeys(config.signatures or (DEFAULT,), opened.signature)
         servable = served(config, format, calling(torch, opened.run), found, invalid=REFUSALS, words=words_of)
         return classify(servable, config.signatures, opened.probabilities)
+
+
+def _model_of(directory: str, runtime: KerasRuntime) -> tuple[str, Literal["keras", "keras-h5", "keras-folder"]]:
+    """What is to be loaded, a file or the folder itself, and its format. Raises FailedPrecondition as `model_file` and
+    `checked_format` do."""
+    if first_format(directory, format_of) is None and is_folder(directory):
+        return directory, "keras-folder"
+    path = model_file(directory, SUFFIXES, runtime)
+    return path, checked_format(path)
 
 
 def words_of(error: Exception) -> str:

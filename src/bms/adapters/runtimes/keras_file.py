@@ -1,7 +1,7 @@
 """What a Keras model's file is, told by its content, and what it describes, read without Keras.
 
-A `.keras` file is a zip of config.json, metadata.json and model.weights.h5; a legacy `.h5` file is HDF5 with the
-attributes model_config and keras_version.
+A `.keras` file is a zip of config.json, metadata.json and model.weights.h5, which may lie in a folder, too; a legacy
+`.h5` file is HDF5 with the attributes model_config and keras_version.
 """
 
 import json
@@ -15,7 +15,8 @@ from bms.core.errors import FailedPrecondition
 SUFFIXES = (".keras", ".h5", ".hdf5")
 WEIGHTS = "model.weights.h5"
 MAGIC = b"\x89HDF\r\n\x1a\n"
-_PARTS = frozenset({"config.json", "metadata.json", WEIGHTS})
+CONFIG, METADATA = "config.json", "metadata.json"
+_PARTS = frozenset({CONFIG, METADATA, WEIGHTS})
 _LOOKED_AT = 64 << 20  # bytes at either end of an HDF5 file, where attributes lie
 MAX_CONFIG = 64 << 20
 _RATIO = 64  # unpacked to packed; weights hardly shrink
@@ -36,6 +37,26 @@ def format_of(path: str) -> Literal["keras", "keras-h5"] | None:
     ends = (bytes(data[:_LOOKED_AT]), bytes(data[max(_LOOKED_AT, len(data) - _LOOKED_AT) :]))
     said = all(any(word in end for end in ends) for word in (b"model_config", b"keras_version"))
     return "keras-h5" if said else None
+
+
+def is_folder(directory: str) -> bool:
+    """Whether a .keras archive's entries lie in the directory by themselves, as `model.save(…, zipped=False)` leaves
+    them: ordinary files, and metadata that name Keras's version."""
+    paths = [os.path.join(directory, name) for name in _PARTS]
+    if not all(os.path.isfile(path) and not os.path.islink(path) for path in paths):
+        return False
+    try:
+        with open(os.path.join(directory, METADATA), "rb") as file:
+            said = json.loads(file.read(_LOOKED_AT))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(said, dict) and "keras_version" in said
+
+
+def folder_config(directory: str) -> Any:
+    """The model's description there. Raises FailedPrecondition for one that is no JSON."""
+    with open(os.path.join(directory, CONFIG), "rb") as file:
+        return parsed_config(CONFIG, file.read(MAX_CONFIG + 1))
 
 
 def checked_format(path: str) -> Literal["keras", "keras-h5"]:
@@ -65,7 +86,7 @@ def archive_config(path: str) -> Any:
                 raise FailedPrecondition(f"{name!r} holds an entry twice")
             for info in listed:
                 _harmless(name, info)
-            with archive.open("config.json") as file:
+            with archive.open(CONFIG) as file:
                 content = file.read(MAX_CONFIG + 1)
     except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
         raise FailedPrecondition(f"{name!r} can't be read: {error}") from error

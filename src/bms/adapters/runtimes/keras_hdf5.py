@@ -19,6 +19,12 @@ def check_weights(h5py: Any, path: str) -> None:
         _checked(h5py, inner, WEIGHTS, archive.getinfo(WEIGHTS).file_size, None)
 
 
+def check_loose_weights(h5py: Any, directory: str) -> None:
+    """Checks those that lie in a folder by themselves. Raises FailedPrecondition."""
+    path = os.path.join(directory, WEIGHTS)
+    _checked(h5py, path, WEIGHTS, os.path.getsize(path), None)
+
+
 def checked_config(h5py: Any, path: str) -> Any:
     """Checks an HDF5 model; what describes it. Raises FailedPrecondition."""
     name = os.path.basename(path)

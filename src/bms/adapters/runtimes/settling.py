@@ -114,6 +114,8 @@ def settle(
     independent = independent or config.compared
     batched = described(config.directory).batched
     monotonic = SystemClock().monotonic
+    # Pixels are within bounds; far beyond them deep networks are chaotic, and rounding looks like company.
+    images = target_of(config.preprocess, asked) if isinstance(config.preprocess, ImagePreprocess) else None
     for name, signature in asked.items():
         example = examples.get(name)
         whole_table = is_table(signature) and not independent  # is looked at each time: see `one_by_one`
@@ -128,7 +130,16 @@ def settle(
             continue
         if batched is False:
             signature = alone(name, signature)
-        seen = observed(servable, name, signature, example, monotonic=monotonic, independent=independent, gentle=gentle)
+        seen = observed(
+            servable,
+            name,
+            signature,
+            example,
+            monotonic=monotonic,
+            independent=independent,
+            gentle=gentle,
+            bounded=name == images and _varies(example),
+        )
         declared = config.signatures.get(name)
         if seen.apart and seen.unknown and whole_table:
             if batched and not config.proved:
@@ -150,6 +161,11 @@ def settle(
             made.examples[name] = as_it_runs(servable, name, seen.signature, example)
         made.signatures[name] = seen.signature if declared is None else settled(name, declared, seen.signature)
     return made
+
+
+def _varies(example: Mapping[str, Array] | None) -> bool:
+    """Whether there are several values in it, of which others like it can be made."""
+    return example is None or any(array.size and (array != array.flat[0]).any() for array in example.values())
 
 
 def as_it_runs(

@@ -1,6 +1,7 @@
 """Data sets in SQL."""
 
 from collections.abc import Collection
+from datetime import datetime
 
 from sqlalchemy import func, select
 
@@ -78,6 +79,11 @@ class SqlDatasets(Repository):
 
     async def add_version(self, version: DatasetVersion) -> None:
         await self._insert(versions, version, f"{version.reference} exists already in this tenant")
+
+    async def importing(self, before: datetime) -> list[DatasetVersion]:
+        mine = (versions.c.state == "importing", versions.c.created_at < before)
+        query = select(versions).where(*mine).order_by(versions.c.created_at)
+        return await self._all(DatasetVersion, query)
 
     async def save_version(self, version: DatasetVersion) -> DatasetVersion:
         return await self._save(versions, version, versions.c.tenant == version.tenant, versions.c.id == version.id)

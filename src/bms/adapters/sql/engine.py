@@ -18,6 +18,9 @@ from bms.core.errors import InvalidArgument, ResourceExhausted, Unavailable
 from bms.core.ids import new_id
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
+# What may be better a moment later: too_many_connections, admin_shutdown, crash_shutdown, cannot_connect_now; and the
+# class of lost connections (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+_PASSING, _LOST = frozenset({"53300", "57P01", "57P02", "57P03"}), "08"
 BUSY_S = 30.0  # how long a transaction waits for another one to end
 
 
@@ -122,8 +125,22 @@ class _translated:
         unfit = error.orig if isinstance(error, StatementError) else error
         if isinstance(error, DataError) or isinstance(unfit, OverflowError):
             raise InvalidArgument("a number, a time or a text is beyond what can be stored or compared") from error
-        if isinstance(error, OSError) or (isinstance(error, DBAPIError) and error.connection_invalidated):
+        if isinstance(error, OSError) or (isinstance(error, DBAPIError) and _is_away(error)):
             raise Unavailable("the database does not answer: repeat in a moment", retry_after_s=1) from error
+
+
+def _is_away(error: DBAPIError) -> bool:
+    """Whether the connection is gone, or the server starts, stops or has no room for another connection."""
+    return error.connection_invalidated or said_to_pass(error) or _state(error).startswith(_LOST)
+
+
+def said_to_pass(error: BaseException | None) -> bool:
+    """Whether it is a server's word that lets nobody in just now."""
+    return isinstance(error, DBAPIError) and _state(error) in _PASSING
+
+
+def _state(error: DBAPIError) -> str:
+    return str(getattr(error.orig, "sqlstate", None) or "")
 
 
 def _busy() -> Unavailable:

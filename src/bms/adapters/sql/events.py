@@ -14,7 +14,7 @@ from bms.adapters.sql.engine import Database
 from bms.adapters.sql.store import noun
 from bms.adapters.sql.tables.events import events, leases
 from bms.core.clock import Clock
-from bms.core.events import Event
+from bms.core.events import Recorded
 
 LOOK_S = 0.25  # how late an event of another process may be noticed where nothing tells of it
 TAIL = 1000  # newest events that are remembered: several read each
@@ -30,7 +30,7 @@ class SqlEventLog:
         self._others = database.others
         self._looking = asyncio.Lock()
         self._last: int | None = None
-        self._tail: deque[tuple[int, Event]] = deque()
+        self._tail: deque[tuple[int, Recorded]] = deque()
         self._before = 0  # the number of the event before the tail
         self._taken: asyncio.Event | None = None  # the database's bell at the time of the last look
         self._asked = 0.0  # when it was last asked whether others have committed
@@ -48,7 +48,7 @@ class SqlEventLog:
             self._taken = written
             return self._last
 
-    async def since(self, number: int, limit: int = 1000) -> list[tuple[int, Event]]:
+    async def since(self, number: int, limit: int = 1000) -> list[tuple[int, Recorded]]:
         if await self.last() <= number:
             return []
         if number >= self._before:
@@ -96,9 +96,9 @@ class SqlEventLog:
         async with self._database.reading() as connection:
             return (await connection.execute(select(func.max(events.c.number)))).scalar() or 0
 
-    async def _read(self, last: int) -> list[tuple[int, Event]]:
+    async def _read(self, last: int) -> list[tuple[int, Recorded]]:
         """What came after `last`."""
-        found: list[tuple[int, Event]] = []
+        found: list[tuple[int, Recorded]] = []
         async with self._database.reading() as connection:
             while more := await _events(connection, last, TAIL):
                 found += more
@@ -107,7 +107,7 @@ class SqlEventLog:
                     break
         return found
 
-    def _remember(self, last: int, found: list[tuple[int, Event]]) -> int:
+    def _remember(self, last: int, found: list[tuple[int, Recorded]]) -> int:
         """The newest number, once what was found after `last` is taken account of."""
         self._tail.extend(found)
         while len(self._tail) > TAIL:
@@ -115,9 +115,9 @@ class SqlEventLog:
         return found[-1][0] if found else last
 
 
-async def _events(connection: AsyncConnection, after: int, limit: int) -> list[tuple[int, Event]]:
+async def _events(connection: AsyncConnection, after: int, limit: int) -> list[tuple[int, Recorded]]:
     query = select(events).where(events.c.number > after).order_by(events.c.number).limit(limit)
-    return [(row["number"], noun(Event, row)) for row in (await connection.execute(query)).mappings()]
+    return [(row["number"], noun(Recorded, row)) for row in (await connection.execute(query)).mappings()]
 
 
 class SqlLeases:

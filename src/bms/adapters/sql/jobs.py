@@ -1,6 +1,6 @@
 """Jobs in SQL."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any, get_args
 
@@ -45,6 +45,11 @@ class SqlJobs(Repository):
     async def unended(self, tenant: str) -> list[Job]:
         query = select(jobs).where(jobs.c.tenant == tenant, jobs.c.state.in_(_LIVE)).order_by(jobs.c.number)
         return await self._all(Job, query)
+
+    async def ended(self, kinds: Collection[str], after: datetime, before: datetime) -> list[tuple[str, str]]:
+        mine = (jobs.c.kind.in_(kinds), jobs.c.ended_at > after, jobs.c.ended_at < before)
+        query = select(jobs.c.tenant, jobs.c.id).where(*mine).order_by(jobs.c.number)
+        return [(row.tenant, row.id) for row in await self._connection.execute(query)]
 
     async def add_job(self, job: Job) -> None:
         await hold(self._connection, job.tenant, {each.reference: each.tree for each in job.spec.inputs})

@@ -96,6 +96,14 @@ class SqlModels(Repository):
         )
         return await self._all(Version, query.order_by(versions.c.id))
 
+    async def verifying(self, before: datetime) -> list[Version]:
+        mine = (versions.c.state == "verifying", versions.c.created_at < before)
+        return await self._all(Version, select(versions).where(*mine).order_by(versions.c.created_at))
+
+    async def ready(self, after: datetime, before: datetime) -> list[Version]:
+        mine = (versions.c.state == "ready", versions.c.created_at > after, versions.c.created_at < before)
+        return await self._all(Version, select(versions).where(*mine).order_by(versions.c.created_at))
+
     async def remove_version(self, version: Version) -> None:
         own = (versions.c.tenant == version.tenant, versions.c.id == version.id)
         await self._connection.execute(delete(versions).where(*own))

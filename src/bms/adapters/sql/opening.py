@@ -3,13 +3,9 @@
 from sqlalchemy import text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from bms.adapters.sql.engine import Database
+from bms.adapters.sql.engine import Database, said_to_pass
 from bms.adapters.sql.urls import check_url
 from bms.core.errors import FailedPrecondition, InvalidArgument, Unavailable
-
-# What another start may find better: too_many_connections, admin_shutdown, crash_shutdown, cannot_connect_now
-# (https://www.postgresql.org/docs/current/errcodes-appendix.html).
-_PASSING = {"53300", "57P01", "57P02", "57P03"}
 
 
 def open_database(url: str) -> Database:
@@ -34,10 +30,11 @@ async def greet(database: Database, place: str) -> None:
         async with database.reading() as connection:
             await connection.execute(text("SELECT 1"))
     except Unavailable as error:
+        cause = error.__cause__
+        if isinstance(cause, DBAPIError) and said_to_pass(cause):
+            raise Unavailable(f"{place} can't be used now: {cause.orig}") from error
         raise Unavailable(f"{place} does not answer: is it running, and reachable from here?") from error
     except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) in _PASSING:
-            raise Unavailable(f"{place} can't be used now: {error.orig}") from error
         raise FailedPrecondition(
             f"{place} can't be used: {str(error.orig).partition(': ')[2] or error.orig}"
         ) from error

@@ -14,7 +14,7 @@ from bms.adapters.sql.engine import Database
 from bms.adapters.sql.tables.events import events
 from bms.adapters.sql.telling import CHANNEL, tells
 from bms.core.errors import Aborted, AlreadyExists
-from bms.core.events import Event, EventSink
+from bms.core.events import Event, EventSink, Payload, recorded
 from bms.core.pages import Page, PageRequest, page_of
 
 Tx = TypeVar("Tx")
@@ -54,13 +54,13 @@ class Repository:
     def connection(self) -> AsyncConnection:
         return self._connection
 
-    async def emit(self, event: Event) -> None:
+    async def emit(self, event: Event[Payload]) -> None:
         origin = tells(self._connection)
         if self._connection.dialect.name == "postgresql":
             # Numbers are drawn before the commit: without this, a reader could see 6 and never look back at 5.
             lock, notice = func.pg_advisory_xact_lock(_EVENTS_LOCK), func.pg_notify(CHANNEL, origin)
             await self._connection.execute(select(lock, notice))
-        await self._connection.execute(insert(events).values(**msgspec.structs.asdict(event)))
+        await self._connection.execute(insert(events).values(**msgspec.structs.asdict(recorded(event))))
 
     async def _one(self, kind: type[N], query: Select[Any]) -> N | None:
         row = (await self._connection.execute(query)).mappings().first()

@@ -3,9 +3,9 @@
 A batch of a thousand events of one key is one row to write instead of a thousand, and sums are sums of sums. The block
 holds every event, by column, as MessagePack. Formats:
 
-2 (written). An array of seq and at, each less the block's own, request_id, status, rows, bytes_in, bytes_out,
-  compute_ns, queue_ns, total_ns, revision: each an array with one value for each event, or the one value that all have.
-  Then, where there are any, a map of each further meter to such a column, null for events that do not have it.
+2 (written). An array of seq, at, request_id, status, rows, bytes_in, bytes_out, compute_ns, queue_ns, total_ns,
+  revision: each an array with one value for each event, or the one value that all have. Then, where there are any, a
+  map of each further meter to such a column, null for events that do not have it.
 1. An array of seq, at, request_id, status, rows, bytes_in, bytes_out, compute_ns: each an array.
 """
 
@@ -88,8 +88,6 @@ def unpack(block: UsageBlock) -> Iterator[UsageEvent]:
     more: list[Any] = []
     if block.format == FORMAT:
         columns, more = [_spread(column, block.requests) for column in columns[:11]], columns[11:]
-        columns[0] = [block.seq + each for each in columns[0]]
-        columns[1] = [block.first_at + each for each in columns[1]]
     labels = (block.tenant, block.key, block.deployment, block.model, block.version)
     for place, (seq, at, *rest) in enumerate(zip(*columns, strict=True)):
         event = UsageEvent(block.source, seq, at, *labels, *rest)
@@ -141,9 +139,8 @@ def _bounded(attempt: Attempt) -> Attempt:
 
 
 def _block(source: str, seqs: list[int], attempts: list[Attempt]) -> UsageBlock:
-    labels, first = attempts[0], seqs[0]
+    labels = attempts[0]
     times = [attempt.at for attempt in attempts]
-    first_at = min(times)
     statuses = [attempt.status for attempt in attempts]
     amounts = (  # of OF_EVERY_REQUEST; not by their names, which takes thrice the time
         [attempt.rows for attempt in attempts],
@@ -154,8 +151,8 @@ def _block(source: str, seqs: list[int], attempts: list[Attempt]) -> UsageBlock:
         [attempt.total_ns for attempt in attempts],
     )
     columns: list[Any] = [
-        [seq - first for seq in seqs],
-        [at - first_at for at in times],
+        seqs,
+        times,
         [attempt.request_id for attempt in attempts],
         *map(_column, (statuses, *amounts, [attempt.revision for attempt in attempts])),
     ]
@@ -168,13 +165,13 @@ def _block(source: str, seqs: list[int], attempts: list[Attempt]) -> UsageBlock:
         columns.append({name: _column(column) for name, column in kept.items()})
     return UsageBlock(
         source=source,
-        seq=first,
+        seq=seqs[0],
         tenant=labels.tenant,
         key=labels.key,
         deployment=labels.deployment,
         model=labels.model,
         version=labels.version,
-        first_at=first_at,
+        first_at=min(times),
         last_at=max(times),
         requests=len(seqs),
         ok=len(seqs) if columns[3] == 200 else sum([status < 400 for status in statuses]),

@@ -22,6 +22,7 @@ class UsageService:
     def __init__(self, store: Store[UsageTx], clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self.put_aside = 0  # events, since the start
 
     async def ingest(self, source: str, runs: Sequence[UsageRun | UnreadRun]) -> int:
         """The highest seq of `source` that is committed now: what may be acknowledged.
@@ -39,6 +40,7 @@ class UsageService:
             if unread := [run for run in fresh if isinstance(run, UnreadRun)]:
                 await tx.put_aside([self._unread(source, run, high) for run in unread])
         for run in unread:
+            self.put_aside += run.last - run.first + 1
             log.error(
                 "usage of %s, events %d to %d, is of version %d, and this release reads %d at most: put aside, to be "
                 "booked by a newer release", source, run.first, run.last, run.version, VERSION,

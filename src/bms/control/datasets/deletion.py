@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 import msgspec
 
+from bms.control.datasets.events import DatasetDeleted, DatasetVersionDeleted
 from bms.control.datasets.nouns import Dataset, DatasetVersion
 from bms.control.datasets.ports import DatasetsTx, InUse
 from bms.control.platform.transactions import Store
 from bms.core.clock import Clock
 from bms.core.errors import Aborted, FailedPrecondition, NotFound
-from bms.core.events import Event
+from bms.core.events import Event, Payload
 from bms.core.principal import Principal
 
 
@@ -35,7 +36,7 @@ class DatasetDeletion:
             for version in going:
                 await tx.save_version(_deleted(version))
             saved = await tx.save_dataset(msgspec.structs.replace(dataset, deleted=True))
-            await tx.emit(self._event("dataset.deleted", by, saved.id, name=name, versions=len(going)))
+            await tx.emit(self._event(DatasetDeleted(name=name, versions=len(going)), by, saved.id))
         return saved
 
     async def delete_version(self, by: Principal, name: str, number: int) -> DatasetVersion:
@@ -49,7 +50,7 @@ class DatasetDeletion:
             left = any(each.state == "ready" for each in others)
             await self._require_unused(tx, by.tenant, name, [version], left=left)
             saved = await tx.save_version(_deleted(version))
-            await tx.emit(self._event("dataset.version_deleted", by, saved.id, dataset=name, number=number))
+            await tx.emit(self._event(DatasetVersionDeleted(dataset=name, number=number), by, saved.id))
         return saved
 
     async def _require_unused(
@@ -65,9 +66,8 @@ class DatasetDeletion:
         if user is not None:
             raise FailedPrecondition(f"data set {name!r} is needed by {user}")
 
-    def _event(self, name: str, by: Principal, subject: str, /, **details: str | int) -> Event:
-        at = self._clock.now()
-        return Event(name=name, tenant=by.tenant, subject=subject, actor=by.user, at=at, details=dict(details))
+    def _event(self, payload: Payload, by: Principal, subject: str) -> Event[Payload]:
+        return Event(payload=payload, tenant=by.tenant, subject=subject, actor=by.user, at=self._clock.now())
 
 
 async def _held(tx: DatasetsTx, tenant: str, name: str) -> Dataset:

@@ -1,6 +1,7 @@
 """What the datasets feature needs stored."""
 
 from collections.abc import Awaitable, Callable, Collection
+from datetime import datetime
 from typing import Protocol
 
 from bms.control.datasets.nouns import Dataset, DatasetVersion
@@ -60,6 +61,10 @@ class DatasetsTx(EventSink, Protocol):
         ...
 
     async def add_version(self, version: DatasetVersion) -> None: ...
+    async def importing(self, before: datetime) -> list[DatasetVersion]:
+        """Of all tenants: those that were made before then and are neither ready nor failed yet, by age."""
+        ...
+
     async def save_version(self, version: DatasetVersion) -> DatasetVersion: ...
 
     async def trees(self, tenant: str) -> frozenset[str]:

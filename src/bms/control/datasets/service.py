@@ -3,8 +3,17 @@
 Running an import is not this feature's business: `dataset.import_requested` asks for it, `finish_import` tells.
 """
 
+from datetime import datetime
+
 import msgspec
 
+from bms.control.datasets.events import (
+    DatasetCreated,
+    DatasetFailed,
+    DatasetImportRequested,
+    DatasetReady,
+    OfDatasetVersion,
+)
 from bms.control.datasets.formats import format_of
 from bms.control.datasets.importing import ImportReport
 from bms.control.datasets.nouns import Dataset, DatasetVersion, ImportRequest, ListedDataset, Split
@@ -15,7 +24,7 @@ from bms.control.platform.transactions import Store
 from bms.control.platform.trees import FileEntry, Tree, digests_of, get_tree
 from bms.core.clock import Clock
 from bms.core.errors import DataLoss, FailedPrecondition, InvalidArgument, NotFound
-from bms.core.events import Event
+from bms.core.events import Event, Payload
 from bms.core.ids import check_name, new_id
 from bms.core.pages import Page, PageRequest
 
@@ -55,7 +64,7 @@ class DatasetService:
                     await tx.add_dataset(made)
                 else:
                     made = await tx.save_dataset(msgspec.structs.replace(made, id=found.id, revision=found.revision))
-                await tx.emit(self._event("dataset.created", tenant, made.id, by, name=name))
+                await tx.emit(self._event(DatasetCreated(name=name), tenant, made.id, by))
             version = DatasetVersion(
                 id=new_id("datasetversion"),
                 tenant=tenant,
@@ -67,8 +76,13 @@ class DatasetService:
                 request=request,
             )
             await tx.add_version(version)
-            await tx.emit(self._about("dataset.import_requested", version, by))
+            await tx.emit(self._about(DatasetImportRequested, version, by))
         return version
+
+    async def importing(self, before: datetime) -> list[DatasetVersion]:
+        """Of all tenants: versions that were made before then and are still imported. For the platform's loops."""
+        async with self._store.read() as tx:
+            return await tx.importing(before)
 
     async def note_job(self, tenant: str, id: str, job: str) -> DatasetVersion:
         """Records which job imports a version; a second time changes nothing."""
@@ -97,7 +111,7 @@ class DatasetService:
             if current.state != "importing":
                 return current
             saved = await tx.save_version(msgspec.structs.replace(done, job=current.job, revision=current.revision))
-            await tx.emit(self._about(f"dataset.{saved.state}", saved, "system"))
+            await tx.emit(self._about(DatasetReady if saved.state == "ready" else DatasetFailed, saved, "system"))
         return saved
 
     async def dataset(self, tenant: str, name: str) -> Dataset:
@@ -196,21 +210,12 @@ class DatasetService:
             raise NotFound(f"no data set {name[:80]!r} in this tenant: list them with `bms dataset list`")
         return dataset
 
-    def _about(self, name: str, version: DatasetVersion, actor: str) -> Event:
-        return self._event(
-            name,
-            version.tenant,
-            version.id,
-            actor,
-            dataset=version.dataset,
-            number=version.number,
-            reason=version.reason,
-        )
+    def _about(self, kind: type[OfDatasetVersion], version: DatasetVersion, actor: str) -> Event[Payload]:
+        said = kind(dataset=version.dataset, number=version.number, reason=version.reason)
+        return self._event(said, version.tenant, version.id, actor)
 
-    def _event(self, name: str, tenant: str, subject: str, actor: str, /, **details: str | int) -> Event:
-        return Event(
-            name=name, tenant=tenant, subject=subject, actor=actor, at=self._clock.now(), details=dict(details)
-        )
+    def _event(self, payload: Payload, tenant: str, subject: str, actor: str) -> Event[Payload]:
+        return Event(payload=payload, tenant=tenant, subject=subject, actor=actor, at=self._clock.now())
 
 
 def _with_format(request: ImportRequest, tree: Tree) -> ImportRequest:

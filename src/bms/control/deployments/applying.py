@@ -4,6 +4,17 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from bms.control.deployments.actions import Action, Drain, MarkFailed, MarkReady, SetRoute, StartReplica, Stop
+from bms.control.deployments.events import (
+    DeploymentRelabelled,
+    DeploymentSwitched,
+    OfDeployment,
+    OfReplica,
+    ReplicaDraining,
+    ReplicaFailed,
+    ReplicaReady,
+    ReplicaStarted,
+    ReplicaStopped,
+)
 from bms.control.deployments.nouns import Deployment, Replica, Route
 from bms.control.deployments.observation import Desired
 from bms.control.deployments.ports import DeploymentsTx
@@ -39,44 +50,43 @@ class Recorder:
                     id = new_id("rep")
                     replica = born(action, self._desired, id, self._address(id), self._now)
                     await tx.add_replica(replica)
-                    await self._tell(tx, "replica.started", replica)
+                    await self._tell(tx, ReplicaStarted, replica)
                 case MarkReady(id) | MarkFailed(id) | Drain(id) | Stop(id):
                     self._replicas[id] = await tx.save_replica(changed(self._replicas[id], action, self._now))
-                    await self._tell(tx, f"replica.{_word(action)}", self._replicas[id])
+                    await self._tell(tx, _told_of(action), self._replicas[id])
                 case SetRoute(moved):
                     await tx.save_route(moved)
                     await tx.emit(self._moved(moved))
 
-    def _moved(self, moved: Route) -> Event:
+    def _moved(self, moved: Route) -> Event[OfDeployment]:
         before, after = _traffic(self._route), _traffic(moved)
-        name = "deployment.relabelled" if before == after else "deployment.switched"
-        return self._event(name, traffic=after, before=before)
+        kind = DeploymentRelabelled if before == after else DeploymentSwitched
+        return self._event(kind(id=self._deployment.id, traffic=after, before=before))
 
-    async def _tell(self, tx: DeploymentsTx, name: str, replica: Replica) -> None:
-        more = {"reason": replica.reason} if replica.reason else {}
-        await tx.emit(self._event(name, replica=replica.id, version=replica.version, **more))
+    async def _tell(self, tx: DeploymentsTx, kind: type[OfReplica], replica: Replica) -> None:
+        said = kind(id=self._deployment.id, replica=replica.id, version=replica.version, reason=replica.reason)
+        await tx.emit(self._event(said))
 
-    def _event(self, name: str, **details: str | int) -> Event:
+    def _event(self, payload: OfDeployment) -> Event[OfDeployment]:
         return Event(
-            name=name,
+            payload=payload,
             tenant=self._deployment.tenant,
             subject=self._deployment.name,
             actor="system",
             at=self._now,
-            details={"id": self._deployment.id, **details},
         )
 
 
-def _word(action: MarkReady | MarkFailed | Drain | Stop) -> str:
+def _told_of(action: MarkReady | MarkFailed | Drain | Stop) -> type[OfReplica]:
     match action:
         case MarkReady():
-            return "ready"
+            return ReplicaReady
         case MarkFailed():
-            return "failed"
+            return ReplicaFailed
         case Drain():
-            return "draining"
+            return ReplicaDraining
         case Stop():
-            return "stopped"
+            return ReplicaStopped
 
 
 def _traffic(route: Route) -> str:

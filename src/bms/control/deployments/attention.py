@@ -4,15 +4,17 @@ Who rests is looked at again when an event speaks of it or of its model, when so
 once in a long while in any case; the last two are spread over many rounds, so that news do not wait for them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from bms.control.deployments.changes import changes_of
 from bms.control.deployments.ports import DeploymentsTx
 from bms.control.platform.transactions import EventLog, Store
 from bms.core.clock import Clock
-from bms.core.events import Event
+from bms.core.events import Recorded
 
 EVERYTHING_S = 600.0
+Sight = tuple[object, ...]
+"""What was seen of the replicas of a deployment, to be compared with what is seen later."""
 AT_ONCE = 200  # of those that nothing was heard of
 
 
@@ -28,6 +30,7 @@ class Attention:
         """Of the last event that was heard."""
         self._everything_at = 0.0  # monotonic seconds
         self._awake: set[str] = set()
+        self._rested: dict[str, Sight] = {}
         self._unseen: list[str] = []
 
     async def listen(self, token: int) -> None:
@@ -47,7 +50,7 @@ class Attention:
                 self._awake |= set(await changes_of(event for _, event in batch).affected(tx))
             self.number = batch[-1][0]
 
-    async def concerned(self, heard: Iterable[Event]) -> bool:
+    async def concerned(self, heard: Iterable[Recorded]) -> bool:
         """Whether these events are of any deployment."""
         changes = changes_of(heard)
         if changes.deployments or not changes.models:
@@ -65,14 +68,19 @@ class Attention:
         """Whether there are some that time alone may change."""
         return bool(self._awake)
 
-    def wanted(self, at_work: set[str]) -> list[str]:
-        """Ids to look at now: first those `at_work`, which may be answering, then whoever else is awake."""
-        heard = sorted(self._awake - at_work)
+    def wanted(self, at_work: Mapping[str, Sight]) -> list[str]:
+        """Ids to look at now: first those `at_work`, which may be answering, then whoever else is awake. Who rests, and
+        looks as it did when it was put to rest, is left alone."""
+        self._rested = {id: seen for id, seen in self._rested.items() if id in at_work}
+        first = {id for id, seen in at_work.items() if id in self._awake or self._rested.get(id) != seen}
+        heard = sorted(self._awake - first)
         some, self._unseen = self._unseen[:AT_ONCE], self._unseen[AT_ONCE:]
-        others = [id for id in some if id not in at_work and id not in self._awake]
+        others = [id for id in some if id not in first and id not in self._awake]
         self._awake.update(some)
-        return [*sorted(at_work), *heard, *others]
+        return [*sorted(first), *heard, *others]
 
-    def rest(self, deployment: str) -> None:
-        """Nothing is to be done for it until something happens."""
+    def rest(self, deployment: str, seen: Sight | None = None) -> None:
+        """Nothing is to be done for it until something happens, or it no longer looks as it was `seen`."""
         self._awake.discard(deployment)
+        if seen is not None:
+            self._rested[deployment] = seen

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import msgspec
 
+from bms.control.deployments.events import DeploymentChanged
 from bms.control.deployments.nouns import Deployment, DeploymentRevision
 from bms.control.deployments.observation import Desired
 from bms.control.deployments.ports import DeploymentsTx
@@ -23,12 +24,11 @@ class Followed(msgspec.Struct, frozen=True, kw_only=True):
         versions = ", ".join(map(str, self.revision.versions))
         await tx.emit(
             Event(
-                name="deployment.changed",
+                payload=DeploymentChanged(id=self.deployment.id, versions=versions, cause=self.revision.cause),
                 tenant=self.deployment.tenant,
                 subject=self.deployment.name,
                 actor="system",
                 at=self.revision.at,
-                details={"id": self.deployment.id, "versions": versions, "cause": self.revision.cause},
             )
         )
 

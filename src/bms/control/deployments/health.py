@@ -10,7 +10,7 @@ from bms.core.clock import Clock
 from bms.core.programs import ServableStatus
 
 STARTING_S, READY_S = 0.1, 2.0  # between two questions
-A_SECOND = 10  # questions to ready ones, in all: many are asked more seldom, but for those that did not answer
+A_SECOND = 5  # questions to ready ones, in all: many are asked more seldom, but for those that did not answer
 SILENT_S, SILENT_TRIES = 30.0, 5  # unanswered for so long and so often: it hangs
 
 

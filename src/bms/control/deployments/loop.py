@@ -47,6 +47,7 @@ class ReconcilerLoop:
                     await asyncio.sleep(min(took, FAILED_PAUSE_S))
                 except BmsError as error:
                     log.warning("a round of the deployments failed and will be repeated: %s", error.message)
+                    await asyncio.sleep(FAILED_PAUSE_S)  # what it would wait for fails at once, too
                 except Exception:
                     log.exception("a round of the deployments failed unexpectedly and will be repeated")
                     await asyncio.sleep(FAILED_PAUSE_S)

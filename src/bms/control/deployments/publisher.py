@@ -107,6 +107,9 @@ class Publisher:
 
     async def _take(self, changes: Changes) -> None:
         """Reads again what may have changed, and publishes what did."""
+        if changes.everything:
+            await self._refresh(keys=True, deployments=True)
+            return
         found: dict[EntryKey, Entry] = {}
         gone: list[EntryKey] = []
         if changes.keys or changes.users:

@@ -12,7 +12,7 @@ import msgspec
 
 from bms.control.deployments.actions import Action, EndWorkload, ForgetWorkload, Launch
 from bms.control.deployments.applying import Recorder
-from bms.control.deployments.attention import Attention
+from bms.control.deployments.attention import Attention, Sight
 from bms.control.deployments.following import follow
 from bms.control.deployments.health import Health
 from bms.control.deployments.launching import Launcher
@@ -76,6 +76,7 @@ class Reconciler:
         self.chores = Chores()
         self._launch_errors: dict[str, str] = {}
         self._loading = Loading((), {}, ())
+        self._sights: dict[str, Sight] = {}
         self._token: int | None = None
         self.looked = False
         """Whether rows were compared with what runs since this process began: before, they tell of the last one."""
@@ -97,7 +98,8 @@ class Reconciler:
             replicas = await tx.replicas_at_work(workloads or ())
         self.health.watch(_probed(replicas, workloads))
         self._loading = Loading(replicas, workloads or {}, self._launching)
-        ids = self.attention.wanted({replica.deployment for replica in replicas})
+        self._sights = self._seen(replicas, workloads)
+        ids = self.attention.wanted(self._sights)
         if active := self.attention.more:
             self._again_in(AGAIN_S)
         known = {replica.id for replica in replicas if replica.state not in ENDED}
@@ -161,6 +163,23 @@ class Reconciler:
             return None
         return {id: status for id, status in seen.items() if status.kind == "model_server"}
 
+    def _seen(self, replicas: Sequence[Replica], workloads: Workloads | None) -> dict[str, Sight]:
+        """By deployment, everything of its replicas at work that may become another without an event."""
+        silent, said = self.health.silent(), self.health.said
+        sights: dict[str, Sight] = {}
+        for replica in replicas:
+            workload = (workloads or {}).get(replica.id)
+            status = said.get(replica.id)
+            sights[replica.deployment] = (
+                *sights.get(replica.deployment, ()),
+                replica.id,
+                replica.state,
+                workload and workload.state,
+                status and status.state,
+                replica.id in silent,
+            )
+        return sights
+
     async def _tried(self, rows: Rows, catalog: Known, workloads: Workloads | None, token: int) -> bool:
         try:
             return await self._one(rows, catalog, workloads, token)
@@ -190,7 +209,7 @@ class Reconciler:
         await self._forget(rows, workloads)
         self._act(rows, actions, token)
         if not actions and rests(rows.route, rows.replicas):
-            self.attention.rest(rows.deployment.id)
+            self.attention.rest(rows.deployment.id, self._sights.get(rows.deployment.id))
         self.draining |= any(replica.state == "draining" for replica in rows.replicas)
         if active := bool(actions) or any(replica.state in ("starting", "draining") for replica in rows.replicas):
             self._again_in(WAITING_S)

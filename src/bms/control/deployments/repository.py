@@ -4,25 +4,25 @@ Loading a name starts its deployment. Where there is none, but a model of that n
 deployed under it. Unloading stops the deployment, which keeps its name and settings.
 """
 
-import asyncio
-
 from bms.control.deployments.nouns import DeploymentSpec, Target
 from bms.control.deployments.service import DeploymentService
 from bms.control.deployments.status import DeploymentStatus
 from bms.control.deployments.views import DeploymentViews
+from bms.control.platform.transactions import EventLog
 from bms.core.clock import Clock
 from bms.core.errors import DeadlineExceeded, FailedPrecondition, NotFound
 from bms.core.principal import Principal
 
 USUAL_ALIAS = "production"
-_LOOK_S = 0.1
+_LOOK_S = 0.5  # events tell of everything but of gateways that have heard of it
 
 
 class ModelRepository:
     """Who loads is answered once it is done, as clients of the protocol expect, and calls at once."""
 
-    def __init__(self, deployments: DeploymentService, views: DeploymentViews, clock: Clock) -> None:
+    def __init__(self, deployments: DeploymentService, views: DeploymentViews, events: EventLog, clock: Clock) -> None:
         self._deployments = deployments
+        self._events = events
         self._views = views
         self._clock = clock
 
@@ -50,6 +50,7 @@ class ModelRepository:
     async def _settled(self, by: Principal, name: str, wait_s: float, *, stopping: bool = False) -> DeploymentStatus:
         give_up = self._clock.monotonic() + wait_s
         while True:
+            number = await self._events.last()
             seen = await self._views.status(by.tenant, name)
             running = any(replica.state in ("starting", "ready") for replica in seen.replicas)
             unsettled = running if stopping else seen.state in ("starting", "rolling")
@@ -59,4 +60,4 @@ class ModelRepository:
                 raise DeadlineExceeded(
                     f"{name!r} is still {seen.state} after {wait_s:g} s ({seen.message}): it goes on, ask again"
                 )
-            await asyncio.sleep(_LOOK_S)
+            await self._events.wait(number, _LOOK_S)

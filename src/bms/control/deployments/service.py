@@ -2,6 +2,7 @@
 
 import msgspec
 
+from bms.control.deployments.events import DeploymentChanged, DeploymentCreated, DeploymentDeleted, OfDeployment
 from bms.control.deployments.nouns import Deployment, DeploymentRevision, DeploymentSpec, Route
 from bms.control.deployments.ports import Catalog, DeploymentsTx
 from bms.control.deployments.resolving import check_gates, check_targets
@@ -95,7 +96,8 @@ class DeploymentService:
             found = await self._found(tx, by.tenant, name)
             _expect(found, revision)
             saved = await tx.save_deployment(msgspec.structs.replace(found, deleted=True))
-            await tx.emit(self._event("deployment.deleted", by, saved))
+            said = DeploymentDeleted(id=saved.id, model=saved.spec.model)
+            await tx.emit(self._event(said, by, saved))
         return saved
 
     async def get(self, tenant: str, name: str) -> Deployment:
@@ -159,7 +161,8 @@ class DeploymentService:
         await tx.add_deployment(made)
         await tx.add_route(Route(deployment=made.id, tenant=by.tenant))
         await tx.add_revision(self._revision(made, versions, "created", by.user))
-        await tx.emit(self._event("deployment.created", by, made, versions=_numbers(versions), **_forced(forced)))
+        said = DeploymentCreated(id=made.id, model=spec.model, versions=_numbers(versions), forced=forced)
+        await tx.emit(self._event(said, by, made))
         return made
 
     async def _change(
@@ -178,8 +181,8 @@ class DeploymentService:
             return found
         saved = await tx.save_deployment(msgspec.structs.replace(found, spec=spec))
         await tx.add_revision(self._revision(saved, versions, cause, by.user))
-        said = {"versions": _numbers(versions), "cause": cause, **_forced(forced)}
-        await tx.emit(self._event("deployment.changed", by, saved, **said))
+        said = DeploymentChanged(id=saved.id, model=spec.model, versions=_numbers(versions), cause=cause, forced=forced)
+        await tx.emit(self._event(said, by, saved))
         return saved
 
     def _revision(self, deployment: Deployment, versions: tuple[int, ...], cause: str, by: str) -> DeploymentRevision:
@@ -199,14 +202,13 @@ class DeploymentService:
             raise NotFound(_unknown(name))
         return found
 
-    def _event(self, name: str, by: Principal, deployment: Deployment, **details: str | int) -> Event:
+    def _event(self, payload: OfDeployment, by: Principal, deployment: Deployment) -> Event[OfDeployment]:
         return Event(
-            name=name,
+            payload=payload,
             tenant=deployment.tenant,
             subject=deployment.name,
             actor=by.user,
             at=self._clock.now(),
-            details={"id": deployment.id, "model": deployment.spec.model, **details},
         )
 
 
@@ -216,11 +218,6 @@ def _expect(found: Deployment, revision: int | None) -> None:
             f"deployment {found.name!r} was changed since revision {revision}, it is at {found.revision}: "
             "read it again and repeat"
         )
-
-
-def _forced(forced: bool) -> dict[str, str | int]:
-    """Told only of those who passed over gates."""
-    return {"forced": True} if forced else {}
 
 
 def _unknown(name: str) -> str:

@@ -1,19 +1,24 @@
 """Gates: what a version must reach on data before callers may get it, measured by jobs."""
 
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
+from functools import partial
 
 import msgspec
 
 from bms.control.datasets.service import DatasetService
 from bms.control.evaluation.findings import MAX_REASON, result_of
 from bms.control.evaluation.measuring import ENTRY, Measuring
+from bms.control.jobs.events import JobEnded
+from bms.control.jobs.newest import newest_ended
 from bms.control.jobs.nouns import Job
 from bms.control.jobs.service import JobService
-from bms.control.models.gates import awaited
+from bms.control.models.events import VersionReady
+from bms.control.models.gates import awaited, standings
 from bms.control.models.nouns import Gate, Version
 from bms.control.models.service import ModelService
 from bms.control.models.verdicts import plain
-from bms.control.platform.reactions import TRANSIENT
+from bms.control.platform.attempting import TRANSIENT
+from bms.control.platform.sweeps import Since, Stray
 from bms.core.clock import Clock
 from bms.core.errors import AlreadyExists, BmsError, FailedPrecondition, NotFound
 from bms.core.events import Event
@@ -38,10 +43,46 @@ class Gates:
         self._measuring = Measuring(jobs, datasets)
         self._clock = clock
 
-    async def on_version_ready(self, event: Event) -> None:
+    async def on_version_ready(self, event: Event[VersionReady]) -> None:
         """Raises an error that may pass, once every gate was tried."""
-        version = await self._models.version_by_id(event.tenant, event.subject)
-        model = await self._models.model(event.tenant, version.model)
+        await self._measure(await self._models.version_by_id(event.tenant, event.subject))
+
+    async def strays(self, since: Since) -> AsyncIterator[Stray]:
+        """Ready versions of which a gate is awaited that no job measures, and measurements that nobody recorded."""
+        for version in await self._models.ready(since.after, since.before):
+            if await self._awaits_in_vain(version):
+                what = f"the measuring of version {version.number} of {version.model!r}"
+                yield Stray(version.tenant, version.id, what, partial(self._measure, version))
+        for job in await newest_ended(self._jobs, "evaluate", since, lambda job: repr(job.spec.then.get("gate"))):
+            if job.spec.entry != ENTRY or await self._recorded(job):
+                since.settled.add(job.id)
+            else:
+                yield Stray(
+                    job.tenant, job.spec.subject, f"what job {job.id} measured", partial(self._take, job), job.id
+                )
+
+    async def _recorded(self, job: Job) -> bool:
+        """Whether its version says what came of it, or says nothing any more."""
+        try:
+            version = await self._models.version_by_id(job.tenant, job.spec.subject)
+        except NotFound:
+            return True
+        known = any(job.id in (result.job, result.tried) for result in version.gate_results)
+        return known or version.state not in ("ready", "offline")
+
+    async def _awaits_in_vain(self, version: Version) -> bool:
+        if all(result.value is not None or result.reason for result in version.gate_results):
+            return False
+        gates = (await self._models.model(version.tenant, version.model)).gates
+        for number, gate in enumerate(gates):
+            (standing,) = standings((gate,), version.gate_results)
+            known = await self._jobs.find(version.tenant, _job_of(version, number))
+            if standing.state == "measuring" and known is None and not await self._measuring.going(version, gate):
+                return True
+        return False
+
+    async def _measure(self, version: Version) -> None:
+        model = await self._models.model(version.tenant, version.model)
         passing: BmsError | None = None
         for number, gate in enumerate(model.gates):
             try:
@@ -52,7 +93,7 @@ class Gates:
         if passing is not None:
             raise passing
 
-    async def on_ready_given_up(self, event: Event, words: str) -> None:
+    async def on_ready_given_up(self, event: Event[VersionReady], words: str) -> None:
         """Says at every gate of the version that is still awaited why it will not be measured."""
         version = await self._models.version_by_id(event.tenant, event.subject)
         for number, gate in enumerate((await self._models.model(event.tenant, version.model)).gates):
@@ -98,14 +139,16 @@ class Gates:
             raise FailedPrecondition("; ".join(standing.why for standing in standings if standing.why))
         return Evaluation(items=tuple(jobs), running=tuple(running))
 
-    async def on_job_ended(self, event: Event) -> None:
+    async def on_job_ended(self, event: Event[JobEnded]) -> None:
         job = await self._jobs.get(event.tenant, event.subject)
-        if job.spec.entry != ENTRY:
-            return
+        if job.spec.entry == ENTRY:
+            await self._take(job)
+
+    async def _take(self, job: Job) -> None:
         gate = msgspec.convert(job.spec.then["gate"], Gate)
         await self._models.record_gate_result(job.tenant, job.spec.subject, result_of(job, gate, self._clock.now()))
 
-    async def on_end_given_up(self, event: Event, words: str) -> None:
+    async def on_end_given_up(self, event: Event[JobEnded], words: str) -> None:
         """Says at the gate of this job why its measurement was not recorded."""
         job = await self._jobs.get(event.tenant, event.subject)
         if job.spec.entry == ENTRY:

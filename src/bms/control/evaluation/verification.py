@@ -4,14 +4,20 @@ Both are done by "task:verify": in the platform's own environment first, which r
 executing anything of it, and, where the model needs another environment, once more in that.
 """
 
+from collections.abc import AsyncIterator
+from functools import partial
+
 import msgspec
 
+from bms.control.jobs.events import JobEnded
 from bms.control.jobs.nouns import Job, JobSpec, TreeInput
 from bms.control.jobs.service import JobService
+from bms.control.models.events import OfVersion, VersionRecognised, VersionUploaded
 from bms.control.models.nouns import Version
 from bms.control.models.service import ModelService
 from bms.control.optimization.conversion import servable_config
 from bms.control.platform.environments import EnvironmentSpec
+from bms.control.platform.sweeps import Since, Stray
 from bms.core.errors import AlreadyExists
 from bms.core.events import Event
 from bms.core.programs import Findings
@@ -30,29 +36,44 @@ class Verification:
         self._models = models
         self._timeout_s = timeout_s
 
-    async def on_version_uploaded(self, event: Event) -> None:
+    async def on_version_uploaded(self, event: Event[VersionUploaded]) -> None:
+        await self._recognise(await self._models.version_by_id(event.tenant, event.subject))
+
+    async def on_version_recognised(self, event: Event[VersionRecognised]) -> None:
         version = await self._models.version_by_id(event.tenant, event.subject)
         if version.state == "verifying":
-            await self._submit(version, f"job_verify_{version.id}", OWN, recognise=version.environment)
+            await self._submit(version, _loading(version), version.environment)
 
-    async def on_version_recognised(self, event: Event) -> None:
-        version = await self._models.version_by_id(event.tenant, event.subject)
-        if version.state == "verifying":
-            await self._submit(version, f"job_load_{version.id}", version.environment)
-
-    async def on_given_up(self, event: Event, why: str) -> None:
+    async def on_given_up(self, event: Event[OfVersion], why: str) -> None:
         """Rejects the version of an event that nothing will follow from: it would be verified for ever."""
         await self._give_up(event.tenant, event.subject, f"its verification could not begin: {why}")
 
-    async def on_end_given_up(self, event: Event, why: str) -> None:
+    async def on_end_given_up(self, event: Event[JobEnded], why: str) -> None:
         job = await self._jobs.get(event.tenant, event.subject)
         if job.spec.kind == "verify":
             await self._give_up(job.tenant, job.spec.subject, f"what job {job.id} found could not be recorded: {why}")
 
-    async def on_job_ended(self, event: Event) -> None:
+    async def on_job_ended(self, event: Event[JobEnded]) -> None:
         job = await self._jobs.get(event.tenant, event.subject)
-        if job.spec.kind != "verify":
-            return
+        if job.spec.kind == "verify":
+            await self._take(job)
+
+    async def strays(self, since: Since) -> AsyncIterator[Stray]:
+        """Versions without a verdict and without a job that will bring one."""
+        for version in await self._models.verifying(since.before):
+            tenant, what = version.tenant, f"the verification of version {version.number} of {version.model!r}"
+            last = await self._jobs.find(tenant, _loading(version))
+            last = last or await self._jobs.find(tenant, _recognising(version))
+            if last is None:
+                yield Stray(tenant, version.id, what, partial(self._recognise, version))
+            elif last.ended_at is not None and last.ended_at < since.before:
+                yield Stray(tenant, version.id, what, partial(self._take, last))
+
+    async def _recognise(self, version: Version) -> None:
+        if version.state == "verifying":
+            await self._submit(version, _recognising(version), OWN, recognise=version.environment)
+
+    async def _take(self, job: Job) -> None:
         version = await self._models.version_by_id(job.tenant, job.spec.subject)
         if version.state != "verifying":
             return
@@ -90,6 +111,16 @@ class Verification:
             await self._jobs.submit(version.tenant, version.created_by, "verify", spec, id=id)
         except AlreadyExists:
             return  # submitted before a crash
+
+
+def _recognising(version: Version) -> str:
+    """The id of the job that recognises a version: the same after a crash."""
+    return f"job_verify_{version.id}"
+
+
+def _loading(version: Version) -> str:
+    """The id of the job that loads it."""
+    return f"job_load_{version.id}"
 
 
 def _job(version: Version, environment: EnvironmentSpec, recognise: EnvironmentSpec | None) -> JobSpec:

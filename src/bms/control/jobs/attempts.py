@@ -13,11 +13,12 @@ from typing import Any
 import msgspec
 
 from bms.control.jobs.endings import Ending, ending, settled
+from bms.control.jobs.events import JobStarted
 from bms.control.jobs.history import History
 from bms.control.jobs.nouns import Job
 from bms.control.jobs.ports import AttemptFiles, JobsTx
 from bms.control.jobs.progress import clean, clean_result, shown
-from bms.control.jobs.service import job_event
+from bms.control.jobs.service import job_ended, job_event
 from bms.control.jobs.states import moved
 from bms.control.platform.clusters import Cluster
 from bms.control.platform.environments import Environments
@@ -92,7 +93,8 @@ class Attempts:
             if current is None or current.state != "starting":
                 return
             saved = await tx.save_job(moved(current, "running", self._clock.now()))
-            await tx.emit(job_event("job.started", saved, "system", self._clock, attempt=saved.attempt))
+            said = JobStarted(kind=saved.spec.kind, subject=saved.spec.subject, attempt=saved.attempt)
+            await tx.emit(job_event(said, saved, "system", self._clock))
 
     async def stop(self, job: Job, reason: str) -> None:
         """The reason is durable before the deed, so that whoever collects knows it."""
@@ -144,7 +146,7 @@ class Attempts:
             ended = settled(shown(current, told), end, self._clock.now())
             saved = await tx.save_job(msgspec.structs.replace(ended, **kept))
             if saved.ended:
-                await tx.emit(job_event("job.ended", saved, "system", self._clock, state=saved.state))
+                await tx.emit(job_event(job_ended(saved), saved, "system", self._clock))
         await self._files.remove(job.workload)
 
     async def _kept(self, job: Job, end: Ending, unsaid: bytes) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What the jobs feature needs: rows, and the files its processes leave behind."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -52,6 +53,10 @@ class JobsTx(EventSink, Protocol):
 
     async def unended(self, tenant: str) -> list[Job]:
         """All that have not ended, by age."""
+        ...
+
+    async def ended(self, kinds: Collection[str], after: datetime, before: datetime) -> list[tuple[str, str]]:
+        """(tenant, id) of all tenants' jobs of these kinds that ended between, oldest first."""
         ...
 
     async def add_job(self, job: Job) -> None:

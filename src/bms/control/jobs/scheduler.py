@@ -234,6 +234,7 @@ class Scheduler:
             await work()
         except Unavailable as error:
             log.warning("work for job %s will be repeated: %s", job.id, error.message)
+            await asyncio.sleep(FAILED_PAUSE_S)  # while it is busy it is not begun anew
         except Exception:
             log.exception("work for job %s failed unexpectedly", job.id)
             words = "something went wrong in the platform itself; its own log says what"

@@ -1,7 +1,11 @@
 """Use cases of jobs: submit, look, cancel, repeat. Running them is the scheduler's business."""
 
+from collections.abc import Collection
+from datetime import datetime
+
 import msgspec
 
+from bms.control.jobs.events import JobCancelRequested, JobEnded, JobSubmitted, OfJob
 from bms.control.jobs.history import History
 from bms.control.jobs.nouns import Job, JobSpec, JobState, LogPart
 from bms.control.jobs.ports import JobsTx
@@ -51,13 +55,23 @@ class JobService:
         )
         async with self._store.write() as tx:
             await tx.add_job(job)
-            await tx.emit(job_event("job.submitted", job, by, self._clock, name=name))
+            said = JobSubmitted(kind=spec.kind, subject=spec.subject, name=name)
+            await tx.emit(job_event(said, job, by, self._clock))
         return job
 
     async def get(self, tenant: str, id: str) -> Job:
         async with self._store.read() as tx:
             job = await tx.job(tenant, id)
         return _found(job, id)
+
+    async def find(self, tenant: str, id: str) -> Job | None:
+        async with self._store.read() as tx:
+            return await tx.job(tenant, id)
+
+    async def ended(self, kinds: Collection[str], after: datetime, before: datetime) -> list[tuple[str, str]]:
+        """(tenant, id) of all tenants' jobs of these kinds that ended between. For the platform's loops."""
+        async with self._store.read() as tx:
+            return await tx.ended(kinds, after, before)
 
     async def jobs(
         self,
@@ -87,9 +101,10 @@ class JobService:
             if job.state == "queued":
                 asked = moved(asked, "cancelled", self._clock.now(), error="cancelled on request")
             saved = await tx.save_job(asked)
-            await tx.emit(job_event("job.cancel_requested", saved, by, self._clock))
+            said = JobCancelRequested(kind=saved.spec.kind, subject=saved.spec.subject)
+            await tx.emit(job_event(said, saved, by, self._clock))
             if saved.ended:
-                await tx.emit(job_event("job.ended", saved, by, self._clock, state=saved.state))
+                await tx.emit(job_event(job_ended(saved), saved, by, self._clock))
         return saved
 
     async def retry(self, tenant: str, by: str, id: str) -> Job:
@@ -129,16 +144,13 @@ class JobService:
         return found.blobs | await digests_of(self._objects, tenant, found.trees)
 
 
-def job_event(name: str, job: Job, actor: str, clock: Clock, /, **details: str | int) -> Event:
-    """An event about a job; every one carries its kind and subject."""
-    return Event(
-        name=name,
-        tenant=job.tenant,
-        subject=job.id,
-        actor=actor,
-        at=clock.now(),
-        details={"kind": job.spec.kind, "subject": job.spec.subject, **details},
-    )
+def job_event(payload: OfJob, job: Job, actor: str, clock: Clock) -> Event[OfJob]:
+    return Event(payload=payload, tenant=job.tenant, subject=job.id, actor=actor, at=clock.now())
+
+
+def job_ended(job: Job) -> JobEnded:
+    """What is told of a job that has come to its end."""
+    return JobEnded(kind=job.spec.kind, subject=job.spec.subject, state=job.state)
 
 
 def _found(job: Job | None, id: str) -> Job:

@@ -5,6 +5,7 @@ from datetime import datetime
 import msgspec
 
 from bms.control.models.drafts import draft
+from bms.control.models.events import ModelCreated
 from bms.control.models.lookup import live_model, model_event
 from bms.control.models.nouns import Gate, Model, NewVersion, Version, VersionState
 from bms.control.models.ports import ModelsTx
@@ -26,7 +27,7 @@ async def add_model(
         made = await tx.save_model(revived)
     else:
         raise AlreadyExists(f"a model named {name!r} exists already in this tenant: choose another name")
-    await tx.emit(model_event("model.created", made, by, at))
+    await tx.emit(model_event(ModelCreated(), made, by, at))
     return made
 
 

@@ -3,8 +3,9 @@
 import msgspec
 
 from bms.control.models.checks import check_alias
+from bms.control.models.events import AliasDeleted, AliasMoved
 from bms.control.models.gates import refusal, standings
-from bms.control.models.lookup import Detail, expect, known_version, live_model, model_event
+from bms.control.models.lookup import expect, known_version, live_model, model_event
 from bms.control.models.nouns import Alias, Model, Version
 from bms.control.models.ports import AliasInUse, ModelsTx, unused
 from bms.control.platform.transactions import Store
@@ -52,8 +53,8 @@ class AliasService:
                     before, version=number, previous=before.version, moved_at=at, moved_by=by.user
                 )
                 saved = await tx.save_alias(moved)
-            said: dict[str, Detail] = {"alias": alias, "version": number, "previous": saved.previous, "forced": force}
-            await tx.emit(model_event("alias.moved", owner, by.user, at, **said))
+            said = AliasMoved(alias=alias, version=number, previous=saved.previous, forced=force)
+            await tx.emit(model_event(said, owner, by.user, at))
         return saved
 
     async def alias(self, tenant: str, model: str, name: str) -> Alias:
@@ -85,8 +86,8 @@ class AliasService:
             alias = await self._alias(tx, by.tenant, model, name)
             expect(revision, alias.revision)
             await tx.delete_alias(alias)
-            said: dict[str, Detail] = {"alias": name, "version": alias.version}
-            await tx.emit(model_event("alias.deleted", owner, by.user, self._clock.now(), **said))
+            said = AliasDeleted(alias=name, version=alias.version)
+            await tx.emit(model_event(said, owner, by.user, self._clock.now()))
 
     async def _alias(self, tx: ModelsTx, tenant: str, model: str, name: str) -> Alias:
         alias = await tx.alias(tenant, model, check_alias(name))

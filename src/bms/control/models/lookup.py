@@ -1,15 +1,13 @@
 """Finding things, and telling what happened to them, the same way in every use case."""
 
 from datetime import datetime
-from typing import TypeAlias
 
 from bms.control.models.checks import MAX_NUMBER, check_model
+from bms.control.models.events import OfModel, OfVersion
 from bms.control.models.nouns import Model, Version
 from bms.control.models.ports import ModelsTx
 from bms.core.errors import Aborted, NotFound
 from bms.core.events import Event
-
-Detail: TypeAlias = str | int | float | bool | None
 
 
 async def live_model(tx: ModelsTx, tenant: str, name: str, *, hold: bool = False) -> Model:
@@ -36,11 +34,9 @@ def expect(revision: int | None, actual: int) -> None:
         raise Aborted(f"it was changed by someone else: you saw revision {revision}, it is {actual}; read it again")
 
 
-def model_event(name: str, model: Model, actor: str, at: datetime, /, **details: Detail) -> Event:
-    return Event(name=name, tenant=model.tenant, subject=model.name, actor=actor, at=at, details=dict(details))
+def model_event(payload: OfModel, model: Model, actor: str, at: datetime) -> Event[OfModel]:
+    return Event(payload=payload, tenant=model.tenant, subject=model.name, actor=actor, at=at)
 
 
-def version_event(name: str, version: Version, actor: str, at: datetime, /, **details: Detail) -> Event:
-    """The subject is the version's id; model and number are in the details."""
-    said: dict[str, Detail] = {"model": version.model, "number": version.number, **details}
-    return Event(name=name, tenant=version.tenant, subject=version.id, actor=actor, at=at, details=said)
+def version_event(payload: OfVersion, version: Version, actor: str, at: datetime) -> Event[OfVersion]:
+    return Event(payload=payload, tenant=version.tenant, subject=version.id, actor=actor, at=at)

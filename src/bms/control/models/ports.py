@@ -72,6 +72,14 @@ class ModelsTx(EventSink, Protocol):
         """Versions in state uploading that were created before then."""
         ...
 
+    async def verifying(self, before: datetime) -> list[Version]:
+        """Of all tenants: those that were made before then and are neither ready nor rejected yet, by age."""
+        ...
+
+    async def ready(self, after: datetime, before: datetime) -> list[Version]:
+        """Of all tenants: ready ones that were made between, by age."""
+        ...
+
     async def remove_version(self, version: Version) -> None:
         """As if there had never been one, so that its number may be given again: of an upload that nobody finished."""
         ...

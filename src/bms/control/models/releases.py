@@ -2,6 +2,7 @@
 
 import msgspec
 
+from bms.control.models.events import ModelDeleted, OfVersion, VersionDeleted, VersionOffline, VersionPublished
 from bms.control.models.lookup import expect, known_version, live_model, model_event, version_event
 from bms.control.models.nouns import Model, Version, VersionState
 from bms.control.models.ports import ModelsTx, VersionInUse, unused
@@ -11,7 +12,11 @@ from bms.core.clock import Clock
 from bms.core.errors import FailedPrecondition
 from bms.core.principal import Principal
 
-_DEED: dict[VersionState, str] = {"ready": "published", "offline": "offline", "deleted": "deleted"}
+_DEED: dict[VersionState, type[OfVersion]] = {
+    "ready": VersionPublished,
+    "offline": VersionOffline,
+    "deleted": VersionDeleted,
+}
 
 
 class Releases:
@@ -54,7 +59,7 @@ class Releases:
             for version in await tx.kept_versions(by.tenant, name):
                 await tx.save_version(_deleted(version))
             saved = await tx.save_model(msgspec.structs.replace(model, deleted=True))
-            await tx.emit(model_event("model.deleted", saved, by.user, at, versions=len(versions)))
+            await tx.emit(model_event(ModelDeleted(versions=len(versions)), saved, by.user, at))
         return saved
 
     async def _shift(self, by: Principal, model: str, number: int, to: VersionState, revision: int | None) -> Version:
@@ -80,7 +85,8 @@ class Releases:
                 await tx.remove_version(version)
             else:
                 saved = await tx.save_version(_deleted(version) if to == "deleted" else moved(version, to))
-            await tx.emit(version_event(f"version.{_DEED[to]}", saved, by.user, self._clock.now()))
+            said = _DEED[to](model=saved.model, number=saved.number)
+            await tx.emit(version_event(said, saved, by.user, self._clock.now()))
         return saved
 
     async def _require_unused(self, version: Version) -> None:

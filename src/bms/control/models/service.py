@@ -1,12 +1,25 @@
 """Use cases of models and their versions: making, finding, registering, and what verification and gates found."""
 
+from datetime import datetime
+
 import msgspec
 from msgspec import structs
 
 from bms.control.models.adding import add_model, add_version, ensure_model
 from bms.control.models.checks import check_alias, check_gates, check_model, check_new, check_text
+from bms.control.models.events import (
+    GateMeasured,
+    GateUnmeasurable,
+    ModelChanged,
+    OfVersion,
+    VersionNoted,
+    VersionReady,
+    VersionRecognised,
+    VersionRejected,
+    VersionUploaded,
+)
 from bms.control.models.gates import awaited, standings, text, with_result
-from bms.control.models.lookup import Detail, expect, known_version, live_model, model_event, version_event
+from bms.control.models.lookup import expect, known_version, live_model, model_event, version_event
 from bms.control.models.nouns import (
     Gate,
     GateResult,
@@ -89,8 +102,8 @@ class ModelService:
                 gates=model.gates if gates is None else gates,
             )
             saved = await tx.save_model(changed)
-            said: dict[str, Detail] = {"gates": "; ".join(map(text, saved.gates))[:500]}
-            await tx.emit(model_event("model.changed", saved, by.user, self._clock.now(), **said))
+            said = ModelChanged(gates="; ".join(map(text, saved.gates))[:500])
+            await tx.emit(model_event(said, saved, by.user, self._clock.now()))
         return saved
 
     async def version(self, tenant: str, model: str, number: int) -> Version:
@@ -101,6 +114,16 @@ class ModelService:
     async def version_by_id(self, tenant: str, id: str) -> Version:
         async with self._store.read() as tx:
             return await self._by_id(tx, tenant, id)
+
+    async def verifying(self, before: datetime) -> list[Version]:
+        """Of all tenants: versions that were made before then and wait for a verdict. For the platform's loops."""
+        async with self._store.read() as tx:
+            return await tx.verifying(before)
+
+    async def ready(self, after: datetime, before: datetime) -> list[Version]:
+        """Of all tenants: ready versions that were made between. For the platform's loops."""
+        async with self._store.read() as tx:
+            return await tx.ready(after, before)
 
     async def version_of_job(self, tenant: str, model: str, job: str) -> Version | None:
         """The version that `register` made of a job's output, if it did."""
@@ -163,7 +186,8 @@ class ModelService:
             version = await add_version(
                 tx, tenant, model, contents, new, state="verifying", by=created_by, at=at, job=job
             )
-            await tx.emit(version_event("version.uploaded", version, created_by, at))
+            said = VersionUploaded(model=version.model, number=version.number)
+            await tx.emit(version_event(said, version, created_by, at))
         return version
 
     async def describe_version(self, tenant: str, id: str, found: Recognised) -> Version:
@@ -177,8 +201,8 @@ class ModelService:
             return await self._settle(rejected(version, f"what the artifact says of itself is not valid: {error}"))
         async with self._store.write() as tx:
             saved = await tx.save_version(saved)
-            said: dict[str, Detail] = {"runtime": saved.runtime, "format": saved.format}
-            await tx.emit(version_event("version.recognised", saved, "system", self._clock.now(), **said))
+            said = VersionRecognised(model=saved.model, number=saved.number, runtime=saved.runtime, format=saved.format)
+            await tx.emit(version_event(said, saved, "system", self._clock.now()))
         return saved
 
     async def accept_version(self, tenant: str, id: str, report: VerifyReport) -> Version:
@@ -210,13 +234,8 @@ class ModelService:
             if results == version.gate_results:
                 return version
             saved = await tx.save_version(msgspec.structs.replace(version, gate_results=results))
-            said: dict[str, Detail] = {"metric": result.metric, "dataset": result.dataset, "split": result.split}
-            if result.value is not None:
-                name, said = "gate.measured", {**said, "value": result.value, "passed": result.passed}
-            else:
-                name, said = "gate.unmeasurable", {**said, "reason": result.reason[:500]}
-            if result.value is not None or result.reason:
-                await tx.emit(version_event(name, saved, "system", self._clock.now(), **said))
+            if (said := _measured(saved, result)) is not None:
+                await tx.emit(version_event(said, saved, "system", self._clock.now()))
         return saved
 
     async def gates(self, tenant: str, model: str, number: int) -> list[GateStanding]:
@@ -235,7 +254,8 @@ class ModelService:
             if version.state == "deleted" or changed == version:
                 return version
             saved = await tx.save_version(changed)
-            await tx.emit(version_event("version.noted", saved, "system", self._clock.now(), note=name))
+            said = VersionNoted(model=saved.model, number=saved.number, note=name)
+            await tx.emit(version_event(said, saved, "system", self._clock.now()))
         return saved
 
     async def _verifying(self, tenant: str, id: str) -> Version:
@@ -253,8 +273,10 @@ class ModelService:
                 gates = (await live_model(tx, settled.tenant, settled.model)).gates
                 settled = msgspec.structs.replace(settled, gate_results=awaited(gates, at))
             saved = await tx.save_version(settled)
-            said: dict[str, Detail] = {"reason": saved.reason[:500]} if saved.state == "rejected" else {}
-            await tx.emit(version_event(f"version.{saved.state}", saved, "system", at, **said))
+            said: OfVersion = VersionReady(model=saved.model, number=saved.number)
+            if saved.state == "rejected":
+                said = VersionRejected(model=saved.model, number=saved.number, reason=saved.reason[:500])
+            await tx.emit(version_event(said, saved, "system", at))
         return saved
 
     async def _lost(self, version: Version) -> str | None:
@@ -267,3 +289,28 @@ class ModelService:
         if version is None:
             raise NotFound(f"no version {id[:80]!r} in this tenant")
         return version
+
+
+def _measured(version: Version, result: GateResult) -> OfVersion | None:
+    """What is told of a result; nothing of one that only says that the measuring is under way."""
+    model, number, metric = version.model, version.number, result.metric
+    if result.value is not None:
+        return GateMeasured(
+            model=model,
+            number=number,
+            metric=metric,
+            dataset=result.dataset,
+            split=result.split,
+            value=result.value,
+            passed=result.passed,
+        )
+    if not result.reason:
+        return None
+    return GateUnmeasurable(
+        model=model,
+        number=number,
+        metric=metric,
+        dataset=result.dataset,
+        split=result.split,
+        reason=result.reason[:500],
+    )

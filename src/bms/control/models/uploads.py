@@ -8,6 +8,7 @@ import msgspec
 from bms.control.models.adding import add_version
 from bms.control.models.checks import check_new, check_pickle
 from bms.control.models.drafts import runtime_said
+from bms.control.models.events import VersionRejected, VersionStarted, VersionUploaded
 from bms.control.models.lookup import known_version, live_model, version_event
 from bms.control.models.nouns import NewVersion, Version
 from bms.control.models.ports import Archives, ModelsTx
@@ -67,7 +68,8 @@ class Uploads:
         async with self._store.write() as tx:
             await live_model(tx, by.tenant, model, hold=True)
             version = await add_version(tx, by.tenant, model, contents, new, state="uploading", by=by.user, at=at)
-            await tx.emit(version_event("version.started", version, by.user, at))
+            said = VersionStarted(model=model, number=version.number)
+            await tx.emit(version_event(said, version, by.user, at))
         return StartedUpload(version=version, missing=tuple(file.digest for file in absent))
 
     async def complete(self, by: Principal, model: str, number: int) -> Version:
@@ -121,7 +123,8 @@ class Uploads:
                 if version.state != "uploading":
                     continue  # completed since
                 saved = await tx.save_version(moved(version, "rejected", "the upload was never completed"))
-                await tx.emit(version_event("version.rejected", saved, "system", self._clock.now()))
+                said = VersionRejected(model=saved.model, number=saved.number)
+                await tx.emit(version_event(said, saved, "system", self._clock.now()))
             given_up.append(saved)
         return given_up
 
@@ -132,5 +135,6 @@ class Uploads:
             if version.state != "uploading":
                 return version  # somebody else completed or gave it up in the meantime
             saved = await tx.save_version(moved(version, "verifying"))
-            await tx.emit(version_event("version.uploaded", saved, by.user, self._clock.now()))
+            said = VersionUploaded(model=saved.model, number=saved.number)
+            await tx.emit(version_event(said, saved, by.user, self._clock.now()))
         return saved

@@ -44,9 +44,19 @@ class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
     used_by: tuple[str, ...] = ()
 
 
+class ReactionsView(msgspec.Struct, frozen=True, kw_only=True):
+    """What follows from events and could not be done yet (`waiting`), or at all (`dead`), and since when the oldest."""
+
+    waiting: int = 0
+    waiting_since: datetime | None = None
+    dead: int = 0
+    dead_since: datetime | None = None
+
+
 class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """`snapshot` is the newest revision. `isolation` is what keeps workloads in; gateways, devices, the database and
-    why a protection lacks are shown to the operator's tenant alone."""
+    """`snapshot` is the newest revision. `isolation` is what keeps workloads in; gateways, devices, the database,
+    usage events that wait for a release that reads them, reactions and why a protection lacks are shown to the
+    operator's tenant alone."""
 
     version: str
     started_at: datetime
@@ -57,3 +67,5 @@ class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
     isolation: Isolation = Isolation()
     devices: tuple[DeviceView, ...] = ()
     leading: bool = False
+    unread_usage: int = 0
+    reactions: ReactionsView | None = None

@@ -1,24 +1,26 @@
 """Status and metrics, seen by a tenant or by the operator."""
 
-from collections.abc import Callable, Iterable, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
 from bms.control.monitoring.exposition import merge
-from bms.control.monitoring.nouns import DeviceView, GatewayView, SystemStatus, WorkloadView
+from bms.control.monitoring.nouns import DeviceView, GatewayView, ReactionsView, SystemStatus, WorkloadView
 from bms.control.platform.clusters import Cluster
 from bms.core.clock import Clock
 from bms.core.devices import Device
-from bms.core.errors import PermissionDenied
+from bms.core.errors import BmsError, PermissionDenied
 from bms.core.isolation import told
 from bms.core.principal import Principal
 from bms.core.workload import WorkloadStatus
 
+log = logging.getLogger("bms.monitoring")
 Texts = Callable[[], Iterable[tuple[dict[str, str], str]]]
 
 
 class MonitoringService:
-    """`operator` is the tenant that may see everything; `texts` give (labels, Prometheus text) of processes, `devices`
-    GPUs with the bytes of their memory that are free."""
+    """`operator` is the tenant that may see everything; `texts` give (labels, Prometheus text) of processes, `more`
+    what the database says, `devices` GPUs with the bytes of their memory that are free."""
 
     def __init__(
         self,
@@ -32,7 +34,10 @@ class MonitoringService:
         snapshot: Callable[[], int],
         leading: Callable[[], bool],
         texts: Sequence[Texts],
+        reactions: Callable[[], Awaitable[ReactionsView]],
+        more: Callable[[], Awaitable[str]],
         devices: Callable[[], Sequence[tuple[Device, int]]] = lambda: (),
+        unread_usage: Callable[[], Awaitable[int]] | None = None,
     ) -> None:
         self._cluster = cluster
         self._version = version
@@ -44,6 +49,9 @@ class MonitoringService:
         self._leading = leading
         self._texts = texts
         self._devices = devices
+        self._unread_usage = unread_usage
+        self._reactions = reactions
+        self._more = more
 
     async def status(self, by: Principal) -> SystemStatus:
         all_of_it = by.tenant == self._operator
@@ -60,13 +68,20 @@ class MonitoringService:
             isolation=isolation if all_of_it else told(isolation),
             devices=tuple(_device(*each, running) for each in self._devices()) if all_of_it else (),
             leading=self._leading(),
+            unread_usage=await self._unread_usage() if all_of_it and self._unread_usage else 0,
+            reactions=await self._reactions() if all_of_it else None,
         )
 
-    def metrics(self, by: Principal) -> str:
+    async def metrics(self, by: Principal) -> str:
         """Raises PermissionDenied unless asked by the operator: metrics name all tenants' deployments."""
         if by.tenant != self._operator:
             raise PermissionDenied("only the operator's tenant may read the platform's metrics")
-        return merge(source for texts in self._texts for source in texts())
+        try:
+            counted = await self._more()
+        except BmsError as error:  # what processes say must be seen just then
+            log.warning("metrics lack what the database says: %s", error.message)
+            counted = ""
+        return merge([({}, counted), *(source for texts in self._texts for source in texts())])
 
 
 def _device(device: Device, free: int, running: Iterable[WorkloadStatus]) -> DeviceView:

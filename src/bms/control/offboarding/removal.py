@@ -6,7 +6,6 @@ crash in between costs nothing.
 
 import logging
 from contextlib import suppress
-from datetime import datetime
 
 import msgspec
 
@@ -15,6 +14,7 @@ from bms.control.deployments.ports import DeploymentsTx
 from bms.control.deployments.service import DeploymentService
 from bms.control.jobs.ports import JobsTx
 from bms.control.jobs.service import JobService
+from bms.control.offboarding.events import TenantRemoved
 from bms.control.offboarding.ports import TenantRows
 from bms.control.platform.objects import ObjectStore
 from bms.control.platform.transactions import Store
@@ -114,8 +114,8 @@ class TenantRemoval:
             now = self._clock.now()
             async with self._tenants.write() as tx:
                 await tx.save_tenant(msgspec.structs.replace(tenant, removed_at=now))
-                said = {"blobs": len(blobs), "bytes": sum(blob.size for blob in blobs), "rows": rows}
-                await tx.emit(_removed(DEFAULT_TENANT, tenant.id, said, now))
+                said = TenantRemoved(blobs=len(blobs), bytes=sum(blob.size for blob in blobs), rows=rows)
+                await tx.emit(Event(payload=said, tenant=DEFAULT_TENANT, subject=tenant.id, actor="system", at=now))
             log.info("removed tenant %s: %d blobs, %d rows", tenant.id, len(blobs), rows)
         return True
 
@@ -127,7 +127,3 @@ class TenantRemoval:
         for id in await self._work.jobs(tenant):
             with suppress(FailedPrecondition):  # it has ended by itself
                 await self._jobs.cancel(tenant, by.user, id)
-
-
-def _removed(tenant: str, subject: str, details: dict[str, int], at: datetime) -> Event:
-    return Event(name="tenant.removed", tenant=tenant, subject=subject, actor="system", at=at, details={**details})

@@ -1,12 +1,19 @@
 """Conversion of a version to another format by a job that proves the outputs equal within a tolerance."""
 
+from collections.abc import AsyncIterator
+from functools import partial
+
 import msgspec
 
 from bms.control.datasets.service import DatasetService
+from bms.control.jobs.events import JobEnded
+from bms.control.jobs.newest import newest_ended
 from bms.control.jobs.nouns import Job, JobSpec, TreeInput
 from bms.control.jobs.service import JobService
+from bms.control.models.events import VersionReady
 from bms.control.models.nouns import Lineage, Version
 from bms.control.models.service import ModelService
+from bms.control.platform.sweeps import Since, Stray
 from bms.control.training.nouns import Register
 from bms.core.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from bms.core.events import Event
@@ -92,27 +99,67 @@ class ConversionService:
         except AlreadyExists:
             return await self._jobs.get(tenant, id)
 
-    async def on_version_ready(self, event: Event) -> None:
+    async def on_version_ready(self, event: Event[VersionReady]) -> None:
         """Handles `version.ready`: what the training that made it asked to be converted, is."""
         version = await self._models.version_by_id(event.tenant, event.subject)
-        if version.lineage.job is None:
-            return
-        job = await self._jobs.get(event.tenant, version.lineage.job)
-        register = job.spec.then.get("register")
-        if register is None:
-            return
-        for target in msgspec.convert(register, Register).convert:
-            id = f"job_{target}_{version.id}"  # the same again if this event is handled twice
-            try:
-                await self.convert(event.tenant, version.created_by, version.model, version.number, target, id=id)
-            except (InvalidArgument, FailedPrecondition, NotFound) as error:
-                await self._models.note(event.tenant, version.id, _note(target), f"not started: {error.message}")
+        for target in await self._asked(version):
+            await self._begin(version, target)
 
-    async def on_job_ended(self, event: Event) -> None:
+    async def on_job_ended(self, event: Event[JobEnded]) -> None:
         """Handles `job.ended`, once the output is registered: the parent tells what became of its conversion."""
         job = await self._jobs.get(event.tenant, event.subject)
-        if job.spec.kind != "convert":
-            return
+        if job.spec.kind == "convert":
+            await self._take(job)
+
+    async def strays(self, since: Since) -> AsyncIterator[Stray]:
+        """Ready versions that should be converted and of which nothing says so, and conversions that ended without a
+        word on the parent."""
+        for version in await self._models.ready(since.after, since.before):
+            once = f"conversion of {version.id}"
+            unbegun = [] if once in since.settled else await self._unbegun(version)
+            for target in unbegun:
+                what = f"the conversion of version {version.number} of {version.model!r} to {target}"
+                yield Stray(version.tenant, version.id, what, partial(self._begin, version, target))
+            if not unbegun:
+                since.settled.add(once)
+        for job in await newest_ended(self._jobs, "convert", since, lambda job: str(job.spec.parameters.get("target"))):
+            if job.id in await self._said(job):
+                since.settled.add(job.id)
+            else:
+                what = f"the end of conversion {job.id}"
+                yield Stray(job.tenant, job.spec.subject, what, partial(self._take, job), job.id)
+
+    async def _unbegun(self, version: Version) -> list[str]:
+        """What it was to be converted to, and neither a job nor a word tells of it."""
+        return [
+            target
+            for target in await self._asked(version)
+            if _note(target) not in version.metadata
+            and await self._jobs.find(version.tenant, _first(version, target)) is None
+        ]
+
+    async def _asked(self, version: Version) -> tuple[str, ...]:
+        """What the training that made it asked it to be converted to."""
+        job = None if version.lineage.job is None else await self._jobs.find(version.tenant, version.lineage.job)
+        register = None if job is None else job.spec.then.get("register")
+        return () if register is None else msgspec.convert(register, Register).convert
+
+    async def _said(self, job: Job) -> str:
+        """What its parent says of a conversion; of one that is no more, its id."""
+        try:
+            parent = await self._models.version_by_id(job.tenant, job.spec.subject)
+        except NotFound:
+            return job.id
+        return parent.metadata.get(_note(str(job.spec.parameters["target"])), "")
+
+    async def _begin(self, version: Version, target: str) -> None:
+        id = _first(version, target)
+        try:
+            await self.convert(version.tenant, version.created_by, version.model, version.number, target, id=id)
+        except (InvalidArgument, FailedPrecondition, NotFound) as error:
+            await self._models.note(version.tenant, version.id, _note(target), f"not started: {error.message}")
+
+    async def _take(self, job: Job) -> None:
         register = msgspec.convert(job.spec.then["register"], Register)
         child = await self._models.version_of_job(job.tenant, register.model, job.id)
         if child is not None:
@@ -120,6 +167,11 @@ class ConversionService:
         else:
             words = f"none: job {job.id} {job.state}: {job.error or job.message}"
         await self._models.note(job.tenant, job.spec.subject, _note(str(job.spec.parameters["target"])), words)
+
+
+def _first(version: Version, target: str) -> str:
+    """The id of the conversion that a training asked for: the same after a crash."""
+    return f"job_{target}_{version.id}"
 
 
 def _note(target: str) -> str:

@@ -1,85 +1,303 @@
-"""What follows from what: handlers of events, run in order, at least once, by whoever leads.
+"""What follows from what: every handler of every event, at least once, by whoever leads, in order per subject.
 
-A handler must be idempotent: after a crash the events since the last kept position are handled again.
+Nothing is written for what goes well but a position in the log. What does not is a row: it waits, and what comes later
+about the same thing waits behind it, or it is a dead letter, which holds up nothing (`pending.py`).
 """
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from types import MappingProxyType
-from typing import Protocol
+import random
+from collections.abc import Callable
+from datetime import timedelta
 
-from bms.control.platform.transactions import EventLog
-from bms.core.errors import Aborted, BmsError, DeadlineExceeded, ResourceExhausted, Unavailable
-from bms.core.events import Event
+import msgspec
+
+from bms.control.platform.attempting import LIMIT_S, Again, Dead, Outcome, attempt, pause_s
+from bms.control.platform.events import ReactionDismissed, ReactionGivenUp, ReactionRetried
+from bms.control.platform.handlers import Handlers
+from bms.control.platform.lanes import Lane, Lanes, Work
+from bms.control.platform.pending import Reaction, ReactionsTx
+from bms.control.platform.transactions import EventLog, Store
+from bms.core.clock import Clock
+from bms.core.errors import BmsError
+from bms.core.event_catalogue import Unreadable
+from bms.core.events import Recorded
+from bms.core.ids import new_id
 
 log = logging.getLogger("bms.reactions")
-
-Handler = Callable[[Event], Awaitable[None]]
-GivenUp = Callable[[Event, str], Awaitable[None]]
-"""(event, why): told once, when a handler will not be asked about this event again, so that its owner can be told."""
-TRANSIENT = (Unavailable, Aborted, ResourceExhausted, DeadlineExceeded)
-MAX_TRIES = 20
-
-
-class Positions(Protocol):
-    """How far a named reader of the event log has come; kept durably."""
-
-    async def position(self, reader: str) -> int: ...
-    async def keep(self, reader: str, number: int) -> None: ...
+READER = "reactions"
+AT_ONCE = 8  # lanes at work
+RETRIES_AT_ONCE = 4  # beside them, of those with rows: what hangs again and again must not hold up what is new
+WINDOW = 1000  # events that are neither done nor have a row; no more are read meanwhile
+KEEP_S = 1.0  # the position is kept at most so often: after a crash, what was done since is done again
+REST_S = 0.5  # after the store did not answer
+SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.01, 10.0
+_POKES = frozenset({ReactionRetried.EVENT, ReactionDismissed.EVENT})
 
 
 class Reactions:
-    """Feeds events to handlers by event name."""
+    """Whoever leads calls `step` whenever `news` returns; `rest` when it leads no more."""
 
     def __init__(
         self,
         events: EventLog,
-        positions: Positions,
-        handlers: Mapping[str, Sequence[Handler]],
-        reader: str,
-        given_up: Mapping[Handler, GivenUp] = MappingProxyType({}),
+        store: Store[ReactionsTx],
+        handlers: Handlers,
+        clock: Clock,
+        operator: str,
+        *,
+        reader: str = READER,
+        limit_s: float = LIMIT_S,
+        share: Callable[[], float] = random.random,
     ) -> None:
+        """`operator` is the tenant that hears of every dead letter."""
         self._events = events
-        self._positions = positions
+        self._store = store
         self._handlers = handlers
+        self._clock = clock
+        self._operator = operator
         self._reader = reader
-        self._given_up = given_up
-        self._tries = 0
+        self._limit_s = limit_s
+        self._share = share
+        self._lanes: Lanes | None = None
+        self._kept = 0
+        self._kept_at = 0.0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._bell = asyncio.Event()
+        self._listening: asyncio.Task[int] | None = None
+        self._new = asyncio.Semaphore(AT_ONCE)
+        self._again = asyncio.Semaphore(RETRIES_AT_ONCE)
 
-    async def step(self) -> int:
-        """Handles what is new; returns the number of the last event handled.
+    async def step(self) -> None:
+        """Takes in what is new and due; the work goes on beside it. Raises Unavailable, and nothing is lost by it."""
+        lanes = self._lanes or await self._begin()
+        if lanes.unsettled < WINDOW:
+            for number, row in await self._events.since(lanes.read):
+                self._take(lanes, number, row)
+        await self._park(lanes)
+        now, monotonic = self._clock.now(), self._clock.monotonic()
+        for lane in lanes:
+            if lane.may_begin(now, monotonic):
+                lane.busy = True
+                task = asyncio.create_task(self._work(lanes, lane), name=f"reactions about {lane.key[1]}")
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+        if monotonic >= self._kept_at + KEEP_S:
+            await self._keep(lanes)
 
-        An error that may pass stops the step: the next one repeats from that event. Any other error, or too
-        many tries, is logged and the event is passed over, so that one bad event cannot stop the platform.
-        """
-        done = await self._positions.position(self._reader)
-        for number, event in await self._events.since(done):
-            for handler in self._handlers.get(event.name, ()):
-                try:
-                    await handler(event)
-                except TRANSIENT as error:
-                    self._tries += 1
-                    if self._tries < MAX_TRIES:
-                        log.warning("event %d (%s) will be handled again: %s", number, event.name, error.message)
-                        return done
-                    log.error("event %d (%s) given up after %d tries: %s", number, event.name, MAX_TRIES, error)
-                    await self._tell(handler, number, event, f"given up after {MAX_TRIES} tries: {error.message}")
-                except BmsError as error:
-                    log.error("event %d (%s) could not be handled: %s", number, event.name, error.message)
-                    await self._tell(handler, number, event, error.message)
-                except Exception:  # what a tenant's process wrote must not stop what follows from others' events
-                    log.exception("event %d (%s) could not be handled", number, event.name)
-                    await self._tell(handler, number, event, "an error of the platform, which its log has")
-            self._tries = 0
-            await self._positions.keep(self._reader, number)
-            done = number
-        return done
+    @property
+    def position(self) -> int:
+        """Everything up to this event is done or has a row."""
+        return 0 if self._lanes is None else self._lanes.position
 
-    async def _tell(self, handler: Handler, number: int, event: Event, why: str) -> None:
-        given_up = self._given_up.get(handler)
-        if given_up is None:
+    async def news(self) -> None:
+        """Returns when there may be something to do. Raises BmsError when the log can't be looked at."""
+        lanes = self._lanes
+        if lanes is None:
             return
+        full = lanes.unsettled >= WINDOW
+        if self._listening is None and not full:  # goes on from call to call: broken off, it costs a connection
+            self._listening = asyncio.create_task(self._events.wait(lanes.read, LONGEST_WAIT_S))
+        ringing = asyncio.create_task(self._bell.wait())
+        awaited = {ringing} if self._listening is None else {ringing, self._listening}
+        await asyncio.wait(awaited, timeout=self._longest_wait_s(lanes), return_when=asyncio.FIRST_COMPLETED)
+        ringing.cancel()
+        self._bell.clear()
+        if self._listening is not None and self._listening.done():
+            heard, self._listening = self._listening, None
+            heard.result()
+
+    async def settle(self) -> None:
+        """Returns when everything is done that can be done now, and is kept."""
+        while True:
+            await self.step()
+            if self._tasks:
+                await asyncio.wait(set(self._tasks))
+                continue
+            await asyncio.sleep(0)
+            lanes = self._lanes
+            assert lanes is not None, "the step began"
+            if await self._events.last() <= lanes.read and not any(lane.fresh for lane in lanes):
+                await self._keep(lanes)
+                return
+
+    async def rest(self) -> None:
+        """Breaks off what is under way, which whoever leads next does again, and keeps how far it came."""
+        lanes, self._lanes = self._lanes, None
+        under_way = [*self._tasks, *([self._listening] if self._listening else [])]
+        self._listening = None
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+        if lanes is not None:
+            await self._keep(lanes)
+
+    async def _begin(self) -> Lanes:
+        async with self._store.read() as tx:
+            number = await tx.position(self._reader)
+            kept = [(each.key, each.due_at) for each in await tx.waiting()]
+            known = await tx.known(number)
+        self._kept = number
+        self._lanes = Lanes(number, kept, known)
+        return self._lanes
+
+    def _take(self, lanes: Lanes, number: int, row: Recorded) -> None:
+        if row.name in _POKES:
+            lanes.hurry((str(row.details.get("of")), str(row.details.get("about"))), self._clock.now())
+        handlers = self._handlers.of(row.name)
+        works = [Work(number, place, handler, row) for place, handler in enumerate(handlers)]
+        lanes.take(number, (row.tenant, self._about(row) if works else ""), works)
+
+    def _about(self, row: Recorded) -> str:
         try:
-            await given_up(event, why)
-        except Exception:  # nor must telling of it
-            log.exception("event %d (%s) was given up, and could not be told of", number, event.name)
+            return self._handlers.catalogue.read(row).payload.ordered_by(row.subject)
+        except Unreadable:
+            return row.subject
+
+    async def _park(self, lanes: Lanes) -> None:
+        """What is new about something that waits gets rows at once, so that the position can move on."""
+        held = [lane for lane in lanes if lane.due is not None and lane.fresh and not lane.busy]
+        if held:
+            works = [work for lane in held for work in lane.fresh]
+            async with self._store.write() as tx:
+                await tx.add([self._row(lane, work) for lane in held for work in lane.fresh])
+            for lane in held:
+                lane.fresh.clear()
+            lanes.settled(works)
+
+    async def _keep(self, lanes: Lanes) -> None:
+        position = lanes.position
+        if position > self._kept:
+            async with self._store.write() as tx:
+                await tx.keep_position(self._reader, position)
+            self._kept = position
+        self._kept_at = self._clock.monotonic()
+
+    def _longest_wait_s(self, lanes: Lanes) -> float:
+        now, monotonic = self._clock.now(), self._clock.monotonic()
+        keep = self._kept_at + KEEP_S - monotonic if lanes.position > self._kept else LONGEST_WAIT_S
+        return max(SHORTEST_WAIT_S, min(LONGEST_WAIT_S, keep, lanes.wait_s(now, monotonic)))
+
+    async def _work(self, lanes: Lanes, lane: Lane) -> None:
+        """A lane's rows, then what is new in it, until the first that must wait."""
+        try:
+            async with self._new if lane.due is None else self._again:
+                if lane.due is None or await self._retry(lane):
+                    await self._go_on(lanes, lane)
+        except BmsError as error:
+            lane.resting_until = self._clock.monotonic() + REST_S
+            log.warning("what follows for %s can't be written down now: %s", lane.key[1], error.message)
+        except Exception:
+            lane.resting_until = self._clock.monotonic() + REST_S
+            log.exception("what follows for %s went wrong, and will be repeated", lane.key[1])
+        finally:
+            lane.busy = False
+            lanes.forget(lane)
+            self._bell.set()
+
+    async def _go_on(self, lanes: Lanes, lane: Lane) -> None:
+        while lane.fresh and lane.due is None:
+            work = lane.fresh[0]
+            outcome = await self._attempt(work.handler.name, work.row)
+            match outcome:
+                case None:
+                    lane.fresh.popleft()
+                    lanes.settled([work])
+                case Dead(why):
+                    await self._bury(self._row(lane, work), why, new=True)
+                    lane.fresh.popleft()
+                    lanes.settled([work])
+                case Again(why):
+                    waiting = list(lane.fresh)
+                    first = self._postponed(self._row(lane, work), why)
+                    async with self._store.write() as tx:
+                        await tx.add([first, *(self._row(lane, each) for each in waiting[1:])])
+                    for _ in waiting:
+                        lane.fresh.popleft()
+                    lanes.settled(waiting)
+                    lane.due = first.due_at
+
+    async def _retry(self, lane: Lane) -> bool:
+        """Whether nothing of the lane waits any more."""
+        looked_for, lane.due = lane.due, None
+        try:
+            async with self._store.read() as tx:
+                rows = await tx.queue(*lane.key)
+            for row in rows:
+                if row.due_at > self._clock.now():
+                    lane.due = row.due_at
+                    return False
+                async with self._store.read() as tx:
+                    event = await tx.event(row.number)
+                gone = Dead(f"event {row.number} is no longer in the log")
+                outcome = gone if event is None else await self._attempt(row.handler, event)
+                match outcome:
+                    case None:
+                        async with self._store.write() as tx:
+                            await tx.remove([row.id])
+                        log.info("event %d (%s) was handled by %s after all", row.number, row.event, row.handler)
+                    case Dead(why):
+                        await self._bury(row, why, new=False)
+                    case Again(why):
+                        later = self._postponed(row, why)
+                        async with self._store.write() as tx:
+                            if not await tx.save(later):
+                                continue  # dismissed meanwhile
+                        lane.due = later.due_at
+                        return False
+            return lane.due is None
+        except BaseException:
+            lane.due = lane.due or looked_for
+            raise
+
+    async def _attempt(self, name: str, row: Recorded) -> Outcome:
+        handler = next((each for each in self._handlers.of(row.name) if each.name == name), None)
+        if handler is None:
+            return Dead(f"{row.name} has no reaction {name!r} here: use the release that had it, or dismiss it")
+        try:
+            event = self._handlers.catalogue.read(row)
+        except Unreadable as error:
+            return Dead(error.message)
+        return await attempt(handler, event, self._limit_s)
+
+    async def _bury(self, row: Reaction, why: str, *, new: bool) -> None:
+        """A dead letter: its tenant's log and the operator's tell of it."""
+        now = self._clock.now()
+        dead = msgspec.structs.replace(row, state="dead", tries=row.tries + 1, due_at=now, error=why)
+        async with self._store.write() as tx:
+            if await tx.leaving(row.tenant):
+                await tx.remove([row.id])
+                log.info("event %d (%s) of a tenant that was deleted is not handled: %s", row.number, row.event, why)
+                return
+            if new:
+                await tx.add([dead])
+            elif not await tx.save(dead):
+                return  # dismissed meanwhile
+            for log_of in sorted({row.tenant, self._operator}):
+                told = dead.told(ReactionGivenUp, log_of, "system", now, tries=dead.tries, error=why[:500])
+                await tx.emit(told)
+
+    def _postponed(self, row: Reaction, why: str) -> Reaction:
+        tries = row.tries + 1
+        wait_s = pause_s(tries, self._share)
+        log.warning(
+            "event %d (%s) will be handled by %s again in %.0f s: %s", row.number, row.event, row.handler, wait_s, why
+        )
+        due_at = self._clock.now() + timedelta(seconds=wait_s)
+        return msgspec.structs.replace(row, tries=tries, due_at=due_at, error=why)
+
+    def _row(self, lane: Lane, work: Work) -> Reaction:
+        now = self._clock.now()
+        return Reaction(
+            id=new_id("reaction"),
+            number=work.number,
+            place=work.place,
+            handler=work.handler.name,
+            event=work.row.name,
+            tenant=lane.key[0],
+            about=lane.key[1],
+            state="waiting",
+            tries=0,
+            due_at=now,
+            since=now,
+        )

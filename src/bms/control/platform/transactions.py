@@ -3,7 +3,7 @@
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeVar
 
-from bms.core.events import Event, EventSink
+from bms.core.events import EventSink, Recorded
 
 Tx_co = TypeVar("Tx_co", covariant=True)
 
@@ -34,7 +34,7 @@ class EventLog(Protocol):
         """Number of the newest event, 0 when there is none."""
         ...
 
-    async def since(self, number: int, limit: int = 1000) -> list[tuple[int, Event]]:
+    async def since(self, number: int, limit: int = 1000) -> list[tuple[int, Recorded]]:
         """Events after `number`, oldest first."""
         ...
 

@@ -1,11 +1,12 @@
 """Use cases of secrets: set, list, delete; and the value, for control's own use alone."""
 
 from bms.control.platform.transactions import Store
+from bms.control.secrets.events import SecretDeleted, SecretSet
 from bms.control.secrets.nouns import Secret, SecretView
 from bms.control.secrets.ports import SecretsTx, Vault
 from bms.core.clock import Clock
 from bms.core.errors import InvalidArgument, NotFound
-from bms.core.events import Event
+from bms.core.events import Event, Payload
 from bms.core.pages import Page, PageRequest
 from bms.core.principal import Principal
 from bms.core.upstreams import check_secret_name, place_of
@@ -39,7 +40,7 @@ class SecretService:
         sealed = self._vault.seal(by.tenant, name, value.encode())
         async with self._store.write() as tx:
             saved = await tx.put_secret(secret, sealed)
-            await tx.emit(self._event("secret.set", by, name))
+            await tx.emit(self._event(SecretSet(), by, name))
         return self._view(saved)
 
     async def secrets(self, by: Principal, page: PageRequest) -> Page[SecretView]:
@@ -53,7 +54,7 @@ class SecretService:
         async with self._store.write() as tx:
             if not await tx.delete_secret(by.tenant, name):
                 raise _unknown(name)
-            await tx.emit(self._event("secret.deleted", by, name))
+            await tx.emit(self._event(SecretDeleted(), by, name))
 
     async def value(self, tenant: str, name: str) -> tuple[Secret, str]:
         """The value, to be handed to a process and forgotten. Raises NotFound, and what vaults raise."""
@@ -74,8 +75,8 @@ class SecretService:
             revision=secret.revision,
         )
 
-    def _event(self, event: str, by: Principal, name: str) -> Event:
-        return Event(name=event, tenant=by.tenant, subject=name, actor=by.user, at=self._clock.now(), details={})
+    def _event(self, payload: Payload, by: Principal, name: str) -> Event[Payload]:
+        return Event(payload=payload, tenant=by.tenant, subject=name, actor=by.user, at=self._clock.now())
 
 
 def _check_value(value: str) -> None:

@@ -3,12 +3,13 @@
 import msgspec
 
 from bms.control.platform.transactions import Store
+from bms.control.tenants.events import TenantDeleted, UserDeleted
 from bms.control.tenants.last import refuse_last_owner
 from bms.control.tenants.nouns import DEFAULT_TENANT, Tenant, User
 from bms.control.tenants.ports import AtWork, TenantsTx
 from bms.core.clock import Clock
 from bms.core.errors import FailedPrecondition, NotFound, PermissionDenied
-from bms.core.events import Event
+from bms.core.events import Event, Payload
 from bms.core.principal import ROLES, Principal
 
 _TOLD = 5  # of what serves or runs
@@ -70,8 +71,8 @@ class TenantDeletion:
             for user in await tx.all_users(id):
                 await self._end(tx, user, by)
             saved = await tx.save_tenant(msgspec.structs.replace(tenant, deleted_at=self._clock.now()))
-            await tx.emit(self._event("tenant.deleted", id, id, by, forced=force))
-            await tx.emit(self._event("tenant.deleted", DEFAULT_TENANT, id, by, forced=force))
+            for log in (id, DEFAULT_TENANT):
+                await tx.emit(self._event(TenantDeleted(forced=force), log, id, by))
         return saved
 
     async def tenant(self, by: Principal, id: str) -> Tenant:
@@ -82,14 +83,12 @@ class TenantDeletion:
             return _found(await tx.tenant(id), id)
 
     async def _end(self, tx: TenantsTx, user: User, by: Principal, *, forced: bool = False) -> None:
-        told: dict[str, str | int | bool] = {"name": user.name, "role": user.role, "keys": await tx.remove_user(user)}
-        if forced:
-            told["forced"] = True
-        await tx.emit(self._event("user.deleted", user.tenant, user.id, by, **told))
+        keys = await tx.remove_user(user)
+        told = UserDeleted(name=user.name, role=user.role, keys=keys, forced=forced)
+        await tx.emit(self._event(told, user.tenant, user.id, by))
 
-    def _event(self, name: str, tenant: str, subject: str, by: Principal, /, **details: str | int | bool) -> Event:
-        at = self._clock.now()
-        return Event(name=name, tenant=tenant, subject=subject, actor=by.user, at=at, details=dict(details))
+    def _event(self, payload: Payload, tenant: str, subject: str, by: Principal) -> Event[Payload]:
+        return Event(payload=payload, tenant=tenant, subject=subject, actor=by.user, at=self._clock.now())
 
 
 def _found(tenant: Tenant | None, id: str) -> Tenant:

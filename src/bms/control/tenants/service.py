@@ -6,13 +6,14 @@ from datetime import datetime
 import msgspec
 
 from bms.control.platform.transactions import Store
+from bms.control.tenants.events import KeyCreated, KeyRevoked, TenantCreated, UserChanged, UserCreated
 from bms.control.tenants.last import refuse_last_key, refuse_last_owner
 from bms.control.tenants.nouns import DEFAULT_TENANT, Key, NewKey, NewTenant, Tenant, User
 from bms.control.tenants.ports import TenantsTx
 from bms.core.clock import Clock
 from bms.core.credentials import new_key, secret_digest
 from bms.core.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
-from bms.core.events import Event
+from bms.core.events import Event, Payload
 from bms.core.ids import check_name, new_id
 from bms.core.pages import Page, PageRequest
 from bms.core.principal import ROLES, Principal, Role, check_role, check_scopes
@@ -55,14 +56,12 @@ class TenantService:
                 now = self._clock.now()
                 user = User(id=new_id("user"), tenant=DEFAULT_TENANT, name=ADMIN, role="owner", created_at=now)
                 await tx.add_user(user)
-                await tx.emit(
-                    self._event("user.created", user.tenant, user.id, "system", name=user.name, role=user.role)
-                )
+                made_now = UserCreated(name=user.name, role=user.role)
+                await tx.emit(self._event(made_now, user.tenant, user.id, "system"))
             elif user.disabled or user.role != "owner":
                 user = await tx.save_user(msgspec.structs.replace(user, disabled=False, role="owner"))
-                await tx.emit(
-                    self._event("user.changed", user.tenant, user.id, "system", role=user.role, disabled=user.disabled)
-                )
+                changed = UserChanged(role=user.role, disabled=user.disabled)
+                await tx.emit(self._event(changed, user.tenant, user.id, "system"))
             made = await self._create_key(tx, user, "recovered", frozenset(), "system")
             keep(made)
             return made
@@ -92,7 +91,7 @@ class TenantService:
         user = User(id=new_id("user"), tenant=by.tenant, name=name, role=granted, created_at=self._clock.now())
         async with self._store.write() as tx:
             await tx.add_user(user)
-            await tx.emit(self._event("user.created", by.tenant, user.id, by.user, name=name, role=role))
+            await tx.emit(self._event(UserCreated(name=name, role=role), by.tenant, user.id, by.user))
         return user
 
     async def user(self, by: Principal, id_or_name: str) -> User:
@@ -127,8 +126,8 @@ class TenantService:
             if not force:
                 refuse_last_owner(user, changed, *await tx.owners(by.tenant), self._clock.now())
             saved = await tx.save_user(changed)
-            told = {"role": saved.role, "disabled": saved.disabled, **_forced(force)}
-            await tx.emit(self._event("user.changed", by.tenant, user.id, by.user, **told))
+            told = UserChanged(role=saved.role, disabled=saved.disabled, forced=force)
+            await tx.emit(self._event(told, by.tenant, user.id, by.user))
         return saved
 
     async def create_key(
@@ -179,7 +178,7 @@ class TenantService:
             if not force:
                 refuse_last_key(key, *await tx.owners(by.tenant), self._clock.now())
             saved = await tx.save_key(msgspec.structs.replace(key, revoked_at=self._clock.now()))
-            await tx.emit(self._event("key.revoked", by.tenant, id, by.user, **_forced(force)))
+            await tx.emit(self._event(KeyRevoked(forced=force), by.tenant, id, by.user))
         return saved
 
     async def _create_tenant(self, tx: TenantsTx, id: str, owner: str, actor: str) -> NewTenant:
@@ -188,8 +187,8 @@ class TenantService:
         user = User(id=new_id("user"), tenant=id, name=owner, role="owner", created_at=now)
         await tx.add_tenant(tenant)
         await tx.add_user(user)
-        await tx.emit(self._event("tenant.created", id, id, actor))
-        await tx.emit(self._event("user.created", id, user.id, actor, name=owner, role="owner"))
+        await tx.emit(self._event(TenantCreated(), id, id, actor))
+        await tx.emit(self._event(UserCreated(name=owner, role="owner"), id, user.id, actor))
         return NewTenant(tenant=tenant, owner=user, key=await self._create_key(tx, user, owner, frozenset(), actor))
 
     async def _create_key(
@@ -217,7 +216,7 @@ class TenantService:
             burst=burst,
         )
         await tx.add_key(key, secret_digest(self._pepper, text.secret))
-        await tx.emit(self._event("key.created", owner.tenant, key.id, actor, name=name, user=owner.id))
+        await tx.emit(self._event(KeyCreated(name=name, user=owner.id), owner.tenant, key.id, actor))
         return NewKey(key=key, text=str(text))
 
     def _grantable(self, by: Principal, role: str) -> Role:
@@ -251,12 +250,5 @@ class TenantService:
             raise NotFound(f"no key {id!r} in this tenant: list them with `bms key list`")
         return key
 
-    def _event(self, name: str, tenant: str, subject: str, actor: str, /, **details: str | bool) -> Event:
-        return Event(
-            name=name, tenant=tenant, subject=subject, actor=actor, at=self._clock.now(), details=dict(details)
-        )
-
-
-def _forced(force: bool) -> dict[str, bool]:
-    """What the event says of a change that was insisted on."""
-    return {"forced": True} if force else {}
+    def _event(self, payload: Payload, tenant: str, subject: str, actor: str) -> Event[Payload]:
+        return Event(payload=payload, tenant=tenant, subject=subject, actor=actor, at=self._clock.now())

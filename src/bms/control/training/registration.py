@@ -1,12 +1,17 @@
 """When a job that was to make a version succeeded, its output becomes one."""
 
+from collections.abc import AsyncIterator
+from functools import partial
+
 import msgspec
 
+from bms.control.jobs.events import JobEnded
 from bms.control.jobs.nouns import Job
 from bms.control.jobs.service import JobService
 from bms.control.models.nouns import NewVersion
 from bms.control.models.service import ModelService
 from bms.control.platform.objects import ObjectStore
+from bms.control.platform.sweeps import Since, Stray
 from bms.control.platform.trees import FileEntry, Tree, get_tree, put_tree, tree_of
 from bms.control.training.nouns import MadeVersion, Register
 from bms.core.errors import DataLoss, FailedPrecondition, InvalidArgument, NotFound
@@ -15,6 +20,8 @@ from bms.core.events import Event
 MODEL = "model/"
 CARD = "version.json"
 MAX_CARD = 1 << 20
+MAKERS = ("train", "convert")  # kinds of jobs whose output may become a version
+_NONE = "no version was made of it: "
 
 
 class Registration:
@@ -28,8 +35,32 @@ class Registration:
         self._models = models
         self._objects = objects
 
-    async def on_job_ended(self, event: Event) -> None:
-        job = await self._jobs.get(event.tenant, event.subject)
+    async def on_job_ended(self, event: Event[JobEnded]) -> None:
+        await self._take(await self._jobs.get(event.tenant, event.subject))
+
+    async def strays(self, since: Since) -> AsyncIterator[Stray]:
+        """Jobs that succeeded and of which there is neither a version nor a word why not."""
+        for tenant, id in await self._jobs.ended(MAKERS, since.after, since.before):
+            once = f"registration {id}"
+            job = None if once in since.settled else await self._jobs.find(tenant, id)
+            if job is None:
+                continue
+            register = await self._left(job)
+            if register is None:
+                since.settled.add(once)
+                continue
+            what = f"what job {id} made for model {register.model!r}"
+            yield Stray(tenant, job.spec.subject or id, what, partial(self._take, job), once)
+
+    async def _left(self, job: Job) -> Register | None:
+        """What is still to be registered of an ended job."""
+        if job.state != "succeeded" or "register" not in job.spec.then or job.message.startswith(_NONE):
+            return None
+        register = msgspec.convert(job.spec.then["register"], Register)
+        known = await self._models.version_of_job(job.tenant, register.model, job.id)
+        return register if known is None else None
+
+    async def _take(self, job: Job) -> None:
         if job.state != "succeeded" or "register" not in job.spec.then:
             return
         register = msgspec.convert(job.spec.then["register"], Register)
@@ -38,12 +69,12 @@ class Registration:
         try:
             await self._register(job, register)
         except (InvalidArgument, FailedPrecondition, NotFound, DataLoss) as error:
-            await self._jobs.remark(job.tenant, job.id, f"no version was made of it: {error.message}")
+            await self._jobs.remark(job.tenant, job.id, _NONE + error.message)
 
-    async def on_end_given_up(self, event: Event, why: str) -> None:
+    async def on_end_given_up(self, event: Event[JobEnded], why: str) -> None:
         job = await self._jobs.get(event.tenant, event.subject)
         if job.state == "succeeded" and "register" in job.spec.then:
-            await self._jobs.remark(job.tenant, job.id, f"no version was made of it: {why}")
+            await self._jobs.remark(job.tenant, job.id, _NONE + why)
 
     async def _register(self, job: Job, register: Register) -> None:
         if job.output is None:

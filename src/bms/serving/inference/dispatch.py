@@ -43,6 +43,7 @@ class Dispatch:
         self._interrupt: Callable[[], None] | None = None
         self._running: list[Parcel] | None = None  # in the worker
         self._left_at: float | None = None  # when the last of their askers had gone
+        self.left = asyncio.Event()  # set while there is such a time
         self._turn_asked = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = _NEVER
@@ -77,6 +78,7 @@ class Dispatch:
         if not self._running or not all(each.cancelled for each in self._running):
             return
         self._left_at = self._left_at or self._monotonic()
+        self.left.set()
         if self._interrupt is not None:
             self._stop(self._running, self._interrupt)
 
@@ -152,7 +154,10 @@ class Dispatch:
         self._ledger.fail(parcel, error)
 
     def _ran(self, batch: Batch, done: Executed | None, error: BmsError | None) -> None:
-        self._running = self._left_at = None
+        self._running = None
+        if self._left_at is not None:
+            self._left_at = None
+            self.left.clear()
         if len(self._batcher):
             self._ask_turn()
         self._ended(batch, done, error)

@@ -12,6 +12,8 @@ from bms.core.tensor import NUMPY, Array
 from bms.serving.lifecycle.made_up import QUESTIONS
 
 _SEED = 20260101
+# Of darkest and lightest pixels: what is scaled by the largest of its batch shows beside a row of another brightness.
+_BRIGHTNESS = ((0, 256), (0, 32), (192, 256), (96, 160), (0, 256), (0, 128), (128, 256), (0, 8))
 _FEWEST, _MOST = 3, 1 << 22  # made-up images; elements of all of them
 Pixels = npt.NDArray[np.uint8]
 
@@ -69,15 +71,18 @@ def arranged(pixels: Pixels, table: Array, options: ImagePreprocess) -> Array:
 
 
 def made_up_images(options: ImagePreprocess, signature: Signature) -> dict[str, Array]:
-    """Rows of the model's input as pictures of coarser and finer blocks become, each another; what callers of such a
-    model send is like them, not like numbers about zero. Raises FailedPrecondition where `options` don't fit."""
+    """Rows of the model's input as pictures of coarser and finer blocks become, bright and dark, of much contrast and
+    of little: callers send what is like them, not like numbers about zero. Raises FailedPrecondition where `options`
+    don't fit."""
     spec = signature.inputs[0]
     _check_fit(options, spec, signature)
     table, channels = _table(options, spec), _channels(options)
     count = max(_FEWEST, min(QUESTIONS, _MOST // (options.height * options.width * channels)))
     chance, rows = np.random.default_rng(_SEED), []
     for number in range(count):
-        blocks = chance.integers(0, 256, (3 + number, 2 + number, channels), dtype=np.uint8)
+        blocks = chance.integers(
+            *_BRIGHTNESS[number % len(_BRIGHTNESS)], (3 + number, 2 + number, channels), dtype=np.uint8
+        )
         down = np.arange(options.height) * len(blocks) // options.height
         across = np.arange(options.width) * blocks.shape[1] // options.width
         rows.append(arranged(blocks[down][:, across], table, options))

@@ -49,6 +49,7 @@ def observed(
     monotonic: Callable[[], float],
     independent: bool = False,
     gentle: bool = False,
+    bounded: bool = False,
 ) -> Observed:
     """What runs show of `signature`: with the rows of `example` and others like them, else with made-up ones.
 
@@ -56,13 +57,15 @@ def observed(
     rows are known to be `independent`, since the library takes one after another. A model that runs with one row only
     gets a fixed first dimension. Output types and ranks are those seen; output dimensions that were seen to differ
     become free. Outputs that `signature` leaves out are those seen. `gentle`: for a library that believes whatever it
-    is told, made-up floats are from 0 to 1. Raises FailedPrecondition when not even one row runs.
+    is told, made-up floats are from 0 to 1. `bounded`: no other magnitudes than those of `example` are sent.
+
+    Raises FailedPrecondition when not even one row runs.
     """
     model = _Model(servable, name, monotonic, gentle)
     if not signature.inputs or any(spec.shape[:1] != (None,) for spec in signature.inputs):
         return _whole(model, signature, example)
     batched = structs.replace(signature, batched=True)
-    first, rows = _first(model, batched, example)
+    first, rows = _first(model, batched, example, bounded=bounded)
     asked = _that_run(model, first, rows)
     alone = [one.outputs for one in asked]
     joined = _joined(asked)
@@ -114,14 +117,14 @@ def _whole(model: _Model, signature: Signature, example: Mapping[str, Array] | N
 
 
 def _first(
-    model: _Model, signature: Signature, example: Mapping[str, Array] | None
+    model: _Model, signature: Signature, example: Mapping[str, Array] | None, *, bounded: bool = False
 ) -> tuple[_Answered, list[dict[str, Array]]]:
     """The first question that the model answers, and others of its kind, fewer of a slow model. Raises
     FailedPrecondition."""
     began = model.monotonic()
     if example is not None:
         own = [rows_of(dict(example), [row]) for row in range(min(QUESTIONS, len(next(iter(example.values())))))]
-        made = [alike(signature, example, number, gentle=model.gentle) for number in range(QUESTIONS)]
+        made = [alike(signature, example, number, gentle=model.gentle or bounded) for number in range(QUESTIONS)]
         first = _Answered(own[0], _run(model, own[0]))
         return first, [*own[1:], *made][: 2 * _worth(model.monotonic() - began) - 1]
     first, domain, number = next(_answers(model, signature))

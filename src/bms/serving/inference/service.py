@@ -101,6 +101,11 @@ class ModelService:
         """For how long the model has been running for nobody."""
         return self._dispatch.unattended_s
 
+    @property
+    def left(self) -> asyncio.Event:
+        """Set while the model runs for nobody."""
+        return self._dispatch.left
+
     async def drained(self) -> None:
         """Returns when every accepted call is answered; none is held for company any more."""
         self._dispatch.hurry()

@@ -18,6 +18,7 @@ from bms.web.api.draining import Draining
 from bms.web.api.endpoint import PUBLIC, Call, Endpoint
 from bms.web.api.openapi.document import PREFIX, describe
 from bms.web.api.page import serving as page
+from bms.web.api.prefix import Prefixed
 from bms.web.api.problems import plain_error, problem
 
 
@@ -25,12 +26,12 @@ def application(endpoints: Sequence[Endpoint], dispatcher: Dispatcher, version: 
     """The whole API. Its own description and the page that shows it are the only paths without a key."""
     ours = [endpoint for endpoint in endpoints if not endpoint.foreign]
 
-    @functools.cache
-    def document() -> bytes:
-        return msgspec.json.encode(describe([*ours, shown], version))  # when it is first asked for: it takes 0.1 s
+    @functools.lru_cache(8)
+    def document(prefix: str) -> bytes:
+        return msgspec.json.encode(describe([*ours, shown], version, prefix))  # when it is first asked for: 0.1 s
 
-    async def description(_call: Call[None]) -> Response:
-        return Response(document(), media_type="application/json")
+    async def description(call: Call[None]) -> Response:
+        return Response(document(call.request.scope.get("root_path", "")), media_type="application/json")
 
     shown = Endpoint("GET", "/openapi.json", PUBLIC, description, "This description", dict[str, object])
     routes = [
@@ -44,7 +45,7 @@ def application(endpoints: Sequence[Endpoint], dispatcher: Dispatcher, version: 
         for slash in ("", "/")
     ]
     routes += page.routes()
-    return Draining(Starlette(routes=routes, exception_handlers={HTTPException: _unrouted}))
+    return Draining(Prefixed(Starlette(routes=routes, exception_handlers={HTTPException: _unrouted})))
 
 
 def _serve(endpoint: Endpoint, dispatcher: Dispatcher) -> Callable[[Request], Awaitable[Response]]:
@@ -60,7 +61,7 @@ async def _unrouted(request: Request, error: Exception) -> Response:
     if status == 405:
         allowed = _methods(request)
         said = f"{request.method} is not for {request.url.path}: use {allowed}"
-        style = problem if request.url.path.startswith((PREFIX, page.AT)) else plain_error
+        style = problem if _path(request).startswith((PREFIX, page.AT)) else plain_error
         return style(MethodNotAllowed(said, allowed), request_id)
     if status == 404:
         return problem(NotFound(f"nothing is served at {request.url.path}: see {PREFIX}/openapi.json"), request_id)
@@ -74,3 +75,8 @@ def _methods(request: Request) -> str:
         if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
             found |= route.methods or set()
     return ", ".join(sorted(found))
+
+
+def _path(request: Request) -> str:
+    """Without what a proxy puts before it."""
+    return request.url.path.removeprefix(request.scope.get("root_path", ""))

@@ -12,7 +12,7 @@ def endpoints(service: MonitoringService) -> list[Endpoint]:
         return await service.status(call.principal)
 
     async def metrics(call: Call[None]) -> Response:
-        return Response(service.metrics(call.principal), media_type="text/plain; version=0.0.4")
+        return Response(await service.metrics(call.principal), media_type="text/plain; version=0.0.4")
 
     return [
         Endpoint("GET", "/system/status", "system:read", status, "What runs, and how it is", SystemStatus),

@@ -30,6 +30,7 @@ from bms.protocols.oip import decode_infer, encode_infer
 from bms.protocols.oip_generate import decode_generate, encode_generate
 from bms.protocols.openai_embeddings import Asked, decode_embeddings, encode_embeddings, read_embeddings, tokens_of
 from bms.protocols.openai_vocabulary import Vocabulary
+from bms.protocols.signature_choice import takes_content
 from bms.protocols.tfserving import check_each_answered, decode_content, decode_csv, decode_predict, encode_predict
 from bms.protocols.tfserving_examples import decode_examples, encode_classify, encode_regress
 from bms.web.inference.answers import JSON
@@ -239,4 +240,6 @@ def _other(
     if kind == _CSV:
         return decode_csv(body, model, signatures, verb)
     content = _CONTENTS.get(kind)
+    if content == TEXT and bytes(body[:64]).lstrip()[:1] == b"{" and takes_content(signatures, TEXT, verb) is None:
+        return None  # pages' fetch says so of any string
     return None if content is None else decode_content(body, model, signatures, verb, content)

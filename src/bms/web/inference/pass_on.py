@@ -9,6 +9,7 @@ import httptools
 from bms.core.errors import BmsError, DeadlineExceeded, Unavailable
 from bms.web.inference.framing import Header
 from bms.web.inference.metrics import Metrics
+from bms.web.inference.proxies import Origin, Proxies
 from bms.web.inference.request import Request
 
 _HOP = frozenset(
@@ -28,6 +29,7 @@ _HOP = frozenset(
     }
 )
 _OURS_TO_SAY = (b"x-forwarded-", b"x-real-ip", b"forwarded")
+NO_PROXIES = Proxies()
 _NOT_BACK = _HOP | {b"date", b"server"}
 
 
@@ -43,7 +45,9 @@ class PassOn:
         monotonic: Callable[[], float],
         timeout_s: float,
         scheme: bytes = b"http",
+        proxies: Proxies = NO_PROXIES,
     ) -> None:
+        self._proxies = proxies
         self._control = control
         self._scheme = scheme
         self._metrics = metrics
@@ -52,7 +56,8 @@ class PassOn:
         self._passages: set[Passage] = set()
 
     def start(self, request: Request) -> None:
-        passage = Passage(request, self._ended, self._monotonic, self._scheme)
+        origin = self._proxies.origin(request.connection.peer, request.head.headers)
+        passage = Passage(request, self._ended, self._monotonic, self._scheme, origin)
         self._passages.add(passage)
         request.state = passage
         passage.open(self._control)
@@ -92,8 +97,10 @@ class Passage(asyncio.Protocol):
         ended: Callable[["Passage", int], None],
         monotonic: Callable[[], float],
         scheme: bytes,
+        origin: Origin,
     ) -> None:
         self._request = request
+        self._origin = origin
         self._scheme = scheme
         self._ended = ended
         self._monotonic = monotonic
@@ -152,7 +159,7 @@ class Passage(asyncio.Protocol):
         if self._done:
             self._transport.abort()
             return
-        self._transport.write(passed_head(request, self._scheme))
+        self._transport.write(passed_head(request, self._scheme, self._origin))
         chunks, request.chunks = request.chunks, []
         for chunk in chunks:
             self.send(chunk)
@@ -242,11 +249,12 @@ def _passage(request: Request) -> Passage:
     return request.state
 
 
-def passed_head(request: Request, scheme: bytes) -> bytes:
+def passed_head(request: Request, scheme: bytes, origin: Origin) -> bytes:
     """The request's head as control gets it: hop-by-hop headers removed, what we vouch for put in."""
+    host = origin.host
     skipped = _HOP | _named_by_connection(request.head.headers)
     lines = [
-        b"%b: %b\r\n" % (name, value)
+        b"%b: %b\r\n" % (name, host if host and name == b"host" else value)
         for name, value in request.head.headers
         if name not in skipped and not name.startswith(_OURS_TO_SAY)
     ]
@@ -254,9 +262,11 @@ def passed_head(request: Request, scheme: bytes) -> bytes:
         lines.append(b"transfer-encoding: chunked\r\n")
     elif request.head.length or b"content-length" in request.fields:
         lines.append(b"content-length: %d\r\n" % request.head.length)
-    peer = request.connection.peer.encode("ascii", "replace")
+    if origin.prefix:
+        lines.append(b"x-forwarded-prefix: %b\r\n" % origin.prefix)
+    address = origin.address.encode("ascii", "replace")
     vouched = b"x-forwarded-for: %b\r\nx-forwarded-proto: %b\r\nx-request-id: %b\r\n"
-    lines.append(vouched % (peer, scheme, request.id))
+    lines.append(vouched % (address, origin.proto or scheme, request.id))
     return b"%b %b HTTP/1.1\r\n%bconnection: close\r\n\r\n" % (request.method, request.target, b"".join(lines))
 
 

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ import pytest
 from bms.adapters.objects import upload as upload_module
 from bms.adapters.objects.local import LocalObjectStore
 from bms.core.digest import of_bytes
-from bms.core.errors import ResourceExhausted
+from bms.core.errors import ResourceExhausted, Unavailable
 
 UPLOADER = """
 import asyncio, sys
@@ -179,3 +179,54 @@ asyncio.run(main())
     store = LocalObjectStore.open(tmp_path / "objects")
     assert [blob.digest async for blob in store.blobs("acme")] == [of_bytes(b"shared" * 200_000)]
     assert len(files(tmp_path)) == 1
+
+
+async def _uses(store: LocalObjectStore, folder: Path) -> list[Callable[[], Awaitable[object]]]:
+    """Every way to ask for a blob that is there, and to store another."""
+    kept = (await store.put("acme", stream(b"kept"))).digest
+
+    async def read() -> bytes:
+        return b"".join([chunk async for chunk in store.read("acme", kept)])
+
+    return [
+        lambda: store.stat("acme", kept),
+        read,
+        lambda: store.materialize("acme", kept, folder / "copy"),
+        lambda: store.share("acme", kept, folder / "shared"),
+        lambda: store.put("acme", stream(b"new")),
+        lambda: store.put("other", stream(b"new")),
+    ]
+
+
+@pytest.mark.parametrize("gone", ["moved", "unmounted", "no folder"])
+async def test_while_the_folder_is_away_nothing_is_missing_and_nothing_is_written_in_its_place(
+    tmp_path: Path, gone: str
+) -> None:
+    root, aside = tmp_path / "objects", tmp_path / "aside"
+    store = LocalObjectStore.open(root)
+    uses = await _uses(store, tmp_path)
+    root.rename(aside)
+    if gone == "unmounted":
+        root.mkdir()
+    elif gone == "no folder":
+        root.write_bytes(b"")
+    for use in uses:
+        with pytest.raises(Unavailable, match="folder of objects"):
+            await use()
+    if gone == "moved":
+        assert not root.exists()
+    elif gone == "unmounted":
+        assert list(root.iterdir()) == []
+        root.rmdir()
+    else:
+        root.unlink()
+    aside.rename(root)
+    for use in uses:
+        await use()
+    assert (tmp_path / "copy").read_bytes() == b"kept"
+
+
+async def test_a_new_folder_is_empty_and_not_away(tmp_path: Path) -> None:
+    store = LocalObjectStore.open(tmp_path / "objects")
+    assert await store.stat("acme", of_bytes(b"new")) is None
+    assert (await store.put("acme", stream(b"new"))).digest == of_bytes(b"new")

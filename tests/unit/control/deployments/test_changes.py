@@ -3,26 +3,61 @@
 import pytest
 
 from bms.control.deployments.changes import Changes, changes_of
+from bms.control.deployments.events import DeploymentDeleted, ReplicaReady
+from bms.control.jobs.events import JobEnded
+from bms.control.models.events import AliasMoved, GateMeasured, ModelDeleted, VersionOffline
+from bms.control.tenants.events import KeyRevoked, UserChanged
 from bms.core.clock import ManualClock
-from bms.core.events import Event
+from bms.core.events import Event, Payload, Recorded, recorded
 
 
-def event(name: str, subject: str, **details: str | int) -> Event:
-    return Event(name=name, tenant="t", subject=subject, actor="a", at=ManualClock().now(), details=dict(details))
+def told(payload: Payload, subject: str) -> Recorded:
+    return recorded(Event(payload=payload, tenant="t", subject=subject, actor="a", at=ManualClock().now()))
+
+
+def row(name: str, version: int = 1, **details: str | int) -> Recorded:
+    at = ManualClock().now()
+    return Recorded(name=name, version=version, tenant="t", subject="s", actor="a", at=at, details={**details})
+
+
+MEASURED = GateMeasured(model="m", number=1, metric="f1", dataset="d@1", split="validation", value=1.0, passed=True)
 
 
 @pytest.mark.parametrize(
     ("told", "expected"),
     [
-        (event("key.revoked", "k1"), Changes(keys={"k1"})),
-        (event("user.changed", "u1"), Changes(users={"u1"})),
-        (event("deployment.changed", "digits", id="d1"), Changes(deployments={"d1"})),
-        (event("replica.ready", "digits", id="d1", replica="r"), Changes(deployments={"d1"})),
-        (event("alias.moved", "m", alias="production"), Changes(models={("t", "m")})),
-        (event("version.offline", "ver_1", model="m", number=1), Changes(models={("t", "m")})),
-        (event("model.deleted", "m"), Changes(models={("t", "m")})),
-        (event("job.ended", "j1"), Changes()),
+        (told(KeyRevoked(), "k1"), Changes(keys={"k1"})),
+        (told(UserChanged(role="viewer", disabled=False), "u1"), Changes(users={"u1"})),
+        (told(DeploymentDeleted(id="d1", model="m"), "digits"), Changes(deployments={"d1"})),
+        (told(ReplicaReady(id="d1", replica="r", version=1), "digits"), Changes(deployments={"d1"})),
+        (
+            told(AliasMoved(alias="production", version=1, previous=None, forced=False), "m"),
+            Changes(models={("t", "m")}),
+        ),
+        (told(VersionOffline(model="m", number=1), "ver_1"), Changes(models={("t", "m")})),
+        (told(ModelDeleted(versions=1), "m"), Changes(models={("t", "m")})),
+        (told(MEASURED, "ver_1"), Changes()),
+        (told(JobEnded(kind="train", subject="", state="failed"), "j1"), Changes()),
     ],
 )
-def test_an_event_names_what_to_read_again(told: Event, expected: Changes) -> None:
+def test_an_event_names_what_to_read_again(told: Recorded, expected: Changes) -> None:
     assert changes_of([told]) == expected
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (row("deployment.paused", id="d1"), Changes(everything=True)),
+        (row("replica.ready", version=2, id="d1", replica="r", place="x"), Changes(everything=True)),
+        (row("version.ready", number=1), Changes(everything=True)),
+        (row("meteor.fallen"), Changes()),
+    ],
+)
+def test_after_what_a_newer_program_wrote_everything_is_read_again(told: Recorded, expected: Changes) -> None:
+    assert changes_of([told]) == expected
+
+
+def test_what_was_written_before_payloads_had_versions_is_read() -> None:
+    assert changes_of([row("deployment.changed", id="d1", versions="1", cause="alias production moved to 1")]) == (
+        Changes(deployments={"d1"})
+    )

@@ -2,11 +2,11 @@
 
 import pytest
 
-from bms.control.monitoring.nouns import GatewayView
+from bms.control.monitoring.nouns import GatewayView, ReactionsView
 from bms.control.monitoring.service import MonitoringService
 from bms.core.clock import ManualClock
 from bms.core.devices import Device
-from bms.core.errors import PermissionDenied
+from bms.core.errors import PermissionDenied, Unavailable
 from bms.core.isolation import Protection, isolation
 from bms.core.principal import Principal
 from bms.core.workload import WorkloadStatus
@@ -45,6 +45,18 @@ class Cluster:
         return {workload.id: workload for workload in seen}
 
 
+async def _three() -> int:
+    return 3
+
+
+async def _reactions() -> ReactionsView:
+    return ReactionsView(waiting=2, dead=1)
+
+
+async def _counted() -> str:
+    return "waiting 2\n"
+
+
 @pytest.fixture
 def service() -> MonitoringService:
     return MonitoringService(
@@ -57,6 +69,9 @@ def service() -> MonitoringService:
         snapshot=lambda: 7,
         leading=lambda: True,
         devices=lambda: [(GPU, 30)],
+        unread_usage=_three,
+        reactions=_reactions,
+        more=_counted,
         texts=[lambda: [({"gateway": "0"}, "up 1\n")], lambda: [({}, "down 0\n")]],
     )
 
@@ -70,12 +85,13 @@ async def test_the_operator_sees_all_that_runs(service: MonitoringService) -> No
     assert [workload.id for workload in status.workloads] == ["a", "b"], "ended ones are left out"
     assert (status.gateways, status.database, status.snapshot) == ((GATEWAY,), "sqlite", 7)
     assert status.workloads[0].cpu_s == 1.5
+    assert status.unread_usage == 3
 
 
 async def test_a_tenant_sees_its_own(service: MonitoringService) -> None:
     status = await service.status(_by("acme"))
     assert [workload.id for workload in status.workloads] == ["b"]
-    assert (status.gateways, status.database) == ((), "")
+    assert (status.gateways, status.database, status.unread_usage) == ((), "", 0)
 
 
 async def test_the_operator_sees_why_a_protection_lacks_and_who_has_which_gpu(service: MonitoringService) -> None:
@@ -93,7 +109,22 @@ async def test_a_tenant_sees_what_is_on_but_nothing_of_the_machine(service: Moni
     assert status.devices == ()
 
 
-def test_metrics_are_the_operators_alone(service: MonitoringService) -> None:
-    assert service.metrics(_by("default")) == 'up{gateway="0"} 1\ndown 0\n'
+async def test_metrics_are_the_operators_alone(service: MonitoringService) -> None:
+    assert await service.metrics(_by("default")) == 'waiting 2\nup{gateway="0"} 1\ndown 0\n'
     with pytest.raises(PermissionDenied, match="operator"):
-        service.metrics(_by("acme"))
+        await service.metrics(_by("acme"))
+
+
+async def test_what_processes_say_is_told_while_the_database_is_away(
+    service: MonitoringService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away() -> str:
+        raise Unavailable("the database does not answer")
+
+    monkeypatch.setattr(service, "_more", away)
+    assert await service.metrics(_by("default")) == 'up{gateway="0"} 1\ndown 0\n'
+
+
+async def test_what_was_not_done_is_counted_for_the_operator_alone(service: MonitoringService) -> None:
+    assert (await service.status(_by("default"))).reactions == ReactionsView(waiting=2, dead=1)
+    assert (await service.status(_by("acme"))).reactions is None

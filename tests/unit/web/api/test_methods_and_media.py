@@ -67,3 +67,14 @@ def test_bodies_are_json_by_their_type(kind: str, status: int) -> None:
 )
 def test_if_match_is_an_etag_or_refused(tag: str, status: int) -> None:
     assert client().get("/api/v1/things/a", headers={"if-match": tag}).status_code == status
+
+
+def test_what_a_proxy_puts_before_paths_is_there_in_redirects_and_in_the_description() -> None:
+    behind = {"x-forwarded-prefix": "/models", "host": "bms.example"}
+    described = client().get("/api/v1/openapi.json", headers=behind).json()
+    assert described["servers"][0]["url"] == "/models"
+    assert client().get("/api/v1/openapi.json").json()["servers"][0]["url"] == "/"
+    moved = client().get("/api/v1/things/a/", headers=behind, follow_redirects=False)
+    assert (moved.status_code, moved.headers["location"]) == (307, "http://bms.example/models/api/v1/things/a")
+    assert client().get("/api/v1/things/a", headers=behind).status_code == 200
+    assert client().post("/api/v1/things/a", headers=behind).headers["content-type"] == "application/problem+json"

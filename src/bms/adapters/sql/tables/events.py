@@ -1,6 +1,6 @@
 """What crosses features: events, leases, and the answers kept for idempotency keys."""
 
-from sqlalchemy import Column, Index, LargeBinary, String, Table
+from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, UniqueConstraint
 
 from bms.adapters.sql.columns import Number, Packed, UtcTime
 from bms.adapters.sql.tables.metadata import metadata
@@ -14,6 +14,7 @@ events = Table(
     Column("subject", String, nullable=False),
     Column("actor", String, nullable=False),
     Column("at", UtcTime, nullable=False),
+    Column("version", Number, nullable=False, server_default="1"),
     Column("details", Packed(dict[str, str | int | float | bool | None]), nullable=False),
     Index(None, "tenant", "number"),
 )
@@ -43,4 +44,25 @@ positions = Table(
     metadata,
     Column("reader", String, primary_key=True),
     Column("number", Number, nullable=False),
+)
+
+# What goes well leaves no row here.
+reactions = Table(
+    "reactions",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("number", Number, nullable=False),
+    Column("place", Integer, nullable=False),
+    Column("handler", String, nullable=False),
+    Column("event", String, nullable=False),
+    Column("tenant", String, nullable=False),
+    Column("about", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("due_at", UtcTime, nullable=False),
+    Column("since", UtcTime, nullable=False),
+    Column("error", String, nullable=False),
+    UniqueConstraint("number", "handler"),
+    Index(None, "tenant", "about"),
+    Index(None, "state", "number"),
 )

@@ -39,8 +39,8 @@ class Problem(msgspec.Struct, kw_only=True):
     request_id: str
 
 
-def describe(endpoints: Sequence[Endpoint], version: str) -> dict[str, Any]:
-    """The OpenAPI document of `endpoints` and of the gateway, as plain builtins."""
+def describe(endpoints: Sequence[Endpoint], version: str, prefix: str = "") -> dict[str, Any]:
+    """The OpenAPI document of `endpoints` and of the gateway, as plain builtins. `prefix` stands before every path."""
     kinds = [Problem]
     for endpoint in endpoints:
         kinds += [kind for kind in (endpoint.body, endpoint.answer) if kind not in (None, bytes)]
@@ -61,7 +61,7 @@ def describe(endpoints: Sequence[Endpoint], version: str) -> dict[str, Any]:
             "description": _ABOUT,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": "/", "description": "this platform"}],
+        "servers": [{"url": prefix or "/", "description": "this platform"}],
         "tags": [{"name": name, "description": about} for name, about in operations.TAGS.items()],
         "paths": {**inference.paths(), **paths},
         "components": {

@@ -128,6 +128,12 @@ OPERATIONS = {
     "get_system_status": "What runs for the key's tenant; for the operator's also gateways, devices and the database.",
     "get_system_metrics": "Prometheus text 0.0.4 of control, all gateways and model servers. For the operator's "
     "tenant.",
+    "get_system_reactions": "What waits for another try, and dead letters, of all tenants, oldest event first. For "
+    "owners of the operator's tenant.",
+    "post_system_reactions_reaction_retry": "One that waits is tried at once; a dead letter waits again, and is tried "
+    "for as long as it takes.",
+    "post_system_reactions_reaction_dismiss": "It is not tried any more, and what waits behind it goes on. The audit "
+    "tells who did it.",
     "get_openapi.json": "OpenAPI 3.1; `/docs` shows it to people.",
 }
 
@@ -146,6 +152,7 @@ PARAMETERS = {
     "deployment": "the deployment's name",
     "replica": "the replica's id",
     "secret": "the secret's name",
+    "reaction": "the reaction's id",
 }
 IF_MATCH = "The revision that you saw, in quotes: refused with 409 if it is not the current one any more."
 IDEMPOTENCY_KEY = "1 to 200 characters of your own choice: repeating the request with it has no second effect."

@@ -1,6 +1,6 @@
 // Renders /api/v1/openapi.json. Everything of it is put in as text, never as markup.
 
-import { choose, say } from "/docs/words.js";
+import { choose, say } from "./words.js";
 
 const DEEPEST = 6;
 const METHODS = ["get", "head", "post", "put", "patch", "delete"];
@@ -173,7 +173,7 @@ chosen.addEventListener("change", () => {
 find.addEventListener("input", show);
 show();
 try {
-  const answer = await fetch("/api/v1/openapi.json");
+  const answer = await fetch("api/v1/openapi.json");
   if (!answer.ok) throw new Error(`${answer.status} ${answer.statusText}`);
   described = await answer.json();
   show();

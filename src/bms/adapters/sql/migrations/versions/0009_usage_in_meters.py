@@ -94,6 +94,4 @@ def _older(row: Any, there: sa.Table) -> dict[str, Any]:
         each if isinstance(each, list) else [each] * row["requests"]
         for each in msgspec.msgpack.decode(row["events"])[:8]
     ]
-    columns[0] = [row["seq"] + each for each in columns[0]]
-    columns[1] = [row["first_at"] + each for each in columns[1]]
     return {**{column.name: row[column.name] for column in there.c}, "events": msgspec.msgpack.encode(columns)}

@@ -1,0 +1,102 @@
+"""The order of reactions while they are worked on: one lane for each thing that events are about, and how far the
+whole has come. In memory only; rows and the log say it all again after a crash. Pure.
+"""
+
+import math
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from bms.control.platform.handlers import Handler
+from bms.core.events import Recorded
+
+Key = tuple[str, str]
+"""(tenant, what it is about)"""
+
+
+@dataclass(frozen=True)
+class Work:
+    """One handler to be called after one event; `place` is the handler's among those of the event."""
+
+    number: int
+    place: int
+    handler: Handler
+    row: Recorded
+
+
+@dataclass
+class Lane:
+    """What is to be done about one thing, in order. `due`: rows of it wait, the first until then."""
+
+    key: Key
+    fresh: deque[Work] = field(default_factory=deque)
+    due: datetime | None = None
+    busy: bool = False
+    resting_until: float = 0.0  # monotonic seconds: the store was away
+
+    @property
+    def idle(self) -> bool:
+        return not self.busy and not self.fresh and self.due is None
+
+    def may_begin(self, now: datetime, monotonic: float) -> bool:
+        if self.busy or monotonic < self.resting_until:
+            return False
+        return bool(self.fresh) if self.due is None else self.due <= now
+
+
+class Lanes:
+    """`read` is the number of the last event that was taken in."""
+
+    def __init__(self, read: int, kept: Iterable[tuple[Key, datetime]], known: frozenset[tuple[int, str]]) -> None:
+        """`kept` are lanes with rows, and when the first of each is due; `known` rows of events after `read`."""
+        self.read = read
+        self._known = known
+        self._lanes = {key: Lane(key, due=due) for key, due in kept}
+        self._open: Counter[int] = Counter()  # works that are neither done nor have a row, by event
+
+    def __iter__(self) -> Iterator[Lane]:
+        return iter(list(self._lanes.values()))
+
+    def take(self, number: int, key: Key, works: Iterable[Work]) -> None:
+        """The next event's."""
+        self.read = number
+        new = [work for work in works if (number, work.handler.name) not in self._known]
+        if new:
+            self._lanes.setdefault(key, Lane(key)).fresh.extend(new)
+            self._open[number] += len(new)
+
+    def hurry(self, key: Key, now: datetime) -> None:
+        """Somebody changed its rows: look at them."""
+        self._lanes.setdefault(key, Lane(key)).due = now
+
+    def settled(self, works: Iterable[Work]) -> None:
+        """These are done, or have rows."""
+        for work in works:
+            self._open[work.number] -= 1
+            if not self._open[work.number]:
+                del self._open[work.number]
+
+    def forget(self, lane: Lane) -> None:
+        """If there is nothing left in it."""
+        if lane.idle:
+            self._lanes.pop(lane.key, None)
+
+    @property
+    def unsettled(self) -> int:
+        """Events of which something is neither done nor has a row."""
+        return len(self._open)
+
+    @property
+    def position(self) -> int:
+        """Everything up to here is done or has a row."""
+        return min(self._open) - 1 if self._open else self.read
+
+    def wait_s(self, now: datetime, monotonic: float) -> float:
+        """Seconds until a lane that waits may go on."""
+        return min((_wait_s(lane, now, monotonic) for lane in self._lanes.values() if not lane.busy), default=math.inf)
+
+
+def _wait_s(lane: Lane, now: datetime, monotonic: float) -> float:
+    due = 0.0 if lane.due is None else (lane.due - now).total_seconds()
+    return max(due, lane.resting_until - monotonic)

@@ -1,0 +1,108 @@
+"""Reactions that did not go well: they wait for another try, or are dead letters. What goes well leaves no row."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Literal, Protocol, TypeVar
+
+import msgspec
+
+from bms.control.platform.events import OfReaction
+from bms.core.events import Event, EventSink, Recorded
+from bms.core.pages import Page, PageRequest
+
+ReactionState = Literal["waiting", "dead"]
+R = TypeVar("R", bound=OfReaction)
+
+
+class Reaction(msgspec.Struct, frozen=True, kw_only=True):
+    """One handler's work after one event. `place` orders the handlers of an event; `about` is whose order is kept:
+    while one of it waits, later ones wait behind it, without a try. `error` is the last one, for operators."""
+
+    id: str
+    number: int
+    place: int
+    handler: str
+    event: str
+    tenant: str
+    about: str
+    state: ReactionState
+    tries: int
+    due_at: datetime
+    since: datetime
+    error: str = ""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Whose order it keeps."""
+        return self.tenant, self.about
+
+    def told(self, kind: type[R], tenant: str, actor: str, at: datetime, **more: str | int) -> Event[R]:
+        """An event about it, for the log of `tenant`."""
+        said = {"handler": self.handler, "event": self.event, "number": self.number, "about": self.about}
+        payload = msgspec.convert({**said, "of": self.tenant, **more}, kind)
+        return Event(payload=payload, tenant=tenant, subject=self.id, actor=actor, at=at)
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """How many reactions of one handler wait or are dead, and since when the oldest."""
+
+    handler: str
+    state: ReactionState
+    count: int
+    oldest: datetime
+
+
+class ReactionsTx(EventSink, Protocol):
+    """Repository of reactions that did not go well, inside one transaction."""
+
+    async def position(self, reader: str) -> int:
+        """Number of the last event of which everything was done or has a row here."""
+        ...
+
+    async def keep_position(self, reader: str, number: int) -> None:
+        """Never goes back."""
+        ...
+
+    async def waiting(self) -> list[Reaction]:
+        """The first of each that is about something, of all tenants."""
+        ...
+
+    async def known(self, after: int) -> frozenset[tuple[int, str]]:
+        """(event's number, handler) of all rows of events after that number."""
+        ...
+
+    async def queue(self, tenant: str, about: str) -> list[Reaction]:
+        """Those that wait, in order."""
+        ...
+
+    async def event(self, number: int) -> Recorded | None: ...
+
+    async def add(self, reactions: Sequence[Reaction]) -> None:
+        """Passes over those that are there already."""
+        ...
+
+    async def save(self, reaction: Reaction) -> bool:
+        """False where there is no such row any more."""
+        ...
+
+    async def remove(self, ids: Collection[str]) -> None: ...
+
+    async def reaction(self, id: str) -> Reaction | None:
+        """Of any tenant, locked until this transaction ends."""
+        ...
+
+    async def reactions(self, page: PageRequest, state: ReactionState | None) -> Page[Reaction]:
+        """Of all tenants, oldest event first."""
+        ...
+
+    async def abouts(self) -> frozenset[tuple[str, str]]:
+        """What rows are about, as (tenant, about): dead letters, too."""
+        ...
+
+    async def standings(self) -> list[Standing]:
+        """By handler and state."""
+        ...
+
+    async def leaving(self, tenant: str) -> bool:
+        """Whether the tenant was deleted, so that nobody waits for what follows from its events."""
+        ...

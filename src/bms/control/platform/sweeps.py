@@ -1,0 +1,123 @@
+"""Level-triggered sweeps: what an event would have moved, and nobody has, is found by its state and moved.
+
+Events are enough where each is handled; a sweep is for the one that was lost, whatever lost it. It asks what the rows
+say, not what happened. It waits until reactions have come past its own beginning, so that it never runs beside one.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from bms.control.platform.attempting import LIMIT_S, OUTSIDE, within
+from bms.control.platform.pending import ReactionsTx
+from bms.control.platform.transactions import EventLog, Store
+from bms.core.clock import Clock
+from bms.core.errors import BmsError
+
+log = logging.getLogger("bms.sweeps")
+EVERY_S = 180.0
+YOUNG_S = 60.0  # what was touched since then is left alone
+WINDOW = timedelta(days=2)  # how far back ends are looked for
+MOST_SETTLED = 200_000  # names that are remembered
+PATIENCE_S = 600.0  # how long a sweep waits for reactions before it gives way to the next
+
+
+class Stray(NamedTuple):
+    """What was left: `about` as reactions keep their order, `what` in words for the log, `follow` what moves it.
+
+    `once`: its name among what is `settled`, where it is tried a single time.
+    """
+
+    tenant: str
+    about: str
+    what: str
+    follow: Callable[[], Awaitable[None]]
+    once: str = ""
+
+
+class Since(NamedTuple):
+    """What finders look at: what changed `after` and `before` then. Names in `settled` need no look any more: finders
+    add those of what is in order and stays so."""
+
+    after: datetime
+    before: datetime
+    settled: set[str]
+
+
+Finder = Callable[[Since], AsyncIterator[Stray]]
+
+
+class Sweeps:
+    """Whoever leads calls `step` when it is `due`, which it is at once after `restart`."""
+
+    def __init__(
+        self, events: EventLog, store: Store[ReactionsTx], finders: Mapping[str, Finder], clock: Clock
+    ) -> None:
+        self._events = events
+        self._store = store
+        self._finders = finders
+        self._clock = clock
+        self._settled: set[str] = set()
+        self._begun: tuple[int, datetime, float] | None = None  # the log's end then, when, and when it gives way
+        self._next = 0.0
+        self.followed = dict.fromkeys(finders, 0)
+        """How much was found and moved since this process began: zeros, as long as no event is lost."""
+
+    def restart(self) -> None:
+        """Somebody else may have led meanwhile."""
+        self._begun, self._next = None, 0.0
+
+    @property
+    def due(self) -> bool:
+        return self._clock.monotonic() >= self._next
+
+    async def step(self, position: int) -> int:
+        """Sweeps if reactions have come to `position`, the log's end as it was when this one became due; returns how
+        much was found and moved. Raises Unavailable when the rows can't be read."""
+        now = self._clock.monotonic()
+        if self._begun is None or now >= self._begun[2]:
+            self._begun = (await self._events.last(), self._clock.now(), now + PATIENCE_S)
+        number, at, _ = self._begun
+        if position < number:
+            return 0
+        self._begun, self._next = None, now + EVERY_S
+        async with self._store.read() as tx:
+            held = await tx.abouts()
+        since = Since(at - WINDOW, at - timedelta(seconds=YOUNG_S), self._settled)
+        before = sum(self.followed.values())
+        found = [(name, await self._found(name, finder, since)) for name, finder in self._finders.items()]
+        for name, strays in found:  # all were found before one is moved: from that, too, something follows
+            for stray in strays:
+                if (stray.tenant, stray.about) not in held:
+                    self.followed[name] += await self._follow(stray)
+        if len(self._settled) > MOST_SETTLED:
+            self._settled.clear()
+        return sum(self.followed.values()) - before
+
+    async def _found(self, name: str, finder: Finder, since: Since) -> list[Stray]:
+        """One that fails keeps no other from looking."""
+        try:
+            return [stray async for stray in finder(since)]
+        except BmsError as error:
+            log.warning("%s can't be swept now: %s", name, error.message)
+        except Exception:
+            log.exception("%s can't be swept", name)
+        return []
+
+    async def _follow(self, stray: Stray) -> bool:
+        try:
+            await within(stray.follow(), LIMIT_S)
+        except OUTSIDE as error:
+            log.warning("%s was left, and can't be moved now: %s", stray.what, error)
+            return False
+        except BmsError as error:
+            log.error("%s was left, and can't be moved: %s", stray.what, error.message)
+        except Exception:
+            log.exception("%s was left, and can't be moved", stray.what)
+        else:
+            log.warning("%s was left by an event that was lost, and goes on", stray.what)
+            self._settled.update({stray.once} - {""})
+            return True
+        self._settled.update({stray.once} - {""})
+        return False

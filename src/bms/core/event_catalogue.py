@@ -1,0 +1,58 @@
+"""Which events there are, by name: what the log holds is read through it, and the documentation's table made of it."""
+
+from collections.abc import Iterable, Iterator
+from types import ModuleType
+
+import msgspec
+
+from bms.core.errors import DataLoss
+from bms.core.events import Event, Payload, Recorded
+
+
+class Unreadable(DataLoss):
+    """An event of the log that this program can't read: unknown, of a newer version, or with other fields."""
+
+
+class Catalogue:
+    """Events of some modules, by name."""
+
+    def __init__(self, modules: Iterable[ModuleType]) -> None:
+        """Takes every payload that the modules define. Raises TypeError where two have one name."""
+        self._kinds: dict[str, type[Payload]] = {}
+        for module in modules:
+            for kind in _defined(module):
+                other = self._kinds.setdefault(kind.EVENT, kind)
+                if other is not kind:
+                    raise TypeError(f"two events are named {kind.EVENT!r}: {other.__qualname__}, {kind.__qualname__}")
+
+    def __iter__(self) -> Iterator[type[Payload]]:
+        """By name."""
+        return iter([self._kinds[name] for name in sorted(self._kinds)])
+
+    def __contains__(self, kind: type[Payload]) -> bool:
+        return self._kinds.get(kind.EVENT) is kind
+
+    def knows(self, name: str) -> bool:
+        return name in self._kinds
+
+    def read(self, row: Recorded) -> Event[Payload]:
+        """Raises Unreadable."""
+        kind = self._kinds.get(row.name)
+        if kind is None:
+            raise Unreadable(f"no event {row.name[:80]!r} is known to this program: a newer one may have written it")
+        if row.version > kind.VERSION:
+            raise Unreadable(
+                f"{row.name} is of version {row.version}, this program reads up to {kind.VERSION}: use a newer one"
+            )
+        try:
+            payload = msgspec.convert(row.details, kind)
+        except msgspec.ValidationError as error:
+            raise Unreadable(f"{row.name} does not say what it should: {error}") from error
+        return Event(payload=payload, tenant=row.tenant, subject=row.subject, actor=row.actor, at=row.at)
+
+
+def _defined(module: ModuleType) -> Iterator[type[Payload]]:
+    own = [each for each in vars(module).values() if getattr(each, "__module__", None) == module.__name__]
+    for kind in own:
+        if isinstance(kind, type) and issubclass(kind, Payload) and "EVENT" in vars(kind):
+            yield kind

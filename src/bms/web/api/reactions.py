@@ -1,0 +1,31 @@
+"""Reactions that did not go well over HTTP, for the operator: look, try again, forget."""
+
+from bms.control.monitoring.reactions import MAY, ReactionService
+from bms.control.platform.pending import Reaction
+from bms.core.pages import Page
+from bms.web.api.endpoint import Call, Endpoint, Listing, listing
+
+
+class ReactionListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`state` is `waiting` or `dead`."""
+
+    state: str | None = None
+
+
+def endpoints(service: ReactionService) -> list[Endpoint]:
+    async def reactions(call: Call[None]) -> Page[Reaction]:
+        return await service.page(call.principal, listing(call), call.query.state)
+
+    async def retry(call: Call[None]) -> Reaction:
+        return await service.retry(call.principal, call.path["reaction"])
+
+    async def dismiss(call: Call[None]) -> Reaction:
+        return await service.dismiss(call.principal, call.path["reaction"])
+
+    every, one = "/system/reactions", "/system/reactions/{reaction}"
+    summary = "What follows from events and was not done"
+    return [
+        Endpoint("GET", every, MAY, reactions, summary, Page[Reaction], query=ReactionListing),
+        Endpoint("POST", one + "/retry", MAY, retry, "Try it now", Reaction),
+        Endpoint("POST", one + "/dismiss", MAY, dismiss, "Forget it", Reaction),
+    ]

@@ -1,0 +1,234 @@
+"""What the table of clients says, in both languages, of what was tried: names of scripts' attempts, as globs."""
+
+from typing import NamedTuple
+
+
+class Part(NamedTuple):
+    """A few words of a cell, and the attempts that they are about."""
+
+    en: str
+    zh: str
+    tried: tuple[str, ...]
+
+
+class Row(NamedTuple):
+    name: str
+    name_zh: str
+    works: tuple[Part, ...]
+    lacks: tuple[Part, ...] = ()
+
+
+_TEXTS = (
+    "chat, responses, files: 404 in words; nothing generates texts in its way",
+    "chat、responses、files：404 并说明；这里没有按它的方式生成文本的",
+)
+
+ROWS = {
+    "kserve": Row(
+        "KServe's SDK",
+        "KServe 的 SDK",
+        (
+            Part(
+                "REST v2: JSON, binary both ways, several inputs, frames (`pd`), texts, readiness",
+                "REST v2：JSON、双向二进制、多个输入、数据框（`pd`）、文本、就绪",
+                ("live", "ready", "model ready", "named", "input-0*", "binary*", "two inputs", "frame", "text"),
+            ),
+            Part(
+                "REST v1: rows, columns, texts, labels, readiness",
+                "REST v1：按行、按列、文本、标签、就绪",
+                ("v1 live", "v1 model ready", "v1 instances", "v1 inputs", "v1 texts", "v1 labels", "v1 classifier"),
+            ),
+            Part("`explain`", "`explain`", ("v1 explain", "v1 no explainer")),
+            Part("gRPC: raw, typed, frames, readiness", "gRPC：raw、typed、数据框、就绪", ("grpc *",)),
+            Part("CloudEvents around `predict` and `explain`", "`predict` 和 `explain` 的 CloudEvents", ("*event, *",)),
+            Part("errors in words", "错误有说明", ("wrong shape", "no such *", "v1 no such *", "live")),
+        ),
+    ),
+    "mlserver": Row(
+        "MLServer's codecs",
+        "MLServer 的编解码器",
+        (
+            Part(
+                "Numpy, String, Base64, Datetime and Pandas codecs, inputs and requests; its codecs read the answers",
+                "Numpy、String、Base64、Datetime、Pandas 编解码器，输入级和请求级；它们也能读回答",
+                ("numpy*", "vectors", "string*", "base64", "datetime", "frame*"),
+            ),
+        ),
+        (Part("texts and truth values in one column: 400", "文本和真值混在一列：400", ("a column of *",)),),
+    ),
+    "openai": Row(
+        "OpenAI's client",
+        "OpenAI 的客户端",
+        (
+            Part(
+                "`embeddings` in every form, sync and async",
+                "`embeddings` 的各种形式，同步和异步",
+                ("embeddings", "one text*", "dimensions", "at once"),
+            ),
+            Part("`models`", "`models`", ("models", "model")),
+            Part(
+                "its errors' `type`, `code` and text",
+                "错误的 `type`、`code` 和文字",
+                ("no such model", "no embeddings", "a wrong key", "delete"),
+            ),
+        ),
+        (Part(*_TEXTS, ("chat", "responses", "files")),),
+    ),
+    "openai-node": Row(
+        "OpenAI's client for Node",
+        "OpenAI 的 Node 客户端",
+        (
+            Part("`embeddings`", "`embeddings`", ("openai: embeddings", "openai: as floats")),
+            Part("`models`", "`models`", ("openai: models",)),
+            Part("its errors", "错误", ("openai: no such model",)),
+        ),
+        (Part("chat: 404 in words", "chat：404 并说明", ("openai: chat",)),),
+    ),
+    "node": Row(
+        "Node's own `fetch` and `node:http2`",
+        "Node 自带的 `fetch` 和 `node:http2`",
+        (
+            Part(
+                "JSON by whatever type, streams of gzip, `null` for NaN, raw tensors both ways, server-sent events",
+                "任何类型的 JSON、gzip 流、以 `null` 表示 NaN、双向 raw 张量、服务器发送事件",
+                ("fetch: *",),
+            ),
+            Part("HTTP/2, many at once", "HTTP/2，并发", ("http2: *",)),
+        ),
+    ),
+    "langchain": Row(
+        "LangChain's `OpenAIEmbeddings`",
+        "LangChain 的 `OpenAIEmbeddings`",
+        (
+            Part("texts", "文本", ("texts", "a query*")),
+            Part(
+                "token ids, as by default, with `bms up --openai-tokens`",
+                "配合 `bms up --openai-tokens`，也接受默认发送的 token id",
+                ("token ids*",),
+            ),
+            Part("errors in words", "错误有说明", ("no such model", "texts")),
+        ),
+    ),
+    "llama_index": Row(
+        "LlamaIndex's `OpenAIEmbedding`",
+        "LlamaIndex 的 `OpenAIEmbedding`",
+        (
+            Part("texts, queries, `dimensions`", "文本、查询、`dimensions`", ("texts", "a query", "dimensions")),
+            Part("errors in words", "错误有说明", ("no such model", "texts")),
+        ),
+    ),
+    "litellm": Row(
+        "LiteLLM",
+        "LiteLLM",
+        (
+            Part(
+                "`embedding` as `openai/NAME` and `hosted_vllm/NAME`",
+                "`embedding`，写作 `openai/NAME` 和 `hosted_vllm/NAME`",
+                ("texts", "as floats", "by the name *"),
+            ),
+            Part("errors in words", "错误有说明", ("no such model", "texts")),
+        ),
+    ),
+    "http2": Row(
+        "httpx over HTTP/2",
+        "HTTP/2 上的 httpx",
+        (
+            Part(
+                "REST with prior knowledge: one by one, at once, 20,000 rows, streams, control's paths",
+                "以 prior knowledge 走 REST：逐个、并发、两万行、流、控制面的路径",
+                ("predict", "at once", "large", "stream", "control", "no such model"),
+            ),
+        ),
+    ),
+    "grpcio": Row(
+        "grpcio with server reflection and health checks",
+        "grpcio 的服务器反射和健康检查",
+        (
+            Part(
+                "all services, methods and messages found by reflection, and called so; health",
+                "通过反射找到所有服务、方法和消息并调用；健康检查",
+                ("*",),
+            ),
+        ),
+    ),
+    "tfserving": Row(
+        "TensorFlow Serving's client",
+        "TensorFlow Serving 的客户端",
+        (
+            Part(
+                "all of `PredictionService` and `ModelService`, every form of a tensor: "
+                "[its gRPC](#tensorflow-serving-over-grpc) (`make test-frameworks`)",
+                "`PredictionService` 和 `ModelService` 的全部方法，张量的各种形式（`make test-frameworks`）",
+                ("*",),
+            ),
+        ),
+        (
+            Part(
+                "`HandleReloadConfigRequest`: UNIMPLEMENTED in words; `SessionRun` and complex, quantized, resource "
+                "and variant tensors are refused, too",
+                "`HandleReloadConfigRequest`：UNIMPLEMENTED 并说明；`SessionRun` 和复数、量化、resource、variant "
+                "张量也被拒绝",
+                ("reload",),
+            ),
+        ),
+    ),
+    "mlflow": Row(
+        "MLflow's `ScoringServerClient`, its deployment clients, its documents' requests",
+        "MLflow 的 `ScoringServerClient`、部署客户端、文档里的请求",
+        (
+            Part(
+                "frames, arrays, lists, CSV and parameters, answered as MLflow's own server does "
+                "(`make test-frameworks`)",
+                "数据框、数组、列表、CSV 和参数，回答与 MLflow 自己的服务器相同（`make test-frameworks`）",
+                ("frame*", "array", "list", "parameters", "* [0-9]*"),
+            ),
+            Part("`ping`, `version`", "`ping`、`version`", ("version", "ping of nothing")),
+            Part("its deployment clients", "部署客户端", ("deployment client", "databricks client")),
+            Part("its errors' form", "错误的形式", ("refused: *",)),
+        ),
+        (
+            Part(
+                "parameters that the model does not have: refused, where MLflow's server leaves them out",
+                "模型没有的参数：拒绝，而 MLflow 的服务器会略去",
+                ("left out: *",),
+            ),
+        ),
+    ),
+    "tritonclient": Row(
+        "Triton's client",
+        "Triton 的客户端",
+        (
+            Part(
+                "HTTP and gRPC, one by one, together and in streams: image clients with classes by name",
+                "HTTP 和 gRPC，逐个、并发和流式：图像客户端按名字得到类别",
+                ("* colours*", "* encoded images"),
+            ),
+            Part(
+                "sequences on one of several replicas, bounded: refused in words beyond that",
+                "序列，固定在多个副本之一，有上限：超出则拒绝并说明",
+                (
+                    *("sequences*", "* sequence", "* by turns", "* three open", "* a fourth", "* room again"),
+                    *("* the same again", "* given up", "* no sequence", "* not begun", "* of a model without"),
+                ),
+            ),
+            Part(
+                "texts, explicit contents, channel arguments, keep-alive, objects used again, many clients",
+                "文本、显式内容、通道参数、keep-alive、重用的对象、多个客户端",
+                (
+                    "* texts",
+                    "explicit contents*",
+                    "channel arguments",
+                    "kept alive",
+                    "* the same objects",
+                    "* many clients",
+                ),
+            ),
+            Part("optional inputs", "可选输入", ("* both inputs", "* without *")),
+            Part("decoupled models", "decoupled 模型", ("*decoupled*",)),
+            Part("trace and log settings, read", "读取跟踪和日志设置", ("*traces", "*logs")),
+            Part("statistics, loading, asyncio", "统计、加载、asyncio", ("statistics", "* load*", "aio *")),
+            Part("errors in Triton's words", "错误用 Triton 的措辞", ("* no such *", "decoupled")),
+        ),
+        (Part("shared memory: refused in words", "共享内存：拒绝并说明", ("*shared memory", "*GPU memory")),),
+    ),
+}

@@ -1,0 +1,45 @@
+"""A server that starts, stops or hangs up is away, which may pass; what it says of a statement is something else."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from bms.adapters.sql.engine import Database
+from bms.core.errors import Unavailable
+from tests import databases
+
+
+class Said(Exception):
+    """What a driver raises."""
+
+    def __init__(self, sqlstate: str) -> None:
+        super().__init__(sqlstate)
+        self.sqlstate = sqlstate
+
+
+@pytest.fixture
+async def postgresql(tmp_path: Path) -> AsyncIterator[Database]:
+    async with databases.database("postgresql", tmp_path) as opened:
+        yield opened
+
+
+async def test_a_connection_that_the_server_ends_is_told_as_away(postgresql: Database) -> None:
+    with pytest.raises(Unavailable, match="does not answer"):
+        async with postgresql.reading() as connection:
+            await connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+    async with postgresql.reading() as connection:
+        assert (await connection.execute(text("SELECT 1"))).scalar() == 1
+
+
+@pytest.mark.parametrize(
+    ("sqlstate", "away"),
+    [("57P03", True), ("57P01", True), ("08006", True), ("53300", True), ("42601", False), ("57014", False)],
+)
+async def test_what_the_server_says_of_itself_may_pass(sqlite: Database, sqlstate: str, away: bool) -> None:
+    expected = pytest.raises(Unavailable) if away else pytest.raises(DBAPIError)
+    with expected:
+        async with sqlite.reading():
+            raise DBAPIError("SELECT 1", None, Said(sqlstate))
