@@ -102,6 +102,13 @@ class Network(torch.nn.Module):
         return {"logits": scores, "probabilities": torch.softmax(scores, -1)}
 
 
+class Mixes(torch.nn.Module):
+    """A row's answer depends on the others."""
+
+    def forward(self, x):
+        return x - x.mean(0)
+
+
 def main(root):
     torch.manual_seed(5)
     with np.load(DIGITS) as data:
@@ -110,13 +117,15 @@ def main(root):
     with torch.inference_mode():
         answers = {key: value.numpy() for key, value in network(x[TRAINED:]).items()}
     example = (x[:3],)
-    for name in ("export", "script", "code", "two_inputs"):
+    for name in ("export", "automatic", "script", "code", "two_inputs"):
         (root / name / "model").mkdir(parents=True)
-    for name in ("export", "script", "code"):
+    for name in ("export", "automatic", "script", "code"):
         np.savez(root / name / "expected.npz", x=x[TRAINED:].numpy(), y=y[TRAINED:].numpy(), **answers)
     rows = {"x": {0: torch.export.Dim("rows", min=1)}}
     program = torch.export.export(network, example, dynamic_shapes=rows)
     torch.export.save(program, root / "export" / "model" / "model.pt2")
+    left = torch.export.export(network, example, dynamic_shapes={"x": {0: torch.export.Dim.AUTO}})  # two at least
+    torch.export.save(left, root / "automatic" / "model" / "model.pt2")
     torch.jit.script(network).save(str(root / "script" / "model" / "model.pt"))
     code(root / "code" / "model", network)
     two_inputs(root / "two_inputs" / "model")
@@ -208,8 +217,8 @@ def refused(root, good, network, x):
     whole = pt2.read_bytes()
     save(root / "torn_pt2", "model.pt2", lambda path: path.write_bytes(whole[: len(whole) // 2]))
     save(root / "garbled_pt2", "model.pt2", lambda path: path.write_bytes(b"this is a text\n" * 99))
-    fixed = torch.export.export(network, (x[:2],), dynamic_shapes={"x": {0: torch.export.Dim("rows", min=2)}})
-    save(root / "two_rows", "model.pt2", lambda path: torch.export.save(fixed, path))
+    mixed = torch.export.export(Mixes(), (x[:2],), dynamic_shapes={"x": {0: torch.export.Dim("rows", min=2)}})
+    save(root / "two_rows", "model.pt2", lambda path: torch.export.save(mixed, path))
     scripts(root, script)
     codes(root, good / "code" / "model")
 

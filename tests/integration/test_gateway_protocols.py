@@ -7,6 +7,7 @@ import json
 import shutil
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 from PIL import Image
@@ -36,6 +37,41 @@ async def test_every_dialect_gets_the_same_numbers(tmp_path: Path) -> None:
         assert classes.json() == {"results": [[["no", 0.25], ["yes", 0.75]]]}
         number = await http.post("/v1/models/m:regress", json={"examples": [{"features": [0.25, 9]}]})
         assert number.json() == {"results": [9.25]}
+
+
+async def test_mlflows_paths_answer_and_the_key_may_be_a_password(tmp_path: Path) -> None:
+    async with scene(tmp_path) as at, at.client() as http:
+        asked = await http.post("/endpoints/m/invocations", json={"inputs": [ROW]})
+        assert (asked.status_code, asked.json()) == (200, {"predictions": [ANSWER]})
+        same = await http.post("/serving-endpoints/m/versions/1/invocations", json={"instances": [ROW]})
+        assert same.json() == {"predictions": [ANSWER]}
+        for path, text in (("ping", "\n"), ("health", "\n"), ("version", "3.17.2")):
+            told = await http.get(f"/endpoints/m/{path}")
+            assert (told.status_code, told.text) == (200, text)
+        for method, path, status, code in (
+            ("POST", "/endpoints/n/invocations", 404, "RESOURCE_DOES_NOT_EXIST"),
+            ("GET", "/endpoints/n/ping", 404, "RESOURCE_DOES_NOT_EXIST"),
+            ("GET", "/serving-endpoints/m/ping", 404, "RESOURCE_DOES_NOT_EXIST"),
+            ("POST", "/endpoints/m/invocations", 400, "BAD_REQUEST"),
+        ):
+            refused = await http.request(method, path, content=b"{")
+            assert (refused.status_code, refused.json()["error_code"]) == (status, code)
+        async with httpx.AsyncClient(base_url=http.base_url, auth=("any", str(at.key))) as basic:
+            assert (await basic.get("/endpoints/m/ping")).status_code == 200
+
+
+async def test_parameters_of_a_model_that_takes_none_are_told_or_refused(tmp_path: Path) -> None:
+    async with scene(tmp_path) as at, at.client() as http:
+        body = {"instances": [ROW], "params": {"t": 1}}
+        told = await http.post("/v1/models/m:predict", json=body)
+        assert told.json() == {"predictions": [ANSWER]}
+        assert told.headers["warning"] == '299 bms "predict takes no parameters: those of this body were not read"'
+        refused = await http.post("/endpoints/m/invocations", json=body)
+        assert refused.status_code == 400
+        assert refused.json()["message"] == "unknown parameter 't': this model takes no parameters"
+        tensor = {"name": "x", "shape": [1, 4], "datatype": "FP32", "data": ROW}
+        infer = await http.post("/v2/models/m/infer", json={"inputs": [tensor], "parameters": {"t": 1}})
+        assert infer.headers["warning"] == "299 bms \"this model takes no parameters: 't' not read\""
 
 
 async def test_bytes_go_in_and_out_as_text_and_base64(tmp_path: Path) -> None:

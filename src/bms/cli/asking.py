@@ -20,6 +20,7 @@ from bms.sdk.models import Version
 from bms.serving.lifecycle.examples import varied
 
 LONGEST = 240  # characters of data that a command line shows
+_EXAMPLES = (EXAMPLE, "serving_input_example.json")  # ours, and the one that MLflow keeps
 _FORMS = ("instances", "inputs", "dataframe_records")
 
 
@@ -42,16 +43,18 @@ def example_of(session: Session, version: Version) -> Any:
     """One row, or, where rows are not told apart, one request, as `Client.predict` takes it: of the example that the
     version was verified with, else made up from its signature as verification does."""
     given = _own_example(session, version)
-    return _made_up(version) if given is None else _first(given)
+    return _made_up(version) if given is None else _with_json(_first(given), version)
 
 
 def _own_example(session: Session, version: Version) -> Any:
-    """The content of its `example.json`; None where it has none, or who asks may not see files."""
+    """The content of its `example.json`, or of MLflow's; None where it has none, or who asks may not see files."""
     try:
         files = session.client.models.files(version.model, version.number)
-        if EXAMPLE not in {file.path for file in files}:
+        paths = {file.path for file in files}
+        found = next((path for path in _EXAMPLES if path in paths), None)
+        if found is None:
             return None
-        return json.loads(b"".join(session.client.models.download(version.model, version.number, EXAMPLE)))
+        return json.loads(b"".join(session.client.models.download(version.model, version.number, found)))
     except (BmsError, ValueError):
         return None
 
@@ -68,6 +71,24 @@ def _first(example: Any) -> Any:
     if isinstance(inner, Mapping):
         return {name: values[:1] if isinstance(values, list) else values for name, values in inner.items()}
     return inner[:1] if isinstance(inner, list) else inner
+
+
+def _with_json(rows: Any, version: Version) -> Any:
+    """Values of columns of JSON as the texts in which they are sent; of one without a name, rows that name it."""
+    told = version.signatures.get(DEFAULT)
+    nested = {} if told is None else {one.name: one.column for one in told.inputs if one.column is not None}
+    nested = {name: column for name, column in nested.items() if column.type == "json"}
+    if not nested or not isinstance(rows, list):
+        return rows
+    lone = next((name for name, column in nested.items() if column.nameless), None)
+    if lone is not None:
+        return [{lone: json.dumps(row, ensure_ascii=False)} for row in rows]
+    return [
+        {name: json.dumps(one, ensure_ascii=False) if name in nested else one for name, one in row.items()}
+        if isinstance(row, Mapping)
+        else row
+        for row in rows
+    ]
 
 
 def _made_up(version: Version) -> Any:

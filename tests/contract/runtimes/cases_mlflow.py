@@ -13,6 +13,13 @@ CODE = (
     *("framed", "statsmodels"),
 )
 
+TORCH = Framework(
+    name="mlflow-torch",
+    requirements=("mlflow-skinny==3.17.2", "torch==2.13.0", "safetensors", "pandas", "scipy"),
+    maker=MAKERS / "make_mlflow_torch.py",
+    cases=(Case("mlflow", "pt2/model", bare=False),),
+    heavy=True,
+)
 FRAMEWORK = Framework(
     name="mlflow",
     requirements=(

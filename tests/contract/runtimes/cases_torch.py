@@ -11,6 +11,7 @@ FRAMEWORK = Framework(
     maker=MAKERS / "make_torch.py",
     cases=(
         Case("torch-export", "export/model"),
+        Case("torch-export", "automatic/model"),
         Case("torch-export", "two_inputs/model"),
         Case("torchscript", "script/model", signatures=ROWS),
         Case("torch", "code/model", bare=False, signatures=ROWS),

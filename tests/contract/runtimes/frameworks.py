@@ -28,6 +28,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
     cases_openvino.FRAMEWORK,
     cases_huggingface.TRANSFORMERS,
     cases_mlflow.FRAMEWORK,
+    cases_mlflow.TORCH,
     cases_python.FRAMEWORK,
     cases_tensorflow.FRAMEWORK,
     cases_keras.FRAMEWORK,

@@ -144,6 +144,15 @@ def test_the_first_row_of_the_versions_own_example_is_asked(example: object, dat
     assert example_of(cast(Any, Seen(version(X), example)), version(X)) == data
 
 
+def test_nested_values_of_an_example_are_asked_as_their_json() -> None:
+    nested = {"name": "v", "dtype": "BYTES", "shape": [None], "column": {"type": "json"}}
+    split = {"dataframe_split": {"columns": ["v", "age"], "data": [[[1, 2], 41]]}}
+    seen = version(nested, AGE)
+    assert example_of(cast(Any, Seen(seen, split)), seen) == [{"v": "[1, 2]", "age": 41}]
+    alone = version({**nested, "name": "x", "column": {"type": "json", "nameless": True}})
+    assert example_of(cast(Any, Seen(alone, {"inputs": [{"a": 1}, {"a": 2}]})), alone) == [{"x": '{"a": 1}'}]
+
+
 def test_who_takes_images_is_asked_with_the_example() -> None:
     image = version(X, image={"inputs": [{"name": "image", "dtype": "BYTES", "shape": [None]}]})
     assert asked(image)[3:] == ["--example"]

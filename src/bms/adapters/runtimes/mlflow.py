@@ -10,7 +10,6 @@ from bms.adapters.runtimes.artifact import unexpected
 from bms.adapters.runtimes.called import CalledServable, served
 from bms.adapters.runtimes.mlflow_example import mlflow_example
 from bms.adapters.runtimes.mlflow_file import (
-    Flavors,
     asked_requirements,
     flavors_of,
     minor_version,
@@ -23,7 +22,7 @@ from bms.adapters.runtimes.mlflow_joined import joined
 from bms.adapters.runtimes.mlflow_parameters import parameters_of
 from bms.adapters.runtimes.mlflow_predicted import METHODS, predicted_of
 from bms.adapters.runtimes.mlflow_pyfunc import PICKLED, load_pyfunc
-from bms.adapters.runtimes.mlflow_signature import INPUT, Schema, schema_of
+from bms.adapters.runtimes.mlflow_signature import INPUT, Schema, output_rank, schema_of
 from bms.core.errors import FailedPrecondition
 from bms.core.programs import ServableConfig
 from bms.core.signature import DEFAULT, MATRIX, Signature, is_table
@@ -111,14 +110,13 @@ class MlflowRuntime:
             if inner.runtime.name == "sklearn"
             else ""
         )
-        flavors = flavors_of(config.directory)
         if schema is None:
-            return _predicting(flavors, _giving(method, _as_it_is(inner, config)), frame=False)
+            return _predicting(config.directory, _giving(method, _as_it_is(inner, config)), frame=False)
         try:
             servable = _opened(inner, config, schema)
         except FailedPrecondition:
             if config.signatures:  # what its maker says of the model counts more than MLmodel
-                return _predicting(flavors, _giving(method, _as_it_is(inner, config)), frame=schema.columns)
+                return _predicting(config.directory, _giving(method, _as_it_is(inner, config)), frame=schema.columns)
             raise
         name = _meant(servable, schema)
         of = servable.signatures[name]
@@ -131,7 +129,7 @@ class MlflowRuntime:
         example = mlflow_example(config.directory, schema)
         format, independent = f"mlflow-{servable.format}", of.batched  # proved by the flavor's own runtime
         outer = served(config, format, call, found, example=example, independent=independent)
-        return _predicting(flavors, _giving(method, _Closing(servable, outer)), frame=schema.columns)
+        return _predicting(config.directory, _giving(method, _Closing(servable, outer)), frame=schema.columns)
 
     def _inner(self, directory: str) -> Inner | None:
         flavors = flavors_of(directory)
@@ -200,11 +198,12 @@ def _meant(servable: Servable, schema: Schema) -> str:
     return MATRIX if not schema.columns and MATRIX in servable.signatures else next(iter(servable.signatures))
 
 
-def _predicting(flavors: Flavors, servable: CalledServable, *, frame: bool) -> CalledServable:
+def _predicting(directory: str, servable: CalledServable, *, frame: bool) -> CalledServable:
     """`servable`, whose signatures tell what MLflow's own server would answer."""
+    flavors, rank = flavors_of(directory), output_rank(directory)
     for name, signature in servable.signatures.items():
         if signature.predicted is None:
-            predicted = predicted_of(flavors, signature, frame=frame)
+            predicted = predicted_of(flavors, signature, frame=frame, rank=rank)
             servable.signatures[name] = structs.replace(signature, predicted=predicted)
     return servable
 

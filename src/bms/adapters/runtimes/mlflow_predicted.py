@@ -17,15 +17,20 @@ _ESTIMATORS = ("sklearn", "xgboost", "lightgbm", "catboost")
 _FRAMES = ("keras", "pytorch")  # flavors that answer a frame by one whose columns are numbered
 
 
-def predicted_of(flavors: Mapping[str, Mapping[str, str]], signature: Signature, *, frame: bool) -> Predicted | None:
-    """`frame`: MLflow hands the model a frame. None where nothing better is known than all outputs."""
+def predicted_of(
+    flavors: Mapping[str, Mapping[str, str]], signature: Signature, *, frame: bool, rank: int | None = None
+) -> Predicted | None:
+    """`frame`: MLflow hands the model a frame; `rank`: of what it gives, where its signature says so.
+
+    None where nothing better is known than all outputs.
+    """
     names = [spec.name for spec in signature.outputs]
     method = flavors.get("python_function", {}).get("predict_fn", "")
     if "sklearn" in flavors and method in METHODS:
         return Predicted(outputs=(METHODS[method],)) if METHODS[method] in names else None
     for booster in ("xgboost", "lightgbm"):
         if booster in flavors and flavors[booster].get("model_class", "").endswith(".Booster"):
-            return _of_booster(signature, names)
+            return _of_booster(signature, names, rank)
     if flavors.get("catboost", {}).get("model_type") == "CatBoost":  # of which it is not known what it was trained for
         return None
     if any(name in flavors for name in _ESTIMATORS):
@@ -38,9 +43,9 @@ def predicted_of(flavors: Mapping[str, Mapping[str, str]], signature: Signature,
     return Predicted(form="records" if frame else "columns") if "tensorflow" in flavors else None
 
 
-def _of_booster(signature: Signature, names: list[str]) -> Predicted | None:
-    """Its scores; of two classes that of the second alone."""
+def _of_booster(signature: Signature, names: list[str], rank: int | None) -> Predicted | None:
+    """Its scores; of two classes that of the second alone, unless it was trained to give both."""
     if "probabilities" not in names:
         return Predicted(outputs=(names[0],)) if len(names) == 1 else None
-    shape = signature.output("probabilities").shape
-    return Predicted(outputs=("probabilities",), column=1 if shape[1:] == (2,) else None)
+    two = signature.output("probabilities").shape[1:] == (2,) and len(signature.output("label").shape) == 1
+    return Predicted(outputs=("probabilities",), column=1 if two and rank != 2 else None)

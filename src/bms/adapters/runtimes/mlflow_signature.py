@@ -71,6 +71,15 @@ def nested_outputs(directory: str) -> frozenset[str]:
         raise FailedPrecondition(f"{MLMODEL!r} can't be read: {reason(error)}") from error
 
 
+def output_rank(directory: str) -> int | None:
+    """Of the only output, where the signature says that it is a tensor. Raises FailedPrecondition as `schema_of`."""
+    try:
+        specs = listed(directory, "outputs") or []
+        return len(specs[0]["tensor-spec"]["shape"]) if len(specs) == 1 and specs[0]["type"] == "tensor" else None
+    except (ValueError, AttributeError, KeyError, TypeError, RecursionError) as error:
+        raise FailedPrecondition(f"{MLMODEL!r} can't be read: {reason(error)}") from error
+
+
 def _is_hinted(directory: str) -> bool:
     text = (small_file(directory, MLMODEL) or b"").decode()
     return "\nis_signature_from_type_hint: true\n" in f"\n{text}\n"

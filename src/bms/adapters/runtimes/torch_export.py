@@ -2,6 +2,7 @@
 
 import os
 import pickle
+from collections.abc import Iterable
 from typing import Any
 
 from bms.adapters.runtimes.artifact import model_file
@@ -46,6 +47,7 @@ class TorchExportRuntime:
             raise FailedPrecondition(f"PyTorch can't load the program: {words}") from error
         found = dict.fromkeys(config.signatures or (DEFAULT,), opened.signature)
         servable = served(config, "pt2", calling(torch, opened.run), found, invalid=REFUSALS)
+        opened.check_few_rows(servable.signatures.values())
         check_steady(servable, opened.module, config)
         return classify(servable, config.signatures, opened.probabilities)
 
@@ -56,6 +58,7 @@ class Program:
     def __init__(self, torch: Any, program: Any) -> None:
         kinds = torch.export.graph_signature
         self._unflatten = torch.utils._pytree.tree_unflatten
+        self._map = torch.utils._pytree.tree_map
         self._structure = program.call_spec.in_spec
         values = {node.name: node for node in program.graph.nodes}
         self._given: list[tuple[str | None, object]] = []  # the name of a tensor, or None and a constant
@@ -72,7 +75,7 @@ class Program:
                 raise FailedPrecondition(
                     f"the program's input {getattr(spec.arg, 'name', '?')!r} is no tensor: export a model of tensors"
                 )
-        _takes_one_row(program, [values[spec.name].meta["val"] for spec in inputs])
+        self._least = _fewest_rows(program, [values[spec.name].meta["val"] for spec in inputs])
         outputs = [
             getattr(spec.arg, "name", None)
             for spec in program.graph_signature.output_specs
@@ -87,7 +90,24 @@ class Program:
         self.signature = Signature(inputs=tuple(inputs), batched=batched)
         self.module = program.module(check_guards=False)  # guards are code of the file's
 
+    def check_few_rows(self, signatures: Iterable[Signature]) -> None:
+        """Raises FailedPrecondition where rows depend on one another, and single ones are fewer than it takes."""
+        if self._least > 1 and not all(signature.batched for signature in signatures):
+            raise FailedPrecondition(
+                f"the program was exported for {self._least} rows at least, which single questions don't have, and its "
+                "rows are not independent: export it with dynamic_shapes of torch.export.Dim('rows', min=1)"
+            )
+
     def run(self, tensors: dict[str, Any]) -> Any:
+        """Fewer rows than the program was exported for are filled up with the last one, whose answers are left out."""
+        rows = min((len(tensor) for tensor in tensors.values() if tensor.dim()), default=self._least)
+        if not 0 < rows < self._least:
+            return self._run(tensors)
+        places = [*range(rows)] + [rows - 1] * (self._least - rows)
+        filled = {name: tensor[places] if tensor.dim() else tensor for name, tensor in tensors.items()}
+        return self._map(lambda answer: _cut(answer, self._least, rows), self._run(filled))
+
+    def _run(self, tensors: dict[str, Any]) -> Any:
         flat = [constant if name is None else tensors[name] for name, constant in self._given]
         arguments, named_arguments = self._unflatten(flat, self._structure)
         return self.module(*arguments, **named_arguments)
@@ -102,12 +122,21 @@ def _spec(torch: Any, name: str, value: Any) -> TensorSpec:
     return TensorSpec(name=name, dtype=dtype, shape=tuple(size if type(size) is int else None for size in value.shape))
 
 
-def _takes_one_row(program: Any, values: list[Any]) -> None:
+def _fewest_rows(program: Any, values: list[Any]) -> int:
+    """How many rows the program was exported for at least: two where it was left to PyTorch (`Dim.AUTO`), as MLflow
+    leaves it."""
+    fewest = 1
     for value in values:
         size: Any = value.shape[0] if value.dim() else 1
         limits = None if type(size) is int else program.range_constraints.get(size.node.expr)
-        if limits is not None and limits.lower > 1:
-            raise FailedPrecondition(
-                f"the program was exported for {limits.lower} rows at least, which single questions don't have: export "
-                "it with dynamic_shapes of torch.export.Dim('rows', min=1)"
-            )
+        if limits is not None and limits.lower > fewest:
+            fewest = int(limits.lower)
+    return fewest
+
+
+def _cut(answer: Any, filled: int, rows: int) -> Any:
+    """What has an answer for each row, without those that were filled up; all else would be a wrong answer, as it is
+    about them, too."""
+    if not hasattr(answer, "shape") or tuple(answer.shape[:1]) != (filled,):
+        raise ValueError(f"the program takes {filled} rows at least, and does not answer one for each: send as many")
+    return answer[:rows]

@@ -1,0 +1,58 @@
+"""What MLflow's own server would answer, told by the flavor and by the outputs that are served."""
+
+import pytest
+
+from bms.adapters.runtimes.mlflow_predicted import predicted_of
+from bms.core.predicted import Predicted
+from bms.core.signature import Signature, TensorSpec
+
+BOOSTER = {"xgboost": {"model_class": "xgboost.core.Booster"}}
+
+
+def classifier(width: int, *, several: bool = False) -> Signature:
+    label = (None, width) if several else (None,)
+    return Signature(
+        inputs=(TensorSpec(name="x", dtype="FP32", shape=(None, 4)),),
+        outputs=(
+            TensorSpec(name="probabilities", dtype="FP32", shape=(None, width)),
+            TensorSpec(name="label", dtype="INT64", shape=label),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("signature", "rank", "column"),
+    [
+        (classifier(2), None, 1),
+        (classifier(2), 1, 1),
+        (classifier(2), 2, None),  # multi:softprob of two classes
+        (classifier(3), None, None),
+        (classifier(2, several=True), None, None),  # two labels, each of which may be so
+    ],
+)
+def test_a_booster_gives_its_scores_of_two_classes_the_seconds_alone(
+    signature: Signature, rank: int | None, column: int | None
+) -> None:
+    told = predicted_of(BOOSTER, signature, frame=False, rank=rank)
+    assert told == Predicted(outputs=("probabilities",), column=column)
+
+
+@pytest.mark.parametrize(
+    ("flavors", "told"),
+    [
+        ({"lightgbm": {"model_class": "lightgbm.sklearn.LGBMClassifier"}}, Predicted(outputs=("label",))),
+        ({"sklearn": {}, "python_function": {"predict_fn": "predict"}}, Predicted(outputs=("label",))),
+        (
+            {"sklearn": {}, "python_function": {"predict_fn": "predict_proba"}},
+            Predicted(outputs=("probabilities",)),
+        ),
+        ({"catboost": {"model_type": "CatBoostClassifier"}}, Predicted(outputs=("label",))),
+        ({"catboost": {"model_type": "CatBoost"}}, None),
+        ({"onnx": {}}, Predicted(form="columns")),
+        ({"pytorch": {}}, None),
+    ],
+)
+def test_other_flavors_give_what_their_predict_gives(
+    flavors: dict[str, dict[str, str]], told: Predicted | None
+) -> None:
+    assert predicted_of(flavors, classifier(3), frame=False) == told
