@@ -174,6 +174,7 @@ def _reconciler(ground: Ground, features: Features, publisher: Publisher, launch
         released=publisher.released,
         last_words=ground.last_words,
         logs=ground.replica_logs,
+        device_memory=ground.device_memory,
     )
 
 
@@ -188,6 +189,7 @@ def _scheduler(ground: Ground, features: Features, max_jobs: int, sealing: Seali
         features.history,
         ground.clock,
         sealing,
+        ground.device_memory,
     )
     cores, memory = machine()
     capacity = Capacity(jobs=max_jobs, cpu=max(cores, float(max_jobs)), memory=memory)

@@ -51,7 +51,8 @@ request_blocks = Table(
     Column("queue_ns", Number, nullable=False),
     Column("total_ns", Number, nullable=False),
     Column("has_more", Boolean, nullable=False),  # whether request_quantities has rows of it
-    Column("events", LargeBinary, nullable=False),  # last, as above
+    Column("events", LargeBinary, nullable=False),  # after all that is summed, as above
+    Column("revision", Number),  # of the route, where its events have one; only who groups by it reads so far
     Index(None, "tenant", "last_at"),
 )
 
