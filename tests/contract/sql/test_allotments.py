@@ -10,6 +10,7 @@ import pytest
 from bms.adapters.sql.engine import Database
 from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.usage import SqlUsage
+from bms.control.billing.blocks import UsageBlock
 from bms.control.billing.booking import Booking
 from bms.control.billing.nouns import UsageFilter
 from bms.control.billing.service import UsageService
@@ -129,6 +130,23 @@ async def test_many_who_book_at_once_count_once(world: World) -> None:
     assert await world.used() == {"replica_ms": 30 * 5 * HOUR * 1000}
     events = await world.events()
     assert sorted(event.seq for event in events) == list(range(1, 30 * 5 + 1))
+
+
+async def test_years_of_many_are_booked_in_small_transactions(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    await world.open("rep_1")
+    await world.open("rep_2")
+    world.clock.advance(100 * 24 * HOUR)
+    sizes: list[int] = []
+    add = SqlUsage.add
+
+    async def noted(tx: SqlUsage, source: str, blocks: list[UsageBlock], last: int) -> None:
+        sizes.append(last - sum(sizes))
+        await add(tx, source, blocks, last)
+
+    monkeypatch.setattr(SqlUsage, "add", noted)
+    assert await world.booking.step() == sum(sizes) == 2 * 2400
+    assert max(sizes) <= 2000
+    assert await world.used() == {"replica_ms": 2 * 100 * 24 * HOUR * 1000}
 
 
 async def test_a_booking_that_is_killed_leaves_nothing_of_itself(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from bms.core.clock import Clock
 from bms.core.usage import UsageEvent
 
 _AT_ONCE = 500  # allotments of a transaction
-_PIECES = 1000  # of one of them: a month and more
+_PIECES = 1000  # of one of them, and about as many of all, so that nobody waits long to write
 
 
 class Booking:
@@ -36,6 +36,8 @@ class Booking:
                 due = await tx.due(whole_spans(now), _AT_ONCE)
                 events: list[UsageEvent] = []
                 for one in due:
+                    if len(events) >= _PIECES:
+                        break
                     found = list(islice(pieces(one, bookable_until(one, now), high + len(events) + 1), _PIECES))
                     events += found
                     await tx.book(one, found[-1].until // 10**6 if found else one.booked_until)
