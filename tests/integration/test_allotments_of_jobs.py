@@ -24,14 +24,14 @@ GOOD = {"state": "succeeded"}
 
 
 @pytest.fixture
-async def world(sqlite: Database, tmp_path: Path, clock: ManualClock) -> World:
-    await add_tenant(sqlite, clock)
-    return World(sqlite, tmp_path, clock)
+async def world(database: Database, tmp_path: Path, clock: ManualClock) -> World:
+    await add_tenant(database, clock)
+    return World(database, tmp_path, clock)
 
 
 @pytest.fixture
-def usage(sqlite: Database, clock: ManualClock) -> UsageService:
-    return UsageService(SqlStore(sqlite, SqlUsage), clock)
+def usage(database: Database, clock: ManualClock) -> UsageService:
+    return UsageService(SqlStore(database, SqlUsage), clock)
 
 
 async def used(usage: UsageService) -> dict[str, int]:
@@ -110,20 +110,20 @@ async def test_an_output_is_stored_but_for_what_a_version_is_made_of(world: Worl
 
 
 async def test_the_sweep_finds_attempts_that_run_without_and_allotments_of_ended_ones(
-    world: World, usage: UsageService, sqlite: Database, clock: ManualClock
+    world: World, usage: UsageService, database: Database, clock: ManualClock
 ) -> None:
-    sweep = AllotmentSweep(SqlStore(sqlite, SqlStrayAllotments), clock)
+    sweep = AllotmentSweep(SqlStore(database, SqlStrayAllotments), clock)
     job = await world.submit(resources=GIVEN)
     scheduler = world.scheduler()
     await scheduler.step()
     await scheduler.settled()
     assert await sweep.step() == (0, 0)
-    async with sqlite.writing() as connection:
+    async with database.writing() as connection:
         await connection.execute(delete(allotments))
     assert await sweep.step() == (1, 0)
     clock.advance(3)
     assert (await used(usage))["job_cpu_ms"] == 6000
-    async with sqlite.writing() as connection:
+    async with database.writing() as connection:
         await connection.execute(update(jobs).where(jobs.c.id == job.id).values(state="lost"))
     assert await sweep.step() == (0, 1)
     assert await open_subjects(usage) == set()

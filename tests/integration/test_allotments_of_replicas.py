@@ -17,6 +17,7 @@ from bms.control.billing.booking import Booking
 from bms.control.billing.nouns import UsageFilter
 from bms.control.billing.service import UsageService
 from bms.control.billing.sweep import AllotmentSweep
+from bms.control.deployments.reconciler import LEASE
 from bms.core.clock import ManualClock
 from bms.core.resources import Resources
 from tests.deployments import Deployed, ObedientCluster, follow, principal
@@ -48,8 +49,8 @@ class World:
 
 
 @pytest.fixture
-async def world(sqlite: Database, clock: ManualClock) -> World:
-    return World(sqlite, clock, await Deployed(sqlite, clock, ObedientCluster(clock)).start())
+async def world(database: Database, clock: ManualClock) -> World:
+    return World(database, clock, await Deployed(database, clock, ObedientCluster(clock)).start())
 
 
 async def test_a_replica_holds_what_it_was_given_from_its_start_to_its_end(world: World) -> None:
@@ -106,6 +107,36 @@ async def test_whatever_is_killed_what_is_counted_is_what_was_there(world: World
     assert (await world.used())["replica_ms"] == held * 1000
     events = [one async for batch in world.usage.all_events("default", UsageFilter()) for one in batch]
     assert all(count == 1 for count in Counter((one.request_id, one.at) for one in events).values())
+
+
+@pytest.mark.parametrize("how", ["stopped", "killed", "led by another"])
+async def test_a_platform_that_is_down_holds_nothing_but_what_runs_on(world: World, how: str) -> None:
+    await world.deployed.service.create(BY, "digits", follow(replicas=2))
+    await world.deployed.settle()
+    ended, lives = sorted(await world.live())
+    world.clock.advance(100)
+    await world.deployed.reconciler.step()  # renews its lease
+    if how == "stopped":
+        await world.deployed.reconciler.close()
+    world.deployed.cluster.end(ended, None)
+    world.clock.advance(0 if how == "led by another" else 60_000)
+    holder = "other" if how == "led by another" else "control"
+    closed = await world.sweep.after_start([lives], LEASE, holder)
+    assert closed == (0 if how == "led by another" else 1)
+    world.deployed = world.deployed.again()
+    await world.deployed.settle()
+    assert lives in await world.open()
+    assert len(await world.live()) == 2
+    await world.booking.step()
+    events = [one async for batch in world.usage.all_events("default", UsageFilter()) for one in batch]
+    held = {"stopped": 100_000, "killed": 110_000, "led by another": 100_000}[how]
+    assert sum((one.until - one.at) // 10**6 for one in events if one.request_id == ended) == held
+    if how != "led by another":
+        assert sum((one.until - one.at) // 10**6 for one in events if one.request_id == lives) >= 57_600_000
+
+
+async def test_where_nobody_ever_led_nothing_is_ended(world: World) -> None:
+    assert await world.sweep.after_start([], LEASE, "control") == 0
 
 
 async def test_the_sweep_gives_what_runs_already_an_allotment_and_ends_what_was_left_open(world: World) -> None:

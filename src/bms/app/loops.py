@@ -124,17 +124,17 @@ async def _read_usage_again(parts: Parts) -> None:
 
 
 async def _book_allotments(parts: Parts) -> None:
-    """Sweeps once first: what a former release started has none."""
-    swept = False
+    """Sweeps once soon, since what a former release started has none; not before it is known what still runs."""
+    rounds = 0
     while True:
         pause_s = RETRY_S
         try:
             if parts.leading:
-                if not swept:
+                if rounds == 1:
                     await _sweep_allotments(parts)
-                    swept = True
                 await parts.features.booking.step()
                 pause_s = BOOK_S
+                rounds += 1
         except BmsError as error:
             log.warning("time that was held can't be booked now: %s", error.message)
         await asyncio.sleep(pause_s)

@@ -2,7 +2,7 @@
 or missing since what holds is older than they are. Each is found by the state of what it is of.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from bms.adapters.sql.store import Repository, noun
 from bms.adapters.sql.tables.allotments import allotments
 from bms.adapters.sql.tables.datasets import dataset_versions
 from bms.adapters.sql.tables.deployments import deployments, replicas
+from bms.adapters.sql.tables.events import leases
 from bms.adapters.sql.tables.jobs import jobs
 from bms.adapters.sql.tables.models import versions
 from bms.control.datasets.nouns import DatasetVersion
@@ -36,6 +37,17 @@ class SqlStrayAllotments(Repository):
         strays = or_(*((c.of == of) & ~or_(*(exists().where(each) for each in live)) for of, live in _LIVE.items()))
         closed = update(allotments).where(c.closed_at.is_(None), strays).values(closed_at=milliseconds(at))
         return (await self._connection.execute(closed)).rowcount
+
+    async def close_unseen(self, running: Collection[str], at: datetime) -> int:
+        c = allotments.c
+        unseen = (c.closed_at.is_(None), c.of.in_(["jobs", "replicas"]), c.subject.not_in(running))
+        closed = update(allotments).where(*unseen).values(closed_at=milliseconds(at))
+        return (await self._connection.execute(closed)).rowcount
+
+    async def led(self, lease: str) -> tuple[str, datetime] | None:
+        query = select(leases.c.holder, leases.c.expires_at).where(leases.c.name == lease)
+        row = (await self._connection.execute(query)).first()
+        return None if row is None else (row.holder, row.expires_at)
 
     async def open_missing(self, at: datetime, limit: int, device_memory: int) -> int:
         found: list[Allotment] = []

@@ -1,6 +1,6 @@
 """What billing needs stored."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -72,6 +72,14 @@ class StraysTx(Protocol):
 
     async def close_strays(self, at: datetime) -> int:
         """Closes those that are open and whose subject has ended or was deleted; how many."""
+        ...
+
+    async def close_unseen(self, running: Collection[str], at: datetime) -> int:
+        """Closes those of replicas and attempts that are open and whose process is not among `running`; how many."""
+        ...
+
+    async def led(self, lease: str) -> tuple[str, datetime] | None:
+        """Who held the lease last, and until when; None where nobody ever did."""
         ...
 
     async def open_missing(self, at: datetime, limit: int, device_memory: int) -> int:
