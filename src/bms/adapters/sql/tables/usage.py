@@ -1,4 +1,5 @@
-"""The books: requests in blocks with their sums, other meters beside them, and how far each source's are complete."""
+"""The books: requests, and pieces of time that was held, in blocks with their sums, other meters beside them, and how
+far each source's are complete."""
 
 from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, String, Table
 
@@ -56,7 +57,7 @@ request_blocks = Table(
     Index(None, "tenant", "last_at"),
 )
 
-# The sums of meters that not every request has.
+# The sums of meters that not every request has; of pieces of time, all that they have.
 request_quantities = Table(
     "request_quantities",
     metadata,
