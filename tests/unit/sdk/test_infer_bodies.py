@@ -36,6 +36,7 @@ def of_bytes(*items: bytes) -> Array:
 ARRAYS: list[tuple[str, Array]] = [
     ("FP32", np.array([[0.1, -3e38], [1e-45, 7]], np.float32)),
     ("FP64", np.array([0.1, 1e300])),
+    ("FP16", np.array([[0.1, 65504, 6e-8]], np.float16)),
     ("INT64", np.array([[2**62, -1]])),
     ("UINT8", np.arange(6, dtype=np.uint8).reshape(1, 2, 3)),
     ("BOOL", np.array([True, False])),
