@@ -30,6 +30,18 @@ class InputBody(msgspec.Struct, Generic[V]):
     parameters: dict[str, Any] | None = None
 
 
+class LooseInputBody(InputBody[V], Generic[V], kw_only=True):
+    """The same, whose shape may be written with points (`[1.0, 4.0]`), as languages of one kind of number do."""
+
+    shape: tuple[int | float, ...]  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        if any(isinstance(size, float) for size in self.shape):
+            if not all(float(size).is_integer() for size in self.shape):
+                raise ValueError(f"a shape holds whole numbers, not {list(self.shape)}")
+            self.shape = tuple(int(size) for size in self.shape)
+
+
 class StrictInputBody(InputBody[V], Generic[V], forbid_unknown_fields=True):
     """The same without anything else."""
 

@@ -55,6 +55,13 @@ def test_a_request_carries_id_timeout_priority_and_wanted_outputs() -> None:
     assert got.binary == {"y": True}
 
 
+@pytest.mark.parametrize("last", ["4", "NaN"])  # which the slow parser reads
+def test_a_shape_may_be_written_with_points(last: str) -> None:
+    body = f'{{"inputs": [{{"name": "x", "shape": [1.0, 4], "datatype": "FP32", "data": [1.0, 2.0, 3.0, {last}]}}]}}'
+    got = decode_infer(body.encode(), None, "m", SIGNATURES)
+    assert (got.rows, got.request.inputs[0].array.shape) == (1, (1, 4))
+
+
 def test_half_precision_travels_in_json_as_other_numbers_do() -> None:
     body = {"inputs": [{"name": "x", "shape": [2, 1], "datatype": "FP16", "data": [1, 0.1]}]}
     got = decode_infer(json.dumps(body).encode(), None, "m", only("FP16", None, 1))
@@ -115,6 +122,10 @@ def test_a_raw_body_that_cannot_say_its_shape_is_refused(signatures: dict[str, S
     [
         ({"shape": [2, 4]}, "8 elements; 4 were delivered"),
         ({"shape": [-1, 4]}, "must not be negative"),
+        ({"shape": [1.5, 4.0]}, "a shape holds whole numbers, not [1.5, 4.0]"),
+        ({"shape": [1.0, 3.0]}, "3 elements; 4 were delivered"),
+        ({"shape": [1e30, 4]}, "were delivered"),
+        ({"shape": ["1", 4]}, "Expected `int | float`, got `str`"),
         ({"shape": [1 << 62] * 100_000}, "100000 dimensions, expected 64 at most"),
         ({"shape": [1 << 62] * 100_000, "data": [[1]]}, "100000 dimensions, expected 64 at most"),
         ({"shape": [1, 4], "data": [[1, 2], [3, 4]]}, "its data have [2, 2]"),
