@@ -130,7 +130,8 @@ def test_all_answers_of_one_turn_are_one_write() -> None:
 def test_calls_leave_nothing_for_the_collector() -> None:
     scene = Scene()
     scene.ask(HELLO)
-    gc.collect()
+    while gc.collect():  # what tests before left; finalizers leave more
+        pass
     gc.disable()
     try:
         for stream in range(1, 2001, 4):
