@@ -15,11 +15,11 @@ from bms.protocols import (
 )
 from bms.protocols.client_memory import NO_SHARED_MEMORY
 from bms.protocols.mlflow_scoring import VERSION as MLFLOW
+from bms.serving.pipeline.metrics import Metrics
 from bms.serving.traffic.snapshot_index import Route, SnapshotIndex, served
 from bms.serving.traffic.split import choose_version, find_route, named_version
 from bms.web.inference.answers import JSON, UnknownPath
 from bms.web.inference.compression import deflate, inflate
-from bms.web.inference.metrics import Metrics
 from bms.web.inference.paths import GET_AND_POST, VERBS, Operation
 from bms.web.inference.request import Request
 

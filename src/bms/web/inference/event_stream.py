@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from bms.core.errors import BmsError, ResourceExhausted
 from bms.core.tensor import Tensor
 from bms.protocols.oip_generate import EVENT_STREAM, encode_error_event, encode_event
+from bms.serving.pipeline.token_counts import told_tokens
+from bms.serving.pipeline.turn import Answer
 from bms.web.inference.answers import warnings_of
 from bms.web.inference.http_exchange import HttpExchange
-from bms.web.inference.token_counts import told_tokens
-from bms.web.inference.turn import Answer
 
 MOST_BEHIND = 4 << 20  # bytes that wait for a client which takes them too slowly
 _HEADERS = b"content-type: %b\r\ncache-control: no-cache\r\n" % EVENT_STREAM
