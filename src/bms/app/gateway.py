@@ -36,6 +36,7 @@ from bms.core.snapshot import ReplicaAddress, SnapshotUpdate
 from bms.protocols.bus import Applied, GatewayStats, Hello, ReplicaDown, UsageAck
 from bms.serving.pipeline.metrics import Metrics
 from bms.serving.pipeline.pipeline import Pipeline
+from bms.serving.pipeline.sequence_routing import SequenceRoutings
 from bms.serving.pipeline.turn import Turn
 from bms.serving.traffic.dispatcher import Dispatcher
 from bms.serving.traffic.replicas import ReplicaTable
@@ -84,6 +85,7 @@ class Gateway:
             monotonic=time.monotonic,
             unix_ns=time.time_ns,
             random=random.random,
+            steps=(SequenceRoutings(self._dispatcher.sequences),),  # in the order in which a request takes them
         )
         self._certificate = Certificate(config.tls_certificate, config.tls_key) if config.tls_certificate else None
         self._pass_on = PassOn(

@@ -1,7 +1,7 @@
-"""The one road of every inference request, whatever protocol it came by: from a key to an answer that is in the books.
+"""The one pipeline of all inference requests, whatever protocol they came by: from a key to an answer in the books.
 
-Read in this order: pipeline (the road, line by line), context (what steps see of a request), step (the places where a
-step of a deployment's own may stand), exchange (sent; and the way back: metered, measured, given); then turn (books
+Read in this order: pipeline (what is done, line by line), context (what steps see of a request), step (the places where
+a step of a deployment's own may stand), exchange (sent; and the way back: metered, measured, given); then turn (books
 first, then answers), metrics, token_counts; and sequence_routing, a step.
 
 No module here knows a protocol: doors (`bms.web.inference`) subclass `Exchange` and hand it to `Pipeline.run`.

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from bms.core.signature import Signature
 from bms.core.snapshot import KeyEntry
+from bms.core.usage import Quantities
 from bms.serving.traffic.dispatcher import Call
 
 
@@ -13,6 +14,8 @@ class RequestContext(Call):
     `rows`, then `deadline`. What is not there yet is no attribute. Mutable: it is made once per request."""
 
     timeout_s: float | None = None  # what its client allows, from now on; at most what the deployment does
+    bytes_out = 0  # of its answer, when it has ended
+    more: Quantities = ()  # of meters that not every request has, as far as they came
 
     def __init__(
         self, key: KeyEntry, model: str, number: int | None, alias: str | None, id: str, bytes_in: int, began: float

@@ -10,7 +10,6 @@ from bms.core.errors import BmsError, Cancelled, DeadlineExceeded, Internal, Inv
 from bms.core.model_config import check_rows
 from bms.core.snapshot import DeploymentEntry, ServedVersion
 from bms.core.tensor import Tensor
-from bms.core.usage import Quantities
 from bms.protocols.frames import AnswerMeta
 from bms.serving.pipeline.context import RequestContext
 from bms.serving.pipeline.metrics import Metrics
@@ -63,7 +62,6 @@ class Exchange(RequestContext):
     steps: tuple[Step, ...] = ()  # of its deployment
     _done = False
     _sent = 0  # bytes of the parts of a stream
-    _more: Quantities = ()  # of meters that not every request has
     _admitted: DeploymentEntry | None = None  # in flight there
     _passed: Sequence[Step] = ()  # who is owed an `ended`
     _elsewhere: Iterator[Step] = iter(())  # who was not asked for another place yet
@@ -142,7 +140,7 @@ class Exchange(RequestContext):
             self._fail(unfit, meta.compute_ns)
             return
         if answer.more:
-            self._more = answer.more
+            self.more = answer.more
         now = perf_counter()
         queue, compute = meta.queue_ns * 1e-9, meta.compute_ns * 1e-9
         parsed, began = self.parsed, self.began
@@ -173,7 +171,7 @@ class Exchange(RequestContext):
         elif not self._done:
             try:
                 self._sent += self.part(tensors)
-                self._more = added(self._more, told_tokens(tensors))
+                self.more = added(self.more, told_tokens(tensors))
             except BmsError as error:
                 self.shared.dispatcher.cancel(self)
                 self._fail(error, 0)
@@ -223,6 +221,7 @@ class Exchange(RequestContext):
             shared.admission.leave(self._admitted)
             self._admitted = None
         if self._passed:
+            self.bytes_out = bytes_out
             self._leave_steps(status)
         now, took = shared.unix_ns(), perf_counter() - self.began
         refused = isinstance(answer, BmsError) and not (meta.compute_ns or self._sent)  # none of its rows ran
@@ -245,7 +244,7 @@ class Exchange(RequestContext):
             total_ns,
             entry.revision,
         )
-        shared.turn.add((*usage, self._more) if self._more else usage, self, answer)
+        shared.turn.add((*usage, self.more) if self.more else usage, self, answer)
 
 
 def _safely(told: Callable[P, T], *args: P.args, **named: P.kwargs) -> T | None:

@@ -1,4 +1,4 @@
-"""The road of every inference request, in order, whatever protocol it came by.
+"""What is done with every inference request, in order, whatever protocol it came by.
 
     admit       whose key, and how often                 by the head alone, before a body is there
     prepare     which deployment, may it      Step.admit
@@ -20,7 +20,6 @@ from bms.core.errors import DeadlineExceeded, Unauthenticated
 from bms.core.snapshot import KeyEntry, ServedVersion
 from bms.serving.pipeline.exchange import Exchange, Shared
 from bms.serving.pipeline.metrics import Metrics
-from bms.serving.pipeline.sequence_routing import SequenceRoutings
 from bms.serving.pipeline.step import Step, StepMaker
 from bms.serving.pipeline.turn import Turn
 from bms.serving.traffic.admission import Admission
@@ -78,7 +77,7 @@ class Pipeline:
         self._shared = Shared(dispatcher, self.admission, turn, metrics, unix_ns)
         self._random = random
         self._keys = KeyCheck()
-        self._makers: tuple[StepMaker, ...] = (SequenceRoutings(dispatcher.sequences), *steps)
+        self._makers = steps
         self._steps: dict[str, tuple[Step, ...]] = {}  # by deployment, of those that have any
 
     def update(self, index: SnapshotIndex) -> None:
@@ -157,7 +156,7 @@ class Pipeline:
         call.deadline = self.monotonic() + allowed
         call.parsed = perf_counter()
 
-    # --- beside the road ---
+    # --- beside it ---
 
     def route(self, key: KeyEntry, model: str, number: int | None, alias: str | None) -> tuple[Route, ServedVersion]:
         """Where a request for this name may go, for who describes what is served. Raises NotFound, InvalidArgument,

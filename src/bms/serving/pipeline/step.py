@@ -11,7 +11,7 @@ from bms.serving.traffic.snapshot_index import Route
 
 
 class Step:
-    """Its methods are the places of the road, in their order; a step has those it needs, the others do nothing.
+    """Its methods are the places of the pipeline, in their order; a step has those it needs, the others do nothing.
 
     Each is called from the loop and must not block. The request's own steps are asked in the order of the pipeline's
     makers, at every place; where one is asked for something, the first that says anything but None has said it.
@@ -48,8 +48,8 @@ class Step:
         return None
 
     def ended(self, call: RequestContext, status: int) -> None:
-        """Its end, after `admit`: once, answered, refused or given up. `status` is HTTP's. It may have been refused
-        before it had a version, or was decoded."""
+        """Its end, after `admit`: once, answered, refused or given up. `status` is HTTP's; `bytes_out` and `more` say
+        what came of it. It may have been refused before it had a version, or was decoded."""
 
 
 StepMaker = Callable[[DeploymentEntry], Step | None]

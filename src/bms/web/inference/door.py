@@ -14,53 +14,55 @@ from bms.web.inference.http_exchange import HttpExchange, body_of
 from bms.web.inference.limits import HttpLimits
 from bms.web.inference.paths import Operation
 from bms.web.inference.request import Request
+from bms.web.inference.whole_body import WholeBodyHandler
 
 log = logging.getLogger(__name__)
 
 
-class InferenceDoor:
-    """Handles requests whose action is in DIALECTS."""
+class HttpDoor(WholeBodyHandler):
+    """Handles requests that ask a model, each by one exchange."""
 
-    whole_body = True
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
 
-    def __init__(self, pipeline: Pipeline, limits: HttpLimits, vocabulary: Vocabulary | None = None) -> None:
-        """`vocabulary` says what token ids of OpenAI's clients mean."""
-        self._dialects = {**DIALECTS, "embeddings": OpenAiEmbeddings(vocabulary)}
-        self._pipeline = pipeline
-        self._limits = limits
+    def ask(self, request: Request, began: float) -> HttpExchange:
+        """Makes the exchange of a request that is there, and runs it. Raises BmsError where it is refused."""
+        raise NotImplementedError
 
     def open(self, request: Request) -> None:
         """Refuses by the head alone what can be: overload and strangers are cheapest turned away here."""
-        request.caller = self._pipeline.admit(request.head)
+        request.caller = self.pipeline.admit(request.head)
 
     def start(self, request: Request) -> None:
         began = perf_counter()
         try:
-            self._run(request, began)
+            request.state = self.ask(request, began)
+            request.chunks.clear()
         except BmsError as error:
             self._refuse(request, error)
         except Exception:
             log.exception("request %s could not be dispatched", request.id.decode("ascii"))
             self._refuse(request, Internal("this request met a defect of ours: tell the operator its x-request-id"))
 
-    def body(self, request: Request, chunk: bytes | memoryview) -> None:
-        raise AssertionError("a whole body has no more")
-
-    def end(self, request: Request) -> None:
-        raise AssertionError("a whole body has no more")
-
     def cancel(self, request: Request) -> None:
         if isinstance(request.state, HttpExchange):
             request.state.cancel()
 
-    def writable(self, request: Request, yes: bool) -> None:
-        """Nothing to do: an answer is written in one piece."""
-
     def _refuse(self, request: Request, error: BmsError) -> None:
-        self._pipeline.metrics.direct(error.http_status)
+        self.pipeline.metrics.direct(error.http_status)
         request.connection.respond_error(request, error)
 
-    def _run(self, request: Request, began: float) -> None:
+
+class InferenceDoor(HttpDoor):
+    """Handles requests whose action is in DIALECTS."""
+
+    def __init__(self, pipeline: Pipeline, limits: HttpLimits, vocabulary: Vocabulary | None = None) -> None:
+        """`vocabulary` says what token ids of OpenAI's clients mean."""
+        super().__init__(pipeline)
+        self._dialects = {**DIALECTS, "embeddings": OpenAiEmbeddings(vocabulary)}
+        self._limits = limits
+
+    def ask(self, request: Request, began: float) -> HttpExchange:
         operation, key, fields = request.head.operation, request.caller, request.head.fields
         assert isinstance(operation, Operation)
         assert isinstance(key, KeyEntry)
@@ -78,9 +80,8 @@ class InferenceDoor:
             exchange.asked = body
         if b"x-request-timeout" in fields:
             exchange.timeout_s = _asked_s(fields[b"x-request-timeout"])
-        self._pipeline.run(exchange)
-        request.state = exchange
-        request.chunks.clear()
+        self.pipeline.run(exchange)
+        return exchange
 
 
 def _asked_s(header: bytes) -> float:
