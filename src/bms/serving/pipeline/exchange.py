@@ -190,7 +190,7 @@ class Exchange(RequestContext):
 
     def _send_to(self, route: Route, version: ServedVersion) -> bool:
         name = self.request.signature or ""
-        if version.signatures.get(name) != self.version.signatures.get(name):
+        if route.entry.tenant != self.key.tenant or version.signatures.get(name) != self.version.signatures.get(name):
             return False
         self.route, self.version, self.tried = route, version, ()
         try:

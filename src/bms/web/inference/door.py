@@ -81,6 +81,8 @@ class InferenceDoor(HttpDoor):
         if b"x-request-timeout" in fields:
             exchange.timeout_s = _asked_s(fields[b"x-request-timeout"])
         self.pipeline.run(exchange)
+        if body is not None:
+            exchange.asked = None  # no more than its tensors is kept while it is under way
         return exchange
 
 

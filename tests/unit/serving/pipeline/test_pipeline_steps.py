@@ -193,14 +193,14 @@ def test_a_shadow_gets_a_copy_and_its_end_is_nobodys_concern() -> None:
     assert world.pipeline.admission.total == 0
 
 
-def with_fallback(signature: Signature = SIGNATURE) -> World:
+def with_fallback(signature: Signature = SIGNATURE, tenant: str = "a") -> World:
     """What fails of `m` falls back to version 1 of `small`."""
 
     def spare() -> tuple[Route, ServedVersion]:
-        route = world.pipeline.index.routes["a", "small"]
+        route = world.pipeline.index.routes[tenant, "small"]
         return route, route.versions[1]
 
-    small = deployment(version(1, "spare", signature=signature), name="small")
+    small = deployment(version(1, "spare", signature=signature), name="small", tenant=tenant)
     world = World(TWO, small, steps=(only_for("m", Fallback(spare)),))
     return world
 
@@ -236,11 +236,11 @@ def test_a_fallback_that_fails_too_is_told_as_the_first_failure_and_tried_once()
     assert (world.pipeline.admission.total, len(world.usages)) == (0, 2)
 
 
-def test_nobody_falls_back_to_another_signature_or_from_what_was_asked_for_by_name() -> None:
-    world = with_fallback(signature=OTHER)
-    world.ask()
-    world.links["one"].fail(1, FAILED)
-    assert world.sent("spare") == 0
+def test_nobody_falls_back_to_another_tenant_or_signature_or_from_what_was_asked_for_by_name() -> None:
+    for world in (with_fallback(signature=OTHER), with_fallback(tenant="b")):
+        world.ask()
+        world.links["one"].fail(1, FAILED)
+        assert world.sent("spare") == 0
     world = with_fallback()
     told = world.make()
     told.number = 1

@@ -16,8 +16,9 @@ from bms.web.inference.grpc.unary import UnaryExchange, UnaryMethod
 
 
 class GrpcExchange(UnaryExchange):
-    """One ModelInferRequest of `size` bytes. `decoded` is what it was read as."""
+    """One ModelInferRequest of `size` bytes. `decoded` is what it was read as; `message` may be let go then."""
 
+    message: InferMessage
     decoded: Decoded
 
     def __init__(self, key: KeyEntry, call: Call, message: InferMessage, size: int, began: float) -> None:
@@ -43,4 +44,5 @@ class ModelInfer(UnaryMethod):
         made = GrpcExchange(key, call, read_infer(message), call.size, began)
         made.timeout_s = left_s(call, self._pipeline.monotonic)
         self._pipeline.run(made)
+        del made.message  # no more than its tensors is kept while it is under way
         call.state = made

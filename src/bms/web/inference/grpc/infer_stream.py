@@ -125,6 +125,7 @@ class ModelStreamInfer(QuietMethod):
             made.line, made.turn, made.empty_final = line, turn, wants_empty_final(request)
             made.timeout_s = left_s(call, self._pipeline.monotonic)
             self._pipeline.run(made)
+            del made.message
         except (Unauthenticated, PermissionDenied):
             raise
         except BmsError as error:

@@ -67,6 +67,7 @@ class Predict(Asking):
         made = PredictExchange(key, call, given.outline.meant, call.size, began)
         made.given = given
         self.ask(made)
+        del made.given  # no more than its tensors is kept while it is under way
 
 
 class ExamplesExchange(TfsExchange):
@@ -108,3 +109,4 @@ class OfExamples(Asking):
         made = ExamplesExchange(key, call, read_spec(asked), call.size, began)
         made.verb, made.examples = self._verb, examples_of(asked)
         self.ask(made)
+        del made.examples  # no more than its tensors is kept while it is under way

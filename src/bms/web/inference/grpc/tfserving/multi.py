@@ -87,6 +87,7 @@ class MultiInference(Asking):
             call.state = gathering
             for each in made:
                 each.send()
+                del each.examples
                 gathering.sent.append(each)
         except BmsError as error:
             for each in made[len(gathering.sent) :]:
