@@ -135,7 +135,8 @@ class Pipeline:
         shared = call.shared = self._shared
         call.dispatcher = shared.dispatcher
 
-        route = call.route = find_route(self.index, call.key.tenant, call.model)
+        tenant, name = call.key.tenant, call.model
+        route = call.route = self.index.routes.get((tenant, name)) or find_route(self.index, tenant, name)
         steps = self._steps.get(route.entry.id) if self._steps else None
         if steps is not None:
             call.enter(steps)

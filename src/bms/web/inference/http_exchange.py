@@ -33,11 +33,13 @@ class HttpExchange(Exchange):
         return self.http.head.fields
 
     def decode(self, signatures: Signatures) -> None:
-        http = self.http
+        http, fields = self.http, self.http.head.fields
         if self.action == "predict" and self.route.entry.dialect == "kserve":
             self.dialect = KSERVE_PREDICT
-        body: Any = self.asked or body_of(http, self.most_bytes)
-        decoded = self.dialect.decode(body, http.head.fields, self.model, signatures)
+        body: Any = self.asked
+        if body is None:
+            body = body_of(http, self.most_bytes) if b"content-encoding" in fields else http.body()
+        decoded = self.dialect.decode(body, fields, self.model, signatures)
         self.decoded, self.rows = decoded, decoded.rows
         self.request = infer = decoded.request
         if infer.ignored:

@@ -42,7 +42,8 @@ class ModelInfer(UnaryMethod):
         began, key = perf_counter(), call.caller
         assert isinstance(key, KeyEntry)
         made = GrpcExchange(key, call, read_infer(message), call.size, began)
-        made.timeout_s = left_s(call, self._pipeline.monotonic)
+        if call.deadline is not None:
+            made.timeout_s = left_s(call.deadline, self._pipeline.monotonic())
         self._pipeline.run(made)
         del made.message  # no more than its tensors is kept while it is under way
         call.state = made

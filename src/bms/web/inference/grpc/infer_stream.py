@@ -123,7 +123,8 @@ class ModelStreamInfer(QuietMethod):
             id = request.id
             made = StreamExchange(key, call, request, len(message), began)
             made.line, made.turn, made.empty_final = line, turn, wants_empty_final(request)
-            made.timeout_s = left_s(call, self._pipeline.monotonic)
+            if call.deadline is not None:
+                made.timeout_s = left_s(call.deadline, self._pipeline.monotonic())
             self._pipeline.run(made)
             del made.message
         except (Unauthenticated, PermissionDenied):

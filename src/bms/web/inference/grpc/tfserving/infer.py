@@ -37,12 +37,14 @@ class Asking(UnaryMethod):
 
     def ask(self, made: TfsExchange) -> None:
         """Raises BmsError where it is refused."""
-        made.timeout_s = left_s(made.call, self._pipeline.monotonic)
+        call = made.call
+        if call.deadline is not None:
+            made.timeout_s = left_s(call.deadline, self._pipeline.monotonic())
         try:
             self._pipeline.run(made)
         except NotFound as error:
             raise worded(made.meant, error) from None
-        made.call.state = made
+        call.state = made
 
 
 class PredictExchange(TfsExchange):

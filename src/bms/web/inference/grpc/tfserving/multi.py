@@ -71,7 +71,7 @@ class MultiInference(Asking):
         first = read_spec(request.tasks[0])
         examples, gathering = examples_of(request), _Gathering(call, len(request.tasks))
         made: list[TaskExchange] = []
-        until = left_s(call, self._pipeline.monotonic)
+        until = None if call.deadline is None else left_s(call.deadline, self._pipeline.monotonic())
         try:
             for place, (meant, verb) in enumerate(_tasks(request, first)):
                 size = 0 if made else call.size
