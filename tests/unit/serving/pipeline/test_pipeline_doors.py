@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import sys
 from itertools import cycle
 from pathlib import Path
+from types import FrameType
 
 import numpy as np
 import pytest
@@ -28,7 +30,7 @@ from bms.web.inference.limits import HttpLimits
 from bms.web.inference.paths import read_path
 from bms.web.inference.request import Request
 from tests.unit.serving.pipeline import chat_door
-from tests.unit.serving.pipeline.steps import Quota, Recorder, always
+from tests.unit.serving.pipeline.steps import Quota, Recorder, always, only_for
 from tests.unit.serving.pipeline.world import World, deployment, version
 from tests.unit.serving.traffic.test_traffic_dispatcher import LOST
 
@@ -230,6 +232,33 @@ def test_parts_of_one_call_are_all_asked_of_the_version_that_the_first_drew() ->
     world.turn.close()
     assert (call.told, world.sent("two")) == (["UNAVAILABLE"], 0)
     assert world.pipeline.admission.total == 0
+
+
+def calls_of(world: World) -> int:
+    """Calls of functions of ours for one more request over HTTP, from its bytes to its answer's."""
+    client = Client(world, InferenceDoor(world.pipeline, LIMITS))
+    count = 0
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        nonlocal count
+        count += event == "call" and "/bms/" in frame.f_code.co_filename
+
+    for profile in (None, note):
+        sys.setprofile(profile)
+        try:
+            client.post("/v2/models/m/infer", INFER)
+            world.answer("one")
+        finally:
+            sys.setprofile(None)
+        assert client.take()[0] == 200
+    return count
+
+
+def test_a_deployment_without_steps_pays_nothing_for_those_of_others() -> None:
+    other = deployment(version(1, "other"), name="n")
+    plain = calls_of(World(ONE, other))
+    assert calls_of(World(ONE, other, steps=(only_for("n", Recorder()),))) == plain
+    assert calls_of(World(ONE, other, steps=(only_for("m", Recorder()),))) > plain
 
 
 def test_a_streaming_door_with_its_flag_in_the_body_is_under_sixty_lines() -> None:
