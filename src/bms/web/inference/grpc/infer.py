@@ -22,10 +22,9 @@ class GrpcExchange(UnaryExchange):
     decoded: Decoded
 
     def __init__(self, key: KeyEntry, call: Call, message: InferMessage, size: int, began: float) -> None:
-        """Raises InvalidArgument for a version that is no number."""
         said = message.outline.message
-        number = read_version(said.model_version)
-        super().__init__(key, said.model_name, number, None, call.id.decode("ascii"), size, began)
+        number, alias = read_version(said.model_version)
+        super().__init__(key, said.model_name, number, alias, call.id.decode("ascii"), size, began)
         self.call = call
         self.message = message
 
