@@ -94,7 +94,7 @@ bench: .venv/dev.stamp
 endif
 
 bench-releases: .venv/dev.stamp
-	BASE="$(BASE)" $(BIN)/python bench/releases.py
+	BASE="$(BASE)" CONNECTIONS="$(or $(CONNECTIONS),16)" $(BIN)/python bench/releases.py
 
 fuzz: .venv/dev.stamp
 	$(BIN)/python bench/fuzz.py $(or $(FUZZ_SECONDS),120)

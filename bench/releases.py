@@ -1,4 +1,4 @@
-"""The hot path beside that of another revision, in pairs: `make bench-releases BASE=REVISION`.
+"""The hot path beside that of another revision, in pairs: `make bench-releases BASE=REVISION [CONNECTIONS=16]`.
 
 Both run at the same time, each its own platform, with this checkout's interpreter and libraries. Only one is asked at a
 time, each in turn the first of a pair; what is judged is the CPU time of gateway and model server per request, which
@@ -24,7 +24,7 @@ from measuring.requests import Target, oip_binary, oip_json, tfs_json
 
 PAIRS = 3 if QUICK else 20
 SECONDS = 1.0 if QUICK else 2.0
-CONNECTIONS = 16
+CONNECTIONS = int(os.environ.get("CONNECTIONS", "16"))
 BESIDE = ("supervisor", "control")
 WIRES: dict[str, Callable[[int, str], Target]] = {"oip-json": oip_json, "oip-binary": oip_binary, "tfs-json": tfs_json}
 

@@ -8,11 +8,13 @@ import shutil
 from pathlib import Path
 
 import httpx
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.frames_server import RunningServer
+from bms.core.sequences import SequenceLimits
+from tests.frames_server import SIGNATURES, RunningServer
 from tests.gateways import deployment, key, scene, version
 
 ROW = [1.0, 2.0, 3.0, 4.0]
@@ -120,6 +122,24 @@ async def test_compressed_bodies_are_read(tmp_path: Path) -> None:
         data = gzip.compress(json.dumps({"instances": [ROW]}).encode())
         answer = await http.post("/v1/models/m:predict", content=data, headers={"content-encoding": "gzip"})
         assert answer.json() == {"predictions": [ANSWER]}
+
+
+async def test_a_sequence_stays_with_one_of_two_versions_that_share_the_traffic(tmp_path: Path) -> None:
+    async with scene(tmp_path) as at, at.client() as http:
+        keeping = {
+            "serving_default": msgspec.structs.replace(SIGNATURES["serving_default"], sequences=SequenceLimits())
+        }
+        versions = [version(number, at.server.path, signatures=keeping, weight=1) for number in (1, 2)]
+        await at.bus.put(deployment(*versions))
+        tensor = {"name": "x", "shape": [1, 4], "datatype": "FP32", "data": ROW}
+        seen: dict[int, set[str]] = {}
+        for id in range(1, 17):
+            for step in range(3):
+                flags = {"sequence_id": id, "sequence_start": step == 0, "sequence_end": step == 2}
+                told = await http.post("/v2/models/m/infer", json={"inputs": [tensor], "parameters": flags})
+                seen.setdefault(id, set()).add(told.json()["model_version"])
+        assert {len(versions) for versions in seen.values()} == {1}
+        assert set.union(*seen.values()) == {"1", "2"}
 
 
 async def test_versions_and_labels_choose_who_answers(tmp_path: Path) -> None:

@@ -34,21 +34,22 @@ from bms.core.errors import BmsError, InvalidArgument
 from bms.core.ids import new_id
 from bms.core.snapshot import ReplicaAddress, SnapshotUpdate
 from bms.protocols.bus import Applied, GatewayStats, Hello, ReplicaDown, UsageAck
+from bms.serving.pipeline.metrics import Metrics
+from bms.serving.pipeline.pipeline import Pipeline
+from bms.serving.pipeline.sequence_routing import SequenceRoutings
+from bms.serving.pipeline.turn import Turn
 from bms.serving.traffic.dispatcher import Dispatcher
 from bms.serving.traffic.replicas import ReplicaTable
 from bms.serving.traffic.snapshot_index import SnapshotIndex
 from bms.web.inference.describe import Describer
-from bms.web.inference.desk import Desk
 from bms.web.inference.door import InferenceDoor
 from bms.web.inference.first_bytes import FirstBytes
 from bms.web.inference.grpc.door import GrpcDoor
 from bms.web.inference.grpc.service import gateway_methods
-from bms.web.inference.metrics import Metrics
 from bms.web.inference.pass_on import PassOn
 from bms.web.inference.proxies import Proxies
 from bms.web.inference.rest.server import RestServer
 from bms.web.inference.site import Site
-from bms.web.inference.turn import Turn
 
 log = logging.getLogger("bms.gateway")
 EXIT_USAGE = 2
@@ -63,7 +64,6 @@ class Gateway:
         self._config = config
         self._loop = asyncio.get_running_loop()
         self._source = new_id("gw")
-        self._index = SnapshotIndex()
         self._ready = False
         self._watching = False  # the deadlines of calls
         self._first_word = asyncio.Event()
@@ -73,19 +73,19 @@ class Gateway:
         self._bus = BusClient(config.bus_socket, self)
         self._journal = Journal(directory, self._source, config.segment_bytes)
         self._shipper = Shipper(self._journal, self._bus.send_usage)
-        self._keeper = StateKeeper(state, lambda: self._index.state())
+        self._keeper = StateKeeper(state, lambda: self._pipeline.index.state())
         self._table = ReplicaTable(self._connect)
         self._dispatcher = Dispatcher(self._table, self._current, time.monotonic, random.random, self._watch_deadlines)
         metrics = Metrics(config.slot)
         turn = Turn(self._journal)
-        self._desk = Desk(
-            index=self._current,
+        self._pipeline = Pipeline(
             dispatcher=self._dispatcher,
             turn=turn,
             metrics=metrics,
             monotonic=time.monotonic,
             unix_ns=time.time_ns,
             random=random.random,
+            steps=(SequenceRoutings(self._dispatcher.sequences),),  # in the order in which a request takes them
         )
         self._certificate = Certificate(config.tls_certificate, config.tls_key) if config.tls_certificate else None
         self._pass_on = PassOn(
@@ -99,8 +99,8 @@ class Gateway:
         self._site = Site(
             name=self._source,
             limits=config.limits,
-            desk=self._desk,
-            door=InferenceDoor(self._desk, config.limits, vocabulary_if_there(config.openai_tokens)),
+            pipeline=self._pipeline,
+            door=InferenceDoor(self._pipeline, config.limits, vocabulary_if_there(config.openai_tokens)),
             describer=Describer(
                 index=self._current,
                 ready=lambda: self._ready,
@@ -115,7 +115,7 @@ class Gateway:
             origins=config.origins,
         )
         self._grpc = GrpcDoor(
-            gateway_methods(self._desk, self._pass_on, lambda: self._ready, version("bms")),
+            gateway_methods(self._pipeline, self._pass_on, lambda: self._ready, version("bms")),
             config.limits,
             connections=self._site.connections,
             now=time.monotonic,
@@ -126,9 +126,9 @@ class Gateway:
         self._turn, self._metrics = turn, metrics
         metrics.gauges = {
             "bms_gateway_connections": ("Open client connections.", lambda: len(self._site.connections)),
-            "bms_gateway_in_flight": ("Requests with model servers.", lambda: self._desk.admission.total),
+            "bms_gateway_in_flight": ("Requests with model servers.", lambda: self._pipeline.admission.total),
             "bms_gateway_replicas": ("Replicas known.", lambda: len(self._table)),
-            "bms_gateway_snapshot_revision": ("Revision routed by.", lambda: self._index.revision),
+            "bms_gateway_snapshot_revision": ("Revision routed by.", lambda: self._pipeline.index.revision),
             "bms_gateway_usage_unshipped": ("Usage events not yet acknowledged.", lambda: self._shipper.unshipped),
             "bms_gateway_usage_unreadable": ("Journal segments set aside.", lambda: self._shipper.unreadable),
             "bms_gateway_control_connected": ("Whether the bus is up.", lambda: self._bus.connected),
@@ -155,7 +155,8 @@ class Gateway:
         # Predictions leave no cycles: looking for some among them costs more than it finds. Connections that end and
         # requests that are passed on do: `_every_second` looks at what is new since the last second.
         gc.set_threshold(100_000, 50, 50)
-        log.info("gateway %d accepts, source %s, revision %d", self._config.slot, self._source, self._index.revision)
+        revision = self._pipeline.index.revision
+        log.info("gateway %d accepts, source %s, revision %d", self._config.slot, self._source, revision)
         await stop.wait()
         server.close()
         await self._drain()
@@ -180,7 +181,7 @@ class Gateway:
             slot=self._config.slot,
             source=self._source,
             pid=os.getpid(),
-            revision=self._index.revision if self._ready else 0,
+            revision=self._pipeline.index.revision if self._ready else 0,
             token=self._config.bus_token,
         )
 
@@ -192,7 +193,7 @@ class Gateway:
         self._first_word.set()
 
     def on_update(self, update: SnapshotUpdate) -> None:
-        self._take(self._index.apply(update))
+        self._take(self._pipeline.index.apply(update))
         self._first_word.set()
         self._bus.send(Applied(update.revision))
         self._keeper.changed()
@@ -206,12 +207,12 @@ class Gateway:
         return FirstBytes(self._site, self._site.connection, self._grpc.connection)
 
     def _current(self) -> SnapshotIndex:
-        return self._index
+        return self._pipeline.index
 
     def _take(self, index: SnapshotIndex) -> None:
         """Routes by `index` from now on; links what it newly names."""
-        before = self._index
-        self._index = index
+        before = self._pipeline.index
+        self._pipeline.update(index)
         self._ready = True
         for id in index.changed:
             old, new = before.by_id.get(id), index.by_id.get(id)
@@ -247,7 +248,7 @@ class Gateway:
             async with asyncio.timeout(_FIRST_WORD_S):
                 await self._first_word.wait()
         except TimeoutError:
-            log.warning("control is silent: serving by the snapshot of revision %d", self._index.revision)
+            log.warning("control is silent: serving by the snapshot of revision %d", self._pipeline.index.revision)
 
     async def _every_second(self) -> None:
         for second in itertools.count(1):
@@ -263,7 +264,7 @@ class Gateway:
                 GatewayStats(
                     slot=self._config.slot,
                     connections=len(self._site.connections),
-                    in_flight=self._desk.admission.total,
+                    in_flight=self._pipeline.admission.total,
                     requests=self._metrics.requests,
                     metrics=self._metrics.text(named=True),
                 )
@@ -273,7 +274,7 @@ class Gateway:
     async def _drain(self) -> None:
         self._site.drain()
         until = time.monotonic() + self._config.drain_s
-        while self._site.busy or self._desk.admission.total:
+        while self._site.busy or self._pipeline.admission.total:
             if time.monotonic() >= until:
                 log.warning("gateway %d: %d requests were not answered in time", self._config.slot, self._site.busy)
                 break

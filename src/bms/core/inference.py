@@ -12,14 +12,11 @@ from bms.core.tensor import Tensor
 class InferRequest(msgspec.Struct, kw_only=True):
     """A call of one model, whatever wire it came by.
 
-    `version` and `alias` exclude each other; neither means: whatever the deployment routes to.
     `inputs` are checked against the signature by whoever admits the request, not here.
     """
 
     model: str
     inputs: list[Tensor]
-    version: int | None = None
-    alias: str | None = None
     signature: str | None = None  # None: the one whose inputs match, the default first
     outputs: tuple[str, ...] = ()  # empty: all
     id: str | None = None

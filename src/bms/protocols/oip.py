@@ -226,7 +226,8 @@ def encode_infer(response: InferResponse, decoded: Decoded) -> tuple[bytes, int 
     Raises InvalidArgument for outputs that JSON cannot carry.
     """
     outputs = response.outputs
-    if isinstance(outputs, Share) and not (decoded.all_binary or decoded.binary or decoded.classes):
+    # Share is a Sequence, and isinstance asks an abstract class for longer than all of this takes.
+    if type(outputs) is Share and not (decoded.all_binary or decoded.binary or decoded.classes):
         body = encode_share(response.model, response.version, response.id, outputs)
         if body is not None:
             return body, None

@@ -18,29 +18,21 @@ from bms.serving.traffic.split import choose_version
 
 class Call(ABC):
     """One request on its way, and whoever waits for it: any number of answers, the last one final, or one failure,
-    and nothing after `Dispatcher.cancel`. Times are monotonic seconds."""
+    and nothing after `Dispatcher.cancel`. Times are monotonic seconds. Whoever sends it has set what has no default."""
 
+    dispatcher: "Dispatcher"
+    request: InferRequest
+    rows: int
+    route: Route
+    version: ServedVersion
+    deadline: float
+    number: int | None = None  # of the version that the caller named
+    alias: str | None = None
     attempts = 0
     begun = False
     replica: Replica | None = None  # None: not with any replica, now or any more
     ticket: object = None  # what the replica's link knows it by
     tried: tuple[str, ...] = ()
-
-    def __init__(
-        self,
-        dispatcher: "Dispatcher",
-        request: InferRequest,
-        rows: int,
-        route: Route,
-        version: ServedVersion,
-        deadline: float,
-    ) -> None:
-        self.dispatcher = dispatcher
-        self.request = request
-        self.rows = rows
-        self.route = route
-        self.version = version
-        self.deadline = deadline
 
     @abstractmethod
     def answered(self, meta: AnswerMeta, tensors: Sequence[Tensor]) -> None: ...
@@ -51,10 +43,15 @@ class Call(ABC):
         ...
 
     @property
+    def named(self) -> bool:
+        """Whether the caller named the version."""
+        return self.number is not None or self.alias is not None
+
+    @property
     def pinned(self) -> bool:
         """Whether the caller named the version, or goes on with a sequence, which one version began."""
-        request, step = self.request, self.request.sequence
-        return request.version is not None or request.alias is not None or (step is not None and not step.start)
+        step = self.request.sequence
+        return self.named or (step is not None and not step.start)
 
     def on_answer(self, meta: AnswerMeta, tensors: Sequence[Tensor]) -> None:
         if self.replica is None:

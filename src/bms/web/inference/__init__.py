@@ -2,8 +2,8 @@
 
 Read in this order: first_bytes (which protocol a socket speaks), limits, framing (what a head must be), request, reader
 (bytes to requests), heads and bulk (what need not be parsed), answers and answer_head (an answer's bytes), answer_side
-and connection (order on one socket), paths (what a path asks), media (which bodies it reads), desk (who, and whereto),
-exchange and turn (the books before the answers), dialects, door, http_exchange and event_stream (inference: one answer,
-or many), describe (what is served), proxies (who a request is from), pass_on (control), metrics, site (which of them a
-request goes to). http2, grpc and rest are folders with an order of their own.
+and connection (order on one socket), paths (what a path asks), media (which bodies it reads), dialects, whole_body,
+door, http_exchange and event_stream (inference: one answer, or many, by way of `bms.serving.pipeline`), describe (what
+is served), proxies (who a request is from), pass_on (control), site (which of them a request goes to). http2, grpc and
+rest are folders with an order of their own.
 """

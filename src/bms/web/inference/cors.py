@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from bms.core.errors import InvalidArgument
 from bms.web.inference.request import Head, Request
+from bms.web.inference.whole_body import WholeBodyHandler
 
 ANY = "*"
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+", re.IGNORECASE)
@@ -59,24 +60,10 @@ class Cors:
         return head.method == b"OPTIONS" and b"access-control-request-method" in head.fields
 
 
-class Preflight:
+class Preflight(WholeBodyHandler):
     """Answers that question, without a key: browsers show none when they ask it."""
-
-    whole_body = True
 
     def start(self, request: Request) -> None:
         wanted = request.fields.get(b"access-control-request-headers", b"")
         allowed = b"access-control-allow-headers: %b\r\n" % wanted if _HEADER_NAMES.fullmatch(wanted) else b""
         request.connection.respond(request, 200, b"text/plain", b"", _METHODS + allowed + _REMEMBERED)
-
-    def body(self, request: Request, chunk: bytes | memoryview) -> None:
-        raise AssertionError("a whole body has no more")
-
-    def end(self, request: Request) -> None:
-        raise AssertionError("a whole body has no more")
-
-    def cancel(self, request: Request) -> None:
-        """Nothing was begun."""
-
-    def writable(self, request: Request, yes: bool) -> None:
-        """Nothing to do: an answer is written in one piece."""

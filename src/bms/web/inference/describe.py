@@ -15,13 +15,14 @@ from bms.protocols import (
 )
 from bms.protocols.client_memory import NO_SHARED_MEMORY
 from bms.protocols.mlflow_scoring import VERSION as MLFLOW
+from bms.serving.pipeline.metrics import Metrics
 from bms.serving.traffic.snapshot_index import Route, SnapshotIndex, served
 from bms.serving.traffic.split import choose_version, find_route, named_version
 from bms.web.inference.answers import JSON, UnknownPath
 from bms.web.inference.compression import deflate, inflate
-from bms.web.inference.metrics import Metrics
 from bms.web.inference.paths import GET_AND_POST, VERBS, Operation
 from bms.web.inference.request import Request
+from bms.web.inference.whole_body import WholeBodyHandler
 
 _PLAIN = b"text/plain; charset=utf-8"
 _TEXT = b"text/plain; version=0.0.4; charset=utf-8"
@@ -29,10 +30,8 @@ _BODY_BYTES = 1 << 16  # of the body of an index request, or of settings
 _METHODS = {"GET": (b"GET", b"HEAD"), "POST": (b"POST",), GET_AND_POST: (b"GET", b"HEAD", b"POST")}
 
 
-class Describer:
+class Describer(WholeBodyHandler):
     """Handles every path of ours that asks no model. `ready` says whether a snapshot is there."""
-
-    whole_body = True
 
     def __init__(
         self,
@@ -64,18 +63,6 @@ class Describer:
         if b"accept-encoding" in request.fields and not str(operation.action).startswith("oip"):
             body, headers = deflate(body, request.fields[b"accept-encoding"])
         request.connection.respond(request, status, content_type, body, headers)
-
-    def body(self, request: Request, chunk: bytes | memoryview) -> None:
-        raise AssertionError("a whole body has no more")
-
-    def end(self, request: Request) -> None:
-        raise AssertionError("a whole body has no more")
-
-    def cancel(self, request: Request) -> None:
-        """Nothing to do: answers are given at once."""
-
-    def writable(self, request: Request, yes: bool) -> None:
-        """Nothing to do: an answer is written in one piece."""
 
     def _answer(self, request: Request, operation: Operation) -> tuple[int, bytes, bytes]:
         """Status, content type, body."""

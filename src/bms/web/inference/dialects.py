@@ -33,9 +33,9 @@ from bms.protocols.openai_vocabulary import Vocabulary
 from bms.protocols.signature_choice import takes_content
 from bms.protocols.tfserving import check_each_answered, decode_content, decode_csv, decode_predict, encode_predict
 from bms.protocols.tfserving_examples import decode_examples, encode_classify, encode_regress
+from bms.serving.pipeline.token_counts import told_tokens
+from bms.serving.pipeline.turn import Answer
 from bms.web.inference.answers import JSON
-from bms.web.inference.token_counts import told_tokens
-from bms.web.inference.turn import Answer
 
 _BINARY = b"application/octet-stream"
 _CONTENTS = {

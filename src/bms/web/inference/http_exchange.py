@@ -6,20 +6,47 @@ from typing import Any
 from bms.core.errors import BmsError
 from bms.core.inference import InferResponse
 from bms.core.tensor import Tensor
+from bms.protocols.openai_embeddings import Asked
+from bms.serving.pipeline.exchange import Exchange
+from bms.serving.pipeline.turn import Answer
 from bms.web.inference.answers import warnings_of
-from bms.web.inference.compression import WORTH_BYTES, deflate
-from bms.web.inference.dialects import Dialect
-from bms.web.inference.exchange import Exchange
+from bms.web.inference.compression import WORTH_BYTES, deflate, inflate
+from bms.web.inference.dialects import KSERVE_PREDICT, Dialect, Fields, Signatures
 from bms.web.inference.request import Request
-from bms.web.inference.turn import Answer
+
+_PARAMETERS = frozenset({"params", "parameters"})  # members that mean something to whoever sends them
 
 
 class HttpExchange(Exchange):
-    """Its maker sets `http`, `dialect`, and as `decoded` what the dialect made of the body."""
+    """Its maker sets `http`, the `action` it asks for and its `dialect`, how many bytes a body may have, and of a body
+    that names its model what was read as `asked`. `decoded` is what the dialect made of it."""
 
     http: Request
+    action: str
     dialect: Dialect
+    most_bytes: int
+    asked: Asked | None = None
     decoded: Any
+
+    @property
+    def fields(self) -> Fields:
+        return self.http.head.fields
+
+    def decode(self, signatures: Signatures) -> None:
+        http, fields = self.http, self.http.head.fields
+        if self.action == "predict" and self.route.entry.dialect == "kserve":
+            self.dialect = KSERVE_PREDICT
+        body: Any = self.asked
+        if body is None:
+            body = body_of(http, self.most_bytes) if b"content-encoding" in fields else http.body()
+        decoded = self.dialect.decode(body, fields, self.model, signatures)
+        self.decoded, self.rows = decoded, decoded.rows
+        self.request = infer = decoded.request
+        if infer.ignored:
+            action = self.action
+            self.shared.metrics.ignored(action, infer.ignored)
+            if not _PARAMETERS.isdisjoint(infer.ignored):
+                infer.notes = (*infer.notes, f"{action} takes no parameters: those of this body were not read")
 
     def response(self, outputs: Sequence[Tensor]) -> InferResponse:
         return InferResponse(
@@ -44,3 +71,9 @@ class HttpExchange(Exchange):
         http = self.http
         http.state = None
         http.connection.respond_error(http, error)
+
+
+def body_of(request: Request, most_bytes: int) -> bytes | memoryview:
+    """What came, inflated to at most so many bytes where it is compressed."""
+    body, coding = request.body(), request.head.fields.get(b"content-encoding")
+    return body if coding is None else inflate(body, coding, most_bytes)

@@ -7,8 +7,8 @@ from typing import cast
 import httptools
 
 from bms.core.errors import BmsError, DeadlineExceeded, Unavailable
+from bms.serving.pipeline.metrics import Metrics
 from bms.web.inference.framing import Header
-from bms.web.inference.metrics import Metrics
 from bms.web.inference.proxies import Origin, Proxies
 from bms.web.inference.request import Request
 

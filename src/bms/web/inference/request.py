@@ -102,6 +102,14 @@ class Head:
         self.headers = headers
         self.fields = dict(headers)
 
+    @property
+    def authorization(self) -> bytes | None:
+        return self.fields.get(b"authorization")
+
+    @property
+    def api_key(self) -> bytes | None:
+        return self.fields.get(b"x-api-key")
+
 
 class Request:
     """Mutable, without ceremony: it is made once per request on the hot path."""

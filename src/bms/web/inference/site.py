@@ -7,16 +7,16 @@ from typing import Protocol
 
 from bms.core.errors import BmsError
 from bms.protocols.mlflow_scoring import error_body
+from bms.serving.pipeline.metrics import Metrics
+from bms.serving.pipeline.pipeline import Pipeline
 from bms.web.inference.answers import JSON, PROBLEM, openai_error, plain_error, problem
 from bms.web.inference.connection import HttpConnection
 from bms.web.inference.cors import Cors, Preflight
 from bms.web.inference.describe import Describer
-from bms.web.inference.desk import Desk
 from bms.web.inference.door import InferenceDoor
 from bms.web.inference.heads import Heads
 from bms.web.inference.limits import HttpLimits
 from bms.web.inference.media import check_media
-from bms.web.inference.metrics import Metrics
 from bms.web.inference.pass_on import PassOn
 from bms.web.inference.paths import PUBLIC, VERBS, Operation, read_path, speaks_mlflow, speaks_openai
 from bms.web.inference.request import Request
@@ -53,7 +53,7 @@ class Site:
         *,
         name: str,
         limits: HttpLimits,
-        desk: Desk,
+        pipeline: Pipeline,
         door: InferenceDoor,
         describer: Describer,
         pass_on: PassOn,
@@ -70,7 +70,7 @@ class Site:
         self.metrics = metrics
         self._name = name.encode()
         self._ids = count(1)
-        self._desk = desk
+        self._pipeline = pipeline
         self._door = door
         self._describer = describer
         self._pass_on = pass_on
@@ -112,8 +112,7 @@ class Site:
             return
         head.handler = request.handler = self._describer
         if action not in PUBLIC:
-            fields = head.fields
-            request.caller = self._desk.authenticate(fields.get(b"authorization"), fields.get(b"x-api-key"))
+            request.caller = self._pipeline.caller(head)
 
     def reopen(self, request: Request) -> None:
         self._door.open(request)
@@ -141,7 +140,7 @@ class Site:
         for connection in list(self.connections):
             connection.check_time(now)
         self._pass_on.check_time(now)
-        self._desk.rates.prune(now)
+        self._pipeline.rates.prune(now)
 
     @property
     def busy(self) -> int:

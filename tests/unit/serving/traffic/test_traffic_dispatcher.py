@@ -117,9 +117,11 @@ class Scene:
         self, number: int = 1, pinned: bool = False, deadline: float = 10.0, sequence: Step | None = None
     ) -> Recorded:
         route = self.index.by_id["d"]
-        named = number if pinned else None
-        request = InferRequest(model="d", inputs=[], signature="s", version=named, sequence=sequence)
-        call = Recorded(self.dispatcher, request, 1, route, route.versions[number], deadline)
+        call = Recorded()
+        call.dispatcher, call.route, call.deadline = self.dispatcher, route, deadline
+        call.version = route.versions[number]
+        call.request, call.rows = InferRequest(model="d", inputs=[], signature="s", sequence=sequence), 1
+        call.number = number if pinned else None
         call.told = []
         self.dispatcher.send(call)
         return call

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bms.core.tensor import Tensor
-from bms.web.inference.token_counts import added, told_tokens
+from bms.serving.pipeline.token_counts import added, told_tokens
 
 
 def test_integers_named_as_the_meters_are_count_by_their_sum() -> None:

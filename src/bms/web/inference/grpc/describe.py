@@ -9,40 +9,41 @@ from bms.protocols import oip_grpc_models as models
 from bms.protocols.oip_grpc import read_version
 from bms.protocols.oip_grpc_settings import log_settings, trace_settings
 from bms.protocols.protobuf.pool import message, parse
+from bms.serving.pipeline.pipeline import Pipeline
 from bms.serving.traffic.snapshot_index import Route, served
 from bms.serving.traffic.split import find_route, named_version
-from bms.web.inference.desk import Desk
 from bms.web.inference.grpc.call import Call
-from bms.web.inference.grpc.callers import taken
 from bms.web.inference.grpc.method import QuietMethod
 
 
 class Told(QuietMethod):
     """A call that is answered at once; `tell` makes the answer of the key (None where all may ask) and the request."""
 
-    def __init__(self, name: str, desk: Desk, tell: Callable[[KeyEntry | None, Any], bytes], *, public: bool) -> None:
+    def __init__(
+        self, name: str, pipeline: Pipeline, tell: Callable[[KeyEntry | None, Any], bytes], *, public: bool
+    ) -> None:
         self._request = message(f"inference.{name}Request")
-        self._desk = desk
+        self._pipeline = pipeline
         self._tell = tell
         self._public = public
 
     def opened(self, call: Call) -> None:
         if not self._public:
-            call.caller = taken(self._desk, call)
+            call.caller = self._pipeline.admit(call.head)
 
     def message(self, call: Call, message: bytes | memoryview) -> None:
         key = call.caller
         assert key is None or isinstance(key, KeyEntry)
         answer = self._tell(key, parse(self._request, message))
-        self._desk.metrics.direct(200)
+        self._pipeline.metrics.direct(200)
         call.respond(answer)
 
 
 class Describer:
     """`ready` says whether a snapshot is there, `version` is this software's."""
 
-    def __init__(self, desk: Desk, ready: Callable[[], bool], version: str) -> None:
-        self._desk = desk
+    def __init__(self, pipeline: Pipeline, ready: Callable[[], bool], version: str) -> None:
+        self._pipeline = pipeline
         self._ready = ready
         self._version = version
 
@@ -62,7 +63,9 @@ class Describer:
             "TraceSetting": self._trace_setting,
             "LogSettings": lambda key, request: log_settings(request),
         }
-        return {name: Told(name, self._desk, tell, public=name in public) for name, tell in {**public, **told}.items()}
+        return {
+            name: Told(name, self._pipeline, tell, public=name in public) for name, tell in {**public, **told}.items()
+        }
 
     def _model_ready(self, key: KeyEntry | None, request: Any) -> bytes:
         """What isn't there isn't ready: an error is what clients raise on."""
@@ -87,17 +90,17 @@ class Describer:
         if request.name:
             routes = [self._route(key, request.name)]
         else:
-            index = self._desk.index()
+            index = self._pipeline.index
             routes = [index.routes[key.tenant, entry.name] for entry in index.tenant_entries(key.tenant)]
         return models.model_statistics(
-            (route.entry.name, version.number, self._desk.metrics.statistics(route.entry.id, version.number))
+            (route.entry.name, version.number, self._pipeline.metrics.statistics(route.entry.id, version.number))
             for route in routes
             for version in (_versions(route, number, alias) if request.name else _versions(route, None, None))
         )
 
     def _repository_index(self, key: KeyEntry | None, request: Any) -> bytes:
         assert key is not None
-        return models.repository_index(self._desk.index().tenant_entries(key.tenant), request.ready)
+        return models.repository_index(self._pipeline.index.tenant_entries(key.tenant), request.ready)
 
     def _trace_setting(self, key: KeyEntry | None, request: Any) -> bytes:
         if request.model_name:
@@ -106,7 +109,7 @@ class Describer:
 
     def _route(self, key: KeyEntry | None, name: str) -> Route:
         assert key is not None
-        return find_route(self._desk.index(), key.tenant, name)
+        return find_route(self._pipeline.index, key.tenant, name)
 
     def _version_of(self, key: KeyEntry | None, request: Any) -> tuple[Any, ServedVersion]:
         """The deployment's entry and the version that is asked for, or one that takes traffic."""
@@ -115,7 +118,7 @@ class Describer:
         if number is not None or alias is not None:
             route = self._route(key, request.name)
             return route.entry, named_version(route, number, alias)
-        route, version = self._desk.route(key, request.name, None, None)
+        route, version = self._pipeline.route(key, request.name, None, None)
         return route.entry, version
 
 

@@ -17,12 +17,12 @@ from bms.protocols.oip_grpc import (
     wants_empty_final,
 )
 from bms.protocols.oip_grpc_outline import read_infer
-from bms.web.inference.desk import Desk
+from bms.serving.pipeline.pipeline import Pipeline
+from bms.serving.pipeline.turn import Answer
 from bms.web.inference.grpc.call import Call
-from bms.web.inference.grpc.callers import caller, taken
-from bms.web.inference.grpc.infer import GrpcExchange, exchange
+from bms.web.inference.grpc.deadlines import left_s
+from bms.web.inference.grpc.infer import GrpcExchange
 from bms.web.inference.grpc.method import QuietMethod
-from bms.web.inference.turn import Answer
 
 _MOST_IN_FLIGHT = 64  # requests of one stream; it is read no further meanwhile
 _MOST_BEHIND = 4 << 20  # bytes of parts that wait for a client which takes them too slowly
@@ -105,11 +105,11 @@ class _Line:
 class ModelStreamInfer(QuietMethod):
     streams = True
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
 
     def opened(self, call: Call) -> None:
-        caller(self._desk, call)
+        self._pipeline.caller(call.head)
         call.state = _Line(call)
 
     def message(self, call: Call, message: bytes | memoryview) -> None:
@@ -118,17 +118,19 @@ class ModelStreamInfer(QuietMethod):
         assert isinstance(line, _Line)
         turn, id = line.enter(), None
         try:
-            key = taken(self._desk, call)
+            key = self._pipeline.admit(call.head)
             request = read_infer(message)
             id = request.id
-            made = exchange(StreamExchange, self._desk, key, call, request, len(message), began)
-            assert isinstance(made, StreamExchange)
+            made = StreamExchange(key, call, request, len(message), began)
             made.line, made.turn, made.empty_final = line, turn, wants_empty_final(request)
-            made.send()
+            if call.deadline is not None:
+                made.timeout_s = left_s(call.deadline, self._pipeline.monotonic())
+            self._pipeline.run(made)
+            del made.message
         except (Unauthenticated, PermissionDenied):
             raise
         except BmsError as error:
-            self._desk.metrics.direct(error.http_status)
+            self._pipeline.metrics.direct(error.http_status)
             line.answered(turn, encode_stream_error(error, id))
         else:
             turn.exchange = made

@@ -11,10 +11,9 @@ import orjson
 from bms.core.errors import BY_CODE, BmsError, Cancelled, InvalidArgument, Unavailable, Unimplemented, from_code
 from bms.protocols.oip_grpc import read_parameters
 from bms.protocols.protobuf.pool import message, parse
-from bms.web.inference.desk import Desk
+from bms.serving.pipeline.pipeline import Pipeline
 from bms.web.inference.framing import Header
 from bms.web.inference.grpc.call import Call
-from bms.web.inference.grpc.callers import taken
 from bms.web.inference.grpc.method import QuietMethod
 from bms.web.inference.pass_on import PassOn
 from bms.web.inference.request import Head, Request
@@ -23,14 +22,14 @@ _MOST = 1 << 16  # bytes of control's answer
 
 
 class Loading(QuietMethod):
-    def __init__(self, desk: Desk, pass_on: PassOn, verb: Literal["load", "unload"]) -> None:
-        self._desk = desk
+    def __init__(self, pipeline: Pipeline, pass_on: PassOn, verb: Literal["load", "unload"]) -> None:
+        self._pipeline = pipeline
         self._pass_on = pass_on
         self._verb = verb
         self._request = message(f"inference.RepositoryModel{verb.capitalize()}Request")
 
     def opened(self, call: Call) -> None:
-        call.caller = taken(self._desk, call)
+        call.caller = self._pipeline.admit(call.head)
 
     def message(self, call: Call, message: bytes | memoryview) -> None:
         asked = parse(self._request, message)
@@ -58,7 +57,7 @@ class Loading(QuietMethod):
         elif call.head.api_key is not None:
             headers.append((b"x-api-key", call.head.api_key))
         if call.deadline is not None:
-            left = max(call.deadline - self._desk.monotonic(), 0.001)
+            left = max(call.deadline - self._pipeline.monotonic(), 0.001)
             headers.append((b"x-request-timeout", b"%.3f" % left))
         return headers
 

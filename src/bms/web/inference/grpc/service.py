@@ -5,7 +5,7 @@ from collections.abc import Callable
 from bms.protocols.client_memory import NO_SHARED_MEMORY
 from bms.protocols.protobuf.inference import SERVICE
 from bms.protocols.protobuf.tfserving import MODEL, PREDICTION
-from bms.web.inference.desk import Desk
+from bms.serving.pipeline.pipeline import Pipeline
 from bms.web.inference.grpc.describe import Describer
 from bms.web.inference.grpc.health import health_methods
 from bms.web.inference.grpc.infer import ModelInfer
@@ -24,19 +24,21 @@ _REFUSED = {
 }
 
 
-def gateway_methods(desk: Desk, pass_on: PassOn, ready: Callable[[], bool], version: str) -> dict[bytes, Method]:
+def gateway_methods(
+    pipeline: Pipeline, pass_on: PassOn, ready: Callable[[], bool], version: str
+) -> dict[bytes, Method]:
     """`pass_on` asks control; `ready` says whether a snapshot is there, `version` is this software's."""
     methods: dict[str, Method] = {
-        **Describer(desk, ready, version).methods(),
-        "ModelInfer": ModelInfer(desk),
-        "ModelStreamInfer": ModelStreamInfer(desk),
-        "RepositoryModelLoad": Loading(desk, pass_on, "load"),
-        "RepositoryModelUnload": Loading(desk, pass_on, "unload"),
-        **{name: Refused(desk, why) for name, why in _REFUSED.items()},
+        **Describer(pipeline, ready, version).methods(),
+        "ModelInfer": ModelInfer(pipeline),
+        "ModelStreamInfer": ModelStreamInfer(pipeline),
+        "RepositoryModelLoad": Loading(pipeline, pass_on, "load"),
+        "RepositoryModelUnload": Loading(pipeline, pass_on, "unload"),
+        **{name: Refused(pipeline, why) for name, why in _REFUSED.items()},
     }
     return {
         **{f"/{SERVICE}/{name}".encode(): method for name, method in methods.items()},
-        **tfserving_methods(desk),
+        **tfserving_methods(pipeline),
         **health_methods({"": ready, SERVICE: ready, PREDICTION: ready, MODEL: ready}),
         **reflection_methods(),
     }

@@ -1,20 +1,25 @@
 """One message, one answer: what the exchanges of all such methods share."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bms.core.errors import BmsError
 from bms.core.inference import InferResponse
 from bms.core.tensor import Tensor
-from bms.web.inference.exchange import Exchange
+from bms.serving.pipeline.exchange import Exchange
+from bms.serving.pipeline.pipeline import Pipeline
+from bms.serving.pipeline.turn import Answer
 from bms.web.inference.grpc.call import Call
 from bms.web.inference.grpc.method import QuietMethod
-from bms.web.inference.turn import Answer
 
 
 class UnaryExchange(Exchange):
     """Its maker sets `call`."""
 
     call: Call
+
+    @property
+    def fields(self) -> Mapping[bytes, bytes]:
+        return self.call.stream.head.fields
 
     def response(self, outputs: Sequence[Tensor]) -> InferResponse:
         return InferResponse(
@@ -33,7 +38,14 @@ class UnaryExchange(Exchange):
 
 
 class UnaryMethod(QuietMethod):
-    """A method whose call has its exchange as `state`."""
+    """A method that asks a model, whose call has its exchange as `state`."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+
+    def opened(self, call: Call) -> None:
+        """Refuses by the head alone what can be."""
+        call.caller = self._pipeline.admit(call.head)
 
     def cancel(self, call: Call) -> None:
         made, call.state = call.state, None

@@ -1,20 +1,21 @@
-"""Which model a call means."""
+"""Which model a call means, and how it is told that there is none."""
 
-from bms.core.errors import NotFound
+from bms.core.errors import BmsError, NotFound
 from bms.core.snapshot import KeyEntry, ServedVersion
 from bms.protocols.tfserving_grpc.model_spec import Meant
+from bms.serving.pipeline.pipeline import Pipeline
 from bms.serving.traffic.snapshot_index import Route
 from bms.serving.traffic.split import UnknownAlias
-from bms.web.inference.desk import Desk
-
-Where = tuple[Route, ServedVersion]
 
 
-def find(desk: Desk, key: KeyEntry, meant: Meant) -> Where:
-    """Where a request goes. Raises NotFound and InvalidArgument in TensorFlow Serving's words; Unavailable."""
+def find(pipeline: Pipeline, key: KeyEntry, meant: Meant) -> tuple[Route, ServedVersion]:
+    """Where a request would go. Raises NotFound and InvalidArgument in TensorFlow Serving's words; Unavailable."""
     try:
-        return desk.route(key, meant.name, meant.number, meant.label)
-    except UnknownAlias:
-        raise meant.unlabelled() from None
-    except NotFound:
-        raise meant.unknown() from None
+        return pipeline.route(key, meant.name, meant.number, meant.label)
+    except NotFound as error:
+        raise worded(meant, error) from None
+
+
+def worded(meant: Meant, error: NotFound) -> BmsError:
+    """What TensorFlow Serving says in place of `error`."""
+    return meant.unlabelled() if isinstance(error, UnknownAlias) else meant.unknown()

@@ -8,38 +8,37 @@ from bms.core.snapshot import KeyEntry
 from bms.protocols.protobuf.pool import message, parse
 from bms.protocols.tfserving_grpc.model_spec import read_spec
 from bms.protocols.tfserving_grpc.models import check_fields, model_metadata, model_status, status_unknown
+from bms.serving.pipeline.pipeline import Pipeline
 from bms.serving.traffic.split import UnknownAlias, find_route, named_version
-from bms.web.inference.desk import Desk
 from bms.web.inference.grpc.call import Call
-from bms.web.inference.grpc.callers import taken
 from bms.web.inference.grpc.method import QuietMethod
 from bms.web.inference.grpc.tfserving.asked import find
 
 
 class Told(QuietMethod):
-    """A call that is answered at once; `tell` makes the answer of the desk, the key and the request."""
+    """A call that is answered at once; `tell` makes the answer of the pipeline, the key and the request."""
 
-    def __init__(self, desk: Desk, request: str, tell: Callable[[Desk, KeyEntry, Any], bytes]) -> None:
-        self._desk = desk
+    def __init__(self, pipeline: Pipeline, request: str, tell: Callable[[Pipeline, KeyEntry, Any], bytes]) -> None:
+        self._pipeline = pipeline
         self._request = message(f"tensorflow.serving.{request}")
         self._tell = tell
 
     def opened(self, call: Call) -> None:
-        call.caller = taken(self._desk, call)
+        call.caller = self._pipeline.admit(call.head)
 
     def message(self, call: Call, message: bytes | memoryview) -> None:
         key = call.caller
         assert isinstance(key, KeyEntry)
-        answer = self._tell(self._desk, key, parse(self._request, message))
-        self._desk.metrics.direct(200)
+        answer = self._tell(self._pipeline, key, parse(self._request, message))
+        self._pipeline.metrics.direct(200)
         call.respond(answer)
 
 
-def get_model_status(desk: Desk, key: KeyEntry, request: Any) -> bytes:
+def get_model_status(pipeline: Pipeline, key: KeyEntry, request: Any) -> bytes:
     """Of all versions, or of the one that is named."""
     meant = read_spec(request)
     try:
-        route = find_route(desk.index(), key.tenant, meant.name)
+        route = find_route(pipeline.index, key.tenant, meant.name)
         if meant.number is None and meant.label is None:
             if not route.versions:
                 raise status_unknown(meant)
@@ -51,9 +50,9 @@ def get_model_status(desk: Desk, key: KeyEntry, request: Any) -> bytes:
         raise status_unknown(meant) from None
 
 
-def get_model_metadata(desk: Desk, key: KeyEntry, request: Any) -> bytes:
+def get_model_metadata(pipeline: Pipeline, key: KeyEntry, request: Any) -> bytes:
     """Of the version that is named, or one that takes traffic."""
     meant = read_spec(request)
     check_fields(request.metadata_field)
-    route, version = find(desk, key, meant)
+    route, version = find(pipeline, key, meant)
     return model_metadata(route.entry.name, version)

@@ -1,56 +1,60 @@
 """Predict, Classify and Regress: one message, one answer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from time import perf_counter
 
-from bms.core.inference import InferRequest, Verb
+from bms.core.errors import NotFound
+from bms.core.inference import Verb
+from bms.core.signature import Signature
 from bms.core.snapshot import KeyEntry
 from bms.core.tensor import Tensor
 from bms.protocols.tfserving import Decoded
 from bms.protocols.tfserving_grpc.examples import decode_examples, examples_of, read_examples
 from bms.protocols.tfserving_grpc.model_spec import Meant, read_spec
 from bms.protocols.tfserving_grpc.predict import decode_predict, encode_predict
-from bms.protocols.tfserving_grpc.predict_outline import read_predict
+from bms.protocols.tfserving_grpc.predict_outline import PredictMessage, read_predict
 from bms.protocols.tfserving_grpc.results import classification_result, regression_result, result_response
-from bms.web.inference.desk import Desk
+from bms.serving.pipeline.pipeline import Pipeline
+from bms.serving.pipeline.turn import Answer
 from bms.web.inference.grpc.call import Call
-from bms.web.inference.grpc.callers import taken
-from bms.web.inference.grpc.deadlines import deadline
+from bms.web.inference.grpc.deadlines import left_s
 from bms.web.inference.grpc.status import warnings_of
-from bms.web.inference.grpc.tfserving.asked import Where, find
+from bms.web.inference.grpc.tfserving.asked import worded
 from bms.web.inference.grpc.unary import UnaryExchange, UnaryMethod
-from bms.web.inference.turn import Answer
+
+
+class TfsExchange(UnaryExchange):
+    """One request to the model that is `meant`."""
+
+    def __init__(self, key: KeyEntry, call: Call, meant: Meant, size: int, began: float) -> None:
+        super().__init__(key, meant.name, meant.number, meant.label, call.id.decode("ascii"), size, began)
+        self.call = call
+        self.meant = meant
 
 
 class Asking(UnaryMethod):
-    """What the methods that ask a model share."""
+    """What the methods that ask a model share: of what is not there they tell in TensorFlow Serving's words."""
 
-    kind: type[UnaryExchange]
-
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-
-    def opened(self, call: Call) -> None:
-        """Refuses by the head alone what can be."""
-        call.caller = taken(self._desk, call)
-
-    def ask(
-        self, call: Call, meant: Meant, where: Where, request: InferRequest, rows: int, began: float, size: int
-    ) -> UnaryExchange:
-        """The exchange for a request of `size` bytes, not sent yet. Raises DeadlineExceeded."""
-        key, (route, version) = call.caller, where
-        assert isinstance(key, KeyEntry)
-        request.version, request.alias = meant.number, meant.label
-        until = deadline(self._desk, call, route, None)
-        made = self.kind(
-            self._desk, key, request, rows, route, version, until,
-            id=call.id.decode("ascii"), bytes_in=size, began=began,
-        )  # fmt: skip
-        made.call = call
-        return made
+    def ask(self, made: TfsExchange) -> None:
+        """Raises BmsError where it is refused."""
+        call = made.call
+        if call.deadline is not None:
+            made.timeout_s = left_s(call.deadline, self._pipeline.monotonic())
+        try:
+            self._pipeline.run(made)
+        except NotFound as error:
+            raise worded(made.meant, error) from None
+        call.state = made
 
 
-class PredictExchange(UnaryExchange):
+class PredictExchange(TfsExchange):
+    """Its maker sets what was `given`."""
+
+    given: PredictMessage
+
+    def decode(self, signatures: Mapping[str, Signature]) -> None:
+        self.request, self.rows = decode_predict(self.given, signatures)
+
     def encode(self, outputs: Sequence[Tensor]) -> Answer:
         request = self.request
         body = encode_predict(self.response(outputs), request.signature or "")
@@ -58,25 +62,27 @@ class PredictExchange(UnaryExchange):
 
 
 class Predict(Asking):
-    kind = PredictExchange
-
     def message(self, call: Call, message: bytes | memoryview) -> None:
         began, key = perf_counter(), call.caller
         assert isinstance(key, KeyEntry)
         given = read_predict(message)
-        meant = given.outline.meant
-        where = find(self._desk, key, meant)
-        request, rows = decode_predict(given, where[1].signatures)
-        made = self.ask(call, meant, where, request, rows, began, call.size)
-        made.send()
-        call.state = made
+        made = PredictExchange(key, call, given.outline.meant, call.size, began)
+        made.given = given
+        self.ask(made)
+        del made.given  # no more than its tensors is kept while it is under way
 
 
-class ExamplesExchange(UnaryExchange):
-    """Its maker sets as `decoded` what came."""
+class ExamplesExchange(TfsExchange):
+    """Its maker sets which `examples` came, and by which `verb` what is asked of them."""
 
     verb: Verb
+    examples: list[bytes]
     decoded: Decoded
+
+    def decode(self, signatures: Mapping[str, Signature]) -> None:
+        meant = self.meant
+        self.decoded = decoded = decode_examples(self.examples, meant.name, meant.signature, signatures, self.verb)
+        self.request, self.rows = decoded.request, decoded.rows
 
     def result(self, outputs: Sequence[Tensor]) -> bytes:
         """A ClassificationResult or RegressionResult."""
@@ -94,22 +100,15 @@ class ExamplesExchange(UnaryExchange):
 class OfExamples(Asking):
     """`verb` says what is asked of the examples."""
 
-    kind = ExamplesExchange
-
-    def __init__(self, desk: Desk, verb: Verb) -> None:
-        super().__init__(desk)
+    def __init__(self, pipeline: Pipeline, verb: Verb) -> None:
+        super().__init__(pipeline)
         self._verb = verb
 
     def message(self, call: Call, message: bytes | memoryview) -> None:
         began, key = perf_counter(), call.caller
         assert isinstance(key, KeyEntry)
         asked = read_examples(message)
-        meant = read_spec(asked)
-        where = find(self._desk, key, meant)
-        signatures = where[1].signatures
-        decoded = decode_examples(examples_of(asked), meant.name, meant.signature, signatures, self._verb)
-        made = self.ask(call, meant, where, decoded.request, decoded.rows, began, call.size)
-        assert isinstance(made, ExamplesExchange)
-        made.verb, made.decoded = self._verb, decoded
-        made.send()
-        call.state = made
+        made = ExamplesExchange(key, call, read_spec(asked), call.size, began)
+        made.verb, made.examples = self._verb, examples_of(asked)
+        self.ask(made)
+        del made.examples  # no more than its tensors is kept while it is under way

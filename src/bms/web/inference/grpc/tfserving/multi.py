@@ -4,17 +4,18 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import Any
 
-from bms.core.errors import BmsError, InvalidArgument, Unimplemented
+from bms.core.errors import BmsError, InvalidArgument, NotFound, Unimplemented
 from bms.core.inference import Verb
 from bms.core.snapshot import KeyEntry
 from bms.core.tensor import Tensor
-from bms.protocols.tfserving_grpc.examples import decode_examples, examples_of, read_tasks
+from bms.protocols.tfserving_grpc.examples import examples_of, read_tasks
 from bms.protocols.tfserving_grpc.model_spec import Meant, read_spec
 from bms.protocols.tfserving_grpc.results import task_result
+from bms.serving.pipeline.turn import Answer
 from bms.web.inference.grpc.call import Call
-from bms.web.inference.grpc.tfserving.asked import find
+from bms.web.inference.grpc.deadlines import left_s
+from bms.web.inference.grpc.tfserving.asked import worded
 from bms.web.inference.grpc.tfserving.infer import Asking, ExamplesExchange
-from bms.web.inference.turn import Answer
 
 _VERBS: dict[str, Verb] = {"tensorflow/serving/classify": "classify", "tensorflow/serving/regress": "regress"}
 _RESULTS = {"classify": 2, "regress": 3}  # fields of an InferenceResult
@@ -63,35 +64,46 @@ class TaskExchange(ExamplesExchange):
 
 
 class MultiInference(Asking):
-    kind = TaskExchange
-
     def message(self, call: Call, message: bytes | memoryview) -> None:
         began, key = perf_counter(), call.caller
         assert isinstance(key, KeyEntry)
         request = read_tasks(message)
         first = read_spec(request.tasks[0])
-        where = find(self._desk, key, first)
-        examples, signatures = examples_of(request), where[1].signatures
-        gathering = _Gathering(call, len(request.tasks))
-        made: dict[str, TaskExchange] = {}
-        for place, (meant, verb) in enumerate(_tasks(request, first)):
-            decoded = decode_examples(examples, first.name, meant.signature, signatures, verb)
-            name = decoded.request.signature or ""
-            if name in made:
-                raise InvalidArgument(f"Duplicate evaluation of signature: {name}")
-            each = self.ask(call, first, where, decoded.request, decoded.rows, began, 0 if made else call.size)
-            assert isinstance(each, TaskExchange)
-            each.verb, each.decoded, each.gathering, each.place = verb, decoded, gathering, place
-            made[name] = each
-        call.state = gathering
-        for each in made.values():
-            each.send()
-            gathering.sent.append(each)
+        examples, gathering = examples_of(request), _Gathering(call, len(request.tasks))
+        made: list[TaskExchange] = []
+        until = None if call.deadline is None else left_s(call.deadline, self._pipeline.monotonic())
+        try:
+            for place, (meant, verb) in enumerate(_tasks(request, first)):
+                size = 0 if made else call.size
+                each = TaskExchange(key, call, first._replace(signature=meant.signature), size, began)
+                each.verb, each.examples, each.gathering, each.place = verb, examples, gathering, place
+                each.timeout_s = until
+                if made:
+                    each.number, each.alias = made[0].number, None
+                made.append(each)
+                self._pipeline.prepare(each)
+                each.number, each.alias = each.version.number, None  # all by one version, whatever becomes of a replica
+                _check_once(made)
+            call.state = gathering
+            for each in made:
+                each.send()
+                del each.examples
+                gathering.sent.append(each)
+        except BmsError as error:
+            for each in made[len(gathering.sent) :]:
+                each.drop(error)
+            raise worded(first, error) if isinstance(error, NotFound) else error from None
 
     def cancel(self, call: Call) -> None:
         gathering, call.state = call.state, None
         if isinstance(gathering, _Gathering):
             gathering.cancel()
+
+
+def _check_once(made: list[TaskExchange]) -> None:
+    name = made[-1].request.signature or ""
+    if name in [(each.request.signature or "") for each in made[:-1]]:
+        raise InvalidArgument(f"Duplicate evaluation of signature: {name}")
 
 
 def _tasks(request: Any, first: Meant) -> list[tuple[Meant, Verb]]:

@@ -1,7 +1,7 @@
 """All methods of TensorFlow Serving's services, by path."""
 
 from bms.protocols.protobuf.tfserving import MODEL, PREDICTION, SESSION
-from bms.web.inference.desk import Desk
+from bms.serving.pipeline.pipeline import Pipeline
 from bms.web.inference.grpc.method import Method
 from bms.web.inference.grpc.refused import Refused
 from bms.web.inference.grpc.tfserving.describe import Told, get_model_metadata, get_model_status
@@ -12,15 +12,15 @@ _RELOAD = "what is served is not set by clients of models: use deployments, by b
 _SESSION = "graphs are not run by the names of their tensors: ask one of the model's signatures by Predict"
 
 
-def tfserving_methods(desk: Desk) -> dict[bytes, Method]:
+def tfserving_methods(pipeline: Pipeline) -> dict[bytes, Method]:
     methods: dict[str, Method] = {
-        f"{PREDICTION}/Predict": Predict(desk),
-        f"{PREDICTION}/Classify": OfExamples(desk, "classify"),
-        f"{PREDICTION}/Regress": OfExamples(desk, "regress"),
-        f"{PREDICTION}/MultiInference": MultiInference(desk),
-        f"{PREDICTION}/GetModelMetadata": Told(desk, "GetModelMetadataRequest", get_model_metadata),
-        f"{MODEL}/GetModelStatus": Told(desk, "GetModelStatusRequest", get_model_status),
-        f"{MODEL}/HandleReloadConfigRequest": Refused(desk, _RELOAD),
-        f"{SESSION}/SessionRun": Refused(desk, _SESSION),
+        f"{PREDICTION}/Predict": Predict(pipeline),
+        f"{PREDICTION}/Classify": OfExamples(pipeline, "classify"),
+        f"{PREDICTION}/Regress": OfExamples(pipeline, "regress"),
+        f"{PREDICTION}/MultiInference": MultiInference(pipeline),
+        f"{PREDICTION}/GetModelMetadata": Told(pipeline, "GetModelMetadataRequest", get_model_metadata),
+        f"{MODEL}/GetModelStatus": Told(pipeline, "GetModelStatusRequest", get_model_status),
+        f"{MODEL}/HandleReloadConfigRequest": Refused(pipeline, _RELOAD),
+        f"{SESSION}/SessionRun": Refused(pipeline, _SESSION),
     }
     return {f"/{name}".encode(): method for name, method in methods.items()}

@@ -1,0 +1,256 @@
+"""A request as its door and the pipeline share it: how it is sent, what its client is owed, and what the books are."""
+
+import logging
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from time import perf_counter
+from typing import ParamSpec, TypeVar
+
+from bms.core.errors import BmsError, Cancelled, DeadlineExceeded, Internal, InvalidArgument, Unimplemented
+from bms.core.model_config import check_rows
+from bms.core.snapshot import DeploymentEntry, ServedVersion
+from bms.core.tensor import Tensor
+from bms.protocols.frames import AnswerMeta
+from bms.serving.pipeline.context import RequestContext
+from bms.serving.pipeline.metrics import Metrics
+from bms.serving.pipeline.step import Step
+from bms.serving.pipeline.token_counts import added, told_tokens
+from bms.serving.pipeline.turn import Answer, Turn
+from bms.serving.traffic.admission import Admission
+from bms.serving.traffic.dispatcher import Dispatcher
+from bms.serving.traffic.metering import Usage
+from bms.serving.traffic.snapshot_index import Route
+
+log = logging.getLogger(__name__)
+P = ParamSpec("P")
+T = TypeVar("T")
+ANSWERED_HERE = AnswerMeta(True, 0, 0, ())  # by no model
+_IN_A_STREAM = (
+    "this call doesn't support models with decoupled transaction policy, and this model answers in a stream: ask by "
+    "/v2/models/NAME/generate_stream, by ModelStreamInfer over gRPC, by `predict_stream` of the SDK, or by "
+    "`bms predict NAME --stream`"
+)
+
+
+class Shared:
+    """What the requests of one gateway share."""
+
+    __slots__ = ("admission", "dispatcher", "metrics", "turn", "unix_ns")
+
+    def __init__(
+        self, dispatcher: Dispatcher, admission: Admission, turn: Turn, metrics: Metrics, unix_ns: Callable[[], int]
+    ) -> None:
+        self.dispatcher = dispatcher
+        self.admission = admission
+        self.turn = turn
+        self.metrics = metrics
+        self.unix_ns = unix_ns
+
+
+class Exchange(RequestContext):
+    """One request for one answer, of whole or of parts. A door subclasses it and says how what came is decoded
+    (`decode`), and how an answer is encoded and given:
+
+    `encode` makes the answer and `deliver` gives it, once the books are written; `deliver_error` says why there is
+    none. A protocol that can stream sets `streams`, for all its requests or in `decode`, and gives every part by
+    `part`; its last answer is empty. Once it was sent it ends in exactly one answer and one usage event.
+    """
+
+    shared: Shared
+    parsed: float  # the `perf_counter` when all was known to send it
+    streams = False
+    steps: tuple[Step, ...] = ()  # of its deployment
+    _done = False
+    _sent = 0  # bytes of the parts of a stream
+    _admitted: DeploymentEntry | None = None  # in flight there
+    _passed: Sequence[Step] = ()  # who is owed an `ended`
+    _elsewhere: Iterator[Step] = iter(())  # who was not asked for another place yet
+
+    @abstractmethod
+    def encode(self, outputs: Sequence[Tensor]) -> Answer:
+        """Raises BmsError where the outputs cannot be carried by what the client asked for."""
+
+    @abstractmethod
+    def deliver(self, answer: Answer) -> None: ...
+
+    @abstractmethod
+    def deliver_error(self, error: BmsError) -> None: ...
+
+    def part(self, outputs: Sequence[Tensor]) -> int:
+        """Gives one part of a stream at once; its bytes."""
+        raise NotImplementedError
+
+    # --- the way there ---
+
+    def enter(self, steps: tuple[Step, ...]) -> None:
+        """Asks its deployment's steps to admit it. Raises what the first says that refuses."""
+        passed: list[Step] = []
+        self.steps, self._passed, self._elsewhere = steps, passed, iter(steps)
+        for step in steps:
+            step.admit(self)
+            passed.append(step)
+
+    def send(self) -> None:
+        """Answers it by a step, or else counts it in flight and sends it, to a replica or where it falls back to.
+        Raises ResourceExhausted, Unavailable, Aborted, or InvalidArgument for more rows than the version takes; then
+        nothing was begun or booked."""
+        shared, entry, steps = self.shared, self.route.entry, self.steps
+        try:
+            for step in steps:
+                outputs = step.answer(self)
+                if outputs is not None:
+                    self.answered(ANSWERED_HERE, outputs)
+                    return
+            if self.rows > 1:
+                check_rows(self.version.signatures[self.request.signature or ""], self.rows, entry.name)
+            shared.admission.enter(entry)
+            self._admitted = entry
+            shared.dispatcher.send(self)
+        except Exception as error:
+            self._leave()
+            if not (steps and isinstance(error, BmsError) and self._fallen_back(error)):
+                raise
+            return
+        for step in steps:
+            _safely(step.sent, self)
+
+    def drop(self, error: Exception) -> None:
+        """It is not sent: nobody but its steps must know."""
+        if self._passed:
+            self._leave_steps(error.http_status if isinstance(error, BmsError) else Internal.http_status)
+
+    # --- the way back ---
+
+    def answered(self, meta: AnswerMeta, tensors: Sequence[Tensor]) -> None:
+        if self.steps and meta is not ANSWERED_HERE:
+            for step in self.steps:
+                _safely(step.answered, self, meta, tensors)
+        if not meta.final or (self.streams and not tensors):
+            self._streamed(meta, tensors)
+            return
+        came = perf_counter()
+        try:
+            answer = self.encode(tensors)
+        except BmsError as error:
+            self._fail(error, meta.compute_ns)
+            return
+        except (TypeError, ValueError, KeyError, IndexError, ArithmeticError):
+            log.exception("the answer of version %d of %s cannot be encoded", self.version.number, self.route.entry.id)
+            unfit = Internal("the model's answer does not fit its signature: tell whoever deployed it")
+            self._fail(unfit, meta.compute_ns)
+            return
+        if answer.more:
+            self.more = answer.more
+        now = perf_counter()
+        queue, compute = meta.queue_ns * 1e-9, meta.compute_ns * 1e-9
+        parsed, began = self.parsed, self.began
+        self.shared.metrics.stages.observe(
+            (parsed - began, queue, compute, came - parsed - queue - compute, now - came, now - began)
+        )
+        self._end(200, len(answer.body), meta, answer)
+
+    def failed(self, error: BmsError, compute_ns: int = 0) -> None:
+        self._leave()
+        if not (self.steps and self._fallen_back(error)):
+            self._fail(error, compute_ns)
+
+    def cancel(self) -> None:
+        """The client is gone: what it began is billed as it stands, and nobody is answered."""
+        if not self._done:
+            self.shared.dispatcher.cancel(self)
+            self._end(Cancelled.http_status, self._sent, ANSWERED_HERE, None)
+
+    # --- parts ---
+
+    def _streamed(self, meta: AnswerMeta, tensors: Sequence[Tensor]) -> None:
+        if not self.streams:
+            self.shared.dispatcher.cancel(self)
+            self._fail(Unimplemented(_IN_A_STREAM), 0)
+        elif meta.final:
+            self._end(200, self._sent, meta, Answer(b""))
+        elif not self._done:
+            try:
+                self._sent += self.part(tensors)
+                self.more = added(self.more, told_tokens(tensors))
+            except BmsError as error:
+                self.shared.dispatcher.cancel(self)
+                self._fail(error, 0)
+
+    def _fallen_back(self, error: BmsError) -> bool:
+        """Whether a step knew where else to send it, and that worked."""
+        if self.begun or self.pinned or isinstance(error, DeadlineExceeded | InvalidArgument):
+            return False
+        before = self.route, self.version, self.tried
+        for step in self._elsewhere:
+            to = _safely(step.fall_back, self, error)
+            if to is not None and self._send_to(*to):
+                return True
+        self.route, self.version, self.tried = before
+        return False
+
+    def _send_to(self, route: Route, version: ServedVersion) -> bool:
+        name = self.request.signature or ""
+        if route.entry.tenant != self.key.tenant or version.signatures.get(name) != self.version.signatures.get(name):
+            return False
+        self.route, self.version, self.tried = route, version, ()
+        try:
+            self.send()
+        except BmsError:
+            return False
+        return True
+
+    def _leave(self) -> None:
+        if self._admitted is not None:
+            self.shared.admission.leave(self._admitted)
+            self._admitted = None
+
+    def _leave_steps(self, status: int) -> None:
+        passed, self._passed = self._passed, ()
+        for step in passed:
+            _safely(step.ended, self, status)
+
+    def _fail(self, error: BmsError, compute_ns: int) -> None:
+        self._end(error.http_status, self._sent, AnswerMeta(True, 0, compute_ns, ()), error)
+
+    def _end(self, status: int, bytes_out: int, meta: AnswerMeta, answer: Answer | BmsError | None) -> None:
+        if self._done:
+            return
+        self._done = True
+        shared, entry, number = self.shared, self.route.entry, self.version.number
+        if self._admitted is not None:
+            shared.admission.leave(self._admitted)
+            self._admitted = None
+        if self._passed:
+            self.bytes_out = bytes_out
+            self._leave_steps(status)
+        now, took = shared.unix_ns(), perf_counter() - self.began
+        refused = isinstance(answer, BmsError) and not (meta.compute_ns or self._sent)  # none of its rows ran
+        shared.metrics.answered(entry, number, status, self.rows, meta, now, took)
+        total_ns = int(took * 1e9)
+        usage: Usage = (
+            now,
+            entry.tenant,
+            self.key.id,
+            entry.id,
+            entry.model,
+            number,
+            self.id,
+            status,
+            0 if refused else self.rows,
+            self.bytes_in,
+            bytes_out,
+            min(meta.compute_ns, total_ns),  # the model server's word for it, as far as it can be true
+            min(meta.queue_ns, total_ns),
+            total_ns,
+            entry.revision,
+        )
+        shared.turn.add((*usage, self.more) if self.more else usage, self, answer)
+
+
+def _safely(told: Callable[P, T], *args: P.args, **named: P.kwargs) -> T | None:
+    """A step that fails harms no request that is under way."""
+    try:
+        return told(*args, **named)
+    except Exception:
+        log.exception("a step of the pipeline failed")
+        return None

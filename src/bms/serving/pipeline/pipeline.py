@@ -1,0 +1,198 @@
+"""What is done with every inference request, in order, whatever protocol it came by.
+
+    admit       whose key, and how often                 by the head alone, before a body is there
+    prepare     which deployment, may it      Step.admit
+                which version                 Step.choose
+                decoded for it                Step.choose_decoded, and decoded again if that is another
+                until when
+    send        is it answered already        Step.answer                   `exchange.py`
+                to a replica                  Step.sent; Step.fall_back where that fails
+    answered    metered, measured, given      Step.answered, Step.ended
+
+Steps of a deployment's own are made when its entry changes, and cost those that have none nothing.
+"""
+
+from collections.abc import Callable, Sequence
+from time import perf_counter
+from typing import Protocol
+
+from bms.core.errors import DeadlineExceeded, Unauthenticated
+from bms.core.snapshot import KeyEntry, ServedVersion
+from bms.serving.pipeline.exchange import Exchange, Shared
+from bms.serving.pipeline.metrics import Metrics
+from bms.serving.pipeline.step import Step, StepMaker
+from bms.serving.pipeline.turn import Turn
+from bms.serving.traffic.admission import Admission
+from bms.serving.traffic.dispatcher import Dispatcher
+from bms.serving.traffic.keys import KeyCheck
+from bms.serving.traffic.rate import RateLimits
+from bms.serving.traffic.snapshot_index import Route, SnapshotIndex
+from bms.serving.traffic.split import choose_version, find_route
+
+
+class Credentials(Protocol):
+    """A head that may bring a key. Heads that are the same are the same object, so what it is known to mean is kept in
+    its `memory`."""
+
+    memory: object
+
+    @property
+    def authorization(self) -> bytes | None: ...
+
+    @property
+    def api_key(self) -> bytes | None: ...
+
+
+class _Known:
+    """What a head is known to mean for as long as the index is the same."""
+
+    __slots__ = ("index", "key")
+
+    def __init__(self, index: SnapshotIndex, key: KeyEntry) -> None:
+        self.index = index
+        self.key = key
+
+
+class Pipeline:
+    """What the doors of one gateway share. `monotonic` counts seconds, `unix_ns` nanoseconds, `random` is uniform in
+    [0, 1). `steps` make what deployments ask for, in the order in which a request takes them."""
+
+    def __init__(
+        self,
+        *,
+        dispatcher: Dispatcher,
+        turn: Turn,
+        metrics: Metrics,
+        monotonic: Callable[[], float],
+        unix_ns: Callable[[], int],
+        random: Callable[[], float],
+        steps: Sequence[StepMaker] = (),
+    ) -> None:
+        self.index = SnapshotIndex()
+        self.metrics = metrics
+        self.monotonic = monotonic
+        self.unix_ns = unix_ns
+        self.admission = Admission()
+        self.rates = RateLimits()
+        self._shared = Shared(dispatcher, self.admission, turn, metrics, unix_ns)
+        self._random = random
+        self._keys = KeyCheck()
+        self._makers = steps
+        self._steps: dict[str, tuple[Step, ...]] = {}  # by deployment, of those that have any
+
+    def update(self, index: SnapshotIndex) -> None:
+        """Requests are routed by `index` from now on."""
+        self.index = index
+        for id in index.changed:
+            route = index.by_id.get(id)
+            made = () if route is None else [maker(route.entry) for maker in self._makers]
+            steps = tuple(step for step in made if step is not None)
+            if steps:
+                self._steps[id] = steps
+            else:
+                self._steps.pop(id, None)
+
+    # --- by the head alone ---
+
+    def caller(self, head: Credentials) -> KeyEntry:
+        """The key of an `Authorization` value, or else of an `x-api-key` value, as good as it is now.
+
+        Raises Unauthenticated, or PermissionDenied for one that may not invoke inference.
+        """
+        key = self._keys.check(self.index, head.authorization, head.api_key, self.unix_ns())
+        head.memory = _Known(self.index, key)
+        return key
+
+    def admit(self, head: Credentials) -> KeyEntry:
+        """As `caller`, and counts one request of that key. Raises ResourceExhausted when it asks too often."""
+        known = head.memory
+        if isinstance(known, _Known) and known.index is self.index:
+            key = known.key
+            if key.expires_at is not None and key.expires_at <= self.unix_ns():
+                raise Unauthenticated("this key has expired: ask an admin of the tenant for a new one")
+        else:
+            key = self.caller(head)
+        if key.rate_per_s is not None:
+            self.rates.take(key, self.monotonic())
+        return key
+
+    # --- a request that is there ---
+
+    def run(self, call: Exchange) -> None:
+        """Takes a request all the way to where its answer will come from. Raises BmsError where it is refused; then
+        nothing is booked, and the door says so to its client."""
+        try:
+            self.prepare(call)
+            call.send()
+        except Exception as error:
+            call.drop(error)
+            raise
+
+    def prepare(self, call: Exchange) -> None:
+        """The part before a model is asked: which, decoded for it, until when. Whoever calls this and not `run` must
+        `send` it, and `drop` it where either raises: NotFound, InvalidArgument, Unavailable, DeadlineExceeded, and what
+        steps raise."""
+        shared = call.shared = self._shared
+        call.dispatcher = shared.dispatcher
+
+        tenant, name = call.key.tenant, call.model
+        route = call.route = self.index.routes.get((tenant, name)) or find_route(self.index, tenant, name)
+        steps = self._steps.get(route.entry.id) if self._steps else None
+        if steps is not None:
+            call.enter(steps)
+
+        if steps is None and len(route.shares) == 1 and call.number is None and call.alias is None:
+            version = route.shares[0]  # as nearly always
+        else:
+            version = self._version(call, route)
+        call.version = version
+
+        call.decode(version.signatures)
+        if steps is not None and not call.named:
+            _choose_decoded(call)
+
+        allowed = route.entry.timeout_s
+        if call.timeout_s is not None or call.request.timeout_s is not None:
+            allowed = _allowed_s(allowed, call.timeout_s, call.request.timeout_s)
+        call.deadline = self.monotonic() + allowed
+        call.parsed = perf_counter()
+
+    # --- beside it ---
+
+    def route(self, key: KeyEntry, model: str, number: int | None, alias: str | None) -> tuple[Route, ServedVersion]:
+        """Where a request for this name may go, for who describes what is served. Raises NotFound, InvalidArgument,
+        Unavailable as `split` does."""
+        route = find_route(self.index, key.tenant, model)
+        return route, choose_version(route, number, alias, self._random())
+
+    # --- parts ---
+
+    def _version(self, call: Exchange, route: Route) -> ServedVersion:
+        if not call.named:
+            for step in call.steps:
+                chosen = step.choose(call)
+                if chosen is not None:
+                    return chosen
+        return choose_version(route, call.number, call.alias, self._random())
+
+
+def _choose_decoded(call: Exchange) -> None:
+    for step in call.steps:
+        chosen = step.choose_decoded(call)
+        if chosen is not None:
+            if chosen is not call.version:
+                before, call.version = call.version, chosen
+                if chosen.signatures != before.signatures:
+                    call.decode(chosen.signatures)
+            return
+
+
+def _allowed_s(allowed: float, by_head: float | None, by_request: float | None) -> float:
+    """Seconds: the least of what the deployment, the client's head and the request itself allow."""
+    if by_request is not None and by_request < allowed:
+        allowed = by_request
+    if by_head is not None and by_head < allowed:
+        if by_head <= 0:
+            raise DeadlineExceeded("the time that this request allows was over before it was read")
+        allowed = by_head
+    return allowed

@@ -1,0 +1,294 @@
+"""Every door takes the same pipeline, and another one is a small file."""
+
+import asyncio
+import json
+import sys
+from itertools import cycle
+from pathlib import Path
+from types import FrameType
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+from bms.core.errors import BmsError
+from bms.core.signature import Signature, TensorSpec
+from bms.core.tensor import Tensor
+from bms.protocols.frames import AnswerMeta
+from bms.protocols.protobuf.pool import message
+from bms.web.inference.answers import JSON, plain_error
+from bms.web.inference.connection import HttpConnection
+from bms.web.inference.door import HttpDoor, InferenceDoor
+from bms.web.inference.grpc.call import Call
+from bms.web.inference.grpc.call_head import CallHead
+from bms.web.inference.grpc.infer import ModelInfer
+from bms.web.inference.grpc.infer_stream import ModelStreamInfer
+from bms.web.inference.grpc.tfserving.infer import Predict
+from bms.web.inference.grpc.tfserving.multi import MultiInference
+from bms.web.inference.heads import Heads
+from bms.web.inference.limits import HttpLimits
+from bms.web.inference.paths import read_path
+from bms.web.inference.request import Request
+from tests.unit.serving.pipeline import chat_door
+from tests.unit.serving.pipeline.steps import Quota, Recorder, always, only_for
+from tests.unit.serving.pipeline.world import World, deployment, version
+from tests.unit.serving.traffic.test_traffic_dispatcher import LOST
+
+ONE = deployment(version(1, "one"))
+LIMITS = HttpLimits()
+INFER = {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}]}
+PLACES = [
+    "admit(route)", "choose(route)", "choose_decoded(version request)", "answer(deadline)", "sent(replica)",
+    "answered()", "ended 200()",
+]  # fmt: skip
+
+
+class Transport(asyncio.Transport):
+    """Keeps what is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+
+    def writelines(self, pieces: tuple[bytes, ...]) -> None:
+        self.written += b"".join(pieces)
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def is_closing(self) -> bool:
+        return False
+
+
+class Host:
+    """A site of one door. `action` is what every path asks of it."""
+
+    limits = LIMITS
+    date = b"date: now\r\n"
+    draining = False
+
+    def __init__(self, door: HttpDoor) -> None:
+        self.door = door
+        self.heads = Heads()
+        self.connections: set[object] = set()
+
+    def now(self) -> float:
+        return 0.0
+
+    def fresh_id(self) -> bytes:
+        return b"fresh"
+
+    def open(self, request: Request) -> None:
+        request.head.operation = read_path(request.method, request.target)
+        request.handler = self.door
+        self.door.open(request)
+
+    def remembers(self, request: Request) -> bool:
+        return False
+
+    def error_body(self, request: Request, error: BmsError) -> tuple[bytes, bytes]:
+        return JSON, plain_error(error)
+
+    def refused(self, request: Request, error: BmsError) -> None: ...
+
+
+class Client:
+    """A connection of HTTP/1.1 to one door of `world`."""
+
+    def __init__(self, world: World, door: HttpDoor) -> None:
+        self.world = world
+        self.transport = Transport()
+        self.connection = HttpConnection(Host(door))  # type: ignore[arg-type]
+        self.connection.connection_made(self.transport)
+
+    def post(self, path: str, body: object) -> None:
+        sent = json.dumps(body).encode()
+        head = f"POST {path} HTTP/1.1\r\nhost: h\r\nauthorization: Bearer {self.world.text}\r\n"
+        self.connection.data_received(f"{head}content-length: {len(sent)}\r\n\r\n".encode() + sent)
+
+    def take(self) -> tuple[int, bytes]:
+        """Status and body of the answer so far."""
+        head, _, body = self.transport.written.partition(b"\r\n\r\n")
+        self.transport.written = b""
+        return int(head.split()[1]), body
+
+
+class GrpcStream:
+    """What a call says of its metadata."""
+
+    def __init__(self, fields: dict[bytes, bytes]) -> None:
+        self.head = self
+        self.method, self.path, self.fields, self.repeated = b"POST", b"/a/B", fields, frozenset[bytes]()
+
+
+class GrpcCall(Call):
+    """A call whose client keeps what it is told."""
+
+    def __init__(self, world: World) -> None:
+        fields = {b"content-type": b"application/grpc", b"authorization": f"Bearer {world.text}".encode()}
+        self.stream = GrpcStream(fields)  # type: ignore[assignment]
+        self.head = CallHead(self.stream, True)  # type: ignore[arg-type]
+        self.id, self.deadline, self.size, self.over, self.through = b"id", None, 9, False, True
+        self.state = self.caller = None
+        self.told: list[object] = []
+
+    def respond(self, message: bytes, fields: bytes = b"") -> None:
+        self.told.append(message)
+
+    send = respond
+    congested = False
+
+    def fail(self, error: BmsError) -> None:
+        self.told.append(error.code)
+
+    def finish(self) -> None: ...
+
+    def hold(self, yes: bool) -> None: ...
+
+
+def model_infer() -> bytes:
+    asked = message("inference.ModelInferRequest")(model_name="m")
+    given = asked.inputs.add(name="x", datatype="FP32", shape=[1, 2])
+    given.contents.fp32_contents.extend([1, 2])
+    return asked.SerializeToString()
+
+
+def predict() -> bytes:
+    asked = message("tensorflow.serving.PredictRequest")()
+    asked.model_spec.name = "m"
+    given = asked.inputs["x"]
+    given.dtype = 1
+    given.tensor_shape.dim.add(size=1)
+    given.tensor_shape.dim.add(size=2)
+    given.float_val.extend([1, 2])
+    return asked.SerializeToString()
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v2/models/m/infer", INFER),
+        ("/v2/models/m/generate", {"x": [[1, 2]]}),
+        ("/v2/models/m/generate_stream", {"x": [[1, 2]]}),
+        ("/v1/models/m:predict", {"instances": [[1, 2]]}),
+        ("/endpoints/m/invocations", {"inputs": [[1, 2]]}),
+        ("/chat", {"model": "m", "prompt": [1, 2]}),
+        ("/chat", {"model": "m", "prompt": [1, 2], "stream": True}),
+    ],
+)
+def test_doors_of_http_take_every_place_in_the_same_order(path: str, body: object) -> None:
+    recorder = Recorder()
+    world = World(ONE, steps=(always(recorder),))
+    door = chat_door.ChatDoor(world.pipeline) if path == "/chat" else InferenceDoor(world.pipeline, LIMITS)
+    client = Client(world, door)
+    client.post(path, body)
+    world.answer("one")
+    assert client.take()[0] == 200
+    assert recorder.seen == PLACES
+
+
+@pytest.mark.parametrize(
+    ("method", "sent"), [(ModelInfer, model_infer), (ModelStreamInfer, model_infer), (Predict, predict)]
+)
+def test_doors_of_grpc_take_every_place_in_the_same_order(method: object, sent: object) -> None:
+    recorder = Recorder()
+    world = World(ONE, steps=(always(recorder),))
+    call, door = GrpcCall(world), method(world.pipeline)  # type: ignore[operator]
+    door.opened(call)
+    door.message(call, sent())  # type: ignore[operator]
+    world.answer("one")
+    assert (len(call.told), recorder.seen) == (1, PLACES)
+
+
+def multi() -> bytes:
+    """Classify and regress of one example."""
+    example = message("tensorflow.Example")()
+    example.features.feature["x"].float_list.value.append(1)
+    asked = message("tensorflow.serving.MultiInferenceRequest")()
+    asked.input.example_list.examples.append(example)
+    for name in ("classify", "regress"):
+        task = asked.tasks.add(method_name=f"tensorflow/serving/{name}")
+        task.model_spec.name, task.model_spec.signature_name = "m", name
+    return asked.SerializeToString()
+
+
+def test_parts_of_one_call_are_all_asked_of_the_version_that_the_first_drew() -> None:
+    given, made = TensorSpec(name="x", dtype="FP32", shape=(None,)), TensorSpec(name="y", dtype="FP32", shape=(None, 1))
+    both = {
+        "classify": Signature(inputs=(given,), outputs=(made,), method="classify", scores="y"),
+        "regress": Signature(inputs=(given,), outputs=(made,), method="regress"),
+    }
+    one, two = (replace(version(number, name), signatures=both) for number, name in ((1, "one"), (2, "two")))
+    world = World(deployment(one, two))
+    world.draws = cycle((0.0, 0.9))
+    call, door = GrpcCall(world), MultiInference(world.pipeline)
+    door.opened(call)
+    door.message(call, multi())
+    assert (world.sent("one"), world.sent("two")) == (2, 0)
+    world.links["one"].fail(1, LOST)
+    world.turn.close()
+    assert (call.told, world.sent("two")) == (["UNAVAILABLE"], 0)
+    assert world.pipeline.admission.total == 0
+
+
+def calls_of(world: World) -> int:
+    """Calls of functions of ours for one more request over HTTP, from its bytes to its answer's."""
+    client = Client(world, InferenceDoor(world.pipeline, LIMITS))
+    count = 0
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        nonlocal count
+        count += event == "call" and "/bms/" in frame.f_code.co_filename
+
+    for profile in (None, note):
+        sys.setprofile(profile)
+        try:
+            client.post("/v2/models/m/infer", INFER)
+            world.answer("one")
+        finally:
+            sys.setprofile(None)
+        assert client.take()[0] == 200
+    return count
+
+
+def test_a_deployment_without_steps_pays_nothing_for_those_of_others() -> None:
+    other = deployment(version(1, "other"), name="n")
+    plain = calls_of(World(ONE, other))
+    assert calls_of(World(ONE, other, steps=(only_for("n", Recorder()),))) == plain
+    assert calls_of(World(ONE, other, steps=(only_for("m", Recorder()),))) > plain
+
+
+def test_a_streaming_door_with_its_flag_in_the_body_is_under_sixty_lines() -> None:
+    assert len(Path(chat_door.__file__).read_text().splitlines()) < 60
+    quota = Quota(1)
+    world = World(ONE, steps=(always(quota),))
+    client = Client(world, chat_door.ChatDoor(world.pipeline))
+    client.post("/chat", {"model": "m", "prompt": [1, 2]})
+    world.answer("one")
+    assert client.take() == (200, b'{"text":[7.0,7.0]}')
+
+    client.post("/chat", {"model": "m", "prompt": [1, 2], "stream": True})
+    link = world.links["one"]
+    (id,) = link.sent
+    for value in (1.0, 2.0):
+        link.sent[id].on_answer(AnswerMeta(False, 0, 0, ()), [Tensor("y", np.full((1, 1), value, np.float32))])
+    assert quota.now.total() == 1
+    link.sent.pop(id).on_answer(AnswerMeta(True, 0, 9, ()), [])
+    world.turn.close()
+    status, body = client.take()
+    events = [piece for piece in body.split(b"\r\n") if piece.startswith(b"data: ")]
+    assert (status, events) == (200, [b'data: {"delta":[1.0]}\n\n', b'data: {"delta":[2.0]}\n\n'])
+    assert body.endswith(b"0\r\n\r\n")
+    sent = sum(map(len, events))
+    assert [(usage[7], usage[10], usage[11]) for usage in world.usages] == [(200, 18, 5), (200, sent, 9)]
+    assert (quota.now.total(), quota.ends) == (0, [200, 200])
+
+    for body, status in (({"model": "n", "prompt": [1, 2]}, 404), ({"model": "m", "prompt": [1]}, 400), ({}, 400)):
+        client.post("/chat", body)
+        assert client.take()[0] == status
+    client.post("/chat", {"model": "m", "prompt": [1, 2], "stream": True})
+    client.connection.connection_lost(None)
+    assert (world.sent("one"), quota.ends[-1]) == (0, 499)
