@@ -8,9 +8,10 @@ from urllib.parse import quote
 
 import msgspec
 
+from bms.api_types.pages import Page
 from bms.core.clock import Clock, SystemClock
 from bms.core.errors import FailedPrecondition
-from bms.sdk.binding import API, D, Page, operation, path_part, stream
+from bms.sdk.binding import API, D, operation, path_part, stream
 from bms.sdk.blobs import Uploading, UploadProgress
 from bms.sdk.files import FileEntry, FileTree
 from bms.sdk.flow import Flow, Item, Request, Stream, pause

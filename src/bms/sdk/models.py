@@ -9,10 +9,11 @@ from urllib.parse import quote
 
 import msgspec
 
+from bms.api_types.pages import Page
 from bms.core.clock import Clock, SystemClock
 from bms.core.errors import AlreadyExists, BmsError, FailedPrecondition, InvalidArgument, NotFound
 from bms.core.figures import figures
-from bms.sdk.binding import PAGE, D, Page, operation, path_part, stream
+from bms.sdk.binding import PAGE, D, operation, path_part, stream
 from bms.sdk.blobs import Uploading, UploadProgress
 from bms.sdk.description import DESCRIPTION, NO_FORMATS, description, with_description
 from bms.sdk.examples import EXAMPLE, said

@@ -9,6 +9,7 @@ import msgspec
 from bms.web.api.endpoint import PUBLIC, Endpoint
 from bms.web.api.openapi import bounds, errors, inference, operations
 from bms.web.api.openapi.fields import UNTITLED, described, words
+from bms.web.api.openapi.sides import sided
 
 _PLACE = re.compile(r"\{(\w+)(?::\w+)?\}")
 PREFIX = "/api/v1"
@@ -41,9 +42,9 @@ class Problem(msgspec.Struct, kw_only=True):
 
 def describe(endpoints: Sequence[Endpoint], version: str, prefix: str = "") -> dict[str, Any]:
     """The OpenAPI document of `endpoints` and of the gateway, as plain builtins. `prefix` stands before every path."""
-    kinds = [Problem]
-    for endpoint in endpoints:
-        kinds += [kind for kind in (endpoint.body, endpoint.answer) if kind not in (None, bytes)]
+    bodies = [endpoint.body for endpoint in endpoints if endpoint.body not in (None, bytes)]
+    answers = [Problem, *(endpoint.answer for endpoint in endpoints if endpoint.answer not in (None, bytes))]
+    kinds = [*bodies, *answers]
     schemas, components = msgspec.json.schema_components(
         kinds, ref_template="#/components/schemas/{name}", schema_hook=_anything
     )
@@ -52,7 +53,9 @@ def describe(endpoints: Sequence[Endpoint], version: str, prefix: str = "") -> d
     for endpoint in endpoints:
         plain = _PLACE.sub(r"{\1}", PREFIX + endpoint.path)
         paths.setdefault(plain, {})[endpoint.method.lower()] = _operation(endpoint, schema_of)
-    named = {name: _titled(name, described(schema, name)) for name, schema in components.items()}
+    named = {
+        name: _titled(name, described(schema, name)) for name, schema in sided(components, bodies, answers).items()
+    }
     return {
         "openapi": "3.1.0",
         "info": {
