@@ -1,6 +1,7 @@
 """A body says what is no default, so that the server's own count for what is left out."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
@@ -8,6 +9,7 @@ from bms.api_types.by_name import ByName
 from bms.api_types.keys import CreateKey
 from bms.api_types.users import ChangeUser
 from bms.sdk.bodies import said
+from bms.sdk.deployments import Batching, DeploymentSpec, Target
 from bms.sdk.signatures import ImagePreprocess
 
 
@@ -20,6 +22,15 @@ def test_defaults_and_none_are_left_out() -> None:
 
 def test_what_is_false_and_no_default_is_said() -> None:
     assert said(ChangeUser(disabled=False)) == {"disabled": False}
+
+
+def test_a_deployment_says_what_is_wanted_otherwise_than_usual_as_older_programs_wrote_it_too() -> None:
+    spec = DeploymentSpec(model="m", targets=[Target(version=3)], batching=Batching(max_rows=8), stopped=True)
+    said_too = {"targets": [{"version": 3}], "batching": {"max_rows": 8}, "stopped": True}
+    assert said(spec) == {"model": "m", **said_too}
+    older: dict[str, Any] = {"replicas": None, "resources": {"cpu": 2.0}, "batching": None}
+    older_spec = DeploymentSpec(model="m", targets=[Target(alias="a")], **older)
+    assert said(older_spec) == {"model": "m", "targets": [{"alias": "a"}], "resources": {"cpu": 2.0}}
 
 
 def test_a_type_says_its_tag() -> None:

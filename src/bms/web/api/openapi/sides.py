@@ -19,8 +19,14 @@ def sided(components: dict[str, Schema], bodies: Iterable[Any], answers: Iterabl
         if name in asked:
             done[name] = {**schema, "additionalProperties": False}
         elif name in given and not given[name].__struct_config__.omit_defaults:
-            done[name] = {**schema, "required": list(schema["properties"])}
+            members = {member: _without_default(each) for member, each in schema["properties"].items()}
+            done[name] = {**schema, "properties": members, "required": list(members)}
     return done
+
+
+def _without_default(schema: Schema) -> Schema:
+    """A default is for what may be left out."""
+    return {word: value for word, value in schema.items() if word != "default"}
 
 
 def _structs(kinds: Iterable[Any]) -> dict[str, Any]:
