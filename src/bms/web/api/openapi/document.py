@@ -7,7 +7,7 @@ from typing import Any, get_type_hints
 import msgspec
 
 from bms.web.api.endpoint import PUBLIC, Endpoint
-from bms.web.api.openapi import bounds, errors, inference, operations
+from bms.web.api.openapi import bounds, errors, examples, inference, operations
 from bms.web.api.openapi.fields import UNTITLED, described, words
 from bms.web.api.openapi.sides import sided
 
@@ -109,7 +109,8 @@ def _operation(endpoint: Endpoint, schema_of: dict[str, Any]) -> dict[str, Any]:
         content: dict[str, Any] = {"application/octet-stream": _BINARY}
         required = True
         if endpoint.body is not bytes:
-            content = {"application/json": {"schema": schema_of[repr(endpoint.body)]}}
+            example = examples.of_body(endpoint.operation)
+            content = {"application/json": {"schema": schema_of[repr(endpoint.body)], **example}}
             required = any(field.required for field in msgspec.structs.fields(endpoint.body))  # else `{}` is meant
         operation["requestBody"] = {"required": required, "content": content}
     return operation
@@ -121,7 +122,8 @@ def _answer(endpoint: Endpoint, schema_of: dict[str, Any]) -> dict[str, Any]:
     if endpoint.answer is bytes:
         answer["content"] = {endpoint.media: _TEXT if endpoint.media.startswith("text/") else _BINARY}
     elif endpoint.answer is not None:
-        answer["content"] = {"application/json": {"schema": schema_of[repr(endpoint.answer)]}}
+        example = examples.of_answer(endpoint.operation)
+        answer["content"] = {"application/json": {"schema": schema_of[repr(endpoint.answer)], **example}}
     return answer
 
 
