@@ -45,11 +45,19 @@ def says_breaking(changelog: str) -> bool:
 
 
 def _operations(document: Json) -> dict[str, Json]:
-    return {
-        f"{method.upper()} {path}": operation
-        for path, methods in document["paths"].items()
-        for method, operation in methods.items()
-    }
+    """By method and path. The names of a path's places mean nothing: they are numbered."""
+    found = {}
+    for path, methods in document["paths"].items():
+        places = {name: f"{{{number}}}" for number, name in enumerate(re.findall(r"\{(\w+)\}", path), 1)}
+        plain = re.sub(r"\{(\w+)\}", lambda place, places=places: places[place[1]], path)
+        for method, operation in methods.items():
+            given = [_numbered(each, places) for each in operation.get("parameters", ())]
+            found[f"{method.upper()} {plain}"] = {**operation, "parameters": given}
+    return found
+
+
+def _numbered(parameter: Json, places: dict[str, str]) -> Json:
+    return {**parameter, "name": places.get(parameter["name"], "")} if parameter["in"] == "path" else parameter
 
 
 def _of_operation(one: _Operation, compared: Schemas) -> Iterator[Change]:

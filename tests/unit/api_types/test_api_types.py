@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from inspect import signature
 from typing import Any, get_args, get_origin
 from unittest.mock import MagicMock
@@ -51,6 +52,10 @@ from bms.core.reading import Reading
 from bms.core.resources import Resources
 from bms.core.sequences import SequenceLimits
 from bms.core.snapshot import V1Dialect
+from bms.sdk.bodies import said
+from bms.web.api import deployments as of_the_door
+from bms.web.api.shown import deployments as shown_deployments
+from bms.web.api.unknown_members import check_members
 
 NOT_IN_THE_SDK = {"Blob": "that a content was stored is told by the status"}
 # What fences, finds or orders the platform's own work, and where its processes are.
@@ -268,8 +273,20 @@ def test_a_client_takes_members_and_words_of_a_newer_server() -> None:
     assert (read.state, read.signatures["s"].inputs[0].dtype) == ("resting", "FP4")
 
 
-def test_what_a_client_read_and_sends_back_says_all_of_it() -> None:
+def test_what_a_client_read_and_puts_back_asks_for_what_there_was() -> None:
     """A deployment that was stopped stays so, whoever changes another of its settings by what they read."""
-    spec = of_deployments.DeploymentSpec(model="m", targets=(of_deployments.Target(version=1),), stopped=True)
-    told = msgspec.json.encode(spec)
-    assert msgspec.json.decode(told, type=deployments.DeploymentSpec).stopped
+    spec = of_deployments.DeploymentSpec(
+        model="m",
+        targets=(of_deployments.Target(version=1, weight=90), of_deployments.Target(alias="next", weight=10)),
+        batching=programs.Batching(policy="adaptive", sizes=(1, 8)),
+        resources=Resources(cpu=2.0),
+        dialect="kserve",
+        stopped=True,
+    )
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    noun = of_deployments.Deployment(id="d", tenant="t", name="d", spec=spec, created_at=now, created_by="me")
+    told = msgspec.json.encode(shown_deployments.deployment(noun))
+    read = msgspec.json.decode(told, type=deployments.Deployment).spec
+    put = msgspec.json.encode(said(deployments.Deploy(**msgspec.structs.asdict(read))))
+    check_members(put, deployments.Deploy)
+    assert of_the_door._spec(msgspec.json.decode(put, type=deployments.Deploy)) == spec

@@ -141,6 +141,15 @@ def test_a_schema_may_have_another_name_and_hold_itself() -> None:
     assert changes(BEFORE, after) == []
 
 
+def test_a_place_of_a_path_may_have_another_name() -> None:
+    def one(name: str, least: int) -> Json:
+        place = {"in": "path", "name": name, "required": True, "schema": {"type": "string", "minLength": least}}
+        return {"paths": {f"/a/{{{name}}}/b": {"get": {"parameters": [place], "responses": {}}}}}
+
+    assert changes(one("version", 1), one("version_or_alias", 1)) == []
+    assert [change.breaking for change in changes(one("version", 1), one("alias", 2))] == [True]
+
+
 def test_only_the_unreleased_part_of_the_changelog_counts() -> None:
     assert not says_breaking("## Unreleased\n\n- what breaks is told as **Breaking**\n")
     assert says_breaking(f"# Changelog\n\n{BREAKING}")
