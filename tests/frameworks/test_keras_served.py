@@ -34,7 +34,8 @@ def made() -> Path:
 
 
 @pytest.mark.parametrize(
-    ("name", "file", "format"), [("sequential", "model.keras", "keras"), ("legacy", "model.h5", "keras-h5")]
+    ("name", "file", "format"),
+    [("sequential", "model.keras", "keras"), pytest.param("legacy", "model.h5", "keras-h5", marks=pytest.mark.long)],
 )
 def test_a_file_is_pushed_with_nothing_else_said(
     platform: RealPlatform, made: Path, name: str, file: str, format: str
@@ -101,7 +102,9 @@ def named_alike(platform: RealPlatform, made: Path, name: str) -> None:
     assert [max(row, key=lambda pair: pair[1])[0] for row in answer["results"]] == [NAMES[at] for at in likeliest]
 
 
-@pytest.mark.parametrize("name", ["masked", "lengths", "computed", pytest.param("nested", marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "name", ["computed", *(pytest.param(name, marks=pytest.mark.long) for name in ("masked", "lengths", "nested"))]
+)
 def test_operations_between_layers_and_bare_outputs_are_served(platform: RealPlatform, made: Path, name: str) -> None:
     serves_alike(platform, made / name / "model" / "model.keras", made / name / "expected.npz", name=name)
 

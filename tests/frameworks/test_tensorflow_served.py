@@ -91,6 +91,7 @@ def test_examples_that_are_not_each_answered_are_refused(platform: RealPlatform,
     assert asked(platform, "/v1/models/dropping:regress", body) == (200, {"results": [1.0, 2.0]})
 
 
+@pytest.mark.long
 def test_a_number_of_dimensions_is_asked_for_and_taken_as_the_advice_says(platform: RealPlatform, made: Path) -> None:
     assert deploy(platform, made / "unranked" / "model", "unranked").status != 0
     assert "--input 'x FP32 [-1, 64]'" in newest(platform, "unranked").reason

@@ -53,7 +53,9 @@ def test_code_and_weights_say_in_the_artifact_what_they_take(platform: RealPlatf
     classifies_alike(platform, "code", expected, "x", "probabilities")
 
 
-@pytest.mark.parametrize("file", ["Digits.pth", "Words.pth", "Pictures.pth.tar"])
+@pytest.mark.parametrize(
+    "file", ["Digits.pth", *(pytest.param(name, marks=pytest.mark.long) for name in ("Words.pth", "Pictures.pth.tar"))]
+)
 def test_a_pickle_is_refused_with_code_whose_program_is_served_with_a_free_batch(
     platform: RealPlatform, made: Path, tmp_path: Path, file: str
 ) -> None:

@@ -49,7 +49,7 @@ def test_short_texts_get_the_librarys_answers_alone_and_in_company(platform: Rea
     np.testing.assert_allclose(asyncio.run(ask()), np.concatenate([scores] * 4), rtol=1e-4, atol=2e-6)
 
 
-@pytest.mark.parametrize("name", ["minilm", "minilm-onnx"])
+@pytest.mark.parametrize("name", ["minilm", pytest.param("minilm-onnx", marks=pytest.mark.long)])
 def test_a_real_encoder_answers_as_sentence_transformers_does(platform: RealPlatform, made: Path, name: str) -> None:
     serves_alike(platform, made / name, made / f"{name}.npz", name=name, rtol=1e-4, atol=2e-6)
     with (
