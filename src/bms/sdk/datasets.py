@@ -8,15 +8,14 @@ from urllib.parse import quote
 import msgspec
 
 from bms.api_types.datasets import (
-    Dataset,
     DatasetVersion,
     ImportRequest,
-    ListedDataset,
     Reading,
     Source,
     Split,
     StartImport,
 )
+from bms.api_types.datasets import ListedDataset as Dataset  # whose newest version is told in lists alone
 from bms.core.clock import Clock, SystemClock
 from bms.core.errors import FailedPrecondition
 from bms.core.reading import Reading as CheckedReading
@@ -35,7 +34,6 @@ __all__ = [
     "Finding",
     "ImportReport",
     "ImportRequest",
-    "ListedDataset",
     "Reading",
     "Source",
     "Split",
@@ -137,8 +135,8 @@ class Datasets(Uploading[D]):
         return self._get(f"/datasets/{path_part(name)}", Dataset)
 
     @stream
-    def list(self) -> Stream[ListedDataset]:
-        return self._pages("/datasets", ListedDataset)
+    def list(self) -> Stream[Dataset]:
+        return self._pages("/datasets", Dataset)
 
     @operation
     def version(self, name: str, number: int) -> Flow[DatasetVersion]:

@@ -10,16 +10,15 @@ from bms.api_types.deployments import (
     Batching,
     CreateDeployment,
     Deploy,
-    Deployment,
     DeploymentRevision,
     DeploymentSpec,
     DeploymentStatus,
-    ListedDeployment,
     ReplicaView,
     Rollback,
     Target,
     TrafficView,
 )
+from bms.api_types.deployments import ListedDeployment as Deployment  # whose state is told in lists alone
 from bms.api_types.resources import Resources
 from bms.core.clock import Clock, SystemClock
 from bms.core.errors import FailedPrecondition
@@ -36,7 +35,6 @@ __all__ = [
     "DeploymentSpec",
     "DeploymentStatus",
     "Deployments",
-    "ListedDeployment",
     "ReplicaView",
     "Resources",
     "Target",
@@ -68,8 +66,8 @@ class Deployments(ReplicaLogs[D]):
         return self._get(_one(name), Deployment)
 
     @stream
-    def list(self, *, model: str | None = None) -> Stream[ListedDeployment]:
-        return self._pages("/deployments", ListedDeployment, {"model": model})
+    def list(self, *, model: str | None = None) -> Stream[Deployment]:
+        return self._pages("/deployments", Deployment, {"model": model})
 
     @operation
     def delete(self, name: str) -> Flow[None]:

@@ -4,7 +4,8 @@ import msgspec
 
 from bms.api_types import versions
 from bms.api_types.gates import Gate, GateResult, GateStanding
-from bms.api_types.models import Alias, ListedModel, Model
+from bms.api_types.models import Alias
+from bms.api_types.models import ListedModel as Model  # whose newest version is told in lists alone
 from bms.api_types.versions import Lineage, Measurement, NewVersion
 from bms.sdk.metric_numbers import Numbers, as_numbers
 
@@ -14,7 +15,6 @@ __all__ = [
     "GateResult",
     "GateStanding",
     "Lineage",
-    "ListedModel",
     "Measurement",
     "Model",
     "NewVersion",

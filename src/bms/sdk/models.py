@@ -11,7 +11,7 @@ import msgspec
 
 from bms.api_types import jobs
 from bms.api_types.jobs import Convert
-from bms.api_types.models import ChangeModel, CreateModel, ListedModel, MoveAlias
+from bms.api_types.models import ChangeModel, CreateModel, MoveAlias
 from bms.api_types.pages import Page
 from bms.api_types.versions import CreateVersion, StartedUpload
 from bms.core.clock import Clock, SystemClock
@@ -36,7 +36,6 @@ __all__ = [
     "GateResult",
     "GateStanding",
     "Lineage",
-    "ListedModel",
     "Measurement",
     "Model",
     "Models",
@@ -71,8 +70,8 @@ class Models(Uploading[D]):
         return self._get(_model(name), Model)
 
     @stream
-    def list(self, *, prefix: str | None = None, search: str | None = None) -> Stream[ListedModel]:
-        return self._pages("/models", ListedModel, {"prefix": prefix, "search": search})
+    def list(self, *, prefix: str | None = None, search: str | None = None) -> Stream[Model]:
+        return self._pages("/models", Model, {"prefix": prefix, "search": search})
 
     @operation
     def change(

@@ -9,7 +9,9 @@ from bms.api_types.by_name import ByName
 from bms.api_types.keys import CreateKey
 from bms.api_types.users import ChangeUser
 from bms.sdk.bodies import said
-from bms.sdk.deployments import Batching, DeploymentSpec, Target
+from bms.sdk.datasets import Dataset
+from bms.sdk.deployments import Batching, Deployment, DeploymentSpec, Target
+from bms.sdk.models import Model
 from bms.sdk.signatures import ImagePreprocess
 
 
@@ -47,3 +49,11 @@ def test_members_are_had_by_name_as_of_a_dictionary() -> None:
     assert (both["cpu"], both.get("memory"), both.get("none", 3)) == (4.0, 2, 3)
     assert {**both} == {"cpu": 4.0, "memory": 2}
     assert msgspec.json.encode(both) == b'{"cpu":4.0,"memory":2}'
+
+
+def test_what_lists_alone_tell_is_there_to_be_read_everywhere() -> None:
+    once = b'{"id": "d", "name": "d", "description": "", "created_at": "2026-01-01T00:00:00Z", "created_by": "me"'
+    spec = b', "spec": {"model": "m", "targets": []}}'
+    assert msgspec.json.decode(once + spec, type=Deployment).state == ""
+    assert msgspec.json.decode(once + b"}", type=Model).newest is None
+    assert msgspec.json.decode(once + b"}", type=Dataset).newest is None
