@@ -1,5 +1,7 @@
 """Data sets as the API shows them."""
 
+import msgspec
+
 from bms.api_types import datasets
 from bms.control.datasets.nouns import Dataset, DatasetVersion, ImportRequest, ListedDataset, Source
 from bms.core.reading import Reading
@@ -18,16 +20,7 @@ def dataset(one: Dataset) -> datasets.Dataset:
 
 
 def listed(one: ListedDataset) -> datasets.ListedDataset:
-    return datasets.ListedDataset(
-        id=one.id,
-        tenant=one.tenant,
-        name=one.name,
-        description=one.description,
-        created_at=one.created_at,
-        deleted=one.deleted,
-        revision=one.revision,
-        newest=one.newest,
-    )
+    return datasets.ListedDataset(**msgspec.structs.asdict(dataset(one)), newest=one.newest)
 
 
 def version(one: DatasetVersion) -> datasets.DatasetVersion:

@@ -1,5 +1,7 @@
 """Deployments, and how they are doing, as the API shows them."""
 
+import msgspec
+
 from bms.api_types import deployments
 from bms.control.deployments.nouns import Deployment, DeploymentRevision, DeploymentSpec
 from bms.control.deployments.status import DeploymentStatus, ListedDeployment, ReplicaView, TrafficView
@@ -21,18 +23,7 @@ def deployment(one: Deployment) -> deployments.Deployment:
 
 
 def listed(one: ListedDeployment) -> deployments.ListedDeployment:
-    return deployments.ListedDeployment(
-        id=one.id,
-        tenant=one.tenant,
-        name=one.name,
-        spec=_spec(one.spec),
-        created_at=one.created_at,
-        created_by=one.created_by,
-        deleted=one.deleted,
-        revision=one.revision,
-        state=one.state,
-        message=one.message,
-    )
+    return deployments.ListedDeployment(**msgspec.structs.asdict(deployment(one)), state=one.state, message=one.message)
 
 
 def revision(one: DeploymentRevision) -> deployments.DeploymentRevision:

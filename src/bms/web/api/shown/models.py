@@ -1,5 +1,7 @@
 """Models and aliases as the API shows them."""
 
+import msgspec
+
 from bms.api_types import models
 from bms.control.models.nouns import Alias, ListedModel, Model
 from bms.web.api.shown.gates import gate
@@ -19,17 +21,7 @@ def model(one: Model) -> models.Model:
 
 
 def listed(one: ListedModel) -> models.ListedModel:
-    return models.ListedModel(
-        id=one.id,
-        tenant=one.tenant,
-        name=one.name,
-        description=one.description,
-        created_at=one.created_at,
-        gates=tuple(gate(each) for each in one.gates),
-        deleted=one.deleted,
-        revision=one.revision,
-        newest=one.newest,
-    )
+    return models.ListedModel(**msgspec.structs.asdict(model(one)), newest=one.newest)
 
 
 def alias(one: Alias) -> models.Alias:
