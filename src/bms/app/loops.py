@@ -14,6 +14,7 @@ log = logging.getLogger("bms.loops")
 LEASE, LEASE_S = "leader", 10.0
 RETRY_S = 0.5
 COLLECT_S = 3600.0
+BOOK_S = 60.0
 
 
 async def run_loops(parts: Parts) -> None:
@@ -27,6 +28,8 @@ async def run_loops(parts: Parts) -> None:
         tasks.create_task(_react(parts), name="reactions")
         tasks.create_task(_remove_tenants(parts), name="removal")
         tasks.create_task(_read_usage_again(parts), name="usage")
+        tasks.create_task(_book_allotments(parts), name="allotments")
+        tasks.create_task(_repeat("sweeping allotments", COLLECT_S, parts, _sweep_allotments), name="allotments' sweep")
         tasks.create_task(_repeat("collection", COLLECT_S, parts, _collect), name="collection")
         tasks.create_task(_repeat("pruning trees", COLLECT_S, parts, _prune_trees), name="trees")
         tasks.create_task(_repeat("sweeping logs", COLLECT_S, parts, _sweep_logs), name="logs")
@@ -118,6 +121,29 @@ async def _read_usage_again(parts: Parts) -> None:
         except BmsError as error:
             log.warning("usage that was put aside can't be read now: %s", error.message)
         await asyncio.sleep(pause_s)
+
+
+async def _book_allotments(parts: Parts) -> None:
+    """Sweeps once soon, since what a former release started has none; not before it is known what still runs."""
+    rounds = 0
+    while True:
+        pause_s = RETRY_S
+        try:
+            if parts.leading:
+                if rounds == 1:
+                    await _sweep_allotments(parts)
+                await parts.features.booking.step()
+                pause_s = BOOK_S
+                rounds += 1
+        except BmsError as error:
+            log.warning("time that was held can't be booked now: %s", error.message)
+        await asyncio.sleep(pause_s)
+
+
+async def _sweep_allotments(parts: Parts) -> None:
+    opened, closed = await parts.features.allotment_sweep.step()
+    if opened or closed:
+        log.info("allotments that were missing: %d, left open: %d", opened, closed)
 
 
 async def _collect(parts: Parts) -> None:

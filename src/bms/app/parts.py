@@ -26,6 +26,7 @@ from bms.control.deployments.health import Health
 from bms.control.deployments.launching import Launcher
 from bms.control.deployments.loop import ReconcilerLoop
 from bms.control.deployments.publisher import Publisher
+from bms.control.deployments.reconciler import LEASE as DEPLOYMENTS_LEASE
 from bms.control.deployments.reconciler import Reconciler
 from bms.control.deployments.repository import ModelRepository
 from bms.control.deployments.views import DeploymentViews
@@ -95,6 +96,9 @@ async def make_parts(
     ground = await open_ground(database, home, run_dir, rules)
     features = make_features(ground, rules)
     await features.tenants.bootstrap(lambda created: keep_admin_key(home, created.key))
+    seen = await ground.cluster.observe()
+    running = [id for id, status in seen.items() if status.state == "running"]
+    await features.allotment_sweep.after_start(running, DEPLOYMENTS_LEASE, ground.holder)
     publisher = Publisher(
         features.stores.tenants,
         features.stores.deployments,
@@ -174,6 +178,7 @@ def _reconciler(ground: Ground, features: Features, publisher: Publisher, launch
         released=publisher.released,
         last_words=ground.last_words,
         logs=ground.replica_logs,
+        device_memory=ground.device_memory,
     )
 
 
@@ -188,6 +193,7 @@ def _scheduler(ground: Ground, features: Features, max_jobs: int, sealing: Seali
         features.history,
         ground.clock,
         sealing,
+        ground.device_memory,
     )
     cores, memory = machine()
     capacity = Capacity(jobs=max_jobs, cpu=max(cores, float(max_jobs)), memory=memory)
