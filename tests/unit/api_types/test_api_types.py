@@ -28,11 +28,13 @@ from bms.api_types import (
     signatures,
     system,
     tenants,
+    usage,
     users,
     versions,
 )
 from bms.app import parts
 from bms.control.audit.service import AuditEntry
+from bms.control.billing.nouns import UsageSum
 from bms.control.datasets import nouns as of_datasets
 from bms.control.deployments import logs, status
 from bms.control.deployments import nouns as of_deployments
@@ -45,13 +47,14 @@ from bms.control.platform import pending
 from bms.control.secrets.nouns import SecretView
 from bms.control.tenants import nouns as of_tenants
 from bms.control.training import nouns as of_training
-from bms.core import columns, features, parameters, predicted, principal, programs, tensor
+from bms.core import columns, features, meters, parameters, predicted, principal, programs, tensor
 from bms.core import preprocessing as prepared
 from bms.core import signature as signed
 from bms.core.reading import Reading
 from bms.core.resources import Resources
 from bms.core.sequences import SequenceLimits
 from bms.core.snapshot import V1Dialect
+from bms.core.usage import UsageEvent
 from bms.sdk.bodies import said
 from bms.web.api import deployments as of_the_door
 from bms.web.api.shown import deployments as shown_deployments
@@ -121,6 +124,8 @@ PAIRS: list[tuple[type, type, set[str]]] = [
     (of_tenants.User, users.User, set()),
     (of_tenants.Key, api_types.keys.Key, set()),
     (principal.Principal, users.Identity, set()),
+    (UsageSum, usage.UsageSum, set()),
+    (UsageEvent, usage.UsageEntry, {"tenant", "more"}),
 ]
 WORDS: list[tuple[Any, Any]] = [
     (datasets.Format, of_datasets.Format),
@@ -145,6 +150,7 @@ WORDS: list[tuple[Any, Any]] = [
     (signatures.ImageFormat, signed.ImageFormat),
     (signatures.Method, signed.Signature.__annotations__["method"]),
     (signatures.ParameterType, parameters.ParameterType),
+    (usage.Of, meters.Of),
     (users.Role, principal.Role),
     (versions.Relation, of_models.Lineage.__annotations__["relation"]),
     (versions.VersionState, of_models.VersionState),
@@ -213,7 +219,7 @@ def test_the_server_asks_and_tells_nothing_else() -> None:
         for kind in of_the_server()
         if not kind.__module__.startswith(("bms.api_types.", "bms.core.isolation", "bms.core.newest"))
     }
-    assert elsewhere == {"Page", "UsageSums", "UsageSum", "UsageEntry", "RepositoryCall"}
+    assert elsewhere == {"RepositoryCall"}
 
 
 def test_the_sdk_knows_every_one() -> None:
