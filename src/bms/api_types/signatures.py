@@ -21,7 +21,7 @@ DType = Annotated[
     ),
 ]
 FeatureType = Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["BYTES", "FP32", "INT64"]})]
-Form = Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["columns", "numbered", "records", "value"]})]
+Form = Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["columns", "lists", "numbered", "records", "value"]})]
 ImageFormat = Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["NCHW", "NHWC"]})]
 Method = Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["classify", "predict", "regress"]})]
 ParameterType = Annotated[
@@ -95,8 +95,9 @@ class Predicted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`outputs` are those that it gives, none: all of them; `names` what it calls them, none: what they are called.
 
     The form is one output's `value`; `records`, a frame's rows with its columns' names; `columns`, an array by each
-    name; `numbered`, a frame whose columns are numbered from 0. Of a `column`, it is that of the only output's last
-    dimension. The texts of outputs that are `nested` are JSON, each of one value.
+    name; `numbered`, a frame whose columns are numbered from 0; `lists`, each value of one output in a list of its
+    own. Of a `column`, it is that of the only output's last dimension. The texts of outputs that are `nested` are JSON,
+    each of one value. Inputs and outputs in `base64` are bytes, which that server has in base64.
     """
 
     form: Form = "value"
@@ -104,6 +105,7 @@ class Predicted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     names: tuple[str, ...] = ()
     column: int | None = None
     nested: tuple[str, ...] = ()
+    base64: tuple[str, ...] = ()
 
 
 class Signature(msgspec.Struct, frozen=True, kw_only=True):

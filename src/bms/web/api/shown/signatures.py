@@ -61,5 +61,5 @@ def _parameter(one: Parameter) -> signatures.Parameter:
 
 def _predicted(one: Predicted) -> signatures.Predicted:
     return signatures.Predicted(
-        form=one.form, outputs=one.outputs, names=one.names, column=one.column, nested=one.nested
+        form=one.form, outputs=one.outputs, names=one.names, column=one.column, nested=one.nested, base64=one.base64
     )
