@@ -18,7 +18,11 @@ _read: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
 def check_members(raw: bytes, kind: Any) -> None:
     """Raises InvalidArgument, which names member and place, for a body that was read as `kind` already."""
-    _check(_read.decode(raw or b"{}"), _known(kind), "$")
+    try:
+        whole = _read.decode(raw or b"{}")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:  # in a member that was passed over
+        raise InvalidArgument(f"the body is not what this path takes: {error}") from None
+    _check(whole, _known(kind), "$")
 
 
 @cache

@@ -69,6 +69,12 @@ def test_what_it_has_not_is_refused(body: dict[str, Any], said: str) -> None:
         check_members(raw, Body)
 
 
+@pytest.mark.parametrize("value", [b"1e999", b"[" * 100_000 + b"]" * 100_000, b'"\xff"'])
+def test_a_member_that_was_passed_over_and_cannot_be_read_is_refused(value: bytes) -> None:
+    with pytest.raises(InvalidArgument, match="the body is not what this path takes"):
+        check_members(b'{"part": {"m": ' + value + b"}}", Body)
+
+
 def test_no_body_has_no_members() -> None:
     check_members(b"", Body)
 
