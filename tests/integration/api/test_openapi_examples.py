@@ -4,20 +4,17 @@ import json
 import os
 import re
 from collections.abc import AsyncIterator
-from inspect import signature
 from pathlib import Path
 from typing import Any
-from unittest.mock import MagicMock
 
 import msgspec
 import pytest
 
-from bms.app import parts
 from bms.core.clock import SystemClock
 from bms.web.api.openapi import examples
 from bms.web.api.unknown_members import check_members
 from tests.deployments import Registry
-from tests.described import VALIDATOR, document
+from tests.described import VALIDATOR, document, rows
 from tests.security.world import MODEL, World, digest, two_tenants
 
 Json = dict[str, Any]
@@ -57,7 +54,7 @@ STORY: list[tuple[str, str, Json | None]] = [
     ),
     ("get_recipes", "/recipes", None),
 ]
-ROWS = {row.operation: row for row in parts._endpoints(*[MagicMock()] * len(signature(parts._endpoints).parameters))}
+ROWS = {row.operation: row for row in rows()}
 ID = re.compile(r"\b([a-z]+)_[0-9a-hjkmnp-tv-z]{26}(\.[\w-]+)?")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
@@ -80,10 +77,9 @@ def plain(told: Any) -> Any:
 async def test_the_story_gives_just_the_examples(world: World) -> None:
     registry = Registry(world.parts.ground.database, SystemClock())
     heard: dict[str, Json] = {}
-    rows = {row.operation: row for row in world.endpoints}
     async with world.client(world.owner) as client:
         for operation, path, body in STORY:
-            row = rows[operation]
+            row = ROWS[operation]
             asked = {"json": {**body, "code": world.tree} if body.get("code") else body} if body is not None else {}
             answer = await client.request(row.method, path, **asked)
             assert answer.status_code == row.status, (operation, answer.text)

@@ -4,9 +4,7 @@ import importlib
 import pkgutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from inspect import signature
 from typing import Any, get_args, get_origin
-from unittest.mock import MagicMock
 
 import msgspec
 import pytest
@@ -32,7 +30,6 @@ from bms.api_types import (
     users,
     versions,
 )
-from bms.app import parts
 from bms.control.audit.service import AuditEntry
 from bms.control.billing.nouns import UsageSum
 from bms.control.datasets import nouns as of_datasets
@@ -59,6 +56,7 @@ from bms.sdk.bodies import said
 from bms.web.api import deployments as of_the_door
 from bms.web.api.shown import deployments as shown_deployments
 from bms.web.api.unknown_members import check_members
+from tests.described import rows
 
 NOT_IN_THE_SDK = {"Blob": "that a content was stored is told by the status"}
 # What fences, finds or orders the platform's own work, and where its processes are.
@@ -199,9 +197,8 @@ def with_bases(kinds: set[type]) -> set[type]:
 
 
 def of_the_server() -> set[type]:
-    rows = parts._endpoints(*[MagicMock()] * len(signature(parts._endpoints).parameters))
     found: set[type] = set()
-    for row in rows:
+    for row in rows():
         for kind in (row.body, row.answer):
             if kind not in (None, bytes):
                 held(type_info(kind), found)
