@@ -25,7 +25,7 @@ help:
 	@echo "make test-all  every test in its longest form, and a page of what each group cost (an hour or more)"
 	@echo "make check   lint, format, types, import contracts, documentation"
 	@echo "make fmt     format and mend what can be mended"
-	@echo "make docs    write docs/cli.md and the table of events, and check every link"
+	@echo "make docs    write docs/cli.md, docs/openapi.json and the table of events, and check links"
 	@echo "make bench   measure; needs a quiet machine; PEERS=fastapi,triton CASES=row-json: parts of the comparison"
 	@echo "make bench-releases BASE=REVISION  the hot path beside that of another revision, in pairs"
 	@echo "make fuzz    throw broken bytes at every decoder and at a gateway for FUZZ_SECONDS (default 120: millions)"

@@ -1,14 +1,19 @@
-"""Checks the documentation: every link leads somewhere, the command reference is that of the commands, and the table of
-events that of the catalogue.
+"""Checks the documentation: every link leads somewhere, the command reference is that of the commands, the table of
+events that of the catalogue, and the description of the API that of its operations.
 
-`--write` writes reference and table first.
+`--write` writes reference, table and description first; a description that breaks clients, only where the changelog
+says so.
 """
 
+import json
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 from event_table import with_table
+from openapi_changes import changes, says_breaking
+from openapi_document import GOLDEN, document, text
 
 from bms.cli.reference import markdown
 
@@ -39,18 +44,33 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def unsaid(described: dict[str, Any]) -> list[str]:
+    """What `described` breaks of the description in the file, where the changelog does not say that anything does."""
+    if not GOLDEN.exists() or says_breaking((ROOT / "CHANGELOG.md").read_text()):
+        return []
+    broken = [change for change in changes(json.loads(GOLDEN.read_text()), described) if change.breaking]
+    lacking = "and no line of CHANGELOG.md's Unreleased begins with **Breaking**"
+    return [f"{change.where} {change.what}, {lacking}" for change in broken]
+
+
 def main() -> int:
+    described = document()
+    problems = unsaid(described)
     if "--write" in sys.argv:
+        if not problems:
+            GOLDEN.write_text(text(described))
         REFERENCE.write_text(markdown())
         for page, chinese in EVENTS.items():
             page.write_text(with_table(page.read_text(), chinese))
     pages = [page for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")] if page.is_file()]
-    problems = [problem for page in pages for problem in broken_links(page)]
+    problems += [problem for page in pages for problem in broken_links(page)]
     if not REFERENCE.exists() or REFERENCE.read_text() != markdown():
         problems.append("docs/cli.md is not that of the commands: run `make docs`")
     for page, chinese in EVENTS.items():
         if page.read_text() != with_table(page.read_text(), chinese):
             problems.append(f"docs/{page.name} is not that of the catalogue of events: run `make docs`")
+    if not GOLDEN.exists() or GOLDEN.read_text() != text(described):
+        problems.append("docs/openapi.json is not the description of the API: run `make docs`")
     for problem in problems:
         print(problem)
     print(f"{len(pages)} pages, {len(problems)} problems")

@@ -10,6 +10,7 @@ from unittest.mock import MagicMock
 import httpx
 
 from bms.app import parts
+from bms.web.api.endpoint import Endpoint
 from bms.web.api.openapi.document import describe
 
 Json = dict[str, Any]
@@ -17,10 +18,15 @@ VALIDATOR: Any = importlib.import_module("jsonschema").Draft202012Validator  # w
 
 
 @cache
+def rows() -> list[Endpoint]:
+    """All operations of control; no handler is to be called."""
+    return parts._endpoints(*[MagicMock()] * len(signature(parts._endpoints).parameters))
+
+
+@cache
 def document() -> Json:
-    """Of all that control and gateways serve; no handler is called."""
-    rows = parts._endpoints(*[MagicMock()] * len(signature(parts._endpoints).parameters))
-    return describe([row for row in rows if not row.foreign], "0")
+    """Of all that control and gateways serve."""
+    return describe([row for row in rows() if not row.foreign], "0")
 
 
 def check(answer: httpx.Response) -> None:

@@ -17,14 +17,14 @@ def show_version(session: Session, version: DatasetVersion) -> None:
         told = {} if report is None else {"report": report}
         session.out.raw({**msgspec.to_builtins(version), **told})
         return
-    source = None if version.request is None else version.request.source
+    source = version.request.source
     session.out.one(
         version,
         {
             "data set": version.reference,
             "state": version.state,
             "why": version.reason,
-            "format": None if source is None else source.format or source.sample,
+            "format": source.format or source.sample,
             "rows": {part: split.rows for part, split in version.splits.items()},
             "classes": version.labels,
             "size": size_text(version.size),

@@ -56,9 +56,9 @@ class SpecOptions(msgspec.Struct, frozen=True, kw_only=True):
         if self.share_weights is not None:
             given["share_weights"] = self.share_weights
         if batching := self._batching():
-            given["batching"] = {**(spec.batching or {}), **batching}
+            given["batching"] = msgspec.structs.replace(spec.batching, **batching)
         if resources := resources_given(self.cpu, self.memory, self.gpu, self.gpu_memory):
-            given["resources"] = {**(spec.resources or {}), **resources}
+            given["resources"] = msgspec.structs.replace(spec.resources, **resources)
         return msgspec.structs.replace(spec, **given)
 
     def _batching(self) -> dict[str, object]:
@@ -90,7 +90,7 @@ def apply(
     except NotFound:
         deployments.put(name, options.of(DeploymentSpec(model=model, targets=targets)), force=force)
     else:
-        spec = msgspec.structs.replace(before.spec, model=model, targets=targets)
+        spec = msgspec.structs.replace(before.spec, model=model, targets=targets, stopped=False)
         deployments.put(name, options.of(spec), revision=before.revision, force=force)
     return settled(session, name) if wait else deployments.status(name)
 
@@ -134,12 +134,12 @@ def _served(session: Session, status: DeploymentStatus) -> Version | None:
         return None
 
 
-def parse_sizes(text: str) -> list[int]:
+def parse_sizes(text: str) -> tuple[int, ...]:
     """`1,4,16`; the empty text is no sizes. Raises InvalidArgument."""
     parts = [part.strip() for part in text.split(",")] if text else []
     if not all(part.isdecimal() for part in parts):
         raise InvalidArgument(f"batch sizes {text!r} are not numbers of rows with commas between them, like 1,4,16")
-    return [int(part) for part in parts]
+    return tuple(int(part) for part in parts)
 
 
 def parse_targets(texts: Sequence[str]) -> tuple[Target, ...]:

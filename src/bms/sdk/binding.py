@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from bms.api_types.pages import Page
 from bms.core.errors import Internal
 from bms.core.ids import new_id
 from bms.sdk.drivers import AsyncDriver, SyncDriver
@@ -25,13 +26,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 API = "/api/v1"
 PAGE = 100
-
-
-class Page(msgspec.Struct, Generic[T]):
-    """One page of a listing, as the API sends it."""
-
-    items: list[T]
-    next: str | None = None
 
 
 class Resource(Generic[D]):

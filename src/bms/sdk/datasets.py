@@ -1,56 +1,43 @@
 """Data sets: named lines of immutable versions, kept as TFRecord."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
 import msgspec
 
+from bms.api_types.datasets import (
+    DatasetVersion,
+    ImportRequest,
+    Reading,
+    Source,
+    Split,
+    StartImport,
+)
+from bms.api_types.datasets import ListedDataset as Dataset  # whose newest version is told in lists alone
 from bms.core.clock import Clock, SystemClock
 from bms.core.errors import FailedPrecondition
-from bms.core.newest import Newest
-from bms.core.reading import Reading
+from bms.core.reading import Reading as CheckedReading
 from bms.sdk.binding import D, operation, path_part, stream
 from bms.sdk.blobs import Uploading, UploadProgress
+from bms.sdk.bodies import said
 from bms.sdk.files import FileEntry, FileTree
 from bms.sdk.flow import Flow, Stream
 from bms.sdk.waiting import until
 
-
-class Dataset(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of versions under one name; its `newest` one is told in lists alone."""
-
-    id: str
-    name: str
-    description: str
-    created_at: datetime
-    revision: int = 1
-    newest: Newest | None = None
-
-
-class Split(msgspec.Struct, frozen=True, kw_only=True):
-    rows: int
-    files: tuple[str, ...]
-
-
-class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """`format` of uploaded files, said or told by their names."""
-
-    sample: str | None = None
-    tree: str | None = None
-    format: str | None = None
-
-
-class ImportRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What an import was asked to do; `split` None: the source's own splits, or the usual shares."""
-
-    source: Source
-    label: str | None = None
-    split: dict[str, float] | None = None
-    seed: int = 0
-    reading: Reading = Reading()
+__all__ = [
+    "ColumnFound",
+    "Dataset",
+    "DatasetVersion",
+    "Datasets",
+    "Finding",
+    "ImportReport",
+    "ImportRequest",
+    "Reading",
+    "Source",
+    "Split",
+]
 
 
 class ColumnFound(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,29 +67,6 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
 
 
-class DatasetVersion(msgspec.Struct, frozen=True, kw_only=True):
-    """`state` is importing, ready, failed or deleted; `size` in bytes."""
-
-    id: str
-    dataset: str
-    number: int
-    state: str
-    created_at: datetime
-    created_by: str
-    job: str | None = None
-    tree: str | None = None
-    size: int = 0
-    splits: dict[str, Split] = {}
-    labels: tuple[str, ...] = ()
-    reason: str = ""
-    request: ImportRequest | None = None
-    revision: int = 1
-
-    @property
-    def reference(self) -> str:
-        return f"{self.dataset}@{self.number}"
-
-
 class Datasets(Uploading[D]):
     """/api/v1/datasets"""
 
@@ -119,7 +83,9 @@ class Datasets(Uploading[D]):
         description: str = "",
     ) -> Flow[DatasetVersion]:
         """Starts importing a real data set that comes with the platform, such as "digits", as the next version."""
-        return self._import(name, {"sample": sample}, None, split, seed, description)
+        return self._import(
+            name, StartImport(source=Source(sample=sample), split=split, seed=seed, description=description)
+        )
 
     @operation
     def import_files(
@@ -146,7 +112,7 @@ class Datasets(Uploading[D]):
         from the file: `columns` maps names to "number", "integer", "text", "boolean" or "datetime"; cells that say a
         word of `na` are missing, too; of an empty list, empty cells alone.
         """
-        reading = Reading(
+        reading = CheckedReading(
             columns=dict(columns or {}),
             na=None if na is None else tuple(na),
             separator=separator,
@@ -154,8 +120,15 @@ class Datasets(Uploading[D]):
             encoding=encoding,
         )
         tree = yield from self._send_tree(path, on_progress)
-        source = {"tree": tree} if format is None else {"tree": tree, "format": format}
-        return (yield from self._import(name, source, label, split, seed, description, reading))
+        asked = StartImport(
+            source=Source(tree=tree, format=format),
+            label=label,
+            split=split,
+            seed=seed,
+            description=description,
+            reading=Reading(**msgspec.structs.asdict(reading)),
+        )
+        return (yield from self._import(name, asked))
 
     @operation
     def get(self, name: str) -> Flow[Dataset]:
@@ -230,21 +203,8 @@ class Datasets(Uploading[D]):
     def _version(self, name: str, number: int) -> Flow[DatasetVersion]:
         return self._get(_numbered(name, number), DatasetVersion)
 
-    def _import(
-        self,
-        name: str,
-        source: Mapping[str, str],
-        label: str | None,
-        split: Mapping[str, float] | None,
-        seed: int,
-        description: str,
-        reading: Reading = Reading(),
-    ) -> Flow[DatasetVersion]:
-        body: dict[str, object] = {"source": source, "seed": seed, "description": description}
-        if reading != Reading():
-            body["reading"] = msgspec.to_builtins(reading)
-        body.update({key: value for key, value in (("label", label), ("split", split)) if value is not None})
-        return self._post(f"/datasets/{path_part(name)}/versions", DatasetVersion, body)
+    def _import(self, name: str, asked: StartImport) -> Flow[DatasetVersion]:
+        return self._post(f"/datasets/{path_part(name)}/versions", DatasetVersion, said(asked))
 
 
 def _numbered(name: str, number: int) -> str:

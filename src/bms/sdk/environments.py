@@ -1,37 +1,11 @@
 """Environments: where models and jobs run, what is installed there, and what a build says."""
 
-import msgspec
-
+from bms.api_types.environments import Environment, Pruned
 from bms.sdk.binding import API, D, Resource, operation, path_part, stream
 from bms.sdk.flow import Flow, Item, Request, Stream, pause
 from bms.sdk.waiting import FIRST_S, GROWTH, LONGEST_S
 
-
-class Environment(msgspec.Struct, frozen=True, kw_only=True):
-    """One environment. `state` is absent, building, built or failed; `versions` and `jobs` count who uses it.
-
-    `python` is a version, `lock` the digest of what the requirements were resolved to; `size` in bytes.
-    """
-
-    digest: str
-    state: str
-    python: str = ""
-    requirements: tuple[str, ...] = ()
-    index: str = ""
-    locked: bool = False
-    lock: str = ""
-    packages: int = 0
-    size: int = 0
-    built_s: float = 0.0
-    versions: int = 0
-    jobs: int = 0
-
-
-class Pruned(msgspec.Struct, frozen=True, kw_only=True):
-    """What was removed, and how many bytes that freed."""
-
-    removed: tuple[Environment, ...]
-    freed: int
+__all__ = ["Environment", "Environments", "Pruned"]
 
 
 class Environments(Resource[D]):

@@ -4,26 +4,13 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
+from bms.api_types.blobs import FileEntry, FileTree
 from bms.core.digest import of_bytes
 from bms.core.errors import InvalidArgument, NotFound
 
+__all__ = ["FileEntry", "FileTree", "LocalFile", "in_memory", "scan", "with_file"]
+
 PIECE = 1 << 20
-
-
-class FileEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One file of a tree: path below its root with '/' between names, digest of the content, bytes."""
-
-    path: str
-    digest: str
-    size: int
-
-
-class FileTree(msgspec.Struct, frozen=True, kw_only=True):
-    """A directory as content: its files, in order of path."""
-
-    files: tuple[FileEntry, ...]
 
 
 @dataclass(frozen=True)

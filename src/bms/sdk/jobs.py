@@ -1,53 +1,37 @@
 """Jobs: programs that run to their end, such as training."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
 import msgspec
 
+from bms.api_types import jobs
+from bms.api_types.jobs import ENDED, Training
+from bms.api_types.pages import Page
+from bms.api_types.recipes import Recipe
 from bms.core.clock import Clock, SystemClock
 from bms.core.errors import FailedPrecondition
-from bms.sdk.binding import API, D, Page, operation, path_part, stream
+from bms.sdk.binding import API, D, operation, path_part, stream
 from bms.sdk.blobs import Uploading, UploadProgress
+from bms.sdk.bodies import said
 from bms.sdk.files import FileEntry, FileTree
 from bms.sdk.flow import Flow, Item, Request, Stream, pause
 from bms.sdk.metric_numbers import Numbers, as_numbers
 from bms.sdk.signatures import EnvironmentSpec
 from bms.sdk.waiting import FIRST_S, GROWTH, LONGEST_S, until
 
-ENDED = frozenset({"succeeded", "failed", "cancelled", "lost"})
+__all__ = ["ENDED", "Evaluation", "Job", "JobEvent", "Jobs", "Recipe"]
 
 
-class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """One job as the API tells it. `progress` is 0 to 1."""
+class Job(jobs.Job, frozen=True, kw_only=True):
+    """One job, its metrics as floats."""
 
-    id: str
-    name: str
-    state: str
-    created_at: datetime
-    created_by: str
-    spec: dict[str, object] = {}
-    attempt: int = 0
-    started_at: datetime | None = None
-    ended_at: datetime | None = None
-    cancel_requested: bool = False
-    progress: float = 0.0
-    message: str = ""
-    metrics: Numbers = {}
-    error: str = ""
-    report: dict[str, object] = {}
-    output: str | None = None
-    revision: int = 1
+    metrics: Numbers = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         as_numbers(self, self.metrics)
-
-    @property
-    def ended(self) -> bool:
-        return self.state in ENDED
 
 
 class Evaluation(Job, frozen=True, kw_only=True):
@@ -56,28 +40,13 @@ class Evaluation(Job, frozen=True, kw_only=True):
     ran_already: bool = False
 
 
-class JobEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """A step of a job's progress; `at` is Unix time in nanoseconds."""
+class JobEvent(jobs.JobEvent, frozen=True, kw_only=True):
+    """A step of a job's progress, its metrics as floats."""
 
-    at: int
-    progress: float | None = None
-    message: str = ""
-    metrics: Numbers = {}
-    step: int | None = None
+    metrics: Numbers = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         as_numbers(self, self.metrics)
-
-
-class Recipe(msgspec.Struct, frozen=True, kw_only=True):
-    """A ready-made training program and the defaults of its parameters."""
-
-    name: str
-    title: str
-    description: str
-    environment: EnvironmentSpec = EnvironmentSpec()
-    parameters: dict[str, object] = {}
-    convert: tuple[str, ...] = ()
 
 
 class Jobs(Uploading[D]):
@@ -113,19 +82,21 @@ class Jobs(Uploading[D]):
         """
         if code is not None and not str(code).startswith("sha256:"):
             code = yield from self._send_tree(Path(code), on_progress)
-        body: dict[str, object] = {"name": name, "timeout_s": timeout_s, "max_attempts": max_attempts}
-        options: dict[str, object] = {
-            "recipe": recipe,
-            "code": code,
-            "entry": entry,
-            "datasets": datasets,
-            "model": model,
-            "parameters": parameters,
-            "environment": environment or (None if requirements is None else {"requirements": requirements}),
-            "convert": convert,
-            "resources": resources,
-        }
-        body.update({option: value for option, value in options.items() if value is not None})
+        asked = environment or (None if requirements is None else EnvironmentSpec(requirements=tuple(requirements)))
+        training = Training(
+            recipe=recipe,
+            code=None if code is None else str(code),
+            entry=entry,
+            name=name,
+            datasets=datasets or {},
+            model=model,
+            parameters=parameters or {},
+            environment=asked,
+            convert=convert,
+            timeout_s=timeout_s,
+            max_attempts=max_attempts,
+        )
+        body = said(training) if resources is None else {**said(training), "resources": dict(resources)}
         return (yield from self._post("/jobs", Job, body))
 
     @operation

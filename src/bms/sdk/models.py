@@ -9,13 +9,20 @@ from urllib.parse import quote
 
 import msgspec
 
+from bms.api_types import jobs
+from bms.api_types.jobs import Convert
+from bms.api_types.models import ChangeModel, CreateModel, MoveAlias
+from bms.api_types.pages import Page
+from bms.api_types.versions import CreateVersion, StartedUpload
 from bms.core.clock import Clock, SystemClock
 from bms.core.errors import AlreadyExists, BmsError, FailedPrecondition, InvalidArgument, NotFound
 from bms.core.figures import figures
-from bms.sdk.binding import PAGE, D, Page, operation, path_part, stream
+from bms.sdk.binding import PAGE, D, operation, path_part, stream
 from bms.sdk.blobs import Uploading, UploadProgress
+from bms.sdk.bodies import said
 from bms.sdk.description import DESCRIPTION, NO_FORMATS, description, with_description
-from bms.sdk.examples import EXAMPLE, said
+from bms.sdk.examples import EXAMPLE
+from bms.sdk.examples import said as with_example
 from bms.sdk.files import FileEntry, FileTree, in_memory, scan, with_file
 from bms.sdk.flow import Flow, Item, Stream, locally
 from bms.sdk.jobs import Evaluation, Job
@@ -48,11 +55,6 @@ class _Made(NamedTuple):
     version: Version | None
 
 
-class _Started(msgspec.Struct):
-    version: Version
-    missing: tuple[str, ...] = ()
-
-
 class Models(Uploading[D]):
     """/api/v1/models"""
 
@@ -60,7 +62,8 @@ class Models(Uploading[D]):
 
     @operation
     def create(self, name: str, *, description: str = "", gates: Sequence[Gate] = ()) -> Flow[Model]:
-        return self._post("/models", Model, {"name": name, "description": description, "gates": gates})
+        made = CreateModel(name=name, description=description, gates=tuple(gates))
+        return self._post("/models", Model, said(made))
 
     @operation
     def get(self, name: str) -> Flow[Model]:
@@ -79,9 +82,8 @@ class Models(Uploading[D]):
         gates: Sequence[Gate] | None = None,
         revision: int | None = None,
     ) -> Flow[Model]:
-        given: dict[str, object] = {"description": description, "gates": gates}
-        body = {key: value for key, value in given.items() if value is not None}
-        return self._change("PATCH", _model(name), Model, body, revision)
+        changed = ChangeModel(description=description, gates=None if gates is None else tuple(gates))
+        return self._change("PATCH", _model(name), Model, said(changed), revision)
 
     @operation
     def delete(self, name: str) -> Flow[None]:
@@ -126,7 +128,7 @@ class Models(Uploading[D]):
         Only what the server has not yet is sent, so a broken upload is repeated cheaply. The version that comes
         back is being verified: see `wait_version`. Raises InvalidArgument naming column and row of what can't be read.
         """
-        made = yield from locally(partial(said, new or NewVersion(), columns, example))
+        made = yield from locally(partial(with_example, new or NewVersion(), columns, example))
         files = yield from locally(partial(scan, path))
         archive = files[0].entry.digest if path.is_file() and (yield from locally(partial(_is_archive, path))) else None
         if made.example is not None:
@@ -139,11 +141,14 @@ class Models(Uploading[D]):
                 text = msgspec.json.encode(told).decode()
                 raise InvalidArgument(f"{path.name} is an archive: put {text} into its {DESCRIPTION}")
             files = yield from locally(partial(with_description, files, told))
-        body: dict[str, object] = {**msgspec.to_builtins(made.new), "metrics": figures(made.new.metrics)}
+        new_version = CreateVersion(**{**msgspec.structs.asdict(made.new), "metrics": figures(made.new.metrics)})
         if archive is not None:
             yield from self._send_files(files, on_progress)
-            return (yield from self._start(name, {**body, "archive": archive}, create)).version
-        started = yield from self._start(name, {**body, "files": [file.entry for file in files]}, create)
+            return Version.of(
+                (yield from self._start(name, msgspec.structs.replace(new_version, archive=archive), create)).version
+            )
+        listed = msgspec.structs.replace(new_version, files=tuple(file.entry for file in files))
+        started = yield from self._start(name, listed, create)
         missing = frozenset(started.missing)
         number = started.version.number
         try:
@@ -233,16 +238,16 @@ class Models(Uploading[D]):
     @operation
     def convert(self, name: str, number: int, to: str = "onnx", *, tolerance: float | None = None) -> Flow[Job]:
         """Starts a job that makes a child version in another format, refused unless its outputs are its parent's."""
-        body: dict[str, object] = {"to": to} if tolerance is None else {"to": to, "tolerance": tolerance}
-        return self._post(f"{_numbered(name, number)}/convert", Job, body)
+        body = Convert(to=to) if tolerance is None else Convert(to=to, tolerance=tolerance)
+        return self._post(f"{_numbered(name, number)}/convert", Job, said(body))
 
     @stream
     def evaluate(self, name: str, number: int) -> Stream[Evaluation]:
         """Starts a job per gate of the model, and gives those jobs; one that measures the same already is given as it
         is, with `ran_already`."""
-        started = yield from self._post(f"{_numbered(name, number)}/evaluate", _Evaluations)
+        started = yield from self._post(f"{_numbered(name, number)}/evaluate", jobs.Evaluation)
         for job in started.items:
-            yield Item(msgspec.structs.replace(job, ran_already=job.id in started.running))
+            yield Item(Evaluation(**msgspec.structs.asdict(job), ran_already=job.id in started.running))
 
     @operation
     def gates(self, name: str, number: int) -> Flow[tuple[GateStanding, ...]]:
@@ -284,8 +289,8 @@ class Models(Uploading[D]):
         self, name: str, alias: str, version: int, *, force: bool = False, revision: int | None = None
     ) -> Flow[Alias]:
         """Points an alias at a version. FailedPrecondition unless it passed its gates (admins may `force`)."""
-        body: dict[str, object] = {"version": version, "force": True} if force else {"version": version}
-        return self._change("PUT", _alias(name, alias), Alias, body, revision)
+        moved = MoveAlias(version=version, force=force)
+        return self._change("PUT", _alias(name, alias), Alias, said(moved), revision)
 
     @operation
     def delete_alias(self, name: str, alias: str) -> Flow[None]:
@@ -302,16 +307,16 @@ class Models(Uploading[D]):
             return _Made(seen, None)
         return _Made(seen, next((one for one in page.items if one.lineage.job == job), None))
 
-    def _start(self, name: str, body: Mapping[str, object], create: bool) -> Flow[_Started]:
+    def _start(self, name: str, asked: CreateVersion, create: bool) -> Flow[StartedUpload]:
         """A version of the model, which is made if there is none of that name; not for a version that is refused."""
         try:
-            return (yield from self._post(f"{_model(name)}/versions", _Started, body))
+            return (yield from self._post(f"{_model(name)}/versions", StartedUpload, said(asked)))
         except NotFound:
             if not create:
                 raise
         with contextlib.suppress(AlreadyExists):
-            yield from self._post("/models", Model, {"name": name})
-        return (yield from self._post(f"{_model(name)}/versions", _Started, body))
+            yield from self._post("/models", Model, said(CreateModel(name=name)))
+        return (yield from self._post(f"{_model(name)}/versions", StartedUpload, said(asked)))
 
     def _version(self, name: str, number: int) -> Flow[Version]:
         return self._get(_numbered(name, number), Version)
@@ -320,11 +325,6 @@ class Models(Uploading[D]):
 def _settled(gates: Sequence[GateStanding], jobs: Sequence[str]) -> bool:
     heard = {job for gate in gates if gate.result is not None for job in (gate.result.job, gate.result.tried)}
     return all(gate.state != "measuring" for gate in gates) and heard.issuperset(jobs)
-
-
-class _Evaluations(msgspec.Struct):
-    items: tuple[Evaluation, ...]
-    running: tuple[str, ...] = ()
 
 
 def _is_archive(path: Path) -> bool:

@@ -1,29 +1,11 @@
 """Reactions: what was to follow from an event and could not be done yet, or not at all. For owners of the operator's
 tenant."""
 
-from datetime import datetime
-
-import msgspec
-
+from bms.api_types.reactions import Reaction
 from bms.sdk.binding import D, Resource, operation, path_part, stream
 from bms.sdk.flow import Flow, Stream
 
-
-class Reaction(msgspec.Struct, frozen=True, kw_only=True):
-    """What `handler` was to do after event `number`, called `event`. One that is `waiting` is tried again at `due_at`,
-    or when what waits before it `about` the same thing was done; one that is `dead` is not, unless it is retried."""
-
-    id: str
-    number: int
-    handler: str
-    event: str
-    tenant: str
-    about: str
-    state: str
-    tries: int
-    due_at: datetime
-    since: datetime
-    error: str = ""
+__all__ = ["Reaction", "Reactions"]
 
 
 class Reactions(Resource[D]):

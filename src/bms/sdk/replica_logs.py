@@ -5,28 +5,13 @@ from datetime import datetime
 
 import msgspec
 
+from bms.api_types.replicas import Replica
 from bms.core.errors import NotFound
 from bms.sdk.binding import API, D, Resource, operation, path_part, stream
 from bms.sdk.flow import Flow, Item, Request, Stream, pause
 from bms.sdk.waiting import FIRST_S, GROWTH, LONGEST_S
 
-ENDED = frozenset({"stopped", "failed"})
-
-
-class Replica(msgspec.Struct, frozen=True, kw_only=True):
-    """One model server that a deployment has or had. `state` is starting, ready, draining, stopped or failed."""
-
-    id: str
-    version: int
-    state: str
-    created_at: datetime
-    ready_at: datetime | None = None
-    ended_at: datetime | None = None
-    reason: str = ""
-
-    @property
-    def ended(self) -> bool:
-        return self.state in ENDED
+__all__ = ["LogPiece", "Replica", "ReplicaLogs"]
 
 
 class LogPiece(msgspec.Struct, frozen=True, kw_only=True):

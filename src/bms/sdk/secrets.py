@@ -1,24 +1,13 @@
 """Secrets: values that models send to their upstreams, set once and read by nobody."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
-import msgspec
-
+from bms.api_types.secrets import Secret, SetSecret
 from bms.sdk.binding import D, Resource, operation, path_part, stream
+from bms.sdk.bodies import said
 from bms.sdk.flow import Flow, Stream
 
-
-class Secret(msgspec.Struct, frozen=True, kw_only=True):
-    """A secret without its value. It is sent to `hosts` alone; none: to any. `usable` is false when the server lacks
-    the key that it was encrypted with."""
-
-    name: str
-    hosts: tuple[str, ...]
-    set_at: datetime
-    set_by: str
-    usable: bool = True
-    revision: int = 1
+__all__ = ["Secret", "Secrets"]
 
 
 class Secrets(Resource[D]):
@@ -27,7 +16,7 @@ class Secrets(Resource[D]):
     @operation
     def set(self, name: str, value: str, *, hosts: Sequence[str] = ()) -> Flow[Secret]:
         """Sets or replaces it. Model servers that run keep the former value until they are started again."""
-        body = {"value": value, "hosts": list(hosts)}
+        body = said(SetSecret(value=value, hosts=tuple(hosts)))
         return self._change("PUT", f"/secrets/{path_part(name)}", Secret, body)
 
     @stream

@@ -3,73 +3,16 @@
 from datetime import datetime
 from functools import partial
 
-import msgspec
-
+from bms.api_types.keys import CreateKey, Key, NewKey
+from bms.api_types.tenants import CreateTenant, NewTenant, Tenant
+from bms.api_types.users import ChangeUser, CreateUser, Identity, User
 from bms.core.clock import Clock, SystemClock
 from bms.sdk.binding import API, D, Resource, decode, operation, path_part, stream
+from bms.sdk.bodies import said
 from bms.sdk.flow import Flow, Request, Stream
 from bms.sdk.waiting import until
 
-
-class Tenant(msgspec.Struct, frozen=True, kw_only=True):
-    """Since `deleted_at` nobody acts for it; since `removed_at` all that it owned is gone, and its books are left."""
-
-    id: str
-    created_at: datetime
-    deleted_at: datetime | None = None
-    removed_at: datetime | None = None
-    revision: int = 1
-
-
-class User(msgspec.Struct, frozen=True, kw_only=True):
-    id: str
-    tenant: str
-    name: str
-    role: str
-    created_at: datetime
-    disabled: bool = False
-    revision: int = 1
-
-
-class Key(msgspec.Struct, frozen=True, kw_only=True):
-    """A key without its secret. `rate_per_s` None: not limited; empty `scopes`: all that the user's role allows."""
-
-    id: str
-    tenant: str
-    user: str
-    name: str
-    scopes: frozenset[str]
-    created_at: datetime
-    expires_at: datetime | None = None
-    revoked_at: datetime | None = None
-    rate_per_s: float | None = None
-    burst: int | None = None
-    revision: int = 1
-
-
-class NewKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A key and, this once, its whole text `id.secret`."""
-
-    key: Key
-    text: str
-
-
-class NewTenant(msgspec.Struct, frozen=True, kw_only=True):
-    """A tenant with its first owner and that owner's key."""
-
-    tenant: Tenant
-    owner: User
-    key: NewKey
-
-
-class Identity(msgspec.Struct, frozen=True, kw_only=True):
-    """Who the client's key acts as."""
-
-    tenant: str
-    user: str
-    key: str
-    role: str
-    scopes: frozenset[str] = frozenset()
+__all__ = ["Identity", "Key", "Keys", "NewKey", "NewTenant", "Tenant", "Tenants", "User", "Users"]
 
 
 class Tenants(Resource[D]):
@@ -80,7 +23,7 @@ class Tenants(Resource[D]):
     @operation
     def create(self, id: str, *, owner: str = "admin") -> Flow[NewTenant]:
         """A tenant, its owner and the owner's key. Only owners of the tenant `default` may do this."""
-        return self._post("/tenants", NewTenant, {"id": id, "owner": owner})
+        return self._post("/tenants", NewTenant, said(CreateTenant(id=id, owner=owner)))
 
     @stream
     def list(self, *, all: bool = False) -> Stream[Tenant]:
@@ -126,7 +69,7 @@ class Users(Resource[D]):
     @operation
     def create(self, name: str, *, role: str = "developer") -> Flow[User]:
         """Raises AlreadyExists; PermissionDenied for a role above one's own."""
-        return self._post("/users", User, {"name": name, "role": role})
+        return self._post("/users", User, said(CreateUser(name=name, role=role)))
 
     @operation
     def get(self, id_or_name: str) -> Flow[User]:
@@ -148,8 +91,7 @@ class Users(Resource[D]):
     ) -> Flow[User]:
         """Raises Aborted when `revision` is given and is no longer the current one, and FailedPrecondition, unless told
         to `force`, for the last owner, or the last one with a key that may do everything."""
-        said = (("role", role), ("disabled", disabled), ("force", force or None))
-        body = {name: value for name, value in said if value is not None}
+        body = said(ChangeUser(role=role, disabled=disabled, force=force))
         return self._change("PATCH", f"/users/{path_part(id_or_name)}", User, body, revision)
 
     @operation
@@ -176,10 +118,8 @@ class Keys(Resource[D]):
         burst: int | None = None,
     ) -> Flow[NewKey]:
         """A key that acts as `user` (by default oneself). Its text is shown this once."""
-        body: dict[str, object] = {"name": name, "scopes": sorted(scopes)}
-        options = {"user": user, "expires_at": expires_at, "rate_per_s": rate_per_s, "burst": burst}
-        body.update({option: value for option, value in options.items() if value is not None})
-        return self._post("/keys", NewKey, body)
+        made = CreateKey(name=name, user=user, scopes=scopes, expires_at=expires_at, rate_per_s=rate_per_s, burst=burst)
+        return self._post("/keys", NewKey, said(made))
 
     @operation
     def get(self, id: str) -> Flow[Key]:

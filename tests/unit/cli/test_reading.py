@@ -10,7 +10,7 @@ from bms.cli.making import parse_image, parse_pairs, parse_text
 from bms.cli.predict_data import read_data
 from bms.cli.serving import SpecOptions, parse_targets
 from bms.core.errors import InvalidArgument, NotFound
-from bms.sdk.deployments import DeploymentSpec, Target
+from bms.sdk.deployments import Batching, DeploymentSpec, Resources, Target
 from bms.sdk.signatures import TextPreprocess
 
 
@@ -45,21 +45,15 @@ def test_targets() -> None:
 
 
 def test_options_change_only_what_they_name() -> None:
-    spec = DeploymentSpec(
-        model="m", targets=[Target(version=1)], replicas=3, resources={"cpu": 2.0}, batching={"max_wait_s": 0.01}
-    )
+    slow, two = Batching(max_wait_s=0.01), Resources(cpu=2.0)
+    spec = DeploymentSpec(model="m", targets=[Target(version=1)], replicas=3, resources=two, batching=slow)
     assert SpecOptions().of(spec) == spec
     changed = SpecOptions(memory="512Mi", batch=8).of(spec)
-    assert (changed.replicas, changed.resources) == (3, {"cpu": 2.0, "memory": 512 * 2**20})
-    assert changed.batching == {"max_wait_s": 0.01, "max_rows": 8}
+    assert (changed.replicas, changed.resources) == (3, Resources(cpu=2.0, memory=512 * 2**20))
+    assert changed.batching == Batching(max_wait_s=0.01, max_rows=8)
     adaptive = SpecOptions(batch_policy="adaptive", batch_objective_ms=20, batch_sizes="1, 4,16").of(spec)
-    assert adaptive.batching == {
-        "max_wait_s": 0.01,
-        "policy": "adaptive",
-        "objective_s": 0.02,
-        "sizes": [1, 4, 16],
-    }
-    assert SpecOptions(batch_wait_ms=2.5, batch_sizes="").of(spec).batching == {"max_wait_s": 0.0025, "sizes": []}
+    assert adaptive.batching == Batching(max_wait_s=0.01, policy="adaptive", objective_s=0.02, sizes=(1, 4, 16))
+    assert SpecOptions(batch_wait_ms=2.5, batch_sizes="").of(spec).batching == Batching(max_wait_s=0.0025)
     with pytest.raises(InvalidArgument, match="like 1,4,16"):
         SpecOptions(batch_sizes="1;4").of(spec)
 

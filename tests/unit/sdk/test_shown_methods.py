@@ -43,7 +43,7 @@ def test_asyncio_clients_are_awaited_and_streams_are_iterated() -> None:
         assert gives(client.users.get).endswith("User'>")
     waiting = AsyncClient(URL)
     assert gives(waiting.jobs.list) == "collections.abc.AsyncIterator[bms.sdk.jobs.Job]"
-    assert gives(waiting.users.get) == "collections.abc.Coroutine[typing.Any, typing.Any, bms.sdk.tenants.User]"
+    assert gives(waiting.users.get) == "collections.abc.Coroutine[typing.Any, typing.Any, bms.api_types.users.User]"
     assert waiting.users.get.__name__ == "get"
 
 

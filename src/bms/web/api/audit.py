@@ -1,8 +1,11 @@
 """The audit over HTTP: who changed what, newest first."""
 
-from bms.control.audit.service import AuditEntry, AuditService
-from bms.core.pages import Page
+from bms.api_types.audit import AuditEntry
+from bms.api_types.pages import Page
+from bms.control.audit.service import AuditService
 from bms.web.api.endpoint import Call, Endpoint, Listing, listing
+from bms.web.api.shown.audit import entry
+from bms.web.api.shown.pages import page
 
 
 class AuditListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -14,7 +17,8 @@ class AuditListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 def endpoints(service: AuditService) -> list[Endpoint]:
     async def entries(call: Call[None]) -> Page[AuditEntry]:
-        return await service.entries(call.principal.tenant, listing(call), call.query.name, call.query.subject)
+        query = call.query
+        return page(await service.entries(call.principal.tenant, listing(call), query.name, query.subject), entry)
 
     return [
         Endpoint("GET", "/audit", "audit:read", entries, "Who did what", Page[AuditEntry], query=AuditListing),

@@ -5,12 +5,14 @@ from collections.abc import AsyncIterator
 import msgspec
 from starlette.responses import Response
 
-from bms.control.platform.objects import Blob, ObjectStore
+from bms.api_types.blobs import Blob
+from bms.control.platform.objects import ObjectStore
 from bms.core.digest import check_digest
 from bms.core.errors import InvalidArgument, NotFound, PayloadTooLarge
 from bms.core.resources import size_text
 from bms.web.api.dispatch import body_chunks
 from bms.web.api.endpoint import Call, Endpoint
+from bms.web.api.shown import blobs as shown
 
 MAX_BLOB = 20 << 30
 
@@ -32,7 +34,7 @@ def endpoints(objects: ObjectStore, max_blob: int = MAX_BLOB) -> list[Endpoint]:
         _check_length(call.request.headers.get("content-length"), max_blob)
         before = await objects.stat(tenant, digest)
         blob = await objects.put(tenant, _limited(body_chunks(call.request), max_blob), digest)
-        return _stored(blob, 200 if before else 201)
+        return _stored(shown.blob(blob), 200 if before else 201)
 
     blob = "/blobs/{digest}"
     return [

@@ -1,41 +1,22 @@
 """Data sets over HTTP."""
 
-import msgspec
 from starlette.responses import Response
 
+from bms.api_types.blobs import FileTree
+from bms.api_types.datasets import Dataset, DatasetVersion, ListedDataset, StartImport
+from bms.api_types.pages import Page
 from bms.control.datasets.deletion import DatasetDeletion
-from bms.control.datasets.nouns import Dataset, DatasetVersion, ImportRequest, ListedDataset, Source
+from bms.control.datasets.nouns import ImportRequest, Source
 from bms.control.datasets.service import DatasetService
 from bms.control.platform.objects import ObjectStore
-from bms.control.platform.trees import Tree
 from bms.core.errors import InvalidArgument
-from bms.core.pages import Page
 from bms.core.reading import Reading
+from bms.web.api.as_noun import as_noun
 from bms.web.api.downloads import download
 from bms.web.api.endpoint import Call, Endpoint, Listing, listing
-
-
-class StartImport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`description` counts when this makes the data set's first version; what is left out has its default."""
-
-    source: Source
-    label: str | None = None
-    split: dict[str, float] | None = None
-    seed: int = 0
-    shard_rows: int = 10_000
-    description: str = ""
-    reading: Reading = Reading()
-
-    def request(self) -> ImportRequest:
-        """Raises InvalidArgument."""
-        return ImportRequest(
-            source=self.source,
-            label=self.label,
-            split=self.split,
-            seed=self.seed,
-            shard_rows=self.shard_rows,
-            reading=self.reading,
-        )
+from bms.web.api.shown import blobs
+from bms.web.api.shown import datasets as shown
+from bms.web.api.shown.pages import page
 
 
 class VersionListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -47,33 +28,35 @@ class VersionListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=T
 def endpoints(service: DatasetService, deletion: DatasetDeletion, objects: ObjectStore) -> list[Endpoint]:
     async def start_import(call: Call[StartImport]) -> DatasetVersion:
         by, body = call.principal, call.body
-        return await service.start_import(
-            by.tenant, by.user, call.path["dataset"], body.request(), description=body.description
+        started = await service.start_import(
+            by.tenant, by.user, call.path["dataset"], _request(body), description=body.description
         )
+        return shown.version(started)
 
     async def datasets(call: Call[None]) -> Page[ListedDataset]:
-        return await service.datasets(call.principal.tenant, listing(call))
+        return page(await service.datasets(call.principal.tenant, listing(call)), shown.listed)
 
     async def dataset(call: Call[None]) -> Dataset:
-        return await service.dataset(call.principal.tenant, call.path["dataset"])
+        return shown.dataset(await service.dataset(call.principal.tenant, call.path["dataset"]))
 
     async def versions(call: Call[None]) -> Page[DatasetVersion]:
-        return await service.versions(call.principal.tenant, call.path["dataset"], listing(call), every=call.query.all)
+        tenant, name = call.principal.tenant, call.path["dataset"]
+        return page(await service.versions(tenant, name, listing(call), every=call.query.all), shown.version)
 
     async def version(call: Call[None]) -> DatasetVersion:
-        return await service.version(call.principal.tenant, call.path["dataset"], _number(call))
+        return shown.version(await service.version(call.principal.tenant, call.path["dataset"], _number(call)))
 
     async def delete(call: Call[None]) -> Dataset:
-        return await deletion.delete(call.principal, call.path["dataset"], call.if_match)
+        return shown.dataset(await deletion.delete(call.principal, call.path["dataset"], call.if_match))
 
     async def delete_version(call: Call[None]) -> DatasetVersion:
-        return await deletion.delete_version(call.principal, call.path["dataset"], _number(call))
+        return shown.version(await deletion.delete_version(call.principal, call.path["dataset"], _number(call)))
 
     async def statistics(call: Call[None]) -> dict[str, object]:
         return await service.statistics(call.principal.tenant, call.path["dataset"], _number(call))
 
-    async def files(call: Call[None]) -> Tree:
-        return await service.files(call.principal.tenant, call.path["dataset"], _number(call))
+    async def files(call: Call[None]) -> FileTree:
+        return blobs.tree(await service.files(call.principal.tenant, call.path["dataset"], _number(call)))
 
     async def file(call: Call[None]) -> Response:
         tenant = call.principal.tenant
@@ -93,9 +76,21 @@ def endpoints(service: DatasetService, deletion: DatasetDeletion, objects: Objec
         Endpoint("GET", number, read, version, "One version", DatasetVersion),
         Endpoint("DELETE", number, "datasets:write", delete_version, "Delete a version", DatasetVersion),
         Endpoint("GET", number + "/statistics", read, statistics, "Counts and measures", dict[str, object]),
-        Endpoint("GET", number + "/files", read, files, "The files of a version", Tree),
+        Endpoint("GET", number + "/files", read, files, "The files of a version", FileTree),
         Endpoint("GET", number + "/files/{path:path}", read, file, "One file of a version", bytes),
     ]
+
+
+def _request(body: StartImport) -> ImportRequest:
+    """Raises InvalidArgument."""
+    return ImportRequest(
+        source=as_noun(body.source, Source, "source"),
+        label=body.label,
+        split=None if body.split is None else dict(body.split),
+        seed=body.seed,
+        shard_rows=body.shard_rows,
+        reading=as_noun(body.reading, Reading, "reading"),
+    )
 
 
 def _number(call: Call[None]) -> int:

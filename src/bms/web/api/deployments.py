@@ -1,65 +1,27 @@
 """Deployments over HTTP."""
 
-import msgspec
-
-from bms.control.deployments.nouns import Deployment, DeploymentRevision, DeploymentSpec, Target
+from bms.api_types.deployments import (
+    CreateDeployment,
+    Deploy,
+    Deployment,
+    DeploymentRevision,
+    DeploymentStatus,
+    ListedDeployment,
+    Rollback,
+)
+from bms.api_types.pages import Page
+from bms.control.deployments.nouns import DeploymentSpec, Target
 from bms.control.deployments.service import DeploymentService
-from bms.control.deployments.status import DeploymentStatus, ListedDeployment
 from bms.control.deployments.views import DeploymentViews
 from bms.core.errors import InvalidArgument
-from bms.core.pages import Page
 from bms.core.programs import Batching
 from bms.core.resources import Resources
-from bms.core.snapshot import V1Dialect
+from bms.web.api.as_noun import as_noun
 from bms.web.api.endpoint import Call, Endpoint, Listing, listing
+from bms.web.api.shown import deployments as shown
+from bms.web.api.shown.pages import page
 
 DEFAULT_ALIAS = "production"
-
-
-class Deploy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What to serve. Say at most one of `alias`, `version` and `targets`; by default the alias `production` is
-    followed. `force` passes over the model's gates; admins and owners only. The rest has the defaults of a deployment's
-    spec.
-    """
-
-    model: str
-    alias: str | None = None
-    version: int | None = None
-    targets: tuple[Target, ...] | None = None
-    replicas: int = 1
-    resources: Resources = Resources()
-    batching: Batching = Batching()
-    share_weights: bool = True
-    max_in_flight: int = 256
-    timeout_s: float = 30.0
-    dialect: V1Dialect = "tfserving"
-    drain_s: float = 10.0
-    keep_previous_s: float = 30.0
-    start_timeout_s: float = 120.0
-    stopped: bool = False
-    force: bool = False
-
-    @property
-    def spec(self) -> DeploymentSpec:
-        """Raises InvalidArgument for a contradiction."""
-        if sum(one is not None for one in (self.alias, self.version, self.targets)) > 1:
-            raise InvalidArgument("say `alias`, `version` or `targets`, only one of them")
-        targets = self.targets
-        if targets is None:
-            followed = DEFAULT_ALIAS if self.alias is None and self.version is None else self.alias
-            targets = (Target(alias=followed, version=self.version),)
-        rest = {name: getattr(self, name) for name in DeploymentSpec.__struct_fields__ if name != "targets"}
-        return DeploymentSpec(targets=targets, **rest)
-
-
-class CreateDeployment(Deploy, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    name: str
-
-
-class Rollback(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The revision to return `to`; by default the newest that meant other versions than now."""
-
-    to: int | None = None
 
 
 class DeploymentListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -68,35 +30,39 @@ class DeploymentListing(Listing, frozen=True, kw_only=True, forbid_unknown_field
 
 def endpoints(service: DeploymentService, views: DeploymentViews) -> list[Endpoint]:
     async def create(call: Call[CreateDeployment]) -> Deployment:
-        return await service.create(call.principal, call.body.name, call.body.spec, force=call.body.force)
+        body = call.body
+        return shown.deployment(await service.create(call.principal, body.name, _spec(body), force=body.force))
 
     async def deployments(call: Call[None]) -> Page[ListedDeployment]:
-        return await views.page(call.principal.tenant, listing(call), call.query.model)
+        return page(await views.page(call.principal.tenant, listing(call), call.query.model), shown.listed)
 
     async def deployment(call: Call[None]) -> Deployment:
-        return await service.get(call.principal.tenant, call.path["deployment"])
+        return shown.deployment(await service.get(call.principal.tenant, call.path["deployment"]))
 
     async def deploy(call: Call[Deploy]) -> Deployment:
         name, body = call.path["deployment"], call.body
-        return await service.deploy(call.principal, name, body.spec, call.if_match, force=body.force)
+        deployed = await service.deploy(call.principal, name, _spec(body), call.if_match, force=body.force)
+        return shown.deployment(deployed)
 
     async def delete(call: Call[None]) -> Deployment:
-        return await service.delete(call.principal, call.path["deployment"], call.if_match)
+        return shown.deployment(await service.delete(call.principal, call.path["deployment"], call.if_match))
 
     async def rollback(call: Call[Rollback]) -> Deployment:
-        return await service.rollback(call.principal, call.path["deployment"], call.body.to, call.if_match)
+        name, to = call.path["deployment"], call.body.to
+        return shown.deployment(await service.rollback(call.principal, name, to, call.if_match))
 
     async def stop(call: Call[None]) -> Deployment:
-        return await service.stop(call.principal, call.path["deployment"], call.if_match)
+        return shown.deployment(await service.stop(call.principal, call.path["deployment"], call.if_match))
 
     async def start(call: Call[None]) -> Deployment:
-        return await service.start(call.principal, call.path["deployment"], call.if_match)
+        return shown.deployment(await service.start(call.principal, call.path["deployment"], call.if_match))
 
     async def revisions(call: Call[None]) -> Page[DeploymentRevision]:
-        return await service.revisions(call.principal.tenant, call.path["deployment"], listing(call))
+        name = call.path["deployment"]
+        return page(await service.revisions(call.principal.tenant, name, listing(call)), shown.revision)
 
     async def status(call: Call[None]) -> DeploymentStatus:
-        return await views.status(call.principal.tenant, call.path["deployment"])
+        return shown.status(await views.status(call.principal.tenant, call.path["deployment"]))
 
     listed = Page[ListedDeployment]
     read, write, one = "deployments:read", "deployments:write", "/deployments/{deployment}"
@@ -123,3 +89,31 @@ def endpoints(service: DeploymentService, views: DeploymentViews) -> list[Endpoi
         ),
         Endpoint("GET", f"{one}/status", read, status, "How it is doing", DeploymentStatus),
     ]
+
+
+def _spec(body: Deploy) -> DeploymentSpec:
+    """Raises InvalidArgument for a contradiction, and for what is out of range."""
+    return DeploymentSpec(
+        model=body.model,
+        targets=_targets(body),
+        replicas=body.replicas,
+        resources=as_noun(body.resources, Resources, "resources"),
+        batching=as_noun(body.batching, Batching, "batching"),
+        share_weights=body.share_weights,
+        max_in_flight=body.max_in_flight,
+        timeout_s=body.timeout_s,
+        dialect=body.dialect,
+        drain_s=body.drain_s,
+        keep_previous_s=body.keep_previous_s,
+        start_timeout_s=body.start_timeout_s,
+        stopped=body.stopped,
+    )
+
+
+def _targets(body: Deploy) -> tuple[Target, ...]:
+    if sum(one is not None for one in (body.alias, body.version, body.targets)) > 1:
+        raise InvalidArgument("say `alias`, `version` or `targets`, only one of them")
+    if body.targets is not None:
+        return as_noun(body.targets, tuple[Target, ...], "targets")
+    followed = DEFAULT_ALIAS if body.alias is None and body.version is None else body.alias
+    return (Target(alias=followed, version=body.version),)

@@ -28,6 +28,7 @@ from bms.core.ids import new_id
 from bms.core.principal import Principal
 from bms.web.api.endpoint import PUBLIC, Call, Endpoint
 from bms.web.api.problems import plain_error, problem
+from bms.web.api.unknown_members import check_members
 from bms.web.api.whole_numbers import check_body, check_numbers
 
 log = logging.getLogger("bms.api")
@@ -191,6 +192,7 @@ def _body(endpoint: Endpoint, raw: bytes) -> Any:
         body = msgspec.json.decode(raw or b"{}", type=endpoint.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidArgument(f"the body is not what this path takes: {error}") from None
+    check_members(raw, endpoint.body)
     check_body(raw, body)
     return body
 

@@ -2,19 +2,21 @@
 
 from starlette.responses import Response
 
-from bms.control.environments.nouns import EnvironmentView, Pruned
+from bms.api_types.environments import Environment, Pruned
+from bms.api_types.pages import Page
 from bms.control.environments.service import EnvironmentService
-from bms.core.pages import Page
 from bms.web.api.endpoint import Call, Endpoint, Listing, listing
 from bms.web.api.log_pieces import LogPlace, log_piece, offset_of, plain_text
+from bms.web.api.shown import environments as shown
+from bms.web.api.shown.pages import page
 
 
 def endpoints(service: EnvironmentService) -> list[Endpoint]:
-    async def environments(call: Call[None]) -> Page[EnvironmentView]:
-        return await service.page(call.principal, listing(call))
+    async def environments(call: Call[None]) -> Page[Environment]:
+        return page(await service.page(call.principal, listing(call)), shown.environment)
 
-    async def environment(call: Call[None]) -> EnvironmentView:
-        return await service.get(call.principal, call.path["environment"])
+    async def environment(call: Call[None]) -> Environment:
+        return shown.environment(await service.get(call.principal, call.path["environment"]))
 
     async def lock(call: Call[None]) -> Response:
         return plain_text(await service.lock(call.principal, call.path["environment"]))
@@ -24,10 +26,10 @@ def endpoints(service: EnvironmentService) -> list[Endpoint]:
         return log_piece(piece.content, piece.next, environment_state=piece.state)
 
     async def prune(call: Call[None]) -> Pruned:
-        return await service.prune(call.principal)
+        return shown.pruned(await service.prune(call.principal))
 
     one, read = "/environments/{environment}", "environments:read"
-    views, view = Page[EnvironmentView], EnvironmentView
+    views, view = Page[Environment], Environment
     return [
         Endpoint("GET", "/environments", read, environments, "Those one's models and jobs use", views, query=Listing),
         Endpoint("GET", one, read, environment, "One environment, by its digest", view),

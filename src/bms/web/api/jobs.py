@@ -3,15 +3,18 @@
 import msgspec
 from starlette.responses import Response
 
-from bms.control.jobs.nouns import Job, JobState
+from bms.api_types.blobs import FileTree
+from bms.api_types.jobs import Job, JobEvent
+from bms.api_types.pages import Page
+from bms.control.jobs.nouns import JobState
 from bms.control.jobs.service import JobService
 from bms.control.platform.objects import ObjectStore
-from bms.control.platform.trees import Tree
-from bms.core.pages import Page
-from bms.core.programs import JobEvent
 from bms.web.api.downloads import download, file_of
 from bms.web.api.endpoint import Call, Endpoint, Listing, listing
 from bms.web.api.log_pieces import LogPlace, log_piece, not_negative, offset_of
+from bms.web.api.shown import blobs
+from bms.web.api.shown import jobs as shown
+from bms.web.api.shown.pages import page
 
 
 class JobListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -29,18 +32,21 @@ class EventsPlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 def endpoints(service: JobService, objects: ObjectStore) -> list[Endpoint]:
     async def jobs(call: Call[None]) -> Page[Job]:
         query: JobListing = call.query
-        return await service.jobs(
+        found = await service.jobs(
             call.principal.tenant, listing(call), state=query.state, kind=query.kind, subject=query.subject
         )
+        return page(found, shown.job)
 
     async def job(call: Call[None]) -> Job:
-        return await service.get(call.principal.tenant, call.path["job"])
+        return shown.job(await service.get(call.principal.tenant, call.path["job"]))
 
     async def cancel(call: Call[None]) -> Job:
-        return await service.cancel(call.principal.tenant, call.principal.user, call.path["job"])
+        by = call.principal
+        return shown.job(await service.cancel(by.tenant, by.user, call.path["job"]))
 
     async def retry(call: Call[None]) -> Job:
-        return await service.retry(call.principal.tenant, call.principal.user, call.path["job"])
+        by = call.principal
+        return shown.job(await service.retry(by.tenant, by.user, call.path["job"]))
 
     async def log(call: Call[None]) -> Response:
         part = await service.log(call.principal.tenant, call.path["job"], offset_of(call))
@@ -48,10 +54,11 @@ def endpoints(service: JobService, objects: ObjectStore) -> list[Endpoint]:
 
     async def events(call: Call[None]) -> list[JobEvent]:
         after = not_negative("after", call.query.after)
-        return await service.events(call.principal.tenant, call.path["job"], after)
+        found = await service.events(call.principal.tenant, call.path["job"], after)
+        return [shown.event(each) for each in found]
 
-    async def files(call: Call[None]) -> Tree:
-        return await service.output(call.principal.tenant, call.path["job"])
+    async def files(call: Call[None]) -> FileTree:
+        return blobs.tree(await service.output(call.principal.tenant, call.path["job"]))
 
     async def file(call: Call[None]) -> Response:
         tenant = call.principal.tenant
@@ -68,6 +75,6 @@ def endpoints(service: JobService, objects: ObjectStore) -> list[Endpoint]:
             "GET", one + "/log", "jobs:read", log, "A piece of the log", bytes, query=LogPlace, media="text/plain"
         ),
         Endpoint("GET", one + "/events", "jobs:read", events, "Progress", list[JobEvent], query=EventsPlace),
-        Endpoint("GET", one + "/output", "jobs:read", files, "The files it made", Tree),
+        Endpoint("GET", one + "/output", "jobs:read", files, "The files it made", FileTree),
         Endpoint("GET", one + "/output/{path:path}", "jobs:read", file, "A file it made", bytes),
     ]

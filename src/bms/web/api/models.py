@@ -2,54 +2,33 @@
 
 import base64
 
-import msgspec
 from starlette.responses import Response
 
+from bms.api_types.blobs import FileTree
+from bms.api_types.gates import GateStanding
+from bms.api_types.models import Alias, ChangeModel, CreateModel, ListedModel, Model, MoveAlias
+from bms.api_types.pages import Page
+from bms.api_types.versions import CreateVersion, StartedUpload, Version
 from bms.control.models.aliases import AliasService
 from bms.control.models.checks import MAX_NUMBER
 from bms.control.models.downloads import Downloads
-from bms.control.models.nouns import Alias, Gate, GateStanding, ListedModel, Model, NewVersion, Version, VersionState
+from bms.control.models.nouns import Gate, Lineage, NewVersion, VersionState
 from bms.control.models.releases import Releases
 from bms.control.models.service import ModelService
-from bms.control.models.uploads import StartedUpload, Uploads
+from bms.control.models.uploads import Uploads
+from bms.control.platform.environments import EnvironmentSpec
 from bms.control.platform.objects import ObjectStore
-from bms.control.platform.trees import FileEntry, Tree
+from bms.control.platform.trees import FileEntry
 from bms.core.errors import InvalidArgument, NotFound
-from bms.core.pages import Page
+from bms.core.preprocessing import Preprocess
+from bms.core.signature import Signature
+from bms.web.api.as_noun import as_noun
 from bms.web.api.downloads import download
 from bms.web.api.endpoint import Call, Endpoint, Listing, listing
+from bms.web.api.shown import blobs, gates, models, versions
+from bms.web.api.shown.pages import page
 
 READ, WRITE = "models:read", "models:write"
-
-
-class CreateModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    name: str
-    description: str = ""
-    gates: tuple[Gate, ...] = ()
-
-
-class ChangeModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    description: str | None = None
-    gates: tuple[Gate, ...] | None = None
-
-
-class CreateVersion(NewVersion, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where its content is: `files` to be put as blobs, an `archive` (zip, tar) or a `tree` that are blobs already."""
-
-    files: tuple[FileEntry, ...] = ()
-    archive: str | None = None
-    tree: str | None = None
-
-    @property
-    def new(self) -> NewVersion:
-        return NewVersion(**{field: getattr(self, field) for field in NewVersion.__struct_fields__})
-
-
-class MoveAlias(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`force` passes over the model's gates; admins and owners only."""
-
-    version: int
-    force: bool = False
 
 
 class ModelListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -65,7 +44,7 @@ class VersionListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 def endpoints(
-    models: ModelService,
+    service: ModelService,
     uploads: Uploads,
     releases: Releases,
     aliases: AliasService,
@@ -73,8 +52,8 @@ def endpoints(
     objects: ObjectStore,
 ) -> list[Endpoint]:
     return [
-        *_of_models(models, releases),
-        *_of_versions(models, uploads, releases),
+        *_of_models(service, releases),
+        *_of_versions(service, uploads, releases),
         *_of_files(downloads, objects),
         *_of_aliases(aliases),
     ]
@@ -83,28 +62,32 @@ def endpoints(
 def _of_models(service: ModelService, releases: Releases) -> list[Endpoint]:
     async def create(call: Call[CreateModel]) -> Model:
         body = call.body
-        return await service.create(call.principal, body.name, body.description, body.gates)
+        asked = as_noun(body.gates, tuple[Gate, ...], "gates")
+        return models.model(await service.create(call.principal, body.name, body.description, asked))
 
-    async def models(call: Call[None]) -> Page[ListedModel]:
+    async def several(call: Call[None]) -> Page[ListedModel]:
         query = call.query
-        return await service.models(call.principal.tenant, listing(call), query.prefix, query.search)
+        found = await service.models(call.principal.tenant, listing(call), query.prefix, query.search)
+        return page(found, models.listed)
 
     async def model(call: Call[None]) -> Model:
-        return await service.model(call.principal.tenant, call.path["model"])
+        return models.model(await service.model(call.principal.tenant, call.path["model"]))
 
     async def change(call: Call[ChangeModel]) -> Model:
         body = call.body
-        return await service.change(
-            call.principal, call.path["model"], description=body.description, gates=body.gates, revision=call.if_match
+        asked = None if body.gates is None else as_noun(body.gates, tuple[Gate, ...], "gates")
+        changed = await service.change(
+            call.principal, call.path["model"], description=body.description, gates=asked, revision=call.if_match
         )
+        return models.model(changed)
 
     async def delete(call: Call[None]) -> Model:
-        return await releases.delete_model(call.principal, call.path["model"], call.if_match)
+        return models.model(await releases.delete_model(call.principal, call.path["model"], call.if_match))
 
     one = "/models/{model}"
     return [
         Endpoint("POST", "/models", WRITE, create, "Make a model", Model, CreateModel, status=201),
-        Endpoint("GET", "/models", READ, models, "List models by name", Page[ListedModel], query=ModelListing),
+        Endpoint("GET", "/models", READ, several, "List models by name", Page[ListedModel], query=ModelListing),
         Endpoint("GET", one, READ, model, "One model", Model),
         Endpoint("PATCH", one, WRITE, change, "Change description or gates", Model, ChangeModel),
         Endpoint("DELETE", one, WRITE, delete, "Delete a model and its versions", Model),
@@ -116,42 +99,46 @@ def _of_versions(service: ModelService, uploads: Uploads, releases: Releases) ->
         by, model, body = call.principal, call.path["model"], call.body
         if bool(body.files) + (body.archive is not None) + (body.tree is not None) != 1:
             raise InvalidArgument("give the version's content as `files`, `archive` or `tree`: exactly one of them")
+        new = _new(body)
         if body.archive is not None:
-            return StartedUpload(version=await uploads.from_archive(by, model, body.archive, body.new))
+            return StartedUpload(version=versions.version(await uploads.from_archive(by, model, body.archive, new)))
         if body.tree is not None:
-            return StartedUpload(version=await uploads.from_tree(by, model, body.tree, body.new))
-        return await uploads.start(by, model, list(body.files), body.new)
+            return StartedUpload(version=versions.version(await uploads.from_tree(by, model, body.tree, new)))
+        files = [FileEntry(path=file.path, digest=file.digest, size=file.size) for file in body.files]
+        return versions.started(await uploads.start(by, model, files, new))
 
-    async def versions(call: Call[None]) -> Page[Version]:
+    async def several(call: Call[None]) -> Page[Version]:
         query = call.query
-        return await service.versions(
+        found = await service.versions(
             call.principal.tenant, call.path["model"], listing(call), query.state, every=query.all
         )
+        return page(found, versions.version)
 
     async def version(call: Call[None]) -> Version:
-        return await service.version(call.principal.tenant, *_version(call))
+        return versions.version(await service.version(call.principal.tenant, *_version(call)))
 
-    async def gates(call: Call[None]) -> Page[GateStanding]:
-        return Page(items=await service.gates(call.principal.tenant, *_version(call)))
+    async def standings(call: Call[None]) -> Page[GateStanding]:
+        found = await service.gates(call.principal.tenant, *_version(call))
+        return Page(items=[gates.standing(each) for each in found])
 
     async def complete(call: Call[None]) -> Version:
-        return await uploads.complete(call.principal, *_version(call))
+        return versions.version(await uploads.complete(call.principal, *_version(call)))
 
     async def publish(call: Call[None]) -> Version:
-        return await releases.publish(call.principal, *_version(call), call.if_match)
+        return versions.version(await releases.publish(call.principal, *_version(call), call.if_match))
 
     async def offline(call: Call[None]) -> Version:
-        return await releases.take_offline(call.principal, *_version(call), call.if_match)
+        return versions.version(await releases.take_offline(call.principal, *_version(call), call.if_match))
 
     async def delete(call: Call[None]) -> Version:
-        return await releases.delete(call.principal, *_version(call), call.if_match)
+        return versions.version(await releases.delete(call.principal, *_version(call), call.if_match))
 
     many, one = "/models/{model}/versions", "/models/{model}/versions/{number}"
     return [
         Endpoint("POST", many, WRITE, create, "Start a version", StartedUpload, CreateVersion, status=201),
-        Endpoint("GET", many, READ, versions, "Versions, newest first", Page[Version], query=VersionListing),
+        Endpoint("GET", many, READ, several, "Versions, newest first", Page[Version], query=VersionListing),
         Endpoint("GET", one, READ, version, "One version", Version),
-        Endpoint("GET", one + "/gates", READ, gates, "How it stands with its model's gates", Page[GateStanding]),
+        Endpoint("GET", one + "/gates", READ, standings, "How it stands with its model's gates", Page[GateStanding]),
         Endpoint("POST", one + "/complete", WRITE, complete, "All its contents were put: verify it", Version),
         Endpoint("POST", one + "/publish", WRITE, publish, "Offer an offline version again", Version),
         Endpoint("POST", one + "/offline", WRITE, offline, "Take a ready version offline", Version),
@@ -160,8 +147,8 @@ def _of_versions(service: ModelService, uploads: Uploads, releases: Releases) ->
 
 
 def _of_files(downloads: Downloads, objects: ObjectStore) -> list[Endpoint]:
-    async def files(call: Call[None]) -> Tree:
-        return await downloads.files(call.principal.tenant, *_version(call))
+    async def files(call: Call[None]) -> FileTree:
+        return blobs.tree(await downloads.files(call.principal.tenant, *_version(call)))
 
     async def file(call: Call[None]) -> Response:
         tenant = call.principal.tenant
@@ -172,23 +159,24 @@ def _of_files(downloads: Downloads, objects: ObjectStore) -> list[Endpoint]:
 
     all_files = "/models/{model}/versions/{number}/files"
     return [
-        Endpoint("GET", all_files, READ, files, "A version's files", Tree),
+        Endpoint("GET", all_files, READ, files, "A version's files", FileTree),
         Endpoint("GET", all_files + "/{path:path}", READ, file, "One file's content", bytes),
     ]
 
 
 def _of_aliases(service: AliasService) -> list[Endpoint]:
     async def aliases(call: Call[None]) -> Page[Alias]:
-        return await service.aliases(call.principal.tenant, call.path["model"], listing(call))
+        return page(await service.aliases(call.principal.tenant, call.path["model"], listing(call)), models.alias)
 
     async def alias(call: Call[None]) -> Alias:
-        return await service.alias(call.principal.tenant, call.path["model"], call.path["alias"])
+        return models.alias(await service.alias(call.principal.tenant, call.path["model"], call.path["alias"]))
 
     async def move(call: Call[MoveAlias]) -> Alias:
         path, body = call.path, call.body
-        return await service.move(
+        moved = await service.move(
             call.principal, path["model"], path["alias"], body.version, force=body.force, revision=call.if_match
         )
+        return models.alias(moved)
 
     async def delete(call: Call[None]) -> None:
         await service.delete(call.principal, call.path["model"], call.path["alias"], call.if_match)
@@ -200,6 +188,25 @@ def _of_aliases(service: AliasService) -> list[Endpoint]:
         Endpoint("PUT", one, WRITE, move, "Point an alias at a version", Alias, MoveAlias),
         Endpoint("DELETE", one, WRITE, delete, "Delete an alias", None, status=204),
     ]
+
+
+def _new(body: CreateVersion) -> NewVersion:
+    """Raises InvalidArgument for a word that there is not."""
+    return NewVersion(
+        runtime=body.runtime,
+        signatures=as_noun(body.signatures, dict[str, Signature], "signatures"),
+        preprocess=None if body.preprocess is None else _preprocess(body.preprocess),
+        labels=body.labels,
+        environment=as_noun(body.environment, EnvironmentSpec, "environment"),
+        allow_pickle=body.allow_pickle,
+        metrics=dict(body.metrics),
+        metadata=dict(body.metadata),
+        lineage=as_noun(body.lineage, Lineage, "lineage"),
+    )
+
+
+def _preprocess(given: object) -> Preprocess:
+    return as_noun(given, Preprocess, "preprocess")  # type: ignore[arg-type]  # a union is a form, too
 
 
 def _version(call: Call[None]) -> tuple[str, int]:

@@ -1,9 +1,11 @@
 """Reactions that did not go well over HTTP, for the operator: look, try again, forget."""
 
+from bms.api_types.pages import Page
+from bms.api_types.reactions import Reaction
 from bms.control.monitoring.reactions import MAY, ReactionService
-from bms.control.platform.pending import Reaction
-from bms.core.pages import Page
 from bms.web.api.endpoint import Call, Endpoint, Listing, listing
+from bms.web.api.shown.pages import page
+from bms.web.api.shown.reactions import reaction
 
 
 class ReactionListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -14,13 +16,13 @@ class ReactionListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=
 
 def endpoints(service: ReactionService) -> list[Endpoint]:
     async def reactions(call: Call[None]) -> Page[Reaction]:
-        return await service.page(call.principal, listing(call), call.query.state)
+        return page(await service.page(call.principal, listing(call), call.query.state), reaction)
 
     async def retry(call: Call[None]) -> Reaction:
-        return await service.retry(call.principal, call.path["reaction"])
+        return reaction(await service.retry(call.principal, call.path["reaction"]))
 
     async def dismiss(call: Call[None]) -> Reaction:
-        return await service.dismiss(call.principal, call.path["reaction"])
+        return reaction(await service.dismiss(call.principal, call.path["reaction"]))
 
     every, one = "/system/reactions", "/system/reactions/{reaction}"
     summary = "What follows from events and was not done"

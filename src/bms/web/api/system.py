@@ -2,14 +2,15 @@
 
 from starlette.responses import Response
 
-from bms.control.monitoring.nouns import SystemStatus
+from bms.api_types.system import SystemStatus
 from bms.control.monitoring.service import MonitoringService
 from bms.web.api.endpoint import Call, Endpoint
+from bms.web.api.shown import system as shown
 
 
 def endpoints(service: MonitoringService) -> list[Endpoint]:
     async def status(call: Call[None]) -> SystemStatus:
-        return await service.status(call.principal)
+        return shown.status(await service.status(call.principal))
 
     async def metrics(call: Call[None]) -> Response:
         return Response(await service.metrics(call.principal), media_type="text/plain; version=0.0.4")

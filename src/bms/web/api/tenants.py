@@ -1,45 +1,18 @@
 """Tenants, users and keys over HTTP."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 
 import msgspec
 
+from bms.api_types.keys import CreateKey, Key, NewKey
+from bms.api_types.pages import Page
+from bms.api_types.tenants import CreateTenant, NewTenant, Tenant
+from bms.api_types.users import ChangeUser, CreateUser, Identity, User
 from bms.control.tenants.deletion import TenantDeletion
-from bms.control.tenants.nouns import Key, NewKey, NewTenant, Tenant, User
 from bms.control.tenants.service import TenantService
-from bms.core.pages import Page
-from bms.core.principal import Principal
 from bms.web.api.endpoint import Call, Endpoint, Listing, listing
-
-
-class CreateTenant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    id: str
-    owner: str = "admin"
-
-
-class CreateUser(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    name: str
-    role: str = "developer"
-
-
-class ChangeUser(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`force` also where nobody could administer the tenant any more."""
-
-    role: str | None = None
-    disabled: bool | None = None
-    force: bool = False
-
-
-class CreateKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`user` is an id or name, by default the asker; empty `scopes` mean all that the user's role allows."""
-
-    name: str
-    user: str | None = None
-    scopes: frozenset[str] = frozenset()
-    expires_at: datetime | None = None
-    rate_per_s: float | None = None
-    burst: int | None = None
+from bms.web.api.shown import tenants as shown
+from bms.web.api.shown.pages import page
 
 
 class TenantListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -84,36 +57,36 @@ def endpoints(
 ) -> list[Endpoint]:
     """`deleted` is told when there is a tenant to be removed."""
 
-    async def who(call: Call[None]) -> Principal:
-        return call.principal
+    async def who(call: Call[None]) -> Identity:
+        return shown.identity(call.principal)
 
     async def create_tenant(call: Call[CreateTenant]) -> NewTenant:
-        return await service.create_tenant(call.principal, call.body.id, call.body.owner)
+        return shown.new_tenant(await service.create_tenant(call.principal, call.body.id, call.body.owner))
 
     async def tenants(call: Call[None]) -> Page[Tenant]:
-        return await service.tenants(call.principal, listing(call), every=call.query.all)
+        return page(await service.tenants(call.principal, listing(call), every=call.query.all), shown.tenant)
 
     async def tenant(call: Call[None]) -> Tenant:
-        return await deletion.tenant(call.principal, call.path["tenant"])
+        return shown.tenant(await deletion.tenant(call.principal, call.path["tenant"]))
 
     async def delete_tenant(call: Call[None]) -> Tenant:
         gone = await deletion.delete_tenant(call.principal, call.path["tenant"], force=call.query.force)
         deleted()
         await told()
-        return gone
+        return shown.tenant(gone)
 
     async def create_user(call: Call[CreateUser]) -> User:
-        return await service.create_user(call.principal, call.body.name, call.body.role)
+        return shown.user(await service.create_user(call.principal, call.body.name, call.body.role))
 
     async def users(call: Call[None]) -> Page[User]:
-        return await service.users(call.principal, listing(call))
+        return page(await service.users(call.principal, listing(call)), shown.user)
 
     async def user(call: Call[None]) -> User:
-        return await service.user(call.principal, call.path["user"])
+        return shown.user(await service.user(call.principal, call.path["user"]))
 
     async def change_user(call: Call[ChangeUser]) -> User:
         body = call.body
-        return await service.change_user(
+        changed = await service.change_user(
             call.principal,
             call.path["user"],
             role=body.role,
@@ -121,11 +94,12 @@ def endpoints(
             revision=call.if_match,
             force=body.force,
         )
+        return shown.user(changed)
 
     async def delete_user(call: Call[None]) -> User:
         gone = await deletion.delete_user(call.principal, call.path["user"], force=call.query.force)
         await told()
-        return gone
+        return shown.user(gone)
 
     async def create_key(call: Call[CreateKey]) -> NewKey:
         body = call.body
@@ -139,21 +113,21 @@ def endpoints(
             burst=body.burst,
         )
         await told()
-        return made
+        return shown.new_key(made)
 
     async def keys(call: Call[None]) -> Page[Key]:
-        return await service.keys(call.principal, listing(call), call.query.user)
+        return page(await service.keys(call.principal, listing(call), call.query.user), shown.key)
 
     async def key(call: Call[None]) -> Key:
-        return await service.key(call.principal, call.path["key"])
+        return shown.key(await service.key(call.principal, call.path["key"]))
 
     async def revoke_key(call: Call[None]) -> Key:
         revoked = await service.revoke_key(call.principal, call.path["key"], force=call.query.force)
         await told()
-        return revoked
+        return shown.key(revoked)
 
     return [
-        Endpoint("GET", "/whoami", "tenants:read", who, "Who this key acts as", Principal),
+        Endpoint("GET", "/whoami", "tenants:read", who, "Who this key acts as", Identity),
         Endpoint(
             "POST",
             "/tenants",

@@ -6,16 +6,17 @@ from datetime import datetime
 import msgspec
 from starlette.responses import StreamingResponse
 
+from bms.api_types.pages import Page
+from bms.api_types.usage import UsageEntry, UsageSums
 from bms.control.billing import csv
-from bms.control.billing.nouns import UsageFilter, UsageSum, dimensions, meters
+from bms.control.billing.nouns import UsageFilter, dimensions, meters
 from bms.control.billing.service import UsageService
 from bms.control.tenants.nouns import DEFAULT_TENANT, Tenant
 from bms.core.errors import PermissionDenied
-from bms.core.meters import Of
-from bms.core.pages import Page
 from bms.core.principal import Principal
-from bms.core.usage import UsageEvent, quantities
 from bms.web.api.endpoint import Call, Endpoint, Listing, listing
+from bms.web.api.shown import usage as shown
+from bms.web.api.shown.pages import page
 from bms.web.api.streaming import begun
 
 FindTenant = Callable[[Principal, str], Awaitable[Tenant]]
@@ -51,42 +52,14 @@ class EventsQuery(Matching, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     page = Listing.page
 
 
-class UsageEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt of one request, or a piece of the time that something was held. Times are Unix nanoseconds."""
-
-    source: str
-    seq: int
-    at: int
-    key: str
-    deployment: str
-    model: str
-    version: int
-    request_id: str
-    status: int
-    rows: int
-    bytes_in: int
-    bytes_out: int
-    compute_ns: int
-    queue_ns: int
-    total_ns: int
-    revision: int
-    of: Of
-    until: int
-    quantities: dict[str, int]
-
-
-class UsageSums(msgspec.Struct, frozen=True, kw_only=True):
-    items: list[UsageSum]
-
-
 def endpoints(service: UsageService, found: FindTenant) -> list[Endpoint]:
     async def sums(call: Call[None]) -> UsageSums:
         by, only = dimensions(call.query.group_by), meters(call.query.meter)
-        return UsageSums(items=await service.sums(await _tenant(call, found), _filter(call.query), by, only))
+        rows = await service.sums(await _tenant(call, found), _filter(call.query), by, only)
+        return UsageSums(items=[shown.total(each) for each in rows])
 
     async def events(call: Call[None]) -> Page[UsageEntry]:
-        page = await service.events(await _tenant(call, found), _filter(call.query), listing(call))
-        return Page(items=[_entry(event) for event in page.items], next=page.next)
+        return page(await service.events(await _tenant(call, found), _filter(call.query), listing(call)), shown.entry)
 
     async def export(call: Call[None]) -> StreamingResponse:
         batches = await begun(service.all_events(await _tenant(call, found), _filter(call.query)))
@@ -123,8 +96,3 @@ def _filter(query: Matching) -> UsageFilter:
         start=query.start,
         end=query.end,
     )
-
-
-def _entry(event: UsageEvent) -> UsageEntry:
-    plain = {name: getattr(event, name) for name in UsageEntry.__struct_fields__ if name != "quantities"}
-    return UsageEntry(**plain, quantities=quantities(event))

@@ -105,3 +105,14 @@ def test_parameters_of_a_revision_stand_where_one_is_looked_at() -> None:
     }
     assert {"patch_users_user", "patch_models_model", "put_deployments_deployment"} <= guarded
     assert not {"get_users_user", "post_keys", "delete_secrets_secret"} & guarded
+
+
+def test_a_body_has_no_other_members_and_an_answer_has_all_of_its_own() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+    for asked in ("CreateKey", "Deploy", "Target", "Signature", "Gate"):  # some of answers, too
+        assert schemas[asked]["additionalProperties"] is False, asked
+    for given in ("Job", "JobSpec", "DeploymentStatus", "Page_Job_", "Secret"):
+        assert schemas[given]["required"] == list(schemas[given]["properties"]), given
+        assert not any("default" in member for member in schemas[given]["properties"].values()), given
+    assert "additionalProperties" not in schemas["Job"], "a newer server may tell more"
+    assert schemas["UsageSum"]["required"] != list(schemas["UsageSum"]["properties"]), "what was not asked is left out"

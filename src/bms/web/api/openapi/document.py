@@ -7,8 +7,9 @@ from typing import Any, get_type_hints
 import msgspec
 
 from bms.web.api.endpoint import PUBLIC, Endpoint
-from bms.web.api.openapi import bounds, errors, inference, operations
+from bms.web.api.openapi import bounds, errors, examples, inference, operations
 from bms.web.api.openapi.fields import UNTITLED, described, words
+from bms.web.api.openapi.sides import sided
 
 _PLACE = re.compile(r"\{(\w+)(?::\w+)?\}")
 PREFIX = "/api/v1"
@@ -41,9 +42,9 @@ class Problem(msgspec.Struct, kw_only=True):
 
 def describe(endpoints: Sequence[Endpoint], version: str, prefix: str = "") -> dict[str, Any]:
     """The OpenAPI document of `endpoints` and of the gateway, as plain builtins. `prefix` stands before every path."""
-    kinds = [Problem]
-    for endpoint in endpoints:
-        kinds += [kind for kind in (endpoint.body, endpoint.answer) if kind not in (None, bytes)]
+    bodies = [endpoint.body for endpoint in endpoints if endpoint.body not in (None, bytes)]
+    answers = [Problem, *(endpoint.answer for endpoint in endpoints if endpoint.answer not in (None, bytes))]
+    kinds = [*bodies, *answers]
     schemas, components = msgspec.json.schema_components(
         kinds, ref_template="#/components/schemas/{name}", schema_hook=_anything
     )
@@ -52,7 +53,9 @@ def describe(endpoints: Sequence[Endpoint], version: str, prefix: str = "") -> d
     for endpoint in endpoints:
         plain = _PLACE.sub(r"{\1}", PREFIX + endpoint.path)
         paths.setdefault(plain, {})[endpoint.method.lower()] = _operation(endpoint, schema_of)
-    named = {name: _titled(name, described(schema, name)) for name, schema in components.items()}
+    named = {
+        name: _titled(name, described(schema, name)) for name, schema in sided(components, bodies, answers).items()
+    }
     return {
         "openapi": "3.1.0",
         "info": {
@@ -106,7 +109,8 @@ def _operation(endpoint: Endpoint, schema_of: dict[str, Any]) -> dict[str, Any]:
         content: dict[str, Any] = {"application/octet-stream": _BINARY}
         required = True
         if endpoint.body is not bytes:
-            content = {"application/json": {"schema": schema_of[repr(endpoint.body)]}}
+            example = examples.of_body(endpoint.operation)
+            content = {"application/json": {"schema": schema_of[repr(endpoint.body)], **example}}
             required = any(field.required for field in msgspec.structs.fields(endpoint.body))  # else `{}` is meant
         operation["requestBody"] = {"required": required, "content": content}
     return operation
@@ -118,7 +122,8 @@ def _answer(endpoint: Endpoint, schema_of: dict[str, Any]) -> dict[str, Any]:
     if endpoint.answer is bytes:
         answer["content"] = {endpoint.media: _TEXT if endpoint.media.startswith("text/") else _BINARY}
     elif endpoint.answer is not None:
-        answer["content"] = {"application/json": {"schema": schema_of[repr(endpoint.answer)]}}
+        example = examples.of_answer(endpoint.operation)
+        answer["content"] = {"application/json": {"schema": schema_of[repr(endpoint.answer)], **example}}
     return answer
 
 

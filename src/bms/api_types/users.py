@@ -1,0 +1,43 @@
+"""/api/v1/users and /api/v1/whoami: who acts."""
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+
+Role = Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["admin", "developer", "owner", "viewer"]})]
+
+
+class User(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody of one tenant; `name` is unique there."""
+
+    id: str
+    tenant: str
+    name: str
+    role: Role
+    created_at: datetime
+    disabled: bool = False
+    revision: int = 1
+
+
+class CreateUser(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    name: str
+    role: str = "developer"
+
+
+class ChangeUser(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`force` also where nobody could administer the tenant any more."""
+
+    role: str | None = None
+    disabled: bool | None = None
+    force: bool = False
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """Who a key acts as, within one tenant; empty `scopes`: all that the role allows."""
+
+    tenant: str
+    user: str
+    key: str
+    role: Role
+    scopes: frozenset[str] = frozenset()

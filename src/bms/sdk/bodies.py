@@ -1,0 +1,33 @@
+"""Bodies of requests: types of the API without what has its default, so that a server of any version takes them and
+gives its own to what is left out."""
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+import msgspec
+from msgspec import NODEFAULT
+
+
+def said(given: msgspec.Struct) -> dict[str, Any]:
+    """What `given` says beside its defaults; None says nothing."""
+    config = given.__struct_config__
+    body: dict[str, Any] = {} if config.tag_field is None else {config.tag_field: config.tag}
+    for field in msgspec.structs.fields(given):
+        value = getattr(given, field.name)
+        default = field.default if field.default_factory is NODEFAULT else field.default_factory()
+        if value is not None and (field.required or value != default):
+            body[field.encode_name] = _said(value)
+    return body
+
+
+def _said(value: object) -> Any:
+    if isinstance(value, msgspec.Struct):
+        return said(value)
+    if isinstance(value, Mapping):
+        return {name: _said(each) for name, each in value.items()}
+    if isinstance(value, AbstractSet):
+        return sorted(value)
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return [_said(each) for each in value]
+    return value

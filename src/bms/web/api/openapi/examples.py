@@ -1,0 +1,33 @@
+"""Examples of bodies and answers, by operation: of a story that a test plays against the API, which gives just these.
+
+`examples.json` is what it was last told, with identifiers, times and digests that say nothing;
+`BMS_WRITE_EXAMPLES=1 pytest tests/integration/api/test_openapi_examples.py` writes it.
+"""
+
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+
+FILE = "examples.json"
+
+
+@cache
+def _told() -> dict[str, dict[str, Any]]:
+    told: dict[str, dict[str, Any]] = msgspec.json.decode(files(__package__).joinpath(FILE).read_bytes())
+    return told
+
+
+def of_body(operation: str) -> dict[str, Any]:
+    """`example` for the body of `operation`, empty where the story has none."""
+    return _example(operation, "body")
+
+
+def of_answer(operation: str) -> dict[str, Any]:
+    return _example(operation, "answer")
+
+
+def _example(operation: str, side: str) -> dict[str, Any]:
+    told = _told().get(operation, {})
+    return {"example": told[side]} if side in told else {}

@@ -1,0 +1,32 @@
+"""Environments, and what is asked of one, as the API shows them."""
+
+from bms.api_types import environments
+from bms.control.environments.nouns import EnvironmentView, Pruned
+from bms.control.platform.environments import EnvironmentSpec
+
+
+def spec(one: EnvironmentSpec) -> environments.EnvironmentSpec:
+    return environments.EnvironmentSpec(
+        requirements=one.requirements, python=one.python, lock=one.lock, index=one.index
+    )
+
+
+def environment(one: EnvironmentView) -> environments.Environment:
+    return environments.Environment(
+        digest=one.digest,
+        state=one.state,
+        python=one.python,
+        requirements=one.requirements,
+        index=one.index,
+        locked=one.locked,
+        lock=one.lock,
+        packages=one.packages,
+        size=one.size,
+        built_s=one.built_s,
+        versions=one.versions,
+        jobs=one.jobs,
+    )
+
+
+def pruned(one: Pruned) -> environments.Pruned:
+    return environments.Pruned(removed=tuple(environment(each) for each in one.removed), freed=one.freed)

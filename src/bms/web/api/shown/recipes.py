@@ -1,0 +1,24 @@
+"""Recipes as the API shows them."""
+
+from bms.api_types import recipes
+from bms.control.training.nouns import Needed, Recipe
+from bms.web.api.shown import environments
+from bms.web.api.shown.resources import limits
+
+
+def recipe(one: Recipe) -> recipes.Recipe:
+    return recipes.Recipe(
+        name=one.name,
+        title=one.title,
+        description=one.description,
+        entry=one.entry,
+        environment=environments.spec(one.environment),
+        parameters=one.parameters,
+        convert=one.convert,
+        resources=limits(one.resources),
+        needs={name: _needed(each) for name, each in one.needs.items()},
+    )
+
+
+def _needed(one: Needed) -> recipes.Needed:
+    return recipes.Needed(splits=one.splits, classes=one.classes)
