@@ -25,9 +25,9 @@ from bms.control.billing.service import UsageService
 from bms.control.deployments.health import Health
 from bms.control.deployments.launching import Launcher
 from bms.control.deployments.loop import ReconcilerLoop
-from bms.control.deployments.publisher import Publisher
 from bms.control.deployments.reconciler import Reconciler
 from bms.control.deployments.repository import ModelRepository
+from bms.control.deployments.snapshot_source import DeploymentEntries
 from bms.control.deployments.views import DeploymentViews
 from bms.control.jobs.attempts import Attempts
 from bms.control.jobs.nouns import Capacity
@@ -35,7 +35,10 @@ from bms.control.jobs.scheduler import Scheduler
 from bms.control.monitoring.nouns import GatewayView
 from bms.control.monitoring.service import MonitoringService
 from bms.control.secrets.sealing import Sealing, UpstreamSealing
+from bms.control.snapshots.publisher import Publisher
+from bms.control.snapshots.sources import EntrySource
 from bms.control.tenants.nouns import DEFAULT_TENANT, NewKey
+from bms.control.tenants.snapshot_entries import KeyEntries
 from bms.core.snapshot import DeploymentEntry
 from bms.web.api import (
     audit,
@@ -95,15 +98,7 @@ async def make_parts(
     ground = await open_ground(database, home, run_dir, rules)
     features = make_features(ground, rules)
     await features.tenants.bootstrap(lambda created: keep_admin_key(home, created.key))
-    publisher = Publisher(
-        features.stores.tenants,
-        features.stores.deployments,
-        features.catalog,
-        ground.events,
-        ground.clock,
-        ground.pepper,
-        ground.tokens,
-    )
+    publisher = Publisher(snapshot_sources(ground, features), ground.events, ground.clock, ground.pepper)
     await publisher.start()
     sealing = UpstreamSealing(ground.objects, features.secrets, rules.allowed_upstreams)
     launcher = Launcher(ground.cluster, ground.environments, ground.trees, features.catalog, ground.tokens, sealing)
@@ -158,6 +153,14 @@ async def make_parts(
         __version__,
     )
     return parts
+
+
+def snapshot_sources(ground: Ground, features: Features) -> list[EntrySource]:
+    """What gateways are told, kind by kind."""
+    return [
+        KeyEntries(features.stores.tenants, ground.clock),
+        DeploymentEntries(features.stores.deployments, features.catalog, ground.tokens.of),
+    ]
 
 
 def _reconciler(ground: Ground, features: Features, publisher: Publisher, launcher: Launcher) -> Reconciler:

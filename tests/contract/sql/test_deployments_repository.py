@@ -231,10 +231,3 @@ async def test_a_fence_lets_only_the_newest_token_through(
         await tx.fence("leader", second)
         with pytest.raises(Aborted, match="another process leads"):
             await tx.fence("leader", first)
-
-
-async def test_counters_only_rise(store: Deployments) -> None:
-    async with store.write() as tx:
-        assert [await tx.raise_counter("a"), await tx.raise_counter("a"), await tx.raise_counter("b")] == [1, 2, 1]
-    async with store.write() as tx:
-        assert await tx.raise_counter("a") == 3

@@ -92,10 +92,6 @@ class DeploymentsTx(EventSink, Protocol):
         """Raises Aborted unless `token` is the lease's newest one; holds the lease's row until the end."""
         ...
 
-    async def raise_counter(self, name: str) -> int:
-        """One more than ever before under this name."""
-        ...
-
 
 class Catalog(Protocol):
     """What may be served: the models feature, as far as deployments look at it."""

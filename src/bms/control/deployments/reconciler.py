@@ -5,7 +5,7 @@ and stopping processes) goes on beside the loop, outside transactions.
 """
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 
 import msgspec
@@ -38,7 +38,7 @@ LEASE, LEASE_S = "deployments", 10.0
 AGAIN_S, WAITING_S, AWAKE_S, REST_S = 0.05, 0.5, 1.0, 30.0
 _LAUNCH, _END, _FORGET = "launch ", "end ", "forget "
 Workloads = Mapping[str, WorkloadStatus]
-Released = Callable[[Collection[str]], frozenset[str]]
+Released = Callable[[Collection[str]], Awaitable[frozenset[str]]]
 """(draining replicas) -> those that no live gateway sends to any more."""
 
 
@@ -239,7 +239,7 @@ class Reconciler:
             launch_errors=dict(self._launch_errors),
             last_words=words,
             silent=self.health.silent(),
-            released=self._released(draining) if draining else frozenset(),
+            released=await self._released(draining) if draining else frozenset(),
         )
 
     async def _forget(self, rows: Rows, workloads: Workloads | None) -> None:
