@@ -16,13 +16,14 @@ from bms.control.deployments.catalog import ModelCatalog
 from bms.control.deployments.health import Health
 from bms.control.deployments.launching import Launcher
 from bms.control.deployments.nouns import DeploymentSpec, Replica, Route, Target
-from bms.control.deployments.reconciler import Reconciler
+from bms.control.deployments.reconciler import SUBJECT, Reconciler
 from bms.control.deployments.service import DeploymentService
 from bms.control.deployments.snapshot_source import DeploymentEntries
 from bms.control.deployments.tokens import ReplicaTokens
 from bms.control.models.events import AliasMoved, VersionOffline, VersionReady
 from bms.control.models.nouns import Alias, Gate, Model, Version
 from bms.control.platform.environments import Environment, EnvironmentSpec, Removed
+from bms.control.platform.leading import Leadership
 from bms.control.secrets.sealing import NOTHING
 from bms.control.snapshots.publisher import Publisher
 from bms.control.tenants.nouns import NewTenant
@@ -278,10 +279,9 @@ class Deployed:
             cluster,
             self.launcher,
             self.health,
-            SqlLeases(database, clock),
+            Leadership(SqlLeases(database, clock), clock, holder).of(SUBJECT),
             self.events,
             clock,
-            holder=holder,
             released=self.publisher.released,
             logs=logs,
         )

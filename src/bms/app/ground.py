@@ -20,6 +20,7 @@ from bms.adapters.vault.aes_gcm import AesGcmVault
 from bms.app.home import Home
 from bms.app.rules import WorkloadRules
 from bms.control.deployments.tokens import ReplicaTokens
+from bms.control.platform.leading import Leadership
 from bms.core.clock import Clock, SystemClock
 from bms.core.isolation import keeps_files
 from bms.core.resources import size_text
@@ -30,13 +31,13 @@ _TAIL = 16 * LAST_WORDS  # bytes of its log that are looked at for it: a line wi
 
 @dataclass(frozen=True)
 class Ground:
-    """Opened parts. `holder` names this process among those that may lead; a restart has the same name."""
+    """Opened parts. A restart leads under the same name."""
 
     home: Path
     database: Database
     clock: Clock
     events: SqlEventLog
-    leases: SqlLeases
+    leadership: Leadership
     objects: LocalObjectStore
     environments: UvEnvironments
     cluster: LocalCluster
@@ -45,7 +46,6 @@ class Ground:
     pepper: bytes
     tokens: ReplicaTokens
     vault: AesGcmVault
-    holder: str
 
     async def last_words(self, workload: str) -> str:
         """The last line that a workload's process wrote."""
@@ -72,7 +72,7 @@ async def open_ground(
         database=database,
         clock=clock,
         events=SqlEventLog(database),
-        leases=SqlLeases(database, clock),
+        leadership=Leadership(SqlLeases(database, clock), clock, f"{socket.gethostname()}:{home}"),
         objects=objects,
         environments=environments,
         cluster=cluster,
@@ -81,7 +81,6 @@ async def open_ground(
         pepper=Home(home).pepper(),
         tokens=ReplicaTokens(Home(home).replicas_key()),
         vault=AesGcmVault(Home(home).masters()),
-        holder=f"{socket.gethostname()}:{home}",
     )
 
 

@@ -25,12 +25,14 @@ from bms.control.billing.service import UsageService
 from bms.control.deployments.health import Health
 from bms.control.deployments.launching import Launcher
 from bms.control.deployments.loop import ReconcilerLoop
+from bms.control.deployments.reconciler import SUBJECT as DEPLOYMENTS
 from bms.control.deployments.reconciler import Reconciler
 from bms.control.deployments.repository import ModelRepository
 from bms.control.deployments.snapshot_source import DeploymentEntries
 from bms.control.deployments.views import DeploymentViews
 from bms.control.jobs.attempts import Attempts
 from bms.control.jobs.nouns import Capacity
+from bms.control.jobs.scheduler import SUBJECT as JOBS
 from bms.control.jobs.scheduler import Scheduler
 from bms.control.monitoring.nouns import GatewayView
 from bms.control.monitoring.service import MonitoringService
@@ -76,7 +78,6 @@ class Parts:
     reconciling: ReconcilerLoop
     bus: BusServer
     api: ASGIApp
-    leading: bool = False
     deleted: asyncio.Event = field(default_factory=asyncio.Event)  # there is a tenant to be removed
 
     async def close(self) -> None:
@@ -125,7 +126,7 @@ async def make_parts(
         database=describe(database),
         gateways=lambda: _gateways(bus),
         snapshot=lambda: publisher.revision,
-        leading=lambda: parts.leading,
+        leading=lambda: features.leading.token is not None,
         devices=ground.cluster.devices,
         reactions=features.reaction_service.view,
         more=features.reaction_service.metrics,
@@ -170,10 +171,9 @@ def _reconciler(ground: Ground, features: Features, publisher: Publisher, launch
         ground.cluster,
         launcher,
         Health(LinkProbe(ground.tokens.of), ground.clock),
-        ground.leases,
+        ground.leadership.of(DEPLOYMENTS),
         ground.events,
         ground.clock,
-        holder=ground.holder,
         released=publisher.released,
         last_words=ground.last_words,
         logs=ground.replica_logs,
@@ -194,7 +194,9 @@ def _scheduler(ground: Ground, features: Features, max_jobs: int, sealing: Seali
     )
     cores, memory = machine()
     capacity = Capacity(jobs=max_jobs, cpu=max(cores, float(max_jobs)), memory=memory)
-    return Scheduler(store, ground.cluster, attempts, features.files, ground.clock, capacity, ground.holder)
+    return Scheduler(
+        store, ground.cluster, attempts, features.files, ground.clock, capacity, ground.leadership.of(JOBS)
+    )
 
 
 def _endpoints(

@@ -7,9 +7,8 @@ from sqlalchemy import ColumnElement, Select, delete, func, select, update
 
 from bms.adapters.sql.store import Repository
 from bms.adapters.sql.tables.deployments import deployment_revisions, deployments, replicas, routes
-from bms.adapters.sql.tables.events import leases
 from bms.control.deployments.nouns import Deployment, DeploymentRevision, Replica, Route
-from bms.core.errors import Aborted, AlreadyExists, InvalidArgument
+from bms.core.errors import AlreadyExists, InvalidArgument
 from bms.core.ids import differs_by_case
 from bms.core.pages import Page, PageRequest, page_of
 
@@ -125,12 +124,6 @@ class SqlDeployments(Repository):
     async def forget_replicas(self, ids: list[str]) -> None:
         ended = replicas.c.state.in_(_ENDED)
         await self._connection.execute(delete(replicas).where(replicas.c.id.in_(ids), ended))
-
-    async def fence(self, lease: str, token: int) -> None:
-        query = select(leases.c.token).where(leases.c.name == lease).with_for_update()
-        newest = (await self._connection.execute(query)).scalar()
-        if newest != token:
-            raise Aborted(f"lease {lease!r} has moved on from token {token} to {newest}: another process leads now")
 
 
 def _live() -> ColumnElement[bool]:

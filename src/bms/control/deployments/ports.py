@@ -5,12 +5,13 @@ from typing import Protocol
 
 from bms.control.deployments.nouns import Deployment, DeploymentRevision, Replica, Route
 from bms.control.models.nouns import GateStanding, Version, VersionFacts
+from bms.control.platform.transactions import Fenced
 from bms.core.events import EventSink
 from bms.core.pages import Page, PageRequest
 from bms.core.programs import ServableStatus
 
 
-class DeploymentsTx(EventSink, Protocol):
+class DeploymentsTx(EventSink, Fenced, Protocol):
     """Repository of deployments, their revisions, routes and replicas inside one transaction.
 
     `add_*` raises AlreadyExists for a name in use; `save_*` writes the noun with its revision raised by one and
@@ -86,10 +87,6 @@ class DeploymentsTx(EventSink, Protocol):
     async def save_replica(self, replica: Replica) -> Replica: ...
     async def forget_replicas(self, ids: list[str]) -> None:
         """Deletes ended ones."""
-        ...
-
-    async def fence(self, lease: str, token: int) -> None:
-        """Raises Aborted unless `token` is the lease's newest one; holds the lease's row until the end."""
         ...
 
 
