@@ -10,6 +10,7 @@ from bms.adapters.sql.deployments import SqlDeployments
 from bms.adapters.sql.engine import Database
 from bms.adapters.sql.events import SqlEventLog, SqlLeases
 from bms.adapters.sql.models import SqlModels
+from bms.adapters.sql.positions import SqlPositions
 from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.tenants import SqlTenants
 from bms.control.deployments.catalog import ModelCatalog
@@ -25,6 +26,7 @@ from bms.control.models.nouns import Alias, Gate, Model, Version
 from bms.control.platform.environments import Environment, EnvironmentSpec, Removed
 from bms.control.platform.leading import Leadership
 from bms.control.secrets.sealing import NOTHING
+from bms.control.snapshots.positions import Others
 from bms.control.snapshots.publisher import Publisher
 from bms.control.tenants.nouns import NewTenant
 from bms.control.tenants.service import TenantService
@@ -268,7 +270,8 @@ class Deployed:
         self.catalog = catalog
         self.service = DeploymentService(self.store, catalog, clock)
         self.sources = (KeyEntries(self.tenant_store, clock), DeploymentEntries(self.store, catalog, TOKENS.of))
-        self.publisher = Publisher(self.sources, self.events, clock, PEPPER)
+        self.others = Others(SqlPositions(database, clock), holder)
+        self.publisher = Publisher(self.sources, self.events, clock, PEPPER, self.others)
         self.health = Health(probe or cluster, clock)
         self.launcher = Launcher(
             cluster, environments or PlainEnvironments(), trees or PlainTrees(), catalog, TOKENS, NOTHING

@@ -63,7 +63,7 @@ class Platform:
         self.deployed = deployed
         self.quotas = Quotas()
         sources = (*deployed.sources, self.quotas)
-        self.publisher = Publisher(sources, deployed.events, deployed.clock, PEPPER)
+        self.publisher = Publisher(sources, deployed.events, deployed.clock, PEPPER, deployed.others)
 
     async def limit(self, tenant: str, limit: int | None) -> None:
         if limit is None:
@@ -148,7 +148,7 @@ async def test_two_sources_of_one_kind_do_not_start(sqlite: Database, clock: Man
     deployed = Deployed(sqlite, clock, ObedientCluster(clock))
     keys = KeyEntries(deployed.tenant_store, clock)
     with pytest.raises(TypeError, match="every kind of entry has one source, but these have: key, key"):
-        Publisher([keys, keys], deployed.events, clock, PEPPER)
+        Publisher([keys, keys], deployed.events, clock, PEPPER, deployed.others)
 
 
 async def test_the_source_of_keys_finds_those_of_a_user_who_is_let_in_again(platform: Platform) -> None:

@@ -30,8 +30,9 @@ from bms.core.events import Event, Payload
 from tests.cancelling import Cancelling
 from tests.deployments import Deployed, ObedientCluster, follow, principal
 from tests.jobs import World, add_tenant
+from tests.sizes import enough
 
-TURNS, AWAITS = 60, 40
+TURNS, AWAITS = 40, 40
 BY = principal()
 
 
@@ -183,7 +184,7 @@ async def _settle(store: Store, control: Control, done: Callable[[], Any]) -> No
     raise AssertionError("not done after 200 rounds")
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(enough(2, 12)))
 async def test_whoever_is_dropped_or_held_up_the_other_goes_on_and_nothing_is_done_twice(
     sqlite: Database, tmp_path: Path, clock: ManualClock, seed: int
 ) -> None:
@@ -219,7 +220,7 @@ async def test_whoever_is_dropped_or_held_up_the_other_goes_on_and_nothing_is_do
         return {*states} == {"succeeded"} and {*ready} == {"ready"}
 
     await _settle(store, controls[0], done)
-    assert drops > 2
+    assert drops > 1
     assert await store.told("job.ended") == {job.id: 1 for job in jobs}
     assert set(store.jobs.cluster.starts) == {f"{job.id}-a1" for job in jobs}, "one attempt is enough"
     replicas = [await store.deployed.replicas(name) for name in names]

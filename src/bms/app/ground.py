@@ -31,12 +31,13 @@ _TAIL = 16 * LAST_WORDS  # bytes of its log that are looked at for it: a line wi
 
 @dataclass(frozen=True)
 class Ground:
-    """Opened parts. A restart leads under the same name."""
+    """Opened parts. `process` names this one among all controls of the platform; a restart has the same name."""
 
     home: Path
     database: Database
     clock: Clock
     events: SqlEventLog
+    process: str
     leadership: Leadership
     objects: LocalObjectStore
     environments: UvEnvironments
@@ -60,6 +61,7 @@ async def open_ground(
 ) -> Ground:
     """Opens everything, adopting the workloads that run. Raises BmsError."""
     clock = SystemClock()
+    process = f"{socket.gethostname()}:{home}"
     objects = LocalObjectStore.open(home / "objects", clock)
     environments = UvEnvironments(home, os.environ, sources=rules.packages)
     cluster = LocalCluster(
@@ -72,7 +74,8 @@ async def open_ground(
         database=database,
         clock=clock,
         events=SqlEventLog(database),
-        leadership=Leadership(SqlLeases(database, clock), clock, f"{socket.gethostname()}:{home}"),
+        process=process,
+        leadership=Leadership(SqlLeases(database, clock), clock, process),
         objects=objects,
         environments=environments,
         cluster=cluster,

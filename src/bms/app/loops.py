@@ -27,6 +27,7 @@ async def run_loops(parts: Parts) -> None:
             # Every process: its gateways, and what lies on its machine.
             tasks.create_task(leadership.run(), name="leadership")
             tasks.create_task(parts.publisher.run(), name="publisher")
+            tasks.create_task(parts.publisher.report(), name="gateways' positions")
             tasks.create_task(_repeat("pruning trees", COLLECT_S, parts, _prune_trees), name="trees")
             tasks.create_task(_repeat("sweeping logs", COLLECT_S, parts, _sweep_logs), name="logs")
             # Each led by itself: `reconciler.SUBJECT`, `scheduler.SUBJECT`, `reactions.SUBJECT`.

@@ -15,6 +15,7 @@ from bms import __version__
 from bms.adapters.bus.server import BusServer
 from bms.adapters.replicas.probe import LinkProbe
 from bms.adapters.sql.engine import Database
+from bms.adapters.sql.positions import SqlPositions
 from bms.adapters.sql.replies import SqlReplies
 from bms.adapters.telemetry.control_metrics import ControlMetrics
 from bms.app.features import Features, make_features
@@ -37,6 +38,7 @@ from bms.control.jobs.scheduler import Scheduler
 from bms.control.monitoring.nouns import GatewayView
 from bms.control.monitoring.service import MonitoringService
 from bms.control.secrets.sealing import Sealing, UpstreamSealing
+from bms.control.snapshots.positions import Others
 from bms.control.snapshots.publisher import Publisher
 from bms.control.snapshots.sources import EntrySource
 from bms.control.tenants.nouns import DEFAULT_TENANT, NewKey
@@ -99,7 +101,8 @@ async def make_parts(
     ground = await open_ground(database, home, run_dir, rules)
     features = make_features(ground, rules)
     await features.tenants.bootstrap(lambda created: keep_admin_key(home, created.key))
-    publisher = Publisher(snapshot_sources(ground, features), ground.events, ground.clock, ground.pepper)
+    others = Others(SqlPositions(database, ground.clock), ground.process)
+    publisher = Publisher(snapshot_sources(ground, features), ground.events, ground.clock, ground.pepper, others)
     await publisher.start()
     sealing = UpstreamSealing(ground.objects, features.secrets, rules.allowed_upstreams)
     launcher = Launcher(ground.cluster, ground.environments, ground.trees, features.catalog, ground.tokens, sealing)

@@ -4,6 +4,7 @@ Only what events speak of is read again: one change costs as much among ten thou
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Collection, Sequence
 from functools import partial
@@ -11,6 +12,7 @@ from functools import partial
 from bms.control.platform.transactions import EventLog
 from bms.control.snapshots.acknowledgements import Acknowledgements
 from bms.control.snapshots.feed import Feed
+from bms.control.snapshots.positions import KEEP_S, Others
 from bms.control.snapshots.releasing import Releasing
 from bms.control.snapshots.sources import Entries, EntrySource
 from bms.control.snapshots.state import State
@@ -21,12 +23,15 @@ from bms.core.snapshot import Entry, EntryName, name_of
 
 log = logging.getLogger("bms.publisher")
 _RETRY_S = 0.2
+_REPORTS_S = 0.02  # between two words about how far gateways are
 
 
 class Publisher:
     """Knows sources of entries, and not what these are about. `pepper` is what gateways check keys' secrets with."""
 
-    def __init__(self, sources: Sequence[EntrySource], events: EventLog, clock: Clock, pepper: bytes) -> None:
+    def __init__(
+        self, sources: Sequence[EntrySource], events: EventLog, clock: Clock, pepper: bytes, others: Others
+    ) -> None:
         kinds = [source.kind for source in sources]
         if len(set(kinds)) < len(kinds):
             raise TypeError(f"every kind of entry has one source, but these have: {', '.join(sorted(kinds))}")
@@ -34,6 +39,7 @@ class Publisher:
         self._events = events
         self._clock = clock
         self._pepper = pepper
+        self._others = others
         self._state = State()
         self._acknowledgements = Acknowledgements(clock.monotonic())
         self._releasing = Releasing()
@@ -57,6 +63,7 @@ class Publisher:
 
     async def start(self) -> None:
         """Reads everything; must have returned before a gateway is let in."""
+        await self._others.begin()
         await self.refresh()
 
     async def run(self) -> None:
@@ -70,6 +77,26 @@ class Publisher:
             except BmsError as error:
                 log.warning("the snapshot can't be brought up to date now: %s", error.message)
                 await asyncio.sleep(_RETRY_S)
+
+    async def report(self) -> None:
+        """Tells other processes for ever how far our gateways have come: at once where there are any, now and then in
+        any case; and in the end that we have none."""
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                position, until = self._position(), loop.time() + KEEP_S
+                try:
+                    await self._others.keep(position)
+                except BmsError as error:
+                    log.warning("other processes can't be told how far our gateways are: %s", error.message)
+                while loop.time() < until and (self._position() == position or not self._others.known):
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout_at(until):
+                            await self.acknowledged()
+                await asyncio.sleep(_REPORTS_S)
+        finally:
+            with contextlib.suppress(BmsError):
+                await self._others.end()
 
     async def refresh(self) -> None:
         """Reads everything anew and publishes what changed."""
@@ -104,21 +131,26 @@ class Publisher:
         self._ring_told()
 
     async def told(self, timeout_s: float) -> bool:
-        """Returns when every connected gateway routes by all that is committed now; False when the time is up.
+        """Returns when every gateway routes by all that is committed now; False when the time is up.
 
         So that who made a key can use it at once, and who revoked one knows it refused.
         """
-        number = await self._events.last()
+        loop = asyncio.get_running_loop()
+        until, number = loop.time() + timeout_s, await self._events.last()
         try:
-            async with asyncio.timeout(timeout_s):
+            async with asyncio.timeout_at(until):
                 while self.seen < number or not self._acknowledgements.all_applied(self.revision):
                     await self.acknowledged()
         except TimeoutError:
             return False
+        while self._others.known and await self._others.behind(number):
+            if loop.time() >= until:
+                return False
+            await asyncio.sleep(_REPORTS_S)
         return True
 
     async def acknowledged(self) -> None:
-        """Returns when a gateway, or this snapshot itself, has become newer, or a gateway has gone."""
+        """Returns when a gateway, or this snapshot itself, has become newer, or a gateway has come or gone."""
         await self._told.wait()
 
     def _ring_told(self) -> None:
@@ -132,13 +164,19 @@ class Publisher:
         self._acknowledgements.connected(connection)
         feed = Feed(self._state, self._pepper, partial(self._applied, connection), partial(self._gone, connection))
         self._feeds[connection] = feed
+        self._ring_told()
         return feed
 
     async def released(self, replicas: Collection[str]) -> frozenset[str]:
-        """Those of `replicas`, which all drain, that no gateway connected to this process sends to any more."""
-        last, now = await self._events.last(), self._clock.monotonic()
-        position = self._acknowledgements.position(self.revision, self.seen, now)
-        return self._releasing.released(replicas, last, self.seen, position, now)
+        """Those of `replicas`, which all drain, that no gateway sends to any more, whichever process it is connected
+        to."""
+        last, theirs = await self._events.last(), await self._others.position()
+        ours = self._position()
+        position = ours if theirs is None else min(ours, theirs)
+        return self._releasing.released(replicas, last, self.seen, position, self._clock.monotonic())
+
+    def _position(self) -> int:
+        return self._acknowledgements.position(self.revision, self.seen, self._clock.monotonic())
 
     def _applied(self, connection: int, revision: int) -> None:
         self._acknowledgements.applied(connection, revision)

@@ -1,4 +1,4 @@
-"""Jobs have no leases of their own: who schedules them leads; and nothing is counted beside the log of events."""
+"""Jobs have no leases of their own: who schedules them leads. How far gateways have come is a number of the log."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,8 +8,17 @@ down_revision = "0010"
 branch_labels = None
 depends_on = None
 
+_number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def upgrade() -> None:
+    op.create_table(
+        "gateway_positions",
+        sa.Column("process", sa.String(), nullable=False),
+        sa.Column("position", _number, nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("process", name=op.f("pk_gateway_positions")),
+    )
     op.drop_column("jobs", "holder")
     op.drop_column("jobs", "leased_until")
     op.drop_table("counters")
@@ -17,10 +26,11 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_table("gateway_positions")
     op.create_table(
         "counters",
         sa.Column("name", sa.String(), nullable=False),
-        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("number", _number, nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_counters")),
     )
     op.add_column("jobs", sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True))
