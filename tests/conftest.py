@@ -4,7 +4,7 @@ import functools
 import os
 import ssl
 import sys
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,10 @@ import pytest
 from bms.adapters.sql.engine import Database
 from bms.core.clock import ManualClock
 from tests.databases import database as open_database
+from tests.platforms import RealPlatform
 from tests.sizes import enough
+from tests.tenants import TenantsPlatform
+from tests.whole_platform import WholePlatform, whole_platform
 
 pytest_plugins = ["tests.cpu_log"]
 hypothesis.settings.register_profile("ours", deadline=None, max_examples=enough(30, 100))
@@ -69,3 +72,21 @@ async def sqlite(tmp_path: Path) -> AsyncIterator[Database]:
     """One database, where which one does not matter."""
     async with open_database("sqlite", tmp_path) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholePlatform]:
+    """One platform of each worker's, for files that need no more of it than a tenant sees."""
+    with whole_platform(tmp_path_factory.mktemp("host")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def tenant(host: WholePlatform, request: pytest.FixtureRequest) -> Iterator[RealPlatform]:
+    """The test file's own tenant; what it made goes with it."""
+    name = request.module.__name__.rpartition(".")[2].replace("_", "-")
+    with host.client() as operator:
+        made = operator.tenants.create(name)
+    yield TenantsPlatform(host, made.key.text)
+    with host.client() as operator:
+        operator.tenants.delete(name, force=True)

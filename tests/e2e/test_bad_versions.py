@@ -62,7 +62,9 @@ def empty(folder: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("make", [corrupt, flipped, text, empty])
+@pytest.mark.parametrize(
+    "make", [corrupt, *(pytest.param(one, marks=pytest.mark.long) for one in (flipped, text, empty))]
+)
 def test_a_file_that_is_no_model_is_rejected_with_the_reason(
     platform: WholePlatform, client: Client, make: Make, tmp_path: Path
 ) -> None:

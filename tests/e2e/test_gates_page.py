@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,19 +11,18 @@ from bms.core.metrics import METRICS
 from bms.sdk import AsyncClient
 from bms.sdk.models import GateStanding
 from tests.pages import DOCS, commands_of, ran
+from tests.platforms import RealPlatform
 from tests.tiny_onnx import classifies
-from tests.whole_platform import WholePlatform, whole_platform
 
 WIDTHS = "\n".join(f"{4 - 8 * (row % 2) + row % 7 / 8},{row % 5},{('apple', 'cherry')[row % 2]}" for row in range(200))
 
 
 @pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholePlatform]:
-    with whole_platform(tmp_path_factory.mktemp("platform")) as running:
-        yield running
+def platform(tenant: RealPlatform) -> RealPlatform:
+    return tenant
 
 
-def test_both_pages_have_the_same_commands_and_they_run_as_written(platform: WholePlatform, tmp_path: Path) -> None:
+def test_both_pages_have_the_same_commands_and_they_run_as_written(platform: RealPlatform, tmp_path: Path) -> None:
     commands = commands_of("gates", blocks=3)
     (tmp_path / "fruit.csv").write_text(f"width,sweet,kind\n{WIDTHS}\n")
     (tmp_path / "fruit.onnx").write_bytes(classifies([[1.0, -1.0], [0.0, 0.0]], ["apple", "cherry"]))
@@ -46,7 +44,7 @@ def test_both_pages_have_the_same_commands_and_they_run_as_written(platform: Who
     assert (refused.status, "version 2 of 'fruit' can't be deployed" in refused.errors) == (5, True)
 
 
-async def gates_of(platform: WholePlatform) -> tuple[GateStanding, ...]:
+async def gates_of(platform: RealPlatform) -> tuple[GateStanding, ...]:
     async with AsyncClient(platform.url, platform.key) as client:
         return await client.models.wait_gates("fruit", 1)
 

@@ -4,14 +4,14 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bms.sdk.deployments import Target
 from tests.framework_env import SOURCE, TABLES, framework_python
-from tests.whole_platform import WholePlatform, deploy, push, whole_platform
+from tests.platforms import RealPlatform
+from tests.whole_platform import deploy, push
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"<!-- test: (\w+) -->\n```(?:sh|python)\n(.*?)```", re.DOTALL)
@@ -20,9 +20,8 @@ ROWS = 8
 
 
 @pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholePlatform]:
-    with whole_platform(tmp_path_factory.mktemp("platform")) as running:
-        yield running
+def platform(tenant: RealPlatform) -> RealPlatform:
+    return tenant
 
 
 def ran(command: list[str], folder: Path, environment: dict[str, str]) -> str:
@@ -34,7 +33,7 @@ def ran(command: list[str], folder: Path, environment: dict[str, str]) -> str:
 
 
 @pytest.mark.timeout(1500)
-def test_both_pages_have_the_same_commands_and_they_run_as_written(platform: WholePlatform, tmp_path: Path) -> None:
+def test_both_pages_have_the_same_commands_and_they_run_as_written(platform: RealPlatform, tmp_path: Path) -> None:
     page = BLOCK.findall((ROOT / "docs" / "tables.md").read_text())
     assert page == BLOCK.findall((ROOT / "docs" / "tables.zh-CN.md").read_text())
     assert [kind for kind, _ in page] == ["train", "run", "run", "run", "run", "python"], "was their mark changed?"

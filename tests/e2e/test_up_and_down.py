@@ -123,7 +123,10 @@ def test_a_port_in_use_is_refused_and_nothing_is_left(fresh: WholePlatform) -> N
     assert fresh.left() == []
 
 
-@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.long), signal.SIGTERM, signal.SIGHUP])
+OTHERS = [pytest.param(number, marks=pytest.mark.long) for number in (signal.SIGTERM, signal.SIGHUP)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, *OTHERS])
 def test_one_in_the_foreground_ends_with_its_terminal_and_leaves_nothing(
     fresh: WholePlatform, number: signal.Signals
 ) -> None:
@@ -153,6 +156,7 @@ def test_one_in_the_foreground_ends_with_its_terminal_and_leaves_nothing(
     assert not left, left
 
 
+@pytest.mark.long  # a supervisor without anything to serve: `test_supervisor.py`
 def test_a_home_of_a_newer_version_is_refused_untouched(fresh: WholePlatform) -> None:
     fresh.home.mkdir()
     (fresh.home / "version").write_text("99\n")
@@ -165,6 +169,7 @@ def test_a_home_of_a_newer_version_is_refused_untouched(fresh: WholePlatform) ->
     assert fresh.left() == []
 
 
+@pytest.mark.long  # a supervisor without anything to serve: `test_supervisor.py`
 def test_a_database_of_a_newer_version_is_refused_with_the_reason(fresh: WholePlatform) -> None:
     assert fresh.up().status == 0
     fresh.down()

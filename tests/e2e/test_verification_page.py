@@ -3,24 +3,22 @@ time and says why; an example is what a model is tried with, and is kept."""
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.pages import DOCS, commands_of, ran
+from tests.platforms import RealPlatform
 from tests.tiny_onnx import centres, reshapes
-from tests.whole_platform import WholePlatform, whole_platform
 
 
 @pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholePlatform]:
-    with whole_platform(tmp_path_factory.mktemp("platform")) as running:
-        yield running
+def platform(tenant: RealPlatform) -> RealPlatform:
+    return tenant
 
 
-def test_both_pages_have_the_same_commands_and_they_run_as_written(platform: WholePlatform, tmp_path: Path) -> None:
+def test_both_pages_have_the_same_commands_and_they_run_as_written(platform: RealPlatform, tmp_path: Path) -> None:
     commands = commands_of("verification", blocks=2)
     (tmp_path / "centred.onnx").write_bytes(centres())
     (tmp_path / "shaped.onnx").write_bytes(reshapes(7, 11))

@@ -12,8 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +22,7 @@ import numpy.typing as npt
 
 from bms.sdk.models import Version
 from bms.sdk.signatures import Signature
-from tests.platforms import Ran
-from tests.whole_platform import WholePlatform, whole_platform
+from tests.platforms import Ran, RealPlatform
 
 Arrays = dict[str, npt.NDArray[np.generic]]
 DEPLOY_S = 900.0  # an environment with a large framework is built on the way
@@ -32,32 +30,25 @@ ASK_S = 120.0
 ASKING = Path(__file__).with_name("triton_asks.py")
 
 
-@contextmanager
-def framework_platform(folder: Path) -> Iterator[WholePlatform]:
-    """A whole platform, for a fixture of a test module."""
-    with whole_platform(folder) as running:
-        yield running
-
-
-def deployed(platform: WholePlatform, artifact: Path, name: str, options: Sequence[str] = ()) -> Version:
+def deployed(platform: RealPlatform, artifact: Path, name: str, options: Sequence[str] = ()) -> Version:
     """The version that `bms deploy ARTIFACT --name NAME OPTIONS` made; it answers."""
     ran = deploy(platform, artifact, name, options)
     assert ran.status == 0, ran.errors + ran.out
     return newest(platform, name)
 
 
-def deploy(platform: WholePlatform, artifact: Path, name: str, options: Sequence[str] = ()) -> Ran:
+def deploy(platform: RealPlatform, artifact: Path, name: str, options: Sequence[str] = ()) -> Ran:
     """What the command says."""
     return platform.bms("deploy", f"{artifact}", "--name", name, *options, patience_s=DEPLOY_S)
 
 
-def newest(platform: WholePlatform, name: str) -> Version:
+def newest(platform: RealPlatform, name: str) -> Version:
     with platform.client() as client:
         return next(iter(client.models.versions(name)))
 
 
 def serves_alike(
-    platform: WholePlatform,
+    platform: RealPlatform,
     artifact: Path,
     expected: Path | Mapping[str, npt.NDArray[np.generic]],
     *,
@@ -74,7 +65,7 @@ def serves_alike(
 
 
 def answers_alike(
-    platform: WholePlatform,
+    platform: RealPlatform,
     version: Version,
     expected: Path | Mapping[str, npt.NDArray[np.generic]],
     *,
@@ -97,13 +88,13 @@ def answers_alike(
     _alike(ask_tf_serving(platform, name, inputs, signature), wanted, rtol, atol, "tf serving")
 
 
-def ask_triton(platform: WholePlatform, name: str, inputs: Arrays, wire: str, signature: str = "") -> Arrays:
+def ask_triton(platform: RealPlatform, name: str, inputs: Arrays, wire: str, signature: str = "") -> Arrays:
     """The outputs by name, from the real tritonclient. `wire`: "binary" or "json" (both HTTP), "grpc"."""
     return ask_triton_all(platform, name, inputs, wire, signature)[wire]
 
 
 def ask_triton_all(
-    platform: WholePlatform, name: str, inputs: Arrays, wires: str, signature: str = ""
+    platform: RealPlatform, name: str, inputs: Arrays, wires: str, signature: str = ""
 ) -> dict[str, Arrays]:
     """The same by several wires, with commas between them: those of HTTP, or that of gRPC."""
     with tempfile.TemporaryDirectory() as folder:
@@ -157,7 +148,7 @@ def _tritonclient(grpc: bool) -> _TritonClient:
     return _TritonClient()
 
 
-def ask_tf_serving(platform: WholePlatform, name: str, inputs: Arrays, signature: str = "") -> Arrays:
+def ask_tf_serving(platform: RealPlatform, name: str, inputs: Arrays, signature: str = "") -> Arrays:
     """The outputs by name as TF Serving's `:predict` gives them for inputs in columns."""
     body: dict[str, object] = {"inputs": {key: _jsonable(array) for key, array in inputs.items()}}
     if signature:
@@ -168,14 +159,14 @@ def ask_tf_serving(platform: WholePlatform, name: str, inputs: Arrays, signature
     return {"": np.asarray(_unpacked(outputs))}  # a single output has no name there
 
 
-def predicted(platform: WholePlatform, name: str, body: dict[str, object]) -> dict[str, Any]:
+def predicted(platform: RealPlatform, name: str, body: dict[str, object]) -> dict[str, Any]:
     """What `:predict` of TF Serving answers to this body."""
     status, told = asked(platform, f"/v1/models/{name}:predict", body)
     assert status == 200, told
     return told
 
 
-def asked(platform: WholePlatform, path: str, body: dict[str, object]) -> tuple[int, dict[str, Any]]:
+def asked(platform: RealPlatform, path: str, body: dict[str, object]) -> tuple[int, dict[str, Any]]:
     """The status and what is answered."""
     headers = {"authorization": f"Bearer {platform.key}"}
     answer = httpx.post(f"{platform.url}{path}", json=body, headers=headers, timeout=ASK_S, trust_env=False)

@@ -1,21 +1,14 @@
 """CatBoost, from training to answers over every wire: its own files, and its exports to ONNX."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.contract.runtimes.cases_catboost import FRAMEWORK
-from tests.frameworks.agreement import asked, deploy, framework_platform, newest, serves_alike
-from tests.whole_platform import WholePlatform
+from tests.frameworks.agreement import asked, deploy, newest, serves_alike
+from tests.platforms import RealPlatform
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(600)]
-
-
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholePlatform]:
-    with framework_platform(tmp_path_factory.mktemp("catboost")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +17,7 @@ def made() -> Path:
 
 
 def test_categories_and_texts_are_columns_by_name_and_a_missing_category_is_told(
-    platform: WholePlatform, made: Path
+    platform: RealPlatform, made: Path
 ) -> None:
     file = made / "mixed" / "model" / "model.cbm"
     version = serves_alike(platform, file, made / "mixed" / "expected.npz", name="mixed")
@@ -40,7 +33,7 @@ def test_categories_and_texts_are_columns_by_name_and_a_missing_category_is_told
 
 
 def test_an_onnx_export_is_served_in_the_shape_that_it_has_not_the_one_that_it_says(
-    platform: WholePlatform, made: Path
+    platform: RealPlatform, made: Path
 ) -> None:
     """CatBoost writes [N] into the graph and gives [N, 1]."""
     folder = made / "onnx" / "sum"
@@ -50,7 +43,7 @@ def test_an_onnx_export_is_served_in_the_shape_that_it_has_not_the_one_that_it_s
 
 
 @pytest.mark.long
-def test_an_onnx_classifiers_maps_are_columns_with_the_names_of_classes(platform: WholePlatform, made: Path) -> None:
+def test_an_onnx_classifiers_maps_are_columns_with_the_names_of_classes(platform: RealPlatform, made: Path) -> None:
     folder = made / "onnx" / "words"
     version = serves_alike(platform, folder / "model" / "model.onnx", folder / "expected.npz", name="onnx-words")
     assert version.signatures["serving_default"].labels == ("drei", "keine")
@@ -58,7 +51,7 @@ def test_an_onnx_classifiers_maps_are_columns_with_the_names_of_classes(platform
 
 @pytest.mark.parametrize("name", ["several", pytest.param("apart", marks=pytest.mark.long)])
 def test_an_onnx_export_that_answers_otherwise_than_catboost_is_refused(
-    platform: WholePlatform, made: Path, name: str
+    platform: RealPlatform, made: Path, name: str
 ) -> None:
     refused = deploy(platform, made / "onnx" / name / "model", f"onnx-{name}")
     assert refused.status != 0
@@ -75,6 +68,6 @@ def test_an_onnx_export_that_answers_otherwise_than_catboost_is_refused(
         *("quantiles", "ranks", "numbers", "hashed", "onnx/odd", "onnx/digits"),
     ],
 )
-def test_every_other_model_answers_as_its_estimator(platform: WholePlatform, made: Path, name: str) -> None:
+def test_every_other_model_answers_as_its_estimator(platform: RealPlatform, made: Path, name: str) -> None:
     deployment = name.replace("/", "-")
     serves_alike(platform, made / name / "model", made / name / "expected.npz", name=f"all-{deployment}")

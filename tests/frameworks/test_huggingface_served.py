@@ -3,7 +3,6 @@
 import asyncio
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -14,17 +13,11 @@ import pytest
 from bms.core.errors import InvalidArgument
 from bms.sdk import AsyncClient
 from tests.contract.runtimes.cases_huggingface import FRAMEWORK
-from tests.frameworks.agreement import deploy, deployed, framework_platform, newest, serves_alike
-from tests.whole_platform import WholePlatform
+from tests.frameworks.agreement import deploy, deployed, newest, serves_alike
+from tests.platforms import RealPlatform
 
 pytestmark = pytest.mark.timeout(600)
 LABELS = ("calm", "glad", "伤心")
-
-
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholePlatform]:
-    with framework_platform(tmp_path_factory.mktemp("huggingface")) as running:
-        yield running
 
 
 def made(name: str) -> Path:
@@ -35,7 +28,7 @@ def expected(name: str) -> Path:
     return made(name).with_suffix(".npz")
 
 
-def test_an_encoder_answers_alike_and_serves_openais_clients(platform: WholePlatform) -> None:
+def test_an_encoder_answers_alike_and_serves_openais_clients(platform: RealPlatform) -> None:
     version = serves_alike(platform, made("sentences"), expected("sentences"), name="sentences")
     assert (version.runtime, version.format) == ("huggingface", "huggingface-onnx")
     assert version.environment.requirements == ("onnxruntime", "tokenizers")
@@ -54,7 +47,7 @@ def test_an_encoder_answers_alike_and_serves_openais_clients(platform: WholePlat
             client.embeddings.create(model="sentences", input=[1, 2, 3])
 
 
-def test_a_sentence_gets_class_names_with_probabilities_by_every_way(platform: WholePlatform) -> None:
+def test_a_sentence_gets_class_names_with_probabilities_by_every_way(platform: RealPlatform) -> None:
     serves_alike(platform, made("classifier"), expected("classifier"), name="mood")
     wanted = np.load(expected("classifier"))
     sentence, scores = str(wanted["text"][1]), wanted["scores"][1]
@@ -89,7 +82,7 @@ def test_a_sentence_gets_class_names_with_probabilities_by_every_way(platform: W
     assert dict(whole) == pytest.approx(dict(zip(LABELS, scores.tolist(), strict=True)), rel=1e-5)
 
 
-def test_a_tokenizer_beside_a_graph_is_preprocessing(platform: WholePlatform) -> None:
+def test_a_tokenizer_beside_a_graph_is_preprocessing(platform: RealPlatform) -> None:
     say = ["--text", "tokenizer=words/tokenizer.json,max_length=24", *(f"--label={label}" for label in LABELS)]
     version = serves_alike(platform, made("plain"), expected("plain"), name="plain", options=say, signature="text")
     assert (version.runtime, version.environment.requirements) == ("onnx", ("onnxruntime", "tokenizers"))
@@ -111,7 +104,7 @@ def test_a_tokenizer_beside_a_graph_is_preprocessing(platform: WholePlatform) ->
     )
 
 
-def test_short_texts_get_their_own_answers_whatever_the_padding_is_called(platform: WholePlatform) -> None:
+def test_short_texts_get_their_own_answers_whatever_the_padding_is_called(platform: RealPlatform) -> None:
     """Alone, in one call, and among concurrent callers; long ones by their last words, as the tokenizer says."""
     version = serves_alike(platform, made("decoder"), expected("decoder"), name="decoder")
     assert version.signatures["serving_default"].batched
@@ -127,7 +120,7 @@ def test_short_texts_get_their_own_answers_whatever_the_padding_is_called(platfo
 
 
 def test_what_cannot_be_served_is_rejected_in_words_without_an_environment(
-    platform: WholePlatform, tmp_path: Path
+    platform: RealPlatform, tmp_path: Path
 ) -> None:
     config = json.loads((made("encoder") / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config))
@@ -138,7 +131,7 @@ def test_what_cannot_be_served_is_rejected_in_words_without_an_environment(
     assert newest(platform, "pickled").environment.requirements == ()
 
 
-def test_a_key_that_nobody_knows_is_among_the_versions_notes(platform: WholePlatform, tmp_path: Path) -> None:
+def test_a_key_that_nobody_knows_is_among_the_versions_notes(platform: RealPlatform, tmp_path: Path) -> None:
     shutil.copytree(made("encoder"), tmp_path, dirs_exist_ok=True)
     path = tmp_path / "tokenizer_config.json"
     path.write_text(json.dumps({"fold_umlauts": True, "more": 1}))
@@ -148,5 +141,5 @@ def test_a_key_that_nobody_knows_is_among_the_versions_notes(platform: WholePlat
     assert "fold_umlauts" in shown.out
 
 
-def test_an_encoder_of_plain_mean_pooling_is_deployed_with_nothing_said(platform: WholePlatform) -> None:
+def test_an_encoder_of_plain_mean_pooling_is_deployed_with_nothing_said(platform: RealPlatform) -> None:
     assert deployed(platform, made("encoder"), "encoder").signatures["serving_default"].outputs[0].name == "embedding"

@@ -3,7 +3,6 @@
 import base64
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,21 +18,14 @@ from tests.frameworks.agreement import (
     asked,
     deploy,
     deployed,
-    framework_platform,
     newest,
     serves_alike,
 )
 from tests.frameworks.held_out import classifies_alike
 from tests.pages import typed
-from tests.whole_platform import WholePlatform
+from tests.platforms import RealPlatform
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1800)]
-
-
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholePlatform]:
-    with framework_platform(tmp_path_factory.mktemp("keras")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +34,11 @@ def made() -> Path:
 
 
 @pytest.mark.parametrize(
-    ("name", "file", "format"), [("sequential", "model.keras", "keras"), ("legacy", "model.h5", "keras-h5")]
+    ("name", "file", "format"),
+    [("sequential", "model.keras", "keras"), pytest.param("legacy", "model.h5", "keras-h5", marks=pytest.mark.long)],
 )
 def test_a_file_is_pushed_with_nothing_else_said(
-    platform: WholePlatform, made: Path, name: str, file: str, format: str
+    platform: RealPlatform, made: Path, name: str, file: str, format: str
 ) -> None:
     expected = made / name / "expected.npz"
     version = serves_alike(platform, made / name / "model" / file, expected, name=name)
@@ -55,7 +48,7 @@ def test_a_file_is_pushed_with_nothing_else_said(
     classifies_alike(platform, name, expected, "pixels", "digit")
 
 
-def test_several_inputs_and_outputs_keep_their_names(platform: WholePlatform, made: Path) -> None:
+def test_several_inputs_and_outputs_keep_their_names(platform: RealPlatform, made: Path) -> None:
     serves_alike(platform, made / "functional" / "model", made / "functional" / "expected.npz", name="functional")
 
 
@@ -65,7 +58,7 @@ NAMES = ("cat", "dog", "bird")
 
 @pytest.mark.long  # test_runtime_keras.py has a short form, in one process
 def test_an_application_takes_jpegs_as_the_documents_say_and_answers_the_names_of_classes(
-    platform: WholePlatform, made: Path, tmp_path: Path
+    platform: RealPlatform, made: Path, tmp_path: Path
 ) -> None:
     (commands,) = re.findall(r"<!-- test: keras -->\n```sh\n(.*?)```", PAGE, re.DOTALL)
     shutil.copy(made / "application" / "model" / "model.keras", tmp_path / "mobilenet.keras")
@@ -84,7 +77,7 @@ def test_an_application_takes_jpegs_as_the_documents_say_and_answers_the_names_o
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["resnet", "efficientnet"])
-def test_larger_applications_are_prepared_in_their_own_ways(platform: WholePlatform, name: str) -> None:
+def test_larger_applications_are_prepared_in_their_own_ways(platform: RealPlatform, name: str) -> None:
     made = made_by(MAKERS / "make_keras_applications.py", FRAMEWORK.environment)
     (settings,) = re.findall(rf"`{name}`.* \| `(mode=\S+)` \|", PAGE)
     labels = [word for label in NAMES for word in ("--label", label)]
@@ -93,7 +86,7 @@ def test_larger_applications_are_prepared_in_their_own_ways(platform: WholePlatf
     named_alike(platform, made / name, name)
 
 
-def named_alike(platform: WholePlatform, made: Path, name: str) -> None:
+def named_alike(platform: RealPlatform, made: Path, name: str) -> None:
     """Its answers to pictures are Keras's, by every wire that carries bytes, and their likeliest class has its name."""
     with np.load(made / "expected.npz") as arrays:
         given, wanted = arrays["image"], arrays["predictions"]
@@ -109,19 +102,21 @@ def named_alike(platform: WholePlatform, made: Path, name: str) -> None:
     assert [max(row, key=lambda pair: pair[1])[0] for row in answer["results"]] == [NAMES[at] for at in likeliest]
 
 
-@pytest.mark.parametrize("name", ["masked", "lengths", "computed", pytest.param("nested", marks=pytest.mark.long)])
-def test_operations_between_layers_and_bare_outputs_are_served(platform: WholePlatform, made: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["computed", *(pytest.param(name, marks=pytest.mark.long) for name in ("masked", "lengths", "nested"))]
+)
+def test_operations_between_layers_and_bare_outputs_are_served(platform: RealPlatform, made: Path, name: str) -> None:
     serves_alike(platform, made / name / "model" / "model.keras", made / name / "expected.npz", name=name)
 
 
-def test_a_model_that_tensorflow_trained_is_computed_alike_by_pytorch(platform: WholePlatform) -> None:
+def test_a_model_that_tensorflow_trained_is_computed_alike_by_pytorch(platform: RealPlatform) -> None:
     folder = cases_tensorflow.FRAMEWORK.artifacts() / "keras"
     options = {"name": "trained-by-tensorflow", "rtol": 1e-4, "atol": 1e-5}
     serves_alike(platform, folder / "model" / "model.keras", folder / "expected.npz", **options)  # type: ignore[arg-type]
     classifies_alike(platform, "trained-by-tensorflow", folder / "expected.npz", "pixels", "probabilities")
 
 
-def test_a_lambda_layer_is_refused_with_the_way_out(platform: WholePlatform, made: Path) -> None:
+def test_a_lambda_layer_is_refused_with_the_way_out(platform: RealPlatform, made: Path) -> None:
     refused = deploy(platform, made / "refused" / "lambda" / "model.keras", "lambda", ["--allow-pickle"])
     assert refused.status != 0
     version = newest(platform, "lambda")
@@ -129,7 +124,7 @@ def test_a_lambda_layer_is_refused_with_the_way_out(platform: WholePlatform, mad
     assert "model.export('folder')" in version.reason
 
 
-def test_why_a_model_does_not_load_is_told_whole_where_its_maker_looks(platform: WholePlatform, made: Path) -> None:
+def test_why_a_model_does_not_load_is_told_whole_where_its_maker_looks(platform: RealPlatform, made: Path) -> None:
     refused = deploy(platform, made / "refused" / "own_function" / "model.keras", "function")
     told = refused.errors + refused.out
     assert refused.status != 0

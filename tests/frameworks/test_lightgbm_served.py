@@ -1,21 +1,14 @@
 """LightGBM, from training to answers over every wire."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.contract.runtimes.cases_lightgbm import FRAMEWORK
-from tests.frameworks.agreement import framework_platform, serves_alike
-from tests.whole_platform import WholePlatform
+from tests.frameworks.agreement import serves_alike
+from tests.platforms import RealPlatform
 
 pytestmark = pytest.mark.timeout(600)
-
-
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholePlatform]:
-    with framework_platform(tmp_path_factory.mktemp("lightgbm")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -23,26 +16,26 @@ def made() -> Path:
     return FRAMEWORK.artifacts()
 
 
-def test_a_classifier_answers_as_the_booster(platform: WholePlatform, made: Path) -> None:
+def test_a_classifier_answers_as_the_booster(platform: RealPlatform, made: Path) -> None:
     version = serves_alike(platform, made / "digits" / "model", made / "digits" / "expected.npz", name="digits")
     assert (version.runtime, version.format) == ("lightgbm", "lightgbm")
     assert version.environment.requirements == ("lightgbm",)
     assert version.signatures["serving_default"].method == "classify"
 
 
-def test_a_single_file_of_a_regression_answers_as_the_booster(platform: WholePlatform, made: Path) -> None:
+def test_a_single_file_of_a_regression_answers_as_the_booster(platform: RealPlatform, made: Path) -> None:
     artifact = made / "sum" / "model" / "model.txt"
     version = serves_alike(platform, artifact, made / "sum" / "expected.npz", name="sum")
     assert version.signatures["serving_default"].method == "regress"
 
 
-def test_a_frame_of_numbers_answers_as_the_booster_without_losing_digits(platform: WholePlatform, made: Path) -> None:
+def test_a_frame_of_numbers_answers_as_the_booster_without_losing_digits(platform: RealPlatform, made: Path) -> None:
     made = made / "numbers"
     version = serves_alike(platform, made / "model", made / "expected.npz", name="numbers", rtol=1e-9, atol=1e-9)
     assert [spec.dtype for spec in version.signatures["serving_default"].inputs] == ["FP64"] * 3
 
 
-def test_a_frame_with_categories_answers_as_the_booster_without_pandas(platform: WholePlatform, made: Path) -> None:
+def test_a_frame_with_categories_answers_as_the_booster_without_pandas(platform: RealPlatform, made: Path) -> None:
     made = made / "mixed"
     version = serves_alike(platform, made / "model", made / "expected.npz", name="mixed", rtol=1e-9, atol=1e-9)
     assert version.environment.requirements == ("lightgbm",)

@@ -3,7 +3,6 @@
 import math
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +11,11 @@ import pytest
 from tests.clients.table import keep
 from tests.contract.runtimes.cases_mlflow import FRAMEWORK
 from tests.framework_env import framework_python, told_by
-from tests.frameworks.agreement import deploy, deployed, framework_platform, newest, predicted, serves_alike
+from tests.frameworks.agreement import deploy, deployed, newest, predicted, serves_alike
 from tests.pages import block_of, commands_of, ran
-from tests.whole_platform import WholePlatform
+from tests.platforms import RealPlatform
 
 pytestmark = pytest.mark.timeout(600)
-
-
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholePlatform]:
-    with framework_platform(tmp_path_factory.mktemp("mlflow")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -30,32 +23,32 @@ def made() -> Path:
     return FRAMEWORK.artifacts()
 
 
-def test_columns_of_a_scikit_learn_pipeline_answer_as_the_pipeline(platform: WholePlatform, made: Path) -> None:
+def test_columns_of_a_scikit_learn_pipeline_answer_as_the_pipeline(platform: RealPlatform, made: Path) -> None:
     version = serves_alike(platform, made / "sklearn" / "model", made / "sklearn" / "expected.npz", name="wine")
     assert (version.runtime, version.format) == ("mlflow", "mlflow-skops")
     assert len(version.signatures["serving_default"].inputs) == 13
 
 
-def test_tensors_of_an_xgboost_classifier_answer_as_the_classifier(platform: WholePlatform, made: Path) -> None:
+def test_tensors_of_an_xgboost_classifier_answer_as_the_classifier(platform: RealPlatform, made: Path) -> None:
     made = made / "xgboost_classifier"
     version = serves_alike(platform, made / "model", made / "expected.npz", name="boosted")
     assert version.format == "mlflow-xgboost-ubj"
     assert version.environment.requirements == ("xgboost-cpu==3.2.0",)
 
 
-def test_columns_are_joined_by_name_over_every_wire(platform: WholePlatform, made: Path) -> None:
+def test_columns_are_joined_by_name_over_every_wire(platform: RealPlatform, made: Path) -> None:
     made = made / "order_lightgbm"
     version = serves_alike(platform, made / "model", made / "expected.npz", name="ordered")
     assert [spec.name for spec in version.signatures["serving_default"].inputs] == ["age", "income"]
 
 
-def test_a_row_without_an_optional_column_answers_as_mlflow(platform: WholePlatform, made: Path) -> None:
+def test_a_row_without_an_optional_column_answers_as_mlflow(platform: RealPlatform, made: Path) -> None:
     deployed(platform, made / "optional" / "model", "optional", ["--allow-pickle"])
     told = predicted(platform, "optional", {"dataframe_records": [{"a": 1.0}]})
     assert told == {"predictions": [101.0]}
 
 
-def test_python_functions_answer_where_pickles_are_allowed(platform: WholePlatform, made: Path) -> None:
+def test_python_functions_answer_where_pickles_are_allowed(platform: RealPlatform, made: Path) -> None:
     artifact = made / "pyfunc" / "model"
     refused = deploy(platform, artifact, "sums")
     assert refused.status != 0
@@ -71,7 +64,7 @@ CODE = (*("optional", "dates", "hinted", "maps", "messages", "framed", "nested",
 
 
 @pytest.fixture(scope="module")
-def asked(platform: WholePlatform, made: Path) -> list[dict[str, Any]]:
+def asked(platform: RealPlatform, made: Path) -> list[dict[str, Any]]:
     """What MLflow's clients were told, and what MLflow's own server says to the same."""
     for name in SAFE:
         deployed(platform, made / name / "model", name)
@@ -133,7 +126,7 @@ def test_parameters_that_mlflows_own_server_leaves_out_are_refused(asked: list[d
 
 
 @pytest.mark.heavy
-def test_the_page_of_mlflow_does_what_it_says(platform: WholePlatform, tmp_path: Path) -> None:
+def test_the_page_of_mlflow_does_what_it_says(platform: RealPlatform, tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(block_of("mlflow", "train"))
     off = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
     python = str(framework_python(FRAMEWORK.environment))

@@ -1,22 +1,15 @@
 """MXNet, from training to answers over every wire."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.contract.runtimes.cases_mxnet import FRAMEWORK
-from tests.frameworks.agreement import deploy, framework_platform, newest, serves_alike
+from tests.frameworks.agreement import deploy, newest, serves_alike
 from tests.frameworks.held_out import classifies_alike
-from tests.whole_platform import WholePlatform
+from tests.platforms import RealPlatform
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1800)]
-
-
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholePlatform]:
-    with framework_platform(tmp_path_factory.mktemp("mxnet")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +17,7 @@ def made() -> Path:
     return FRAMEWORK.artifacts()
 
 
-def test_a_symbol_that_tells_its_shape_is_pushed_with_nothing_else_said(platform: WholePlatform, made: Path) -> None:
+def test_a_symbol_that_tells_its_shape_is_pushed_with_nothing_else_said(platform: RealPlatform, made: Path) -> None:
     expected = made / "module" / "expected.npz"
     version = serves_alike(platform, made / "module" / "model", expected, name="module")
     assert (version.runtime, version.format) == ("mxnet", "mxnet-symbol")
@@ -34,7 +27,7 @@ def test_a_symbol_that_tells_its_shape_is_pushed_with_nothing_else_said(platform
     classifies_alike(platform, "module", expected, "data", "softmax_output")
 
 
-def test_one_that_does_not_is_asked_for_it_in_words(platform: WholePlatform, made: Path) -> None:
+def test_one_that_does_not_is_asked_for_it_in_words(platform: RealPlatform, made: Path) -> None:
     artifact, expected = made / "gluon" / "model", made / "gluon" / "expected.npz"
     refused = deploy(platform, artifact, "gluon")
     assert refused.status != 0

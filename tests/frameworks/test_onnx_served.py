@@ -1,6 +1,5 @@
 """ONNX, from training to answers over every wire."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,27 +7,21 @@ import pytest
 
 from tests.contract.runtimes.cases_onnx import FRAMEWORK
 from tests.framework_env import SKLEARN, made_by
-from tests.frameworks.agreement import framework_platform, predicted, serves_alike
-from tests.whole_platform import WholePlatform
+from tests.frameworks.agreement import predicted, serves_alike
+from tests.platforms import RealPlatform
 
 pytestmark = pytest.mark.timeout(600)
 MAKER = Path(__file__).with_name("make_onnx.py")
 
 
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholePlatform]:
-    with framework_platform(tmp_path_factory.mktemp("onnx")) as running:
-        yield running
-
-
-def test_an_exported_graph_answers_as_the_classifier(platform: WholePlatform) -> None:
+def test_an_exported_graph_answers_as_the_classifier(platform: RealPlatform) -> None:
     made = made_by(MAKER, SKLEARN) / "digits"
     version = serves_alike(platform, made / "model" / "model.onnx", made / "expected.npz", name="digits")
     assert (version.runtime, version.format) == ("onnx", "onnx")
     assert version.environment.requirements == (), "the platform's own environment will do"
 
 
-def test_columns_of_several_types_answer_as_the_pipeline_also_by_name(platform: WholePlatform) -> None:
+def test_columns_of_several_types_answer_as_the_pipeline_also_by_name(platform: RealPlatform) -> None:
     made = FRAMEWORK.artifacts() / "onnx" / "frame"
     serves_alike(platform, made / "model", made / "expected.npz", name="frame")
     with np.load(made / "expected.npz") as expected:
@@ -37,13 +30,13 @@ def test_columns_of_several_types_answer_as_the_pipeline_also_by_name(platform: 
         assert told["output_label"] == expected["output_label"][0]
 
 
-def test_probabilities_of_several_targets_answer_as_the_classifier(platform: WholePlatform) -> None:
+def test_probabilities_of_several_targets_answer_as_the_classifier(platform: RealPlatform) -> None:
     for name in ("targets", "targets_apart"):
         made = FRAMEWORK.artifacts() / "onnx" / name
         serves_alike(platform, made / "model", made / "expected.npz", name=name.replace("_", "-"))
 
 
-def test_a_versions_page_says_what_keeps_it_in(platform: WholePlatform) -> None:
+def test_a_versions_page_says_what_keeps_it_in(platform: RealPlatform) -> None:
     made = made_by(MAKER, SKLEARN) / "digits"
     platform.good("model", "push", str(made / "model"), "--name", "shown")
     page = platform.good("model", "show", "shown", "1", "--json").json

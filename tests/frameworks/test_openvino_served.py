@@ -1,21 +1,14 @@
 """OpenVINO, from training to answers over every wire."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.contract.runtimes.cases_openvino import FRAMEWORK
-from tests.frameworks.agreement import framework_platform, serves_alike
-from tests.whole_platform import WholePlatform
+from tests.frameworks.agreement import serves_alike
+from tests.platforms import RealPlatform
 
 pytestmark = pytest.mark.timeout(600)
-
-
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholePlatform]:
-    with framework_platform(tmp_path_factory.mktemp("openvino")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -23,12 +16,12 @@ def made() -> Path:
     return FRAMEWORK.artifacts()
 
 
-def test_an_ir_answers_as_openvino(platform: WholePlatform, made: Path) -> None:
+def test_an_ir_answers_as_openvino(platform: RealPlatform, made: Path) -> None:
     version = serves_alike(platform, made / "digits" / "model", made / "digits" / "expected.npz", name="digits")
     assert (version.runtime, version.format) == ("openvino", "openvino")
     assert version.environment.requirements == ("openvino",)
 
 
-def test_two_inputs_of_two_types_answer_as_openvino(platform: WholePlatform, made: Path) -> None:
+def test_two_inputs_of_two_types_answer_as_openvino(platform: RealPlatform, made: Path) -> None:
     version = serves_alike(platform, made / "two" / "model", made / "two" / "expected.npz", name="two")
     assert [spec.dtype for spec in version.signatures["serving_default"].inputs] == ["INT64", "FP32"]

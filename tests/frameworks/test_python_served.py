@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -16,8 +15,8 @@ import pytest
 from bms.core.errors import BmsError, Internal, InvalidArgument, NotFound
 from tests.callers import KINDS, Caller
 from tests.contract.runtimes.cases_python import FRAMEWORK
-from tests.frameworks.agreement import deploy, framework_platform, serves_alike
-from tests.whole_platform import WholePlatform
+from tests.frameworks.agreement import deploy, serves_alike
+from tests.platforms import RealPlatform
 
 STREAM = """
 import queue, sys
@@ -65,17 +64,11 @@ pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholePlatform]:
-    with framework_platform(tmp_path_factory.mktemp("python")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def made() -> Path:
     return FRAMEWORK.artifacts()
 
 
-def test_a_class_with_weights_configuration_and_modules_answers(platform: WholePlatform, made: Path) -> None:
+def test_a_class_with_weights_configuration_and_modules_answers(platform: RealPlatform, made: Path) -> None:
     version = serves_alike(platform, made / "digits" / "model", made / "digits" / "expected.npz", name="digits")
     assert (version.runtime, version.format) == ("python", "python")
     assert version.environment.requirements == ("numpy",)
@@ -83,11 +76,11 @@ def test_a_class_with_weights_configuration_and_modules_answers(platform: WholeP
     assert version.signatures["serving_default"].method == "classify"
 
 
-def test_texts_answer_as_the_code(platform: WholePlatform, made: Path) -> None:
+def test_texts_answer_as_the_code(platform: RealPlatform, made: Path) -> None:
     serves_alike(platform, made / "bare" / "model", made / "bare" / "expected.npz", name="texts")
 
 
-def test_a_stream_is_an_event_for_every_part(platform: WholePlatform, made: Path) -> None:
+def test_a_stream_is_an_event_for_every_part(platform: RealPlatform, made: Path) -> None:
     version = serves_alike(platform, made / "streams" / "model", made / "streams" / "expected.npz", name="adds")
     assert set(version.signatures) == {"serving_default", "stream"}
     assert deploy(platform, made / "words" / "model", "words").status == 0
@@ -101,7 +94,7 @@ def test_a_stream_is_an_event_for_every_part(platform: WholePlatform, made: Path
     assert [event["sum"] for event in events(platform, "adds", body)] == [0, 1, 3, 6, 10]
 
 
-def test_a_stream_over_grpc_is_a_message_for_every_part(platform: WholePlatform, made: Path) -> None:
+def test_a_stream_over_grpc_is_a_message_for_every_part(platform: RealPlatform, made: Path) -> None:
     assert deploy(platform, made / "words" / "model", "grpc-words").status == 0
     command = [sys.executable, "-c", STREAM, platform.url.removeprefix("http://"), platform.key]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
@@ -109,7 +102,7 @@ def test_a_stream_over_grpc_is_a_message_for_every_part(platform: WholePlatform,
     assert done.stdout.split() == ["to", "be", "or", "not"]
 
 
-def test_an_error_in_the_midst_of_a_stream_names_the_makers_line(platform: WholePlatform, made: Path) -> None:
+def test_an_error_in_the_midst_of_a_stream_names_the_makers_line(platform: RealPlatform, made: Path) -> None:
     assert deploy(platform, made / "streams" / "model", "fails").status == 0
     told = events(platform, "fails", {"upto": 15, "parameters": {"signature_name": "stream"}})
     assert [event.get("sum") for event in told[:13]] == [sum(range(upto + 1)) for upto in range(13)]
@@ -117,7 +110,7 @@ def test_an_error_in_the_midst_of_a_stream_names_the_makers_line(platform: Whole
     assert "nobody adds beyond 13" in str(told[13]["error"])
 
 
-def test_both_pages_have_the_same_code_and_it_runs_as_written(platform: WholePlatform, tmp_path: Path) -> None:
+def test_both_pages_have_the_same_code_and_it_runs_as_written(platform: RealPlatform, tmp_path: Path) -> None:
     page = BLOCK.findall((DOCS / "plain-python.md").read_text())
     assert page == BLOCK.findall((DOCS / "plain-python.zh-CN.md").read_text())
     assert [kind for kind, _ in page] == ["model", "run", "python"], "was their mark changed?"
@@ -176,7 +169,7 @@ class Model:
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_an_error_with_a_status_is_its_callers_alone_and_ends_a_stream(
-    platform: WholePlatform, tmp_path: Path, kind: str
+    platform: RealPlatform, tmp_path: Path, kind: str
 ) -> None:
     name = f"prices-{kind}"
     (tmp_path / "model.py").write_text(PRICES)
@@ -218,7 +211,7 @@ async def test_an_error_with_a_status_is_its_callers_alone_and_ends_a_stream(
     await caller.close()
 
 
-def test_an_error_with_a_status_is_told_over_grpc(platform: WholePlatform, tmp_path: Path) -> None:
+def test_an_error_with_a_status_is_told_over_grpc(platform: RealPlatform, tmp_path: Path) -> None:
     (tmp_path / "model.py").write_text(PRICES)
     assert deploy(platform, tmp_path, "grpc-prices").status == 0
     command = [sys.executable, "-c", REFUSED, platform.url.removeprefix("http://"), platform.key]
@@ -228,7 +221,7 @@ def test_an_error_with_a_status_is_told_over_grpc(platform: WholePlatform, tmp_p
     assert done.stdout.splitlines() == [f"StatusCode.NOT_FOUND {said}", "0", "1", "2", f"NOT_FOUND: {said}"]
 
 
-def events(platform: WholePlatform, name: str, body: object) -> list[dict[str, object]]:
+def events(platform: RealPlatform, name: str, body: object) -> list[dict[str, object]]:
     headers = {"authorization": f"Bearer {platform.key}"}
     url = f"{platform.url}/v2/models/{name}/generate_stream"
     answer = httpx.post(url, json=body, headers=headers, timeout=60, trust_env=False)

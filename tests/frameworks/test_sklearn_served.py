@@ -1,7 +1,6 @@
 """scikit-learn, from training to answers over every wire."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -10,17 +9,11 @@ import pytest
 
 from tests.contract.runtimes.cases_sklearn import TABLES
 from tests.framework_env import SKLEARN, made_by
-from tests.frameworks.agreement import deploy, framework_platform, serves_alike
-from tests.whole_platform import WholePlatform
+from tests.frameworks.agreement import deploy, serves_alike
+from tests.platforms import RealPlatform
 
 pytestmark = pytest.mark.timeout(600)
 MAKER = Path(__file__).with_name("make_sklearn.py")
-
-
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholePlatform]:
-    with framework_platform(tmp_path_factory.mktemp("sklearn")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +21,7 @@ def made() -> Path:
     return made_by(MAKER, SKLEARN)
 
 
-def test_a_skops_file_answers_as_the_pipeline(platform: WholePlatform, made: Path) -> None:
+def test_a_skops_file_answers_as_the_pipeline(platform: RealPlatform, made: Path) -> None:
     version = serves_alike(platform, made / "wine" / "model", made / "wine" / "expected.npz", name="wine")
     assert (version.runtime, version.format) == ("sklearn", "skops")
     assert version.environment.requirements == ("scikit-learn", "skops")
@@ -36,7 +29,7 @@ def test_a_skops_file_answers_as_the_pipeline(platform: WholePlatform, made: Pat
     assert (signature.method, signature.labels) == ("classify", ("barbera", "barolo", "grignolino"))
 
 
-def test_a_joblib_file_is_refused_unless_pickles_are_allowed(platform: WholePlatform, made: Path) -> None:
+def test_a_joblib_file_is_refused_unless_pickles_are_allowed(platform: RealPlatform, made: Path) -> None:
     artifact = made / "digits" / "model" / "model.joblib"
     refused = deploy(platform, artifact, "pickled")
     assert refused.status != 0
@@ -49,7 +42,7 @@ def test_a_joblib_file_is_refused_unless_pickles_are_allowed(platform: WholePlat
 
 
 def test_a_pipeline_of_a_frame_with_texts_answers_as_by_itself_and_joins_columns_by_name(
-    platform: WholePlatform,
+    platform: RealPlatform,
 ) -> None:
     made = TABLES.artifacts() / "columns"
     version = serves_alike(platform, made / "model", made / "expected.npz", name="guests")
@@ -67,7 +60,7 @@ def test_a_pipeline_of_a_frame_with_texts_answers_as_by_itself_and_joins_columns
     assert "column 'rooms', row 0: 99" in refused.text
 
 
-def ask(platform: WholePlatform, body: object) -> httpx.Response:
+def ask(platform: RealPlatform, body: object) -> httpx.Response:
     headers = {"authorization": f"Bearer {platform.key}"}
     url = f"{platform.url}/v1/models/guests:predict"
     return httpx.post(url, json=body, headers=headers, timeout=60, trust_env=False)

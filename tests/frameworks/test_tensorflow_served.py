@@ -1,7 +1,6 @@
 """TensorFlow, from training to answers over every wire."""
 
 import base64
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,9 @@ import pytest
 from bms.core.example_codec import encode_example
 from tests.contract.runtimes.cases_tensorflow import FRAMEWORK
 from tests.framework_env import told_by
-from tests.frameworks.agreement import answers_alike, asked, deploy, framework_platform, newest, serves_alike
+from tests.frameworks.agreement import answers_alike, asked, deploy, newest, serves_alike
 from tests.frameworks.held_out import classifies_alike
-from tests.whole_platform import WholePlatform
+from tests.platforms import RealPlatform
 
 CLIENT = ("tensorflow-serving-api==2.21.0", "grpcio", "numpy")
 ASKS = Path(__file__).parents[1] / "clients" / "tfserving"
@@ -22,17 +21,11 @@ pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholePlatform]:
-    with framework_platform(tmp_path_factory.mktemp("tensorflow")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def made() -> Path:
     return FRAMEWORK.artifacts()
 
 
-def test_what_keras_exports_is_pushed_with_nothing_else_said(platform: WholePlatform, made: Path) -> None:
+def test_what_keras_exports_is_pushed_with_nothing_else_said(platform: RealPlatform, made: Path) -> None:
     expected = made / "exported" / "expected.npz"
     version = serves_alike(platform, made / "exported" / "model", expected, name="exported")
     assert (version.runtime, version.format) == ("tensorflow", "saved_model")
@@ -41,14 +34,14 @@ def test_what_keras_exports_is_pushed_with_nothing_else_said(platform: WholePlat
     classifies_alike(platform, "exported", expected, "pixels", "probabilities")
 
 
-def test_a_module_is_called_by_each_of_its_signatures(platform: WholePlatform, made: Path) -> None:
+def test_a_module_is_called_by_each_of_its_signatures(platform: RealPlatform, made: Path) -> None:
     version = serves_alike(platform, made / "module" / "model", made / "module" / "expected.npz", name="module")
     names = {"name": np.array([b"nine", b"nobody", b"zero"]), "number": np.array([9, -1, 0])}
     answers_alike(platform, version, names, name="module", signature="number")
     classifies_alike(platform, "module", made / "module" / "expected.npz", "x", "scores")
 
 
-def test_a_folder_of_tensorflow_serving_is_pushed_as_it_is(platform: WholePlatform, made: Path) -> None:
+def test_a_folder_of_tensorflow_serving_is_pushed_as_it_is(platform: RealPlatform, made: Path) -> None:
     version = serves_alike(platform, made / "numbered" / "model", made / "numbered" / "expected.npz", name="numbered")
     assert version.runtime == "tensorflow"
     assert deploy(platform, made / "several", "several").status != 0
@@ -56,7 +49,7 @@ def test_a_folder_of_tensorflow_serving_is_pushed_as_it_is(platform: WholePlatfo
 
 
 def test_examples_are_classified_and_regressed_by_rest_and_by_the_client_of_tensorflow_serving(
-    platform: WholePlatform, made: Path
+    platform: RealPlatform, made: Path
 ) -> None:
     assert deploy(platform, made / "examples" / "model", "examples").status == 0
 
@@ -89,7 +82,7 @@ def test_examples_are_classified_and_regressed_by_rest_and_by_the_client_of_tens
     }
 
 
-def test_examples_that_are_not_each_answered_are_refused(platform: WholePlatform, made: Path) -> None:
+def test_examples_that_are_not_each_answered_are_refused(platform: RealPlatform, made: Path) -> None:
     assert deploy(platform, made / "dropping" / "model", "dropping").status == 0
     body = {"examples": [{"x": 1}, {"x": -1}, {"x": 2}]}
     status, told = asked(platform, "/v1/models/dropping:regress", body)
@@ -98,7 +91,8 @@ def test_examples_that_are_not_each_answered_are_refused(platform: WholePlatform
     assert asked(platform, "/v1/models/dropping:regress", body) == (200, {"results": [1.0, 2.0]})
 
 
-def test_a_number_of_dimensions_is_asked_for_and_taken_as_the_advice_says(platform: WholePlatform, made: Path) -> None:
+@pytest.mark.long
+def test_a_number_of_dimensions_is_asked_for_and_taken_as_the_advice_says(platform: RealPlatform, made: Path) -> None:
     assert deploy(platform, made / "unranked" / "model", "unranked").status != 0
     assert "--input 'x FP32 [-1, 64]'" in newest(platform, "unranked").reason
     assert deploy(platform, made / "unranked" / "model", "unranked", ["--input", "x FP32 [-1, 64]"]).status == 0
@@ -107,7 +101,7 @@ def test_a_number_of_dimensions_is_asked_for_and_taken_as_the_advice_says(platfo
     answers_alike(platform, version, {"x": rows, "y": rows * 2}, name="unranked", signature="serving_default")
 
 
-def test_a_graph_that_reads_files_is_refused_with_its_operation(platform: WholePlatform, made: Path) -> None:
+def test_a_graph_that_reads_files_is_refused_with_its_operation(platform: RealPlatform, made: Path) -> None:
     refused = deploy(platform, made / "refused" / "read_file", "reader")
     assert refused.status != 0
     version = newest(platform, "reader")

@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,17 +10,11 @@ import pytest
 
 from tests.contract.runtimes.cases_torch import FRAMEWORK
 from tests.framework_env import framework_python
-from tests.frameworks.agreement import answers_alike, deploy, deployed, framework_platform, newest, serves_alike
+from tests.frameworks.agreement import answers_alike, deploy, deployed, newest, serves_alike
 from tests.frameworks.held_out import classifies_alike
-from tests.whole_platform import WholePlatform
+from tests.platforms import RealPlatform
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1800)]
-
-
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholePlatform]:
-    with framework_platform(tmp_path_factory.mktemp("torch")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +22,7 @@ def made() -> Path:
     return FRAMEWORK.artifacts()
 
 
-def test_an_exported_program_is_pushed_with_nothing_else_said(platform: WholePlatform, made: Path) -> None:
+def test_an_exported_program_is_pushed_with_nothing_else_said(platform: RealPlatform, made: Path) -> None:
     expected = made / "export" / "expected.npz"
     version = serves_alike(platform, made / "export" / "model" / "model.pt2", expected, name="export")
     assert (version.runtime, version.format) == ("torch-export", "pt2")
@@ -38,7 +31,7 @@ def test_an_exported_program_is_pushed_with_nothing_else_said(platform: WholePla
     classifies_alike(platform, "export", expected, "x", "probabilities")
 
 
-def test_torchscript_is_asked_for_its_shapes_in_words(platform: WholePlatform, made: Path) -> None:
+def test_torchscript_is_asked_for_its_shapes_in_words(platform: RealPlatform, made: Path) -> None:
     artifact, expected = made / "script" / "model" / "model.pt", made / "script" / "expected.npz"
     refused = deploy(platform, artifact, "script")
     assert refused.status != 0
@@ -53,16 +46,18 @@ def test_torchscript_is_asked_for_its_shapes_in_words(platform: WholePlatform, m
     classifies_alike(platform, "script", expected, "x", "probabilities")
 
 
-def test_code_and_weights_say_in_the_artifact_what_they_take(platform: WholePlatform, made: Path) -> None:
+def test_code_and_weights_say_in_the_artifact_what_they_take(platform: RealPlatform, made: Path) -> None:
     expected = made / "code" / "expected.npz"
     version = serves_alike(platform, made / "code" / "model", expected, name="code")
     assert (version.runtime, version.format) == ("torch", "safetensors")
     classifies_alike(platform, "code", expected, "x", "probabilities")
 
 
-@pytest.mark.parametrize("file", ["Digits.pth", "Words.pth", "Pictures.pth.tar"])
+@pytest.mark.parametrize(
+    "file", ["Digits.pth", *(pytest.param(name, marks=pytest.mark.long) for name in ("Words.pth", "Pictures.pth.tar"))]
+)
 def test_a_pickle_is_refused_with_code_whose_program_is_served_with_a_free_batch(
-    platform: WholePlatform, made: Path, tmp_path: Path, file: str
+    platform: RealPlatform, made: Path, tmp_path: Path, file: str
 ) -> None:
     """A whole module, weights, and a checkpoint: the code that is printed runs as it is."""
     kind = file.partition(".")[0]

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +11,10 @@ import pytest
 from bms.sdk import AsyncClient
 from tests.contract.runtimes.cases_huggingface import TRANSFORMERS
 from tests.framework_env import made_by
-from tests.frameworks.agreement import framework_platform, serves_alike
-from tests.whole_platform import WholePlatform
+from tests.frameworks.agreement import serves_alike
+from tests.platforms import RealPlatform
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1800)]
-
-
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholePlatform]:
-    with framework_platform(tmp_path_factory.mktemp("transformers")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +22,7 @@ def made() -> Path:
     return TRANSFORMERS.artifacts()
 
 
-def test_a_trained_classifier_answers_as_transformers_does(platform: WholePlatform, made: Path) -> None:
+def test_a_trained_classifier_answers_as_transformers_does(platform: RealPlatform, made: Path) -> None:
     version = serves_alike(platform, made / "about", made / "about.npz", name="about", rtol=1e-4)
     assert (version.runtime, version.format) == ("huggingface", "huggingface-safetensors")
     assert version.signatures["serving_default"].labels == ("wine", "digits", "cancer")
@@ -39,7 +32,7 @@ def test_a_trained_classifier_answers_as_transformers_does(platform: WholePlatfo
     assert shown.splitlines()[1].startswith("cancer")
 
 
-def test_short_texts_get_the_librarys_answers_alone_and_in_company(platform: WholePlatform) -> None:
+def test_short_texts_get_the_librarys_answers_alone_and_in_company(platform: RealPlatform) -> None:
     """A decoder that was fine-tuned with a padding of its own, asked for texts of unequal length."""
     maker = Path(__file__).parent.parent / "sweep" / "families" / "huggingface_models.py"
     folder = made_by(maker, TRANSFORMERS.requirements) / "llama-own-pad"
@@ -56,8 +49,8 @@ def test_short_texts_get_the_librarys_answers_alone_and_in_company(platform: Who
     np.testing.assert_allclose(asyncio.run(ask()), np.concatenate([scores] * 4), rtol=1e-4, atol=2e-6)
 
 
-@pytest.mark.parametrize("name", ["minilm", "minilm-onnx"])
-def test_a_real_encoder_answers_as_sentence_transformers_does(platform: WholePlatform, made: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["minilm", pytest.param("minilm-onnx", marks=pytest.mark.long)])
+def test_a_real_encoder_answers_as_sentence_transformers_does(platform: RealPlatform, made: Path, name: str) -> None:
     serves_alike(platform, made / name, made / f"{name}.npz", name=name, rtol=1e-4, atol=2e-6)
     with (
         np.load(made / f"{name}.npz") as expected,

@@ -1,21 +1,14 @@
 """XGBoost, from training to answers over every wire."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.contract.runtimes.cases_xgboost import FRAMEWORK
-from tests.frameworks.agreement import framework_platform, serves_alike
-from tests.whole_platform import WholePlatform
+from tests.frameworks.agreement import serves_alike
+from tests.platforms import RealPlatform
 
 pytestmark = pytest.mark.timeout(600)
-
-
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholePlatform]:
-    with framework_platform(tmp_path_factory.mktemp("xgboost")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +16,7 @@ def made() -> Path:
     return FRAMEWORK.artifacts()
 
 
-def test_a_classifier_in_ubjson_answers_as_the_booster(platform: WholePlatform, made: Path) -> None:
+def test_a_classifier_in_ubjson_answers_as_the_booster(platform: RealPlatform, made: Path) -> None:
     version = serves_alike(platform, made / "digits" / "model", made / "digits" / "expected.npz", name="digits")
     assert (version.runtime, version.format) == ("xgboost", "xgboost-ubj")
     assert version.environment.requirements == ("xgboost-cpu",)
@@ -31,18 +24,18 @@ def test_a_classifier_in_ubjson_answers_as_the_booster(platform: WholePlatform, 
     assert (signature.method, signature.labels) == ("classify", ())
 
 
-def test_a_single_file_in_json_answers_as_the_booster(platform: WholePlatform, made: Path) -> None:
+def test_a_single_file_in_json_answers_as_the_booster(platform: RealPlatform, made: Path) -> None:
     artifact = made / "odd" / "model" / "model.json"
     version = serves_alike(platform, artifact, made / "odd" / "expected.npz", name="odd")
     assert version.format == "xgboost-json"
 
 
-def test_a_frame_with_categories_answers_as_the_booster_without_pandas(platform: WholePlatform, made: Path) -> None:
+def test_a_frame_with_categories_answers_as_the_booster_without_pandas(platform: RealPlatform, made: Path) -> None:
     version = serves_alike(platform, made / "mixed" / "model", made / "mixed" / "expected.npz", name="mixed")
     assert version.environment.requirements == ("xgboost-cpu",)
 
 
-def test_several_labels_of_named_features_answer_as_the_booster(platform: WholePlatform, made: Path) -> None:
+def test_several_labels_of_named_features_answer_as_the_booster(platform: RealPlatform, made: Path) -> None:
     folder = made / "named_labels"
     version = serves_alike(platform, folder / "model", folder / "expected.npz", name="labels")
     signature = version.signatures["serving_default"]
@@ -58,6 +51,6 @@ def test_several_labels_of_named_features_answer_as_the_booster(platform: WholeP
         *("one_tree", "counts", "numbers", "named_targets", "named_tree", "ranks", "survival"),
     ],
 )
-def test_every_other_objective_answers_as_the_booster(platform: WholePlatform, made: Path, name: str) -> None:
+def test_every_other_objective_answers_as_the_booster(platform: RealPlatform, made: Path, name: str) -> None:
     deployment = name.replace("_", "-")
     serves_alike(platform, made / name / "model", made / name / "expected.npz", name=f"all-{deployment}")

@@ -5,6 +5,7 @@ import asyncio
 import json
 import os
 import pickle
+import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -58,10 +59,21 @@ def wires_of(requests: list[dict[str, Any]]) -> tuple[str, ...]:
     return OF_TABLES if isinstance(requests[0]["rows"], Mapping) else OF_ARRAYS
 
 
+def one_of_each(folder: Path) -> Iterator[Path]:
+    """Of each estimator or objective one model, fitted on values that are not its neighbours': of arrays with and
+    without large numbers, tables, texts, with names and without."""
+    kinds: dict[str, list[Path]] = {}
+    for place in sorted(path for path in folder.iterdir() if path.is_dir()):
+        kind = re.sub(r"^(table|text)-|-(big|small|named|plain|categories)$", "", place.name)
+        kinds.setdefault(kind, []).append(place)
+    for turn, places in enumerate(kinds.values()):
+        yield places[turn % len(places)]
+
+
 def pairwise(folder: Path) -> list[Case]:
-    """Each model in one form by two wires, so chosen that every form meets every wire."""
+    """Of each estimator one model in one form by two wires, so chosen that every form meets every wire."""
     cases = []
-    for index, place in enumerate(sorted(path for path in folder.iterdir() if path.is_dir())):
+    for index, place in enumerate(one_of_each(folder)):
         forms = sorted(path.name for path in place.iterdir() if path.is_dir())
         wires = wires_of(requests_of(folder, place.name))
         turn = index // len(forms)
@@ -194,7 +206,7 @@ def differences(given: Outputs, wanted: Mapping[str, Any]) -> Iterator[str]:
 
 
 @pytest.mark.timeout(900)
-async def test_every_model_in_one_form_by_two_wires(tmp_path: Path) -> None:
+async def test_a_model_of_each_estimator_in_one_form_by_two_wires(tmp_path: Path) -> None:
     cases = pairwise(made())
     pairs = {(case.form, wire) for case in cases for wire in case.wires}
     assert pairs >= {(form, wire) for form in ("skops", "joblib", "pkl") for wire in (*OF_ARRAYS, *OF_TABLES)}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.runtimes.frameworks import FRAMEWORKS
-from tests.contract.runtimes.runtime_cases import CHOSEN, Framework
+from tests.contract.runtimes.runtime_cases import CHOSEN, Framework, asked
 from tests.framework_env import SOURCE, framework_python
 
 HERE = Path(__file__).parent
@@ -39,5 +39,5 @@ def test_the_runtime_keeps_its_contract_where_its_framework_is(framework: Framew
     )
     assert ended.returncode == 0, ended.stdout[-8000:] + ended.stderr[-2000:]
     summary = ended.stdout.strip().splitlines()[-1]
-    assert int(re.findall(r"(\d+) passed", summary)[0]) >= TESTS_PER_CASE * len(framework.cases), summary
+    assert int(re.findall(r"(\d+) passed", summary)[0]) >= TESTS_PER_CASE * len(asked(framework)), summary
     assert "skipped" not in summary, ended.stdout[-8000:]
