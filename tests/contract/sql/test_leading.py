@@ -90,6 +90,13 @@ async def test_who_gives_back_is_followed_at_once_and_asks_no_more(world: World)
     assert (await follower.lead(), await x.lead(), await y.lead()) == (2, None, 1)
 
 
+async def test_what_is_given_back_while_it_is_asked_for_stays_given_back(world: World) -> None:
+    process = world.process("one")
+    x, y = process.of("x"), process.of("y")
+    await asyncio.gather(y.lead(), x.resign(), y.lead())
+    assert (x.token, y.token, await world.process("two").of("x").lead()) == (None, 1, 2)
+
+
 async def test_a_restart_takes_over_at_once_and_its_predecessor_leads_no_more(world: World) -> None:
     old = world.process("one").of("x")
     await old.lead()

@@ -78,13 +78,14 @@ class Leadership:
 
     async def resign(self, *subjects: str) -> None:
         """Gives these back, or all, and asks for them no more; who follows need not wait for them to run out."""
-        given = {subject: self._held.pop(subject, None) for subject in subjects or tuple(self._last)}
-        for subject in given:
-            self._last.pop(subject, None)
-        try:
-            await self._leases.release({subject: token for subject, token in given.items() if token is not None})
-        except BmsError as error:
-            log.warning("leases could not be given back and will run out: %s", error.message)
+        async with self._asking:
+            given = {subject: self._held.pop(subject, None) for subject in subjects or tuple(self._last)}
+            for subject in given:
+                self._last.pop(subject, None)
+            try:
+                await self._leases.release({subject: token for subject, token in given.items() if token is not None})
+            except BmsError as error:
+                log.warning("leases could not be given back and will run out: %s", error.message)
 
 
 class Leader:
