@@ -7,8 +7,14 @@ import pytest
 
 from tests.clients.environments import openai_tokens
 from tests.platforms import RealPlatform, real_platform
+from tests.whole_platform import DIGITS
 
 MODELS = Path(__file__).parent / "models"
+NAMED_AS_THERE = {  # deployments under the names that the peers' quick starts ask for
+    "sklearn-iris": ("flowers", "--dialect", "kserve"),
+    "mnist-svm": (str(DIGITS),),
+    "text-embedding-3-small": ("mixed",),
+}
 
 
 @pytest.fixture(scope="session")
@@ -18,4 +24,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealPlatform]:
         for model in sorted(MODELS.iterdir()):
             platform.good("deploy", str(model))
         platform.good("deploy", "flowers", "--name", "labels", "--dialect", "kserve")
+        for name, deployed in NAMED_AS_THERE.items():
+            platform.good("deploy", *deployed, "--name", name)
         yield platform

@@ -24,6 +24,34 @@ _TEXTS = (
 )
 
 ROWS = {
+    "curl": Row(
+        "curl, as the peers' quick starts have it",
+        "curl，按各家快速入门的写法",
+        (
+            Part(
+                "TensorFlow Serving: `half_plus_two` by rows and columns, regression, status, metadata",
+                "TensorFlow Serving：`half_plus_two` 按行和按列、回归、状态、元数据",
+                ("TensorFlow Serving: *",),
+            ),
+            Part(
+                "KServe: `sklearn-iris` by V1 and V2, frames",
+                "KServe：`sklearn-iris` 的 V1 和 V2、数据框",
+                ("KServe: *",),
+            ),
+            Part("Triton: readiness", "Triton：就绪", ("Triton: *",)),
+            Part(
+                "MLServer: `mnist-svm`, also of version `v0.1.0`, and in half precision",
+                "MLServer：`mnist-svm`，也可指定版本 `v0.1.0`；半精度",
+                ("MLServer*",),
+            ),
+            Part(
+                "MLflow: `/invocations` in each form, `ping`, `version`",
+                "MLflow：`/invocations` 的各种形式、`ping`、`version`",
+                ("MLflow: *",),
+            ),
+            Part("OpenAI: `embeddings`, `models`", "OpenAI：`embeddings`、`models`", ("OpenAI: *",)),
+        ),
+    ),
     "kserve": Row(
         "KServe's SDK",
         "KServe 的 SDK",

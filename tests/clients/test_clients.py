@@ -20,6 +20,9 @@ HERE = Path(__file__).parent
 IRIS = [[6.8, 2.8, 4.8, 1.4], [6.0, 3.4, 4.5, 1.6]]
 DOUBLED = [[pytest.approx(2 * value + 1) for value in row] for row in IRIS]  # what the model "mixed" does
 CENTRE = [5.9, 2.8, 4.3, 1.3]  # which the model "flowers" explains by
+DEPLOYED = [
+    *("flowers", "half_plus_two", "labels", "mixed", "mnist-svm", "orders", "sklearn-iris", "text-embedding-3-small"),
+]
 ONE = [[3.0, 5.0, 7.0, 9.0]]
 pytestmark = pytest.mark.timeout(300)
 
@@ -104,7 +107,7 @@ def test_openais_client(served: RealPlatform) -> None:
         "one text, floats": VECTORS[:1],
         "dimensions": [[1]],
         "at once": [3, 6, 9, 12, 15],
-        "models": ["flowers", "labels", "mixed", "orders"],
+        "models": DEPLOYED,
         "model": "mixed",
         "no such model": [*unknown, "model_not_found", True],
         "no embeddings": [*bad, "invalid_argument", True],
@@ -157,7 +160,7 @@ def test_nodes_fetch_its_http2_and_openais_client_for_it(served: RealPlatform) -
         "fetch: no such model": 404,
         "openai: embeddings": VECTORS,
         "openai: as floats": VECTORS[0],
-        "openai: models": ["flowers", "labels", "mixed", "orders"],
+        "openai: models": DEPLOYED,
         "openai: no such model": [*unknown, "model_not_found"],
         "openai: chat": [*unknown, "unknown_url"],
     }

@@ -114,6 +114,49 @@ def test_nobody_feels_the_end_of_control(platform: WholePlatform, client: Client
     assert billed(client, key) == len(felt.answers)
 
 
+def held(client: Client) -> tuple[dict[str, int], float, float]:
+    """What is used of each meter, and between which times of the clock that was told."""
+    before = time.time()
+    (row,) = client.usage.summary()
+    return row.quantities, before, time.time()
+
+
+def test_time_that_is_held_is_counted_on_over_the_end_of_control(
+    platform: WholePlatform, client: Client, served: str
+) -> None:
+    """A real replica, a real job and real bytes: what is counted lies between what it was at least and at most."""
+    (replica,) = replicas(client)
+    version = client.models.version(NAME, 1)
+    ended = [job for job in client.jobs.list() if job.started_at and job.ended_at]
+    assert ended, "verification was a job"
+    used, first_before, first_after = held(client)
+    assert used["replica_cpu_ms"] == used["replica_ms"] > 0
+    least = sum((job.ended_at - job.started_at).total_seconds() for job in ended if job.ended_at and job.started_at)
+    most = sum((job.ended_at - job.created_at).total_seconds() for job in ended if job.ended_at)
+    assert least * 1000 - 2 * len(ended) <= used["job_ms"] <= most * 1000 + 2 * len(ended)
+
+    before = platform.pid("control")
+    platform.kill(before)
+    healed(platform, "control", before)
+    until(lambda: answers(platform), "control answers", HEALED_S)
+    now, second_before, second_after = held(client)
+    assert replicas(client) == {replica}
+    shortest, longest = second_before - first_after - 0.002, second_after - first_before + 0.002
+    assert shortest * 1000 <= now["replica_ms"] - used["replica_ms"] <= longest * 1000
+    assert shortest * 2048 - 1 <= now["replica_memory_mib_s"] - used["replica_memory_mib_s"] <= longest * 2048 + 1
+    stored = now["storage_byte_s"] - used["storage_byte_s"]
+    assert version.size * shortest - 1 <= stored <= version.size * longest + 1
+    assert now["job_ms"] == used["job_ms"]
+
+    client.deployments.delete(NAME)
+    until(lambda: not platform.workload_pid(replica), "the replica has ended", HEALED_S)
+    over, _, _ = held(client)
+    later, _, _ = held(client)
+    assert later["replica_ms"] == over["replica_ms"] >= now["replica_ms"]
+    rows = client.usage.summary(group_by=("meter", "version"), meters=("replica_ms", "storage_byte_s"))
+    assert [(row.meter, row.version) for row in rows] == [("replica_ms", 1), ("storage_byte_s", 1)]
+
+
 def test_predictions_go_on_while_control_is_held_down(
     platform: WholePlatform, client: Client, served: str, key: NewKey
 ) -> None:

@@ -45,6 +45,7 @@ def test_its_commands_run_as_written(platform: WholePlatform, tmp_path: Path) ->
         shutil.copytree(made / artifact, folder / name)
     blocks = BLOCK.findall((ROOT / "docs" / "preprocessing.md").read_text())
     assert len(blocks) == 3, "was their mark changed?"
+    assert BLOCK.findall((ROOT / "docs" / "preprocessing.zh-CN.md").read_text()) == blocks
     environment = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR") if name in os.environ}
     environment |= {"BMS_URL": platform.url, "BMS_KEY": platform.key}
     environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"

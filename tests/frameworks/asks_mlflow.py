@@ -4,6 +4,7 @@ FOLDER has the models as MLflow saved them, each served under its name. A line o
 what was got, and what `mlflow.pyfunc.scoring_server` says to it, or the model's own `predict`.
 """
 
+import base64
 import json
 import os
 import sys
@@ -28,6 +29,7 @@ from sklearn.datasets import load_wine  # noqa: E402
 JSON, CSV = "application/json", "text/csv"
 WINE = load_wine(as_frame=True).data.iloc[[0, 100]].reset_index(drop=True)
 DATES = {"dataframe_split": {"columns": ["at"], "data": [["2026-12-31T12:00:00"], ["2024-02-28T00:00:00"]]}}
+LONG = base64.encodebytes(bytes(range(150, 250))).decode()
 RECORDS = [{"a": 0.25, "b": 0.5}, {"a": 0.75, "b": 0.5}]
 BODIES: dict[str, list[tuple[str, Any]]] = {
     "sklearn": [
@@ -56,6 +58,11 @@ BODIES: dict[str, list[tuple[str, Any]]] = {
     "nested": [
         (JSON, {"dataframe_split": {"columns": ["values"], "data": [[[1.0, 2.5]], [[3.0]]]}}),
         (JSON, {"dataframe_records": [{"values": [1.0, 2.5]}, {"values": []}]}),
+    ],
+    "turns": [  # bytes, as the client of MLflow writes them and as shells do
+        (JSON, {"dataframe_split": {"columns": ["raw", "name"], "data": [[LONG, "YQ=="], ["YWI=", "b"]]}}),
+        (JSON, {"dataframe_records": [{"raw": LONG.replace("\n", ""), "name": "c"}]}),
+        (JSON, {"inputs": {"raw": [LONG], "name": ["d"]}}),  # where they are not in base64
     ],
     "parameters": [
         (JSON, {"inputs": [[1.0, 2.0], [3.0, None]]}),

@@ -215,6 +215,14 @@ class Types(mlflow.pyfunc.PythonModel):
         return pd.Series([", ".join(kinds)] * rows)
 
 
+class Turns(mlflow.pyfunc.PythonModel):
+    """Bytes in, bytes out."""
+
+    def predict(self, context, model_input, params=None):
+        turned = [raw[::-1] for raw in model_input["raw"]]
+        return pd.DataFrame({"turned": turned, "size": [len(raw) for raw in turned], "name": model_input["name"]})
+
+
 class Dates(mlflow.pyfunc.PythonModel):
     def predict(self, context, model_input, params=None):
         at = model_input["at"]
@@ -261,6 +269,7 @@ def typed_pyfuncs(root):
     save("types", Types(), infer_signature(frame), columns_of(frame))
     save("numbered", Types(), infer_signature(pd.DataFrame([[1.0, 2]])), {"0": a, "1": a})
     save("beside_bytes", Types(), infer_signature(frame[["long", "text"]].assign(raw=[b"\xff", b""])), {})
+    save("turns", Turns(), infer_signature(pd.DataFrame({"raw": [b"\xff\x00"], "name": ["a"]})), {})
     arrays = {"n": np.zeros((2, 1)), "t": np.array([["a"], ["b"]])}
     save("tensors", Types(), infer_signature(arrays), arrays)
     dates = infer_signature(pd.DataFrame({"at": pd.to_datetime(["2026-01-31T12:00:00"])}))

@@ -60,7 +60,10 @@ def test_python_functions_answer_where_pickles_are_allowed(platform: RealPlatfor
 
 
 SAFE = ("sklearn", "lightgbm", "lightgbm_classifier", "xgboost_classifier", "onnx")
-CODE = (*("optional", "dates", "hinted", "maps", "messages", "framed", "nested", "parameters", "told", "statsmodels"),)
+CODE = (
+    *("optional", "dates", "hinted", "maps", "messages", "framed", "nested", "parameters", "told", "turns"),
+    "statsmodels",
+)
 
 
 @pytest.fixture(scope="module")

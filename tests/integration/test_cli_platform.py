@@ -299,6 +299,18 @@ def test_usage_sums_up_what_was_asked(digits: RealPlatform) -> None:
     assert len(digits.good("usage", "--of-key", key["key"]["id"], "--csv").out.splitlines()) == 4
 
 
+def test_usage_shows_what_is_held_over_a_time(digits: RealPlatform) -> None:
+    table = digits.good("usage").out.splitlines()
+    assert table[0].split()[-3:] == ["REPLICAS", "JOBS", "STORED"]
+    assert any(line.startswith("digits") and " h " in line for line in table), table
+    lines = digits.good("usage", "--by", "meter").out.splitlines()
+    assert lines[0].split() == ["METER", "QUANTITY", "UNIT"]
+    told = {line.split()[0]: (int(line.split()[1]), line.split()[2]) for line in lines[1:]}
+    units = {"replica_cpu_ms": "core-milliseconds", "job_ms": "milliseconds", "storage_byte_s": "byte-seconds"}
+    assert {meter: told[meter][1] for meter in units} == units
+    assert min(told[meter][0] for meter in units) > 0
+
+
 def test_what_was_served_streamed_and_refused_is_told_to_prometheus(digits: RealPlatform) -> None:
     row = rows()[0].astype(float).tolist()
     headers = {"authorization": f"Bearer {digits.key}"}

@@ -139,7 +139,9 @@ async def test_versions_and_labels_choose_who_answers(tmp_path: Path) -> None:
 
         async def ask(path: str) -> tuple[int, int, int]:
             before = len(at.server.seen), len(two.seen)
-            status = (await http.post(path, json={"instances": [ROW]})).status_code
+            infer = {"inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP32", "data": ROW}]}
+            body = {"instances": [ROW]} if path.endswith(":predict") else infer
+            status = (await http.post(path, json=body)).status_code
             return status, len(at.server.seen) - before[0], len(two.seen) - before[1]
 
         assert await ask("/v1/models/m:predict") == (200, 0, 1)
@@ -151,8 +153,12 @@ async def test_versions_and_labels_choose_who_answers(tmp_path: Path) -> None:
         assert await ask("/v1/models/m/labels/next:predict") == (503, 0, 0)
         assert await ask("/v1/models/m/labels/none:predict") == (404, 0, 0)
         assert await ask("/v1/models/none:predict") == (404, 0, 0)
-        ready = [await http.get(f"/v2/models/m{path}/ready") for path in ("", "/versions/1", "/versions/3")]
-        assert [answer.status_code for answer in ready] == [200, 200, 503]
+        assert await ask("/v2/models/m/versions/old/infer") == (200, 1, 0)  # MLServer's versions are texts
+        assert await ask("/v2/models/m/versions/next/infer") == (503, 0, 0)
+        assert await ask("/v2/models/m/versions/none/infer") == (404, 0, 0)
+        versions = ("", "/versions/1", "/versions/3", "/versions/old", "/versions/none")
+        ready = [await http.get(f"/v2/models/m{path}/ready") for path in versions]
+        assert [answer.status_code for answer in ready] == [200, 200, 503, 200, 404]
         status = (await http.get("/v1/models/m")).json()["model_version_status"]
         assert [(each["version"], each["state"]) for each in status] == [
             ("3", "LOADING"),

@@ -119,6 +119,25 @@ assert "no version 9" in seen["d"][0].error_message and "0 inputs" in seen["f"][
         assert sorted(event.status for event in here.bus.events) == [200, 200, 200, 500, 501]
 
 
+async def test_a_version_may_be_named_by_an_alias(tmp_path: Path) -> None:
+    program = """
+good(stub.ModelInfer(rows(model_version="v0.1.0"), metadata=headers))
+for name, code, said in (("nope", "NOT_FOUND", "no alias 'nope'"), ("next", "UNAVAILABLE", "not served")):
+    fails(lambda: stub.ModelInfer(rows(model_version=name), metadata=headers), grpc.StatusCode[code], said)
+asked = {name: messages.ModelReadyRequest(name="m", version=name) for name in ("1", "v0.1.0", "next", "nope")}
+ready = {name: stub.ModelReady(each, metadata=headers).ready for name, each in asked.items()}
+assert ready == {"1": True, "v0.1.0": True, "next": False, "nope": False}, ready
+told = stub.ModelMetadata(messages.ModelMetadataRequest(name="m", version="v0.1.0"), metadata=headers)
+assert told.inputs[0].name == "x", told
+told = stub.ModelStatistics(messages.ModelStatisticsRequest(name="m", version="v0.1.0"), metadata=headers)
+assert [(each.version, each.inference_count) for each in told.model_stats] == [("1", 1)], told
+"""
+    async with scene(tmp_path) as here:
+        one, two = version(1, here.server.path, aliases=("v0.1.0",)), version(2, weight=0, state="LOADING")
+        await here.bus.put(deployment(one, two, known_aliases=("v0.1.0", "next")))
+        await (await start(here, tmp_path, program)).done()
+
+
 async def test_a_stream_is_read_no_faster_than_it_is_answered(tmp_path: Path) -> None:
     program = """
 sent = 0

@@ -16,6 +16,7 @@ from bms.adapters.sql.models import SqlModels
 from bms.adapters.sql.reactions import SqlReactions
 from bms.adapters.sql.secrets import SqlSecrets
 from bms.adapters.sql.store import SqlStore
+from bms.adapters.sql.stray_allotments import SqlStrayAllotments
 from bms.adapters.sql.tenant_rows import SqlTenantRows
 from bms.adapters.sql.tenants import SqlTenants
 from bms.adapters.sql.usage import SqlUsage
@@ -23,7 +24,9 @@ from bms.app.event_catalogue import CATALOGUE
 from bms.app.ground import Ground
 from bms.app.rules import WorkloadRules
 from bms.control.audit.service import AuditService
+from bms.control.billing.booking import Booking
 from bms.control.billing.service import UsageService
+from bms.control.billing.sweep import AllotmentSweep
 from bms.control.datasets.deletion import DatasetDeletion
 from bms.control.datasets.events import DatasetImportRequested
 from bms.control.datasets.service import DatasetService
@@ -106,6 +109,8 @@ class Features:
     deployments: DeploymentService
     replica_logs: ReplicaLogService
     usage: UsageService
+    booking: Booking
+    allotment_sweep: AllotmentSweep
     audit: AuditService
     trees_in_use: TreesInUse
     leading: Leader
@@ -183,6 +188,8 @@ def make_features(ground: Ground, rules: WorkloadRules) -> Features:
         deployments=deployments,
         replica_logs=ReplicaLogService(stores.deployments, ground.replica_logs),
         usage=UsageService(SqlStore(database, SqlUsage), clock),
+        booking=Booking(SqlStore(database, SqlUsage), clock),
+        allotment_sweep=AllotmentSweep(SqlStore(database, SqlStrayAllotments), clock, ground.device_memory),
         audit=AuditService(SqlStore(database, SqlAudit)),
         trees_in_use=TreesInUse(stores.deployments, stores.models, stores.jobs, clock),
         reaction_service=ReactionService(

@@ -20,6 +20,7 @@ from bms.adapters.vault.aes_gcm import AesGcmVault
 from bms.app.home import Home
 from bms.app.rules import WorkloadRules
 from bms.control.deployments.tokens import ReplicaTokens
+from bms.control.platform.allotments import smallest
 from bms.control.platform.leading import Leadership
 from bms.core.clock import Clock, SystemClock
 from bms.core.isolation import keeps_files
@@ -47,6 +48,10 @@ class Ground:
     pepper: bytes
     tokens: ReplicaTokens
     vault: AesGcmVault
+
+    def device_memory(self) -> int:
+        """Of the smallest GPU that the cluster gives away, in bytes; 0 where there is none."""
+        return smallest([device for device, _free in self.cluster.devices()])
 
     async def last_words(self, workload: str) -> str:
         """The last line that a workload's process wrote."""

@@ -15,6 +15,7 @@ log = logging.getLogger("bms.loops")
 UPKEEP = "upkeep"  # what of the store is cleared away and read again: by one process at a time
 RETRY_S = 0.5
 COLLECT_S = 3600.0
+BOOK_S = 60.0
 
 
 async def run_loops(parts: Parts) -> None:
@@ -37,6 +38,9 @@ async def run_loops(parts: Parts) -> None:
             # Led together.
             tasks.create_task(_remove_tenants(parts, upkeep), name="removal")
             tasks.create_task(_read_usage_again(parts, upkeep), name="usage")
+            tasks.create_task(_book_allotments(parts, upkeep), name="allotments")
+            sweeping = _repeat("sweeping allotments", COLLECT_S, parts, _sweep_allotments, upkeep)
+            tasks.create_task(sweeping, name="allotments' sweep")
             tasks.create_task(_repeat("collection", COLLECT_S, parts, _collect, upkeep), name="collection")
     finally:
         await leadership.resign()
@@ -119,6 +123,29 @@ async def _read_usage_again(parts: Parts, leader: Leader) -> None:
         except BmsError as error:
             log.warning("usage that was put aside can't be read now: %s", error.message)
         await asyncio.sleep(pause_s)
+
+
+async def _book_allotments(parts: Parts, leader: Leader) -> None:
+    """Sweeps once soon, since what a former release started has none; not before it is known what still runs."""
+    rounds = 0
+    while True:
+        pause_s = RETRY_S
+        try:
+            if leader.token is not None:
+                if rounds == 1:
+                    await _sweep_allotments(parts)
+                await parts.features.booking.step()
+                pause_s = BOOK_S
+                rounds += 1
+        except BmsError as error:
+            log.warning("time that was held can't be booked now: %s", error.message)
+        await asyncio.sleep(pause_s)
+
+
+async def _sweep_allotments(parts: Parts) -> None:
+    opened, closed = await parts.features.allotment_sweep.step()
+    if opened or closed:
+        log.info("allotments that were missing: %d, left open: %d", opened, closed)
 
 
 async def _collect(parts: Parts) -> None:

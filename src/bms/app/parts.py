@@ -101,6 +101,9 @@ async def make_parts(
     ground = await open_ground(database, home, run_dir, rules)
     features = make_features(ground, rules)
     await features.tenants.bootstrap(lambda created: keep_admin_key(home, created.key))
+    seen = await ground.cluster.observe()
+    running = [id for id, status in seen.items() if status.state == "running"]
+    await features.allotment_sweep.after_start(running, DEPLOYMENTS, ground.process)
     others = Others(SqlPositions(database, ground.clock), ground.process)
     publisher = Publisher(snapshot_sources(ground, features), ground.events, ground.clock, ground.pepper, others)
     await publisher.start()
@@ -180,6 +183,7 @@ def _reconciler(ground: Ground, features: Features, publisher: Publisher, launch
         released=publisher.released,
         last_words=ground.last_words,
         logs=ground.replica_logs,
+        device_memory=ground.device_memory,
     )
 
 
@@ -194,6 +198,7 @@ def _scheduler(ground: Ground, features: Features, max_jobs: int, sealing: Seali
         features.history,
         ground.clock,
         sealing,
+        ground.device_memory,
     )
     cores, memory = machine()
     capacity = Capacity(jobs=max_jobs, cpu=max(cores, float(max_jobs)), memory=memory)

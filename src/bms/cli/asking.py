@@ -36,6 +36,8 @@ def example_command(session: Session, name: str, version: Version | None) -> str
         words += ["--data", data] if len(data) <= LONGEST else ["--example"]
     if version is not None and streams_alone(version):
         words.append("--stream")
+    elif version is not None and (one := version.signatures.get(DEFAULT)) is not None and one.sequences is not None:
+        words += ["--sequence", "1", "--start"]
     return shlex.join([*words, *session.connected_by])
 
 

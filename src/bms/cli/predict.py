@@ -44,6 +44,15 @@ def predict(
             "repeatable. With --data or --example."
         ),
     ] = None,
+    sequence: Annotated[
+        str | None,
+        typer.Option(
+            help="The sequence that this is a step of, a number or a text, for models that keep something from one "
+            "request to the next. With --data or --example."
+        ),
+    ] = None,
+    start: Annotated[bool, typer.Option("--start", help="With --sequence: its first step.")] = False,
+    end: Annotated[bool, typer.Option("--end", help="With --sequence: its last step.")] = False,
     stream: Annotated[
         bool, typer.Option("--stream", help="Show each part of an answer as the model gives it; with --data.")
     ] = False,
@@ -60,6 +69,10 @@ def predict(
     params = parameters(param or [])
     if params and (stream or (data is None and not example)):
         raise InvalidArgument("--param goes with --data or --example, and not with --stream")
+    if sequence is None and (start or end):
+        raise InvalidArgument("--start and --end go with --sequence")
+    if sequence is not None and (stream or (data is None and not example)):
+        raise InvalidArgument("--sequence goes with --data or --example, and not with --stream")
     if stream:
         if data is None and not example:
             raise InvalidArgument('--stream takes the model\'s inputs by --data, such as \'{"prompt": ["to be"]}\'')
@@ -72,7 +85,16 @@ def predict(
     if data is not None or example:
         given = _example(session, name, version, alias) if data is None else _read(session, name, data, version, alias)
         with told_warnings():
-            prediction = client.predict(name, given, version=version, alias=alias, params=params)
+            prediction = client.predict(
+                name,
+                given,
+                version=version,
+                alias=alias,
+                params=params,
+                sequence_id=None if sequence is None else _sequence_id(sequence),
+                sequence_start=start,
+                sequence_end=end,
+            )
         (show_rows if is_table(given) else show)(session, prediction)
         return
     content = existing(image).read_bytes() if image is not None else None
@@ -92,6 +114,11 @@ def _read(session: Session, name: str, data: str, version: int | None, alias: st
     if not isinstance(given, CsvCells):
         return given
     return typed(given, session.client.metadata(name, version=version, alias=alias).inputs)
+
+
+def _sequence_id(text: str) -> int | str:
+    """Digits are a number, which is another id than their text."""
+    return int(text) if text.isascii() and text.isdigit() else text
 
 
 def _example(session: Session, name: str, version: int | None, alias: str | None) -> Any:

@@ -9,7 +9,7 @@ import typer
 
 from bms.cli.commands import Session, command
 from bms.cli.durations import parse_duration
-from bms.core.meters import BY_NAME, INPUT_TOKENS, OUTPUT_TOKENS
+from bms.core.meters import BY_NAME, INPUT_TOKENS, OUTPUT_TOKENS, STORAGE
 from bms.core.resources import size_text
 
 app = typer.Typer(add_completion=False)
@@ -26,8 +26,10 @@ _GROUPS: dict[str, Callable[[Any], object]] = {
     "deployment": lambda row: row.deployment,  # its id: a name may pass to another one
     "model": lambda row: row.model,
     "version": lambda row: row.version,
+    "revision": lambda row: row.revision,  # of the deployment's route
     "day": lambda row: row.day.date().isoformat() if row.day else "",
     "hour": lambda row: row.hour.isoformat(timespec="minutes") if row.hour else "",
+    "meter": lambda row: row.meter,
 }
 
 
@@ -44,9 +46,12 @@ _METERS: dict[str, Callable[[Any], object]] = {
     "QUANTITY": lambda line: line.amount,
     "UNIT": lambda line: BY_NAME[line.meter].unit if line.meter in BY_NAME else "",
 }
-_TOKENS: dict[str, Callable[[Any], object]] = {
-    "TOKENS IN": lambda row: row.quantities.get(INPUT_TOKENS, 0),
-    "TOKENS OUT": lambda row: row.quantities.get(OUTPUT_TOKENS, 0),
+_SELDOM: dict[str, tuple[str, Callable[[int], object]]] = {  # columns that are shown where there is anything in them
+    "TOKENS IN": (INPUT_TOKENS, int),
+    "TOKENS OUT": (OUTPUT_TOKENS, int),
+    "REPLICAS": ("replica_ms", lambda held: f"{held / 3_600_000:.3f} h"),
+    "JOBS": ("job_ms", lambda held: f"{held / 3_600_000:.3f} h"),
+    "STORED": (STORAGE, lambda held: f"{size_text(held / 3600)} × h"),
 }
 
 
@@ -55,7 +60,9 @@ def usage(
     session: Session,
     by: Annotated[
         list[str] | None,
-        typer.Option(help="Some of key, deployment, model, version, day, hour; deployment,version unless said."),
+        typer.Option(
+            help="Some of key, deployment, model, version, revision, day, hour, meter; deployment,version unless said."
+        ),
     ] = None,
     of_key: Annotated[str | None, typer.Option("--of-key", help="Only this key's, by its id.")] = None,
     deployment: Annotated[str | None, typer.Option(help="Only of this deployment.")] = None,
@@ -83,13 +90,22 @@ def usage(
     columns = {name.upper(): read for name, read in _GROUPS.items() if name in groups}
     if "deployment" in groups:
         columns["DEPLOYMENT"] = lambda row: names.get(row.deployment, row.deployment)
-    if meters and not session.out.json:
+    if (meters or "meter" in groups) and not session.out.json:
+        columns.pop("METER", None)  # it is one of those that follow
         lines = [_Line(row, meter, amount) for row in sums for meter, amount in row.quantities.items()]
         named = {name: _of_row(read) for name, read in columns.items()}
         session.out.many(lines, {**named, **_METERS}, "nothing was used yet")
         return
-    tokens = {name: read for name, read in _TOKENS.items() if any(read(row) for row in sums)}
-    session.out.many(sums, {**columns, **SUMS, **tokens}, "nothing was used yet")
+    seldom = {
+        name: _of_meter(meter, shown)
+        for name, (meter, shown) in _SELDOM.items()
+        if any(row.quantities.get(meter) for row in sums)
+    }
+    session.out.many(sums, {**columns, **SUMS, **seldom}, "nothing was used yet")
+
+
+def _of_meter(meter: str, shown: Callable[[int], object]) -> Callable[[Any], object]:
+    return lambda row: shown(row.quantities.get(meter, 0))
 
 
 def _of_row(read: Callable[[Any], object]) -> Callable[[Any], object]:

@@ -7,6 +7,8 @@ meters that are not listed here, of a newer release.
 from typing import Literal, NamedTuple
 
 Of = Literal["requests", "replicas", "jobs", "storage"]
+Held = Literal["replicas", "jobs", "storage"]
+"""Of these, what holds something over a time, however much or little it does with it."""
 
 
 class Meter(NamedTuple):
@@ -21,6 +23,7 @@ class Meter(NamedTuple):
 REQUESTS = "requests"
 INPUT_TOKENS = "input_tokens"
 OUTPUT_TOKENS = "output_tokens"
+STORAGE = "storage_byte_s"
 
 METERS = (
     Meter(REQUESTS, "1", "requests", "answered attempts of requests"),
@@ -32,7 +35,17 @@ METERS = (
     Meter("total_ns", "nanoseconds", "requests", "from the request's start at the gateway to its end"),
     Meter(INPUT_TOKENS, "1", "requests", "tokens of the input, where model or client tell them"),
     Meter(OUTPUT_TOKENS, "1", "requests", "tokens of the output, where the model tells them"),
+    Meter("replica_ms", "milliseconds", "replicas", "time that replicas were held"),
+    Meter("replica_cpu_ms", "core-milliseconds", "replicas", "cores that they were given, times that time"),
+    Meter("replica_memory_mib_s", "MiB-seconds", "replicas", "memory that they were given, times that time"),
+    Meter("replica_gpu_ms", "GPU-milliseconds", "replicas", "GPUs, or shares of them, times that time"),
+    Meter("job_ms", "milliseconds", "jobs", "time that attempts of jobs were held"),
+    Meter("job_cpu_ms", "core-milliseconds", "jobs", "cores that they were given, times that time"),
+    Meter("job_memory_mib_s", "MiB-seconds", "jobs", "memory that they were given, times that time"),
+    Meter("job_gpu_ms", "GPU-milliseconds", "jobs", "GPUs, or shares of them, times that time"),
+    Meter(STORAGE, "byte-seconds", "storage", "bytes of what is kept, times the time it is"),
 )
 OF_EVERY_REQUEST = ("rows", "bytes_in", "bytes_out", "compute_ns", "queue_ns", "total_ns")
 """Meters that every request has, in the order of the books' columns; others are kept beside, where there are any."""
+FURTHER = tuple(meter.name for meter in METERS if meter.name not in (REQUESTS, *OF_EVERY_REQUEST))
 BY_NAME = {meter.name: meter for meter in METERS}

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from bms.core.meters import OF_EVERY_REQUEST, REQUESTS
+from bms.core.meters import OF_EVERY_REQUEST, REQUESTS, Of
 
 VERSION = 2
 """Of the runs that are written."""
@@ -20,12 +20,16 @@ Quantities = tuple[tuple[str, int], ...]
 
 
 class UsageEvent(msgspec.Struct, frozen=True, array_like=True):
-    """One attempt of one inference request, as the gateway that answered it saw it.
+    """One attempt of one inference request, as the gateway that answered it saw it; or, `of` something else, a piece of
+    the time for which it held something (`bms.control.billing.pieces`).
 
     (`source`, `seq`) is unique: `source` is one gateway process's life, `seq` counts from 1 without gaps, so
     shipping may repeat and never doubles. Times are nanoseconds; `at` is Unix time. `rows` are 0 of a request that was
     refused before the model ran any. `revision` is of the deployment's route that was in force, 0 where the books do
     not say; events of before there were `queue_ns` and `total_ns` have 0 for them.
+
+    A piece begins at `at` and ends before `until`; `request_id` is of what held, and what only requests have is empty.
+    Gateways write none.
     """
 
     source: str
@@ -46,6 +50,8 @@ class UsageEvent(msgspec.Struct, frozen=True, array_like=True):
     total_ns: int = 0
     revision: int = 0
     more: Quantities = ()
+    of: Of = "requests"
+    until: int = 0
 
 
 class Attempt(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -67,6 +73,9 @@ class Attempt(msgspec.Struct, frozen=True, array_like=True, gc=False):
     total_ns: int = 0
     revision: int = 0
     more: Quantities = ()
+
+
+_OF_A_REQUEST = 2 + len(Attempt.__struct_fields__)  # fields of an event that an attempt has, or its run
 
 
 class UsageRun(msgspec.Struct, frozen=True, array_like=True):
@@ -92,6 +101,8 @@ class UnreadRun(msgspec.Struct, frozen=True):
 
 def quantities(event: UsageEvent) -> dict[str, int]:
     """What it adds to each meter; meters to which it adds nothing are left out."""
+    if event.of != "requests":
+        return dict(event.more)
     found = {name: amount for name in OF_EVERY_REQUEST if (amount := getattr(event, name))}
     return {REQUESTS: 1, **found, **dict(event.more)}
 
@@ -109,7 +120,7 @@ def runs_of(events: Iterable[UsageEvent]) -> tuple[UsageRun, ...]:
     """`events`, all of one source, as runs: a new one begins where a number does not follow the one before."""
     found: list[tuple[int, list[Attempt]]] = []
     for event in events:
-        _, seq, *rest = msgspec.structs.astuple(event)
+        _, seq, *rest = msgspec.structs.astuple(event)[:_OF_A_REQUEST]
         if not found or seq != found[-1][0] + len(found[-1][1]):
             found.append((seq, []))
         found[-1][1].append(Attempt(*rest))

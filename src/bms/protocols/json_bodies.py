@@ -2,6 +2,7 @@
 
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar, get_origin
 
@@ -75,6 +76,8 @@ class BodyDecoder(Generic[T]):
         return parsed, self._ignored(given, parts)
 
     def _failed(self, body: bytes | memoryview, error: Exception) -> Read[T]:
+        if bytes(body[:3]) == BOM_UTF8 != bytes(body[3:6]):  # of Windows' files; RFC 8259 lets a reader pass over it
+            return self(bytes(body[3:]))
         kind = _image_type(bytes(body[:12]))
         if kind is not None:
             raise InvalidArgument(

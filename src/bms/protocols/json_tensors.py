@@ -110,7 +110,26 @@ def _nested(value: JsonValue, dtype: str, rank: int, what: str) -> object:
                 return _decoder(dtype, rank, gaps=True)(value)  # NumPy takes None for NaN
             except msgspec.DecodeError:
                 pass  # what is wrong was told above
+        elif NUMPY[dtype].kind in "iu" and (written := _whole(value, dtype, rank)) is not None:
+            return written
         raise InvalidArgument(f"{what!r} must be {dtype}, nested {rank} lists deep: {error}") from None
+
+
+def _whole(value: JsonValue, dtype: str, rank: int) -> object | None:
+    """Whole numbers some of which are written with a point, as languages do that have one kind of number; None where
+    they are none, or so large that floating point would have rounded them."""
+
+    def plain(one: Any) -> Any:
+        if isinstance(one, list):
+            return [plain(each) for each in one]
+        if isinstance(one, float) and not (one.is_integer() and abs(one) < EXACT_UP_TO["FP64"]):
+            raise ValueError
+        return int(one)
+
+    try:
+        return plain(_decoder(dtype, rank, whole=True)(value))  # type: ignore[no-any-return]
+    except (msgspec.DecodeError, ValueError):
+        return None
 
 
 def _rounded(value: JsonValue, array: Array, dtype: str, rank: int, what: str) -> list[str]:
@@ -147,14 +166,17 @@ def _ragged(what: str) -> InvalidArgument:
 
 @lru_cache(maxsize=512)
 def _decoder(dtype: str, rank: int, *, gaps: bool = False, whole: bool = False) -> ValueDecoder[object]:
-    """Of nested lists of the type's elements; `gaps`: null is one, too; `whole`: integers stay what they are."""
+    """Of nested lists of the type's elements; `gaps`: null is one, too; `whole`: of numbers, integers stay
+    what they are, and floats too."""
     if dtype not in NUMPY:
         raise InvalidArgument(f"unknown data type {dtype!r}: use one of {', '.join(NUMPY)}")
     if rank > MAX_RANK:
         raise InvalidArgument(f"a tensor has {rank} dimensions; at most {MAX_RANK} can be written as JSON")
     kind: object = str | Base64 if dtype == "BYTES" else bool if dtype == "BOOL" else int
-    if dtype.startswith("FP"):
-        kind = int | float if whole else float
+    if whole:
+        kind = int | float
+    elif dtype.startswith("FP"):
+        kind = float
     if gaps:
         kind = kind | None  # type: ignore[operator]
     for _ in range(rank):

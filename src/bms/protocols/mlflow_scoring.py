@@ -16,6 +16,7 @@ from bms.core.predicted import Predicted
 from bms.core.signature import Signature
 from bms.core.tensor import Array, Tensor
 from bms.protocols.json_tensors import dump, text_values
+from bms.protocols.mlflow_bytes import from_base64, to_base64
 from bms.protocols.tfserving import Decoded, decode_csv, decode_predict
 
 VERSION = "3.17.2"  # of MLflow, whose protocol this is: what its clients ask for is which one they may speak
@@ -60,7 +61,10 @@ def decode_invocation(
                 "answered here: send 'dataframe_split', 'dataframe_records', 'instances' or 'inputs'; /v1/embeddings "
                 "embeds texts"
             ) from None
-    predicted = _predicted(signatures[decoded.request.signature or ""])
+    signature = signatures[decoded.request.signature or ""]
+    if signature.predicted is not None and signature.predicted.base64:
+        decoded.request.inputs = from_base64(list(decoded.request.inputs), signature.predicted.base64, body)
+    predicted = _predicted(signature)
     if predicted is not None and predicted.outputs:
         decoded.request.outputs = predicted.outputs
     return decoded
@@ -79,6 +83,8 @@ def encode_invocation(response: InferResponse, decoded: Decoded, signature: Sign
         told = dict(zip(names, values, strict=True))
     elif predicted.form == "records":
         told = _records(outputs, names, values)
+    elif predicted.form == "lists":
+        told = [[one] for one in (values[0] if isinstance(values[0], list) else values[0].tolist())]
     elif predicted.form == "numbered":
         told = [{str(at): one for at, one in enumerate(row)} for row in _rows(outputs[0].array)]
     if predicted.nested or predicted.form == "numbered":  # plain values of Python
@@ -95,6 +101,8 @@ def _predicted(signature: Signature) -> Predicted | None:
 
 def _values(tensor: Tensor, predicted: Predicted) -> Any:
     array = tensor.array
+    if tensor.name in predicted.base64:
+        return to_base64(array)
     if tensor.name in predicted.nested:
         return [json.loads(text) for text in array.tolist()]
     if predicted.column is not None:

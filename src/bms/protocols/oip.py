@@ -31,6 +31,7 @@ from bms.protocols.oip_rows import encode_share
 from bms.protocols.oip_tensors import (
     CONTENT_TYPE,
     InputBody,
+    LooseInputBody,
     StrictInputBody,
     json_data,
     raw_input,
@@ -57,7 +58,7 @@ class OutputBody(msgspec.Struct):
 class InferBody(msgspec.Struct, Generic[V]):
     """What a client sends to `…/infer`."""
 
-    inputs: list[InputBody[V]]
+    inputs: list[LooseInputBody[V]]
     id: str | None = None
     outputs: list[OutputBody] | None = None
     parameters: dict[str, Any] | None = None

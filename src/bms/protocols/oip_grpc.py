@@ -48,13 +48,11 @@ class _Plan(NamedTuple):
     params: bytes
 
 
-def read_version(text: str) -> int | None:
-    """The number in `model_version`, None where it names none. Raises InvalidArgument for anything else."""
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise InvalidArgument(f"model_version {text[:40]!r} must be a number, or empty")
-    return int(text)
+def read_version(text: str) -> tuple[int | None, str | None]:
+    """The number, or else the alias, that `model_version` is; None for both where it is empty."""
+    if text.isascii() and text.isdigit() and len(text) <= 18:
+        return int(text), None
+    return None, text or None
 
 
 def decode_infer(given: InferMessage, signatures: Mapping[str, Signature]) -> Decoded:

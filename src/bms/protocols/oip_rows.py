@@ -11,8 +11,6 @@ from bms.core.outputs import Share, Together
 from bms.core.tensor import Array, dtype_of
 from bms.protocols.json_tensors import dump
 
-_BY_ITSELF = ("BYTES", "FP16")  # what JSON does not carry as numbers
-
 
 class _Output(NamedTuple):
     """`before` and `middle` stand around the number of rows; `rows` are the numbers of each, without brackets."""
@@ -55,7 +53,7 @@ def _write(whole: Together) -> list[_Output] | None:
     written: list[_Output] = []
     for name, array in whole.tensors:
         dtype = dtype_of(array)
-        if dtype in _BY_ITSELF or not array.size:
+        if dtype == "BYTES" or not array.size:
             return None
         before = b'%b{"name":%b,"datatype":%b,"shape":[' % (
             b"]}," if written else b"",

@@ -18,7 +18,6 @@ from bms.protocols.json_values import JsonValue, ValueDecoder, first_element
 V = TypeVar("V")
 _elements: ValueDecoder[list[Any]] = ValueDecoder(list[Any], list[Any])
 CONTENT_TYPE = "content_type"
-_BINARY_ONLY = frozenset({"FP16", "BF16"})
 
 
 class InputBody(msgspec.Struct, Generic[V]):
@@ -29,6 +28,18 @@ class InputBody(msgspec.Struct, Generic[V]):
     datatype: str
     data: V | msgspec.UnsetType = msgspec.UNSET
     parameters: dict[str, Any] | None = None
+
+
+class LooseInputBody(InputBody[V], Generic[V], kw_only=True):
+    """The same, whose shape may be written with points (`[1.0, 4.0]`), as languages of one kind of number do."""
+
+    shape: tuple[int | float, ...]  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        if any(isinstance(size, float) for size in self.shape):
+            if not all(float(size).is_integer() for size in self.shape):
+                raise ValueError(f"a shape holds whole numbers, not {list(self.shape)}")
+            self.shape = tuple(int(size) for size in self.shape)
 
 
 class StrictInputBody(InputBody[V], Generic[V], forbid_unknown_fields=True):
@@ -49,8 +60,8 @@ def read_input(given: InputBody[JsonValue], body: memoryview, at: int, notes: li
         if given.data is msgspec.UNSET:
             refuse_shared_memory(given.parameters, f"input {name[:80]!r}")
             raise InvalidArgument(f"input {name[:80]!r} has neither 'data' nor 'parameters.binary_data_size'")
-        if given.datatype in _BINARY_ONLY:
-            raise InvalidArgument(f"input {name[:80]!r} is {given.datatype}: JSON cannot carry it, send it as binary")
+        if given.datatype == "BF16":
+            raise InvalidArgument(f"input {name[:80]!r} is BF16: JSON cannot carry it, send it as binary, or as FP32")
         return _from_json(given, notes), 0
     if given.data is not msgspec.UNSET:
         raise InvalidArgument(f"input {name[:80]!r} has both 'data' and 'binary_data_size': give one")
@@ -124,8 +135,6 @@ def _with_gaps(given: InputBody[JsonValue]) -> tuple[Array, Array | None]:
 
 def json_data(tensor: Tensor, dtype: str) -> object:
     """What to write as `data`, flat. Raises InvalidArgument for what JSON cannot carry."""
-    if dtype in _BINARY_ONLY:
-        raise InvalidArgument(f"output {tensor.name!r} is {dtype}, which JSON cannot carry: ask for binary data")
     if dtype != "BYTES":
         return tensor.array.reshape(-1)
     try:

@@ -20,9 +20,9 @@ from bms.core.tensor import Tensor
 from bms.protocols.json_columns import column_of, column_of_texts, list_of
 from bms.protocols.json_repeats import refuse_repeats
 from bms.protocols.json_values import JsonValue, ValueDecoder, joined
+from bms.protocols.row_frames import NULL
 
 V = TypeVar("V")
-_NULL = msgspec.Raw(b"null")
 
 
 class Split(msgspec.Struct, Generic[V]):
@@ -54,7 +54,7 @@ def table_of_rows(rows: list[dict[str, JsonValue]], signature: Signature, notes:
     given = set().union(*rows)
     for spec in signature.inputs:
         if spec.name in given:
-            values = joined([row.get(spec.name, _NULL) for row in rows])
+            values = joined([row.get(spec.name, NULL) for row in rows])
             tensors += _read(spec, _plain(values), notes)
     return tensors
 
@@ -177,5 +177,5 @@ def _unread(spec: TensorSpec) -> bool:
 def _plain(values: JsonValue) -> JsonValue:
     """Of a body that the slow parser read, null stands for itself."""
     if isinstance(values, list):
-        return [None if value is _NULL else value for value in values]
+        return [None if value is NULL else value for value in values]
     return values

@@ -31,6 +31,7 @@ from bms.protocols.json_values import (
     members,
     objects,
 )
+from bms.protocols.row_frames import rows_of_frames
 from bms.protocols.signature_choice import choose_signature, content_signature
 from bms.protocols.tables import read_split, table_by_place, table_of_columns, table_of_csv, table_of_one, table_of_rows
 from bms.protocols.tf_examples import serialized, takes_features
@@ -254,7 +255,7 @@ def _named_rows(
     chosen = choose_signature(signatures, named, given)
     signature = signatures[chosen]
     if is_table(signature):
-        return chosen, table_of_rows(rows, signature, notes)
+        return chosen, table_of_rows(rows_of_frames(rows, signature), signature, notes)
     if takes_features(signature.inputs[0], rows[0]):
         return chosen, [serialized(signature.inputs[0], rows, notes)]
     for index, row in enumerate(rows):

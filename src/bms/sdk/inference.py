@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from bms.core.errors import InvalidArgument, NotFound
+from bms.core.sequences import SequenceId, Step
 from bms.core.signature import MATRIX
 from bms.core.tensor import Array
 from bms.sdk.answer_texts import as_texts
@@ -67,6 +68,7 @@ class Asked:
     wire: Wire
     timeout_s: float | None
     params: Mapping[str, object] = field(default_factory=dict)
+    step: Step | None = None
 
 
 class _Status(msgspec.Struct):
@@ -93,6 +95,9 @@ class Inference(Resource[D]):
         wire: Wire = "raw",
         timeout_s: float | None = None,
         params: Mapping[str, object] | None = None,
+        sequence_id: SequenceId | None = None,
+        sequence_start: bool = False,
+        sequence_end: bool = False,
     ) -> Flow[Prediction]:
         """What deployment `name` answers to `inputs`:
 
@@ -110,9 +115,19 @@ class Inference(Resource[D]):
         Wires "raw" and "json" are the Open Inference Protocol, of which "raw" is faster and keeps every bit;
         "tfserving" is JSON and answers with the types that JSON has. `signature` names another than the default one.
         `params` are what the model takes beside its inputs, MLflow's parameters; those left out have their defaults.
-        Raises InvalidArgument for what does not fit the model, NotFound, ResourceExhausted, Unavailable.
+
+        A model that keeps something from one request to the next is asked in sequences, whose steps say which one they
+        are of, and which is the first and the last. Wire "tfserving" has no place for that. A step whose answer was
+        lost is never repeated by itself, since it may have run:
+
+            client.predict("counter", {"x": [5]}, sequence_id=7, sequence_start=True)
+            client.predict("counter", {"x": [6]}, sequence_id=7, sequence_end=True)
+
+        Raises InvalidArgument for what does not fit the model, NotFound, ResourceExhausted, Unavailable; Aborted where
+        a sequence is lost with the replica that it was on: begin it again.
         """
-        asked = Asked(version, alias, signature, wire, timeout_s, params or {})
+        step = _step(sequence_id, start=sequence_start, end=sequence_end, wire=wire)
+        asked = Asked(version, alias, signature, wire, timeout_s, params or {}, step)
         return self._predict(name, inputs, asked, call_site())
 
     def _predict(self, name: str, inputs: Inputs, asked: Asked, site: CallSite) -> Flow[Prediction]:
@@ -121,7 +136,7 @@ class Inference(Resource[D]):
             raise InvalidArgument("give a version or an alias, not both")
         if alias is not None and wire != "tfserving":
             version = yield from self._version_of(name, alias)
-        sent = replace((yield from self._sent(name, inputs, asked, version)), params=asked.params)
+        sent = replace((yield from self._sent(name, inputs, asked, version)), params=asked.params, step=asked.step)
         if wire == "tfserving":
             path = f"/v1/models/{path_part(name)}{which(version, alias)}:predict"
             reply = yield from self._infer(path, encode_columns(sent), JSON, asked.timeout_s, site)
@@ -197,6 +212,19 @@ class Inference(Resource[D]):
         if not statuses:
             raise NotFound(f"alias {alias!r} of {name!r} leads to no version")
         return int(statuses[0].version)
+
+
+def _step(id: SequenceId | None, *, start: bool, end: bool, wire: Wire) -> Step | None:
+    """Raises InvalidArgument for what names no sequence, and where the wire has no place for one."""
+    if id is None:
+        if start or end:
+            raise InvalidArgument("sequence_start and sequence_end are of a sequence: give its sequence_id, too")
+        return None
+    if isinstance(id, bool) or not id:
+        raise InvalidArgument(f"sequence_id is a number other than 0, or a text; not {id!r}")
+    if wire == "tfserving":
+        raise InvalidArgument('wire "tfserving" has no place for a sequence: use "raw" or "json"')
+    return Step(id, start, end)
 
 
 def which(version: int | None, alias: str | None) -> str:

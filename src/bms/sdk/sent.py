@@ -1,9 +1,11 @@
-"""What one prediction sends: tensors by name, which of their values are missing, and the signature that is meant."""
+"""What one prediction sends: tensors by name, which of their values are missing, the signature that is meant, and of
+which sequence it is a step."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bms.core.columns import mask_name
+from bms.core.sequences import Step
 from bms.core.tensor import Array
 from bms.sdk.tables.column_values import Mask
 
@@ -16,6 +18,7 @@ class Sent:
     missing: Mapping[str, Mask] = field(default_factory=dict)
     signature: str | None = None
     params: Mapping[str, object] = field(default_factory=dict)
+    step: Step | None = None
 
     def tensors(self) -> dict[str, Array]:
         """The arrays, and their masks as tensors of their own."""
@@ -25,5 +28,10 @@ class Sent:
     @property
     def parameters(self) -> dict[str, object]:
         """The parameters of an infer request, and what a body of TensorFlow Serving says beside its inputs."""
-        named = {} if self.signature is None else {"signature_name": self.signature}
-        return {**named, "params": self.params} if self.params else {**named}
+        said: dict[str, object] = {} if self.signature is None else {"signature_name": self.signature}
+        if self.params:
+            said["params"] = self.params
+        if self.step is not None:
+            id, start, end = self.step
+            said |= {"sequence_id": id, "sequence_start": start, "sequence_end": end}
+        return said

@@ -69,6 +69,7 @@ class Predicted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     names: tuple[str, ...] = ()
     column: int | None = None
     nested: tuple[str, ...] = ()
+    base64: tuple[str, ...] = ()
 
 
 class Signature(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,8 +10,8 @@ from bms.sdk.flow import Flow, Stream
 
 
 class UsageSum(msgspec.Struct, frozen=True, kw_only=True):
-    """Sums over some answered attempts; what was grouped by says which, the rest of those is None. `quantities` are by
-    meter, all that anything was used of; units: docs/usage.md."""
+    """Sums over some of the books; what was grouped by says which, the rest of those is None. `quantities` are by
+    meter, all that anything was used of; units: docs/usage.md. Grouped by meter, a row tells of its meter alone."""
 
     requests: int
     ok: int
@@ -24,14 +24,17 @@ class UsageSum(msgspec.Struct, frozen=True, kw_only=True):
     deployment: str | None = None
     model: str | None = None
     version: int | None = None
+    revision: int | None = None
     day: datetime | None = None
     hour: datetime | None = None
+    meter: str | None = None
     quantities: dict[str, int] = {}
 
 
 class UsageEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One answered attempt of one request. `at` is Unix time in nanoseconds; `status` the HTTP status; `revision` that
-    of the deployment's route that was in force."""
+    """One answered attempt of one request; or, `of` "replicas", "jobs" or "storage", a piece of the time that one was
+    held, which ends before `until`: `request_id` is its id then. Times are Unix time in nanoseconds; `status` is the
+    HTTP status; `revision` that of the deployment's route that was in force."""
 
     source: str
     seq: int
@@ -49,6 +52,8 @@ class UsageEntry(msgspec.Struct, frozen=True, kw_only=True):
     queue_ns: int = 0
     total_ns: int = 0
     revision: int = 0
+    of: str = "requests"
+    until: int = 0
     quantities: dict[str, int] = {}
 
 
@@ -74,7 +79,8 @@ class Usage(Resource[D]):
         start: datetime | None = None,
         end: datetime | None = None,
     ) -> Flow[tuple[UsageSum, ...]]:
-        """Sums, grouped by some of key, deployment, model, version, day and hour; of `meters` alone, where given."""
+        """Sums, grouped by some of key, deployment, model, version, revision, day, hour and meter; of `meters` alone,
+        where given."""
         query = _filters(tenant, key, deployment, model, version, start, end)
         query |= {"group_by": ",".join(group_by), "meter": ",".join(meters) or None}  # older servers know no meters
         sums = yield from self._get("/usage", _Sums, query)

@@ -326,6 +326,15 @@ def test_bytes_go_through_beside_other_columns() -> None:
     assert not is_table(servable.signatures["serving_default"])
     sent = {"long": np.array([1]), "text": np.array(["ä".encode()], object), "raw": np.array([b"\xff"], object)}
     assert servable.infer("serving_default", sent)["output"].tolist() == [b"'long' int64, 'text' object, 'raw' object"]
+    predicted = servable.signatures["serving_default"].predicted
+    assert predicted is not None
+    assert predicted.base64 == ("raw",)
+
+
+def test_which_inputs_and_outputs_are_bytes_is_told() -> None:
+    predicted = opened("turns").signatures["serving_default"].predicted
+    assert predicted is not None
+    assert (predicted.form, predicted.base64) == ("records", ("raw", "turned"))
 
 
 def test_parameters_have_their_defaults_and_those_that_change_xgboosts_answer_are_refused(tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from bms.adapters.sql.tables.datasets import datasets
 from bms.adapters.sql.tables.events import events
 from bms.adapters.sql.tenant_rows import KEPT, SqlTenantRows, owned
 from bms.adapters.sql.tenants import SqlTenants
+from bms.adapters.sql.usage import SqlUsage
+from bms.control.platform.allotments import Allotment, milliseconds
 from bms.control.tenants.service import TenantService
 from bms.core.clock import ManualClock
 from bms.core.principal import Principal
@@ -41,10 +43,18 @@ async def test_a_purge_takes_what_is_the_tenants(database: Database, clock: Manu
             await connection.execute(insert(datasets).values(**made, created_at=clock.now(), deleted=False))
     others = await _counts(database, "other")
     assert min(others[name] for name in ("users", "keys", "models", "versions", "datasets", "events")) > 0
-    assert await SqlTenantRows(database).purge("acme") >= 5
-    assert {name for name, rows in (await _counts(database, "acme")).items() if rows} == {events.name}
+    allotment = Allotment(of="storage", subject="ver_acme_m_1", tenant="acme", rates={"storage_byte_s": 1})
+    usage = SqlStore(database, SqlUsage)
+    async with usage.write() as tx:
+        await tx.open_allotment(allotment, clock.now())
+    clock.advance(10)
+    assert await SqlTenantRows(database).purge("acme", clock.now()) >= 5
+    async with usage.read() as tx:
+        (held,) = await tx.unbooked("acme")
+    assert held.closed_at == milliseconds(clock.now()) == held.opened_at + 10_000
+    assert {name for name, rows in (await _counts(database, "acme")).items() if rows} == {events.name, "allotments"}
     assert await _counts(database, "other") == others
-    assert await SqlTenantRows(database).purge("acme") == 0
+    assert await SqlTenantRows(database).purge("acme", clock.now()) == 0
 
 
 def test_whoever_adds_a_table_says_whether_it_outlives_its_tenant() -> None:

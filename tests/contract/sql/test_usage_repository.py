@@ -8,11 +8,11 @@ from random import Random
 
 import msgspec
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from bms.adapters.sql.engine import Database
 from bms.adapters.sql.store import SqlStore
-from bms.adapters.sql.tables.usage import usage_blocks, usage_sources
+from bms.adapters.sql.tables.usage import request_blocks, usage_blocks, usage_sources
 from bms.adapters.sql.usage import SqlUsage
 from bms.control.billing.nouns import UsageFilter, UsageSum
 from bms.control.billing.service import UsageService
@@ -281,6 +281,23 @@ async def test_blocks_of_the_first_format_and_present_ones_are_one_set_of_books(
         assert total.quantities == dict(sum((Counter(quantities(one)) for one in matching), start=Counter()))
         by_key = await usage.sums("ten_a", wanted, ("key", "version"))
         assert sum((Counter(row.quantities) for row in by_key), start=Counter()) == Counter(total.quantities)
+
+
+async def test_sums_by_revision_are_of_blocks_made_by_it_and_of_the_events_of_older_ones(
+    database: Database, usage: UsageService
+) -> None:
+    tokens = (("input_tokens", 5),)
+    older = [event(seq, revision=seq % 2, more=tokens if seq == 2 else ()) for seq in range(1, 5)]
+    await ingest(usage, "g0", older)
+    await ingest(usage, "g1", [event(seq, "g1", revision=seq % 3, more=tokens) for seq in range(1, 10)])
+    async with database.writing() as connection:  # as they were written before
+        await connection.execute(update(request_blocks).where(request_blocks.c.source == "g0").values(revision=None))
+    for wanted in (UsageFilter(), UsageFilter(start=START), UsageFilter(end=START + timedelta(microseconds=1))):
+        rows = await usage.sums("acme", wanted, ("revision", "version"))
+        found = [(row.revision, row.requests, row.ok, row.quantities["input_tokens"]) for row in rows]
+        assert found == [(0, 5, 5, 20), (1, 5, 5, 15), (2, 3, 3, 15)]
+    (total,) = await usage.sums("acme", UsageFilter())
+    assert (total.requests, total.quantities["input_tokens"]) == (13, 50)
 
 
 def later(first: int, number: int, version: int = VERSION + 1) -> UnreadRun:

@@ -11,7 +11,9 @@ from bms.adapters.sql.engine import Database
 from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.tenants import SqlTenants
 from bms.adapters.sql.usage import SqlUsage
+from bms.control.billing.booking import Booking
 from bms.control.billing.service import UsageService
+from bms.control.platform.allotments import Allotment
 from bms.control.tenants.deletion import TenantDeletion
 from bms.core.clock import ManualClock
 from bms.core.usage import UsageEvent, runs_of
@@ -69,6 +71,51 @@ async def test_only_the_meters_that_are_asked_for_are_told(api: Api) -> None:
     assert event["quantities"] == {
         "requests": 1, "rows": 2, "bytes_in": 10, "bytes_out": 20, "compute_ns": 5, "queue_ns": 3, "input_tokens": 7,
     }  # fmt: skip
+
+
+async def test_rows_by_meter_add_up_to_the_whole_and_say_each_thing_once(api: Api) -> None:
+    rows = (await api.as_admin.get("/usage", params={"group_by": "meter,version"})).json()["items"]
+    of_2 = [{name: row[name] for name in row if row[name]} for row in rows if row["version"] == 2]
+    assert [(row["meter"], row["quantities"]) for row in of_2] == [
+        (meter, {meter: quantity})
+        for meter, quantity in [
+            ("bytes_in", 10), ("bytes_out", 20), ("compute_ns", 5), ("input_tokens", 7), ("queue_ns", 3),
+            ("requests", 1), ("rows", 2),
+        ]
+    ]  # fmt: skip
+    (total,) = (await api.as_admin.get("/usage")).json()["items"]
+    for name in ("requests", "ok", "errors", "rows", "bytes_in", "bytes_out", "compute_ns"):
+        assert sum(row[name] for row in rows) == total[name]
+    only = (await api.as_admin.get("/usage", params={"group_by": "meter", "meter": "rows"})).json()["items"]
+    assert [(row["meter"], row["rows"], row["requests"]) for row in only] == [("rows", 6, 0)]
+
+
+async def test_time_that_was_held_is_told_everywhere(api: Api, sqlite: Database, clock: ManualClock) -> None:
+    store = SqlStore(sqlite, SqlUsage)
+    rates = {"replica_ms": 1000, "replica_gpu_ms": 250}
+    held = Allotment(
+        of="replicas", subject="rep_1", tenant="default", deployment="dep_1", model="m", version=2, rates=rates
+    )
+    async with store.write() as tx:
+        await tx.open_allotment(held, clock.now())
+    clock.advance(7200)
+    expected = {"replica_gpu_ms": 1_800_000, "replica_ms": 7_200_000}
+    for _ in range(2):
+        (row,) = (await api.as_admin.get("/usage", params={"deployment": "dep_1"})).json()["items"]
+        assert (row["requests"], row["errors"], row["quantities"]) == (0, 0, expected)
+        await Booking(store, clock).step()
+    events = (await api.as_admin.get("/usage/events", params={"deployment": "dep_1"})).json()["items"]
+    assert [(one["of"], one["request_id"], one["status"], one["revision"]) for one in events] == [
+        ("replicas", "rep_1", 0, 0)
+    ] * 2
+    assert [one["until"] - one["at"] for one in events] == [HOUR, HOUR]
+    assert events[0]["quantities"] == {"replica_gpu_ms": 900_000, "replica_ms": 3_600_000}
+    text = (await api.as_admin.get("/usage/export", params={"deployment": "dep_1"})).text
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert [(row["of"], row["replica_ms"], row["job_ms"], row["others"]) for row in rows] == [
+        ("replicas", "3600000", "0", "")
+    ] * 2
+    assert rows[1]["until"] == rows[0]["at"] == "2026-01-01T01:00:00.000000000Z"
 
 
 async def test_filters_narrow(api: Api) -> None:

@@ -17,6 +17,7 @@ from bms.core.errors import BmsError, PermissionDenied
 from bms.sdk.deployments import DeploymentStatus
 from bms.sdk.files import FileEntry
 from bms.sdk.models import Version
+from bms.sdk.signatures import SequenceLimits
 
 X = {"name": "x", "dtype": "FP32", "shape": [None, 2]}
 AGE = {"name": "age", "dtype": "FP64", "shape": [None], "column": {"type": "number"}}
@@ -156,6 +157,13 @@ def test_nested_values_of_an_example_are_asked_as_their_json() -> None:
 def test_who_takes_images_is_asked_with_the_example() -> None:
     image = version(X, image={"inputs": [{"name": "image", "dtype": "BYTES", "shape": [None]}]})
     assert asked(image)[3:] == ["--example"]
+
+
+def test_who_keeps_something_is_asked_for_a_sequences_first_step() -> None:
+    held = version(X)
+    one = msgspec.structs.replace(held.signatures["serving_default"], sequences=SequenceLimits())
+    *_, option, id, start = asked(msgspec.structs.replace(held, signatures={"serving_default": one}))
+    assert (option, id, start) == ("--sequence", "1", "--start")
 
 
 def test_a_row_too_long_to_read_is_left_to_the_command(tmp_path: Path) -> None:

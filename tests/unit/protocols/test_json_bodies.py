@@ -96,6 +96,22 @@ def test_a_name_twice_in_one_object_is_refused_by_every_dialect(ask: object, bod
     assert f"the body has {twice!r} twice in one object: say it once" in refusal.value.message
 
 
+@pytest.mark.parametrize(
+    ("ask", "body"),
+    [
+        (infer, f'{{"model_name": "m", "inputs": [{{{X}}}]}}'),
+        (infer, f'{{"model_name": "m", "inputs": [{{"name": "x", "shape": [9000, 4], {LARGE}}}]}}'),
+        (predict, '{"instances": [[1, 2, 3, NaN]], "model_name": "m"}'),
+        (classify, '{"examples": [{"features": [1, 2]}], "model_name": "m"}'),
+        (embed, '{"model": "m", "input": ["a"], "model_name": "me"}'),
+    ],
+)
+def test_a_byte_order_mark_before_a_body_is_passed_over(ask: object, body: str) -> None:
+    assert ask("\ufeff" + body) == ("model_name",)  # type: ignore[operator]
+    with pytest.raises(InvalidArgument, match=r"the body is not JSON|Expecting value"):
+        ask("\ufeff" * 2000 + body)  # type: ignore[operator]
+
+
 def test_quotation_marks_within_texts_are_no_names() -> None:
     quoted = json.dumps(
         {"id": 'say "a"', "inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP32", "data": [1] * 4}]}

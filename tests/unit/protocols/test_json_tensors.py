@@ -21,6 +21,10 @@ def raw(value: object) -> msgspec.Raw:
     [
         ([1, "2"], "FP32", 1, "Expected `float`, got `str`"),
         ([1.5], "INT64", 1, "Expected `int`, got `float`"),
+        ([2.0**53], "INT64", 1, "Expected `int`, got `float`"),
+        ([1e300], "INT64", 1, "Expected `int`, got `float`"),
+        ([256.0], "UINT8", 1, "cannot hold"),
+        ([1.0, True], "INT64", 1, "Expected `int`, got `float`"),
         ([True], "INT32", 1, "Expected `int`, got `bool`"),
         ([1], "BOOL", 1, "Expected `bool`, got `int`"),
         ([1], "BYTES", 1, "got `int`"),
@@ -53,6 +57,14 @@ def test_deep_nesting_is_refused_and_does_not_exhaust_the_stack() -> None:
 
 def test_bytes_come_from_text_and_from_base64() -> None:
     assert array_of(raw(["hé", {"b64": "AP8="}]), "BYTES", 1, "x").tolist() == ["hé".encode(), b"\x00\xff"]
+
+
+@pytest.mark.parametrize("bare", [b"", b" NaN"])
+def test_whole_numbers_with_a_point_are_accepted_where_integers_are_wanted(bare: bytes) -> None:
+    written = b"[[1.0, 2e3], [-3, 9007199254740993]]"
+    value = json.loads(written) if bare else msgspec.Raw(written)  # as the slow parser gives it, beside a bare NaN
+    array = array_of(value, "INT64", 2, "x")
+    assert (array.dtype, array.tolist()) == (np.int64, [[1, 2000], [-3, 9007199254740993]])
 
 
 def test_integers_are_accepted_where_floats_are_wanted() -> None:

@@ -1,7 +1,9 @@
 """MLflow's scoring protocol without sockets: bodies to requests, answers in the form of the library's own `predict`."""
 
+import base64
 import json
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -138,6 +140,9 @@ def test_another_character_set_is_refused_with_415(kind: bytes) -> None:
         (Predicted(form="records", outputs=("label",), names=("0",)), ANSWER[1:], [{"0": 1}, {"0": 0}]),
         (Predicted(form="columns"), ANSWER, {"p": [[0.25, 0.75], [0.5, math.nan]], "label": [1, 0]}),
         (Predicted(form="numbered", outputs=("p",)), ANSWER[:1], [{"0": 0.25, "1": 0.75}, {"0": 0.5, "1": math.nan}]),
+        (Predicted(form="lists", outputs=("label",)), ANSWER[1:], [[1], [0]]),
+        (Predicted(form="lists"), (Tensor("label", np.array([b"a", b"b"], object)),), [["a"], ["b"]]),
+        (Predicted(base64=("b",)), (Tensor("b", np.array([b"\xff" * 60, b""], object)),), ["/" * 76 + "\n////\n", ""]),
         (None, ANSWER[1:], [1, 0]),
     ],
 )
@@ -191,3 +196,45 @@ def test_errors_have_mlflows_names() -> None:
         (Unavailable("a"), "TEMPORARILY_UNAVAILABLE"),
     ):
         assert json.loads(error_body(error)) == {"error_code": name, "message": "a"}
+
+
+PICTURE = b"\xff\xd8" + bytes(range(90))
+BYTES = Signature(
+    inputs=(
+        TensorSpec(name="picture", dtype="BYTES", shape=(None,)),
+        TensorSpec(name="name", dtype="BYTES", shape=(None,)),
+    ),
+    outputs=OUTPUTS,
+    predicted=Predicted(base64=("picture",)),
+)
+IN_LINES = base64.encodebytes(PICTURE).decode()  # as MLflow's own clients write it
+IN_ONE = base64.b64encode(PICTURE).decode()
+
+
+@pytest.mark.parametrize("written", [IN_LINES, IN_ONE, {"b64": IN_ONE}], ids=["in lines", "in one", "as an object"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        lambda one: {"dataframe_split": {"columns": ["name", "picture"], "data": [["YQ==", one]]}},
+        lambda one: {"dataframe_records": [{"picture": one, "name": "YQ=="}]},
+    ],
+    ids=["split", "records"],
+)
+def test_bytes_come_in_base64_as_mlflows_clients_send_frames(body: Callable[[object], object], written: object) -> None:
+    assert given(BYTES, body(written)) == {"picture": [PICTURE], "name": [b"YQ=="]}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"instances": [{"picture": "YQ==", "name": "a"}]},
+        {"inputs": {"picture": ["YQ=="], "name": ["a"]}},
+    ],
+)
+def test_bytes_outside_of_frames_are_texts_as_mlflows_own_server_has_it(body: object) -> None:
+    assert given(BYTES, body) == {"picture": [b"YQ=="], "name": [b"a"]}
+
+
+def test_a_text_that_is_no_base64_is_refused_for_bytes() -> None:
+    with pytest.raises(InvalidArgument, match="input 'picture', value 1: expected base64"):
+        decoded(BYTES, {"dataframe_records": [{"picture": one, "name": "a"} for one in ("YQ==", "a.picture")]})

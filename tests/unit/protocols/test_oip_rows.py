@@ -34,7 +34,7 @@ def test_it_gives_what_the_usual_way_gives(data: st.DataObject) -> None:
         alone = [Tensor(name, array[start:end]) for name, array in tensors]
         fast = encode_share("mödel", 3, id, share)
         if fast is None:
-            assert any(array.dtype == np.float16 or not array.size for _, array in tensors)
+            assert any(not array.size for _, array in tensors)
         else:
             usual = encode_infer(InferResponse(model="mödel", version=3, outputs=alone, id=id), PLAIN)
             assert repr(json.loads(fast)) == repr(json.loads(usual[0]))

@@ -235,3 +235,45 @@ def test_one_value_fills_an_input_of_one_column() -> None:
         "age": [[41], [7]],
         "city": [["Köln".encode()], [b"Ulm"]],
     }
+
+
+def by_index(rows: list[dict[str, Any]], first: int = 0) -> dict[str, Any]:
+    """As pandas' `to_dict()` writes a frame."""
+    return {name: {str(first + at): row.get(name) for at, row in enumerate(rows)} for name in NAMES}
+
+
+@pytest.mark.parametrize("form", ["instances", "inputs"])
+@pytest.mark.parametrize(
+    "frames",
+    [
+        [by_index(ROWS)],
+        [by_index(ROWS[:1]), by_index(ROWS[1:], 9)],
+        [{name: [row.get(name) for row in ROWS] for name in NAMES}],
+        [{**by_index(ROWS), "pay": {"0": 2.5}}],
+        [{**by_index(ROWS[:1]), "pay": {"0": 2.5}}, {name: [row[name]] for row in ROWS[1:] for name in row}],
+    ],
+    ids=["one", "one-below-another", "lists", "an-index-is-missing", "by-index-and-lists"],
+)
+def test_an_instance_may_be_a_table_of_its_own(frames: list[Any], form: str) -> None:
+    decoded = predict({form: frames})
+    assert (values(decoded.request), decoded.rows) == (EXPECTED, 2)
+    # As the slow parser reads a body:
+    bare = json.dumps({form: frames, "nothing": float("nan")}, ensure_ascii=False).encode()
+    assert values(tfserving.decode_predict(bare, "m", SIGNATURES).request) == EXPECTED
+
+
+@pytest.mark.parametrize(
+    ("frames", "words"),
+    [
+        ([{"age": {"0": 1}, "city": "a"}], "instance 0 is neither a row"),
+        ([{"age": [1, 2], "city": ["a"]}], "instance 0 has columns of different lengths: 'age' 2, 'city' 1"),
+        ([{"age": {"0": 1}, "city": {"0": "a"}}, {"age": 2, "city": "b"}], "instance 1 is neither a row"),
+        ([{"age": {"0": 1}, "town": {"0": "a"}}], "'town' is unknown"),
+        ([{"age": {"0": [1]}, "city": {"0": "a"}}], "column 'age' (integer), row 0"),
+        ([{"age": [], "city": []}], "at least one"),
+    ],
+)
+def test_a_table_that_is_none_is_refused(frames: list[Any], words: str) -> None:
+    with pytest.raises(InvalidArgument) as refusal:
+        predict({"instances": frames})
+    assert words in refusal.value.message

@@ -9,6 +9,7 @@ from bms.core.columns import ColumnType
 from bms.core.errors import Internal, InvalidArgument
 from bms.core.inference import InferResponse
 from bms.core.parameters import Parameter
+from bms.core.sequences import SequenceLimits, Step
 from bms.core.signature import Signature, TensorSpec, column_spec
 from bms.core.tensor import Array, Tensor
 from bms.protocols.oip import decode_infer, encode_infer
@@ -35,6 +36,7 @@ def of_bytes(*items: bytes) -> Array:
 ARRAYS: list[tuple[str, Array]] = [
     ("FP32", np.array([[0.1, -3e38], [1e-45, 7]], np.float32)),
     ("FP64", np.array([0.1, 1e300])),
+    ("FP16", np.array([[0.1, 65504, 6e-8]], np.float16)),
     ("INT64", np.array([[2**62, -1]])),
     ("UINT8", np.arange(6, dtype=np.uint8).reshape(1, 2, 3)),
     ("BOOL", np.array([True, False])),
@@ -175,3 +177,13 @@ def test_parameters_travel_by_every_wire_whatever_their_names(wire: str) -> None
         request = decode_infer(*encode_raw(sent), "m", signatures).request
     assert request.params == b'{"few":[3],"timeout":2.5}'
     assert request.timeout_s is None
+
+
+@pytest.mark.parametrize("id", [7, 2**64 - 1, "7"])
+@pytest.mark.parametrize(("start", "end"), [(True, False), (False, False), (False, True)])
+def test_a_step_says_its_sequence(id: int | str, start: bool, end: bool) -> None:
+    array = np.array([1], np.int64)
+    kept = msgspec.structs.replace(signature(array, "INT64")["serving_default"], sequences=SequenceLimits())
+    step = Step(id, start, end)
+    for body, length in (encode_raw(Sent({"x": array}, step=step)), (encode_json(Sent({"x": array}, step=step)), None)):
+        assert decode_infer(body, length, "m", {"serving_default": kept}).request.sequence == step

@@ -1,6 +1,6 @@
 from prometheus_client.parser import text_string_to_metric_families
 
-from bms.serving.inference.metrics import Histogram, Metrics
+from bms.serving.inference.metrics import Histogram, Metrics, SequenceCounts
 
 
 def text(metrics: Metrics, **labels: str) -> str:
@@ -54,3 +54,21 @@ def test_labels_are_escaped() -> None:
         sample for family in text_string_to_metric_families(text(Metrics(), model=odd)) for sample in family.samples
     ]
     assert {sample.labels["model"] for sample in samples} == {odd}
+
+
+def test_sequences_are_told_where_a_model_has_any() -> None:
+    metrics = Metrics()
+    assert "sequences" not in text(metrics)
+    metrics.sequences = SequenceCounts(open=2, begun=9, refused=3, given_up=4)
+    told = {
+        sample.name: sample.value
+        for family in text_string_to_metric_families(text(metrics))
+        for sample in family.samples
+        if "sequences" in sample.name
+    }
+    assert told == {
+        "bms_model_server_sequences_open": 2,
+        "bms_model_server_sequences_total": 9,
+        "bms_model_server_sequences_refused_total": 3,
+        "bms_model_server_sequences_given_up_total": 4,
+    }

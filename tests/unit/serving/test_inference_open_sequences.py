@@ -4,12 +4,18 @@ import pytest
 
 from bms.core.errors import InvalidArgument, ResourceExhausted
 from bms.core.sequences import SequenceLimits, Step
+from bms.serving.inference.metrics import SequenceCounts
 from bms.serving.inference.open_sequences import OpenSequences
 
 
 @pytest.fixture
-def sequences() -> OpenSequences:
-    return OpenSequences("m", SequenceLimits(most=2, idle_s=10.0))
+def counts() -> SequenceCounts:
+    return SequenceCounts()
+
+
+@pytest.fixture
+def sequences(counts: SequenceCounts) -> OpenSequences:
+    return OpenSequences("m", SequenceLimits(most=2, idle_s=10.0), counts)
 
 
 def first(id: int | str) -> Step:
@@ -78,3 +84,18 @@ def test_one_that_nobody_goes_on_with_is_given_up(sequences: OpenSequences) -> N
 def test_a_step_of_no_sequence_is_refused(sequences: OpenSequences) -> None:
     with pytest.raises(InvalidArgument, match="must specify a non-zero or non-empty correlation ID"):
         sequences.take(None, 0.0)
+
+
+def test_they_are_counted(sequences: OpenSequences, counts: SequenceCounts) -> None:
+    begun = [sequences.take(first(id), 0.0) for id in (1, 2)]
+    with pytest.raises(ResourceExhausted):
+        sequences.take(first(3), 1.0)
+    assert counts == SequenceCounts(open=2, begun=2, refused=1)
+    sequences.take(first(2), 1.0)  # anew: it is one still
+    sequences.take(last(2), 1.0)
+    sequences.take(Step(3, True, True), 1.0)  # of one step
+    assert counts == SequenceCounts(open=1, begun=4, refused=1)
+    sequences.ended(begun[0], 2.0)
+    with pytest.raises(InvalidArgument):
+        sequences.take(next_one(1), 12.0)
+    assert counts == SequenceCounts(open=0, begun=4, refused=1, given_up=1)

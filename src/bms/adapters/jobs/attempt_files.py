@@ -12,6 +12,7 @@ from bms.adapters.jobs.guarded import opened_directory, opened_file, read_log, r
 from bms.adapters.jobs.output_tree import store_directory
 from bms.control.jobs.ports import Record
 from bms.control.platform.objects import ObjectStore
+from bms.control.platform.trees import Tree
 from bms.core.errors import DataLoss
 from bms.core.programs import JobResult
 
@@ -71,7 +72,7 @@ class LocalAttemptFiles:
     async def result(self, workload: str) -> JobResult | None:
         return await asyncio.to_thread(self._result, workload)
 
-    async def store_output(self, tenant: str, workload: str) -> str | None:
+    async def store_output(self, tenant: str, workload: str) -> Tree | None:
         return await store_directory(self._objects, tenant, self._directory_of(workload), "output")
 
     async def remove(self, workload: str) -> None:

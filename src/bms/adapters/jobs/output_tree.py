@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from bms.adapters.jobs.guarded import opened_directory, opened_file
 from bms.control.platform.objects import ObjectStore
-from bms.control.platform.trees import MAX_FILES, FileEntry, put_tree, tree_of
+from bms.control.platform.trees import MAX_FILES, FileEntry, Tree, put_tree, tree_of
 from bms.core.cancellation import opened
 from bms.core.errors import InvalidArgument
 
@@ -17,8 +17,8 @@ _PIECE = 1 << 20
 _MAX_DEPTH = 64
 
 
-async def store_directory(objects: ObjectStore, tenant: str, parent: str, name: str) -> str | None:
-    """Puts every file below `parent`/`name` and the tree of them; the tree's digest, None without any file.
+async def store_directory(objects: ObjectStore, tenant: str, parent: str, name: str) -> Tree | None:
+    """Puts every file below `parent`/`name` and the tree of them; the tree, None without any file.
 
     Raises InvalidArgument for links, pipes, devices, too many files, and names a tree can't have.
     """
@@ -30,7 +30,9 @@ async def store_directory(objects: ObjectStore, tenant: str, parent: str, name: 
         async with aclosing(_content(parent, name, path)) as content:
             blob = await objects.put(tenant, content)
         entries.append(FileEntry(path="/".join(path), digest=blob.digest, size=blob.size))
-    return await put_tree(objects, tenant, tree_of(entries))
+    tree = tree_of(entries)
+    await put_tree(objects, tenant, tree)
+    return tree
 
 
 def _paths(parent: str, name: str) -> list[tuple[str, ...]]:

@@ -35,12 +35,20 @@ def predicted_of(
         return None
     if any(name in flavors for name in _ESTIMATORS):
         found = [name for name in _PREDICT if name in names]
-        return Predicted(outputs=(found[0],)) if found else None
+        lists = found[:1] == ["label"] and "catboost" in flavors and _lists(signature, rank)
+        return Predicted(form="lists" if lists else "value", outputs=(found[0],)) if found else None
     if "onnx" in flavors:
         return Predicted(form="records" if frame else "columns")
     if any(name in flavors for name in _FRAMES) and len(names) == 1:
         return Predicted(form="numbered" if frame else "value", outputs=(names[0],))
     return Predicted(form="records" if frame else "columns") if "tensorflow" in flavors else None
+
+
+def _lists(signature: Signature, rank: int | None) -> bool:
+    """Whether CatBoost's `predict` gives each row's class in a list: it does of more than two."""
+    if len(signature.output("label").shape) != 1:
+        return False
+    return rank == 2 if rank is not None else len(signature.labels) > 2
 
 
 def _of_booster(signature: Signature, names: list[str], rank: int | None) -> Predicted | None:

@@ -71,11 +71,19 @@ def load_pyfunc(config: ServableConfig) -> CalledServable:
     servable.call_with = call_with
     for name, signature in servable.signatures.items():
         if signature.predicted is None:
-            servable.signatures[name] = structs.replace(signature, predicted=model.predicted)
+            servable.signatures[name] = structs.replace(signature, predicted=_with_bytes(model.predicted, schema))
     if schema is not None and schema.is_table:
         name, signature = next(iter(servable.signatures.items()))
         model.learn_what_may_lack(own_example(servable, name, 1) or varied(signature, 1))
     return servable
+
+
+def _with_bytes(predicted: Predicted | None, schema: Schema | None) -> Predicted | None:
+    """With the inputs that MLflow's clients send in base64."""
+    if predicted is None or schema is None or BINARY not in schema.kinds or not schema.columns:
+        return predicted
+    named = [spec.name for spec, kind in zip(schema.inputs, schema.kinds, strict=True) if kind == BINARY]
+    return structs.replace(predicted, base64=tuple(dict.fromkeys((*named, *predicted.base64))))
 
 
 class _Pyfunc:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+from msgspec.structs import replace
 
 from bms.adapters.runtimes.mlflow_signature import ONLY
 from bms.adapters.runtimes.python_signature import returned
@@ -44,18 +45,32 @@ def told_of(pandas: Any, value: Any, nested: frozenset[str]) -> Told:
 def _told(form: Any, values: _Values, nested: frozenset[str]) -> Told:
     outputs: dict[str, Array] = {}
     found: list[str] = []
+    raw: list[str] = []
     for name, one in values.items():
+        if _holds_bytes(one):
+            raw.append(name)
         if name in nested or not _is_plain(one):
             found.append(name)
             one = _texts(name, one)
         outputs |= returned({name: one}, None, None)
     if not outputs:
         raise Internal("the model returned no column and no value: return at least one")
-    return Told(outputs, Predicted(form=form, nested=tuple(found)))
+    return Told(
+        outputs, Predicted(form=form, nested=tuple(found), base64=tuple(name for name in raw if name not in found))
+    )
 
 
 def _named(predicted: Predicted, name: str) -> Predicted:
-    return Predicted(form=predicted.form, outputs=(ONLY,), names=(name,), nested=predicted.nested)
+    return replace(predicted, outputs=(ONLY,), names=(name,))
+
+
+def _holds_bytes(value: object) -> bool:
+    """Whether it is bytes, or an array or list of such, no texts."""
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind == "S" or (value.dtype.kind == "O" and _holds_bytes(value.ravel().tolist()))
+    if isinstance(value, list | tuple):
+        return bool(value) and all(_holds_bytes(one) for one in value)
+    return isinstance(value, bytes)
 
 
 def _array(value: object) -> object:

@@ -1,7 +1,8 @@
 """Transactions over one feature's repository, and what every repository does the same way."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -11,10 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql import ColumnElement
 
 from bms.adapters.sql.engine import Database
+from bms.adapters.sql.tables.allotments import allotments
 from bms.adapters.sql.tables.events import events, leases
 from bms.adapters.sql.telling import CHANNEL, tells
+from bms.control.platform.allotments import Allotment, milliseconds
 from bms.core.errors import Aborted, AlreadyExists
 from bms.core.events import Event, EventSink, Payload, recorded
+from bms.core.meters import Held
 from bms.core.pages import Page, PageRequest, page_of
 
 Tx = TypeVar("Tx")
@@ -67,6 +71,16 @@ class Repository:
             lock, notice = func.pg_advisory_xact_lock(_EVENTS_LOCK), func.pg_notify(CHANNEL, origin)
             await self._connection.execute(select(lock, notice))
         await self._connection.execute(insert(events).values(**msgspec.structs.asdict(recorded(event))))
+
+    async def open_allotment(self, allotment: Allotment, at: datetime) -> None:
+        times = {"opened_at": milliseconds(at), "booked_until": milliseconds(at)}
+        with suppress(AlreadyExists):
+            await self._insert(allotments, allotment, f"{allotment.subject} has one that is open", **times)
+
+    async def close_allotment(self, tenant: str, of: Held, subject: str, at: datetime) -> None:
+        c = allotments.c
+        mine = (c.tenant == tenant, c.of == of, c.subject == subject, c.closed_at.is_(None))
+        await self._connection.execute(update(allotments).where(*mine).values(closed_at=milliseconds(at)))
 
     async def _one(self, kind: type[N], query: Select[Any]) -> N | None:
         row = (await self._connection.execute(query)).mappings().first()

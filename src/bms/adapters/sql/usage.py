@@ -11,10 +11,10 @@ from itertools import starmap
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, RowMapping, Table, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, RowMapping, Table, and_, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
-from bms.adapters.sql.store import Repository
+from bms.adapters.sql.allotments import SqlAllotments
 from bms.adapters.sql.tables.usage import request_blocks, request_quantities, usage_blocks, usage_sources, usage_unread
 from bms.adapters.sql.usage_queries import (
     Position,
@@ -23,14 +23,14 @@ from bms.adapters.sql.usage_queries import (
     halves,
     joined,
     labels,
-    nanoseconds,
     reaching,
     shown,
     value,
     wholly_in,
 )
-from bms.control.billing.blocks import UsageBlock, unpack
-from bms.control.billing.nouns import Dimension, Unread, UsageFilter, UsageSum
+from bms.control.billing.blocks import UsageBlock
+from bms.control.billing.nouns import Label, Unread, UsageFilter, UsageSum, nanoseconds
+from bms.control.billing.unpacking import unpack
 from bms.core.errors import InvalidArgument
 from bms.core.meters import OF_EVERY_REQUEST, REQUESTS
 from bms.core.pages import Page, PageRequest, page_of
@@ -42,7 +42,7 @@ _FETCHED = 20  # blocks at a time
 _Found = dict[tuple[Any, ...], Counter[str]]  # sums by meter, by group
 
 
-class SqlUsage(Repository):
+class SqlUsage(SqlAllotments):
     """`UsageTx` on SQL."""
 
     async def high_water(self, source: str) -> int:
@@ -91,11 +91,14 @@ class SqlUsage(Repository):
         taken = delete(usage_unread).where(c.source == one.source, c.first == one.first)
         return (await self._connection.execute(taken)).rowcount == 1
 
-    async def sums(self, tenant: str, wanted: UsageFilter, by: Sequence[Dimension]) -> list[UsageSum]:
+    async def sums(
+        self, tenant: str, wanted: UsageFilter, by: Sequence[Label], beside: Iterable[UsageEvent] = ()
+    ) -> list[UsageSum]:
         found: _Found = {}
         for table in _BLOCKS:
             await self._add_blocks(found, table, tenant, wanted, by)
         await self._add_further(found, tenant, wanted, by)
+        _add_events(found, (event for event in beside if wanted.matches(event)), by)
         if not by:
             found.setdefault((), Counter())
         return [_sum(name, by, found[name]) for name in sorted(found)]
@@ -119,30 +122,35 @@ class SqlUsage(Repository):
         return page_of([(f"{event.at}:{event.seq}:{event.source}", event) for event in found], page.limit)
 
     async def _add_blocks(
-        self, found: _Found, table: Table, tenant: str, wanted: UsageFilter, by: Sequence[Dimension]
+        self, found: _Found, table: Table, tenant: str, wanted: UsageFilter, by: Sequence[Label]
     ) -> None:
         mine = labels(table, tenant, wanted)
         names = [name for name in (REQUESTS, _OK, *OF_EVERY_REQUEST) if name in table.c]
         groups = [group(table, dimension).label(f"by_{dimension}") for dimension in by]
         sums = [half for name in names for half in halves(table.c[name])]
-        query = select(*groups, *sums).where(*mine, *wholly_in(table, wanted)).group_by(*groups)
+        whole = (*wholly_in(table, wanted), *_of_one_revision(table, by))
+        query = select(*groups, *sums).where(*mine, *whole).group_by(*groups)
         for row in await self._connection.execute(query):
             if row[len(by)] is not None:
                 sums_of = zip(row[len(by) :: 2], row[len(by) + 1 :: 2], strict=True)
                 _add(found, tuple(row[: len(by)]), zip(names, starmap(joined, sums_of), strict=True))
-        if crossing := crossing_an_end(table, wanted):
-            rows = (await self._connection.execute(select(table).where(*mine, or_(*crossing)))).mappings()
-            for event in _events([_block(table, row) for row in rows], wanted):
-                amounts = {_OK: event.status < 400, **quantities(event)}
-                _add(found, tuple(value(event, dimension) for dimension in by), amounts.items())
+        in_part = crossing_an_end(table, wanted)
+        if _of_one_revision(table, by):
+            in_part.append(and_(table.c.revision.is_(None), *wholly_in(table, wanted)))
+        if in_part:
+            query = select(table).where(*mine, or_(*in_part)).execution_options(yield_per=_FETCHED)
+            async with self._connection.stream(query) as blocks:
+                async for rows in blocks.mappings().partitions():
+                    _add_events(found, _events([_block(table, row) for row in rows], wanted), by)
 
-    async def _add_further(self, found: _Found, tenant: str, wanted: UsageFilter, by: Sequence[Dimension]) -> None:
+    async def _add_further(self, found: _Found, tenant: str, wanted: UsageFilter, by: Sequence[Label]) -> None:
         blocks, more = request_blocks, request_quantities
         groups = [group(blocks, dimension).label(f"by_{dimension}") for dimension in by]
         query = (
             select(*groups, more.c.meter, *halves(more.c.quantity))
             .join_from(blocks, more, (blocks.c.source == more.c.source) & (blocks.c.seq == more.c.seq))
             .where(blocks.c.has_more, *labels(blocks, tenant, wanted), *wholly_in(blocks, wanted))
+            .where(*_of_one_revision(blocks, by))
             .group_by(*groups, more.c.meter)
         )
         for *name, meter, upper, lower in await self._connection.execute(query):
@@ -158,6 +166,11 @@ class SqlUsage(Repository):
             async for rows in blocks.mappings().partitions():
                 for row in rows:
                     yield _block(table, row)
+
+
+def _of_one_revision(table: Table, by: Sequence[Label]) -> list[ColumnElement[bool]]:
+    """Of blocks that can be grouped as wholes: of those of before blocks were made by revision, each event says its."""
+    return [table.c.revision.is_not(None)] if "revision" in by and "revision" in table.c else []
 
 
 async def _merged(streams: Iterable[AsyncGenerator[UsageBlock, None]]) -> AsyncGenerator[UsageBlock, None]:
@@ -200,7 +213,13 @@ def _add(found: _Found, name: tuple[Any, ...], amounts: Iterable[tuple[str, int]
         sums[meter] += amount
 
 
-def _sum(name: Sequence[Any], by: Sequence[Dimension], sums: Counter[str]) -> UsageSum:
+def _add_events(found: _Found, events: Iterable[UsageEvent], by: Sequence[Label]) -> None:
+    for event in events:
+        ok = event.of == "requests" and event.status < 400
+        _add(found, tuple(value(event, label) for label in by), {_OK: ok, **quantities(event)}.items())
+
+
+def _sum(name: Sequence[Any], by: Sequence[Label], sums: Counter[str]) -> UsageSum:
     ok = sums.pop(_OK, 0)
     fields: dict[str, Any] = {dimension: shown(dimension, each) for dimension, each in zip(by, name, strict=True)}
     fields |= {meter: sums[meter] for meter in ("requests", "rows", "bytes_in", "bytes_out", "compute_ns")}

@@ -3,9 +3,11 @@
 A batch of a thousand events of one key is one row to write instead of a thousand, and sums are sums of sums. The block
 holds every event, by column, as MessagePack. Formats:
 
-2 (written). An array of seq, at, request_id, status, rows, bytes_in, bytes_out, compute_ns, queue_ns, total_ns,
-  revision: each an array with one value for each event, or the one value that all have. Then, where there are any, a
-  map of each further meter to such a column, null for events that do not have it.
+3 (written), of pieces of time (`pieces`): an array of `of`, seq, request_id, at, until, and a map of each meter to a
+  column; columns as below, those of seq and request_id always arrays. Its block counts no requests.
+2 (written), of requests: an array of seq, at, request_id, status, rows, bytes_in, bytes_out, compute_ns, queue_ns,
+  total_ns, revision: each an array with one value for each event, or the one value that all have. Then, where there are
+  any, a map of each further meter to such a column, null for events that do not have it.
 1. An array of seq, at, request_id, status, rows, bytes_in, bytes_out, compute_ns: each an array.
 """
 
@@ -15,26 +17,26 @@ from typing import Any
 
 import msgspec
 
-from bms.core.errors import Unimplemented
 from bms.core.meters import OF_EVERY_REQUEST
-from bms.core.usage import Attempt, Quantities, UsageEvent, UsageRun
+from bms.core.usage import Attempt, Quantities, UsageRun
 
 FORMAT = 2
+HELD_FORMAT = 3
 SPAN_NS = 60 * 10**9
 """No block holds events of two spans, so a block is in one hour and one day, and a search by time is bounded."""
 MAX_EVENTS = 1000
 _LARGEST = (1 << 63) - 1
 _Group = tuple[list[int], list[Attempt]]  # numbers, and what has them
-_labels = attrgetter("tenant", "key", "deployment", "model", "version")
+_labels = attrgetter("tenant", "key", "deployment", "model", "version", "revision")
 _amounts = ("at", *OF_EVERY_REQUEST)
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(list[Any]).decode
 
 
 class UsageBlock(msgspec.Struct, frozen=True, kw_only=True):
     """Events of one source with equal labels, in order of seq: `seq` is the first's, others may lie between them.
 
-    `more` are the sums of meters that not every request has.
+    `more` are the sums of meters that not every request has. `revision` is None where its events have several: those of
+    before blocks were made by it, too.
     """
 
     source: str
@@ -57,6 +59,7 @@ class UsageBlock(msgspec.Struct, frozen=True, kw_only=True):
     total_ns: int = 0
     more: dict[str, int] = {}
     events: bytes
+    revision: int | None = None
 
 
 def pack(source: str, runs: Iterable[UsageRun]) -> list[UsageBlock]:
@@ -78,22 +81,6 @@ def pack(source: str, runs: Iterable[UsageRun]) -> list[UsageBlock]:
     ]
 
 
-def unpack(block: UsageBlock) -> Iterator[UsageEvent]:
-    """Its events, as they were. Raises Unimplemented for a block of a later format."""
-    if block.format > FORMAT:
-        raise Unimplemented(
-            f"a block of the books has format {block.format}, and this release reads {FORMAT} at most: use a newer one"
-        )
-    columns = _decode(block.events)
-    more: list[Any] = []
-    if block.format == FORMAT:
-        columns, more = [_spread(column, block.requests) for column in columns[:11]], columns[11:]
-    labels = (block.tenant, block.key, block.deployment, block.model, block.version)
-    for place, (seq, at, *rest) in enumerate(zip(*columns, strict=True)):
-        event = UsageEvent(block.source, seq, at, *labels, *rest)
-        yield msgspec.structs.replace(event, more=_more_of(more[0], place)) if more else event
-
-
 def _by_span(seqs: list[int], attempts: list[Attempt]) -> Iterable[_Group]:
     times = [attempt.at for attempt in attempts]
     if min(times) // SPAN_NS == max(times) // SPAN_NS:  # as nearly always
@@ -104,15 +91,6 @@ def _by_span(seqs: list[int], attempts: list[Attempt]) -> Iterable[_Group]:
         group[0].append(seq)
         group[1].append(attempt)
     return found.values()
-
-
-def _spread(column: Any, number: int) -> list[Any]:
-    return column if isinstance(column, list) else [column] * number
-
-
-def _more_of(columns: dict[str, Any], place: int) -> tuple[tuple[str, int], ...]:
-    found = ((name, column[place] if isinstance(column, list) else column) for name, column in columns.items())
-    return tuple([(name, amount) for name, amount in found if amount is not None])
 
 
 def _blocks(source: str, seqs: list[int], attempts: list[Attempt]) -> Iterator[UsageBlock]:
@@ -154,15 +132,15 @@ def _block(source: str, seqs: list[int], attempts: list[Attempt]) -> UsageBlock:
         seqs,
         times,
         [attempt.request_id for attempt in attempts],
-        *map(_column, (statuses, *amounts, [attempt.revision for attempt in attempts])),
+        *map(column, (statuses, *amounts, [attempt.revision for attempt in attempts])),
     ]
     more: dict[str, int] = {}
     if further := [attempt.more for attempt in attempts if attempt.more]:
         if len(further) < len(attempts):
             further = [attempt.more for attempt in attempts]
-        kept = _by_meter(further)
-        more = {name: sum(amount or 0 for amount in column) for name, column in kept.items()}
-        columns.append({name: _column(column) for name, column in kept.items()})
+        kept = by_meter(further)
+        more = {name: sum(amount or 0 for amount in each) for name, each in kept.items()}
+        columns.append({name: column(each) for name, each in kept.items()})
     return UsageBlock(
         source=source,
         seq=seqs[0],
@@ -177,17 +155,18 @@ def _block(source: str, seqs: list[int], attempts: list[Attempt]) -> UsageBlock:
         ok=len(seqs) if columns[3] == 200 else sum([status < 400 for status in statuses]),
         **dict(zip(OF_EVERY_REQUEST, map(sum, amounts), strict=True)),
         more=more,
+        revision=labels.revision,
         events=_encode(columns),
     )
 
 
-def _column(values: list[Any]) -> Any:
+def column(values: list[Any]) -> Any:
     """The one value where all are equal."""
     first = values[0]
     return first if first == values[-1] and values.count(first) == len(values) else values
 
 
-def _by_meter(further: Iterable[Quantities]) -> dict[str, list[int | None]]:
+def by_meter(further: Iterable[Quantities]) -> dict[str, list[int | None]]:
     """A column for each meter that any of them has, by name; one that is named twice counts by its sum."""
     each: list[dict[str, int]] = []
     for pairs in further:

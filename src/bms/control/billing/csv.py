@@ -3,13 +3,12 @@
 from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime
 
-from bms.core.meters import INPUT_TOKENS, OUTPUT_TOKENS
+from bms.core.meters import FURTHER
 from bms.core.usage import UsageEvent
 
-_FURTHER = (INPUT_TOKENS, OUTPUT_TOKENS)
 _OTHERS = "others"
-COLUMNS = (*(name for name in UsageEvent.__struct_fields__ if name != "more"), *_FURTHER, _OTHERS)
-"""Of meters that not every request has, those of tokens have a column; any other is in `others`, as `name=quantity`."""
+COLUMNS = (*(name for name in UsageEvent.__struct_fields__ if name != "more"), *FURTHER, _OTHERS)
+"""Each meter of this release has a column; any other is in `others`, as `name=quantity`."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -26,13 +25,15 @@ async def lines(batches: AsyncIterator[list[UsageEvent]]) -> AsyncIterator[bytes
 
 def _value(event: UsageEvent, name: str) -> str | int:
     """Times in ISO 8601 to the nanosecond, in UTC."""
-    if name in _FURTHER:
+    if name in FURTHER:
         return sum(amount for meter, amount in event.more if meter == name)
     if name == _OTHERS:
-        return ";".join(f"{meter}={amount}" for meter, amount in event.more if meter not in _FURTHER)
+        return ";".join(f"{meter}={amount}" for meter, amount in event.more if meter not in FURTHER)
     value: str | int = getattr(event, name)
-    if name != "at" or isinstance(value, str):
+    if name not in ("at", "until") or isinstance(value, str):
         return value
+    if not value:
+        return ""
     seconds, rest = divmod(value, 10**9)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
 

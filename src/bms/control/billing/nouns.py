@@ -6,9 +6,12 @@ from typing import Literal, get_args
 import msgspec
 
 from bms.core.errors import InvalidArgument
-from bms.core.meters import BY_NAME
+from bms.core.meters import BY_NAME, REQUESTS, Held
+from bms.core.usage import UsageEvent
 
-Dimension = Literal["key", "deployment", "model", "version", "day", "hour"]
+Label = Literal["key", "deployment", "model", "version", "revision", "day", "hour"]
+"""What an event has one of."""
+Dimension = Literal[Label, "meter"]
 
 
 class UsageFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +37,15 @@ class UsageFilter(msgspec.Struct, frozen=True, kw_only=True):
         if self.version is not None and not 0 <= self.version < 1 << 31:
             raise InvalidArgument(f"version {str(self.version)[:40]} is not a version's number")
 
+    def matches(self, event: UsageEvent) -> bool:
+        """Whether it is one of these."""
+        labels = ("key", "deployment", "model", "version")
+        if any(getattr(self, name) not in (None, getattr(event, name)) for name in labels):
+            return False
+        return (self.start is None or event.at >= nanoseconds(self.start)) and (
+            self.end is None or event.at < nanoseconds(self.end)
+        )
+
 
 class UsageSum(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Sums over some events; the fields that were grouped by say which. `hour` and `day` are when each begins."""
@@ -42,8 +54,10 @@ class UsageSum(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     deployment: str | None = None
     model: str | None = None
     version: int | None = None
+    revision: int | None = None
     day: datetime | None = None
     hour: datetime | None = None
+    meter: str | None = None
     requests: int
     ok: int
     errors: int
@@ -52,6 +66,23 @@ class UsageSum(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     bytes_out: int
     compute_ns: int
     quantities: dict[str, int] = {}  # by meter, those above too; meters of which nothing was used are left out
+
+
+class Unbooked(msgspec.Struct, frozen=True, kw_only=True):
+    """An allotment (`control.platform.allotments`) of which not all is in the books. Times are Unix milliseconds; all
+    before `booked_until` is in the books."""
+
+    number: int
+    of: Held
+    subject: str
+    tenant: str
+    deployment: str
+    model: str
+    version: int
+    rates: dict[str, int]
+    opened_at: int
+    closed_at: int | None
+    booked_until: int
 
 
 class Unread(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,3 +113,22 @@ def dimensions(text: str) -> tuple[Dimension, ...]:
     if unknown := [name for name in names if name not in known]:
         raise InvalidArgument(f"usage can't be grouped by {', '.join(unknown)}: use some of {', '.join(known)}")
     return tuple(name for name in known if name in names)
+
+
+def nanoseconds(time: datetime) -> int:
+    """Since 1970."""
+    whole = int(time.timestamp() // 1)
+    return whole * 10**9 + time.microsecond * 1000
+
+
+def by_meter(row: UsageSum) -> list[UsageSum]:
+    """A row for each meter of which anything was used, in the order of their names: what one row tells, no other does,
+    so that rows still add up."""
+    plain = msgspec.structs.replace(row, requests=0, ok=0, errors=0, rows=0, bytes_in=0, bytes_out=0, compute_ns=0)
+    found = []
+    for meter, quantity in row.quantities.items():
+        told = {meter: quantity} if meter in UsageSum.__struct_fields__ else {}
+        if meter == REQUESTS:
+            told |= {"ok": row.ok, "errors": row.errors}
+        found.append(msgspec.structs.replace(plain, meter=meter, quantities={meter: quantity}, **told))
+    return found

@@ -2,12 +2,15 @@
 
 import logging
 from collections.abc import AsyncIterator, Sequence
+from itertools import chain
 
 import msgspec
 
 from bms.control.billing.blocks import pack
-from bms.control.billing.nouns import Dimension, Unread, UsageFilter, UsageSum
+from bms.control.billing.nouns import Dimension, Unread, UsageFilter, UsageSum, by_meter
+from bms.control.billing.pieces import pieces
 from bms.control.billing.ports import UsageTx
+from bms.control.platform.allotments import milliseconds
 from bms.control.platform.transactions import Store
 from bms.core.clock import Clock
 from bms.core.errors import InvalidArgument
@@ -94,10 +97,16 @@ class UsageService:
     async def sums(
         self, tenant: str, wanted: UsageFilter, by: Sequence[Dimension] = (), meters: frozenset[str] | None = None
     ) -> list[UsageSum]:
-        """`meters`: the only ones that are told as quantities; None: all."""
+        """Of what is in the books, and of time that is not yet, up to now. `meters`: the only ones that are told as
+        quantities; None: all."""
+        labels = [each for each in by if each != "meter"]
         async with self._store.read() as tx:
-            found = await tx.sums(tenant, wanted, by)
-        return found if meters is None else [_only(meters, each) for each in found]
+            now = milliseconds(self._clock.now())
+            held = [pieces(one, now if one.closed_at is None else one.closed_at) for one in await tx.unbooked(tenant)]
+            found = await tx.sums(tenant, wanted, labels, chain.from_iterable(held))
+        if meters is not None:
+            found = [_only(meters, each) for each in found]
+        return found if "meter" not in by else [each for row in found for each in by_meter(row)]
 
     async def events(self, tenant: str, wanted: UsageFilter, page: PageRequest) -> Page[UsageEvent]:
         async with self._store.read() as tx:

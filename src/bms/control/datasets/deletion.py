@@ -34,7 +34,7 @@ class DatasetDeletion:
             going = await tx.kept_versions(by.tenant, name)
             await self._require_unused(tx, by.tenant, name, going, left=False)
             for version in going:
-                await tx.save_version(_deleted(version))
+                await self._delete(tx, version)
             saved = await tx.save_dataset(msgspec.structs.replace(dataset, deleted=True))
             await tx.emit(self._event(DatasetDeleted(name=name, versions=len(going)), by, saved.id))
         return saved
@@ -49,9 +49,13 @@ class DatasetDeletion:
             others = [each for each in await tx.kept_versions(by.tenant, name) if each.number != number]
             left = any(each.state == "ready" for each in others)
             await self._require_unused(tx, by.tenant, name, [version], left=left)
-            saved = await tx.save_version(_deleted(version))
+            saved = await self._delete(tx, version)
             await tx.emit(self._event(DatasetVersionDeleted(dataset=name, number=number), by, saved.id))
         return saved
+
+    async def _delete(self, tx: DatasetsTx, version: DatasetVersion) -> DatasetVersion:
+        await tx.close_allotment(version.tenant, "storage", version.id, self._clock.now())
+        return await tx.save_version(_deleted(version))
 
     async def _require_unused(
         self, tx: DatasetsTx, tenant: str, name: str, going: Sequence[DatasetVersion], *, left: bool

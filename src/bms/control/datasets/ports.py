@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from bms.control.datasets.nouns import Dataset, DatasetVersion
+from bms.control.platform.allotments import AllotmentSink
 from bms.core.events import EventSink
 from bms.core.newest import Newest
 from bms.core.pages import Page, PageRequest
@@ -15,7 +16,7 @@ of them, in words for people ("gate 'accuracy' of model 'digits'"), or None. The
 does whoever begins to need one."""
 
 
-class DatasetsTx(EventSink, Protocol):
+class DatasetsTx(EventSink, AllotmentSink, Protocol):
     """Repository of data sets and their versions inside one transaction.
 
     `add_*` raises AlreadyExists for a name or number in use; `save_version` writes the noun with its revision

@@ -19,6 +19,7 @@ from bms.control.datasets.importing import ImportReport
 from bms.control.datasets.nouns import Dataset, DatasetVersion, ImportRequest, ListedDataset, Split
 from bms.control.datasets.ports import DatasetsTx
 from bms.control.datasets.references import parse_reference
+from bms.control.datasets.storage import held_by
 from bms.control.platform.objects import ObjectStore
 from bms.control.platform.transactions import Store
 from bms.control.platform.trees import FileEntry, Tree, digests_of, get_tree
@@ -111,6 +112,8 @@ class DatasetService:
             if current.state != "importing":
                 return current
             saved = await tx.save_version(msgspec.structs.replace(done, job=current.job, revision=current.revision))
+            if saved.state == "ready" and (held := held_by(saved)) is not None:
+                await tx.open_allotment(held, self._clock.now())
             await tx.emit(self._about(DatasetReady if saved.state == "ready" else DatasetFailed, saved, "system"))
         return saved
 

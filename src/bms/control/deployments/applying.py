@@ -18,7 +18,7 @@ from bms.control.deployments.events import (
 from bms.control.deployments.nouns import Deployment, Replica, Route
 from bms.control.deployments.observation import Desired
 from bms.control.deployments.ports import DeploymentsTx
-from bms.control.deployments.records import born, changed
+from bms.control.deployments.records import ENDED, born, changed
 from bms.core.events import Event
 from bms.core.ids import new_id
 
@@ -52,8 +52,10 @@ class Recorder:
                     await tx.add_replica(replica)
                     await self._tell(tx, ReplicaStarted, replica)
                 case MarkReady(id) | MarkFailed(id) | Drain(id) | Stop(id):
-                    self._replicas[id] = await tx.save_replica(changed(self._replicas[id], action, self._now))
-                    await self._tell(tx, _told_of(action), self._replicas[id])
+                    saved = self._replicas[id] = await tx.save_replica(changed(self._replicas[id], action, self._now))
+                    if saved.state in ENDED:
+                        await tx.close_allotment(saved.tenant, "replicas", id, self._now)
+                    await self._tell(tx, _told_of(action), saved)
                 case SetRoute(moved):
                     await tx.save_route(moved)
                     await tx.emit(self._moved(moved))

@@ -13,6 +13,7 @@ from bms.control.deployments.ports import Catalog
 from bms.control.deployments.signatures import loaded
 from bms.control.deployments.tokens import ReplicaTokens
 from bms.control.models.nouns import Version
+from bms.control.platform.allotments import Allotment, compute_rates
 from bms.control.platform.clusters import Cluster
 from bms.control.platform.environments import Environment, Environments
 from bms.control.platform.tree_cache import TreeCache
@@ -60,6 +61,19 @@ def workload_spec(
         resources=spec.resources,
         stop_grace_s=spec.drain_s + MARGIN_S,
         readable=(directory,),
+    )
+
+
+def held_by(replica: Replica, spec: DeploymentSpec, device_memory: int = 0) -> Allotment:
+    """What `replica` holds from its start to its end."""
+    return Allotment(
+        of="replicas",
+        subject=replica.id,
+        tenant=replica.tenant,
+        deployment=replica.deployment,
+        model=spec.model,
+        version=replica.version,
+        rates=compute_rates("replicas", spec.resources, device_memory),
     )
 
 

@@ -5,13 +5,14 @@ from typing import Protocol
 
 from bms.control.deployments.nouns import Deployment, DeploymentRevision, Replica, Route
 from bms.control.models.nouns import GateStanding, Version, VersionFacts
+from bms.control.platform.allotments import AllotmentSink
 from bms.control.platform.transactions import Fenced
 from bms.core.events import EventSink
 from bms.core.pages import Page, PageRequest
 from bms.core.programs import ServableStatus
 
 
-class DeploymentsTx(EventSink, Fenced, Protocol):
+class DeploymentsTx(EventSink, AllotmentSink, Fenced, Protocol):
     """Repository of deployments, their revisions, routes and replicas inside one transaction.
 
     `add_*` raises AlreadyExists for a name in use; `save_*` writes the noun with its revision raised by one and

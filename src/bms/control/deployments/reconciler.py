@@ -15,7 +15,7 @@ from bms.control.deployments.applying import Recorder
 from bms.control.deployments.attention import Attention, Sight
 from bms.control.deployments.following import follow
 from bms.control.deployments.health import Health
-from bms.control.deployments.launching import Launcher
+from bms.control.deployments.launching import Launcher, held_by
 from bms.control.deployments.loading import Loading
 from bms.control.deployments.logs import NoLogs, ReplicaLogs
 from bms.control.deployments.nouns import Deployment, Replica
@@ -26,6 +26,7 @@ from bms.control.deployments.reading import Rows, in_parts
 from bms.control.deployments.records import ENDED, forgettable, rests
 from bms.control.deployments.resolving import resolve
 from bms.control.jobs.chores import Chores
+from bms.control.platform.allotments import DeviceMemory, no_devices
 from bms.control.platform.clusters import Cluster
 from bms.control.platform.leading import Leader
 from bms.control.platform.transactions import EventLog, Store
@@ -61,6 +62,7 @@ class Reconciler:
         released: Released,
         last_words: LastWords = no_words,
         logs: ReplicaLogs | None = None,
+        device_memory: DeviceMemory = no_devices,
     ) -> None:
         self._store = store
         self._catalog = catalog
@@ -73,6 +75,7 @@ class Reconciler:
         self._released = released
         self._last_words = last_words
         self._logs = logs or NoLogs()
+        self._device_memory = device_memory
         self.chores = Chores()
         self._launch_errors: dict[str, str] = {}
         self._loading = Loading((), {}, ())
@@ -277,8 +280,12 @@ class Reconciler:
             async with self._store.write() as tx:
                 await self._leader.fence(tx, token)
                 found = await tx.replica(replica.id)
-            if found is not None and found.state == "starting":
-                await self._launcher.start(prepared)
+                if found is None or found.state != "starting":
+                    return
+                # From here on it is paid for: durable before the process is, so that none runs that nobody counts.
+                held = held_by(replica, deployment.spec, self._device_memory())
+                await tx.open_allotment(held, self._clock.now())
+            await self._launcher.start(prepared)
         except Aborted as error:
             log.info("replica %s is not launched by us: %s", replica.id, error.message)
         except BmsError as error:

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from bms.control.jobs.allotted import held_by, size_of_its_own
 from bms.control.jobs.endings import Ending, ending, settled
 from bms.control.jobs.events import JobStarted
 from bms.control.jobs.history import History
@@ -20,6 +21,7 @@ from bms.control.jobs.ports import AttemptFiles, JobsTx
 from bms.control.jobs.progress import clean, clean_result, shown
 from bms.control.jobs.service import job_ended, job_event
 from bms.control.jobs.states import moved
+from bms.control.platform.allotments import Allotment, DeviceMemory, no_devices, storage_rates
 from bms.control.platform.clusters import Cluster
 from bms.control.platform.environments import Environments
 from bms.control.platform.transactions import Store
@@ -48,6 +50,7 @@ class Attempts:
         history: History,
         clock: Clock,
         sealing: Sealing = NOTHING,
+        device_memory: DeviceMemory = no_devices,
     ) -> None:
         self._store = store
         self._cluster = cluster
@@ -57,6 +60,7 @@ class Attempts:
         self._history = history
         self._clock = clock
         self._sealing = sealing
+        self._device_memory = device_memory
 
     async def prepare(self, job: Job) -> None:
         """From "starting" to a workload that runs; a failed attempt where that can't be done."""
@@ -76,7 +80,7 @@ class Attempts:
             final = isinstance(error, InvalidArgument | FailedPrecondition)
             await self.conclude(job, Ending(state="failed", error=f"it could not be got ready: {error}", final=final))
             return
-        if not await self._still_wanted(job):
+        if not await self._take_resources(job):
             return
         try:
             await self._cluster.start(workload, encode_sealed(sealed))
@@ -123,7 +127,9 @@ class Attempts:
         if end.state == "succeeded" and not job.cancel_requested:
             try:
                 output = await self._files.store_output(job.tenant, job.workload)
-                end = msgspec.structs.replace(end, output=output)
+                if output is not None:
+                    size = size_of_its_own(job.spec, output)
+                    end = msgspec.structs.replace(end, output=output.digest, output_size=size)
             except Unavailable:
                 raise
             except (BmsError, OSError) as error:
@@ -145,6 +151,10 @@ class Attempts:
                 return
             ended = settled(shown(current, told), end, self._clock.now())
             saved = await tx.save_job(msgspec.structs.replace(ended, **kept))
+            await tx.close_allotment(job.tenant, "jobs", job.workload, self._clock.now())
+            if saved.output is not None and (rates := storage_rates(end.output_size)):
+                output = Allotment(of="storage", subject=job.id, tenant=job.tenant, rates=rates)
+                await tx.open_allotment(output, self._clock.now())
             if saved.ended:
                 await tx.emit(job_event(job_ended(saved), saved, "system", self._clock))
         await self._files.remove(job.workload)
@@ -205,15 +215,15 @@ class Attempts:
                 return await self._sealing.of(job.tenant, given.tree, job.spec.environment)
         return Sealed()
 
-    async def _still_wanted(self, job: Job) -> bool:
-        async with self._store.read() as tx:
-            current = await tx.job(job.tenant, job.id)
-        return (
-            current is not None
-            and current.token == job.token
-            and current.state == "starting"
-            and not current.cancel_requested
-        )
+    async def _take_resources(self, job: Job) -> bool:
+        """Whether it is still wanted. From here on it is paid for: durable before the process is, so that none runs
+        that nobody counts."""
+        async with self._store.write() as tx:
+            current = await tx.held(job.id, job.token)
+            if current is None or current.state != "starting" or current.cancel_requested:
+                return False
+            await tx.open_allotment(held_by(job, self._device_memory()), self._clock.now())
+        return True
 
     async def _release(self, job: Job, why: str) -> None:
         """Back to the queue, the attempt uncounted, for nothing of it ran."""
@@ -225,3 +235,4 @@ class Attempts:
             back = moved(current, "queued", self._clock.now(), run_at=later)
             words = clean(f"waits for room: {why}")
             await tx.save_job(msgspec.structs.replace(back, attempt=current.attempt - 1, message=words))
+            await tx.close_allotment(job.tenant, "jobs", job.workload, self._clock.now())

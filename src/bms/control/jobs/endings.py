@@ -27,6 +27,7 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     metrics: dict[str, Figure] = {}
     report: dict[str, object] = {}
     output: str | None = None
+    output_size: int = 0  # bytes of it that are counted as the job's
     final: bool = False  # another attempt would say the same
 
 

@@ -7,7 +7,9 @@ from typing import Literal, Protocol
 import msgspec
 
 from bms.control.jobs.nouns import Job, JobState
+from bms.control.platform.allotments import AllotmentSink
 from bms.control.platform.transactions import Fenced
+from bms.control.platform.trees import Tree
 from bms.core.events import EventSink
 from bms.core.pages import Page, PageRequest
 from bms.core.programs import JobResult
@@ -23,7 +25,7 @@ class References(msgspec.Struct, frozen=True, kw_only=True):
     blobs: frozenset[str]
 
 
-class JobsTx(EventSink, Fenced, Protocol):
+class JobsTx(EventSink, AllotmentSink, Fenced, Protocol):
     """Repository of jobs inside one transaction.
 
     Fencing: `claim` and `adopt` raise the row's token in one statement, and only if the row is still as `job` says;
@@ -114,8 +116,8 @@ class AttemptFiles(Protocol):
         """None when there is none. Raises DataLoss for one that can't be read."""
         ...
 
-    async def store_output(self, tenant: str, workload: str) -> str | None:
-        """Makes the files below the output directory a tree of the tenant; its digest, None without files.
+    async def store_output(self, tenant: str, workload: str) -> Tree | None:
+        """Makes the files below the output directory a tree of the tenant; None without files.
 
         Raises InvalidArgument for links, devices and names no tree may have, ResourceExhausted without room.
         """

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from bms.control.models.nouns import Alias, Model, Version, VersionFacts, VersionState
+from bms.control.platform.allotments import AllotmentSink
 from bms.control.platform.trees import FileEntry
 from bms.core.events import EventSink
 from bms.core.newest import Newest
@@ -17,7 +18,7 @@ AliasInUse = Callable[[str, str, str], Awaitable[str | None]]
 """(tenant, model, alias) -> who follows that alias, or None."""
 
 
-class ModelsTx(EventSink, Protocol):
+class ModelsTx(EventSink, AllotmentSink, Protocol):
     """Repository of models, versions and aliases inside one transaction.
 
     `add_*` raises AlreadyExists for a name or number in use; `save_*` writes the noun with its revision raised

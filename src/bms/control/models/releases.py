@@ -7,6 +7,7 @@ from bms.control.models.lookup import expect, known_version, live_model, model_e
 from bms.control.models.nouns import Model, Version, VersionState
 from bms.control.models.ports import ModelsTx, VersionInUse, unused
 from bms.control.models.states import moved
+from bms.control.models.storage import end_storage
 from bms.control.platform.transactions import Store
 from bms.core.clock import Clock
 from bms.core.errors import FailedPrecondition
@@ -57,7 +58,7 @@ class Releases:
             for alias in await tx.all_aliases(by.tenant, name):
                 await tx.delete_alias(alias)
             for version in await tx.kept_versions(by.tenant, name):
-                await tx.save_version(_deleted(version))
+                await end_storage(tx, await tx.save_version(_deleted(version)), at)
             saved = await tx.save_model(msgspec.structs.replace(model, deleted=True))
             await tx.emit(model_event(ModelDeleted(versions=len(versions)), saved, by.user, at))
         return saved
@@ -85,8 +86,11 @@ class Releases:
                 await tx.remove_version(version)
             else:
                 saved = await tx.save_version(_deleted(version) if to == "deleted" else moved(version, to))
+            at = self._clock.now()
+            if to == "deleted":
+                await end_storage(tx, saved, at)
             said = _DEED[to](model=saved.model, number=saved.number)
-            await tx.emit(version_event(said, saved, by.user, self._clock.now()))
+            await tx.emit(version_event(said, saved, by.user, at))
         return saved
 
     async def _require_unused(self, version: Version) -> None:

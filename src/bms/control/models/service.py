@@ -32,6 +32,7 @@ from bms.control.models.nouns import (
 )
 from bms.control.models.ports import ModelsTx
 from bms.control.models.states import HIDDEN, MOVES
+from bms.control.models.storage import begin_storage
 from bms.control.models.verdicts import described, noted, rejected, verdict
 from bms.control.platform.objects import ObjectStore
 from bms.control.platform.transactions import Store
@@ -186,6 +187,7 @@ class ModelService:
             version = await add_version(
                 tx, tenant, model, contents, new, state="verifying", by=created_by, at=at, job=job
             )
+            await begin_storage(tx, version, at)
             said = VersionUploaded(model=version.model, number=version.number)
             await tx.emit(version_event(said, version, created_by, at))
         return version

@@ -13,6 +13,7 @@ from bms.control.models.lookup import known_version, live_model, version_event
 from bms.control.models.nouns import NewVersion, Version
 from bms.control.models.ports import Archives, ModelsTx
 from bms.control.models.states import moved
+from bms.control.models.storage import begin_storage
 from bms.control.platform.objects import ObjectStore
 from bms.control.platform.transactions import Store
 from bms.control.platform.trees import FileEntry, get_tree, missing, put_manifest, tree_of
@@ -134,7 +135,9 @@ class Uploads:
             version = await known_version(tx, by.tenant, model, number)
             if version.state != "uploading":
                 return version  # somebody else completed or gave it up in the meantime
+            at = self._clock.now()
             saved = await tx.save_version(moved(version, "verifying"))
+            await begin_storage(tx, saved, at)
             said = VersionUploaded(model=saved.model, number=saved.number)
-            await tx.emit(version_event(said, saved, by.user, self._clock.now()))
+            await tx.emit(version_event(said, saved, by.user, at))
         return saved

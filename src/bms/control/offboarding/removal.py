@@ -109,9 +109,9 @@ class TenantRemoval:
         blobs = await self._objects.sweep(tenant.id, frozenset(), 0)
         await self._trees.prune((), 0, tenant=tenant.id)
         await self._logs.drop(await self._work.replicas(tenant.id))
-        rows = await self._rows.purge(tenant.id)
+        now = self._clock.now()
+        rows = await self._rows.purge(tenant.id, now)
         if tenant.removed_at is None:
-            now = self._clock.now()
             async with self._tenants.write() as tx:
                 await tx.save_tenant(msgspec.structs.replace(tenant, removed_at=now))
                 said = TenantRemoved(blobs=len(blobs), bytes=sum(blob.size for blob in blobs), rows=rows)

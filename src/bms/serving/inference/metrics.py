@@ -6,6 +6,7 @@ because a model's environment may hold nothing but NumPy and msgspec.
 
 from bisect import bisect_left
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 _SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
@@ -37,6 +38,26 @@ class Histogram:
         yield f"{name}_count{{{labels}}} {running}"
 
 
+@dataclass
+class SequenceCounts:
+    """Of a model that keeps something: sequences that are open, those that were begun, refused since no more are kept,
+    and given up since nobody went on with them."""
+
+    open: int = 0
+    begun: int = 0
+    refused: int = 0
+    given_up: int = 0
+
+    def lines(self, labels: str) -> Iterable[str]:
+        for name, kind, about, value in (
+            ("sequences_open", "gauge", "Sequences that may be gone on with.", self.open),
+            ("sequences_total", "counter", "Sequences begun.", self.begun),
+            ("sequences_refused_total", "counter", "First steps refused: no more are kept at once.", self.refused),
+            ("sequences_given_up_total", "counter", "Sequences that nobody went on with in time.", self.given_up),
+        ):
+            yield from (*_head(name, kind, about), f"bms_model_server_{name}{{{labels}}} {value}")
+
+
 class Metrics:
     """Counters of one model server's life. `errors` counts by canonical code; cancelled calls count as such."""
 
@@ -49,6 +70,7 @@ class Metrics:
         self.left: dict[str, int] = dict.fromkeys(("full", "timer", "idle", "deadline"), 0)
         self.in_loop = 0
         self.errors: dict[str, int] = {}
+        self.sequences: SequenceCounts | None = None  # from the first step of one on
         self.queue_seconds = Histogram(_SECONDS)
         self.compute_seconds = Histogram(_SECONDS)
         self.batch_rows = Histogram(_ROWS)
@@ -84,6 +106,8 @@ class Metrics:
             ("resident_bytes", "gauge", "Resident memory of the process.", memory),
         ):
             lines += [*_head(name, kind, about), f"bms_model_server_{name}{{{labels}}} {value}"]
+        if self.sequences is not None:
+            lines += self.sequences.lines(labels)
         lines += _head("errors_total", "counter", "Requests ended by an error, by canonical code.")
         lines += [
             f'bms_model_server_errors_total{{{labels},code="{code}"}} {count}'

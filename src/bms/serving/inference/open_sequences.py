@@ -4,6 +4,7 @@ from typing import Any
 
 from bms.core.errors import InvalidArgument, ResourceExhausted
 from bms.core.sequences import Sequence, SequenceId, SequenceLimits, Step
+from bms.serving.inference.metrics import SequenceCounts
 
 
 class _Held:
@@ -18,11 +19,13 @@ class _Held:
 
 
 class OpenSequences:
-    """At most `limits.most`; one that nobody went on with for `limits.idle_s` is given up. Pure: time is given."""
+    """At most `limits.most`; one that nobody went on with for `limits.idle_s` is given up. Pure: time is given.
+    `counts` are kept as it goes; several may share them."""
 
-    def __init__(self, model: str, limits: SequenceLimits) -> None:
+    def __init__(self, model: str, limits: SequenceLimits, counts: SequenceCounts) -> None:
         self.model = model
         self.limits = limits
+        self._counts = counts
         self._held: dict[SequenceId, _Held] = {}  # the one that was used longest ago first
 
     def __len__(self) -> int:
@@ -40,14 +43,17 @@ class OpenSequences:
             )
         self.expire(now)
         held = self._held.pop(step.id, None)
+        was_open = held is not None
         if step.start:
             if held is None and len(self._held) >= self.limits.most:
+                self._counts.refused += 1
                 raise ResourceExhausted(
                     f"{len(self._held)} sequences are open, which is all that a replica of {self.model!r} keeps: end "
                     f"one with sequence_end, or come again; they are given up after {self.limits.idle_s:g} s",
                     retry_after_s=min(self.limits.idle_s, 60.0),
                 )
             held = _Held(now)  # one that begins anew keeps nothing of before
+            self._counts.begun += 1
         elif held is None:
             raise InvalidArgument(
                 f"inference request for sequence {step.id} to model {self.model!r} must specify the START flag on the "
@@ -55,6 +61,7 @@ class OpenSequences:
                 "its replica is gone"
             )
         held.running += 1
+        self._counts.open += (not step.end) - was_open
         if not step.end:
             self._held[step.id] = held
         return Sequence(step.id, step.start, step.end, held.state)
@@ -73,4 +80,6 @@ class OpenSequences:
         given_up = [id for id, held in self._held.items() if not held.running and now - held.used >= self.limits.idle_s]
         for id in given_up:
             del self._held[id]
+        self._counts.open -= len(given_up)
+        self._counts.given_up += len(given_up)
         return len(given_up)

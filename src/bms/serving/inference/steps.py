@@ -10,6 +10,7 @@ from bms.core.sequences import Sequence, Step
 from bms.core.tensor import Array
 from bms.serving.inference.execution import Executed
 from bms.serving.inference.ledger import Ledger
+from bms.serving.inference.metrics import SequenceCounts
 from bms.serving.inference.open_sequences import OpenSequences
 from bms.serving.inference.parcel import Parcel
 from bms.serving.inference.worker import Worker
@@ -43,8 +44,9 @@ class Steps:
     def _sequences(self, servable: StatefulServable, target: str) -> OpenSequences:
         found = self._open.get(target)
         if found is None:
-            limits = servable.stateful[target]
-            found = self._open[target] = OpenSequences(servable.model, limits)
+            limits, metrics = servable.stateful[target], self._ledger.metrics
+            counts = metrics.sequences = metrics.sequences or SequenceCounts()
+            found = self._open[target] = OpenSequences(servable.model, limits, counts)
         return found
 
     def _told(

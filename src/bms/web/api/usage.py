@@ -11,6 +11,7 @@ from bms.control.billing.nouns import UsageFilter, UsageSum, dimensions, meters
 from bms.control.billing.service import UsageService
 from bms.control.tenants.nouns import DEFAULT_TENANT, Tenant
 from bms.core.errors import PermissionDenied
+from bms.core.meters import Of
 from bms.core.pages import Page
 from bms.core.principal import Principal
 from bms.core.usage import UsageEvent, quantities
@@ -35,8 +36,8 @@ class Matching(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class SumsQuery(Matching, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`group_by` is some of key, deployment, model, version, day and hour, e.g. `key,model`; `meter` names the only
-    meters to tell as quantities, e.g. `input_tokens,rows`."""
+    """`group_by` is some of key, deployment, model, version, revision, day, hour and meter, e.g. `key,model`; `meter`
+    names the only meters to tell as quantities, e.g. `input_tokens,rows`."""
 
     group_by: str = ""
     meter: str = ""
@@ -51,7 +52,7 @@ class EventsQuery(Matching, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class UsageEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt of one request. `at` is Unix nanoseconds."""
+    """One attempt of one request, or a piece of the time that something was held. Times are Unix nanoseconds."""
 
     source: str
     seq: int
@@ -69,6 +70,8 @@ class UsageEntry(msgspec.Struct, frozen=True, kw_only=True):
     queue_ns: int
     total_ns: int
     revision: int
+    of: Of
+    until: int
     quantities: dict[str, int]
 
 

@@ -26,7 +26,7 @@ _NAMED = r"/v1/models/(?P<model>[^/:]+)(?:/versions/(?P<version>\d{1,18})|/label
 _TFS_VERB = re.compile(_NAMED + r":(?P<verb>predict|classify|regress|explain)", re.IGNORECASE | re.ASCII)
 _TFS_GET = re.compile(_NAMED + r"(?P<metadata>/metadata)?/?", re.IGNORECASE | re.ASCII)
 _OIP = re.compile(
-    r"/v2/models/(?P<model>[^/:]+)(?:/versions/(?P<version>\d{1,18}))?"
+    r"/v2/models/(?P<model>[^/:]+)(?:/versions/(?:(?P<version>\d{1,18})|(?P<label>[\w.-]+)))?"
     r"(?:/(?P<verb>ready|infer|config|stats|generate|generate_stream))?/?",
     re.ASCII,
 )
@@ -146,8 +146,7 @@ def _oip(path: str) -> Operation | None:
     found = _OIP.fullmatch(path)
     if found:
         action = _OIP_VERBS[found["verb"]]
-        version = int(found["version"]) if found["version"] else None
-        return Operation(action, found["model"], version, allowed="POST" if action in VERBS else "GET")
+        return _named(action, found, "POST" if action in VERBS else "GET")
     if _LOADING.fullmatch(path):
         return None  # whoever starts and stops what runs is control
     if (found := _TRACE.fullmatch(path)) is not None:

@@ -118,9 +118,10 @@ async def test_output_becomes_a_tree(files: LocalAttemptFiles, work: Path, objec
     (work / "output" / "a" / "b").mkdir(parents=True)
     (work / "output" / "a" / "b" / "large").write_bytes(b"x" * (3 << 20))
     (work / "output" / "z").write_bytes(b"")
-    digest = await files.store_output("acme", "w")
-    assert digest is not None
-    tree = await get_tree(objects, "acme", digest)
+    stored = await files.store_output("acme", "w")
+    assert stored is not None
+    tree = await get_tree(objects, "acme", stored.digest)
+    assert tree == stored
     assert [(file.path, file.size) for file in tree.files] == [("a/b/large", 3 << 20), ("z", 0)]
 
 

@@ -1,6 +1,7 @@
 """What MLflow's own server would answer, told by the flavor and by the outputs that are served."""
 
 import pytest
+from msgspec.structs import replace
 
 from bms.adapters.runtimes.mlflow_predicted import predicted_of
 from bms.core.predicted import Predicted
@@ -56,3 +57,23 @@ def test_other_flavors_give_what_their_predict_gives(
     flavors: dict[str, dict[str, str]], told: Predicted | None
 ) -> None:
     assert predicted_of(flavors, classifier(3), frame=False) == told
+
+
+@pytest.mark.parametrize(
+    ("classes", "several", "rank", "form"),
+    [
+        (3, False, None, "lists"),  # of more than two classes CatBoost gives [[0], [2]]
+        (3, False, 2, "lists"),
+        (2, False, None, "value"),
+        (2, False, 2, "lists"),  # MultiClass of two
+        (3, False, 1, "value"),
+        (2, True, 2, "value"),  # MultiLogloss: a list of labels is what is served
+    ],
+)
+def test_catboost_gives_each_of_several_classes_in_a_list(
+    classes: int, several: bool, rank: int | None, form: str
+) -> None:
+    signature = replace(classifier(classes, several=several), labels=tuple(map(str, range(classes))))
+    told = predicted_of({"catboost": {"model_type": "CatBoostClassifier"}}, signature, frame=True, rank=rank)
+    assert told is not None
+    assert (told.form, told.outputs) == (form, ("label",))

@@ -86,7 +86,8 @@ def test_every_path_of_a_gateway_is_there() -> None:
     for method, path, operation in operations():
         if path.startswith("/api/") or "/repository/models/" in path:
             continue
-        target = path.replace("{version}", "3").replace("{model}", "m").replace("{label}", "production")
+        target = path.replace("{version}", "3").replace("{version_or_alias}", "v0.1.0")
+        target = target.replace("{model}", "m").replace("{label}", "production")
         read = read_path(method.encode(), target.encode())
         assert read is not None, path
         assert read.action is not None, path

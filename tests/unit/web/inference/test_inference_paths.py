@@ -27,6 +27,8 @@ from bms.web.inference.paths import Operation, read_path
         ("GET /v1/models/m/labels/a/metadata", Operation("metadata", "m", None, "a")),
         ("POST /v2/models/m/infer", Operation("infer", "m", allowed="POST")),
         ("POST /v2/models/m/versions/2/infer/", Operation("infer", "m", 2, allowed="POST")),
+        ("POST /v2/models/m/versions/v0.1.0/infer", Operation("infer", "m", None, "v0.1.0", allowed="POST")),
+        ("GET /v2/models/m/versions/stable/ready", Operation("oip_model_ready", "m", None, "stable")),
         ("GET /v2/models/m", Operation("oip_model", "m")),
         ("GET /v2/models/m/ready/", Operation("oip_model_ready", "m")),
         ("GET /v2/models/m/config", Operation("oip_config", "m")),

@@ -1,4 +1,5 @@
-"""The books: requests in blocks with their sums, other meters beside them, and how far each source's are complete."""
+"""The books: requests, and pieces of time that was held, in blocks with their sums, other meters beside them, and how
+far each source's are complete."""
 
 from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, String, Table
 
@@ -51,11 +52,12 @@ request_blocks = Table(
     Column("queue_ns", Number, nullable=False),
     Column("total_ns", Number, nullable=False),
     Column("has_more", Boolean, nullable=False),  # whether request_quantities has rows of it
-    Column("events", LargeBinary, nullable=False),  # last, as above
+    Column("events", LargeBinary, nullable=False),  # after all that is summed, as above
+    Column("revision", Number),  # of the route, where its events have one; only who groups by it reads so far
     Index(None, "tenant", "last_at"),
 )
 
-# The sums of meters that not every request has.
+# The sums of meters that not every request has; of pieces of time, all that they have.
 request_quantities = Table(
     "request_quantities",
     metadata,

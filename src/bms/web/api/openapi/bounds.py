@@ -43,6 +43,7 @@ PATH: dict[str, Schema] = {
     "tenant": _NAMED,
     "user": _ID,
     "version": {"pattern": "^[0-9]{1,18}$"},
+    "version_or_alias": _NAMED,
 }
 HEADER: dict[str, Schema] = {
     "Idempotency-Key": {"minLength": 1, "maxLength": 200},

@@ -11,6 +11,7 @@ _JSON = "application/json"
 _WORDS = {
     "model": "the deployment's name",
     "version": "number of one of its versions",
+    "version_or_alias": "number of one of its versions, or an alias of the model",
     "label": "an alias of the model, as TensorFlow Serving calls it",
 }
 _ASKED = {400, 401, 403, 404, 409, 412, 413, 415, 429, 500, 501, 503, 504}
@@ -44,6 +45,7 @@ class _Path(NamedTuple):
 
 _MAY_BE_NONE = (ref("IndexRequest"), ref("RepositoryRequest"))  # bodies that needn't be there
 _VERSIONS = ("", "/versions/{version}")
+_OIP_VERSIONS = ("", "/versions/{version_or_alias}")
 _NAMES = (*_VERSIONS, "/labels/{label}")
 _ROWS = tuple(_ROW_BODIES)
 _LINE: Schema = {"type": "string"}
@@ -101,18 +103,18 @@ _TABLE = (
     _Path(
         "POST", "/v2/models/{model}{at}/infer", "inference", "Infer tensors",
         "The Open Inference Protocol, in JSON or with raw tensors behind it.",
-        ref("InferAnswer"), ref("InferRequest"), _VERSIONS, more_bodies=("application/octet-stream",),
+        ref("InferAnswer"), ref("InferRequest"), _OIP_VERSIONS, more_bodies=("application/octet-stream",),
     ),
     _Path(
         "POST", "/v2/models/{model}{at}/generate", "inference", "Generate once",
         "Plain values in, plain values out.",
-        ref("GenerateAnswer"), ref("GenerateRequest"), _VERSIONS,
+        ref("GenerateAnswer"), ref("GenerateRequest"), _OIP_VERSIONS,
     ),
     _Path(
         "POST", "/v2/models/{model}{at}/generate_stream", "inference", "Generate part by part",
         "Server-sent events, `data: {…}`, one for each part. An error after the first is an event with `error` and "
         "`code`.",
-        ref("GenerateAnswer"), ref("GenerateRequest"), _VERSIONS, media="text/event-stream",
+        ref("GenerateAnswer"), ref("GenerateRequest"), _OIP_VERSIONS, media="text/event-stream",
     ),
     _Path(
         "GET", "/v1/models", "served", "What is served",
@@ -135,19 +137,19 @@ _TABLE = (
     ),
     _Path(
         "GET", "/v2/models/{model}{at}", "served", "Inputs and outputs",
-        "As the Open Inference Protocol tells them.", ref("OipModel"), forms=_VERSIONS,
+        "As the Open Inference Protocol tells them.", ref("OipModel"), forms=_OIP_VERSIONS,
     ),
     _Path(
         "GET", "/v2/models/{model}{at}/ready", "served", "Whether it is ready",
-        "503 while it is not.", ref("Readiness"), forms=_VERSIONS,
+        "503 while it is not.", ref("Readiness"), forms=_OIP_VERSIONS,
     ),
     _Path(
         "GET", "/v2/models/{model}{at}/config", "served", "Configuration",
-        "As Triton tells it.", ref("Anything"), forms=_VERSIONS,
+        "As Triton tells it.", ref("Anything"), forms=_OIP_VERSIONS,
     ),
     _Path(
         "GET", "/v2/models/{model}{at}/stats", "served", "Statistics",
-        "Of the gateway that answers, since its start.", ref("Statistics"), forms=_VERSIONS,
+        "Of the gateway that answers, since its start.", ref("Statistics"), forms=_OIP_VERSIONS,
     ),
     _Path(
         "GET", "/v2/models/stats", "served", "Statistics of all",

@@ -17,7 +17,7 @@ TAGS = {
     "environments": "Packages that models and jobs run with.",
     "deployments": "Names that clients call, and what is served there.",
     "secrets": "Credentials for upstreams, encrypted; nobody reads them.",
-    "usage": "The books: every answered request, exactly once.",
+    "usage": "The books: every answered request, exactly once, and the time that replicas, jobs and storage were held.",
     "audit": "Every change: who did what, when.",
     "system": "The platform itself.",
     "openapi.json": "This description.",
@@ -121,8 +121,9 @@ OPERATIONS = {
     "get_deployments_deployment_replicas": "In order of birth, also those that ended lately, each with its reason.",
     "get_deployments_deployment_replicas_replica_log": "From `offset` on. The header `x-next-offset` says "
     "where to read on, `x-replica-state` whether more may come.",
-    "get_usage": "Requests, errors, rows, bytes and the model's time, in groups.",
-    "get_usage_events": "One for each answered attempt, newest first.",
+    "get_usage": "Requests, errors, rows, bytes and the model's time, in groups; by meter also what was held, up to "
+    "now.",
+    "get_usage_events": "One for each answered attempt, and for each hour that something was held, newest first.",
     "get_usage_export": "The same, all of them, as CSV.",
     "get_audit": "Events of the key's tenant, newest first; filters match exactly.",
     "get_system_status": "What runs for the key's tenant; for the operator's also gateways, devices and the database.",

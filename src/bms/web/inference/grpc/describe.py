@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from bms.core.errors import NotFound
+from bms.core.errors import NotFound, Unavailable
 from bms.core.snapshot import KeyEntry, ServedVersion
 from bms.protocols import oip_grpc_models as models
 from bms.protocols.oip_grpc import read_version
@@ -66,11 +66,12 @@ class Describer:
 
     def _model_ready(self, key: KeyEntry | None, request: Any) -> bytes:
         """What isn't there isn't ready: an error is what clients raise on."""
-        number = read_version(request.version)
+        number, alias = read_version(request.version)
         try:
             route = self._route(key, request.name)
-            ready = bool(route.shares) if number is None else served(named_version(route, number, None))
-        except NotFound:
+            named = number is not None or alias is not None
+            ready = served(named_version(route, number, alias)) if named else bool(route.shares)
+        except (NotFound, Unavailable):
             ready = False
         return models.model_ready(ready)
 
@@ -82,7 +83,7 @@ class Describer:
 
     def _model_statistics(self, key: KeyEntry | None, request: Any) -> bytes:
         assert key is not None
-        number = read_version(request.version)
+        number, alias = read_version(request.version)
         if request.name:
             routes = [self._route(key, request.name)]
         else:
@@ -91,7 +92,7 @@ class Describer:
         return models.model_statistics(
             (route.entry.name, version.number, self._desk.metrics.statistics(route.entry.id, version.number))
             for route in routes
-            for version in _versions(route, number if request.name else None)
+            for version in (_versions(route, number, alias) if request.name else _versions(route, None, None))
         )
 
     def _repository_index(self, key: KeyEntry | None, request: Any) -> bytes:
@@ -110,15 +111,15 @@ class Describer:
     def _version_of(self, key: KeyEntry | None, request: Any) -> tuple[Any, ServedVersion]:
         """The deployment's entry and the version that is asked for, or one that takes traffic."""
         assert key is not None
-        number = read_version(request.version)
-        if number is not None:
+        number, alias = read_version(request.version)
+        if number is not None or alias is not None:
             route = self._route(key, request.name)
-            return route.entry, named_version(route, number, None)
+            return route.entry, named_version(route, number, alias)
         route, version = self._desk.route(key, request.name, None, None)
         return route.entry, version
 
 
-def _versions(route: Route, number: int | None) -> list[ServedVersion]:
-    if number is not None:
-        return [named_version(route, number, None)]
+def _versions(route: Route, number: int | None, alias: str | None) -> list[ServedVersion]:
+    if number is not None or alias is not None:
+        return [named_version(route, number, alias)]
     return [route.versions[each] for each in sorted(route.versions)]

@@ -33,17 +33,17 @@ def exchange(
     Raises InvalidArgument, NotFound, Unavailable, DeadlineExceeded.
     """
     said = request.outline.message
-    number = read_version(said.model_version)
-    route, version = desk.route(key, said.model_name, number, None)
+    number, alias = read_version(said.model_version)
+    route, version = desk.route(key, said.model_name, number, alias)
     decoded = decode_infer(request, version.signatures)
     infer = decoded.request
-    if infer.sequence is not None and number is None:
+    if infer.sequence is not None and number is None and alias is None:
         other = desk.sequence_version(route, version, infer.sequence)
         if other is not version:
             version = other
             decoded = decode_infer(request, version.signatures)
             infer = decoded.request
-    infer.version = number
+    infer.version, infer.alias = number, alias
     made = kind(
         desk,
         key,

@@ -1,0 +1,68 @@
+"""Time that something was held, cut into pieces as the books keep them: no piece lies in two hours, of what is stored
+in two days (UTC).
+
+A piece's quantities are differences of what the whole time since the opening comes to, rounded down, so that pieces add
+up to the whole, however they are cut, and nothing is too small to be counted in the end.
+"""
+
+from collections.abc import Iterator
+
+from bms.control.billing.nouns import Unbooked
+from bms.core.meters import Held
+from bms.core.usage import Quantities, UsageEvent
+
+SOURCE = "allotments"
+SPAN_MS: dict[Held, int] = {"replicas": 3_600_000, "jobs": 3_600_000, "storage": 86_400_000}
+_MOST = 1 << 62  # of one piece's quantity: the books' columns have 63 bits
+
+
+def whole_spans(now: int) -> dict[Held, int]:
+    """Up to when what is open can be booked for good, by what it is of."""
+    return {of: now // span * span for of, span in SPAN_MS.items()}
+
+
+def bookable_until(one: Unbooked, now: int) -> int:
+    """How far it can be booked for good: to its end, or to that of the last whole hour or day."""
+    return whole_spans(now)[one.of] if one.closed_at is None else one.closed_at
+
+
+def pieces(one: Unbooked, until: int, first: int = 1) -> Iterator[UsageEvent]:
+    """What is not in the books of its time before `until`, numbered from `first` on; none where that is over."""
+    begin, seq = one.booked_until, first
+    while begin < until:
+        end = min(until, _end_of_piece(one, begin))
+        yield UsageEvent(
+            source=SOURCE,
+            seq=seq,
+            at=begin * 10**6,
+            tenant=one.tenant,
+            key="",
+            deployment=one.deployment,
+            model=one.model,
+            version=one.version,
+            request_id=one.subject,
+            status=0,
+            rows=0,
+            bytes_in=0,
+            bytes_out=0,
+            compute_ns=0,
+            more=_quantities(one, begin, end),
+            of=one.of,
+            until=end * 10**6,
+        )
+        begin, seq = end, seq + 1
+
+
+def _end_of_piece(one: Unbooked, begin: int) -> int:
+    span = SPAN_MS[one.of]
+    longest = max(1, _MOST * 1000 // max(1, *one.rates.values())) if one.rates else span
+    return min((begin // span + 1) * span, begin + longest)
+
+
+def _quantities(one: Unbooked, begin: int, end: int) -> Quantities:
+    since = one.opened_at
+    each = [
+        (meter, rate * (end - since) // 1000 - rate * (begin - since) // 1000)
+        for meter, rate in sorted(one.rates.items())
+    ]
+    return tuple([(meter, quantity) for meter, quantity in each if quantity])
