@@ -10,22 +10,27 @@ from bms.adapters.sql.deployments import SqlDeployments
 from bms.adapters.sql.engine import Database
 from bms.adapters.sql.events import SqlEventLog, SqlLeases
 from bms.adapters.sql.models import SqlModels
+from bms.adapters.sql.positions import SqlPositions
 from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.tenants import SqlTenants
 from bms.control.deployments.catalog import ModelCatalog
 from bms.control.deployments.health import Health
 from bms.control.deployments.launching import Launcher
 from bms.control.deployments.nouns import DeploymentSpec, Replica, Route, Target
-from bms.control.deployments.publisher import Publisher
-from bms.control.deployments.reconciler import Reconciler
+from bms.control.deployments.reconciler import SUBJECT, Reconciler
 from bms.control.deployments.service import DeploymentService
+from bms.control.deployments.snapshot_source import DeploymentEntries
 from bms.control.deployments.tokens import ReplicaTokens
 from bms.control.models.events import AliasMoved, VersionOffline, VersionReady
 from bms.control.models.nouns import Alias, Gate, Model, Version
 from bms.control.platform.environments import Environment, EnvironmentSpec, Removed
+from bms.control.platform.leading import Leadership
 from bms.control.secrets.sealing import NOTHING
+from bms.control.snapshots.positions import Others
+from bms.control.snapshots.publisher import Publisher
 from bms.control.tenants.nouns import NewTenant
 from bms.control.tenants.service import TenantService
+from bms.control.tenants.snapshot_entries import KeyEntries
 from bms.core.clock import Clock
 from bms.core.errors import FailedPrecondition, Unavailable
 from bms.core.events import Event, Payload
@@ -264,7 +269,9 @@ class Deployed:
         catalog = ModelCatalog(self.registry.store)
         self.catalog = catalog
         self.service = DeploymentService(self.store, catalog, clock)
-        self.publisher = Publisher(self.tenant_store, self.store, catalog, self.events, clock, PEPPER, TOKENS)
+        self.sources = (KeyEntries(self.tenant_store, clock), DeploymentEntries(self.store, catalog, TOKENS.of))
+        self.others = Others(SqlPositions(database, clock), holder)
+        self.publisher = Publisher(self.sources, self.events, clock, PEPPER, self.others)
         self.health = Health(probe or cluster, clock)
         self.launcher = Launcher(
             cluster, environments or PlainEnvironments(), trees or PlainTrees(), catalog, TOKENS, NOTHING
@@ -275,10 +282,9 @@ class Deployed:
             cluster,
             self.launcher,
             self.health,
-            SqlLeases(database, clock),
+            Leadership(SqlLeases(database, clock), clock, holder).of(SUBJECT),
             self.events,
             clock,
-            holder=holder,
             released=self.publisher.released,
             logs=logs,
         )
@@ -300,7 +306,7 @@ class Deployed:
         """One round, with all it started done, and published."""
         active = await self.reconciler.step()
         await self.reconciler.settled()
-        await self.publisher.refresh(keys=True, deployments=True)
+        await self.publisher.refresh()
         return active
 
     async def settle(self, rounds: int = 40) -> None:

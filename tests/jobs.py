@@ -13,15 +13,17 @@ from bms.adapters.jobs.attempt_files import LocalAttemptFiles
 from bms.adapters.jobs.tree_cache import LocalTreeCache
 from bms.adapters.objects.memory import MemoryObjectStore
 from bms.adapters.sql.engine import Database
+from bms.adapters.sql.events import SqlLeases
 from bms.adapters.sql.jobs import SqlJobs
 from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.tenants import SqlTenants
 from bms.control.jobs.attempts import Attempts
 from bms.control.jobs.history import History
 from bms.control.jobs.nouns import Capacity, Job, JobSpec
-from bms.control.jobs.scheduler import Scheduler
+from bms.control.jobs.scheduler import SUBJECT, Scheduler
 from bms.control.jobs.service import JobService
 from bms.control.platform.environments import Environment, EnvironmentSpec, Removed
+from bms.control.platform.leading import Leadership
 from bms.control.platform.objects import ObjectStore
 from bms.control.platform.trees import FileEntry, put_tree, tree_of
 from bms.control.tenants.nouns import Tenant
@@ -186,6 +188,7 @@ class World:
 
     def __init__(self, database: Database, folder: Path, clock: ManualClock) -> None:
         self.clock = clock
+        self.database = database
         self.store = SqlStore(database, SqlJobs)
         self.objects = MemoryObjectStore(clock)
         self.cluster = CountedCluster(folder / "work")
@@ -199,7 +202,8 @@ class World:
         attempts = Attempts(
             self.store, self.cluster, self.environments, self.trees, self.files, self.history, self.clock
         )
-        return Scheduler(self.store, self.cluster, attempts, self.files, self.clock, capacity, holder)
+        leader = Leadership(SqlLeases(self.database, self.clock), self.clock, holder).of(SUBJECT)
+        return Scheduler(self.store, self.cluster, attempts, self.files, self.clock, capacity, leader)
 
     async def submit(self, tenant: str = "acme", **spec: object) -> Job:
         wanted = msgspec.structs.replace(SPEC, **spec)

@@ -15,15 +15,16 @@ from bms.adapters.jobs.attempt_files import LocalAttemptFiles
 from bms.adapters.jobs.tree_cache import LocalTreeCache
 from bms.adapters.objects.local import LocalObjectStore
 from bms.adapters.sql.engine import Database
-from bms.adapters.sql.events import SqlEventLog
+from bms.adapters.sql.events import SqlEventLog, SqlLeases
 from bms.adapters.sql.jobs import SqlJobs
 from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.tables import metadata
 from bms.control.jobs.attempts import Attempts
 from bms.control.jobs.history import History
 from bms.control.jobs.nouns import Capacity, Job, JobSpec
-from bms.control.jobs.scheduler import Scheduler
+from bms.control.jobs.scheduler import SUBJECT, Scheduler
 from bms.control.jobs.service import JobService
+from bms.control.platform.leading import Leadership
 from bms.core.clock import SystemClock
 
 TENANT = "acme"
@@ -44,9 +45,10 @@ class LocalJobs:
         files = LocalAttemptFiles.open(home / "jobs", self.cluster.directory, self.objects)
         history = History(self.objects, files)
         attempts = Attempts(self.store, self.cluster, environments, trees, files, history, clock)
+        leader = Leadership(SqlLeases(self.database, clock), clock, "control").of(SUBJECT)
         room = Capacity(jobs=2, cpu=4, memory=1 << 40)
         self.service = JobService(self.store, self.objects, history, clock)
-        self._scheduler = Scheduler(self.store, self.cluster, attempts, files, clock, room, "control")
+        self._scheduler = Scheduler(self.store, self.cluster, attempts, files, clock, room, leader)
         self._loop: asyncio.Task[None] | None = None
 
     async def open(self) -> Self:

@@ -37,10 +37,10 @@ def _keys(caller: Caller, name: str) -> dict[str, float]:
 
 
 def _alias(caller: Caller, name: str) -> dict[str, float]:
-    """A label that no version had: unknown is 400, known is another answer."""
+    """A label that no version had: unknown is 404, known is another answer."""
     path = f"/v1/models/{MODEL}/labels/{name}:predict"
     body = {"instances": [[0.0] * 64]}
-    assert caller.call("POST", path, body).status == 400
+    assert caller.call("POST", path, body).status == 404
     began = time.perf_counter()
     caller.made("PUT", f"/api/v1/models/{MODEL}/aliases/{name}", {"version": 1})
     return {"an alias moved": _arrived(began, lambda: caller.call("POST", path, body).status == 503)}

@@ -17,7 +17,7 @@ from bms.control.billing.booking import Booking
 from bms.control.billing.nouns import UsageFilter
 from bms.control.billing.service import UsageService
 from bms.control.billing.sweep import AllotmentSweep
-from bms.control.deployments.reconciler import LEASE
+from bms.control.deployments.reconciler import SUBJECT
 from bms.core.clock import ManualClock
 from bms.core.resources import Resources
 from tests.deployments import Deployed, ObedientCluster, follow, principal
@@ -121,7 +121,7 @@ async def test_a_platform_that_is_down_holds_nothing_but_what_runs_on(world: Wor
     world.deployed.cluster.end(ended, None)
     world.clock.advance(0 if how == "led by another" else 60_000)
     holder = "other" if how == "led by another" else "control"
-    closed = await world.sweep.after_start([lives], LEASE, holder)
+    closed = await world.sweep.after_start([lives], SUBJECT, holder)
     assert closed == (0 if how == "led by another" else 1)
     world.deployed = world.deployed.again()
     await world.deployed.settle()
@@ -136,7 +136,7 @@ async def test_a_platform_that_is_down_holds_nothing_but_what_runs_on(world: Wor
 
 
 async def test_where_nobody_ever_led_nothing_is_ended(world: World) -> None:
-    assert await world.sweep.after_start([], LEASE, "control") == 0
+    assert await world.sweep.after_start([], SUBJECT, "control") == 0
 
 
 async def test_the_sweep_gives_what_runs_already_an_allotment_and_ends_what_was_left_open(world: World) -> None:

@@ -189,7 +189,7 @@ async def test_leases_are_renewed_so_that_nobody_takes_over_from_the_living(worl
     one, two = world.scheduler("one"), world.scheduler("two")
     await world.rounds(one, 2)
     for _ in range(10):
-        world.clock.advance(14)
+        world.clock.advance(6)
         await world.rounds(one, 1)
         await world.rounds(two, 1)
     assert (await world.get(job)).token == 1

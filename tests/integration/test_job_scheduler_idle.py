@@ -17,6 +17,7 @@ from bms.control.jobs.events import JobStarted
 from bms.control.jobs.nouns import Job
 from bms.control.jobs.scheduler import Scheduler
 from bms.control.models.events import VersionReady
+from bms.control.platform.leading import FOLLOW_S, LEASE_S
 from bms.core.clock import ManualClock, SystemClock
 from bms.core.events import Event
 from tests.jobs import World, add_tenant
@@ -149,7 +150,9 @@ async def test_the_next_step_is_when_only_time_brings_something_about(
     assert started is not None
     assert one._due == started + timedelta(seconds=7)
     await two.step()
-    assert two._due == now + timedelta(seconds=pace.LEASE_S), "the other's lease runs out"
+    assert two._due == clock.now() + timedelta(seconds=FOLLOW_S), "another one leads"
+    clock.advance(LEASE_S)
+    await world.rounds(two, 6)  # takes over the job, whose time is up
     later = await world.submit()
     async with database.writing() as connection:
         at = clock.now() + timedelta(seconds=3)

@@ -12,7 +12,7 @@ from bms.adapters.sql.engine import Database
 from bms.adapters.sql.tenants import SqlTenants
 from bms.control.deployments.attention import AT_ONCE, EVERYTHING_S
 from bms.control.deployments.nouns import DeploymentSpec, Target
-from bms.control.deployments.publisher import Feed
+from bms.control.snapshots.feed import Feed
 from bms.core.clock import ManualClock
 from bms.core.snapshot import DeploymentEntry, SnapshotUpdate
 from tests.databases import database as open_database

@@ -28,7 +28,7 @@ async def test_trees_of_what_lives_are_named_and_no_others(sqlite: Database, clo
         await tx.add_job(made)
     assert await in_use() == {("default", ARTIFACT)}, "one that waits asks for its own when it starts"
     async with jobs.write() as tx:
-        assert await tx.claim(made, "control", clock.now()) is not None
+        assert await tx.claim(made) is not None
     assert await in_use() == {("default", ARTIFACT), ("default", CODE), ("default", DATA)}
     await deployed.service.delete(BY, "digits")
     for _ in range(8):

@@ -52,7 +52,9 @@ from bms.control.monitoring.reactions import ReactionService
 from bms.control.offboarding.removal import TenantRemoval, WorkOf
 from bms.control.optimization.conversion import TARGETS, ConversionService
 from bms.control.platform.handlers import Handlers
+from bms.control.platform.leading import Leader
 from bms.control.platform.objects import ObjectStore
+from bms.control.platform.reactions import SUBJECT as REACTIONS
 from bms.control.platform.reactions import Reactions
 from bms.control.platform.sweeps import Finder, Sweeps
 from bms.control.platform.trees import digests_of
@@ -111,6 +113,7 @@ class Features:
     allotment_sweep: AllotmentSweep
     audit: AuditService
     trees_in_use: TreesInUse
+    leading: Leader
     reactions: Reactions
     sweeps: Sweeps
     reaction_service: ReactionService
@@ -141,6 +144,7 @@ def make_features(ground: Ground, rules: WorkloadRules) -> Features:
     in_use = InUse(stores.deployments, catalog)
     deployments = DeploymentService(stores.deployments, catalog, clock)
     work = WorkOf(stores.deployments, stores.jobs)
+    leading = ground.leadership.of(REACTIONS)
     return Features(
         stores=stores,
         files=files,
@@ -195,7 +199,8 @@ def make_features(ground: Ground, rules: WorkloadRules) -> Features:
             handlers=follows.handlers.names,
             swept=lambda: sweeps.followed,
         ),
-        reactions=Reactions(ground.events, stores.reactions, follows.handlers, clock, DEFAULT_TENANT),
+        leading=leading,
+        reactions=Reactions(ground.events, stores.reactions, follows.handlers, clock, DEFAULT_TENANT, leader=leading),
         sweeps=sweeps,
         collector=_collector(ground, stores, datasets, jobs),
     )

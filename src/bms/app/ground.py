@@ -21,6 +21,7 @@ from bms.app.home import Home
 from bms.app.rules import WorkloadRules
 from bms.control.deployments.tokens import ReplicaTokens
 from bms.control.platform.allotments import smallest
+from bms.control.platform.leading import Leadership
 from bms.core.clock import Clock, SystemClock
 from bms.core.isolation import keeps_files
 from bms.core.resources import size_text
@@ -31,13 +32,14 @@ _TAIL = 16 * LAST_WORDS  # bytes of its log that are looked at for it: a line wi
 
 @dataclass(frozen=True)
 class Ground:
-    """Opened parts. `holder` names this process among those that may lead; a restart has the same name."""
+    """Opened parts. `process` names this one among all controls of the platform; a restart has the same name."""
 
     home: Path
     database: Database
     clock: Clock
     events: SqlEventLog
-    leases: SqlLeases
+    process: str
+    leadership: Leadership
     objects: LocalObjectStore
     environments: UvEnvironments
     cluster: LocalCluster
@@ -46,7 +48,6 @@ class Ground:
     pepper: bytes
     tokens: ReplicaTokens
     vault: AesGcmVault
-    holder: str
 
     def device_memory(self) -> int:
         """Of the smallest GPU that the cluster gives away, in bytes; 0 where there is none."""
@@ -65,6 +66,7 @@ async def open_ground(
 ) -> Ground:
     """Opens everything, adopting the workloads that run. Raises BmsError."""
     clock = SystemClock()
+    process = f"{socket.gethostname()}:{home}"
     objects = LocalObjectStore.open(home / "objects", clock)
     environments = UvEnvironments(home, os.environ, sources=rules.packages)
     cluster = LocalCluster(
@@ -77,7 +79,8 @@ async def open_ground(
         database=database,
         clock=clock,
         events=SqlEventLog(database),
-        leases=SqlLeases(database, clock),
+        process=process,
+        leadership=Leadership(SqlLeases(database, clock), clock, process),
         objects=objects,
         environments=environments,
         cluster=cluster,
@@ -86,7 +89,6 @@ async def open_ground(
         pepper=Home(home).pepper(),
         tokens=ReplicaTokens(Home(home).replicas_key()),
         vault=AesGcmVault(Home(home).masters()),
-        holder=f"{socket.gethostname()}:{home}",
     )
 
 

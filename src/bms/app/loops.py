@@ -6,67 +6,67 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from bms.app.parts import Parts
+from bms.control.platform.leading import Leader
 from bms.control.tenants.nouns import Tenant
 from bms.core.errors import BmsError
 from bms.core.pages import PageRequest, decode_cursor
 
 log = logging.getLogger("bms.loops")
-LEASE, LEASE_S = "leader", 10.0
+UPKEEP = "upkeep"  # what of the store is cleared away and read again: by one process at a time
 RETRY_S = 0.5
 COLLECT_S = 3600.0
 BOOK_S = 60.0
 
 
 async def run_loops(parts: Parts) -> None:
-    """Runs until cancelled."""
+    """Runs until cancelled. Of what is led, each loop does nothing while another process leads it."""
     await parts.bus.start()
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(parts.publisher.run(), name="publisher")
-        tasks.create_task(parts.reconciling.run(), name="deployments")
-        tasks.create_task(parts.scheduler.run(parts.ground.events), name="jobs")
-        tasks.create_task(_lead(parts), name="leader")
-        tasks.create_task(_react(parts), name="reactions")
-        tasks.create_task(_remove_tenants(parts), name="removal")
-        tasks.create_task(_read_usage_again(parts), name="usage")
-        tasks.create_task(_book_allotments(parts), name="allotments")
-        tasks.create_task(_repeat("sweeping allotments", COLLECT_S, parts, _sweep_allotments), name="allotments' sweep")
-        tasks.create_task(_repeat("collection", COLLECT_S, parts, _collect), name="collection")
-        tasks.create_task(_repeat("pruning trees", COLLECT_S, parts, _prune_trees), name="trees")
-        tasks.create_task(_repeat("sweeping logs", COLLECT_S, parts, _sweep_logs), name="logs")
-
-
-async def _lead(parts: Parts) -> None:
-    """Holds the lease while it can; who has it reacts to events and collects."""
-    leases, holder = parts.ground.leases, parts.ground.holder
+    leadership = parts.ground.leadership
+    upkeep = leadership.of(UPKEEP)
     try:
-        while True:
-            try:
-                parts.leading = await leases.acquire(LEASE, holder, LEASE_S) is not None
-            except BmsError as error:
-                parts.leading = False
-                log.warning("the leader's lease can't be renewed: %s", error.message)
-            await asyncio.sleep(LEASE_S / 3)
+        async with asyncio.TaskGroup() as tasks:
+            # Every process: its gateways, and what lies on its machine.
+            tasks.create_task(leadership.run(), name="leadership")
+            tasks.create_task(parts.publisher.run(), name="publisher")
+            tasks.create_task(parts.publisher.report(), name="gateways' positions")
+            tasks.create_task(_repeat("pruning trees", COLLECT_S, parts, _prune_trees), name="trees")
+            tasks.create_task(_repeat("sweeping logs", COLLECT_S, parts, _sweep_logs), name="logs")
+            # Each led by itself: `reconciler.SUBJECT`, `scheduler.SUBJECT`, `reactions.SUBJECT`.
+            tasks.create_task(parts.reconciling.run(), name="deployments")
+            tasks.create_task(parts.scheduler.run(parts.ground.events), name="jobs")
+            tasks.create_task(_react(parts), name="reactions")
+            # Led together.
+            tasks.create_task(_remove_tenants(parts, upkeep), name="removal")
+            tasks.create_task(_read_usage_again(parts, upkeep), name="usage")
+            tasks.create_task(_book_allotments(parts, upkeep), name="allotments")
+            sweeping = _repeat("sweeping allotments", COLLECT_S, parts, _sweep_allotments, upkeep)
+            tasks.create_task(sweeping, name="allotments' sweep")
+            tasks.create_task(_repeat("collection", COLLECT_S, parts, _collect, upkeep), name="collection")
     finally:
-        with contextlib.suppress(BmsError):
-            await leases.release(LEASE, holder)
+        await leadership.resign()
 
 
 async def _react(parts: Parts) -> None:
     """What follows from events, while this process leads; and beside it, now and then, what a lost event has left."""
     reactions, sweeps = parts.features.reactions, parts.features.sweeps
     sweeping: asyncio.Task[int] | None = None
+    term: int | None = None
     try:
         while True:
             try:
-                if not parts.leading:
+                leads = await reactions.step()
+                if term != reactions.term:
+                    term = reactions.term
+                    if sweeping is not None:
+                        sweeping.cancel()
                     sweeps.restart()
-                    await reactions.rest()
+                if not leads:
                     await asyncio.sleep(RETRY_S)
                     continue
-                await reactions.step()
                 if sweeping is not None and sweeping.done():
                     ended, sweeping = sweeping, None
-                    ended.result()
+                    if not ended.cancelled():
+                        ended.result()
                 if sweeping is None and sweeps.due:
                     sweeping = asyncio.create_task(sweeps.step(reactions.position), name="sweep")
                 await reactions.news()
@@ -84,23 +84,25 @@ async def _react(parts: Parts) -> None:
             await reactions.rest()
 
 
-async def _repeat(name: str, every_s: float, parts: Parts, chore: Callable[[Parts], Awaitable[None]]) -> None:
+async def _repeat(
+    name: str, every_s: float, parts: Parts, chore: Callable[[Parts], Awaitable[None]], leader: Leader | None = None
+) -> None:
     while True:
         await asyncio.sleep(every_s)
-        if parts.leading:
+        if leader is None or leader.token is not None:
             try:
                 await chore(parts)
             except BmsError as error:
                 log.warning("%s is put off to the next time: %s", name, error.message)
 
 
-async def _remove_tenants(parts: Parts) -> None:
+async def _remove_tenants(parts: Parts, leader: Leader) -> None:
     """Looks at once, since one may be left from before; then when one was deleted, and until nothing is left of it."""
     while True:
         parts.deleted.clear()
         pause_s = RETRY_S
         try:
-            if parts.leading and not await parts.features.tenant_removal.step():
+            if leader.token is not None and not await parts.features.tenant_removal.step():
                 pause_s = COLLECT_S
         except BmsError as error:
             log.warning("deleted tenants can't be removed now: %s", error.message)
@@ -109,12 +111,12 @@ async def _remove_tenants(parts: Parts) -> None:
                 await parts.deleted.wait()
 
 
-async def _read_usage_again(parts: Parts) -> None:
+async def _read_usage_again(parts: Parts, leader: Leader) -> None:
     """Books what a former release put aside: at once, since this one may be newer, then now and then."""
     while True:
         pause_s = RETRY_S
         try:
-            if parts.leading:
+            if leader.token is not None:
                 if booked := await parts.features.usage.read_again():
                     log.info("booked %d usage events that had been put aside", booked)
                 pause_s = COLLECT_S
@@ -123,13 +125,13 @@ async def _read_usage_again(parts: Parts) -> None:
         await asyncio.sleep(pause_s)
 
 
-async def _book_allotments(parts: Parts) -> None:
+async def _book_allotments(parts: Parts, leader: Leader) -> None:
     """Sweeps once soon, since what a former release started has none; not before it is known what still runs."""
     rounds = 0
     while True:
         pause_s = RETRY_S
         try:
-            if parts.leading:
+            if leader.token is not None:
                 if rounds == 1:
                     await _sweep_allotments(parts)
                 await parts.features.booking.step()

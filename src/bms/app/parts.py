@@ -15,6 +15,7 @@ from bms import __version__
 from bms.adapters.bus.server import BusServer
 from bms.adapters.replicas.probe import LinkProbe
 from bms.adapters.sql.engine import Database
+from bms.adapters.sql.positions import SqlPositions
 from bms.adapters.sql.replies import SqlReplies
 from bms.adapters.telemetry.control_metrics import ControlMetrics
 from bms.app.features import Features, make_features
@@ -25,18 +26,23 @@ from bms.control.billing.service import UsageService
 from bms.control.deployments.health import Health
 from bms.control.deployments.launching import Launcher
 from bms.control.deployments.loop import ReconcilerLoop
-from bms.control.deployments.publisher import Publisher
-from bms.control.deployments.reconciler import LEASE as DEPLOYMENTS_LEASE
+from bms.control.deployments.reconciler import SUBJECT as DEPLOYMENTS
 from bms.control.deployments.reconciler import Reconciler
 from bms.control.deployments.repository import ModelRepository
+from bms.control.deployments.snapshot_source import DeploymentEntries
 from bms.control.deployments.views import DeploymentViews
 from bms.control.jobs.attempts import Attempts
 from bms.control.jobs.nouns import Capacity
+from bms.control.jobs.scheduler import SUBJECT as JOBS
 from bms.control.jobs.scheduler import Scheduler
 from bms.control.monitoring.nouns import GatewayView
 from bms.control.monitoring.service import MonitoringService
 from bms.control.secrets.sealing import Sealing, UpstreamSealing
+from bms.control.snapshots.positions import Others
+from bms.control.snapshots.publisher import Publisher
+from bms.control.snapshots.sources import EntrySource
 from bms.control.tenants.nouns import DEFAULT_TENANT, NewKey
+from bms.control.tenants.snapshot_entries import KeyEntries
 from bms.core.snapshot import DeploymentEntry
 from bms.web.api import (
     audit,
@@ -74,7 +80,6 @@ class Parts:
     reconciling: ReconcilerLoop
     bus: BusServer
     api: ASGIApp
-    leading: bool = False
     deleted: asyncio.Event = field(default_factory=asyncio.Event)  # there is a tenant to be removed
 
     async def close(self) -> None:
@@ -98,16 +103,9 @@ async def make_parts(
     await features.tenants.bootstrap(lambda created: keep_admin_key(home, created.key))
     seen = await ground.cluster.observe()
     running = [id for id, status in seen.items() if status.state == "running"]
-    await features.allotment_sweep.after_start(running, DEPLOYMENTS_LEASE, ground.holder)
-    publisher = Publisher(
-        features.stores.tenants,
-        features.stores.deployments,
-        features.catalog,
-        ground.events,
-        ground.clock,
-        ground.pepper,
-        ground.tokens,
-    )
+    await features.allotment_sweep.after_start(running, DEPLOYMENTS, ground.process)
+    others = Others(SqlPositions(database, ground.clock), ground.process)
+    publisher = Publisher(snapshot_sources(ground, features), ground.events, ground.clock, ground.pepper, others)
     await publisher.start()
     sealing = UpstreamSealing(ground.objects, features.secrets, rules.allowed_upstreams)
     launcher = Launcher(ground.cluster, ground.environments, ground.trees, features.catalog, ground.tokens, sealing)
@@ -134,7 +132,7 @@ async def make_parts(
         database=describe(database),
         gateways=lambda: _gateways(bus),
         snapshot=lambda: publisher.revision,
-        leading=lambda: parts.leading,
+        leading=lambda: features.leading.token is not None,
         devices=ground.cluster.devices,
         reactions=features.reaction_service.view,
         more=features.reaction_service.metrics,
@@ -164,6 +162,14 @@ async def make_parts(
     return parts
 
 
+def snapshot_sources(ground: Ground, features: Features) -> list[EntrySource]:
+    """What gateways are told, kind by kind."""
+    return [
+        KeyEntries(features.stores.tenants, ground.clock),
+        DeploymentEntries(features.stores.deployments, features.catalog, ground.tokens.of),
+    ]
+
+
 def _reconciler(ground: Ground, features: Features, publisher: Publisher, launcher: Launcher) -> Reconciler:
     return Reconciler(
         features.stores.deployments,
@@ -171,10 +177,9 @@ def _reconciler(ground: Ground, features: Features, publisher: Publisher, launch
         ground.cluster,
         launcher,
         Health(LinkProbe(ground.tokens.of), ground.clock),
-        ground.leases,
+        ground.leadership.of(DEPLOYMENTS),
         ground.events,
         ground.clock,
-        holder=ground.holder,
         released=publisher.released,
         last_words=ground.last_words,
         logs=ground.replica_logs,
@@ -197,7 +202,9 @@ def _scheduler(ground: Ground, features: Features, max_jobs: int, sealing: Seali
     )
     cores, memory = machine()
     capacity = Capacity(jobs=max_jobs, cpu=max(cores, float(max_jobs)), memory=memory)
-    return Scheduler(store, ground.cluster, attempts, features.files, ground.clock, capacity, ground.holder)
+    return Scheduler(
+        store, ground.cluster, attempts, features.files, ground.clock, capacity, ground.leadership.of(JOBS)
+    )
 
 
 def _endpoints(

@@ -19,9 +19,11 @@ class Catalogue:
     def __init__(self, modules: Iterable[ModuleType]) -> None:
         """Takes every payload that the modules define. Raises TypeError where two have one name."""
         self._kinds: dict[str, type[Payload]] = {}
+        self._nouns = set[str]()
         for module in modules:
             for kind in _defined(module):
                 other = self._kinds.setdefault(kind.EVENT, kind)
+                self._nouns.add(_noun(kind.EVENT))
                 if other is not kind:
                     raise TypeError(f"two events are named {kind.EVENT!r}: {other.__qualname__}, {kind.__qualname__}")
 
@@ -49,6 +51,15 @@ class Catalogue:
         except msgspec.ValidationError as error:
             raise Unreadable(f"{row.name} does not say what it should: {error}") from error
         return Event(payload=payload, tenant=row.tenant, subject=row.subject, actor=row.actor, at=row.at)
+
+    def read_among(self, rows: Iterable[Recorded]) -> Iterator[Event[Payload]]:
+        """Those about the nouns of these events (`key` of `key.revoked`). Raises Unreadable where one of them, which a
+        newer program may have written, can't be read."""
+        return (self.read(row) for row in rows if _noun(row.name) in self._nouns)
+
+
+def _noun(name: str) -> str:
+    return name.partition(".")[0]
 
 
 def _defined(module: ModuleType) -> Iterator[type[Payload]]:

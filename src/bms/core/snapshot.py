@@ -1,7 +1,8 @@
-"""What a gateway must know to answer without asking: entries pushed by control, one per key or deployment.
+"""What a gateway must know to answer without asking: entries pushed by control, one per key, per deployment and so on.
 
 Control sends puts and deletes by (kind, id); the gateway keeps the last good state on its disk. An entry is
-complete in itself, so one change costs one entry, however many there are.
+complete in itself, so one change costs one entry, however many there are. A new kind is a class of its own here, in
+`Entry`, and a source of control's snapshot (`bms.control.snapshots`).
 """
 
 from typing import Literal
@@ -68,6 +69,13 @@ class DeploymentEntry(msgspec.Struct, frozen=True, kw_only=True, tag="deployment
 
 
 Entry = KeyEntry | DeploymentEntry
+"""What this release knows; gateways leave out kinds that they do not know (`bms.protocols.snapshot_kinds`)."""
+EntryName = tuple[str, str]
+"""Kind, which is the tag of the entry's class, and id."""
+
+
+def name_of(entry: Entry) -> EntryName:
+    return (str(entry.__struct_config__.tag), entry.id)
 
 
 class SnapshotUpdate(msgspec.Struct, frozen=True, kw_only=True, tag="update"):
@@ -79,7 +87,7 @@ class SnapshotUpdate(msgspec.Struct, frozen=True, kw_only=True, tag="update"):
     revision: int
     full: bool
     puts: tuple[Entry, ...] = ()
-    deletes: tuple[tuple[Literal["key", "deployment"], str], ...] = ()
+    deletes: tuple[EntryName, ...] = ()
     pepper: bytes = b""  # to check key secrets; only in full updates
     more: bool = False
 

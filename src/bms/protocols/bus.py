@@ -15,6 +15,7 @@ import msgspec
 from bms.core.errors import InvalidArgument
 from bms.core.snapshot import SnapshotUpdate
 from bms.core.usage import VERSION, UnreadRun, UsageEvent, UsageRun, events_of
+from bms.protocols.snapshot_kinds import UpdateDecoder
 
 LENGTH = struct.Struct("<I")
 MAX_MESSAGE = 1 << 28
@@ -152,11 +153,25 @@ def _run(record: bytes) -> UsageRun | UnreadRun:
     return UnreadRun(found.first, found.first + len(found.events) - 1, found.version, record)
 
 
+class _ToGateway(MessageDecoder[ToGateway]):
+    """Updates are looked at again where something in them can't be read: control may be of a later release."""
+
+    def __init__(self) -> None:
+        super().__init__(ToGateway)
+        self._updates = UpdateDecoder()
+
+    def decode(self, body: bytes) -> ToGateway:
+        try:
+            return super().decode(body)
+        except msgspec.ValidationError as error:
+            return self._updates.again(body, error)
+
+
 _any_usage: MessageDecoder[_AnyUsage] = MessageDecoder(_AnyUsage)
 _any_run: MessageDecoder[_AnyRun] = MessageDecoder(_AnyRun)
 _known_run: MessageDecoder[UsageRun] = MessageDecoder(UsageRun)
 from_gateway: MessageDecoder[FromGateway] = _FromGateway()
-to_gateway: MessageDecoder[ToGateway] = MessageDecoder(ToGateway)
+to_gateway: MessageDecoder[ToGateway] = _ToGateway()
 
 
 def encode(message: FromGateway | ToGateway) -> bytes:

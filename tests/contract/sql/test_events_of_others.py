@@ -134,7 +134,7 @@ async def test_while_nothing_happens_the_database_is_asked_nothing(database: Dat
 
 async def test_what_is_written_without_an_event_wakes_nobody(database: Database, clock: ManualClock) -> None:
     before = database.written
-    assert await SqlLeases(database, clock).acquire("leader", "a", 10) == 1
+    assert await SqlLeases(database, clock).acquire({"leader": None}, "a", 10) == {"leader": 1}
     assert database.written is before
     await _emit(database)
     assert before.is_set()

@@ -32,9 +32,9 @@ async def _add(store: Jobs, *rows: Job) -> None:
             await tx.add_job(row)
 
 
-async def _claim(store: Jobs, row: Job, holder: str, clock: ManualClock) -> Job | None:
+async def _claim(store: Jobs, row: Job) -> Job | None:
     async with store.write() as tx:
-        return await tx.claim(row, holder, clock.now() + timedelta(seconds=30))
+        return await tx.claim(row)
 
 
 async def test_jobs_come_back_as_they_were_stored(store: Jobs, clock: ManualClock) -> None:
@@ -67,51 +67,41 @@ async def test_an_id_is_used_once(store: Jobs) -> None:
         await _add(store, job(tenant="other"))
 
 
-async def test_a_claim_raises_token_and_attempt_and_only_one_wins(store: Jobs, clock: ManualClock) -> None:
+async def test_a_claim_raises_token_and_attempt_and_only_one_wins(store: Jobs) -> None:
     await _add(store, row := job())
-    won = [one for one in await asyncio.gather(*(_claim(store, row, f"s{n}", clock) for n in range(8))) if one]
+    won = [one for one in await asyncio.gather(*(_claim(store, row) for _ in range(8))) if one]
     assert [(one.state, one.attempt, one.token) for one in won] == [("starting", 1, 1)]
 
 
-async def test_a_cancelled_or_changed_job_is_not_claimed(store: Jobs, clock: ManualClock) -> None:
+async def test_a_cancelled_or_changed_job_is_not_claimed(store: Jobs) -> None:
     await _add(store, job("job_a", cancel_requested=True), job("job_b", state="succeeded"), stale := job("job_c"))
-    assert await _claim(store, job("job_a"), "s", clock) is None
-    assert await _claim(store, job("job_b"), "s", clock) is None
-    assert await _claim(store, msgspec.structs.replace(stale, token=7), "s", clock) is None
-    assert await _claim(store, stale, "s", clock) is not None
+    assert await _claim(store, job("job_a")) is None
+    assert await _claim(store, job("job_b")) is None
+    assert await _claim(store, msgspec.structs.replace(stale, token=7)) is None
+    assert await _claim(store, stale) is not None
 
 
-async def test_an_attempt_is_taken_over_only_after_its_lease_or_by_its_holder(store: Jobs, clock: ManualClock) -> None:
+async def test_an_attempt_is_taken_over_once_by_a_larger_token(store: Jobs) -> None:
     await _add(store, row := job())
-    mine = await _claim(store, row, "one", clock)
+    mine = await _claim(store, row)
     assert mine is not None
-    until = clock.now() + timedelta(seconds=90)
     async with store.write() as tx:
-        assert await tx.adopt(mine, "two", until, clock.now()) is None
-        await tx.renew("one", clock.now() + timedelta(seconds=60))
-    clock.advance(31)
-    async with store.write() as tx:
-        assert await tx.adopt(mine, "two", until, clock.now()) is None, "it was renewed"
-        again = await tx.adopt(mine, "one", clock.now() + timedelta(seconds=30), clock.now())
-    assert again is not None
-    assert (again.token, again.attempt) == (2, 1)
-    clock.advance(30)
-    async with store.write() as tx:
-        taken = await tx.adopt(again, "two", until, clock.now())
-        assert await tx.adopt(again, "three", until, clock.now()) is None, "that token is old"
+        taken = await tx.adopt(mine)
+        assert await tx.adopt(mine) is None, "that token is old"
     assert taken is not None
+    assert (taken.token, taken.attempt) == (2, 1)
     async with store.write() as tx:
-        assert await tx.held(row.id, 2) is None
-        held = await tx.held(row.id, 3)
+        assert await tx.held(row.id, 1) is None
+        held = await tx.held(row.id, 2)
     assert held == taken
 
 
-async def test_an_old_token_changes_nothing(store: Jobs, clock: ManualClock) -> None:
+async def test_an_old_token_changes_nothing(store: Jobs) -> None:
     await _add(store, row := job())
-    mine = await _claim(store, row, "one", clock)
+    mine = await _claim(store, row)
     assert mine is not None
     async with store.write() as tx:
-        await tx.adopt(mine, "one", clock.now(), clock.now())
+        await tx.adopt(mine)
     for stale in (mine, msgspec.structs.replace(mine, revision=3)):
         with pytest.raises(Aborted):
             async with store.write() as tx:
@@ -132,8 +122,7 @@ async def test_live_jobs_are_all_active_ones_and_the_oldest_due_ones_of_each_ten
     await _add(store, job("job_s", state="starting"), job("job_r", state="running"), job("job_e", state="lost"))
     async with store.read() as tx:
         live = await tx.live(clock.now(), 3)
-    assert [one.job.id for one in live] == ["job_1", "job_a0", "job_a1", "job_b0", "job_b1", "job_s", "job_r"]
-    assert {(one.holder, one.leased_until) for one in live} == {(None, None)}
+    assert [one.id for one in live] == ["job_1", "job_a0", "job_a1", "job_b0", "job_b1", "job_s", "job_r"]
 
 
 async def test_listings_are_newest_first_filtered_and_joined_without_gap(store: Jobs) -> None:

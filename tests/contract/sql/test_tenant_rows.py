@@ -64,7 +64,7 @@ def test_whoever_adds_a_table_says_whether_it_outlives_its_tenant() -> None:
     assert without == {
         "tenants",  # its own row, which keeps its name taken
         "deployment_revisions",  # by their deployment
-        "counters", "leases", "platform", "positions", "usage_sources",  # nobody's
+        "gateway_positions", "leases", "platform", "positions", "usage_sources",  # nobody's
         "request_quantities",  # by their block
         "usage_unread",  # what can't be read yet says not whose it is
     }  # fmt: skip

@@ -4,12 +4,20 @@ import asyncio
 import contextlib
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bms.adapters.snapshots import state_file
 from bms.adapters.snapshots.state_file import StateKeeper, append_step, load_state, save_state
 from bms.core.snapshot import Entry, KeyEntry, SnapshotState, SnapshotUpdate
 from bms.serving.traffic.snapshot_index import SnapshotIndex
+
+
+class Quota(msgspec.Struct, frozen=True, kw_only=True, tag="quota"):
+    """An entry of a kind that this release does not know."""
+
+    id: str
+    tenant: str
 
 
 def key(number: int, user: str = "u") -> KeyEntry:
@@ -22,7 +30,7 @@ def state(*entries: Entry, revision: int = 1) -> SnapshotState:
 
 def step(revision: int, *puts: Entry, gone: tuple[int, ...] = ()) -> SnapshotUpdate:
     deletes = tuple(("key", f"k{number}") for number in gone)
-    return SnapshotUpdate(revision=revision, full=False, puts=puts, deletes=deletes)  # type: ignore[arg-type]
+    return SnapshotUpdate(revision=revision, full=False, puts=puts, deletes=deletes)
 
 
 def test_steps_are_replayed_over_what_the_file_began_with(tmp_path: Path) -> None:
@@ -46,6 +54,14 @@ def test_a_step_that_was_cut_off_or_damaged_is_left_out_with_all_after_it(tmp_pa
     path.write_bytes(data[: good + 9] + bytes([data[good + 9] ^ 1]) + data[good + 10 :])
     append_step(path, step(4, key(4)))
     assert load_state(path) == whole
+
+
+def test_entries_of_kinds_that_a_later_release_wrote_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "snapshot"
+    save_state(path, state(key(1)))
+    append_step(path, step(2, Quota(id="q", tenant="t"), key(2)))  # type: ignore[arg-type]
+    append_step(path, step(3, key(3)))
+    assert load_state(path) == state(key(1), key(2), key(3), revision=3)
 
 
 def test_a_file_that_lost_its_beginning_is_not_believed(tmp_path: Path) -> None:

@@ -18,17 +18,16 @@ from pathlib import Path
 import msgspec
 
 from bms.core.errors import InvalidArgument
-from bms.core.snapshot import Entry, KeyEntry, SnapshotState, SnapshotUpdate
+from bms.core.snapshot import Entry, EntryName, SnapshotState, SnapshotUpdate, name_of
+from bms.protocols.snapshot_kinds import UpdateDecoder
 from bms.protocols.snapshot_parts import PartsReader, parts_of
 
 log = logging.getLogger(__name__)
 _RECORD = struct.Struct("<II")
 _MAGIC = b"BMSL"
 _encode = msgspec.msgpack.Encoder().encode
-_decoder = msgspec.msgpack.Decoder(SnapshotUpdate)
+_decoder = UpdateDecoder()
 LEAST_APPENDED = 1 << 20  # bytes; a file is written anew when more was appended, and more than it began with
-
-Name = tuple[str, str]  # kind and id
 
 
 def load_state(path: Path) -> SnapshotState | None:
@@ -44,7 +43,7 @@ def load_state(path: Path) -> SnapshotState | None:
 
 
 def _replay(data: bytes) -> SnapshotState | None:
-    parts, entries = PartsReader(), dict[Name, Entry]()
+    parts, entries = PartsReader(), dict[EntryName, Entry]()
     revision, pepper = None, b""
     for record in _records(data):
         try:
@@ -60,7 +59,7 @@ def _replay(data: bytes) -> SnapshotState | None:
             return None
         for name in update.deletes:
             entries.pop(name, None)
-        entries.update((_name(entry), entry) for entry in update.puts)
+        entries.update((name_of(entry), entry) for entry in update.puts)
         revision = update.revision
     if revision is None:
         return None
@@ -117,10 +116,6 @@ def _framed(update: SnapshotUpdate) -> bytes:
     return _RECORD.pack(len(body), zlib.crc32(body)) + body
 
 
-def _name(entry: Entry) -> Name:
-    return ("key" if isinstance(entry, KeyEntry) else "deployment", entry.id)
-
-
 class StateKeeper:
     """Saves what `state` gives whenever told that it changed, in a thread, at most every `interval_s`: as a step added
     to the file, and everything anew when steps have become more than that."""
@@ -131,7 +126,7 @@ class StateKeeper:
         self._interval_s = interval_s
         self._changed = asyncio.Event()
         self._saving = threading.Lock()  # a last save may begin before the thread of the one before has ended
-        self._kept: dict[Name, Entry] | None = None  # what the file holds; None: not known, or damaged
+        self._kept: dict[EntryName, Entry] | None = None  # what the file holds; None: not known, or damaged
         self._pepper = b""
         self._began = self._appended = 0  # bytes
 
@@ -159,7 +154,7 @@ class StateKeeper:
     def _save_now(self) -> None:
         state = self._state()
         before, self._kept = self._kept, None
-        entries = {_name(entry): entry for entry in state.entries}
+        entries = {name_of(entry): entry for entry in state.entries}
         try:
             if before is None or state.pepper != self._pepper or self._appended > max(LEAST_APPENDED, self._began):
                 self._began, self._appended = save_state(self._path, state), 0
@@ -172,8 +167,8 @@ class StateKeeper:
         self._kept, self._pepper = entries, state.pepper
 
 
-def _step(before: dict[Name, Entry], after: dict[Name, Entry], revision: int) -> SnapshotUpdate:
+def _step(before: dict[EntryName, Entry], after: dict[EntryName, Entry], revision: int) -> SnapshotUpdate:
     """What to write to get from one to the other; an entry that is the same object has not changed."""
     puts = tuple([entry for name, entry in after.items() if before.get(name) is not entry])
     deletes = tuple([name for name in before if name not in after])
-    return SnapshotUpdate(revision=revision, full=False, puts=puts, deletes=deletes)  # type: ignore[arg-type]
+    return SnapshotUpdate(revision=revision, full=False, puts=puts, deletes=deletes)

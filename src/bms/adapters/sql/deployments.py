@@ -3,13 +3,12 @@
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, delete, func, select, update
 
 from bms.adapters.sql.store import Repository
-from bms.adapters.sql.tables.deployments import counters, deployment_revisions, deployments, replicas, routes
-from bms.adapters.sql.tables.events import leases
+from bms.adapters.sql.tables.deployments import deployment_revisions, deployments, replicas, routes
 from bms.control.deployments.nouns import Deployment, DeploymentRevision, Replica, Route
-from bms.core.errors import Aborted, AlreadyExists, InvalidArgument
+from bms.core.errors import AlreadyExists, InvalidArgument
 from bms.core.ids import differs_by_case
 from bms.core.pages import Page, PageRequest, page_of
 
@@ -125,19 +124,6 @@ class SqlDeployments(Repository):
     async def forget_replicas(self, ids: list[str]) -> None:
         ended = replicas.c.state.in_(_ENDED)
         await self._connection.execute(delete(replicas).where(replicas.c.id.in_(ids), ended))
-
-    async def fence(self, lease: str, token: int) -> None:
-        query = select(leases.c.token).where(leases.c.name == lease).with_for_update()
-        newest = (await self._connection.execute(query)).scalar()
-        if newest != token:
-            raise Aborted(f"lease {lease!r} has moved on from token {token} to {newest}: another process leads now")
-
-    async def raise_counter(self, name: str) -> int:
-        mine = counters.c.name == name
-        raised = update(counters).where(mine).values(number=counters.c.number + 1)
-        if (await self._connection.execute(raised)).rowcount == 0:
-            await self._connection.execute(insert(counters).values(name=name, number=1))
-        return int((await self._connection.execute(select(counters.c.number).where(mine))).scalar_one())
 
 
 def _live() -> ColumnElement[bool]:

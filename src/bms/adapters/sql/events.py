@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 from collections import deque
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from itertools import islice
 
 from sqlalchemy import func, insert, select, update
@@ -127,34 +128,42 @@ class SqlLeases:
         self._database = database
         self._clock = clock
 
-    async def acquire(self, name: str, holder: str, ttl_s: float) -> int | None:
+    async def acquire(self, last: Mapping[str, int | None], holder: str, ttl_s: float) -> dict[str, int]:
         now = self._clock.now()
         until = now + timedelta(seconds=ttl_s)
+        found: dict[str, int] = {}
         async with self._database.writing() as connection:
-            locked = select(leases).where(leases.c.name == name).with_for_update()
-            row = (await connection.execute(locked)).mappings().first()
-            if row is None:
-                try:
-                    async with connection.begin_nested():
-                        await connection.execute(
-                            insert(leases).values(name=name, holder=holder, token=1, expires_at=until)
-                        )
-                except IntegrityError:
-                    return None  # somebody else was the first in the same instant
-                return 1
-            if row["holder"] != holder and row["expires_at"] > now:
-                return None
-            token: int = row["token"] + (0 if row["holder"] == holder and row["expires_at"] > now else 1)
-            await connection.execute(
-                update(leases).where(leases.c.name == name).values(holder=holder, token=token, expires_at=until)
-            )
-            return token
+            locked = select(leases).where(leases.c.name.in_(last)).order_by(leases.c.name).with_for_update()
+            rows = {row["name"]: row for row in (await connection.execute(locked)).mappings()}
+            for name in sorted(last):
+                if name not in rows:
+                    if await _first(connection, name, holder, until):
+                        found[name] = 1
+                    continue
+                token: int = rows[name]["token"]
+                free = rows[name]["expires_at"] <= now
+                if not free and (rows[name]["holder"] != holder or last[name] not in (None, token)):
+                    continue
+                found[name] = token if last[name] == token and not free else token + 1
+                mine = update(leases).where(leases.c.name == name)
+                await connection.execute(mine.values(holder=holder, token=found[name], expires_at=until))
+        return found
 
-    async def release(self, name: str, holder: str) -> None:
-        """Lets the lease expire now; its token is kept, so that the next is larger."""
+    async def release(self, held: Mapping[str, int]) -> None:
+        """The tokens are kept, so that the next are larger."""
+        if not held:
+            return
         async with self._database.writing() as connection:
-            await connection.execute(
-                update(leases)
-                .where(leases.c.name == name, leases.c.holder == holder)
-                .values(expires_at=self._clock.now())
-            )
+            for name, token in sorted(held.items()):
+                mine = update(leases).where(leases.c.name == name, leases.c.token == token)
+                await connection.execute(mine.values(expires_at=self._clock.now()))
+
+
+async def _first(connection: AsyncConnection, name: str, holder: str, until: datetime) -> bool:
+    """False where somebody else was the first in the same instant."""
+    try:
+        async with connection.begin_nested():
+            await connection.execute(insert(leases).values(name=name, holder=holder, token=1, expires_at=until))
+    except IntegrityError:
+        return False
+    return True

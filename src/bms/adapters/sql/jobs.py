@@ -10,7 +10,7 @@ from bms.adapters.sql.datasets_needed import hold
 from bms.adapters.sql.store import Repository, noun
 from bms.adapters.sql.tables.jobs import jobs
 from bms.control.jobs.nouns import TERMINAL, Job, JobState
-from bms.control.jobs.ports import LiveJob, References
+from bms.control.jobs.ports import References
 from bms.core.errors import InvalidArgument
 from bms.core.pages import Page, PageRequest, page_of
 
@@ -68,40 +68,34 @@ class SqlJobs(Repository):
         mine = (jobs.c.tenant == job.tenant, jobs.c.id == job.id, jobs.c.token == job.token)
         return await self._save(jobs, job, *mine)
 
-    async def live(self, now: datetime, queued_per_tenant: int) -> list[LiveJob]:
+    async def live(self, now: datetime, queued_per_tenant: int) -> list[Job]:
         place = func.row_number().over(partition_by=jobs.c.tenant, order_by=jobs.c.number).label("place")
         due = or_(jobs.c.run_at.is_(None), jobs.c.run_at <= now)
         queued = select(jobs.c.number, place).where(jobs.c.state == "queued", due).subquery()
         first = select(queued.c.number).where(queued.c.place <= queued_per_tenant)
         query = select(jobs).where(or_(jobs.c.state.in_(_ACTIVE), jobs.c.number.in_(first))).order_by(jobs.c.number)
-        rows = (await self._connection.execute(query)).mappings()
-        return [LiveJob(job=noun(Job, row), holder=row["holder"], leased_until=row["leased_until"]) for row in rows]
+        return await self._all(Job, query)
 
     async def next_due(self, now: datetime) -> datetime | None:
         query = select(func.min(jobs.c.run_at)).where(jobs.c.state == "queued", jobs.c.run_at > now)
         due: datetime | None = (await self._connection.execute(query)).scalar()
         return due
 
-    async def claim(self, job: Job, holder: str, until: datetime) -> Job | None:
+    async def claim(self, job: Job) -> Job | None:
         return await self._claimed(
             update(jobs)
             .where(jobs.c.id == job.id, jobs.c.token == job.token)
             .where(jobs.c.state == "queued", jobs.c.cancel_requested.is_(False))
             .values(state="starting", attempt=jobs.c.attempt + 1, message="", run_at=None)
-            .values(token=jobs.c.token + 1, holder=holder, leased_until=until, revision=jobs.c.revision + 1)
+            .values(token=jobs.c.token + 1, revision=jobs.c.revision + 1)
         )
 
-    async def adopt(self, job: Job, holder: str, until: datetime, now: datetime) -> Job | None:
+    async def adopt(self, job: Job) -> Job | None:
         return await self._claimed(
             update(jobs)
             .where(jobs.c.id == job.id, jobs.c.token == job.token, jobs.c.state.in_(_ACTIVE))
-            .where(or_(jobs.c.holder == holder, jobs.c.holder.is_(None), jobs.c.leased_until <= now))
-            .values(token=jobs.c.token + 1, holder=holder, leased_until=until, revision=jobs.c.revision + 1)
+            .values(token=jobs.c.token + 1, revision=jobs.c.revision + 1)
         )
-
-    async def renew(self, holder: str, until: datetime) -> None:
-        mine = (jobs.c.holder == holder, jobs.c.state.in_(_ACTIVE))
-        await self._connection.execute(update(jobs).where(*mine).values(leased_until=until))
 
     async def references(self, tenant: str) -> References:
         query = select(jobs).where(jobs.c.tenant == tenant)

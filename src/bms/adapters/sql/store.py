@@ -13,7 +13,7 @@ from sqlalchemy.sql import ColumnElement
 
 from bms.adapters.sql.engine import Database
 from bms.adapters.sql.tables.allotments import allotments
-from bms.adapters.sql.tables.events import events
+from bms.adapters.sql.tables.events import events, leases
 from bms.adapters.sql.telling import CHANNEL, tells
 from bms.control.platform.allotments import Allotment, milliseconds
 from bms.core.errors import Aborted, AlreadyExists
@@ -57,6 +57,12 @@ class Repository:
     @property
     def connection(self) -> AsyncConnection:
         return self._connection
+
+    async def fence(self, lease: str, token: int) -> None:
+        query = select(leases.c.token).where(leases.c.name == lease).with_for_update()
+        newest = (await self._connection.execute(query)).scalar()
+        if newest != token:
+            raise Aborted(f"lease {lease!r} has moved on from token {token} to {newest}: another process leads now")
 
     async def emit(self, event: Event[Payload]) -> None:
         origin = tells(self._connection)

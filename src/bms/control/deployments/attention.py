@@ -53,6 +53,8 @@ class Attention:
     async def concerned(self, heard: Iterable[Recorded]) -> bool:
         """Whether these events are of any deployment."""
         changes = changes_of(heard)
+        if changes.everything:
+            return True
         if changes.deployments or not changes.models:
             return bool(changes.deployments)
         async with self._store.read() as tx:

@@ -6,12 +6,13 @@ from typing import Protocol
 from bms.control.deployments.nouns import Deployment, DeploymentRevision, Replica, Route
 from bms.control.models.nouns import GateStanding, Version, VersionFacts
 from bms.control.platform.allotments import AllotmentSink
+from bms.control.platform.transactions import Fenced
 from bms.core.events import EventSink
 from bms.core.pages import Page, PageRequest
 from bms.core.programs import ServableStatus
 
 
-class DeploymentsTx(EventSink, AllotmentSink, Protocol):
+class DeploymentsTx(EventSink, AllotmentSink, Fenced, Protocol):
     """Repository of deployments, their revisions, routes and replicas inside one transaction.
 
     `add_*` raises AlreadyExists for a name in use; `save_*` writes the noun with its revision raised by one and
@@ -87,14 +88,6 @@ class DeploymentsTx(EventSink, AllotmentSink, Protocol):
     async def save_replica(self, replica: Replica) -> Replica: ...
     async def forget_replicas(self, ids: list[str]) -> None:
         """Deletes ended ones."""
-        ...
-
-    async def fence(self, lease: str, token: int) -> None:
-        """Raises Aborted unless `token` is the lease's newest one; holds the lease's row until the end."""
-        ...
-
-    async def raise_counter(self, name: str) -> int:
-        """One more than ever before under this name."""
         ...
 
 

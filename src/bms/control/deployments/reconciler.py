@@ -5,7 +5,7 @@ and stopping processes) goes on beside the loop, outside transactions.
 """
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 
 import msgspec
@@ -28,23 +28,25 @@ from bms.control.deployments.resolving import resolve
 from bms.control.jobs.chores import Chores
 from bms.control.platform.allotments import DeviceMemory, no_devices
 from bms.control.platform.clusters import Cluster
-from bms.control.platform.transactions import EventLog, Leases, Store
+from bms.control.platform.leading import Leader
+from bms.control.platform.transactions import EventLog, Store
 from bms.core.clock import Clock
 from bms.core.errors import Aborted, BmsError
 from bms.core.workload import WorkloadStatus
 
 log = logging.getLogger("bms.deployments")
-LEASE, LEASE_S = "deployments", 10.0
+SUBJECT = "deployments"
+"""What the loop must lead, of `Leadership`."""
 # Until the next round in any case: everything that a round waits for tells of itself, but for the time.
 AGAIN_S, WAITING_S, AWAKE_S, REST_S = 0.05, 0.5, 1.0, 30.0
 _LAUNCH, _END, _FORGET = "launch ", "end ", "forget "
 Workloads = Mapping[str, WorkloadStatus]
-Released = Callable[[Collection[str]], frozenset[str]]
+Released = Callable[[Collection[str]], Awaitable[frozenset[str]]]
 """(draining replicas) -> those that no live gateway sends to any more."""
 
 
 class Reconciler:
-    """`holder` names this process in the lease; a restart under the same name goes on at once."""
+    """Does nothing while its process does not lead."""
 
     def __init__(
         self,
@@ -53,11 +55,10 @@ class Reconciler:
         cluster: Cluster,
         launcher: Launcher,
         health: Health,
-        leases: Leases,
+        leader: Leader,
         events: EventLog,
         clock: Clock,
         *,
-        holder: str,
         released: Released,
         last_words: LastWords = no_words,
         logs: ReplicaLogs | None = None,
@@ -68,10 +69,9 @@ class Reconciler:
         self._cluster = cluster
         self._launcher = launcher
         self.health = health
-        self._leases = leases
+        self._leader = leader
         self.attention = Attention(store, events, clock)
         self._clock = clock
-        self._holder = holder
         self._released = released
         self._last_words = last_words
         self._logs = logs or NoLogs()
@@ -83,7 +83,6 @@ class Reconciler:
         self._token: int | None = None
         self.looked = False
         """Whether rows were compared with what runs since this process began: before, they tell of the last one."""
-        self._renewed = 0.0
         self.pause_s = AWAKE_S
         """When the next round is due, after the last one, if nothing happens."""
         self.draining = False
@@ -92,7 +91,7 @@ class Reconciler:
     async def step(self) -> bool:
         """One round; whether anything is under way that the next round should look at soon."""
         self.pause_s, self.draining = AWAKE_S, False
-        token = await self._lead()
+        self._token = token = await self._leader.lead()
         if token is None:
             return False
         workloads = await self._observe()  # before the rows are read: every process has its record first
@@ -107,7 +106,7 @@ class Reconciler:
             self._again_in(AGAIN_S)
         known = {replica.id for replica in replicas if replica.state not in ENDED}
         async for some, rows, catalog in in_parts(self._store, self._catalog, ids):
-            if await self._lead() != token:
+            if await self._leader.lead() != token:
                 self._again_in(AGAIN_S)
                 return True
             for id in set(some) - {each.deployment.id for each in rows}:
@@ -125,12 +124,12 @@ class Reconciler:
     async def keep(self) -> bool:
         """Renews the lease where that is due, which needs no round; whether one is due after all."""
         token = self._token
-        return token is None or await self._lead() != token
+        return token is None or await self._leader.lead() != token
 
     @property
     def keep_in_s(self) -> float:
         """Seconds until `keep` has something to do."""
-        return max(0.0, self._renewed + LEASE_S / 3 - self._clock.monotonic())
+        return self._leader.ask_in_s
 
     async def settled(self) -> None:
         """Returns when no slow work and no question is under way."""
@@ -141,22 +140,11 @@ class Reconciler:
         """Gives up slow work and the lease; processes run on."""
         await self.chores.close()
         await self.health.close()
-        try:
-            await self._leases.release(LEASE, self._holder)
-        except BmsError as error:
-            log.warning("the lease could not be given back and will run out: %s", error.message)
+        await self._leader.resign()
 
     @property
     def _launching(self) -> frozenset[str]:
         return frozenset(key.removeprefix(_LAUNCH) for key in self.chores.busy if key.startswith(_LAUNCH))
-
-    async def _lead(self) -> int | None:
-        """The fencing token while this process leads."""
-        now = self._clock.monotonic()
-        if self._token is None or self.keep_in_s == 0:
-            self._token = await self._leases.acquire(LEASE, self._holder, LEASE_S)
-            self._renewed = now
-        return self._token
 
     async def _observe(self) -> Workloads | None:
         try:
@@ -188,7 +176,8 @@ class Reconciler:
             return await self._one(rows, catalog, workloads, token)
         except BmsError as error:
             log.warning("deployment %s is left for the next round: %s", rows.deployment.name, error.message)
-            self._token = None if isinstance(error, Aborted) else self._token
+            if isinstance(error, Aborted):
+                self._leader.doubt()
             self._again_in(AGAIN_S)
             return True
 
@@ -197,7 +186,7 @@ class Reconciler:
         followed = follow(rows.deployment, rows.revision, desired, self._clock.now())
         if followed is not None:
             async with self._store.write() as tx:
-                await tx.fence(LEASE, token)
+                await self._leader.fence(tx, token)
                 await followed.record(tx)
             desired = msgspec.structs.replace(desired, since=followed.revision.at)
         observed = await self._observed(rows, workloads)
@@ -206,7 +195,7 @@ class Reconciler:
         recorder = Recorder(rows.deployment, desired, rows.route, rows.replicas, self._launcher.address, now)
         if any(not isinstance(action, Launch | EndWorkload | ForgetWorkload) for action in actions):
             async with self._store.write() as tx:
-                await tx.fence(LEASE, token)
+                await self._leader.fence(tx, token)
                 await recorder.record(tx, actions)
             self._again_in(AGAIN_S)
         await self._forget(rows, workloads)
@@ -242,7 +231,7 @@ class Reconciler:
             launch_errors=dict(self._launch_errors),
             last_words=words,
             silent=self.health.silent(),
-            released=self._released(draining) if draining else frozenset(),
+            released=await self._released(draining) if draining else frozenset(),
         )
 
     async def _forget(self, rows: Rows, workloads: Workloads | None) -> None:
@@ -289,7 +278,7 @@ class Reconciler:
         try:
             prepared = await self._launcher.prepare(replica, deployment.spec, token)
             async with self._store.write() as tx:
-                await tx.fence(LEASE, token)
+                await self._leader.fence(tx, token)
                 found = await tx.replica(replica.id)
                 if found is None or found.state != "starting":
                     return

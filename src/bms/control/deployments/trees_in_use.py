@@ -35,6 +35,6 @@ class TreesInUse:
 
     async def _of_jobs(self) -> set[tuple[str, str]]:
         async with self._jobs.read() as tx:
-            live = [each.job for each in await tx.live(self._clock.now(), 0)]
+            live = await tx.live(self._clock.now(), 0)
         trees = {(job.tenant, given.tree) for job in live for given in job.spec.inputs}
         return trees | {(job.tenant, job.spec.code) for job in live if job.spec.code is not None}

@@ -42,7 +42,7 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """One job. `token` fences: it grows with every attempt, and only its holder may report for the job."""
+    """One job. `token` fences: it grows with every attempt, and only who knows it may report for the job."""
 
     id: str
     tenant: str

@@ -4,24 +4,19 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from bms.control.jobs.plan import Seen
-from bms.control.jobs.ports import LiveJob
 
-LEASE_S = 30.0
-RENEW_S = LEASE_S / 2  # of a lease that are left when it is renewed
 NET_S = 30.0  # everything else that a step waits for tells of itself; and yet
 _OWN = ("job.started",)
 
 
-def next_step(seen: Sequence[tuple[Seen, LiveJob]], later: datetime | None, now: datetime) -> datetime:
-    """The first moment at which a lease is to be renewed or runs out, a job is over its time, or one that waits for its
-    time may start; `later` is that of those that are not among `seen`."""
+def next_step(seen: Sequence[Seen], later: datetime | None, now: datetime) -> datetime:
+    """The first moment at which a job is over its time, or one that waits for its time may start; `later` is that of
+    those that are not among `seen`."""
     times = [now + timedelta(seconds=NET_S)]
     if later is not None:
         times.append(later)
-    for one, row in seen:
+    for one in seen:
         job = one.job
-        if row.leased_until is not None and job.state != "queued":
-            times.append(row.leased_until - timedelta(seconds=RENEW_S) if one.mine else row.leased_until)
         if one.mine and job.state == "running" and job.started_at is not None and not one.busy:
             times.append(job.started_at + timedelta(seconds=job.spec.timeout_s))
     return min(times)

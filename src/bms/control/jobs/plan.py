@@ -12,12 +12,11 @@ from bms.core.workload import WorkloadStatus
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """One job that has not ended, as one scheduler sees it."""
+    """One job that has not ended, as the scheduler that leads sees it."""
 
     job: Job
-    mine: bool = False  # this scheduler holds its token
-    free: bool = True  # no other scheduler's lease on it is live
-    busy: bool = False  # slow work of this scheduler for it is under way
+    mine: bool = False  # it holds the token of the present attempt
+    busy: bool = False  # slow work for it is under way
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -103,7 +102,7 @@ def plan(
             if action is None and (job.run_at is None or job.run_at <= now):
                 due.append(job)
         elif not one.mine:
-            action = Adopt(job) if one.free else None
+            action = Adopt(job)
         elif job.state == "starting":
             action = _starting(one, workloads.get(job.workload))
         else:

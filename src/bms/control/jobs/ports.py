@@ -8,20 +8,13 @@ import msgspec
 
 from bms.control.jobs.nouns import Job, JobState
 from bms.control.platform.allotments import AllotmentSink
+from bms.control.platform.transactions import Fenced
 from bms.control.platform.trees import Tree
 from bms.core.events import EventSink
 from bms.core.pages import Page, PageRequest
 from bms.core.programs import JobResult
 
 Record = Literal["log", "events"]
-
-
-class LiveJob(msgspec.Struct, frozen=True, kw_only=True):
-    """A job that has not ended, with the scheduler that last claimed it and until when that counts."""
-
-    job: Job
-    holder: str | None
-    leased_until: datetime | None
 
 
 class References(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,11 +25,11 @@ class References(msgspec.Struct, frozen=True, kw_only=True):
     blobs: frozenset[str]
 
 
-class JobsTx(EventSink, AllotmentSink, Protocol):
+class JobsTx(EventSink, AllotmentSink, Fenced, Protocol):
     """Repository of jobs inside one transaction.
 
-    Fencing: `claim` and `adopt` raise the row's token in one statement, and only if the row is still as `job`
-    says and no other holder's lease is live; whoever holds an older token can change nothing any more.
+    Fencing: `claim` and `adopt` raise the row's token in one statement, and only if the row is still as `job` says;
+    whoever holds an older token can change nothing any more. Whoever calls them leads, which `fence` makes sure of.
     """
 
     async def job(self, tenant: str, id: str) -> Job | None: ...
@@ -78,7 +71,7 @@ class JobsTx(EventSink, AllotmentSink, Protocol):
         """Raises Aborted unless revision and token are still the stored ones."""
         ...
 
-    async def live(self, now: datetime, queued_per_tenant: int) -> list[LiveJob]:
+    async def live(self, now: datetime, queued_per_tenant: int) -> list[Job]:
         """Of all tenants: every job starting or running, and of each tenant the oldest queued ones that are due."""
         ...
 
@@ -86,16 +79,12 @@ class JobsTx(EventSink, AllotmentSink, Protocol):
         """When the first queued job that waits for its time may start, of those that are not due yet."""
         ...
 
-    async def claim(self, job: Job, holder: str, until: datetime) -> Job | None:
+    async def claim(self, job: Job) -> Job | None:
         """The queued job in its next attempt, "starting"; None where somebody else was first."""
         ...
 
-    async def adopt(self, job: Job, holder: str, until: datetime, now: datetime) -> Job | None:
-        """The same attempt with a token of ours; None unless the lease on it has expired or is `holder`'s own."""
-        ...
-
-    async def renew(self, holder: str, until: datetime) -> None:
-        """Moves the end of the leases on all live jobs of `holder`."""
+    async def adopt(self, job: Job) -> Job | None:
+        """The same attempt with a token of ours; None where it has ended, or somebody else was first."""
         ...
 
     async def references(self, tenant: str) -> References: ...

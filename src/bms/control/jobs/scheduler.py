@@ -1,7 +1,6 @@
 """The loop of jobs: observe, plan, apply. Its memory is only tokens and tasks; after any crash the next step recovers.
 
-Several may run on one database: an attempt belongs to the one whose claim raised its token, until that one's
-lease runs out. Capacity is kept by each for itself, so let one at a time lead.
+One leads at a time. An attempt belongs to the one whose claim raised its token: whoever leads next raises it again.
 """
 
 import asyncio
@@ -11,13 +10,11 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-import msgspec
-
 from bms.control.jobs.attempts import Attempts
 from bms.control.jobs.chores import Chores
 from bms.control.jobs.endings import Ending
 from bms.control.jobs.nouns import Capacity, Job
-from bms.control.jobs.pace import LEASE_S, NET_S, RENEW_S, next_step, wakes
+from bms.control.jobs.pace import NET_S, next_step, wakes
 from bms.control.jobs.plan import (
     Action,
     Adopt,
@@ -33,14 +30,17 @@ from bms.control.jobs.plan import (
     StopWorkload,
     plan,
 )
-from bms.control.jobs.ports import AttemptFiles, JobsTx, LiveJob
+from bms.control.jobs.ports import AttemptFiles, JobsTx
 from bms.control.jobs.tails import Tails
 from bms.control.platform.clusters import Cluster
+from bms.control.platform.leading import FOLLOW_S, Leader
 from bms.control.platform.transactions import EventLog, Store
 from bms.core.clock import Clock
 from bms.core.errors import BmsError, Unavailable
 
 log = logging.getLogger("bms.jobs")
+SUBJECT = "jobs"
+"""What the loop must lead, of `Leadership`."""
 QUEUE_DEPTH = 16  # due jobs of one tenant that are looked at in one step
 PROGRESS_S = 0.5  # how often the progress of running jobs is read
 AGAIN_S = 0.5  # after a step that did something: whether there is more to be done
@@ -49,7 +49,7 @@ SHORTEST_PAUSE_S = 0.05
 
 
 class Scheduler:
-    """`holder` names this scheduler; a restart under the same name takes its attempts up again at once."""
+    """Does nothing while its process does not lead."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Scheduler:
         files: AttemptFiles,
         clock: Clock,
         capacity: Capacity,
-        holder: str,
+        leader: Leader,
     ) -> None:
         self._store = store
         self._cluster = cluster
@@ -67,10 +67,11 @@ class Scheduler:
         self._files = files
         self._clock = clock
         self._capacity = capacity
-        self._holder = holder
+        self._leader = leader
         self._chores = Chores()
         self._tails = Tails(store, files, clock)
-        self._tokens: dict[str, int] = {}
+        self._token: int | None = None  # of the leader
+        self._tokens: dict[str, int] = {}  # by job
         self._running: list[Job] = []
         self._due: datetime | None = None  # when the next step is to be, if nothing happens; None: soon
         self._number = 0  # of the last event before the last step
@@ -78,24 +79,29 @@ class Scheduler:
 
     async def step(self) -> None:
         """One round. Slow work goes on beside it; `settled` waits for that."""
+        led, self._token = self._token, await self._leader.lead()
+        if self._token is None:
+            if led is not None:
+                self._let_go()
+            self._due = self._clock.now() + timedelta(seconds=FOLLOW_S)
+            return
         noted = await self._files.noted() if not self._swept else frozenset()
         observed = await self._cluster.observe()  # before the rows are read: see `plan`
         workloads = {id: status for id, status in observed.items() if status.kind == "job"}
         now = self._clock.now()
         async with self._store.read() as tx:
-            rows, later = await tx.live(now, QUEUE_DEPTH), await tx.next_due(now)
-        self._drop_lost(rows)
-        rows = await self._renewed(rows, now)
-        seen = [self._seen(row, now) for row in rows]
+            jobs, later = await tx.live(now, QUEUE_DEPTH), await tx.next_due(now)
+        self._drop_lost(jobs)
+        seen = [Seen(job=job, mine=self._mine(job), busy=job.id in self._chores.busy) for job in jobs]
         actions = plan(seen, workloads, self._capacity, now)
         for action in actions:
-            await self._apply(action, now)
-        self._running = [row.job for row in rows if row.job.state == "running" and self._mine(row)]
+            await self._apply(action)
+        self._running = [job for job in jobs if job.state == "running" and self._mine(job)]
         await self._tails.show(self._running)
-        for workload in noted - {row.job.workload for row in rows}:
+        for workload in noted - {job.workload for job in jobs}:
             await self._files.remove(workload)
         self._swept = True
-        self._due = None if actions else next_step(list(zip(seen, rows, strict=True)), later, now)
+        self._due = None if actions else next_step(seen, later, now)
 
     async def run(self, events: EventLog) -> None:
         """Steps for ever: when an event of jobs was committed, a workload or slow work ended, or it is time."""
@@ -124,8 +130,9 @@ class Scheduler:
         await self._chores.settled()
 
     async def close(self) -> None:
-        """Gives up slow work; workloads run on, and their attempts wait for the next scheduler."""
+        """Gives up slow work; workloads run on, and their attempts wait for who leads next."""
         await self._chores.close()
+        await self._leader.resign()
 
     async def _something_to_do(self, events: EventLog, news: dict[str, asyncio.Task[Any]]) -> None:
         """Returns when something happened, or the next step is due; shows the progress of what runs meanwhile."""
@@ -167,16 +174,22 @@ class Scheduler:
                     return
                 number = found[-1][0]
 
-    def _mine(self, row: LiveJob) -> bool:
-        return self._tokens.get(row.job.id) == row.job.token
+    def _mine(self, job: Job) -> bool:
+        return self._tokens.get(job.id) == job.token
 
-    def _seen(self, row: LiveJob, now: datetime) -> Seen:
-        foreign = row.holder not in (None, self._holder) and row.leased_until is not None and row.leased_until > now
-        return Seen(job=row.job, mine=self._mine(row), free=not foreign, busy=row.job.id in self._chores.busy)
+    def _let_go(self) -> None:
+        """Another one leads, or will: what is under way is broken off, and begun anew by whoever does."""
+        for id in self._chores.busy:
+            self._chores.interrupt(id)
+        for id in self._tokens:
+            self._tails.drop(id)
+        self._tokens.clear()
+        self._running = []
+        self._swept = False
 
-    def _drop_lost(self, rows: Sequence[LiveJob]) -> None:
+    def _drop_lost(self, jobs: Sequence[Job]) -> None:
         """What ended or was taken over is ours no more."""
-        tokens = {row.job.id: row.job.token for row in rows if row.job.state != "queued"}
+        tokens = {job.id: job.token for job in jobs if job.state != "queued"}
         for id in [id for id, token in self._tokens.items() if tokens.get(id) != token]:
             del self._tokens[id]
             self._tails.drop(id)
@@ -184,26 +197,20 @@ class Scheduler:
                 log.warning("job %s was taken over by another scheduler", id)
                 self._chores.interrupt(id)
 
-    async def _renewed(self, rows: list[LiveJob], now: datetime) -> list[LiveJob]:
-        """The rows, with leases of ours that were about to run out renewed."""
-        soon, until = now + timedelta(seconds=RENEW_S), now + timedelta(seconds=LEASE_S)
-        if not any(self._mine(row) and row.leased_until is not None and row.leased_until <= soon for row in rows):
-            return rows
-        async with self._store.write() as tx:
-            await tx.renew(self._holder, until)
-        return [msgspec.structs.replace(row, leased_until=until) if self._mine(row) else row for row in rows]
-
-    async def _apply(self, action: Action, now: datetime) -> None:
+    async def _apply(self, action: Action) -> None:
         match action:
             case Claim(job):
                 async with self._store.write() as tx:
-                    claimed = await tx.claim(job, self._holder, now + timedelta(seconds=LEASE_S))
+                    await self._leader.fence(tx, self._token)
+                    claimed = await tx.claim(job)
                 self._take(claimed)
                 if claimed is not None:
                     self._begin(claimed, partial(self._attempts.prepare, claimed))
             case Adopt(job):
                 async with self._store.write() as tx:
-                    self._take(await tx.adopt(job, self._holder, now + timedelta(seconds=LEASE_S), now))
+                    await self._leader.fence(tx, self._token)
+                    adopted = await tx.adopt(job)
+                self._take(adopted)
             case Prepare(job):
                 self._begin(job, partial(self._attempts.prepare, job))
             case Interrupt(job):

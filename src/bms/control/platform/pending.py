@@ -7,6 +7,7 @@ from typing import Literal, Protocol, TypeVar
 import msgspec
 
 from bms.control.platform.events import OfReaction
+from bms.control.platform.transactions import Fenced
 from bms.core.events import Event, EventSink, Recorded
 from bms.core.pages import Page, PageRequest
 
@@ -52,7 +53,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     oldest: datetime
 
 
-class ReactionsTx(EventSink, Protocol):
+class ReactionsTx(EventSink, Fenced, Protocol):
     """Repository of reactions that did not go well, inside one transaction."""
 
     async def position(self, reader: str) -> int:

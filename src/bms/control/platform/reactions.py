@@ -7,7 +7,8 @@ about the same thing waits behind it, or it is a dead letter, which holds up not
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import msgspec
@@ -16,6 +17,7 @@ from bms.control.platform.attempting import LIMIT_S, Again, Dead, Outcome, attem
 from bms.control.platform.events import ReactionDismissed, ReactionGivenUp, ReactionRetried
 from bms.control.platform.handlers import Handlers
 from bms.control.platform.lanes import Lane, Lanes, Work
+from bms.control.platform.leading import Leader
 from bms.control.platform.pending import Reaction, ReactionsTx
 from bms.control.platform.transactions import EventLog, Store
 from bms.core.clock import Clock
@@ -26,6 +28,8 @@ from bms.core.ids import new_id
 
 log = logging.getLogger("bms.reactions")
 READER = "reactions"
+SUBJECT = "reactions"
+"""What the loop must lead, of `Leadership`."""
 AT_ONCE = 8  # lanes at work
 RETRIES_AT_ONCE = 4  # beside them, of those with rows: what hangs again and again must not hold up what is new
 WINDOW = 1000  # events that are neither done nor have a row; no more are read meanwhile
@@ -36,7 +40,7 @@ _POKES = frozenset({ReactionRetried.EVENT, ReactionDismissed.EVENT})
 
 
 class Reactions:
-    """Whoever leads calls `step` whenever `news` returns; `rest` when it leads no more."""
+    """`step` is to be called whenever `news` returns, `rest` in the end."""
 
     def __init__(
         self,
@@ -46,16 +50,20 @@ class Reactions:
         clock: Clock,
         operator: str,
         *,
+        leader: Leader | None = None,
         reader: str = READER,
         limit_s: float = LIMIT_S,
         share: Callable[[], float] = random.random,
     ) -> None:
-        """`operator` is the tenant that hears of every dead letter."""
+        """`operator` is the tenant that hears of every dead letter. Without `leader` nobody else is at work."""
         self._events = events
         self._store = store
         self._handlers = handlers
         self._clock = clock
         self._operator = operator
+        self._leader = leader
+        self.term: int | None = None
+        """The leader's token, another one after somebody else has led."""
         self._reader = reader
         self._limit_s = limit_s
         self._share = share
@@ -68,8 +76,14 @@ class Reactions:
         self._new = asyncio.Semaphore(AT_ONCE)
         self._again = asyncio.Semaphore(RETRIES_AT_ONCE)
 
-    async def step(self) -> None:
-        """Takes in what is new and due; the work goes on beside it. Raises Unavailable, and nothing is lost by it."""
+    async def step(self) -> bool:
+        """Takes in what is new and due; the work goes on beside it. False where another process leads. Raises
+        Unavailable, and nothing is lost by it."""
+        if self._leader is not None and (term := await self._leader.lead()) != self.term:
+            await self._break_off()  # whoever leads in between has begun where we had come to
+            self.term = term
+        if self._leader is not None and self.term is None:
+            return False
         lanes = self._lanes or await self._begin()
         if lanes.unsettled < WINDOW:
             for number, row in await self._events.since(lanes.read):
@@ -84,6 +98,7 @@ class Reactions:
                 task.add_done_callback(self._tasks.discard)
         if monotonic >= self._kept_at + KEEP_S:
             await self._keep(lanes)
+        return True
 
     @property
     def position(self) -> int:
@@ -109,8 +124,7 @@ class Reactions:
 
     async def settle(self) -> None:
         """Returns when everything is done that can be done now, and is kept."""
-        while True:
-            await self.step()
+        while await self.step():
             if self._tasks:
                 await asyncio.wait(set(self._tasks))
                 continue
@@ -122,15 +136,19 @@ class Reactions:
                 return
 
     async def rest(self) -> None:
-        """Breaks off what is under way, which whoever leads next does again, and keeps how far it came."""
+        """Breaks off what is under way, which whoever leads next does again, and keeps how far it came. Raises Aborted
+        where another one leads already."""
+        if (lanes := await self._break_off()) is not None:
+            await self._keep(lanes)
+
+    async def _break_off(self) -> Lanes | None:
         lanes, self._lanes = self._lanes, None
         under_way = [*self._tasks, *([self._listening] if self._listening else [])]
         self._listening = None
         for task in under_way:
             task.cancel()
         await asyncio.gather(*under_way, return_exceptions=True)
-        if lanes is not None:
-            await self._keep(lanes)
+        return lanes
 
     async def _begin(self) -> Lanes:
         async with self._store.read() as tx:
@@ -159,7 +177,7 @@ class Reactions:
         held = [lane for lane in lanes if lane.due is not None and lane.fresh and not lane.busy]
         if held:
             works = [work for lane in held for work in lane.fresh]
-            async with self._store.write() as tx:
+            async with self._writing() as tx:
                 await tx.add([self._row(lane, work) for lane in held for work in lane.fresh])
             for lane in held:
                 lane.fresh.clear()
@@ -168,7 +186,7 @@ class Reactions:
     async def _keep(self, lanes: Lanes) -> None:
         position = lanes.position
         if position > self._kept:
-            async with self._store.write() as tx:
+            async with self._writing() as tx:
                 await tx.keep_position(self._reader, position)
             self._kept = position
         self._kept_at = self._clock.monotonic()
@@ -210,7 +228,7 @@ class Reactions:
                 case Again(why):
                     waiting = list(lane.fresh)
                     first = self._postponed(self._row(lane, work), why)
-                    async with self._store.write() as tx:
+                    async with self._writing() as tx:
                         await tx.add([first, *(self._row(lane, each) for each in waiting[1:])])
                     for _ in waiting:
                         lane.fresh.popleft()
@@ -233,14 +251,14 @@ class Reactions:
                 outcome = gone if event is None else await self._attempt(row.handler, event)
                 match outcome:
                     case None:
-                        async with self._store.write() as tx:
+                        async with self._writing() as tx:
                             await tx.remove([row.id])
                         log.info("event %d (%s) was handled by %s after all", row.number, row.event, row.handler)
                     case Dead(why):
                         await self._bury(row, why, new=False)
                     case Again(why):
                         later = self._postponed(row, why)
-                        async with self._store.write() as tx:
+                        async with self._writing() as tx:
                             if not await tx.save(later):
                                 continue  # dismissed meanwhile
                         lane.due = later.due_at
@@ -249,6 +267,14 @@ class Reactions:
         except BaseException:
             lane.due = lane.due or looked_for
             raise
+
+    @asynccontextmanager
+    async def _writing(self) -> AsyncIterator[ReactionsTx]:
+        """A transaction of the leader. Raises Aborted where that is another one by now."""
+        async with self._store.write() as tx:
+            if self._leader is not None:
+                await self._leader.fence(tx, self.term)
+            yield tx
 
     async def _attempt(self, name: str, row: Recorded) -> Outcome:
         handler = next((each for each in self._handlers.of(row.name) if each.name == name), None)
@@ -264,7 +290,7 @@ class Reactions:
         """A dead letter: its tenant's log and the operator's tell of it."""
         now = self._clock.now()
         dead = msgspec.structs.replace(row, state="dead", tries=row.tries + 1, due_at=now, error=why)
-        async with self._store.write() as tx:
+        async with self._writing() as tx:
             if await tx.leaving(row.tenant):
                 await tx.remove([row.id])
                 log.info("event %d (%s) of a tenant that was deleted is not handled: %s", row.number, row.event, why)

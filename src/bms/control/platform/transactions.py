@@ -1,5 +1,6 @@
 """Transactions: what a service changes, and the events that tell of it, become durable together or not at all."""
 
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeVar
 
@@ -43,11 +44,26 @@ class EventLog(Protocol):
         ...
 
 
+class Fenced(Protocol):
+    """A transaction that can be made to fail where its process no longer leads."""
+
+    async def fence(self, lease: str, token: int) -> None:
+        """Raises Aborted unless `token` is the lease's newest one; holds the lease's row until the end."""
+        ...
+
+
 class Leases(Protocol):
     """Named locks that expire: one holder at a time, each with a token larger than all before it (fencing)."""
 
-    async def acquire(self, name: str, holder: str, ttl_s: float) -> int | None:
-        """A fencing token, the same one again when `holder` renews in time; None while another holds it."""
+    async def acquire(self, last: Mapping[str, int | None], holder: str, ttl_s: float) -> dict[str, int]:
+        """Tokens, by name, of those leases of `last` that are the asker's from now on for `ttl_s`.
+
+        `last` says which token the asker had last. If that is still the newest, and has not run out, it is the same
+        again. A lease that has run out is anybody's. One of the same holder is also that of an asker who never had it,
+        who comes after a process that has ended.
+        """
         ...
 
-    async def release(self, name: str, holder: str) -> None: ...
+    async def release(self, held: Mapping[str, int]) -> None:
+        """Lets them run out now, as far as these tokens are the newest."""
+        ...

@@ -69,13 +69,13 @@ class SnapshotIndex:
         for kind, id in update.deletes:
             if kind == "key":
                 keys.pop(id, None)
-            else:
+            elif kind == "deployment":
                 names |= _remove(by_id.pop(id, None), routes)
         for entry in update.puts:
             if isinstance(entry, KeyEntry):
                 old = self.keys.get(entry.id)
                 keys[entry.id] = old if old == entry else entry
-            else:
+            elif isinstance(entry, DeploymentEntry):
                 names |= _remove(by_id.get(entry.id), routes)
                 known = self.by_id.get(entry.id)
                 same = known is not None and known.entry == entry  # as most are in a full update to one who was away

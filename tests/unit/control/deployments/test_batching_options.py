@@ -5,10 +5,10 @@ import pytest
 
 from bms.control.deployments.batching import within
 from bms.control.deployments.builds import build_of
-from bms.control.deployments.entries import deployment_entry
 from bms.control.deployments.launching import workload_spec
 from bms.control.deployments.nouns import Deployment, DeploymentSpec, Route, Share, Target
 from bms.control.deployments.observation import Desired, Wanted
+from bms.control.deployments.snapshot_entries import deployment_entry
 from bms.core.errors import InvalidArgument
 from bms.core.programs import Batching, ModelServerConfig
 from bms.core.signature import Signature, TensorSpec

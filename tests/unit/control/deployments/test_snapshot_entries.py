@@ -1,16 +1,12 @@
-"""What gateways are told about keys and deployments."""
-
-from datetime import timedelta
+"""What gateways are told about deployments."""
 
 import msgspec
-import pytest
 
-from bms.control.deployments.entries import deployment_entry, key_entry
 from bms.control.deployments.nouns import Deployment, DeploymentSpec, Replica, Retired, Route, Share, Target
 from bms.control.deployments.observation import Desired, Wanted
 from bms.control.deployments.signatures import loaded, served
+from bms.control.deployments.snapshot_entries import deployment_entry
 from bms.control.models.nouns import Version
-from bms.control.tenants.nouns import Key, User
 from bms.core.clock import ManualClock
 from bms.core.preprocessing import ImagePreprocess
 from bms.core.signature import Signature, TensorSpec
@@ -135,32 +131,3 @@ def test_class_names_reach_the_signature_and_images_add_one() -> None:
     verified = version(1, preprocess=preprocess, signatures=served(made))
     assert set(loaded(verified)) == {"serving_default"}, "the runtime does not know the one for images"
     assert set(served(version(1))) == {"serving_default"}
-
-
-def _key(**more: object) -> Key:
-    plain = Key(id="bmsk_1", tenant="t", user="u", name="k", scopes=frozenset(), created_at=NOW)
-    return msgspec.structs.replace(plain, **more)
-
-
-@pytest.mark.parametrize(
-    ("role", "key", "told"),
-    [
-        ("developer", _key(), True),
-        ("developer", _key(scopes=frozenset({"inference:invoke"})), True),
-        ("developer", _key(scopes=frozenset({"models:read"})), True),
-        ("viewer", _key(), True),
-        ("viewer", _key(scopes=frozenset({"inference:invoke"})), True),
-        ("owner", _key(expires_at=NOW), False),
-        ("owner", _key(expires_at=NOW + timedelta(seconds=1)), True),
-    ],
-)
-def test_live_keys_are_told_also_those_that_may_not_invoke(role: str, key: Key, told: bool) -> None:
-    user = User(id="u", tenant="t", name="ann", role=role, created_at=NOW)  # type: ignore[arg-type]
-    assert (key_entry(key, b"d", user, NOW) is not None) is told
-
-
-def test_expiry_is_told_in_unix_nanoseconds() -> None:
-    user = User(id="u", tenant="t", name="ann", role="owner", created_at=NOW)
-    entry = key_entry(_key(expires_at=NOW + timedelta(seconds=2)), b"d", user, NOW)
-    assert entry is not None
-    assert entry.expires_at == (int(NOW.timestamp()) + 2) * 10**9

@@ -54,8 +54,8 @@ overdue = job(state="running", attempt=1, token=1, started_at=LONG_AGO)
 huge = job(spec={"resources": Resources(memory=1 << 50)})
 
 
-def seen(job: Job, mine: bool = True, free: bool = False, busy: bool = False) -> Seen:
-    return Seen(job=job, mine=mine, free=free, busy=busy)
+def seen(job: Job, mine: bool = True, busy: bool = False) -> Seen:
+    return Seen(job=job, mine=mine, busy=busy)
 
 
 CASES: list[tuple[str, Seen, WorkloadStatus | None, list[Action]]] = [
@@ -72,15 +72,18 @@ CASES: list[tuple[str, Seen, WorkloadStatus | None, list[Action]]] = [
     ("but once", seen(starting, busy=True), None, []),
     ("a start that was not noted is noted", seen(starting), RUNS, [NoteStarted(starting)]),
     ("also when it has ended already", seen(starting), ENDED, [NoteStarted(starting)]),
-    ("what another prepares is left alone", seen(starting, mine=False), None, []),
-    ("unless that one is gone", seen(starting, mine=False, free=True), None, [Adopt(starting)]),
+    (
+        "one of who led before is taken over",
+        seen(starting, mine=False),
+        None,
+        [Adopt(starting)],
+    ),
     ("a running one is left alone", seen(running), RUNS, []),
     ("an ended one is collected", seen(running), ENDED, [Collect(running, ENDED)]),
     ("but once", seen(running, busy=True), ENDED, []),
     ("a vanished one is looked for", seen(running), None, [Collect(running, None)]),
-    ("another's running one is left alone", seen(running, mine=False), None, []),
-    ("and its ended one", seen(running, mine=False), ENDED, []),
-    ("unless that one is gone", seen(running, mine=False, free=True), ENDED, [Adopt(running)]),
+    ("its running one, too", seen(running, mine=False), None, [Adopt(running)]),
+    ("before its end is collected", seen(running, mine=False), ENDED, [Adopt(running)]),
     ("a cancelled one is stopped", seen(cancelled), RUNS, [Stop(cancelled, "")]),
     ("but once", seen(cancelled, busy=True), RUNS, []),
     ("and collected when it ended", seen(cancelled), ENDED, [Collect(cancelled, ENDED)]),
@@ -140,6 +143,6 @@ def test_a_queued_retry_gives_up_the_workload_of_its_last_attempt() -> None:
     assert plan([seen(waiting, mine=False)], {ENDED.id: ENDED}, ROOM, NOW) == [ForgetWorkload(ENDED.id)]
 
 
-def test_capacity_counts_what_others_run_too() -> None:
+def test_capacity_counts_what_is_taken_over_too() -> None:
     room = Capacity(jobs=1, cpu=10, memory=1 << 50)
-    assert plan([seen(running, mine=False), seen(job("job_2"))], {RUNS.id: RUNS}, room, NOW) == []
+    assert plan([seen(running, mine=False), seen(job("job_2"))], {RUNS.id: RUNS}, room, NOW) == [Adopt(running)]

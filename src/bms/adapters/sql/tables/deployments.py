@@ -1,8 +1,8 @@
-"""Deployments, their revisions, where their traffic goes, their replicas; and counters that never go back."""
+"""Deployments, their revisions, where their traffic goes, and their replicas."""
 
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, func, text
 
-from bms.adapters.sql.columns import Number, Packed, UtcTime
+from bms.adapters.sql.columns import Packed, UtcTime
 from bms.adapters.sql.tables.metadata import metadata
 from bms.control.deployments.nouns import DeploymentSpec, Retired, Share
 
@@ -74,11 +74,4 @@ replicas = Table(
     Column("reason", String, nullable=False),
     Column("revision", Integer, nullable=False),
     Index(None, "deployment", "id"),
-)
-
-counters = Table(
-    "counters",
-    metadata,
-    Column("name", String, primary_key=True),
-    Column("number", Number, nullable=False),
 )

@@ -1,4 +1,4 @@
-"""What crosses features: events, leases, and the answers kept for idempotency keys."""
+"""What crosses features: events, who has read them how far, leases, and the answers kept for idempotency keys."""
 
 from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, UniqueConstraint
 
@@ -44,6 +44,14 @@ positions = Table(
     metadata,
     Column("reader", String, primary_key=True),
     Column("number", Number, nullable=False),
+)
+
+gateway_positions = Table(
+    "gateway_positions",
+    metadata,
+    Column("process", String, primary_key=True),
+    Column("position", Number, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
 )
 
 # What goes well leaves no row here.

@@ -1,4 +1,4 @@
-"""Jobs. `number` orders them by birth; `holder` and `leased_until` say whose the present attempt is."""
+"""Jobs. `number` orders them by birth; `token` fences the present attempt."""
 
 from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, String, Table, UniqueConstraint
 
@@ -22,8 +22,6 @@ jobs = Table(
     Column("created_by", String, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("token", Integer, nullable=False),
-    Column("holder", String),
-    Column("leased_until", UtcTime),
     Column("run_at", UtcTime),
     Column("started_at", UtcTime),
     Column("ended_at", UtcTime),

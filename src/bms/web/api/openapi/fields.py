@@ -244,7 +244,7 @@ _ANYWHERE = {
     "labels": "class names, in the order of the scores",
     "lacking": "why it is not there; empty where it is",
     "layout": "how the pixels are laid out",
-    "leading": "whether this control handles events and collects",
+    "leading": "whether this control handles what follows from events",
     "level": "the highest level that all needed protections are on for",
     "limit": "how many, 1 to 500",
     "lineage": "where it came from",

@@ -1,8 +1,6 @@
-"""What gateways are told: one entry per live key and per deployment."""
+"""What gateways are told of a deployment: one entry, with its versions and their ready replicas."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from typing import Literal
 
 import msgspec
 
@@ -11,33 +9,7 @@ from bms.control.deployments.nouns import Deployment, Replica, Route
 from bms.control.deployments.observation import Desired
 from bms.control.deployments.signatures import served
 from bms.control.models.nouns import Version, VersionFacts
-from bms.control.tenants.nouns import Key, User
-from bms.core.snapshot import DeploymentEntry, Entry, KeyEntry, ReplicaAddress, ServedVersion
-
-EntryKey = tuple[Literal["key", "deployment"], str]
-Entries = Mapping[EntryKey, Entry]
-
-
-def key_of(entry: Entry) -> EntryKey:
-    return ("key" if isinstance(entry, KeyEntry) else "deployment", entry.id)
-
-
-def key_entry(key: Key, digest: bytes, user: User, now: datetime) -> KeyEntry | None:
-    """None for a key that has expired. One that may not invoke inference is told, too, so that gateways know what to
-    say to it."""
-    if key.expires_at is not None and key.expires_at <= now:
-        return None
-    return KeyEntry(
-        id=key.id,
-        tenant=key.tenant,
-        user=user.id,
-        role=user.role,
-        scopes=key.scopes,
-        digest=digest,
-        expires_at=None if key.expires_at is None else round(key.expires_at.timestamp() * 1e9),
-        rate_per_s=key.rate_per_s,
-        burst=key.burst,
-    )
+from bms.core.snapshot import DeploymentEntry, ReplicaAddress, ServedVersion
 
 
 def shown_versions(desired: Desired, route: Route) -> list[int]:

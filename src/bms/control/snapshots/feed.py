@@ -1,0 +1,35 @@
+"""The updates for one gateway: first everything, then what changed. A slow one gets several changes in one step."""
+
+from collections.abc import Callable, Iterable
+
+from bms.control.snapshots.state import State
+from bms.core.snapshot import EntryName, SnapshotUpdate
+
+
+class Feed:
+    """For one connection of a gateway. `applied` hears which revision it routes by, `closed` that it has gone."""
+
+    def __init__(self, state: State, pepper: bytes, applied: Callable[[int], None], closed: Callable[[], None]) -> None:
+        self._state = state
+        self._pepper = pepper
+        self._begun = False
+        self._changed: set[EntryName] = set()  # since the last update
+        self.applied = applied
+        self.close = closed
+
+    async def next(self) -> SnapshotUpdate:
+        """The next update, as soon as there is one."""
+        while self._begun and not self._changed:
+            await self._state.news()
+        revision, entries = self._state.revision, self._state.entries
+        changed, self._changed = self._changed, set()
+        if not self._begun:
+            self._begun = True
+            return SnapshotUpdate(revision=revision, full=True, puts=tuple(entries.values()), pepper=self._pepper)
+        puts = tuple(entries[name] for name in changed if name in entries)
+        deletes = tuple(name for name in changed if name not in entries)
+        return SnapshotUpdate(revision=revision, full=False, puts=puts, deletes=deletes)
+
+    def changed(self, names: Iterable[EntryName]) -> None:
+        """The gateway is to hear of these."""
+        self._changed.update(names)

@@ -1,0 +1,188 @@
+"""The snapshot as it should be, kept current by events, and a feed of updates for each connected gateway.
+
+Only what events speak of is read again: one change costs as much among ten thousand deployments as alone.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Collection, Sequence
+from functools import partial
+
+from bms.control.platform.transactions import EventLog
+from bms.control.snapshots.acknowledgements import Acknowledgements
+from bms.control.snapshots.feed import Feed
+from bms.control.snapshots.positions import KEEP_S, Others
+from bms.control.snapshots.releasing import Releasing
+from bms.control.snapshots.sources import Entries, EntrySource
+from bms.control.snapshots.state import State
+from bms.core.clock import Clock
+from bms.core.errors import BmsError
+from bms.core.events import Recorded
+from bms.core.snapshot import Entry, EntryName, name_of
+
+log = logging.getLogger("bms.publisher")
+_RETRY_S = 0.2
+_REPORTS_S = 0.02  # between two words about how far gateways are
+
+
+class Publisher:
+    """Knows sources of entries, and not what these are about. `pepper` is what gateways check keys' secrets with."""
+
+    def __init__(
+        self, sources: Sequence[EntrySource], events: EventLog, clock: Clock, pepper: bytes, others: Others
+    ) -> None:
+        kinds = [source.kind for source in sources]
+        if len(set(kinds)) < len(kinds):
+            raise TypeError(f"every kind of entry has one source, but these have: {', '.join(sorted(kinds))}")
+        self._sources = tuple(sources)
+        self._events = events
+        self._clock = clock
+        self._pepper = pepper
+        self._others = others
+        self._state = State()
+        self._acknowledgements = Acknowledgements(clock.monotonic())
+        self._releasing = Releasing()
+        self._feeds: dict[int, Feed] = {}
+        self._connections = 0
+        self._told = asyncio.Event()  # set, and replaced by another, when more may have been told to all gateways
+        self._reading = asyncio.Lock()  # what was read first must not be published last
+
+    @property
+    def entries(self) -> Entries:
+        return self._state.entries
+
+    @property
+    def revision(self) -> int:
+        return self._state.revision
+
+    @property
+    def seen(self) -> int:
+        """Number of the last event that the snapshot takes account of."""
+        return self._state.seen
+
+    async def start(self) -> None:
+        """Reads everything; must have returned before a gateway is let in."""
+        await self._others.begin()
+        await self.refresh()
+
+    async def run(self) -> None:
+        """Keeps current for ever; a change is published as soon as its event is committed."""
+        while True:
+            try:
+                await self._events.wait(self.seen, 60.0)
+                while batch := await self._events.since(self.seen):
+                    async with self._reading:
+                        await self._take(batch)
+            except BmsError as error:
+                log.warning("the snapshot can't be brought up to date now: %s", error.message)
+                await asyncio.sleep(_RETRY_S)
+
+    async def report(self) -> None:
+        """Tells other processes for ever how far our gateways have come: at once where there are any, now and then in
+        any case; and in the end that we have none."""
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                position, until = self._position(), loop.time() + KEEP_S
+                try:
+                    await self._others.keep(position)
+                except BmsError as error:
+                    log.warning("other processes can't be told how far our gateways are: %s", error.message)
+                while loop.time() < until and (self._position() == position or not self._others.known):
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout_at(until):
+                            await self.acknowledged()
+                await asyncio.sleep(_REPORTS_S)
+        finally:
+            with contextlib.suppress(BmsError):
+                await self._others.end()
+
+    async def refresh(self) -> None:
+        """Reads everything anew and publishes what changed."""
+        async with self._reading:
+            number = await self._events.last()  # before the state is read, so that nothing falls in between
+            found: list[Entry] = []
+            for source in self._sources:
+                found += await source.entries()
+            self._publish(found, list(self.entries), number)
+
+    async def _take(self, batch: Sequence[tuple[int, Recorded]]) -> None:
+        """Reads again what may have changed, and publishes what did."""
+        events = [event for _, event in batch]
+        found: list[Entry] = []
+        asked: list[EntryName] = []
+        for source in self._sources:
+            ids = await source.changed(events, self.entries)
+            if ids is None:
+                asked += [name for name in self.entries if name[0] == source.kind]
+            else:
+                asked += [(source.kind, id) for id in ids]
+            if ids is None or ids:
+                found += await source.entries(ids)
+        self._publish(found, asked, batch[-1][0])
+
+    def _publish(self, found: Sequence[Entry], asked: Sequence[EntryName], number: int) -> None:
+        """Those of `asked` that were not `found` have ended."""
+        there = {name_of(entry) for entry in found}
+        changed = self._state.change(found, [name for name in asked if name not in there], number)
+        for feed in self._feeds.values():
+            feed.changed(changed)
+        self._ring_told()
+
+    async def told(self, timeout_s: float) -> bool:
+        """Returns when every gateway routes by all that is committed now; False when the time is up.
+
+        So that who made a key can use it at once, and who revoked one knows it refused.
+        """
+        loop = asyncio.get_running_loop()
+        until, number = loop.time() + timeout_s, await self._events.last()
+        try:
+            async with asyncio.timeout_at(until):
+                while self.seen < number or not self._acknowledgements.all_applied(self.revision):
+                    await self.acknowledged()
+        except TimeoutError:
+            return False
+        while self._others.known and await self._others.behind(number):
+            if loop.time() >= until:
+                return False
+            await asyncio.sleep(_REPORTS_S)
+        return True
+
+    async def acknowledged(self) -> None:
+        """Returns when a gateway, or this snapshot itself, has become newer, or a gateway has come or gone."""
+        await self._told.wait()
+
+    def _ring_told(self) -> None:
+        told, self._told = self._told, asyncio.Event()
+        told.set()
+
+    def connect(self) -> Feed:
+        """For one connection of a gateway; to be closed with it."""
+        self._connections += 1
+        connection = self._connections
+        self._acknowledgements.connected(connection)
+        feed = Feed(self._state, self._pepper, partial(self._applied, connection), partial(self._gone, connection))
+        self._feeds[connection] = feed
+        self._ring_told()
+        return feed
+
+    async def released(self, replicas: Collection[str]) -> frozenset[str]:
+        """Those of `replicas`, which all drain, that no gateway sends to any more, whichever process it is connected
+        to."""
+        last, theirs = await self._events.last(), await self._others.position()
+        ours = self._position()
+        position = ours if theirs is None else min(ours, theirs)
+        return self._releasing.released(replicas, last, self.seen, position, self._clock.monotonic())
+
+    def _position(self) -> int:
+        return self._acknowledgements.position(self.revision, self.seen, self._clock.monotonic())
+
+    def _applied(self, connection: int, revision: int) -> None:
+        self._acknowledgements.applied(connection, revision)
+        self._ring_told()
+
+    def _gone(self, connection: int) -> None:
+        self._feeds.pop(connection, None)
+        self._acknowledgements.gone(connection, self._clock.monotonic())
+        self._ring_told()

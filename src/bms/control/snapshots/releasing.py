@@ -1,0 +1,44 @@
+"""Which replicas no gateway sends to any more: the memory that lets a drained replica be stopped in safety.
+
+A replica that drains is released when all gateways route by everything up to its draining. A gateway that says nothing
+can hold it for a few seconds only: its requests are then sent back by the draining model server and retried elsewhere.
+"""
+
+from collections.abc import Collection
+
+import msgspec
+
+BOUND_S = 5.0  # after this long, no gateway is waited for
+REMEMBERED_S = 60.0
+
+
+class _Asked(msgspec.Struct):
+    """About one replica: up to which event gateways must have come, when we had come there, when it was last asked."""
+
+    number: int
+    since: float | None
+    at: float
+
+
+class Releasing:
+    """Times are monotonic seconds."""
+
+    def __init__(self) -> None:
+        self._asked: dict[str, _Asked] = {}
+
+    def released(self, replicas: Collection[str], last: int, seen: int, position: int, now: float) -> frozenset[str]:
+        """Those of `replicas`, all of which drain, that no gateway sends to any more.
+
+        `last` is the newest event, read after it was known that they drain; this process has `seen` what is up to that
+        event, and all gateways have come to `position`.
+        """
+        self._asked = {id: asked for id, asked in self._asked.items() if now - asked.at < REMEMBERED_S}
+        found = set[str]()
+        for replica in replicas:
+            asked = self._asked.setdefault(replica, _Asked(last, None, now))
+            asked.at = now
+            if asked.since is None and seen >= asked.number:
+                asked.since = now
+            if position >= asked.number or (asked.since is not None and now - asked.since >= BOUND_S):
+                found.add(replica)
+        return frozenset(found)

@@ -1,0 +1,30 @@
+"""Where entries of the snapshot come from: each feature that tells gateways something has a source of one kind."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
+
+from bms.core.events import Recorded
+from bms.core.snapshot import Entry, EntryName
+
+Entries = Mapping[EntryName, Entry]
+
+
+class EntrySource(Protocol):
+    """A feature's part of the snapshot.
+
+    1. `kind` is the tag of its entries' class, and no other source's. Each entry carries its tenant.
+    2. A change that may make an entry another one is committed with an event, from which `changed` finds the entry.
+    3. Neither method changes anything; both raise Unavailable when the store does not answer, and are asked again.
+    """
+
+    @property
+    def kind(self) -> str: ...
+
+    async def entries(self, among: Collection[str] | None = None) -> list[Entry]:
+        """Those that gateways are to have now, of all, or of these ids: the others of these are to be taken away."""
+        ...
+
+    async def changed(self, events: Sequence[Recorded], told: Entries) -> Collection[str] | None:
+        """Ids of those that these events may have changed, made, or ended. Too many are harmless, too few are not.
+        None, which is all, after an event that the feature can't read. `told` are the entries before, of all kinds."""
+        ...
