@@ -13,6 +13,7 @@ from bms.adapters.sql.engine import Database
 from bms.adapters.sql.tables.events import leases
 from bms.control.deployments import health, reconciler
 from bms.control.deployments.loop import ReconcilerLoop
+from bms.control.platform import leading
 from bms.core.clock import ManualClock, SystemClock
 from tests.deployments import Deployed, ObedientCluster, follow, principal
 
@@ -93,7 +94,8 @@ async def test_at_rest_it_makes_no_round_and_reads_no_row(sqlite: Database) -> N
 
 
 async def test_the_lease_is_renewed_without_a_round(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconciler, "LEASE_S", 0.6)
+    monkeypatch.setattr(leading, "LEASE_S", 0.6)
+    monkeypatch.setattr(leading, "RENEW_S", 0.2)
     async with _running(sqlite) as running:
         before = running.rounds
         for _ in range(6):
