@@ -97,6 +97,8 @@ def test_mlservers(curl: Curl, served: RealPlatform) -> None:
     served.good("model", "alias", "mnist-svm", "v0.1.0", "1")
     with np.load(DATA / "digits.npz") as data:
         row, digit = data["x"][:1], int(data["y"][0])
+    with served.client() as client:  # which comes again until the alias has come to the gateway
+        client.predict("mnist-svm", row, alias="v0.1.0", wire="tfserving")
     tensor = {"name": "predict", "shape": row.shape, "datatype": "FP32", "data": row.tolist()}
     body = ("-d", json.dumps({"inputs": [tensor]}))
     for what, path in {"MLServer": "", "MLServer: of a version": "/versions/v0.1.0"}.items():
