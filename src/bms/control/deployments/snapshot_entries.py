@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from bms.control.deployments.batching import within
-from bms.control.deployments.nouns import Deployment, Replica, Route
+from bms.control.deployments.nouns import Deployment, Replica, Route, Share
 from bms.control.deployments.observation import Desired
 from bms.control.deployments.signatures import served
 from bms.control.models.nouns import Version, VersionFacts
@@ -38,6 +38,7 @@ def deployment_entry(
             continue
         one = _served(
             version,
+            desired,
             route,
             [replica for replica in replicas if replica.version == number],
             within(deployment.spec.batching, version.signatures).rows_together,
@@ -63,6 +64,7 @@ def deployment_entry(
 
 def _served(
     version: Version | VersionFacts,
+    desired: Desired,
     route: Route,
     replicas: Sequence[Replica],
     max_rows: int,
@@ -83,4 +85,12 @@ def _served(
     )
     if share is None:
         return plain
-    return msgspec.structs.replace(plain, weight=share.weight, aliases=share.aliases)
+    return msgspec.structs.replace(plain, weight=share.weight, aliases=_aliases(share, desired))
+
+
+def _aliases(share: Share, desired: Desired) -> tuple[str, ...]:
+    """Aliases that lead to its version. One that no target follows does as soon as it is set, not with the next round:
+    nothing has to be loaded for it."""
+    followed = {target.alias for target in desired.targets}
+    set_now = {name for name, number in desired.aliases.items() if number == share.version and name not in followed}
+    return tuple(sorted(set_now.union(name for name in share.aliases if name in followed)))

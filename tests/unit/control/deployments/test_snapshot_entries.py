@@ -86,6 +86,16 @@ def test_traffic_stays_with_the_routed_version_while_the_next_one_loads() -> Non
     assert (two.number, two.state, two.weight, two.replicas) == (2, "LOADING", 0, ())
 
 
+def test_an_alias_that_nothing_follows_leads_to_its_version_before_the_next_round() -> None:
+    shares = (Share(version=1, weight=50, aliases=("moved", "production")), Share(version=3, weight=50))
+    route = msgspec.structs.replace(ROUTE, shares=shares)
+    desired = msgspec.structs.replace(DESIRED, aliases={"production": 2, "new": 1, "moved": 3, "unserved": 9})
+    entry = deployment_entry(DEPLOYMENT, desired, route, [replica("a", 1, "ready")], VERSIONS, TOKENS.of)
+    assert entry is not None
+    led = {one.number: one.aliases for one in entry.versions}
+    assert led == {1: ("new", "production"), 2: (), 3: ("moved",)}, "one that is followed stays until 2 takes over"
+
+
 def test_a_version_that_failed_ends_with_its_reason() -> None:
     entry = deployment_entry(DEPLOYMENT, DESIRED, ROUTE, [replica("c", 2, "failed", "too big")], VERSIONS, TOKENS.of)
     assert entry is not None
