@@ -139,6 +139,8 @@ async def test_models_are_made_changed_found_and_deleted(house: House) -> None:
     assert (await house.admin.patch("/models/iris", json={"gates": huge})).status_code == 200
     listed = (await house.admin.get("/models")).json()["items"]
     assert [one["maximum"] for model in listed for one in model["gates"]] == [None, 1e30, None]
+    same = await house.admin.patch("/models/digits", json={"gates": [gate]})
+    assert (same.status_code, same.headers["etag"]) == (200, changed.headers["etag"]), "nothing is changed"
     stale = await house.admin.patch("/models/digits", json={"description": "x"}, headers={"if-match": '"1"'})
     assert (stale.status_code, stale.json()["code"]) == (409, "ABORTED")
     assert (await house.admin.delete("/models/digits")).json()["deleted"] is True

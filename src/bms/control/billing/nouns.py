@@ -12,6 +12,7 @@ from bms.core.usage import UsageEvent
 Label = Literal["key", "deployment", "model", "version", "revision", "day", "hour"]
 """What an event has one of."""
 Dimension = Literal[Label, "meter"]
+_FIRST_YEAR, _LAST_YEAR = 1678, 2261  # whole years whose nanoseconds since 1970 are in 63 bits
 
 
 class UsageFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,11 +30,12 @@ class UsageFilter(msgspec.Struct, frozen=True, kw_only=True):
             raise InvalidArgument(
                 f"the time from {self.start.isoformat()} to {self.end.isoformat()} is negative: exchange them"
             )
-        for time in (self.start, self.end):
+        for name, time in (("start", self.start), ("end", self.end)):
             if time is not None and time.tzinfo is None:
-                raise InvalidArgument(f"time {time.isoformat()} has no zone: write for example 2026-01-31T00:00:00Z")
-            if time is not None and not 1 < time.year < 9999:
-                raise InvalidArgument(f"time {time.isoformat()} is beyond what can be compared: use years 2 to 9998")
+                raise InvalidArgument(f"{name} {time.isoformat()} has no zone: write for example 2026-01-31T00:00:00Z")
+            if time is not None and not _FIRST_YEAR <= time.year <= _LAST_YEAR:
+                years = f"use years {_FIRST_YEAR} to {_LAST_YEAR}"
+                raise InvalidArgument(f"{name} {time.isoformat()} is beyond what can be compared: {years}")
         if self.version is not None and not 0 <= self.version < 1 << 31:
             raise InvalidArgument(f"version {str(self.version)[:40]} is not a version's number")
 

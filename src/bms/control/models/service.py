@@ -102,6 +102,8 @@ class ModelService:
                 description=model.description if description is None else description,
                 gates=model.gates if gates is None else gates,
             )
+            if changed == model:
+                return model
             saved = await tx.save_model(changed)
             said = ModelChanged(gates="; ".join(map(text, saved.gates))[:500])
             await tx.emit(model_event(said, saved, by.user, self._clock.now()))

@@ -125,6 +125,8 @@ class TenantService:
             )
             if not force:
                 refuse_last_owner(user, changed, *await tx.owners(by.tenant), self._clock.now())
+            if changed == user:
+                return user
             saved = await tx.save_user(changed)
             told = UserChanged(role=saved.role, disabled=saved.disabled, forced=force)
             await tx.emit(self._event(told, by.tenant, user.id, by.user))

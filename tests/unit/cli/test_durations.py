@@ -1,0 +1,25 @@
+"""Lengths of time as people write them."""
+
+import pytest
+
+from bms.cli.durations import parse_duration
+from bms.core.errors import InvalidArgument
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("1.5h", 5400), (" 2 w", 1209600), ("36500d", 36500 * 86400)]
+)
+def test_a_number_and_a_unit_are_seconds(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["36501d", "740000d", "999999999d", "9" * 400 + "s"])
+def test_what_no_date_can_bear_is_refused(text: str) -> None:
+    with pytest.raises(InvalidArgument, match="longer than a hundred years"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize("text", ["", "7", "-1d", "1y", "d"])
+def test_what_is_no_length_of_time_says_how_to_write_one(text: str) -> None:
+    with pytest.raises(InvalidArgument, match="write for example 90s"):
+        parse_duration(text)
