@@ -62,7 +62,7 @@ def _wait_s(call: Call[RepositoryCall]) -> float:
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < 1e9:
-        raise InvalidArgument("x-request-timeout must be a number of seconds above 0")
+        raise InvalidArgument("x-request-timeout must be a number of seconds above 0 and below 1e9")
     return min(seconds, MOST_WAIT_S)
 
 
