@@ -32,6 +32,14 @@ def route(desired: Desired, seen: Settled, previous: Route, now: datetime) -> Ro
     return _moved(desired, previous, _stand_ins(weights, previous, ready) or kept, now)
 
 
+def led_by(share: Share, desired: Desired) -> tuple[str, ...]:
+    """Aliases that lead to its version now. One that no target follows does as soon as it is set, not with the next
+    round: nothing has to be loaded for it."""
+    followed = _followed(desired)
+    set_now = {name for name, number in desired.aliases.items() if number == share.version and name not in followed}
+    return tuple(sorted(set_now.union(name for name in share.aliases if name in followed)))
+
+
 def _wanted_weights(desired: Desired) -> dict[int, int]:
     """Weight by version; empty as long as one target is not resolved."""
     weights: dict[int, int] = {}
@@ -74,7 +82,7 @@ def _moved(desired: Desired, previous: Route, weights: Mapping[int, int], now: d
 
 def _aliases(version: int, weights: Mapping[int, int], desired: Desired, previous: Route) -> tuple[str, ...]:
     """Aliases that lead to `version` now; `weights` are of all versions with a share."""
-    followed = {target.alias for target in desired.targets if target.alias is not None}
+    followed = _followed(desired)
     before = {alias: share.version for share in previous.shares for alias in share.aliases}
     names = {alias for alias, number in desired.aliases.items() if number == version}
     for alias, number in before.items():
@@ -82,3 +90,7 @@ def _aliases(version: int, weights: Mapping[int, int], desired: Desired, previou
         if number == version and waits:
             names.add(alias)
     return tuple(sorted(names))
+
+
+def _followed(desired: Desired) -> frozenset[str]:
+    return frozenset(target.alias for target in desired.targets if target.alias is not None)

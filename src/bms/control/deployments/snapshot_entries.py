@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from bms.control.deployments.batching import within
-from bms.control.deployments.nouns import Deployment, Replica, Route, Share
+from bms.control.deployments.nouns import Deployment, Replica, Route
 from bms.control.deployments.observation import Desired
+from bms.control.deployments.routing import led_by
 from bms.control.deployments.signatures import served
 from bms.control.models.nouns import Version, VersionFacts
 from bms.core.snapshot import DeploymentEntry, ReplicaAddress, ServedVersion
@@ -85,12 +86,4 @@ def _served(
     )
     if share is None:
         return plain
-    return msgspec.structs.replace(plain, weight=share.weight, aliases=_aliases(share, desired))
-
-
-def _aliases(share: Share, desired: Desired) -> tuple[str, ...]:
-    """Aliases that lead to its version. One that no target follows does as soon as it is set, not with the next round:
-    nothing has to be loaded for it."""
-    followed = {target.alias for target in desired.targets}
-    set_now = {name for name, number in desired.aliases.items() if number == share.version and name not in followed}
-    return tuple(sorted(set_now.union(name for name in share.aliases if name in followed)))
+    return msgspec.structs.replace(plain, weight=share.weight, aliases=led_by(share, desired))

@@ -9,6 +9,7 @@ import msgspec
 from bms.control.deployments.nouns import Deployment, Replica, ReplicaState, Route
 from bms.control.deployments.observation import Desired
 from bms.control.deployments.retries import retry_at
+from bms.control.deployments.routing import led_by
 from bms.core.programs import ServableStatus
 
 BUILDING = "building its environment: "
@@ -79,7 +80,10 @@ def view(
     shown = [_replica(replica, said.get(replica.id)) for replica in [*live, *failed]]
     traffic = tuple(
         TrafficView(
-            version=share.version, weight=share.weight, aliases=share.aliases, ready=_ready(replicas, share.version)
+            version=share.version,
+            weight=share.weight,
+            aliases=led_by(share, desired),
+            ready=_ready(replicas, share.version),
         )
         for share in route.shares
     )
