@@ -27,7 +27,13 @@ STORAGE = "storage_byte_s"
 
 METERS = (
     Meter(REQUESTS, "1", "requests", "answered attempts of requests"),
-    Meter("rows", "1", "requests", "rows that were asked for and not refused"),
+    Meter(
+        "rows",
+        "1",
+        "requests",
+        "rows that were asked for and not refused; of a model that runs one request at a time, "
+        "since its rows are not independent, one for each request",
+    ),
     Meter("bytes_in", "bytes", "requests", "the request's body"),
     Meter("bytes_out", "bytes", "requests", "the answer's body"),
     Meter("compute_ns", "nanoseconds", "requests", "the model's own time, each request's share of its run"),
