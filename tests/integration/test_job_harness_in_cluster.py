@@ -11,7 +11,7 @@ import pytest
 
 from bms.adapters.clusters.local import LocalCluster
 from bms.adapters.environments.uv import UvEnvironments
-from bms.control.platform.environments import EnvironmentSpec
+from bms.core.environments import EnvironmentSpec
 from bms.core.clock import SystemClock
 from bms.core.programs import JobConfig, JobResult
 from bms.core.resources import Resources

@@ -10,7 +10,7 @@ import pytest
 
 from bms.adapters.clusters import confinement
 from bms.control.jobs.nouns import JobSpec
-from bms.control.platform.environments import EnvironmentSpec
+from bms.core.environments import EnvironmentSpec
 from bms.core.clock import SystemClock
 from tests.jobs import add_tenant, put_files
 from tests.local_jobs import TENANT, LocalJobs

@@ -23,7 +23,7 @@ BUILDER = """
 import asyncio, os, sys
 from pathlib import Path
 from bms.adapters.environments.uv import UvEnvironments
-from bms.control.platform.environments import EnvironmentSpec
+from bms.core.environments import EnvironmentSpec
 
 def tell(line):
     print(line, flush=True)

@@ -28,7 +28,7 @@ from bms.control.models.nouns import (
 from bms.control.models.releases import Releases
 from bms.control.models.service import ModelService
 from bms.control.models.states import HIDDEN, MOVES
-from bms.control.platform.environments import EnvironmentSpec
+from bms.core.environments import EnvironmentSpec
 from bms.control.platform.trees import FileEntry, put_tree, tree_of
 from bms.control.tenants.nouns import Tenant
 from bms.core.clock import ManualClock

@@ -9,7 +9,7 @@ import msgspec
 
 from bms.adapters.environments.lock import beside, normalise_lock, pinned
 from bms.adapters.environments.requirements import names, normalise
-from bms.control.platform.environments import EnvironmentSpec
+from bms.core.environments import EnvironmentSpec
 from bms.core.digest import of_parts
 from bms.core.errors import InvalidArgument
 

@@ -4,7 +4,7 @@ from typing import Protocol
 
 import msgspec
 
-from bms.control.platform.environments import EnvironmentSpec
+from bms.core.environments import EnvironmentSpec
 from bms.control.platform.objects import ObjectStore
 from bms.control.platform.trees import get_tree
 from bms.control.secrets.service import SecretService

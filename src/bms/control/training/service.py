@@ -10,7 +10,7 @@ from bms.control.jobs.nouns import Job, JobSpec, TreeInput
 from bms.control.jobs.service import JobService
 from bms.control.models.checks import check_model
 from bms.control.models.nouns import Lineage
-from bms.control.platform.environments import EnvironmentSpec
+from bms.core.environments import EnvironmentSpec
 from bms.control.platform.objects import ObjectStore
 from bms.control.platform.trees import FileEntry, get_tree, put_tree, tree_of
 from bms.control.training.needs import check_data, check_inputs
