@@ -23,7 +23,7 @@ from bms.control.deployments.snapshot_source import DeploymentEntries
 from bms.control.deployments.tokens import ReplicaTokens
 from bms.control.models.events import AliasMoved, VersionOffline, VersionReady
 from bms.control.models.nouns import Alias, Gate, Model, Version
-from bms.control.platform.environments import Environment, EnvironmentSpec, Removed
+from bms.control.platform.environments import Environment, Removed
 from bms.control.platform.leading import Leadership
 from bms.control.secrets.sealing import NOTHING
 from bms.control.snapshots.positions import Others
@@ -32,6 +32,7 @@ from bms.control.tenants.nouns import NewTenant
 from bms.control.tenants.service import TenantService
 from bms.control.tenants.snapshot_entries import KeyEntries
 from bms.core.clock import Clock
+from bms.core.environments import EnvironmentSpec
 from bms.core.errors import FailedPrecondition, Unavailable
 from bms.core.events import Event, Payload
 from bms.core.principal import Principal

@@ -22,12 +22,13 @@ from bms.control.jobs.history import History
 from bms.control.jobs.nouns import Capacity, Job, JobSpec
 from bms.control.jobs.scheduler import SUBJECT, Scheduler
 from bms.control.jobs.service import JobService
-from bms.control.platform.environments import Environment, EnvironmentSpec, Removed
+from bms.control.platform.environments import Environment, Removed
 from bms.control.platform.leading import Leadership
 from bms.control.platform.objects import ObjectStore
 from bms.control.platform.trees import FileEntry, put_tree, tree_of
 from bms.control.tenants.nouns import Tenant
 from bms.core.clock import Clock, ManualClock
+from bms.core.environments import EnvironmentSpec
 from bms.core.errors import FailedPrecondition, NotFound
 from bms.core.workload import WorkloadSpec, WorkloadStatus
 

@@ -9,8 +9,9 @@ import pytest
 
 from bms.adapters.sql.engine import Database
 from bms.control.deployments.views import DeploymentViews
-from bms.control.platform.environments import Environment, EnvironmentSpec
+from bms.control.platform.environments import Environment
 from bms.core.clock import ManualClock
+from bms.core.environments import EnvironmentSpec
 from bms.core.errors import FailedPrecondition
 from bms.core.requirement_lines import parse_lock
 from bms.sdk.models import NewVersion

@@ -11,8 +11,8 @@ import pytest
 
 from bms.adapters.clusters.local import LocalCluster
 from bms.adapters.environments.uv import UvEnvironments
-from bms.core.environments import EnvironmentSpec
 from bms.core.clock import SystemClock
+from bms.core.environments import EnvironmentSpec
 from bms.core.programs import JobConfig, JobResult
 from bms.core.resources import Resources
 from bms.core.workload import WorkloadSpec, WorkloadStatus

@@ -16,9 +16,9 @@ from bms.control.jobs import attempts
 from bms.control.jobs.history import LOG_KEPT
 from bms.control.jobs.nouns import Capacity, Job, TreeInput
 from bms.control.jobs.service import LOG_PIECE
-from bms.core.environments import EnvironmentSpec
 from bms.control.platform.trees import get_tree
 from bms.core.clock import ManualClock
+from bms.core.environments import EnvironmentSpec
 from bms.core.errors import AlreadyExists, DataLoss, FailedPrecondition, NotFound, ResourceExhausted, Unavailable
 from bms.core.pages import PageRequest
 from bms.core.programs import JobConfig

@@ -59,8 +59,8 @@ def _tls(text: str) -> TlsEndpoint:
     asked = dict(parse_qsl(found["what"], keep_blank_values=True))
     if not _FINGERPRINT.fullmatch(asked.get("sha256", "")):
         raise InvalidArgument(
-            f"endpoint {text[:200]!r} does not say what to verify: expected sha256= and the 64 hexadecimal digits of the "
-            "certificate's fingerprint behind #"
+            f"endpoint {text[:200]!r} does not say what to verify: expected sha256= and the 64 hexadecimal digits of "
+            "the certificate's fingerprint behind #"
         )
     if unknown := sorted(asked.keys() - {"sha256", "name"}):
         raise InvalidArgument(f"endpoint {text[:200]!r} says {unknown[0]!r}, which is not known here: {_EXPECTED}")

@@ -1,7 +1,7 @@
 """What control writes for the processes it starts, and what they write back: the contract of the slim part.
 
-Both ends share this file and nothing else. The JSON file named by a program's one argument is a `ProgramFile`: the config that
-control made, which is true everywhere, and the places that the side which runs it has for it.
+Both ends share this file and nothing else. The JSON file named by a program's one argument is a `ProgramFile`: the config
+that control made, which is true everywhere, and the places that the side which runs it has for it.
 """
 
 from typing import Literal
@@ -24,13 +24,23 @@ INPUTS = "inputs/"  # begins the names of the trees that a job is given to read
 class Places(msgspec.Struct, frozen=True, kw_only=True):
     """Where a program finds what it works with, on the machine that it runs on.
 
-    `directory` is its own, to write in; it listens on `socket`, empty for a job; `trees` are read-only directories by
-    the names that its spec gave them.
+    `directory` is its own, to write in; `socket` is the path that it may listen on; `trees` are read-only directories
+    by the names that its spec gave them.
     """
 
     directory: str
-    socket: str = ""
+    socket: str
     trees: dict[str, str] = {}
+
+    @property
+    def code(self) -> str | None:
+        """Of a job, the directory of its own code, if it has any."""
+        return self.trees.get(CODE)
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """Of a job, the directories that it is to read, by name."""
+        return {name.removeprefix(INPUTS): path for name, path in self.trees.items() if name.startswith(INPUTS)}
 
 
 class ProgramFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,8 +108,8 @@ class ServableConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelServerConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Config of `bms.app.model_server`. It loads what lies in its tree ARTIFACT, and listens on the socket of its places
-    and nowhere else, with frames (protocols/frames)."""
+    """Config of `bms.app.model_server`. It loads what lies in its tree ARTIFACT, and listens on the socket of its
+    places and nowhere else, with frames (protocols/frames)."""
 
     replica: str
     servable: ServableConfig

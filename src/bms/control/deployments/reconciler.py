@@ -165,7 +165,7 @@ class Reconciler:
                 *sights.get(replica.deployment, ()),
                 replica.id,
                 replica.state,
-                workload and workload.state,
+                workload and (workload.state, workload.endpoint),
                 status and status.state,
                 replica.id in silent,
             )
@@ -192,7 +192,7 @@ class Reconciler:
         observed = await self._observed(rows, workloads)
         now = self._clock.now()
         actions = plan(desired, observed, now)
-        recorder = Recorder(rows.deployment, desired, rows.route, rows.replicas, self._launcher.address, now)
+        recorder = Recorder(rows.deployment, desired, rows.route, rows.replicas, now)
         if any(not isinstance(action, Launch | EndWorkload | ForgetWorkload) for action in actions):
             async with self._store.write() as tx:
                 await self._leader.fence(tx, token)
@@ -293,9 +293,17 @@ class Reconciler:
 
 
 def _probed(replicas: Sequence[Replica], workloads: Workloads | None) -> list[Replica]:
-    return [
-        replica
-        for replica in replicas
-        if replica.state in ("starting", "ready")
-        and (workloads is None or (replica.id in workloads and workloads[replica.id].state == "running"))
-    ]
+    """Those that can be asked how they are, each with the address at which it runs now."""
+    probed = []
+    for replica in replicas:
+        if replica.state not in ("starting", "ready"):
+            continue
+        if workloads is not None:
+            workload = workloads.get(replica.id)
+            if workload is None or workload.state != "running":
+                continue
+            if workload.endpoint != replica.address:
+                replica = msgspec.structs.replace(replica, address=workload.endpoint)
+        if replica.address:
+            probed.append(replica)
+    return probed

@@ -16,7 +16,7 @@ Tell = Callable[[str], None]
 class Cluster(Protocol):
     """Contract, checked by one suite against every variant:
 
-    1. A spec's digests are resolved by the side that runs it: whoever asks for a workload need not share a disk with it.
+    1. A spec's digests are resolved by the side that runs it: who asks for a workload need not share a disk with it.
     2. `start` is idempotent by spec.id: a workload that runs or ran is not started again.
     3. Workloads outlive the process that started them; a new one sees them by `observe`.
     4. A workload is its whole process group and every descendant; `stop` leaves none of them.
