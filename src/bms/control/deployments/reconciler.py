@@ -4,6 +4,7 @@ One leads at a time, by a lease; every write is fenced by the lease's token. Slo
 and stopping processes) goes on beside the loop, outside transactions.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
@@ -31,7 +32,7 @@ from bms.control.platform.clusters import Cluster
 from bms.control.platform.leading import Leader
 from bms.control.platform.transactions import EventLog, Store
 from bms.core.clock import Clock
-from bms.core.errors import Aborted, BmsError
+from bms.core.errors import Aborted, BmsError, Unavailable
 from bms.core.workload import WorkloadStatus
 
 log = logging.getLogger("bms.deployments")
@@ -288,6 +289,9 @@ class Reconciler:
             await self._launcher.start(prepared)
         except Aborted as error:
             log.info("replica %s is not launched by us: %s", replica.id, error.message)
+        except Unavailable as error:
+            log.warning("the launch of replica %s will be repeated: %s", replica.id, error.message)
+            await asyncio.sleep(WAITING_S)  # while it is being launched it is not begun anew
         except BmsError as error:
             self._launch_errors[replica.id] = error.message
 

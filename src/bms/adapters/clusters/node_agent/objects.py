@@ -1,0 +1,149 @@
+"""Content by digest over a connection: the agent reads what it needs from a control, and gives it what jobs made."""
+
+import asyncio
+import hashlib
+import itertools
+import os
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from pathlib import Path, PurePath
+from typing import Any, cast
+
+from bms.adapters.clusters.node_agent.peer import Peer
+from bms.control.platform.objects import Blob, Contents
+from bms.core.cancellation import in_thread
+from bms.core.digest import check_digest
+from bms.core.errors import DataLoss, InvalidArgument, NotFound, Unavailable
+from bms.protocols.node_agent import PIECE, Body, Give, Read, Stat, Take
+
+_size: Body[int | None] = Body(int | None)
+_content: Body[bytes] = Body(bytes)
+_stored: Body[tuple[str, int]] = Body(tuple[str, int])
+
+
+class ControlsObjects:
+    """The agent's `Contents`: those of the controls that are connected, which share one store. Every digest is checked
+    here, whatever the other side says; what a reader of one control was lost with is read on from another."""
+
+    def __init__(self) -> None:
+        self._controls: list[Peer] = []
+        self._sources: dict[int, AsyncIterator[bytes]] = {}
+        self._ids = itertools.count(1)
+
+    def connected(self, control: Peer) -> None:
+        self._controls.append(control)
+
+    def lost(self, control: Peer) -> None:
+        self._controls.remove(control)
+
+    async def stat(self, tenant: str, digest: str) -> Blob | None:
+        size = await self._ask(Stat(tenant, check_digest(digest)), _size)
+        return None if size is None else Blob(digest=digest, size=size)
+
+    async def read(self, tenant: str, digest: str, offset: int = 0) -> AsyncIterator[bytes]:
+        running, at = hashlib.sha256(), offset
+        while content := await self._ask(Read(tenant, check_digest(digest), at), _content):
+            if offset == 0:
+                running.update(content)
+            at += len(content)
+            yield content
+        if offset == 0 and digest != f"sha256:{running.hexdigest()}":
+            raise DataLoss(f"what control sent as blob {digest} does not match its digest")
+
+    async def put(self, tenant: str, chunks: AsyncIterator[bytes], expected: str | None = None) -> Blob:
+        running, id = hashlib.sha256(), next(self._ids)
+
+        async def pieces() -> AsyncIterator[bytes]:
+            async for chunk in chunks:
+                running.update(chunk)
+                for start in range(0, len(chunk), PIECE):
+                    yield chunk[start : start + PIECE]
+
+        async with aclosing(pieces()) as source:  # type: ignore[type-var]
+            self._sources[id] = source
+            try:
+                digest, size = await self._control().ask(Take(tenant, id, expected), _stored)
+            finally:
+                del self._sources[id]
+        if digest != f"sha256:{running.hexdigest()}":
+            raise DataLoss(f"control stored {digest}, which is not what was sent: it is not used")
+        return Blob(digest=digest, size=size)
+
+    async def piece(self, asked: Give) -> bytes:
+        """The next bytes of what is being put; none at its end. Raises NotFound for what is not."""
+        source = self._sources.get(asked.source)
+        if source is None:
+            raise NotFound(f"nothing is being put as {asked.source} (any more)")
+        return await anext(source, b"")
+
+    async def materialize(self, tenant: str, digest: str, target: PurePath) -> None:
+        path = Path(target)
+        part = path.with_name(f".{secrets.token_hex(8)}.part")
+        await in_thread(path.parent.mkdir, parents=True, exist_ok=True)
+        descriptor = await in_thread(os.open, part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                async for content in self.read(tenant, digest):
+                    await in_thread(file.write, content)
+            await in_thread(part.replace, path)
+        finally:
+            part.unlink(missing_ok=True)
+
+    async def share(self, tenant: str, digest: str, target: PurePath) -> None:
+        await self.materialize(tenant, digest, target)
+
+    async def _ask(self, what: Stat | Read, kind: Body[Any]) -> Any:
+        """Of any control; of another one where the first is lost meanwhile."""
+        while True:
+            control = self._control()
+            try:
+                return await control.ask(what, kind)
+            except Unavailable:
+                if control.is_open:
+                    raise
+
+    def _control(self) -> Peer:
+        """The one that connected last: a control that was replaced may not be known to be gone."""
+        if not self._controls:
+            raise Unavailable("no control is connected to this node agent, so no content can be fetched: come again")
+        return self._controls[-1]
+
+
+class ObjectsForAgents:
+    """Control's answers to what agents ask of its objects."""
+
+    def __init__(self, objects: Contents) -> None:
+        self._objects = objects
+
+    async def answer(self, what: Stat | Read | Take, agent: Peer) -> Any:
+        """Raises what objects raise."""
+        match what:
+            case Stat(tenant, digest):
+                blob = await self._objects.stat(tenant, digest)
+                return None if blob is None else blob.size
+            case Read(tenant, digest, offset):
+                return await self._piece(tenant, digest, offset)
+            case Take(tenant, source, expected):
+                blob = await self._objects.put(tenant, _taken(agent, source), expected)
+                return blob.digest, blob.size
+
+    async def _piece(self, tenant: str, digest: str, offset: int) -> bytes:
+        blob = await self._objects.stat(tenant, digest)
+        if blob is None:
+            raise NotFound(f"tenant {tenant} has no blob {digest}")
+        if not 0 <= offset <= blob.size:
+            raise InvalidArgument(f"offset {offset} lies outside blob {digest} of {blob.size} bytes")
+        found = bytearray()
+        if offset < blob.size:
+            async with aclosing(cast(Any, self._objects.read(tenant, digest, offset))) as chunks:
+                async for chunk in chunks:
+                    found += chunk[: PIECE - len(found)]
+                    if len(found) == PIECE:
+                        break
+        return bytes(found)
+
+
+async def _taken(agent: Peer, source: int) -> AsyncIterator[bytes]:
+    while content := await agent.ask(Give(source), _content):
+        yield content
