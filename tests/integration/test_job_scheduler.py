@@ -58,11 +58,13 @@ async def test_a_job_runs_and_all_it_made_is_kept(world: World, database: Databa
     await world.rounds(scheduler, 2)
     running = await world.get(job)
     assert running.state == "running"
-    config = msgspec.convert(world.cluster.specs[running.workload].config, JobConfig)
+    spec = world.cluster.specs[running.workload]
+    config = msgspec.convert(spec.config, JobConfig)
     assert (config.job, config.attempt, config.entry, config.parameters) == (job.id, 1, "train.py", {"layers": 3})
-    assert (Path(config.inputs[0].directory) / "train.tfrecord").read_bytes() == b"rows"
-    assert config.code is not None
-    assert (Path(config.code) / "train.py").read_bytes() == b"pass"
+    assert spec.trees == {"inputs/data": data, "code": code}
+    trees = world.cluster.supplied[running.workload].trees
+    assert (Path(trees["inputs/data"]) / "train.tfrecord").read_bytes() == b"rows"
+    assert (Path(trees["code"]) / "train.py").read_bytes() == b"pass"
 
     world.cluster.write(running.workload, "events.jsonl", '{"at": 5, "progress": 0.5, "metrics": {"loss": 2.5}}\n')
     world.cluster.write(running.workload, "job.log", "epoch 1\n")

@@ -79,7 +79,6 @@ async def test_a_model_server_is_configured_from_version_and_spec(deployed: Depl
         "default",
         "/usr/bin/python3",
     )
-    assert spec.config["socket"] == f"/run/{spec.id}.sock"
     assert spec.config["servable"]["directory"] == "/trees/default/0001"
     assert spec.config["servable"]["threads"] == 1
     assert spec.epoch == 1

@@ -11,6 +11,7 @@ import onnxruntime
 import pytest
 
 from bms.adapters.clusters.local import LocalCluster
+from bms.adapters.clusters.supplies import Supplies
 from bms.adapters.environments.uv import UvEnvironments
 from bms.adapters.jobs.tree_cache import LocalTreeCache
 from bms.adapters.objects.local import LocalObjectStore
@@ -123,11 +124,10 @@ class Platform:
         self.objects = LocalObjectStore.open(home / "objects", clock)
         environments = UvEnvironments(home, os.environ)
         place_slim_part(home)
-        self.cluster = LocalCluster(home, home / "r", environments.slim_path(), clock, watch_s=0.05)
         trees = LocalTreeCache.open(home / "trees", self.objects)
-        self.deployed = Deployed(
-            database, clock, self.cluster, environments=environments, trees=trees, probe=LinkProbe(TOKENS.of)
-        )
+        supplies = Supplies(environments, trees, self.objects)
+        self.cluster = LocalCluster(home, home / "r", supplies, clock, watch_s=0.05)
+        self.deployed = Deployed(database, clock, self.cluster, probe=LinkProbe(TOKENS.of))
         self.loop = ReconcilerLoop(
             self.deployed.reconciler, self.cluster, self.deployed.events, self.deployed.publisher.acknowledged
         )

@@ -175,17 +175,17 @@ def _bootstrapped(python: Path, folder: Path) -> str:
     import msgspec
 
     from bms.adapters.clusters import bootstrap, enclosing, places
+    from bms.adapters.clusters.supplies import Supplied
     from bms.core.resources import Resources
     from bms.core.workload import WorkloadSpec
 
     spec = WorkloadSpec(
-        id="w", kind="job", tenant="t", owner="o", epoch=1, python=str(python), program="p", config={},
-        resources=Resources(),
-    )  # fmt: skip
+        id="w", kind="job", tenant="t", owner="o", epoch=1, program="p", config={}, resources=Resources()
+    )
     slim = folder / "slim"
     slim.mkdir()
     (slim / "p.py").touch()
-    allowed = places.allowed(spec, slim=str(slim), own=[folder / "own"], hidden=[])
+    allowed = places.allowed(Supplied(str(python)), slim=str(slim), own=[folder / "own"], hidden=[])
     (folder / "walls.json").write_bytes(msgspec.json.encode(enclosing.enclose(spec, MEANS, allowed)))
     waits, gate = os.pipe()
     os.write(gate, b"\n")

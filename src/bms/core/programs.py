@@ -1,7 +1,7 @@
 """What control writes for the processes it starts, and what they write back: the contract of the slim part.
 
-Both ends share this file and nothing else. The JSON file named by a program's one argument is a `ProgramFile`: the config
-that control made, which is true everywhere, and the places that the side which runs it has for it.
+Both ends share this file and nothing else. The JSON file named by a program's one argument is a `ProgramFile`: the
+config that control made, which is true everywhere, and the places that the side which runs it has for it.
 """
 
 from typing import Literal
