@@ -22,6 +22,7 @@ from bms.adapters.sql.events import SqlEventLog, SqlLeases
 from bms.adapters.vault.aes_gcm import AesGcmVault
 from bms.app.home import Home
 from bms.app.last_words import last_words
+from bms.app.machine import machine
 from bms.app.rules import WorkloadRules
 from bms.control.deployments.tokens import ReplicaTokens
 from bms.control.platform.allotments import smallest
@@ -124,11 +125,6 @@ async def _elsewhere(rules: WorkloadRules, objects: LocalObjectStore, process: s
     cluster = NodeAgentCluster(where, secret, process, objects, connect, require=rules.require_isolation)
     await cluster.open()
     return Running(cluster, AgentEnvironments(cluster), AgentTrees(cluster))
-
-
-def machine() -> tuple[float, int]:
-    """Cores and bytes of memory that this process may use."""
-    return float(len(os.sched_getaffinity(0))), os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def describe(database: Database) -> str:

@@ -28,15 +28,20 @@ class Identity:
     def prepare(self) -> None:
         """Makes what is missing."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not (self._folder / SECRET).exists():
-            _write(self._folder / SECRET, secrets.token_hex(_SECRET_BYTES).encode() + b"\n")
+        if not self.path.exists():
+            _write(self.path, secrets.token_hex(_SECRET_BYTES).encode() + b"\n")
         if not (self._folder / CERTIFICATE).exists():
             _write(self._folder / CERTIFICATE, _made())
 
     @property
+    def path(self) -> Path:
+        """The file of the secret."""
+        return self._folder / SECRET
+
+    @property
     def secret(self) -> str:
         """What controls show. Raises FailedPrecondition."""
-        return read_secret(self._folder / SECRET)
+        return read_secret(self.path)
 
     @property
     def fingerprint(self) -> str:

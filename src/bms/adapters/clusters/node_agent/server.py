@@ -46,16 +46,14 @@ class Served(NamedTuple):
 
 
 class AgentServer:
-    """Listens for controls that know `secret`, and for whoever wants a workload's socket.
+    """Listens for controls that know `secret`, and for whoever wants a workload's socket."""
 
-    `advertised` is where workloads are reached from elsewhere; None: only on this machine, at their own sockets.
-    """
-
-    def __init__(self, served: Served, machine: Machine, secret: str, advertised: TlsEndpoint | None = None) -> None:
+    def __init__(self, served: Served, machine: Machine, secret: str) -> None:
         self._served = served
         self._machine = machine
         self._secret = secret
-        self._advertised = advertised
+        self.advertised: TlsEndpoint | None = None
+        """Where workloads are reached from elsewhere; None: only on this machine, at their own sockets."""
         self._controls: set[Peer] = set()
         self._servers: list[asyncio.Server] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -156,7 +154,10 @@ class AgentServer:
                 return await self._look()
             case said.Prepare(spec):
                 served.kept.asked(spec)
-                await served.cluster.prepare(spec, _from_any_thread(tell))
+                try:
+                    await served.cluster.prepare(spec, _from_any_thread(tell))
+                finally:
+                    await asyncio.sleep(0)  # what was told goes before the answer
             case said.Start(spec, sealed):
                 served.kept.asked(spec)
                 return self._shown(await served.cluster.start(spec, sealed))
@@ -214,8 +215,8 @@ class AgentServer:
     def _shown(self, status: WorkloadStatus) -> WorkloadStatus:
         """As others see it: reached through this agent where that can be."""
         endpoint = status.endpoint
-        if endpoint and self._advertised is not None:
-            endpoint = str(self._advertised._replace(name=status.id))
+        if endpoint and self.advertised is not None:
+            endpoint = str(self.advertised._replace(name=status.id))
         return msgspec.structs.replace(status, node=self._machine.node, endpoint=endpoint)
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
