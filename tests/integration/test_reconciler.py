@@ -14,6 +14,7 @@ from bms.core.environments import EnvironmentSpec
 from bms.core.errors import Unavailable
 from bms.core.pages import PageRequest
 from bms.core.snapshot import DeploymentEntry
+from bms.core.workload import WorkloadSpec, WorkloadStatus
 from tests.deployments import Deployed, ObedientCluster, follow, principal
 
 BY = principal()
@@ -94,6 +95,23 @@ async def test_a_replica_has_the_address_that_its_cluster_says_once_it_is_ready(
     await deployed.settle()
     (ready,) = await deployed.replicas()
     assert (ready.state, ready.address) == ("ready", f"unix:/run/{ready.id}.sock")
+
+
+async def test_a_start_whose_answer_was_lost_is_repeated_and_no_failure(deployed: Deployed) -> None:
+    await deployed.service.create(BY, "digits", follow())
+    await deployed.step()
+    start = deployed.cluster.start
+
+    async def lost(spec: WorkloadSpec, sealed: bytes = b"") -> WorkloadStatus:
+        deployed.cluster.start = start
+        await start(spec, sealed)
+        raise Unavailable("the connection to the cluster was lost")
+
+    deployed.cluster.start = lost
+    await deployed.settle()
+    (replica,) = await deployed.replicas()
+    assert (replica.state, replica.restarts) == ("ready", 0)
+    assert deployed.cluster.starts == [replica.id]
 
 
 async def test_gateways_are_told_when_a_replica_is_reached_elsewhere(deployed: Deployed) -> None:

@@ -31,7 +31,7 @@ from bms.control.platform.clusters import Cluster
 from bms.control.platform.leading import Leader
 from bms.control.platform.transactions import EventLog, Store
 from bms.core.clock import Clock
-from bms.core.errors import Aborted, BmsError
+from bms.core.errors import Aborted, BmsError, Unavailable
 from bms.core.workload import WorkloadStatus
 
 log = logging.getLogger("bms.deployments")
@@ -288,6 +288,9 @@ class Reconciler:
             await self._launcher.start(prepared)
         except Aborted as error:
             log.info("replica %s is not launched by us: %s", replica.id, error.message)
+        except Unavailable as error:
+            # Whether it was started is not known, and starting again does no harm: a later round does.
+            log.warning("replica %s can't be launched now: %s", replica.id, error.message)
         except BmsError as error:
             self._launch_errors[replica.id] = error.message
 

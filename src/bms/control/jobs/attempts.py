@@ -107,6 +107,8 @@ class Attempts:
             return
         try:
             await self._cluster.start(workload, encode_sealed(sealed))
+        except Unavailable:
+            raise  # whether it was started is not known, and starting again does no harm
         except ResourceExhausted as error:
             await self._release(job, str(error))
         except BmsError as error:
