@@ -190,7 +190,7 @@ async def test_a_start_whose_answer_was_lost_is_repeated_and_no_failure(world: W
     job = await world.submit()
     scheduler = world.scheduler()
     world.cluster.refusal = Unavailable("the connection to the cluster was lost")
-    await world.rounds(scheduler, 2)
+    await world.rounds(scheduler, 1)
     assert (await world.get(job)).state == "starting"
     world.cluster.refusal = None
     await world.rounds(scheduler, 2)

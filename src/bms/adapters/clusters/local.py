@@ -224,6 +224,8 @@ class LocalCluster:
         try:
             supplied = await supplying
         except asyncio.CancelledError:
+            if (task := asyncio.current_task()) and task.cancelling():
+                raise
             raise FailedPrecondition(f"workload {spec.id} was given up before it began") from None
         finally:
             del self._supplying[spec.id]
