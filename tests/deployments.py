@@ -149,6 +149,8 @@ class ObedientCluster:
     async def start(self, spec: WorkloadSpec, sealed: bytes = b"") -> WorkloadStatus:
         if self.full:
             raise FailedPrecondition("no room for it")
+        if self.blind:
+            raise Unavailable("the cluster does not answer")
         if spec.id in self.workloads:
             return self.workloads[spec.id]
         self.starts.append(spec.id)

@@ -186,6 +186,19 @@ async def test_a_preparation_that_outlasts_its_lease_starts_nothing(world: World
     assert (await world.get(job)).state == "running"
 
 
+async def test_a_start_whose_answer_was_lost_is_repeated_and_no_failure(world: World) -> None:
+    job = await world.submit()
+    scheduler = world.scheduler()
+    world.cluster.refusal = Unavailable("the connection to the cluster was lost")
+    await world.rounds(scheduler, 1)
+    assert (await world.get(job)).state == "starting"
+    world.cluster.refusal = None
+    await world.rounds(scheduler, 2)
+    running = await world.get(job)
+    assert (running.state, running.attempt, running.token) == ("running", 1, 1)
+    assert dict(world.cluster.starts) == {f"{job.id}-a1": 1}
+
+
 async def test_leases_are_renewed_so_that_nobody_takes_over_from_the_living(world: World) -> None:
     job = await world.submit()
     one, two = world.scheduler("one"), world.scheduler("two")

@@ -10,7 +10,7 @@ from bms.adapters.clusters.local import LocalCluster
 from bms.adapters.clusters.supplies import Supplies
 from bms.adapters.jobs.tree_cache import LocalTreeCache
 from bms.adapters.objects.memory import MemoryObjectStore
-from bms.control.platform.environments import Environment, EnvironmentState, Needed, Removed
+from bms.control.platform.environments import Environment, Environments, EnvironmentState, Needed, Removed
 from bms.control.platform.objects import ObjectStore
 from bms.core.clock import SystemClock
 from bms.core.environments import EnvironmentSpec
@@ -26,11 +26,7 @@ class OneEnvironment:
     The slim part are the programs of these tests.
     """
 
-    def __init__(self) -> None:
-        self.asked = 0
-
     async def ensure(self, spec: EnvironmentSpec, log: Callable[[str], None] | None = None) -> Environment:
-        self.asked += 1
         if log is not None:
             log("resolving")
         if "broken" in spec.requirements:
@@ -63,10 +59,18 @@ class OneEnvironment:
         return str(PROGRAMS)
 
 
-def local_cluster(home: Path, run_dir: Path, objects: ObjectStore | None = None, **more: Any) -> LocalCluster:
+def local_cluster(
+    home: Path,
+    run_dir: Path,
+    objects: ObjectStore | None = None,
+    environments: Environments | None = None,
+    **more: Any,
+) -> LocalCluster:
     """Not open yet."""
     objects = objects or MemoryObjectStore()
-    supplies = Supplies(OneEnvironment(), LocalTreeCache.open(home / "cache" / "trees", objects), objects)
+    supplies = Supplies(
+        environments or OneEnvironment(), LocalTreeCache.open(home / "cache" / "trees", objects), objects
+    )
     return LocalCluster(home, run_dir, supplies, SystemClock(), **{"watch_s": 0.05, **more})
 
 

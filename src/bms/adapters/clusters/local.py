@@ -75,7 +75,7 @@ class LocalCluster:
         self._launcher = Launcher(self._records, slim_path, home.resolve(), self._run_dir, self._home_mark)
         self._tracked: dict[str, Tracked] = {}
         self._starts: dict[str, asyncio.Task[WorkloadStatus]] = {}
-        self._unsupplied: set[str] = set()  # of the starts, those that still wait for what they need
+        self._supplying: dict[str, asyncio.Task[Supplied]] = {}  # of the starts, what some still wait for
         self._background: set[asyncio.Task[None]] = set()
         self._watch: asyncio.Task[None] | None = None
         self._changes = Changes()
@@ -105,8 +105,8 @@ class LocalCluster:
 
     async def close(self) -> None:
         """Stops watching; workloads run on. A start that still waits for its environment or trees is given up."""
-        for workload in self._unsupplied:
-            self._starts[workload].cancel()
+        for supplying in self._supplying.values():
+            supplying.cancel()
         await asyncio.gather(*self._starts.values(), return_exceptions=True)
         if self._watch:
             self._watch.cancel()
@@ -141,6 +141,8 @@ class LocalCluster:
 
     async def stop(self, workload: str, grace_s: float | None = None) -> None:
         if starting_now := self._starts.get(workload):
+            if supplying := self._supplying.get(workload):
+                supplying.cancel()
             await asyncio.wait([starting_now])
         tracked = self._tracked.get(workload)
         if tracked is None or tracked.gone.is_set():
@@ -221,11 +223,16 @@ class LocalCluster:
         return self._status(self._track(record, pidfd))
 
     async def _supplied(self, spec: WorkloadSpec) -> Supplied:
-        self._unsupplied.add(spec.id)
+        """As a rule everything is there, since `prepare` came before. Raises FailedPrecondition when it is given up."""
+        supplying = self._supplying[spec.id] = asyncio.create_task(self._supplies.get(spec))
         try:
-            supplied = await self._supplies.get(spec)
+            supplied = await supplying
+        except asyncio.CancelledError:
+            if (task := asyncio.current_task()) and task.cancelling():
+                raise
+            raise FailedPrecondition(f"workload {spec.id} was given up before it began") from None
         finally:
-            self._unsupplied.discard(spec.id)
+            del self._supplying[spec.id]
         self._refuse_impossible(spec)  # once more: a later epoch may have come meanwhile
         return supplied
 

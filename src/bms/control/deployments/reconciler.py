@@ -4,7 +4,6 @@ One leads at a time, by a lease; every write is fenced by the lease's token. Slo
 and stopping processes) goes on beside the loop, outside transactions.
 """
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
@@ -292,8 +291,8 @@ class Reconciler:
         except Aborted as error:
             log.info("replica %s is not launched by us: %s", replica.id, error.message)
         except Unavailable as error:
-            log.warning("the launch of replica %s will be repeated: %s", replica.id, error.message)
-            await asyncio.sleep(WAITING_S)  # while it is being launched it is not begun anew
+            # Whether it was started is not known, and starting again does no harm: a later round does.
+            log.warning("replica %s can't be launched now: %s", replica.id, error.message)
         except BmsError as error:
             self._launch_errors[replica.id] = error.message
 

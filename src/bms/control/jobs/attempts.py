@@ -108,7 +108,7 @@ class Attempts:
         try:
             await self._cluster.start(workload, encode_sealed(sealed))
         except Unavailable:
-            raise
+            raise  # whether it was started is not known, and starting again does no harm
         except ResourceExhausted as error:
             await self._release(job, str(error))
         except BmsError as error:
