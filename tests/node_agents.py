@@ -1,4 +1,4 @@
-"""A node agent for end-to-end tests: `bms node start` on a home of its own, killed, started again, ended with all it runs."""
+"""A node agent for end-to-end tests: `bms node start` on a home of its own, killed, started again, stopped whole."""
 
 import contextlib
 import os
@@ -16,8 +16,8 @@ HOOK = Path(__file__).parent / "planted" / "opens"  # its sitecustomize.py write
 
 
 class NodeAgent:
-    """`listen` says whether it is reached over TLS, as from another machine, or by a Unix socket. What its process opens
-    below `forbidden` is written down in `opened`; `watched` are the variables that make it so."""
+    """`listen` says whether it is reached over TLS, as from another machine, or by a Unix socket. What its process
+    opens below `forbidden` is written down in `opened`; `watched` are the variables that make it so."""
 
     def __init__(self, folder: Path, forbidden: Path, *, listen: bool = True) -> None:
         self.home = folder / "node"

@@ -158,7 +158,9 @@ def test_an_agent_that_does_not_want_us_keeps_the_platform_from_starting(
     wrong = tmp_path_factory.mktemp("wrong") / "secret"
     wrong.write_text("no\n")
     wrong.chmod(0o600)
-    refused = WholePlatform(tmp_path_factory.mktemp("refused"), "--node-agent", agent.endpoint, "--node-agent-secret", str(wrong))
+    refused = WholePlatform(
+        tmp_path_factory.mktemp("refused"), "--node-agent", agent.endpoint, "--node-agent-secret", str(wrong)
+    )
     ran = refused.up()
     assert ran.status != 0
     assert "does not know this agent's secret" in ran.errors

@@ -58,7 +58,9 @@ class Stage:
 class Agent:
     """An agent of this process, and its controls."""
 
-    def __init__(self, server: AgentServer, stage: Stage, objects: ControlsObjects, at: TlsEndpoint, secret: str) -> None:
+    def __init__(
+        self, server: AgentServer, stage: Stage, objects: ControlsObjects, at: TlsEndpoint, secret: str
+    ) -> None:
         self.server = server
         self.stage = stage
         self.objects = objects
@@ -75,7 +77,7 @@ async def agent(tmp_path: Path) -> AsyncIterator[Agent]:
     identity = Identity(tmp_path / "identity")
     identity.prepare()
     stage, objects = Stage(), ControlsObjects()
-    kept = Kept(None, None, lambda: [], lambda: 0.0)  # type: ignore[arg-type]
+    kept = Kept(None, None, list, lambda: 0.0)  # type: ignore[arg-type]
     server = AgentServer(Served(stage, kept, objects), Machine("far", 2.0, 4 << 30), identity.secret)  # type: ignore[arg-type]
     port = await server.listen_tls("127.0.0.1", 0, identity.context())
     server.advertised = at = TlsEndpoint("127.0.0.1", port, identity.fingerprint)
@@ -175,7 +177,9 @@ async def test_blind_while_the_agent_is_away_and_seeing_again_when_it_is_back(
             assert await cluster.observe() == {}
 
 
-async def test_a_control_that_finds_no_agent_starts_blind(agent: Agent, store: MemoryObjectStore, tmp_path: Path) -> None:
+async def test_a_control_that_finds_no_agent_starts_blind(
+    agent: Agent, store: MemoryObjectStore, tmp_path: Path
+) -> None:
     nobody = agent.control(store, endpoint=UnixEndpoint(str(tmp_path / "nobody")))
     async with connected(nobody):
         with pytest.raises(Unavailable, match="can't be reached"):

@@ -1,6 +1,7 @@
-"""The node agent: runs models and jobs on this machine for a platform's controls elsewhere, which share no disk with it.
+"""The node agent: runs models and jobs on this machine for a platform elsewhere, which shares no disk with it.
 
-    python -m bms.app.node_agent --home DIR [--listen HOST:PORT [--advertise HOST]] [--name NAME] [--require-isolation L]
+    python -m bms.app.node_agent --home DIR [--listen HOST:PORT [--advertise HOST]] [--name NAME]
+                                 [--require-isolation LEVEL]
 
 Its home is its own: environments, trees, what runs. Whatever else a workload needs comes from a control by its digest.
 SIGTERM or SIGINT ends the agent alone; workloads run on, and the next agent of the home adopts them. Where packages are

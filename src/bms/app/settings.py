@@ -147,11 +147,9 @@ def trusted_proxies(environment: Mapping[str, str] = os.environ) -> tuple[str, .
     return tuple(environment.get("BMS_TRUSTED_PROXIES", "").replace(",", " ").split())
 
 
-def node_agent(
-    endpoint: str = "", secret: str = "", environment: Mapping[str, str] = os.environ
-) -> tuple[str, str]:
-    """The endpoint of the node agent that runs workloads, and the path of its secret: from the options of `bms up`, else
-    from BMS_NODE_AGENT and BMS_NODE_AGENT_SECRET; nothing where this machine does."""
+def node_agent(endpoint: str = "", secret: str = "", environment: Mapping[str, str] = os.environ) -> tuple[str, str]:
+    """The endpoint of the node agent that runs workloads, and the path of its secret: from the options of `bms up`,
+    else from BMS_NODE_AGENT and BMS_NODE_AGENT_SECRET; nothing where this machine does."""
     where = endpoint or environment.get("BMS_NODE_AGENT", "")
     file = secret or environment.get("BMS_NODE_AGENT_SECRET", "")
     return where, os.path.abspath(os.path.expanduser(file)) if file else ""

@@ -70,7 +70,9 @@ def up(
     ] = None,
     node_agent_endpoint: Annotated[
         str,
-        typer.Option("--node-agent", help="Run models and jobs where this agent is: docs/nodes.md. [env: BMS_NODE_AGENT]"),
+        typer.Option(
+            "--node-agent", help="Run models and jobs where this agent is: docs/nodes.md. [env: BMS_NODE_AGENT]"
+        ),
     ] = "",
     node_agent_secret: Annotated[
         Path | None, typer.Option(help="The file that holds the agent's secret. [env: BMS_NODE_AGENT_SECRET]")

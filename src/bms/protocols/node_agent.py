@@ -1,8 +1,8 @@
 """Messages between controls and a node agent, both ways on one connection: u32 little-endian length, msgpack.
 
 The first message says what a connection is for. `Relay` wants the socket of one workload: after `Joined`, whatever
-follows belongs to that. `Hello` is a control's, answered by `Welcome` or `Refused`; after it both sides ask. An `Ask` gets any number of
-`Said`, then one `Answer` or `Failed` of its id; `Cancel` says that nobody waits for it any more.
+follows belongs to that. `Hello` is a control's, answered by `Welcome` or `Refused`; after it both sides ask. An `Ask`
+gets any number of `Said`, then one `Answer` or `Failed` of its id; `Cancel` says that nobody waits for it any more.
 
 Content of any size travels in pieces, each of which the side that wants it asks for: who is slow is sent no more than
 it takes. Blobs that the agent needs are read from control by `Read`; one that it has is taken by control, which is told

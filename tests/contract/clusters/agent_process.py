@@ -1,4 +1,4 @@
-"""A node agent for the tests of clusters, in a process of its own: `python -m tests.contract.clusters.agent_process HOME`.
+"""A node agent for the tests of clusters, in a process of its own: `python -m …agent_process HOME LISTEN`.
 
 It builds no environments, and its workloads run the programs of these tests. A line of JSON says where it is."""
 

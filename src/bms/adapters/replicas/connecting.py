@@ -1,4 +1,4 @@
-"""Connections to where an endpoint says: to a socket of this machine, or over TLS to who shows the certificate it names."""
+"""Connections to where an endpoint says: a socket of this machine, or a port whose owner shows the right certificate."""
 
 import asyncio
 import hashlib
@@ -94,7 +94,7 @@ async def _joined(transport: asyncio.WriteTransport, doorway: _Doorway, workload
 
 
 def _verify(transport: asyncio.BaseTransport, endpoint: TlsEndpoint) -> None:
-    """The handshake proved that the other side has the key of the certificate that it showed; now, that it is the one."""
+    """The handshake proved that the other side has the key of the certificate that it showed. Raises unless it is the one."""
     channel = cast("ssl.SSLObject | None", transport.get_extra_info("ssl_object"))
     shown = channel.getpeercert(binary_form=True) if channel is not None else None
     fingerprint = hashlib.sha256(shown or b"").hexdigest()

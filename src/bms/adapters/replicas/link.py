@@ -1,4 +1,4 @@
-"""The connection to one model server, on this machine or another, for those who infer and those who only ask how it is."""
+"""The connection to one model server, here or elsewhere, for those who infer and those who only ask how it is."""
 
 import asyncio
 import logging

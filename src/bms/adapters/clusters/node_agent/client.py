@@ -218,7 +218,9 @@ class NodeAgentCluster:
         if isinstance(said, Refused):
             raise FailedPrecondition(f"{self.name} refuses this control: {said.reason}")
         if said.version != VERSION:
-            raise FailedPrecondition(f"{self.name} speaks version {said.version}, this control {VERSION}: use one release")
+            raise FailedPrecondition(
+                f"{self.name} speaks version {said.version}, this control {VERSION}: use one release"
+            )
         if not reaches(said.isolation, self._require):
             raise FailedPrecondition(f"{self.name}: {shortfall(said.isolation, self._require)}")
         side = _FromAgent(self)

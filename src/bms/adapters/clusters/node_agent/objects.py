@@ -1,6 +1,5 @@
 """Content by digest over a connection: the agent reads what it needs from a control, and gives it what jobs made."""
 
-import asyncio
 import hashlib
 import itertools
 import os

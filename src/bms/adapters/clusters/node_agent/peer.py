@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Protocol, TypeVar, cast
 
 import msgspec
@@ -196,7 +196,7 @@ class Peer(asyncio.Protocol):
             said = _failed(id, error)
         except OSError as error:
             said = _failed(id, Internal(str(error)))
-        except Exception:
+        except Exception:  # noqa: BLE001 - a defect of ours is told to who asks, and the others go on
             _log.exception("a question of %s can't be answered", self.name)
             said = _failed(id, Internal("something went wrong on the other side; its log says what"))
         try:
