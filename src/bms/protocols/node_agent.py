@@ -120,7 +120,7 @@ class Stat(msgspec.Struct, frozen=True, tag="stat"):
 
 
 class Read(msgspec.Struct, frozen=True, tag="read"):
-    """-> up to PIECE bytes of a blob from `offset` on; none at its end."""
+    """-> PIECE bytes of a blob from `offset` on, fewer at its end."""
 
     tenant: str
     digest: str

@@ -1,6 +1,7 @@
-"""Connections to where an endpoint says: a socket of this machine, or a port whose owner shows the right certificate."""
+"""Connections to where an endpoint says: a socket of this machine, or a port that shows a certain certificate."""
 
 import asyncio
+import errno
 import hashlib
 import hmac
 import ssl
@@ -19,23 +20,11 @@ async def connect(endpoint: Endpoint, make: Callable[[], asyncio.Protocol], firs
 
     Raises OSError when nobody listens there, or it is somebody else, who then was told nothing.
     """
-    loop = asyncio.get_running_loop()
-    async with asyncio.timeout(PATIENCE_S):
-        if isinstance(endpoint, TlsEndpoint):
-            transport, doorway = await loop.create_connection(_Doorway, endpoint.host, endpoint.port, ssl=_CONTEXT)
-        else:
-            transport, doorway = await loop.create_unix_connection(_Doorway, endpoint.path)
-        try:
-            rest = b""
-            if isinstance(endpoint, TlsEndpoint):
-                _verify(transport, endpoint)
-                if endpoint.name:
-                    rest = await _joined(transport, doorway, endpoint.name)
-            if doorway.lost:
-                raise ConnectionResetError("the connection was closed at once")
-        except BaseException:
-            transport.abort()
-            raise
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            transport, rest = await _reached(endpoint)
+    except TimeoutError:
+        raise TimeoutError(errno.ETIMEDOUT, f"nobody answered within {PATIENCE_S:g} s") from None
     protocol = make()
     transport.set_protocol(protocol)
     if first:
@@ -43,7 +32,29 @@ async def connect(endpoint: Endpoint, make: Callable[[], asyncio.Protocol], firs
     protocol.connection_made(transport)
     if rest:
         protocol.data_received(rest)
-    transport.resume_reading()
+    if not transport.is_closing():
+        transport.resume_reading()
+
+
+async def _reached(endpoint: Endpoint) -> tuple[asyncio.Transport, bytes]:
+    """A connection to the one who should be there, and what was read of it already. Raises OSError."""
+    loop = asyncio.get_running_loop()
+    if isinstance(endpoint, TlsEndpoint):
+        made, doorway = await loop.create_connection(_Doorway, endpoint.host, endpoint.port, ssl=_CONTEXT)
+    else:
+        made, doorway = await loop.create_unix_connection(_Doorway, endpoint.path)
+    transport, rest = cast(asyncio.Transport, made), b""  # uvloop's are no subclass
+    try:
+        if isinstance(endpoint, TlsEndpoint):
+            _verify(transport, endpoint)
+            if endpoint.name:
+                rest = await _joined(transport, doorway, endpoint.name)
+        if doorway.lost:
+            raise ConnectionResetError("the connection was closed at once")
+    except BaseException:
+        transport.abort()
+        raise
+    return transport, rest
 
 
 class _Doorway(asyncio.Protocol):
@@ -94,7 +105,7 @@ async def _joined(transport: asyncio.WriteTransport, doorway: _Doorway, workload
 
 
 def _verify(transport: asyncio.BaseTransport, endpoint: TlsEndpoint) -> None:
-    """The handshake proved that the other side has the key of the certificate that it showed. Raises unless it is the one."""
+    """The handshake proved that the other side has the key of what it showed. Raises OSError unless it is the one."""
     channel = cast("ssl.SSLObject | None", transport.get_extra_info("ssl_object"))
     shown = channel.getpeercert(binary_form=True) if channel is not None else None
     fingerprint = hashlib.sha256(shown or b"").hexdigest()

@@ -129,7 +129,7 @@ class NodeAgentCluster:
     def machine(self) -> tuple[float, int]:
         """Cores and bytes of memory of the agent's machine. Raises Unavailable before it was ever reached."""
         if self.welcome is None:
-            raise self._error
+            raise Unavailable(self._error.message)
         return self.welcome.cores, self.welcome.memory
 
     def devices(self) -> Sequence[tuple[Device, int]]:
@@ -165,7 +165,7 @@ class NodeAgentCluster:
     async def ask(self, what: msgspec.Struct, kind: "Body[T]", tell: Tell | None = None) -> T:
         """What the agent answers. Raises Unavailable while it is away, and what it raises."""
         if self._agent is None:
-            raise self._error
+            raise Unavailable(self._error.message)
         return await self._agent.ask(what, kind, tell)
 
     async def _keep_connected(self) -> None:

@@ -54,7 +54,7 @@ class AgentEnvironments:
 
 
 class AgentTrees:
-    """`CachedTrees` of another machine, which prunes them by itself: from here go only those of a tenant that is gone."""
+    """`CachedTrees` of another machine, which prunes by itself: from here go only those of a tenant that is gone."""
 
     def __init__(self, agent: NodeAgentCluster) -> None:
         self._agent = agent

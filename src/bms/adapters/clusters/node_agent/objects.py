@@ -1,19 +1,21 @@
 """Content by digest over a connection: the agent reads what it needs from a control, and gives it what jobs made."""
 
+import asyncio
+import errno
 import hashlib
 import itertools
 import os
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from pathlib import Path, PurePath
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 from bms.adapters.clusters.node_agent.peer import Peer
 from bms.control.platform.objects import Blob, Contents
-from bms.core.cancellation import in_thread
+from bms.core.cancellation import in_thread, opened
 from bms.core.digest import check_digest
-from bms.core.errors import DataLoss, InvalidArgument, NotFound, Unavailable
+from bms.core.errors import DataLoss, InvalidArgument, NotFound, ResourceExhausted, Unavailable
 from bms.protocols.node_agent import PIECE, Body, Give, Read, Stat, Take
 
 _size: Body[int | None] = Body(int | None)
@@ -27,7 +29,7 @@ class ControlsObjects:
 
     def __init__(self) -> None:
         self._controls: list[Peer] = []
-        self._sources: dict[int, AsyncIterator[bytes]] = {}
+        self._sources: dict[int, _Source] = {}
         self._ids = itertools.count(1)
 
     def connected(self, control: Peer) -> None:
@@ -42,29 +44,33 @@ class ControlsObjects:
 
     async def read(self, tenant: str, digest: str, offset: int = 0) -> AsyncIterator[bytes]:
         running, at = hashlib.sha256(), offset
-        while content := await self._ask(Read(tenant, check_digest(digest), at), _content):
+        while True:
+            content = await self._ask(Read(tenant, check_digest(digest), at), _content)
             if offset == 0:
                 running.update(content)
             at += len(content)
-            yield content
+            if content:
+                yield content
+            if len(content) < PIECE:
+                break
         if offset == 0 and digest != f"sha256:{running.hexdigest()}":
             raise DataLoss(f"what control sent as blob {digest} does not match its digest")
 
     async def put(self, tenant: str, chunks: AsyncIterator[bytes], expected: str | None = None) -> Blob:
         running, id = hashlib.sha256(), next(self._ids)
 
-        async def pieces() -> AsyncIterator[bytes]:
+        async def pieces() -> AsyncGenerator[bytes]:
             async for chunk in chunks:
                 running.update(chunk)
                 for start in range(0, len(chunk), PIECE):
                     yield chunk[start : start + PIECE]
 
-        async with aclosing(pieces()) as source:  # type: ignore[type-var]
-            self._sources[id] = source
-            try:
-                digest, size = await self._control().ask(Take(tenant, id, expected), _stored)
-            finally:
-                del self._sources[id]
+        source = self._sources[id] = _Source(pieces())
+        try:
+            digest, size = await self._control().ask(Take(tenant, id, expected), _stored)
+        finally:
+            del self._sources[id]
+            await source.close()
         if digest != f"sha256:{running.hexdigest()}":
             raise DataLoss(f"control stored {digest}, which is not what was sent: it is not used")
         return Blob(digest=digest, size=size)
@@ -74,18 +80,20 @@ class ControlsObjects:
         source = self._sources.get(asked.source)
         if source is None:
             raise NotFound(f"nothing is being put as {asked.source} (any more)")
-        return await anext(source, b"")
+        return await source.next()
 
     async def materialize(self, tenant: str, digest: str, target: PurePath) -> None:
         path = Path(target)
         part = path.with_name(f".{secrets.token_hex(8)}.part")
-        await in_thread(path.parent.mkdir, parents=True, exist_ok=True)
-        descriptor = await in_thread(os.open, part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            with os.fdopen(descriptor, "wb") as file:
+            with await opened(_created, part) as file:
                 async for content in self.read(tenant, digest):
                     await in_thread(file.write, content)
             await in_thread(part.replace, path)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise ResourceExhausted(f"no room for a file of {digest} on this machine: make some and repeat") from error
         finally:
             part.unlink(missing_ok=True)
 
@@ -107,6 +115,27 @@ class ControlsObjects:
         if not self._controls:
             raise Unavailable("no control is connected to this node agent, so no content can be fetched: come again")
         return self._controls[-1]
+
+
+class _Source:
+    """What is being put, handed out piece by piece; closed only while nobody waits for one."""
+
+    def __init__(self, pieces: AsyncGenerator[bytes]) -> None:
+        self._pieces = pieces
+        self._turn = asyncio.Lock()
+
+    async def next(self) -> bytes:
+        async with self._turn:
+            return await anext(self._pieces, b"")
+
+    async def close(self) -> None:
+        async with self._turn:
+            await self._pieces.aclose()
+
+
+def _created(path: Path) -> BinaryIO:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
 
 
 class ObjectsForAgents:

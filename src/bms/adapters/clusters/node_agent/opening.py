@@ -21,7 +21,8 @@ class Opened(NamedTuple):
         protocol.connection_made(self.transport)
         if self.rest:
             protocol.data_received(self.rest)
-        self.transport.resume_reading()
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
 
 
 class Opening(asyncio.Protocol):

@@ -33,8 +33,8 @@ class Pipe(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=MAX_HELD)
 
     def data_received(self, data: bytes) -> None:
-        if self._other is not None and self._other._transport is not None:
-            self._other._transport.write(data)
+        if (opposite := self._opposite) is not None:
+            opposite.write(data)
 
     def eof_received(self) -> bool:
         return False  # closes: no side of ours goes on with half a connection
@@ -46,12 +46,18 @@ class Pipe(asyncio.Protocol):
             other.close()  # after what was written to it is sent
 
     def pause_writing(self) -> None:
-        if self._other is not None and self._other._transport is not None:
-            self._other._transport.pause_reading()
+        if (opposite := self._opposite) is not None:
+            opposite.pause_reading()
 
     def resume_writing(self) -> None:
-        if self._other is not None and self._other._transport is not None:
-            self._other._transport.resume_reading()
+        if (opposite := self._opposite) is not None:
+            opposite.resume_reading()
+
+    @property
+    def _opposite(self) -> asyncio.Transport | None:
+        """The other end's, while that is open: it sends what this end receives, and the other way round."""
+        transport = None if self._other is None else self._other._transport
+        return None if transport is None or transport.is_closing() else transport
 
 
 async def relay(outside: Opened, path: str) -> None:
