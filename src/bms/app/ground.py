@@ -31,6 +31,7 @@ from bms.control.platform.leading import Leadership
 from bms.control.platform.tree_cache import CachedTrees
 from bms.core.clock import Clock, SystemClock
 from bms.core.endpoints import parse_endpoint
+from bms.core.errors import FailedPrecondition
 from bms.core.isolation import keeps_files
 from bms.core.resources import size_text
 
@@ -80,10 +81,18 @@ async def open_ground(
     home: Path,
     run_dir: Path,
     rules: WorkloadRules,
+    name: str = "",
 ) -> Ground:
-    """Opens everything, adopting the workloads that run. Raises BmsError."""
+    """Opens everything, adopting the workloads that run. `name` is this control's, of several of the home.
+
+    Raises BmsError: FailedPrecondition for one of several that would run workloads here.
+    """
     clock = SystemClock()
-    process = f"{socket.gethostname()}:{home}"
+    process = ":".join(filter(None, (socket.gethostname(), str(home), name)))
+    if name and not rules.node_agent:
+        raise FailedPrecondition(
+            f"control {name!r} is one of several, and a home's own workloads have one: run them by a node agent"
+        )
     objects = LocalObjectStore.open(home / "objects", clock)
     if rules.node_agent:
         running = await _elsewhere(rules, objects, process)
