@@ -40,10 +40,10 @@ async def _reached(endpoint: Endpoint) -> tuple[asyncio.Transport, bytes]:
     """A connection to the one who should be there, and what was read of it already. Raises OSError."""
     loop = asyncio.get_running_loop()
     if isinstance(endpoint, TlsEndpoint):
-        made, doorway = await loop.create_connection(_Doorway, endpoint.host, endpoint.port, ssl=_CONTEXT)
+        transport, doorway = await loop.create_connection(_Doorway, endpoint.host, endpoint.port, ssl=_CONTEXT)
     else:
-        made, doorway = await loop.create_unix_connection(_Doorway, endpoint.path)
-    transport, rest = cast(asyncio.Transport, made), b""  # uvloop's are no subclass
+        transport, doorway = await loop.create_unix_connection(_Doorway, endpoint.path)
+    rest = b""
     try:
         if isinstance(endpoint, TlsEndpoint):
             _verify(transport, endpoint)
