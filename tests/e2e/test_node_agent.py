@@ -1,5 +1,6 @@
 """The whole platform with its models and jobs at a node agent: another process, another home, no file in common."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bms.adapters.replicas.probe import LinkProbe
 from bms.sdk import Client
 from bms.sdk.deployments import Target
 from bms.sdk.tenants import NewKey
@@ -82,6 +84,8 @@ def test_the_end_of_agent_and_control_is_no_end_of_replicas(platform: WholePlatf
         key = new_key(platform)
         (replica,) = replicas(client)
         process = agent.workloads()[replica]
+        if agent.endpoint.startswith("tcp"):  # whoever reaches the port still needs the replica's own token
+            assert asyncio.run(LinkProbe(lambda _: b"guessed").status("r", f"{agent.endpoint}&name={replica}")) is None
         with load(platform, key) as felt:
             felt.wait_more(30)
             before = platform.pid("control")

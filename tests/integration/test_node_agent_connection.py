@@ -72,12 +72,12 @@ class Agent:
         return NodeAgentCluster(**{**given, **more})  # type: ignore[arg-type]
 
 
-@pytest.fixture
-async def agent(tmp_path: Path) -> AsyncIterator[Agent]:
-    identity = Identity(tmp_path / "identity")
+@contextlib.asynccontextmanager
+async def agent_of(folder: Path, kept: Kept) -> AsyncIterator[Agent]:
+    """One that listens, with its certificate and secret in `folder`."""
+    identity = Identity(folder)
     identity.prepare()
     stage, objects = Stage(), ControlsObjects()
-    kept = Kept(None, None, list, lambda: 0.0)  # type: ignore[arg-type]
     server = AgentServer(Served(stage, kept, objects), Machine("far", 2.0, 4 << 30), identity.secret)  # type: ignore[arg-type]
     port = await server.listen_tls("127.0.0.1", 0, identity.context())
     server.advertised = at = TlsEndpoint("127.0.0.1", port, identity.fingerprint)
@@ -86,6 +86,13 @@ async def agent(tmp_path: Path) -> AsyncIterator[Agent]:
     watching.cancel()
     await asyncio.gather(watching, return_exceptions=True)
     await server.close()
+
+
+@pytest.fixture
+async def agent(tmp_path: Path) -> AsyncIterator[Agent]:
+    kept = Kept(None, None, list, lambda: 0.0)  # type: ignore[arg-type]
+    async with agent_of(tmp_path / "identity", kept) as running:
+        yield running
 
 
 @contextlib.asynccontextmanager
