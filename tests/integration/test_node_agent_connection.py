@@ -130,6 +130,15 @@ async def test_a_wrong_secret_is_refused_in_words(agent: Agent, store: MemoryObj
         await agent.control(store, secret="wrong").open()
 
 
+async def test_an_agent_that_keeps_workloads_in_less_than_is_required_is_refused(
+    agent: Agent, store: MemoryObjectStore
+) -> None:
+    with pytest.raises(FailedPrecondition, match="isolation 'basic' can't be given here"):
+        await agent.control(store, require="basic").open()
+    async with connected(agent.control(store)) as cluster:
+        assert cluster.isolation == agent.stage.isolation
+
+
 async def test_an_agent_with_another_certificate_is_told_nothing(
     agent: Agent, store: MemoryObjectStore, tmp_path: Path
 ) -> None:

@@ -107,9 +107,9 @@ class NodeAgentCluster:
         except TimeoutError:
             pass
         if self._agent is None:
-            if isinstance(self._error, FailedPrecondition):
+            if isinstance(refusal := self._error, FailedPrecondition):
                 await self.close()
-                raise self._error
+                raise refusal
             _log.warning("%s; control starts without seeing what runs there", self._error.message)
 
     async def close(self) -> None:
@@ -118,9 +118,11 @@ class NodeAgentCluster:
             self._keeping.cancel()
             await asyncio.gather(self._keeping, return_exceptions=True)
             self._keeping = None
-        if self._agent is not None:
-            self._agent.close()
-            await self._agent.closed
+        agent, self._agent = self._agent, None
+        self._error = Unavailable(f"{self.name} was let go")
+        if agent is not None:
+            agent.close()
+            await agent.closed
 
     @property
     def isolation(self) -> Isolation:
