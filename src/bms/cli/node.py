@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bms.app.home import Home
+from bms.app.log_files import NODE_AGENT
 from bms.app.settings import DEFAULT_NODE_HOME
 from bms.app.stopping import stop as stop_home
 from bms.cli.commands import noun
@@ -48,7 +49,7 @@ def start(
         sys.stdout.flush()
         os.execv(sys.executable, command)  # noqa: S606 - in our place, as `bms up` does
     Home(root).prepare()
-    detached(command, Home(root).logs / "node-agent.log")
+    detached(command, Home(root).logs / NODE_AGENT)
 
 
 @app.command()
