@@ -16,6 +16,7 @@ from bms.sdk.tenants import NewKey
 from tests.e2e.test_kills import NAME, answers, ask, billed, healed, load, replicas
 from tests.main_job import main_job
 from tests.node_agents import NodeAgent, node_agent
+from tests.platforms import bms
 from tests.whole_platform import WholePlatform, deploy, new_key, push, until, whole_platform
 
 pytestmark = pytest.mark.timeout(400)
@@ -143,7 +144,8 @@ def test_a_platform_whose_agent_is_away_says_so_and_comes_back(
         deploy(client, NAME, NAME, Target(version=1))
         (replica,) = replicas(client)
         platform.down()
-        agent.kill()
+        assert bms("node", "stop", "--agent-only", "--home", str(agent.home)).status == 0
+        assert list(agent.workloads()) == [replica]
         assert platform.up().status == 0  # blind, but there
     with platform.client() as client:
         assert "can't be reached" in client.system.status().unseen
