@@ -158,6 +158,7 @@ def test_a_platform_whose_agent_is_away_says_so_and_comes_back(
         assert client.system.status().unseen == ""
 
 
+@pytest.mark.parametrize("agent", ["tls"], indirect=True)
 def test_an_agent_that_does_not_want_us_keeps_the_platform_from_starting(
     agent: NodeAgent, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

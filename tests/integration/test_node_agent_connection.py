@@ -204,6 +204,12 @@ async def test_a_control_that_finds_no_agent_starts_blind(
             nobody.machine()
 
 
+async def test_a_host_that_can_not_be_one_is_an_error_like_any_other(store: MemoryObjectStore, agent: Agent) -> None:
+    async with connected(agent.control(store, endpoint=agent.at._replace(host="x" * 70))) as nobody:
+        with pytest.raises(Unavailable, match="no name of a host"):
+            await nobody.observe()
+
+
 async def test_every_control_hears_of_an_end_whoever_looked_first(agent: Agent, store: MemoryObjectStore) -> None:
     agent.stage.seen = {"rep_1": status("rep_1")}
     async with connected(agent.control(store)) as one, connected(agent.control(store)) as other:

@@ -25,6 +25,8 @@ async def connect(endpoint: Endpoint, make: Callable[[], asyncio.Protocol], firs
             transport, rest = await _reached(endpoint)
     except TimeoutError:
         raise TimeoutError(errno.ETIMEDOUT, f"nobody answered within {PATIENCE_S:g} s") from None
+    except UnicodeError as error:  # of the name that is looked up
+        raise OSError(errno.EINVAL, f"it is no name of a host: {error}") from None
     protocol = make()
     transport.set_protocol(protocol)
     if first:

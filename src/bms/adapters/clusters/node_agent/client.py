@@ -1,6 +1,7 @@
 """The cluster of a machine with a node agent, as control has it: every call is a question to the agent."""
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
@@ -101,11 +102,9 @@ class NodeAgentCluster:
         setting helps there.
         """
         self._keeping = asyncio.create_task(self._keep_connected())
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FIRST_S):
                 await self._tried.wait()
-        except TimeoutError:
-            pass
         if self._agent is None:
             if isinstance(refusal := self._error, FailedPrecondition):
                 await self.close()
