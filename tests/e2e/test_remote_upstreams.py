@@ -103,6 +103,14 @@ def test_embeddings_and_generated_text_come_from_an_openai_server(
     cut = infer(platform, "writer", verb="generate_stream", text="to CUT").text
     assert "broke its answer off" in cut
     assert openai.bodies[-1]["model"] == "m-1"
+    with platform.client() as client:
+
+        def tokens() -> dict[tuple[str | None, str | None], int]:
+            rows = client.usage.summary(group_by=("model", "meter"), meters=("input_tokens", "output_tokens"))
+            return {(row.model, row.meter): row.quantities[row.meter or ""] for row in rows}
+
+        counted = {("embedder", "input_tokens"): 5, ("writer", "input_tokens"): 7, ("writer", "output_tokens"): 4}
+        until(lambda: counted.items() <= tokens().items(), "tokens are in the books as the upstream counted them")
 
 
 def test_many_ask_at_once_and_who_leaves_lets_go_of_the_call_to_the_upstream(

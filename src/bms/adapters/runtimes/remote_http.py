@@ -218,7 +218,7 @@ class _Connection(http.client.HTTPConnection):
         sock = self.sock or self._connecting
         if sock is not None:
             try:
-                sock.shutdown(socket.SHUT_RDWR)
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)  # of the connection alone, also below TLS
             except OSError:
                 return  # it is closed
 

@@ -109,7 +109,8 @@ class ThreadEngine:
         except BmsError as error:
             end = error
         except Exception as defect:  # noqa: BLE001 - the thread goes on with the next request
-            _log.exception("a request met an unexpected error")
+            if not task.off.given_up:  # who breaks off a call may meet anything
+                _log.exception("a request met an unexpected error")
             end = Internal(f"running the request failed with {type(defect).__name__}")
         with self._lock:
             self._open.discard(task.off)  # from here on its place is free
