@@ -166,6 +166,38 @@ async def test_threads_run_as_many_calls_at_once_as_they_are_told_and_no_more() 
     engine.close()
 
 
+async def test_where_no_more_threads_can_be_started_those_that_there_are_are_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start, gate, left = threading.Thread.start, threading.Event(), [2]
+
+    def limited(thread: threading.Thread) -> None:
+        if thread.name.startswith("engine"):
+            left[0] -= 1
+            if left[0] < 0:
+                raise RuntimeError("can't start new thread")
+        start(thread)
+
+    def run(request: Request, off: Break) -> Generator[dict[str, Array], None, End]:
+        assert gate.wait(20)
+        yield {}
+        return End()
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    engine = ThreadEngine(run, 5)
+    asked = [Heard() for _ in range(3)]
+    for heard in asked:
+        engine.submit(Request("s", {}), heard)
+    assert engine.capacity().at_once == 2
+    gate.set()
+    assert [(await all_of(heard))[-1][0] for heard in asked] == ["end"] * 3  # type: ignore[index]
+    engine.close()
+    none = ThreadEngine(run, 5)
+    heard = Heard()
+    none.submit(Request("s", {}), heard)
+    assert heard.rest() == [("failed", "RESOURCE_EXHAUSTED")]
+
+
 async def test_giving_up_ends_what_a_call_waits_for() -> None:
     gate = threading.Event()
 

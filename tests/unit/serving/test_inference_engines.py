@@ -142,6 +142,25 @@ async def test_who_gives_up_is_cancelled_where_it_is(tmp_path: Path) -> None:
         assert it.service.metrics.errors == {"CANCELLED": 3}
 
 
+async def test_who_gave_up_waiting_is_forgotten(tmp_path: Path) -> None:
+    engine = ScriptedEngine(at_once=1)
+    async with house(tmp_path) as it:
+        asker = await served(it, engine)
+        asker.ask(1, x(1))
+        for id in range(2, 400):
+            asker.ask(id, x(id))
+            asker.writer.write(frames.encode_plain(Kind.CANCEL, id))
+        await until(lambda: it.service.metrics.errors == {"CANCELLED": 398})
+        requests = it.service._engine
+        assert requests is not None
+        assert len(requests._waiting) < 100
+        asker.ask(1000, x(7))
+        engine.answer(0)
+        await asker.answer()
+        await until(lambda: len(engine.submitted) == 2)
+        assert engine.asked(1) == [7]
+
+
 async def test_parts_are_told_as_they_come_and_the_end_with_its_counts(tmp_path: Path) -> None:
     engine = ScriptedEngine()
     async with house(tmp_path) as it:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from queue import SimpleQueue
 from typing import NamedTuple
 
-from bms.core.errors import BmsError, Cancelled, FailedPrecondition, Internal
+from bms.core.errors import BmsError, Cancelled, FailedPrecondition, Internal, ResourceExhausted
 from bms.core.tensor import Array
 from bms.serving.engines.engine import Capacity, End, Events, Request
 
@@ -53,7 +53,8 @@ class _Task(NamedTuple):
 
 class ThreadEngine:
     """At most `at_once` threads, which are started when they are needed and then kept; daemons, so that a call that
-    never returns can't keep the process alive."""
+    never returns can't keep the process alive. Where the system starts no more, those that there are are all it takes.
+    """
 
     def __init__(self, run: Run, at_once: int, streaming: frozenset[str] = frozenset()) -> None:
         self.streaming = streaming
@@ -70,16 +71,16 @@ class ThreadEngine:
 
     def submit(self, request: Request, events: Events) -> Break:
         task = _Task(request, events, Break())
-        with self._lock:
-            closed = self._closed
-            if not closed:
+        try:
+            with self._lock:
+                if self._closed:
+                    raise FailedPrecondition("this engine is closed")
+                if self._threads < min(len(self._open) + 1, self._capacity.at_once):
+                    self._start()
                 self._open.add(task.off)
                 self._tasks.put(task)
-                if self._threads < min(len(self._open), self._capacity.at_once):
-                    self._threads += 1
-                    threading.Thread(target=self._work, name=f"engine {self._threads}", daemon=True).start()
-        if closed:
-            events.failed(FailedPrecondition("this engine is closed"))
+        except BmsError as error:
+            events.failed(error)
         return task.off
 
     def cancel(self, handle: object) -> None:
@@ -96,6 +97,21 @@ class ThreadEngine:
                 self._tasks.put(None)
         for off in held:
             off.give_up()
+
+    def _start(self) -> None:
+        """One more thread. Raises ResourceExhausted where there is none."""
+        thread = threading.Thread(target=self._work, name=f"engine {self._threads + 1}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            if not self._threads:
+                raise ResourceExhausted(
+                    f"no thread can be started: {error}; allow this model more processes"
+                ) from error
+            _log.warning("fewer requests at once: %s", error, extra={"fields": {"threads": self._threads}})
+            self._capacity = Capacity(self._threads, self._capacity.waiting)
+        else:
+            self._threads += 1
 
     def _work(self) -> None:
         while (task := self._tasks.get()) is not None:
