@@ -1,5 +1,6 @@
 """The whole platform with its models and jobs at a node agent: another process, another home, no file in common."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -8,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from bms.adapters.replicas.probe import LinkProbe
 from bms.sdk import Client
 from bms.sdk.deployments import Target
 from bms.sdk.tenants import NewKey
 from tests.e2e.test_kills import NAME, answers, ask, billed, healed, load, replicas
 from tests.main_job import main_job
 from tests.node_agents import NodeAgent, node_agent
+from tests.platforms import bms
 from tests.whole_platform import WholePlatform, deploy, new_key, push, until, whole_platform
 
 pytestmark = pytest.mark.timeout(400)
@@ -82,6 +85,8 @@ def test_the_end_of_agent_and_control_is_no_end_of_replicas(platform: WholePlatf
         key = new_key(platform)
         (replica,) = replicas(client)
         process = agent.workloads()[replica]
+        if agent.endpoint.startswith("tcp"):  # whoever reaches the port still needs the replica's own token
+            assert asyncio.run(LinkProbe(lambda _: b"guessed").status("r", f"{agent.endpoint}&name={replica}")) is None
         with load(platform, key) as felt:
             felt.wait_more(30)
             before = platform.pid("control")
@@ -139,7 +144,8 @@ def test_a_platform_whose_agent_is_away_says_so_and_comes_back(
         deploy(client, NAME, NAME, Target(version=1))
         (replica,) = replicas(client)
         platform.down()
-        agent.kill()
+        assert bms("node", "stop", "--agent-only", "--home", str(agent.home)).status == 0
+        assert list(agent.workloads()) == [replica]
         assert platform.up().status == 0  # blind, but there
     with platform.client() as client:
         assert "can't be reached" in client.system.status().unseen
@@ -152,6 +158,7 @@ def test_a_platform_whose_agent_is_away_says_so_and_comes_back(
         assert client.system.status().unseen == ""
 
 
+@pytest.mark.parametrize("agent", ["tls"], indirect=True)
 def test_an_agent_that_does_not_want_us_keeps_the_platform_from_starting(
     agent: NodeAgent, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

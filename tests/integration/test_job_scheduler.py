@@ -8,7 +8,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bms.adapters.clusters.log_files import read as read_log
 from bms.adapters.clusters.log_files import trim
 from bms.adapters.sql.engine import Database
 from bms.adapters.sql.events import SqlEventLog
@@ -388,7 +387,9 @@ async def test_a_log_that_is_cut_while_it_is_read_says_what_is_missing_and_offse
     assert trim(path, limit=8000)
     assert trim(path, limit=3000), "twice is as good as once"
     world.cluster.write(workload, "job.log", "".join(lines[800:]))
-    gone = whole.index(read_log(path, 0, 100)[0].partition(b"\n")[2][:11])
+    first = await world.cluster.files.read(workload, "log", 0, 100)
+    assert first is not None
+    gone = whole.index(first.content[:11])
     part = await world.service.log("acme", job.id, read)
     note, _, content = part.content.partition(b"\n")
     assert note.decode() == f"[{size_text(gone - read)} of this log were cut off here: it grew too long]"

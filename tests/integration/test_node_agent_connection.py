@@ -72,12 +72,12 @@ class Agent:
         return NodeAgentCluster(**{**given, **more})  # type: ignore[arg-type]
 
 
-@pytest.fixture
-async def agent(tmp_path: Path) -> AsyncIterator[Agent]:
-    identity = Identity(tmp_path / "identity")
+@contextlib.asynccontextmanager
+async def agent_of(folder: Path, kept: Kept) -> AsyncIterator[Agent]:
+    """One that listens, with its certificate and secret in `folder`."""
+    identity = Identity(folder)
     identity.prepare()
     stage, objects = Stage(), ControlsObjects()
-    kept = Kept(None, None, list, lambda: 0.0)  # type: ignore[arg-type]
     server = AgentServer(Served(stage, kept, objects), Machine("far", 2.0, 4 << 30), identity.secret)  # type: ignore[arg-type]
     port = await server.listen_tls("127.0.0.1", 0, identity.context())
     server.advertised = at = TlsEndpoint("127.0.0.1", port, identity.fingerprint)
@@ -86,6 +86,13 @@ async def agent(tmp_path: Path) -> AsyncIterator[Agent]:
     watching.cancel()
     await asyncio.gather(watching, return_exceptions=True)
     await server.close()
+
+
+@pytest.fixture
+async def agent(tmp_path: Path) -> AsyncIterator[Agent]:
+    kept = Kept(None, None, list, lambda: 0.0)  # type: ignore[arg-type]
+    async with agent_of(tmp_path / "identity", kept) as running:
+        yield running
 
 
 @contextlib.asynccontextmanager
@@ -121,6 +128,15 @@ async def test_a_control_sees_what_runs_and_where_it_is_reached(agent: Agent, st
 async def test_a_wrong_secret_is_refused_in_words(agent: Agent, store: MemoryObjectStore) -> None:
     with pytest.raises(FailedPrecondition, match="does not know this agent's secret"):
         await agent.control(store, secret="wrong").open()
+
+
+async def test_an_agent_that_keeps_workloads_in_less_than_is_required_is_refused(
+    agent: Agent, store: MemoryObjectStore
+) -> None:
+    with pytest.raises(FailedPrecondition, match="isolation 'basic' can't be given here"):
+        await agent.control(store, require="basic").open()
+    async with connected(agent.control(store)) as cluster:
+        assert cluster.isolation == agent.stage.isolation
 
 
 async def test_an_agent_with_another_certificate_is_told_nothing(
@@ -168,7 +184,7 @@ async def test_blind_while_the_agent_is_away_and_seeing_again_when_it_is_back(
         await cluster.observe()
         for control in list(agent.server._controls):
             control.close()
-        with pytest.raises(Unavailable, match="runs on"):
+        with pytest.raises(Unavailable, match="lost"):
             while True:
                 await cluster.observe()
                 await asyncio.sleep(0.001)
@@ -186,6 +202,12 @@ async def test_a_control_that_finds_no_agent_starts_blind(
             await nobody.observe()
         with pytest.raises(Unavailable):
             nobody.machine()
+
+
+async def test_a_host_that_can_not_be_one_is_an_error_like_any_other(store: MemoryObjectStore, agent: Agent) -> None:
+    async with connected(agent.control(store, endpoint=agent.at._replace(host="x" * 70))) as nobody:
+        with pytest.raises(Unavailable, match="no name of a host"):
+            await nobody.observe()
 
 
 async def test_every_control_hears_of_an_end_whoever_looked_first(agent: Agent, store: MemoryObjectStore) -> None:

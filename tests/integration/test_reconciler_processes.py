@@ -31,6 +31,7 @@ from bms.core.tensor import Array, Tensor
 from bms.protocols.frames import AnswerMeta, ErrorMeta
 from tests.deployments import TOKENS, Deployed, follow, principal
 from tests.homes import place_slim_part
+from tests.identities import pid_of
 
 BY = principal()
 DATA = Path(__file__).parent.parent / "data"
@@ -265,7 +266,7 @@ async def test_a_killed_model_server_is_replaced_and_retries_hide_it(platform: P
     await platform.caller.serving(1, replicas=2)
     before = platform.caller.replicas
     victim = sorted(before)[0]
-    os.kill((await platform.cluster.observe())[victim].pid, signal.SIGKILL)
+    os.kill(pid_of(platform.cluster, victim), signal.SIGKILL)
     async with asyncio.timeout(WAIT_S):
         while victim in platform.caller.replicas or len(platform.caller.replicas) < 2:
             await platform.caller.call(tries=2)
@@ -279,7 +280,7 @@ async def test_a_restarted_control_finds_its_model_servers_and_leaves_them_alone
     await platform.deployed.service.create(BY, "digits", DeploymentSpec(model="m", targets=(Target(version=1),)))
     await platform.caller.serving(1)
     (replica,) = platform.caller.replicas
-    pid = (await platform.cluster.observe())[replica].pid
+    pid = pid_of(platform.cluster, replica)
     await platform.close()
     again = Platform(sqlite, tmp_path)
     await again.run()
@@ -288,7 +289,7 @@ async def test_a_restarted_control_finds_its_model_servers_and_leaves_them_alone
         assert again.caller.replicas == {replica}
         await again.until_state("serving")
         await again.caller.call()
-        assert (await again.cluster.observe())[replica].pid == pid
+        assert pid_of(again.cluster, replica) == pid
         await again.deployed.service.delete(BY, "digits")
         async with asyncio.timeout(WAIT_S):
             while await again.cluster.observe():

@@ -16,6 +16,7 @@ from bms.core.isolation import told
 from bms.core.snapshot import SnapshotUpdate
 from bms.protocols.bus import Hello, MessageReader, encode, to_gateway
 from bms.sdk import Client
+from tests.identities import pid_in
 from tests.platforms import RealPlatform
 from tests.whole_platform import until
 
@@ -40,7 +41,7 @@ def neighbour(platform: RealPlatform) -> tuple[int, Path]:
     """The process and the directory of the operator's own model server."""
     with platform.client() as operator:
         (workload,) = (each for each in operator.system.status().workloads if each.kind == "model_server")
-    return workload.pid, platform.home / "run" / "workloads" / workload.id
+    return pid_in(platform.home, workload.id), platform.home / "run" / "workloads" / workload.id
 
 
 def model_servers(home: Path) -> list[str]:

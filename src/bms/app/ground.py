@@ -28,6 +28,7 @@ from bms.control.deployments.tokens import ReplicaTokens
 from bms.control.platform.allotments import smallest
 from bms.control.platform.environments import BuiltEnvironments
 from bms.control.platform.leading import Leadership
+from bms.control.platform.objects import ObjectStore
 from bms.control.platform.tree_cache import CachedTrees
 from bms.core.clock import Clock, SystemClock
 from bms.core.endpoints import parse_endpoint
@@ -54,7 +55,7 @@ class Ground:
     events: SqlEventLog
     process: str
     leadership: Leadership
-    objects: LocalObjectStore
+    objects: ObjectStore
     environments: BuiltEnvironments
     cluster: LocalCluster | NodeAgentCluster
     replica_logs: KeptLogs
@@ -116,7 +117,7 @@ async def open_ground(
     )
 
 
-async def _here(home: Path, run_dir: Path, rules: WorkloadRules, objects: LocalObjectStore, clock: Clock) -> Running:
+async def _here(home: Path, run_dir: Path, rules: WorkloadRules, objects: ObjectStore, clock: Clock) -> Running:
     """Workloads run on this machine, below the home."""
     environments = UvEnvironments(home, os.environ, sources=rules.packages)
     trees = LocalTreeCache.open(home / "cache" / "trees", objects)
@@ -127,7 +128,7 @@ async def _here(home: Path, run_dir: Path, rules: WorkloadRules, objects: LocalO
     return Running(cluster, environments, trees)
 
 
-async def _elsewhere(rules: WorkloadRules, objects: LocalObjectStore, process: str) -> Running:
+async def _elsewhere(rules: WorkloadRules, objects: ObjectStore, process: str) -> Running:
     """A node agent runs them, in a home of its own."""
     secret = read_secret(Path(rules.node_agent_secret))
     where = parse_endpoint(rules.node_agent)

@@ -33,6 +33,7 @@ from bms.adapters.environments.uv import UvEnvironments
 from bms.adapters.jobs.tree_cache import LocalTreeCache
 from bms.app.exit_codes import ExitCode, Refusal, exit_code_of
 from bms.app.home import Holder, Home
+from bms.app.log_files import NODE_AGENT, cap
 from bms.app.logs import log_to_stderr
 from bms.app.machine import machine
 from bms.app.settings import package_sources
@@ -43,6 +44,7 @@ from bms.core.errors import BmsError, InvalidArgument
 from bms.core.isolation import LEVELS, Level, keeps_files
 
 SOCKET = "agent.sock"
+LOG_CAP_S = 60.0
 _OF_A_PLATFORM = ("admin.key", "bms.db", "platform")
 
 
@@ -103,7 +105,7 @@ async def run(settings: AgentSettings, environments: Environments, on_ready: Cal
     try:
         endpoint = await _listen(server, settings, home, identity)
         async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(server.watch()), tasks.create_task(kept.run())]
+            running = [tasks.create_task(work) for work in (server.watch(), kept.run(), _cap_log(home))]
             on_ready(Ready(endpoint=endpoint, secret=identity.path))
             await stopping.wait()
             for task in running:
@@ -127,6 +129,13 @@ async def _listen(server: AgentServer, settings: AgentSettings, home: Home, iden
         ) from None
     server.advertised = endpoint = TlsEndpoint(settings.advertise or settings.host, port, identity.fingerprint)
     return endpoint
+
+
+async def _cap_log(home: Home) -> None:
+    """Keeps the agent's own log within bounds, where it was started in background."""
+    while True:
+        await asyncio.sleep(LOG_CAP_S)
+        await asyncio.to_thread(cap, home.logs / NODE_AGENT)
 
 
 def hold(home: Home) -> int:

@@ -66,6 +66,7 @@ from bms.web.api import (
     usage,
 )
 from bms.web.api.application import application
+from bms.web.api.credentials import KeyCredentials
 from bms.web.api.dispatch import Dispatcher
 from bms.web.api.endpoint import Endpoint
 
@@ -162,7 +163,8 @@ async def make_parts(
         lambda: launcher.preparing,
         lambda: reconciler.looked or leader.elsewhere,
     )
-    dispatcher = Dispatcher(features.authenticator, SqlReplies(database, ground.clock), observe=metrics.observe_request)
+    ways = [KeyCredentials(features.authenticator)]
+    dispatcher = Dispatcher(ways, SqlReplies(database, ground.clock), observe=metrics.observe_request)
     parts.api = application(
         _endpoints(ground, features, views, monitoring, lambda: publisher.told(TOLD_S), parts.deleted.set),
         dispatcher,

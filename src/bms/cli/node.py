@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from bms.app.home import Home
+from bms.app.log_files import NODE_AGENT
 from bms.app.settings import DEFAULT_NODE_HOME
+from bms.app.stopping import end_holder
 from bms.app.stopping import stop as stop_home
 from bms.cli.commands import noun
 from bms.cli.detaching import detached
@@ -35,7 +37,7 @@ def start(
     """Run this machine's node agent, and say what `bms up` must be told.
 
     Where packages are installed from is said by BMS_INDEX_URL and its like, as for `bms up`. An agent that ends leaves
-    models and jobs running for the next one; `bms node stop` ends them, too.
+    models and jobs running for the next one of the home; `bms node stop` ends them, too.
     """
     root = home.expanduser().resolve()
     command = [sys.executable, "-P", "-m", "bms.app.node_agent", "--home", str(root)]
@@ -48,17 +50,20 @@ def start(
         sys.stdout.flush()
         os.execv(sys.executable, command)  # noqa: S606 - in our place, as `bms up` does
     Home(root).prepare()
-    detached(command, Home(root).logs / "node-agent.log")
+    detached(command, Home(root).logs / NODE_AGENT)
 
 
 @app.command()
 def stop(
     home: HomeOption = DEFAULT_NODE_HOME,
     patience: Annotated[float, typer.Option(help="Seconds to wait for the agent before killing it.")] = 60.0,
+    agent_only: Annotated[
+        bool, typer.Option("--agent-only", help="Leave models and jobs running, for the next agent of the home.")
+    ] = False,
 ) -> None:
     """Stop the node agent of a home, and every model and job that it runs."""
     root = home.expanduser().resolve()
     if not root.is_dir():
         raise NotFound(f"there is no home {root}")
-    ended = stop_home(Home(root), patience)
+    ended = end_holder(Home(root), patience) if agent_only else stop_home(Home(root), patience)
     typer.echo(f"stopped {root}" if ended else f"nothing ran on {root}")

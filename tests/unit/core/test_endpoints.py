@@ -16,7 +16,7 @@ PRINT = "0123456789abcdef" * 4
         (TlsEndpoint("10.0.0.7", 1, PRINT, "rep_1"), f"tcp+tls:10.0.0.7:1#sha256={PRINT}&name=rep_1"),
         (
             TlsEndpoint("fe80::1", 65535, PRINT, "a b/&=#"),
-            f"tcp+tls:[fe80::1]:65535#sha256={PRINT}&name=a%20b/%26%3D%23",
+            f"tcp+tls:[fe80::1]:65535#sha256={PRINT}&name=a%20b%2F%26%3D%23",
         ),
     ],
 )

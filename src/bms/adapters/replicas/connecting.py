@@ -25,6 +25,8 @@ async def connect(endpoint: Endpoint, make: Callable[[], asyncio.Protocol], firs
             transport, rest = await _reached(endpoint)
     except TimeoutError:
         raise TimeoutError(errno.ETIMEDOUT, f"nobody answered within {PATIENCE_S:g} s") from None
+    except UnicodeError as error:  # of the name that is looked up
+        raise OSError(errno.EINVAL, f"it is no name of a host: {error}") from None
     protocol = make()
     transport.set_protocol(protocol)
     if first:
@@ -40,10 +42,10 @@ async def _reached(endpoint: Endpoint) -> tuple[asyncio.Transport, bytes]:
     """A connection to the one who should be there, and what was read of it already. Raises OSError."""
     loop = asyncio.get_running_loop()
     if isinstance(endpoint, TlsEndpoint):
-        made, doorway = await loop.create_connection(_Doorway, endpoint.host, endpoint.port, ssl=_CONTEXT)
+        transport, doorway = await loop.create_connection(_Doorway, endpoint.host, endpoint.port, ssl=_CONTEXT)
     else:
-        made, doorway = await loop.create_unix_connection(_Doorway, endpoint.path)
-    transport, rest = cast(asyncio.Transport, made), b""  # uvloop's are no subclass
+        transport, doorway = await loop.create_unix_connection(_Doorway, endpoint.path)
+    rest = b""
     try:
         if isinstance(endpoint, TlsEndpoint):
             _verify(transport, endpoint)

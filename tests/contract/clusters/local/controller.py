@@ -9,8 +9,8 @@ from pathlib import Path
 
 from bms.core.resources import Resources
 from bms.core.workload import WorkloadSpec
-from tests.contract.clusters.local.identities import pid_of
 from tests.contract.clusters.local_cluster import local_cluster
+from tests.identities import pid_of
 
 
 async def main(home: str, run_dir: str, mark: str, count: str) -> None:

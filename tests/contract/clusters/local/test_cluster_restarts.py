@@ -16,8 +16,8 @@ from bms.adapters.clusters import processes
 from bms.adapters.clusters.local import LocalCluster
 from bms.app.endings import end_leftovers
 from bms.app.home import Home
-from tests.contract.clusters.local.identities import pid_of
 from tests.contract.clusters.sights import MARK, MakeSpec, carrying, ended, is_alive, ready, told, until
+from tests.identities import pid_of
 from tests.sizes import enough
 
 MakeCluster = Callable[[], LocalCluster]

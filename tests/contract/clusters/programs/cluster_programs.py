@@ -40,7 +40,8 @@ def main() -> None:
         }
         say("facts", json.dumps(facts))
     for name, path in places["trees"].items():
-        for file in sorted(Path(path).rglob("*")) if config.get("read_trees") else []:
+        files = [each for each in sorted(Path(path).rglob("*")) if each.is_file()]
+        for file in files if config.get("read_trees") else []:
             say("read", f"{name} {file.relative_to(path)} {file.read_text()}")
     for name, content in config.get("write", {}).items():
         Path(name).parent.mkdir(parents=True, exist_ok=True)

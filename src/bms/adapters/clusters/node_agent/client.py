@@ -1,6 +1,7 @@
 """The cluster of a machine with a node agent, as control has it: every call is a question to the agent."""
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
@@ -101,15 +102,13 @@ class NodeAgentCluster:
         setting helps there.
         """
         self._keeping = asyncio.create_task(self._keep_connected())
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FIRST_S):
                 await self._tried.wait()
-        except TimeoutError:
-            pass
         if self._agent is None:
-            if isinstance(self._error, FailedPrecondition):
+            if isinstance(refusal := self._error, FailedPrecondition):
                 await self.close()
-                raise self._error
+                raise refusal
             _log.warning("%s; control starts without seeing what runs there", self._error.message)
 
     async def close(self) -> None:
@@ -118,9 +117,11 @@ class NodeAgentCluster:
             self._keeping.cancel()
             await asyncio.gather(self._keeping, return_exceptions=True)
             self._keeping = None
-        if self._agent is not None:
-            self._agent.close()
-            await self._agent.closed
+        agent, self._agent = self._agent, None
+        self._error = Unavailable(f"{self.name} was let go")
+        if agent is not None:
+            agent.close()
+            await agent.closed
 
     @property
     def isolation(self) -> Isolation:

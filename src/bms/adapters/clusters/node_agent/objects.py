@@ -44,15 +44,21 @@ class ControlsObjects:
 
     async def read(self, tenant: str, digest: str, offset: int = 0) -> AsyncIterator[bytes]:
         running, at = hashlib.sha256(), offset
-        while True:
-            content = await self._ask(Read(tenant, check_digest(digest), at), _content)
-            if offset == 0:
-                running.update(content)
-            at += len(content)
-            if content:
+        # The next piece is on its way while the last one is written.
+        ahead = asyncio.ensure_future(self._ask(Read(tenant, check_digest(digest), at), _content))
+        try:
+            while content := await ahead:
+                if offset == 0:
+                    running.update(content)
+                at += len(content)
+                ended = len(content) < PIECE
+                if not ended:
+                    ahead = asyncio.ensure_future(self._ask(Read(tenant, digest, at), _content))
                 yield content
-            if len(content) < PIECE:
-                break
+                if ended:
+                    break
+        finally:
+            await _given_up(ahead)
         if offset == 0 and digest != f"sha256:{running.hexdigest()}":
             raise DataLoss(f"what control sent as blob {digest} does not match its digest")
 
@@ -115,6 +121,12 @@ class ControlsObjects:
         if not self._controls:
             raise Unavailable("no control is connected to this node agent, so no content can be fetched: come again")
         return self._controls[-1]
+
+
+async def _given_up(asked: "asyncio.Future[bytes]") -> None:
+    """Nobody wants its answer any more, whatever it is."""
+    asked.cancel()
+    await asyncio.gather(asked, return_exceptions=True)
 
 
 class _Source:
