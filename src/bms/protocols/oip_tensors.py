@@ -10,6 +10,7 @@ from bms.core.columns import mask_name
 from bms.core.errors import InvalidArgument
 from bms.core.signature import Signature, shape_text
 from bms.core.tensor import NUMPY, Array, Tensor, count_of, from_raw, shaped
+from bms.core.whole_numbers import without_point
 from bms.protocols.client_memory import refuse_shared_memory
 from bms.protocols.content_types import NUMPY_BYTES, cut_bytes, decoded_content
 from bms.protocols.json_tensors import array_of
@@ -166,6 +167,7 @@ def raw_input(signature: Signature, body: bytes | memoryview) -> Tensor:
 
 def whole(value: Any, name: str) -> int:
     """A parameter that must be a whole number of 63 bits, not negative."""
+    value = without_point(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 63:
         raise InvalidArgument(f"parameter {name!r} must be a whole number, not negative, below 2**63")
     return value
