@@ -51,6 +51,7 @@ def main(target: str, key: str, rows: str) -> None:
     tell("no such label", lambda: outputs(predict("digits", {"x": digits}, label="nope")))
     tell("no such signature", lambda: outputs(predict("digits", {"x": digits}, signature="nope")))
     tell("wrong shape", lambda: outputs(predict("digits", {"x": digits[:, :3]})))
+    tell("complex numbers", lambda: outputs(predict("digits", {"x": digits.astype(np.complex64)})))
     tell("metadata", lambda: asker.metadata_of("digits"))
     tell("status", lambda: asker.status_of("digits"))
     tell("no such status", lambda: asker.status_of("dummy_model"))

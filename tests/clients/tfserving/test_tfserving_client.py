@@ -62,6 +62,7 @@ def test_the_real_client_gets_the_numbers_of_the_model_and_of_every_other_wire(
 
     same = direct(rows)
     assert by_oip(served, rows) == same
+    assert got["complex numbers"][1].startswith("input 'x' is DT_COMPLEX64, which is not served")
     assert got["reload of others"][1].endswith("'halves' would be loaded")
     assert (np.array(same["label"]) == truth).mean() > 0.8
     assert got == {
@@ -77,6 +78,7 @@ def test_the_real_client_gets_the_numbers_of_the_model_and_of_every_other_wire(
         "no such label": ("INVALID_ARGUMENT", "Unrecognized servable version label: nope"),
         "no such signature": ("FAILED_PRECONDITION", 'Serving signature key "nope" not found.'),
         "wrong shape": ("INVALID_ARGUMENT", "input 'x' has shape [7, 3], expected [-1, 64]"),
+        "complex numbers": ("INVALID_ARGUMENT", got["complex numbers"][1]),
         "metadata": {
             "inputs": {"x": ["float32", [-1, 64]]},
             "outputs": {"label": ["int64", [-1]], "probabilities": ["float32", [-1, 10]]},
@@ -143,7 +145,7 @@ MODULES = (
         )
     ),
     "tensorflow_serving.config.model_server_config_pb2",
-    "tensorflow_serving.sources.storage_path.file_system_storage_path_source_pb2",
+    "tensorflow_serving.config.file_system_storage_path_source_pb2",
 )
 
 
