@@ -7,7 +7,7 @@ texts (`str`) and dates (`datetime`, ISO 8601) are what they are on the wire alr
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -57,6 +57,11 @@ def cut_bytes(shape: tuple[int, ...], elements: list[bytes]) -> Array | None:
     out = np.empty(count, dtype=object)
     out[:] = [elements[0][at * width : (at + 1) * width].rstrip(b"\0") for at in range(count)]
     return out.reshape(shape)
+
+
+def one_text(shape: tuple[int, ...], elements: Sequence[bytes]) -> bool:
+    """Whether a shape is that of one text's bytes, as MLServer's examples describe it, and not of the one element."""
+    return len(elements) == 1 and shape == (len(elements[0]),)
 
 
 def _from_base64(tensor: Tensor) -> Array:
