@@ -46,6 +46,15 @@ class Asker:
         message = service_pb2.ModelInferRequest(**request)
         return self._grpc.ModelInfer(message, timeout=30, metadata=list(self._key.items()))
 
+    def begun(self, timeout: float, **request: Any) -> Any:
+        """The same, not waited for."""
+        message = service_pb2.ModelInferRequest(**request)
+        return self._grpc.ModelInfer.future(message, timeout=timeout, metadata=list(self._key.items()))
+
+    def stream(self, *requests: Any, **metadata: str) -> Any:
+        sent = (service_pb2.ModelInferRequest(**request) for request in requests)
+        return self._grpc.ModelStreamInfer(sent, timeout=30, metadata=[*self._key.items(), *metadata.items()])
+
 
 @pytest.fixture(scope="module")
 def ask(asked: RealPlatform) -> Asker:
@@ -308,3 +317,88 @@ def test_whole_numbers_of_another_width_are_taken(ask: Asker) -> None:
     assert ask("/v2/models/kinds/infer", {"inputs": [given]})[1]["outputs"][0]["data"] == [1.5, 2.5]
     words = ask.refused("/v2/models/kinds/infer", {"inputs": [{**given, "data": [3, 1 << 40]}]})
     assert str(1 << 40) in words
+
+
+def said(*texts: bytes) -> dict[str, Any]:
+    contents = {"bytes_contents": texts}
+    inputs = [{"name": "text", "datatype": "BYTES", "shape": [len(texts)], "contents": contents}]
+    return {"model_name": "kinds", "id": texts[0].decode(), "inputs": inputs}
+
+
+def test_a_stream_ends_by_its_first_error_where_the_client_says_so(ask: Asker) -> None:
+    """triton-inference-server/client#775: `triton_grpc_error`, without which errors are messages of the stream."""
+    requests = (said(b"one"), said(b"refuse"), said(b"two"))
+    told = [(each.error_message, each.infer_response.id) for each in ask.stream(*requests)]
+    assert [id for _, id in told] == ["one", "refuse", "two"]
+    assert [bool(words) for words, _ in told] == [False, True, False]
+    stream = ask.stream(*requests, triton_grpc_error="true")
+    assert next(stream).infer_response.id == "one"
+    with pytest.raises(grpc.RpcError) as refusal:
+        list(stream)
+    assert refusal.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert refusal.value.details() == "one of these texts is refused"
+    unknown = ask.stream(said(b"one"), {"model_name": "nothing"}, triton_grpc_error="true")
+    assert next(unknown).infer_response.id == "one"
+    with pytest.raises(grpc.RpcError) as refusal:
+        next(unknown)
+    assert refusal.value.code() == grpc.StatusCode.NOT_FOUND
+
+
+def test_one_request_at_fault_takes_no_other_with_it(ask: Asker) -> None:
+    """Lightning-AI/LitServe#340 and ray-project/ray#66140: whoever shared its run failed, too, or waited for ever."""
+    begun = [ask.begun(30, **said(b"refuse" if number % 5 == 0 else b"good")) for number in range(60)]
+    for number, call in enumerate(begun):
+        if number % 5:
+            assert texts(call.result().raw_output_contents[0]) == ["good"]
+        else:
+            assert call.exception().code() == grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_clients_that_give_up_leave_the_server_as_it_was(ask: Asker) -> None:
+    """ray-project/ray#41057 and triton-inference-server/server#7368: later requests failed, or the server ended."""
+    for _ in range(5):
+        begun = [ask.begun(0.001 * (number % 4), **said(b"given up")) for number in range(50)]
+        for number, call in enumerate(begun):
+            if number % 3 == 0:
+                call.cancel()
+        for call in begun:
+            if not call.cancelled():
+                assert call.exception() is None or call.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+    for _ in range(20):
+        assert texts(ask.infer(**said(b"still there")).raw_output_contents[0]) == ["still there"]
+
+
+@pytest.mark.parametrize(
+    ("datatype", "number"), [("UINT8", 256), ("INT8", -129), ("UINT16", 65536), ("INT32", 1 << 31)]
+)
+def test_numbers_beyond_their_type_are_refused_in_json(ask: Asker, datatype: str, number: int) -> None:
+    """triton-inference-server/server#8821: 256 became 0."""
+    words = ask.refused("/v2/models/kinds/infer", {"inputs": [tensor("n", datatype, [1, 2], [1, number])]})
+    assert datatype in words
+
+
+def test_a_number_by_itself_is_a_tensor_without_dimensions(ask: Asker) -> None:
+    """bentoml/BentoML#3975: IndexError."""
+    status, told = ask("/v2/models/graph/infer", {"inputs": [tensor("n", "FP32", [], [2.5])]})
+    assert (status, told["outputs"]) == (200, [{"name": "more", "datatype": "FP32", "shape": [], "data": [3.5]}])
+    assert ask("/v1/models/graph:predict", {"inputs": {"n": 2.5}}) == (200, {"outputs": 3.5})
+
+
+def test_a_text_whose_bytes_were_counted_is_one(ask: Asker) -> None:
+    """SeldonIO/MLServer#1718: its example says the length of the text where the number of texts is meant."""
+    words = '{"name": "Foo Bar", "message": "Hello from é"}'
+    size = len(words.encode())
+    status, told = ask("/v2/models/kinds/infer", {"inputs": [tensor("text", "BYTES", [size], [words])]})
+    assert (status, told["outputs"][0]["data"], told["outputs"][0]["shape"]) == (200, [words], [1])
+    given = said(words.encode())
+    given["inputs"][0]["shape"] = [size]
+    assert texts(ask.infer(**given).raw_output_contents[0]) == [words]
+    other = tensor("text", "BYTES", [size + 1], [words])
+    assert f"{size + 1} elements; 1 were delivered" in ask.refused("/v2/models/kinds/infer", {"inputs": [other]})
+
+
+def test_json_needs_no_content_type(ask: Asker) -> None:
+    """kserve/kserve#3117: what curl says of a body was not read as JSON."""
+    for kind in ({"content-type": "application/x-www-form-urlencoded"}, {}):
+        assert ask("/v1/models/kinds:predict", {"instances": [[1, 2, 3, 4]]}, kind)[0] == 200
+        assert ask("/v2/models/kinds/infer", {"inputs": [X]}, kind)[0] == 200

@@ -1,6 +1,10 @@
 import numpy as np
 
 
+class Refused(Exception):
+    status_code = 422
+
+
 class Model:
     signatures = {
         "serving_default": {
@@ -20,6 +24,8 @@ class Model:
         if "flag" in inputs:
             return {"flipped": ~inputs["flag"]}
         if "text" in inputs:
+            if b"refuse" in inputs["text"]:
+                raise Refused("one of these texts is refused")
             return {"said": inputs["text"]}
         if "wrapped" in inputs:
             return {"sizes": np.array([[len(text)] for text in inputs["wrapped"][:, 0]], np.int64)}
