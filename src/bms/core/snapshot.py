@@ -31,7 +31,7 @@ class ReplicaAddress(msgspec.Struct, frozen=True, kw_only=True):
     """One ready replica: where the model server of one version listens, and what it asks of who connects."""
 
     id: str
-    address: str  # "unix:/path"
+    address: str  # endpoint (`core.endpoints`)
     token: bytes = b""
 
 

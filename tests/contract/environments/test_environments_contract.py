@@ -15,7 +15,8 @@ import pytest
 
 from bms.adapters.environments.recipe import OWN_PYTHON
 from bms.adapters.environments.uv import UvEnvironments
-from bms.control.platform.environments import EnvironmentSpec, Needed
+from bms.control.platform.environments import Needed
+from bms.core.environments import EnvironmentSpec
 from bms.core.errors import FailedPrecondition, InvalidArgument
 
 SMALL = EnvironmentSpec(requirements=("iniconfig",))
@@ -23,7 +24,7 @@ BUILDER = """
 import asyncio, os, sys
 from pathlib import Path
 from bms.adapters.environments.uv import UvEnvironments
-from bms.control.platform.environments import EnvironmentSpec
+from bms.core.environments import EnvironmentSpec
 
 def tell(line):
     print(line, flush=True)

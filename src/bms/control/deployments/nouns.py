@@ -101,7 +101,7 @@ class Replica(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     build: str  # what beside the version its process was started with; another build of a version replaces it
     state: ReplicaState
-    address: str
+    address: str  # endpoint (`core.endpoints`) as its cluster said it; empty until it is ready for the first time
     created_at: datetime
     ready_at: datetime | None = None
     drain_at: datetime | None = None

@@ -277,6 +277,7 @@ _ANYWHERE = {
     "needs": "what it needs of a data set",
     "newest": "number and state of its newest version",
     "next": "cursor of the next page; null at the end",
+    "node": "name of the machine that it runs on",
     "note": "which columns and classes were held against which of the model's",
     "number": "counts from 1 within its model, data set or deployment",
     "objective_s": "seconds within which nearly all answers should come",
