@@ -194,7 +194,7 @@ _ANYWHERE = {
     "details": "more of what happened",
     "devices": "GPUs, for the operator",
     "digest": "`sha256:` and 64 hexadecimal digits of the content",
-    "dialect": "what `:predict` answers for a classifier: all outputs (`tfserving`), or labels alone (`kserve`)",
+    "dialect": "what a classifier answers by V1 and V2: all outputs (`tfserving`) or, as KServe, labels (`kserve`)",
     "disabled": "whether its keys are refused",
     "disk": "bytes of its own directory",
     "decimal": "what stands before the decimals: `.` or `,`",
