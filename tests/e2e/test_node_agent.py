@@ -150,12 +150,14 @@ def test_a_platform_whose_agent_is_away_says_so_and_comes_back(
     with platform.client() as client:
         assert "can't be reached" in client.system.status().unseen
         assert "can't be reached" in platform.good("status").out
+        assert "\nbms_node_agent_connected 0\n" in client.system.metrics()
         assert client.deployments.status(NAME).replicas
         agent.start()
         key = new_key(platform)
         until(lambda: ask(platform, key) == 200, "predictions are answered", BACK_S)
         assert replicas(client) == {replica}
         assert client.system.status().unseen == ""
+        assert "\nbms_node_agent_connected 1\n" in client.system.metrics()
 
 
 @pytest.mark.parametrize("agent", ["tls"], indirect=True)

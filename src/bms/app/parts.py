@@ -14,6 +14,8 @@ from starlette.types import ASGIApp
 
 from bms import __version__
 from bms.adapters.bus.server import BusServer
+from bms.adapters.clusters.local import LocalCluster
+from bms.adapters.clusters.node_agent.client import NodeAgentCluster
 from bms.adapters.replicas.probe import LinkProbe
 from bms.adapters.sql.engine import Database
 from bms.adapters.sql.positions import SqlPositions
@@ -150,6 +152,7 @@ async def make_parts(
         texts=[
             metrics.texts,
             lambda: _usage_texts(features.usage),
+            lambda: _node_texts(ground.cluster),
             lambda: _gateway_texts(bus),
             lambda: _replica_texts(reconciler.health, publisher),
         ],
@@ -280,6 +283,13 @@ def _usage_texts(usage: UsageService) -> Iterable[tuple[dict[str, str], str]]:
     name = "bms_usage_put_aside_total"
     what = "Usage events of a version not known here, since the start."
     yield {}, f"# HELP {name} {what}\n# TYPE {name} counter\n{name} {usage.put_aside}\n"
+
+
+def _node_texts(cluster: LocalCluster | NodeAgentCluster) -> Iterable[tuple[dict[str, str], str]]:
+    if isinstance(cluster, NodeAgentCluster):
+        name = "bms_node_agent_connected"
+        what = "Whether the node agent that runs models and jobs is connected."
+        yield {}, f"# HELP {name} {what}\n# TYPE {name} gauge\n{name} {int(cluster.connected)}\n"
 
 
 def _gateway_texts(bus: BusServer) -> Iterable[tuple[dict[str, str], str]]:

@@ -124,6 +124,10 @@ class NodeAgentCluster:
             await agent.closed
 
     @property
+    def connected(self) -> bool:
+        return self._agent is not None
+
+    @property
     def isolation(self) -> Isolation:
         return Isolation() if self.welcome is None else self.welcome.isolation
 
