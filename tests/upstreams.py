@@ -23,7 +23,8 @@ def embedding(text: str) -> list[float]:
 class OpenAi(http.server.ThreadingHTTPServer):
     """On any free port of this machine, at `url`. `refuse` is a status that all requests get, 0: none; `counts` whether
     it knows of counting the tokens of a stream. `now` requests are in progress, `most` have been at once, and of those
-    that were held `gone` have lost their client."""
+    that were held `gone` have lost their client. `odd` is said instead of what is right: of chat, the bytes of a
+    stream, or a content type and bytes; of embeddings, members of the answer."""
 
     daemon_threads = True
     request_queue_size = 300
@@ -33,6 +34,7 @@ class OpenAi(http.server.ThreadingHTTPServer):
         self.key = key
         self.refuse = 0
         self.counts = True
+        self.odd: object = None
         self.bodies: list[dict[str, object]] = []
         self.let_go = threading.Event()
         self.now = self.most = self.gone = 0
@@ -98,9 +100,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return None
         rows = [{"object": "embedding", "index": at, "embedding": embedding(text)} for at, text in enumerate(texts)]
         used = sum(len(text.split()) for text in texts)
-        return self.answer(
-            {"object": "list", "data": rows[::-1], "usage": {"prompt_tokens": used, "total_tokens": used}}
-        )
+        made = {"object": "list", "data": rows[::-1], "usage": {"prompt_tokens": used, "total_tokens": used}}
+        return self.answer({**made, **self.server.odd} if isinstance(self.server.odd, dict) else made)
 
     def held(self) -> bool:
         """Whether the client still waits when it is let go."""
@@ -122,10 +123,15 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         counted = "stream_options" in body
         if counted and not self.server.counts:
             return self.answer({"error": {"message": "unrecognized field stream_options"}}, 400)
+        odd = self.server.odd
+        kind, content = odd if isinstance(odd, tuple) else ("text/event-stream", odd)
         self.send_response(200)
-        self.send_header("content-type", "text/event-stream")
+        self.send_header("content-type", kind)
         self.send_header("connection", "close")
         self.end_headers()
+        if content is not None:
+            self.wfile.write(content)
+            return None
         for word in prompt.split():
             if word == "CUT" or (word == "HOLD" and not self.held()):
                 break

@@ -144,6 +144,13 @@ async def test_a_client_that_does_not_read_is_given_up_and_holds_no_memory(tmp_p
         assert at.bus.events[0].status == 429
 
 
+async def test_a_part_that_is_larger_than_may_wait_comes_whole_and_the_next_ones_too(tmp_path: Path) -> None:
+    long = "x" * (20 << 20)
+    async with scene(tmp_path) as at, at.client() as http:
+        answer = await http.post("/v2/models/m/generate_stream", json={"prompt": f"{long} and {long} end"})
+        assert [event.get("word") for event in events(answer.text)] == [long, "and", long, "end"]
+
+
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
 async def test_old_and_new_clients_read_a_stream_to_its_end(tmp_path: Path, version: str) -> None:
     async with scene(tmp_path) as at:

@@ -230,6 +230,8 @@ def test_metadata_that_can_not_be_served_are_refused_at_load(
         {"name": "z"},
         {"shape": [9, 9]},
         {"shape": [-2, -1]},
+        {"shape": [-1, 3]},
+        {"shape": [1, 3]},
         {"datatype": "FP64"},
         {"datatype": "NONE"},
         {"parameters": {"binary_data_size": -5}},

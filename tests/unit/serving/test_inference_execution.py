@@ -1,3 +1,5 @@
+import asyncio
+
 import numpy as np
 import pytest
 
@@ -185,9 +187,15 @@ def error_of(servable: FunctionServable) -> object:
     return result.error
 
 
-def test_a_model_that_exits_is_only_an_error() -> None:
-    with pytest.raises(Internal, match="loading failed with SystemExit"):
-        call_foreign("loading", lambda: exec("raise SystemExit(3)"))
+@pytest.mark.parametrize(
+    "raised", [SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError(), GeneratorExit(), BaseException("a panic")]
+)
+def test_whatever_a_model_raises_is_only_an_error(raised: BaseException) -> None:
+    def run() -> None:
+        raise raised
+
+    with pytest.raises(Internal, match=f"loading failed with {type(raised).__name__}"):
+        call_foreign("loading", run)
 
 
 def test_arrays_that_start_at_odd_bytes_are_moved_to_aligned_memory() -> None:

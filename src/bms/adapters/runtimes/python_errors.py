@@ -45,7 +45,7 @@ def told(kind: type[BmsError], what: str, directory: str, call: Callable[[], T],
         return call()
     except (BmsError, MemoryError):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         if meant and (own := for_caller(error)) is not None:
             raise own from error
         _log.exception("%s", what)

@@ -293,10 +293,10 @@ class _Exchange:
         status = self._response.status
         if 200 <= status < 300:
             return
-        words = self._response.read(4 * MAX_WORDS)
+        said = self._response.read(4 * MAX_WORDS)
         for value in self._http.headers.values():  # some repeat the key that they refuse
-            words = words.replace(value.removeprefix("Bearer ").encode(), b"...")
-        raise failure(self._http.place.host, status, words, self.head)
+            said = said.replace(value.removeprefix("Bearer ").encode(), b"...")
+        raise failure(self._http.place.host, status, said, self.head)
 
     def read(self) -> bytes:
         parts: list[bytes] = []
@@ -314,6 +314,10 @@ class _Exchange:
         return b"".join(parts)
 
     def lines(self) -> Iterator[bytes]:
+        """Raises Internal for an answer that says to be no stream of events."""
+        kind = self.head.get("content-type", "").partition(";")[0].strip().lower()
+        if kind in ("text/html", "application/json"):
+            raise Internal(f"the upstream {self._http.place.host!r} answers with {kind}, expected text/event-stream")
         size = 0
         while line := self._response.readline(_PIECE):
             self._in_time()
@@ -330,7 +334,7 @@ class _Exchange:
 
 def failure(host: str, status: int, body: bytes, head: Head) -> BmsError:
     """What an answer that is not good means for our caller."""
-    words = _words(body)
+    said = words(body)
     if 300 <= status < 400:
         return FailedPrecondition(
             f"the upstream {host!r} redirects (status {status}), which is not followed: write the address it means "
@@ -341,17 +345,17 @@ def failure(host: str, status: int, body: bytes, head: Head) -> BmsError:
             f"the upstream {host!r} refuses our credentials (status {status}): check the secret in upstream.json"
         )
     if status == 404:
-        return FailedPrecondition(f"the upstream {host!r} has no such model or path (status 404){words}")
+        return FailedPrecondition(f"the upstream {host!r} has no such model or path (status 404){said}")
     if status in (408, 504):
         return DeadlineExceeded(f"the upstream {host!r} took too long (status {status})")
     if status in (400, 413, 415, 422):
-        return InvalidArgument(f"the upstream {host!r} refuses this request (status {status}){words}")
+        return InvalidArgument(f"the upstream {host!r} refuses this request (status {status}){said}")
     after = head.get("retry-after", "")
     wait = min(float(after), 60.0) if after.isdecimal() else 1.0
     return Unavailable(f"the upstream {host!r} can't answer now (status {status})", retry_after_s=wait)
 
 
-def _words(body: bytes) -> str:
-    """A few of the upstream's own, in one line that can't be taken for anything else."""
+def words(body: bytes) -> str:
+    """A few of an upstream's own, in one line that can't be taken for anything else."""
     text = "".join(each if each.isprintable() else " " for each in body.decode(errors="replace")).strip()
     return f"; it says {text[:MAX_WORDS]!r}" if text else ""

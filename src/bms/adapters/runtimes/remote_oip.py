@@ -97,8 +97,9 @@ class OipServable:
         head, content = self._http.answer("POST", f"{self._path}/infer", body, headers, off)
         try:
             given = _outputs(content, head.get(_LENGTH.lower()))
-            return {name: _checked(given[name], known.output(name)) for name in wanted}
-        except (msgspec.DecodeError, UnicodeDecodeError, InvalidArgument, KeyError, ValueError, TypeError) as error:
+            rows = len(next(iter(request.inputs.values()))) if known.batched else None
+            return {name: _checked(given, known.output(name), rows) for name in wanted}
+        except (msgspec.DecodeError, UnicodeDecodeError, InvalidArgument, ValueError, TypeError) as error:
             raise Internal(f"the upstream's answer can't be read: {str(error)[:200]}") from None
 
     def close(self) -> None:
@@ -156,6 +157,10 @@ def _outputs(content: bytes, length: str | None) -> dict[str, Array]:
     raw, at = memoryview(content)[size:], 0
     found: dict[str, Array] = {}
     for output in _answer.decode(content[:size]).outputs:
+        if output.name in found:
+            raise InvalidArgument(f"it tells output {output.name!r} twice")
+        if any(size < 0 for size in output.shape):
+            raise InvalidArgument(f"output {output.name!r} has the shape {list(output.shape)}")
         binary = output.parameters.get("binary_data_size")
         if isinstance(binary, int):
             if not 0 <= binary <= len(raw) - at:
@@ -176,7 +181,13 @@ def _from_json(output: _Given) -> Array:
     return array
 
 
-def _checked(array: Array, spec: TensorSpec) -> Array:
+def _checked(given: Mapping[str, Array], spec: TensorSpec, rows: int | None) -> Array:
+    """The output, with a row for each of `rows` (None: it is not batched)."""
+    array = given.get(spec.name)
+    if array is None:
+        raise InvalidArgument(f"there is no output {spec.name!r} in it")
     if dtype_of(array) != spec.dtype or array.ndim != len(spec.shape):
         raise InvalidArgument(f"output {spec.name!r} is {dtype_of(array)} {list(array.shape)}, not what was described")
+    if rows is not None and len(array) != rows:
+        raise InvalidArgument(f"output {spec.name!r} has {len(array)} rows, {rows} were asked")
     return array

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from bms.adapters.runtimes.declared import settled
-from bms.adapters.runtimes.remote_http import Http
+from bms.adapters.runtimes.remote_http import Http, words
 from bms.core.errors import BmsError, FailedPrecondition, Internal, InvalidArgument, Unavailable
 from bms.core.signature import DEFAULT, Signature, TensorSpec
 from bms.core.tensor import Array
@@ -29,10 +29,10 @@ class _Embedding(msgspec.Struct, frozen=True):
 
 
 class _Usage(msgspec.Struct, frozen=True):
-    """Of a request as a whole."""
+    """Of a request as a whole. What is no possible count counts as not told: upstreams say what they like."""
 
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
+    prompt_tokens: object = None
+    completion_tokens: object = None
 
 
 class _Embeddings(msgspec.Struct, frozen=True):
@@ -50,10 +50,12 @@ class _Choice(msgspec.Struct, frozen=True):
 
 
 class _Chunk(msgspec.Struct, frozen=True):
-    """A piece of a stream; the usage is its last one's, where the upstream was asked for it and tells it."""
+    """A piece of a stream; the usage is its last one's, where the upstream was asked for it and tells it. `error` is
+    what came in between: then there is no more."""
 
-    choices: tuple[_Choice, ...] = ()
+    choices: tuple[_Choice, ...] | None = None
     usage: _Usage | None = None
+    error: object = None
 
 
 _embeddings = msgspec.json.Decoder(_Embeddings)
@@ -128,13 +130,19 @@ class EmbeddingsServable(_Remote):
         content = self._open.json("POST", "/embeddings", msgspec.json.encode(body), off)
         try:
             found = _embeddings.decode(content)
-            rows = sorted(found.data, key=lambda row: row.index)
-            vectors = np.array([row.embedding for row in rows], dtype=np.float32)
-        except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise Internal(f"the upstream's embeddings can't be read: {str(error)[:200]}") from None
-        if vectors.ndim != 2 or [row.index for row in rows] != list(range(len(texts))) or not vectors.shape[1]:
+        rows = sorted(found.data, key=lambda row: row.index)
+        if [row.index for row in rows] != list(range(len(texts))):
             raise Internal(f"the upstream gave {len(rows)} embeddings for {len(texts)} texts")
-        return vectors, None if found.usage is None else found.usage.prompt_tokens
+        lengths = sorted({len(row.embedding) for row in rows})
+        if len(lengths) != 1 or not lengths[0]:
+            raise Internal(f"the upstream's embeddings have {' and '.join(map(str, lengths))} numbers each")
+        with np.errstate(over="ignore"):
+            vectors = np.array([row.embedding for row in rows], dtype=np.float32)
+        if not np.isfinite(vectors).all():
+            raise Internal("the upstream's embeddings hold numbers beyond those of FP32")
+        return vectors, None if found.usage is None else _count(found.usage.prompt_tokens)
 
 
 class GenerateServable(_Remote):
@@ -189,25 +197,68 @@ class GenerateServable(_Remote):
         headers = {"Content-Type": "application/json", "Accept": "text/event-stream"}
         finish: str | None = None
         usage = _Usage()
-        for line in self._open.stream("POST", "/chat/completions", msgspec.json.encode(body), headers, off):
-            data = line.removeprefix(b"data:").strip()
-            if not line.startswith(b"data:") or not data:
-                continue
+        for data in _events(self._open.stream("POST", "/chat/completions", msgspec.json.encode(body), headers, off)):
             if data == b"[DONE]":
                 break
             try:
                 chunk = _chunk.decode(data)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise Internal(f"a piece of the upstream's stream can't be read: {str(error)[:200]}") from None
+            if chunk.error is not None:
+                raise Internal(f"the upstream ended its answer with an error{_said(chunk.error)}")
             usage = chunk.usage or usage
-            for choice in chunk.choices[:1]:
+            for choice in (chunk.choices or ())[:1]:
                 finish = choice.finish_reason if finish is None else finish
                 if choice.delta.content:
                     yield _piece(choice.delta.content)
         else:
             if finish is None:
                 raise Unavailable("the upstream broke its answer off")
-        return End(finish or "", usage.prompt_tokens, usage.completion_tokens)
+        return End(finish or "", _count(usage.prompt_tokens), _count(usage.completion_tokens))
+
+
+def _events(lines: Iterator[bytes]) -> Iterator[bytes]:
+    """The data of each server-sent event: its lines, up to an empty one. Servers that leave empty lines out are
+    understood where each line is a whole value.
+
+    Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
+    """
+    data = b""
+    for line in lines:
+        if line.startswith(b"data:"):
+            if data and _whole(data):
+                yield data
+                data = b""
+            more = line.removeprefix(b"data:").strip()
+            data = data + b"\n" + more if data else more
+        elif not line and data:
+            yield data
+            data = b""
+    if data:
+        yield data
+
+
+def _whole(data: bytes) -> bool:
+    if data == b"[DONE]":
+        return True
+    try:
+        msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    return True
+
+
+def _said(error: object) -> str:
+    """A few words of an error that an upstream tells."""
+    told = error.get("message") if isinstance(error, dict) else error
+    return words(told.encode()) if isinstance(told, str) else ""
+
+
+def _count(told: object) -> int | None:
+    """Tokens, of one request; None for what can't be their number."""
+    if isinstance(told, float) and told.is_integer():
+        told = int(told)
+    return told if isinstance(told, int) and not isinstance(told, bool) and 0 <= told < 1 << 31 else None
 
 
 def _piece(text: str) -> dict[str, Array]:

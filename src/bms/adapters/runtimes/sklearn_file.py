@@ -113,7 +113,7 @@ def _pickled(path: str, name: str, suffix: str) -> Any:
         raise lacking("sklearn", "scikit-learn", error) from error
     try:
         return joblib.load(path)
-    except (Exception, SystemExit) as error:  # a pickle runs what it likes
+    except BaseException as error:  # a pickle runs what it likes
         raise _broken(name, error) from error
 
 

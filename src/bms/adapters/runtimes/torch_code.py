@@ -151,7 +151,7 @@ def _built(directory: str, builder: str, settings: dict[str, Any]) -> Any:
         spec.loader.exec_module(code)
         make: Callable[..., Any] = getattr(code, builder)
         return make(settings) if builder == "build" else make(**settings)
-    except (Exception, SystemExit) as error:  # it is the artifact's code and may raise anything
+    except BaseException as error:  # it is the artifact's code and may raise anything
         lacks = f"; add {error.name} to the version's requirements" if isinstance(error, ModuleNotFoundError) else ""
         words = reason(error, directory=directory)
         raise FailedPrecondition(f"{CODE!r} can't build its model: {words}{lacks}") from error

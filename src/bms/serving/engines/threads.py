@@ -124,7 +124,7 @@ class ThreadEngine:
             end = Cancelled("nobody waits for this request any more") if task.off.given_up else self._ran(task)
         except BmsError as error:
             end = error
-        except Exception as defect:  # noqa: BLE001 - the thread goes on with the next request
+        except BaseException as defect:  # noqa: BLE001 - the thread goes on with the next request
             if not task.off.given_up:  # who breaks off a call may meet anything
                 _log.exception("a request met an unexpected error")
             end = Internal(f"running the request failed with {type(defect).__name__}")

@@ -11,7 +11,7 @@ from bms.web.inference.answers import warnings_of
 from bms.web.inference.dialect import Signatures, StreamingDialect
 from bms.web.inference.http_exchange import HttpExchange
 
-MOST_BEHIND = 4 << 20  # bytes that wait for a client which takes them too slowly
+MOST_BEHIND = 4 << 20  # bytes that wait for a client which takes them too slowly, beside the largest part
 _HEADERS = b"content-type: %b\r\ncache-control: no-cache\r\n"
 
 
@@ -21,6 +21,7 @@ class EventStream(HttpExchange):
 
     dialect: StreamingDialect
     _begun = False
+    _largest = 0  # part, in bytes: however fast a client reads, one is not gone before the next one comes
 
     def decode(self, signatures: Signatures) -> None:
         super().decode(signatures)
@@ -43,8 +44,12 @@ class EventStream(HttpExchange):
 
     def give(self, part: bytes) -> None:
         http = self.http
-        if http.connection.unsent > MOST_BEHIND:
-            raise ResourceExhausted(f"over {MOST_BEHIND} bytes of the stream wait for the client: read faster")
+        if http.connection.unsent > MOST_BEHIND + self._largest:
+            raise ResourceExhausted(
+                f"{http.connection.unsent} bytes of the stream wait for the client, whose largest part has "
+                f"{self._largest}: read faster"
+            )
+        self._largest = max(self._largest, len(part))
         if not self._begun:
             self._begun = True
             headers = _HEADERS % self.dialect.event_type + warnings_of(self.request.notes)

@@ -27,7 +27,7 @@ from bms.web.inference.grpc.method import QuietMethod
 
 _STRICT = b"triton_grpc_error"
 _MOST_IN_FLIGHT = 64  # requests of one stream; it is read no further meanwhile
-_MOST_BEHIND = 4 << 20  # bytes of parts that wait for a client which takes them too slowly
+_MOST_BEHIND = 4 << 20  # bytes of parts that wait for a client which takes them too slowly, beside the largest one
 
 
 class _Turn:
@@ -50,6 +50,7 @@ class StreamExchange(GrpcExchange):
     turn: _Turn
     empty_final = False
     _behind = 0
+    _largest = 0  # part, in bytes
 
     def encode_part(self, outputs: Sequence[Tensor]) -> bytes:
         response = self.response(outputs)
@@ -57,9 +58,13 @@ class StreamExchange(GrpcExchange):
         return encode_stream_part(response, self.decoded.classes, self.request.notes)
 
     def give(self, part: bytes) -> None:
+        self._largest = max(self._largest, len(part))
         self._behind = self._behind + len(part) if self.call.congested else 0
-        if self._behind > _MOST_BEHIND:
-            raise ResourceExhausted(f"{_MOST_BEHIND} bytes of the stream wait for the client: read faster")
+        if self._behind > _MOST_BEHIND + self._largest:
+            raise ResourceExhausted(
+                f"{self._behind} bytes of the stream wait for the client, whose largest part has {self._largest}: "
+                "read faster"
+            )
         self.call.send(part)
 
     def encode_end(self) -> bytes:
