@@ -36,6 +36,13 @@ def prepare(home: Path, *, shared: bool = True) -> None:
             shutil.copyfile(Path(_made().name, "bms.db"), home / "bms.db")
 
 
+def prepare_node(home: Path) -> None:
+    """The same for the home of a node agent, which has no database."""
+    Home(home).prepare()
+    _share_environments(home)
+    place_slim_part(home)
+
+
 def place_slim_part(home: Path) -> None:
     """That alone: its files are those of all other homes, since nobody changes them."""
     for path in Path(_made().name, "slim").iterdir():

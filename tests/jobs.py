@@ -206,7 +206,7 @@ class World:
     def scheduler(self, holder: str = "one", capacity: Capacity = ROOM) -> Scheduler:
         attempts = Attempts(self.store, self.cluster, self.files, self.history, self.clock)
         leader = Leadership(SqlLeases(self.database, self.clock), self.clock, holder).of(SUBJECT)
-        return Scheduler(self.store, self.cluster, attempts, self.files, self.clock, capacity, leader)
+        return Scheduler(self.store, self.cluster, attempts, self.files, self.clock, lambda: capacity, leader)
 
     async def submit(self, tenant: str = "acme", **spec: object) -> Job:
         wanted = msgspec.structs.replace(SPEC, **spec)

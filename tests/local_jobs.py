@@ -50,7 +50,7 @@ class LocalJobs:
         leader = Leadership(SqlLeases(self.database, clock), clock, "control").of(SUBJECT)
         room = Capacity(jobs=2, cpu=4, memory=1 << 40)
         self.service = JobService(self.store, self.objects, history, clock)
-        self._scheduler = Scheduler(self.store, self.cluster, attempts, files, clock, room, leader)
+        self._scheduler = Scheduler(self.store, self.cluster, attempts, files, clock, lambda: room, leader)
         self._loop: asyncio.Task[None] | None = None
 
     async def open(self) -> Self:

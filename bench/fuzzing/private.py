@@ -15,10 +15,12 @@ from bms.adapters.journal.lives import read_runs
 from bms.adapters.journal.records import pack, run_of, scan
 from bms.adapters.snapshots.state_file import load_state, save_state
 from bms.core.errors import InvalidArgument
+from bms.core.resources import Resources
 from bms.core.snapshot import DeploymentEntry, KeyEntry, ReplicaAddress, ServedVersion, SnapshotState, SnapshotUpdate
 from bms.core.tensor import Tensor
 from bms.core.usage import UsageEvent, UsageRun, runs_of
-from bms.protocols import bus, frames
+from bms.core.workload import WorkloadSpec
+from bms.protocols import bus, frames, node_agent
 from fuzzing.dialects import SIGNATURES
 from fuzzing.target import Decoder, same
 
@@ -39,6 +41,21 @@ def decoders() -> list[Decoder]:
             "bus of a gateway", partial(_bus, bus.from_gateway.decode), _BUS[:4], _BUS_TAKES, repair=_message_repaired
         ),
         Decoder("bus of control", partial(_bus, bus.to_gateway.decode), _BUS[4:], _BUS_TAKES, repair=_message_repaired),
+        Decoder("first bytes at a node agent", _first, _FIRSTS, (InvalidArgument,), repair=_message_repaired),
+        Decoder(
+            "questions to a node agent",
+            partial(_questions, node_agent.to_agent.decode),
+            _QUESTIONS[:3],
+            (InvalidArgument,),
+            repair=_message_repaired,
+        ),
+        Decoder(
+            "questions of a node agent",
+            partial(_questions, node_agent.to_control.decode),
+            _QUESTIONS[3:],
+            (InvalidArgument,),
+            repair=_message_repaired,
+        ),
         Decoder("journal", _journal, _JOURNALS),  # bytes with a right checksum are ours
         Decoder("snapshot file", _snapshot, [_snapshot_seed()], repair=_snapshot_repaired),
     ]
@@ -81,6 +98,31 @@ _JOURNALS = [
     b"".join(pack(msgspec.msgpack.encode(msgspec.structs.astuple(_EVENT)[:14])) for _ in range(3)),  # before runs were
 ]
 _run = msgspec.msgpack.Decoder(UsageRun)
+_SPEC = WorkloadSpec(
+    id="rep_1",
+    kind="model_server",
+    tenant="t",
+    owner="rep_1",
+    epoch=3,
+    program="bms.app.model_server",
+    config={"servable": {"model": "m"}},
+    resources=Resources(),
+    trees={"artifact": "sha256:" + "a" * 64},
+)
+_FIRSTS = [
+    node_agent.encode(node_agent.Hello(1, "secret", "control")),
+    node_agent.encode(node_agent.Relay("rep_1")) + b"frames",
+]
+_QUESTIONS = [
+    node_agent.encode(node_agent.Ask(1, msgspec.Raw(node_agent.encode_body(what))))
+    for what in (
+        node_agent.Start(_SPEC, b"sealed"),
+        node_agent.RecordPiece("rep_1", "log", 7, 100),
+        node_agent.EnvironmentDigests((_SPEC.environment,)),
+        node_agent.Read("t", "sha256:" + "a" * 64, 7),
+        node_agent.Take("t", 4),
+    )
+]
 
 
 def _asked(data: bytes) -> bool:
@@ -111,6 +153,27 @@ def _bus(decode: Callable[[bytes], object], data: bytes) -> bool:
     same([*halves.feed(data[: len(data) // 2]), *halves.feed(data[len(data) // 2 :])], whole, "messages in two pieces")
     for body in whole:
         decode(body)
+    return bool(whole)
+
+
+def _first(data: bytes) -> bool:
+    found = node_agent.cut(data, node_agent.MAX_FIRST)
+    if found is None:
+        return False
+    same(data[-len(found[1]) :] if found[1] else b"", found[1], "what comes after a first message")
+    node_agent.first.decode(found[0])
+    return True
+
+
+def _questions(decode: Callable[[msgspec.Raw], object], data: bytes) -> bool:
+    """In one piece and in two: the same messages."""
+    whole = list(node_agent.Reader().feed(data))
+    halves = node_agent.Reader()
+    same([*halves.feed(data[: len(data) // 2]), *halves.feed(data[len(data) // 2 :])], whole, "messages in two pieces")
+    for body in whole:
+        said = node_agent.message.decode(body)
+        if isinstance(said, node_agent.Ask):
+            decode(said.what)
     return bool(whole)
 
 

@@ -266,6 +266,23 @@ async def test_nothing_is_stopped_while_the_cluster_is_not_to_be_seen(deployed: 
     assert len(deployed.cluster.starts) == 1
 
 
+async def test_who_did_not_answer_while_the_cluster_was_not_to_be_seen_does_not_hang(deployed: Deployed) -> None:
+    """A machine that is cut off takes its replicas with it; they are there again when it is."""
+    await _serving(deployed)
+    deployed.cluster.blind, deployed.cluster.hung = True, set(deployed.cluster.running(1))
+    for _ in range(20):
+        deployed.clock.advance(3)
+        await deployed.step()
+    deployed.cluster.blind = False
+    await deployed.step()
+    deployed.cluster.hung = set()
+    for _ in range(20):
+        deployed.clock.advance(3)
+        await deployed.step()
+    assert deployed.cluster.stops == []
+    assert len(deployed.cluster.starts) == 1
+
+
 async def test_a_hung_replica_is_replaced_before_it_is_stopped(deployed: Deployed) -> None:
     await _serving(deployed)
     (hung,) = deployed.cluster.running(1)

@@ -56,7 +56,7 @@ class ReactionsView(msgspec.Struct, frozen=True, kw_only=True):
 class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
     """`snapshot` is the newest revision. `isolation` is what keeps workloads in; gateways, devices, the database,
     usage events that wait for a release that reads them, reactions and why a protection lacks are shown to the
-    operator's tenant alone."""
+    operator's tenant alone. `unseen` is why it can't be told now what runs: `workloads` are then none."""
 
     version: str
     started_at: datetime
@@ -68,4 +68,5 @@ class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
     devices: tuple[DeviceView, ...] = ()
     leading: bool = False
     unread_usage: int = 0
+    unseen: str = ""
     reactions: ReactionsView | None = None

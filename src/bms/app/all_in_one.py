@@ -2,7 +2,7 @@
 
     python -m bms.app.all_in_one --home DIR [--host H] [--port P] [--gateways N] [--tls-cert F --tls-key F] [--index …]
                                  [--allow-upstream NETWORK|HOST:PORT …] [--allow-origin ORIGIN …]
-                                 [--trust-proxy NETWORK …]
+                                 [--trust-proxy NETWORK …] [--node-agent ENDPOINT --node-agent-secret FILE]
     python -m bms.app.all_in_one --home DIR --adopt FD      (started by control when its supervisor was killed)
 
 It imports little and does little, so that it is small and has few reasons to die. Read next: home, listening,
@@ -31,6 +31,7 @@ from bms.app.settings import (
     allowed_origins,
     allowed_upstreams,
     database_url,
+    node_agent,
     package_sources,
     trusted_proxies,
 )
@@ -48,7 +49,8 @@ STOP_GRACE_S = 10.0
 def up(settings: UpSettings, ready_fd: int | None = None) -> None:
     """Runs the platform on a home until it is told to stop. Raises Refusal when it can't start."""
     home = Home(Path(settings.home))
-    _refuse_less_isolation(settings.rules.require_isolation)
+    if not settings.rules.node_agent:
+        _refuse_less_isolation(settings.rules.require_isolation)
     if settings.tls_certificate:
         read_certificate(settings.tls_certificate, settings.tls_key)
     vocabulary_of(settings.openai_tokens)
@@ -155,6 +157,8 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--allow-origin", action="append", default=[], help="whose pages may read answers")
     parser.add_argument("--trust-proxy", action="append", default=[], help="whose Forwarded headers are believed")
     parser.add_argument("--verification-timeout", type=float, default=300.0, help="seconds to load and try a version")
+    parser.add_argument("--node-agent", default="", metavar="ENDPOINT", help="where models and jobs run")
+    parser.add_argument("--node-agent-secret", default="", metavar="FILE", help="what the agent asks for")
     parser.add_argument("--ready-fd", type=int, help="a pipe that is told when the platform is ready")
     parser.add_argument("--adopt", type=int, metavar="FD", help="take over what runs, with this listening socket")
     return parser.parse_args(argv)
@@ -172,6 +176,7 @@ def main(argv: list[str]) -> int:
             adopt(Home(Path(given.home)), given.adopt)
         else:
             home = str(Path(given.home).resolve())
+            agent, agent_secret = node_agent(given.node_agent, given.node_agent_secret)
             settings = UpSettings(
                 home=home,
                 host=given.host,
@@ -190,6 +195,8 @@ def main(argv: list[str]) -> int:
                     require_isolation=given.require_isolation,
                     allowed_upstreams=(*allowed_upstreams(), *given.allow_upstream),
                     verification_s=given.verification_timeout,
+                    node_agent=agent,
+                    node_agent_secret=agent_secret,
                 ),
             )
             up(settings, given.ready_fd)

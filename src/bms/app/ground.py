@@ -4,26 +4,43 @@ import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from bms.adapters.clusters.devices import NvidiaDevices
 from bms.adapters.clusters.kept_logs import KeptLogs
 from bms.adapters.clusters.local import LocalCluster
+from bms.adapters.clusters.node_agent.client import NodeAgentCluster
+from bms.adapters.clusters.node_agent.far_caches import AgentEnvironments, AgentTrees
+from bms.adapters.clusters.node_agent.identity import read_secret
 from bms.adapters.clusters.supplies import Supplies
 from bms.adapters.environments.uv import UvEnvironments
 from bms.adapters.jobs.tree_cache import LocalTreeCache
 from bms.adapters.objects.local import LocalObjectStore
+from bms.adapters.replicas.connecting import connect
 from bms.adapters.sql.engine import Database
 from bms.adapters.sql.events import SqlEventLog, SqlLeases
 from bms.adapters.vault.aes_gcm import AesGcmVault
 from bms.app.home import Home
 from bms.app.last_words import last_words
+from bms.app.machine import machine
 from bms.app.rules import WorkloadRules
 from bms.control.deployments.tokens import ReplicaTokens
 from bms.control.platform.allotments import smallest
+from bms.control.platform.environments import BuiltEnvironments
 from bms.control.platform.leading import Leadership
+from bms.control.platform.tree_cache import CachedTrees
 from bms.core.clock import Clock, SystemClock
+from bms.core.endpoints import parse_endpoint
 from bms.core.isolation import keeps_files
 from bms.core.resources import size_text
+
+
+class Running(NamedTuple):
+    """The side that runs workloads, and what it keeps for them."""
+
+    cluster: LocalCluster | NodeAgentCluster
+    environments: BuiltEnvironments
+    trees: CachedTrees
 
 
 @dataclass(frozen=True)
@@ -37,10 +54,10 @@ class Ground:
     process: str
     leadership: Leadership
     objects: LocalObjectStore
-    environments: UvEnvironments
-    cluster: LocalCluster
+    environments: BuiltEnvironments
+    cluster: LocalCluster | NodeAgentCluster
     replica_logs: KeptLogs
-    trees: LocalTreeCache
+    trees: CachedTrees
     pepper: bytes
     tokens: ReplicaTokens
     vault: AesGcmVault
@@ -48,6 +65,10 @@ class Ground:
     def device_memory(self) -> int:
         """Of the smallest GPU that the cluster gives away, in bytes; 0 where there is none."""
         return smallest([device for device, _free in self.cluster.devices()])
+
+    def machine(self) -> tuple[float, int]:
+        """Cores and bytes of memory where workloads run. Raises Unavailable before that side was ever seen."""
+        return machine() if isinstance(self.cluster, LocalCluster) else self.cluster.machine()
 
     async def last_words(self, workload: str) -> str:
         """The last line that a workload's process wrote."""
@@ -64,12 +85,10 @@ async def open_ground(
     clock = SystemClock()
     process = f"{socket.gethostname()}:{home}"
     objects = LocalObjectStore.open(home / "objects", clock)
-    environments = UvEnvironments(home, os.environ, sources=rules.packages)
-    trees = LocalTreeCache.open(home / "cache" / "trees", objects)
-    supplies = Supplies(environments, trees, objects)
-    cluster = LocalCluster(home, run_dir, supplies, clock, devices=NvidiaDevices(), require=rules.require_isolation)
-    await cluster.open()
-    environments.links = trees.links = keeps_files(cluster.isolation)
+    if rules.node_agent:
+        running = await _elsewhere(rules, objects, process)
+    else:
+        running = await _here(home, run_dir, rules, objects, clock)
     return Ground(
         home=home,
         database=database,
@@ -78,19 +97,34 @@ async def open_ground(
         process=process,
         leadership=Leadership(SqlLeases(database, clock), clock, process),
         objects=objects,
-        environments=environments,
-        cluster=cluster,
-        replica_logs=KeptLogs.open(home / "logs" / "replicas", cluster.files, clock),
-        trees=trees,
+        environments=running.environments,
+        cluster=running.cluster,
+        replica_logs=KeptLogs.open(home / "logs" / "replicas", running.cluster.files, clock),
+        trees=running.trees,
         pepper=Home(home).pepper(),
         tokens=ReplicaTokens(Home(home).replicas_key()),
         vault=AesGcmVault(Home(home).masters()),
     )
 
 
-def machine() -> tuple[float, int]:
-    """Cores and bytes of memory that this process may use."""
-    return float(len(os.sched_getaffinity(0))), os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+async def _here(home: Path, run_dir: Path, rules: WorkloadRules, objects: LocalObjectStore, clock: Clock) -> Running:
+    """Workloads run on this machine, below the home."""
+    environments = UvEnvironments(home, os.environ, sources=rules.packages)
+    trees = LocalTreeCache.open(home / "cache" / "trees", objects)
+    supplies = Supplies(environments, trees, objects)
+    cluster = LocalCluster(home, run_dir, supplies, clock, devices=NvidiaDevices(), require=rules.require_isolation)
+    await cluster.open()
+    environments.links = trees.links = keeps_files(cluster.isolation)
+    return Running(cluster, environments, trees)
+
+
+async def _elsewhere(rules: WorkloadRules, objects: LocalObjectStore, process: str) -> Running:
+    """A node agent runs them, in a home of its own."""
+    secret = read_secret(Path(rules.node_agent_secret))
+    where = parse_endpoint(rules.node_agent)
+    cluster = NodeAgentCluster(where, secret, process, objects, connect, require=rules.require_isolation)
+    await cluster.open()
+    return Running(cluster, AgentEnvironments(cluster), AgentTrees(cluster))
 
 
 def describe(database: Database) -> str:

@@ -9,6 +9,7 @@ from bms.core.resources import size_text
 
 LIMIT = 16 << 20  # bytes of a file before it is moved to `.1`; so each process keeps at most twice that
 TAIL = 4096
+NODE_AGENT = "node-agent.log"
 
 
 def open_log(path: Path) -> int:

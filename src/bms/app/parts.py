@@ -4,6 +4,7 @@ Reading order: ground (what everything stands on), features (use cases and react
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,13 +14,15 @@ from starlette.types import ASGIApp
 
 from bms import __version__
 from bms.adapters.bus.server import BusServer
+from bms.adapters.clusters.local import LocalCluster
+from bms.adapters.clusters.node_agent.client import NodeAgentCluster
 from bms.adapters.replicas.probe import LinkProbe
 from bms.adapters.sql.engine import Database
 from bms.adapters.sql.positions import SqlPositions
 from bms.adapters.sql.replies import SqlReplies
 from bms.adapters.telemetry.control_metrics import ControlMetrics
 from bms.app.features import Features, make_features
-from bms.app.ground import Ground, describe, machine, open_ground
+from bms.app.ground import Ground, describe, open_ground
 from bms.app.home import write_private
 from bms.app.rules import WorkloadRules
 from bms.control.billing.service import UsageService
@@ -44,6 +47,7 @@ from bms.control.snapshots.publisher import Publisher
 from bms.control.snapshots.sources import EntrySource
 from bms.control.tenants.nouns import DEFAULT_TENANT, NewKey
 from bms.control.tenants.snapshot_entries import KeyEntries
+from bms.core.errors import Unavailable
 from bms.core.snapshot import DeploymentEntry
 from bms.web.api import (
     audit,
@@ -66,6 +70,7 @@ from bms.web.api.application import application
 from bms.web.api.dispatch import Dispatcher
 from bms.web.api.endpoint import Endpoint
 
+log = logging.getLogger("bms.parts")
 TOLD_S = 1.0  # how long the answer to a new or revoked key waits for the gateways
 LOOK_S = 0.2  # how long a status waits for them before it says that they are behind
 
@@ -104,9 +109,7 @@ async def make_parts(
     ground = await open_ground(database, home, run_dir, rules)
     features = make_features(ground, rules)
     await features.tenants.bootstrap(lambda created: keep_admin_key(home, created.key))
-    seen = await ground.cluster.observe()
-    running = [id for id, status in seen.items() if status.state == "running"]
-    await features.allotment_sweep.after_start(running, DEPLOYMENTS, ground.process)
+    await _note_what_ended(ground, features)
     others = Others(SqlPositions(database, ground.clock), ground.process)
     publisher = Publisher(snapshot_sources(ground, features), ground.events, ground.clock, ground.pepper, others)
     await publisher.start()
@@ -146,6 +149,7 @@ async def make_parts(
         texts=[
             metrics.texts,
             lambda: _usage_texts(features.usage),
+            lambda: _node_texts(ground.cluster),
             lambda: _gateway_texts(bus),
             lambda: _replica_texts(reconciler.health, publisher),
         ],
@@ -166,6 +170,17 @@ async def make_parts(
         __version__,
     )
     return parts
+
+
+async def _note_what_ended(ground: Ground, features: Features) -> None:
+    """While no control was there. What can't be seen is taken to run: that is found out later."""
+    try:
+        seen = await ground.cluster.observe()
+    except Unavailable as error:
+        log.warning("it is not known what ended while control was away: %s", error.message)
+        return
+    running = [id for id, status in seen.items() if status.state == "running"]
+    await features.allotment_sweep.after_start(running, DEPLOYMENTS, ground.process)
 
 
 def snapshot_sources(ground: Ground, features: Features) -> list[EntrySource]:
@@ -204,8 +219,11 @@ def _scheduler(ground: Ground, features: Features, max_jobs: int, sealing: Seali
         sealing,
         ground.device_memory,
     )
-    cores, memory = machine()
-    capacity = Capacity(jobs=max_jobs, cpu=max(cores, float(max_jobs)), memory=memory)
+
+    def capacity() -> Capacity:
+        cores, memory = ground.machine()
+        return Capacity(jobs=max_jobs, cpu=max(cores, float(max_jobs)), memory=memory)
+
     return Scheduler(
         store, ground.cluster, attempts, features.files, ground.clock, capacity, ground.leadership.of(JOBS)
     )
@@ -261,6 +279,13 @@ def _usage_texts(usage: UsageService) -> Iterable[tuple[dict[str, str], str]]:
     name = "bms_usage_put_aside_total"
     what = "Usage events of a version not known here, since the start."
     yield {}, f"# HELP {name} {what}\n# TYPE {name} counter\n{name} {usage.put_aside}\n"
+
+
+def _node_texts(cluster: LocalCluster | NodeAgentCluster) -> Iterable[tuple[dict[str, str], str]]:
+    if isinstance(cluster, NodeAgentCluster):
+        name = "bms_node_agent_connected"
+        what = "Whether the node agent that runs models and jobs is connected."
+        yield {}, f"# HELP {name} {what}\n# TYPE {name} gauge\n{name} {int(cluster.connected)}\n"
 
 
 def _gateway_texts(bus: BusServer) -> Iterable[tuple[dict[str, str], str]]:

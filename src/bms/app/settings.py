@@ -13,6 +13,7 @@ from bms.core.errors import InvalidArgument
 HOME_VARIABLE = "BMS_HOME_SERVICE"  # marks the platform's own processes; workloads carry a mark of their own
 MAX_GATEWAYS = 64
 DEFAULT_HOME = Path("~/.bms")
+DEFAULT_NODE_HOME = Path("~/.bms-node")
 
 QUIET = {  # libraries that report home unless told not to
     "ORT_DISABLE_TELEMETRY": "1",
@@ -144,6 +145,14 @@ def allowed_origins(environment: Mapping[str, str] = os.environ) -> tuple[str, .
 def trusted_proxies(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     """BMS_TRUSTED_PROXIES: networks of proxies (`web.inference.proxies`), with commas or blanks between."""
     return tuple(environment.get("BMS_TRUSTED_PROXIES", "").replace(",", " ").split())
+
+
+def node_agent(endpoint: str = "", secret: str = "", environment: Mapping[str, str] = os.environ) -> tuple[str, str]:
+    """The endpoint of the node agent that runs workloads, and the path of its secret: from the options of `bms up`,
+    else from BMS_NODE_AGENT and BMS_NODE_AGENT_SECRET; nothing where this machine does."""
+    where = endpoint or environment.get("BMS_NODE_AGENT", "")
+    file = secret or environment.get("BMS_NODE_AGENT_SECRET", "")
+    return where, os.path.abspath(os.path.expanduser(file)) if file else ""
 
 
 def service_environment(home_mark: str, environment: Mapping[str, str] = os.environ) -> dict[str, str]:

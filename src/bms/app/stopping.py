@@ -15,7 +15,7 @@ GRACE_S = 5.0
 
 def stop(home: Home, patience_s: float) -> bool:
     """Returns when nothing of the home runs any more; False if nothing ran. Raises Refusal when that can't be."""
-    told = _tell_supervisor(home, patience_s)
+    told = end_holder(home, patience_s)
     try:
         lock = home.lock()
     except Refusal:
@@ -29,8 +29,9 @@ def stop(home: Home, patience_s: float) -> bool:
     return told or left > 0
 
 
-def _tell_supervisor(home: Home, patience_s: float) -> bool:
-    """Asks the supervisor to stop and waits for its end; kills it when it does not. False: there was none."""
+def end_holder(home: Home, patience_s: float) -> bool:
+    """Asks the process that holds the home (a supervisor, a node agent) to stop, and waits for its end; kills it when
+    it does not. What it started runs on. False: there was none."""
     try:
         os.close(home.lock())
     except Refusal:
@@ -49,4 +50,4 @@ def _tell_supervisor(home: Home, patience_s: float) -> bool:
         return True
     finally:
         os.close(descriptor)
-    raise Refusal(ExitCode.ERROR, f"the supervisor of {home.root} can't be ended; it waits in the kernel")
+    raise Refusal(ExitCode.ERROR, f"the process that holds {home.root} can't be ended; it waits in the kernel")

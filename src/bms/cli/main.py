@@ -43,6 +43,7 @@ COMMANDS: dict[str, Entry] = {
     "usage": Entry("usage", "What was used, from the books."),
     "audit": Entry("audit", "Who did what."),
     "reaction": Entry("reaction", "What was to follow from events and could not be done."),
+    "node": Entry("node", "Machines that run models and jobs of a platform elsewhere."),
     "database": Entry("database", "The database that holds a home's books."),
     "profile": Entry("profile", "The server and key that commands use unless told otherwise."),
 }

@@ -71,6 +71,7 @@ def _show(session: Session, report: Report) -> None:
             "home": session.connection.home,
             "database": system.database,
             "isolation": words(system.isolation),
+            "not seen": system.unseen,
             "waiting": _counted(said.waiting, said.waiting_since),
             "dead letters": _counted(said.dead, said.dead_since),
             "memory": f"{size_text(memory)} in {len(report.processes)} processes" if report.processes else "",

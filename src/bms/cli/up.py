@@ -1,7 +1,6 @@
 """`bms up`: the platform on this machine."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
@@ -10,10 +9,9 @@ from typing import Annotated
 
 import typer
 
-from bms.app.exit_codes import ExitCode
 from bms.app.home import Home
-from bms.app.log_files import open_log, tail
-from bms.app.settings import DEFAULT_HOME, package_sources
+from bms.app.settings import DEFAULT_HOME, node_agent, package_sources
+from bms.cli.detaching import detached
 
 app = typer.Typer(add_completion=False)
 
@@ -70,6 +68,15 @@ def up(
         list[str] | None,
         typer.Option(help="Believe what proxies of this network say of their clients, 10.0.0.0/8; repeatable."),
     ] = None,
+    node_agent_endpoint: Annotated[
+        str,
+        typer.Option(
+            "--node-agent", help="Run models and jobs where this agent is: docs/nodes.md. [env: BMS_NODE_AGENT]"
+        ),
+    ] = "",
+    node_agent_secret: Annotated[
+        Path | None, typer.Option(help="The file that holds the agent's secret. [env: BMS_NODE_AGENT_SECRET]")
+    ] = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when ready and go on in background.")] = False,
 ) -> None:
     """Run the platform on this machine until Ctrl-C or `bms down`.
@@ -95,10 +102,15 @@ def up(
         command += ["--allow-origin", origin]
     for network in trust_proxy or ():
         command += ["--trust-proxy", network]
+    agent, secret = node_agent(node_agent_endpoint, str(node_agent_secret or ""))
+    if agent:
+        command += ["--node-agent", agent, "--node-agent-secret", secret]
     if not detach:
         sys.stdout.flush()
         os.execv(sys.executable, command)  # noqa: S606 - in our place, so that the supervisor is small and has our terminal
-    _detached(Home(root), command)
+    place = Home(root)
+    place.prepare()
+    detached(command, place.logs / "supervisor.log")
 
 
 def _packages(
@@ -111,25 +123,3 @@ def _packages(
     for option, values in (("--extra-index-url", extra), ("--find-links", places), ("--index", named)):
         options += [word for value in values for word in (option, value)]
     return [*options, "--offline"] if offline else options
-
-
-def _detached(home: Home, command: list[str]) -> None:
-    home.prepare()
-    log = home.logs / "supervisor.log"
-    start = log.stat().st_size if log.exists() else 0
-    reading, writing = os.pipe()
-    with os.fdopen(open_log(log), "wb") as output:
-        process = subprocess.Popen(
-            [*command, "--ready-fd", str(writing)],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            pass_fds=(writing,),
-            start_new_session=True,
-        )
-    os.close(writing)
-    with os.fdopen(reading, "rb") as ready:
-        came_up = ready.read() != b""
-    typer.echo(tail(log, start), err=not came_up)
-    if not came_up:
-        sys.exit(process.wait() or int(ExitCode.ERROR))

@@ -16,10 +16,11 @@ from bms.core.environments import EnvironmentSpec
 from bms.core.isolation import Level
 from bms.core.resources import Resources
 from bms.core.workload import WorkloadKind, WorkloadSpec
+from tests.contract.clusters.agent_cluster import opened_agent
 from tests.contract.clusters.local_cluster import opened_local
 from tests.contract.clusters.sights import MARK, MakeSpec
 
-VARIANTS = {"local": opened_local}
+VARIANTS = {"local": opened_local, "node_agent": opened_agent}
 """By name, what opens one: (home, run_dir, objects) -> a context, at whose end nothing of it runs any more."""
 
 

@@ -1,7 +1,7 @@
 """This machine's cluster as the tests of clusters open it: its programs are ours, its environment is there already."""
 
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,9 @@ class OneEnvironment:
 
     def digest(self, spec: EnvironmentSpec) -> str | None:
         return None
+
+    async def digests(self, specs: Sequence[EnvironmentSpec]) -> list[str | None]:
+        return [None for _ in specs]
 
     async def built(self) -> list[Environment]:
         return []

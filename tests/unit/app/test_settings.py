@@ -10,7 +10,14 @@ from bms.adapters.environments.sources import PackageSources
 from bms.app.home import Home
 from bms.app.roster import roster
 from bms.app.rules import WorkloadRules
-from bms.app.settings import HOME_VARIABLE, UpSettings, client_settings, package_sources, service_environment
+from bms.app.settings import (
+    HOME_VARIABLE,
+    UpSettings,
+    client_settings,
+    node_agent,
+    package_sources,
+    service_environment,
+)
 from bms.core.errors import InvalidArgument
 
 
@@ -101,3 +108,24 @@ def test_passwords_of_indexes_reach_control_alone(tmp_path: Path) -> None:
     home.run_dir().rmdir()
     assert "me:password@h" in str(control.config)
     assert "me:password@h" not in str(gateway.config) + str(control.program)
+
+
+def test_a_node_agent_comes_from_options_else_from_the_environment() -> None:
+    told = {"BMS_NODE_AGENT": "unix:/run/agent.sock", "BMS_NODE_AGENT_SECRET": "/of/the/agent"}
+    assert node_agent(environment=told) == ("unix:/run/agent.sock", "/of/the/agent")
+    assert node_agent("unix:/other", "/secret", told) == ("unix:/other", "/secret")
+    assert node_agent(environment={}) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"node_agent": "10.0.0.5:7443", "node_agent_secret": "/s"}, "no endpoint"),
+        ({"node_agent": "tcp+tls:10.0.0.5:7443#", "node_agent_secret": "/s"}, "what to verify"),
+        ({"node_agent": "unix:/run/agent.sock"}, "--node-agent-secret"),
+        ({"node_agent_secret": "/s"}, "both or neither"),
+    ],
+)
+def test_a_node_agent_that_can_not_be_one_is_refused(wrong: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidArgument, match=words):
+        WorkloadRules(**wrong)

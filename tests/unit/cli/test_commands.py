@@ -34,7 +34,7 @@ def test_every_command_explains_itself_and_all_its_options(name: str) -> None:
 ON_THIS_MACHINE = {"recover"}  # among commands that ask a server
 
 
-@pytest.mark.parametrize("name", sorted(set(COMMANDS) - {"up", "down", "demo", "profile", "database"}))
+@pytest.mark.parametrize("name", sorted(set(COMMANDS) - {"up", "down", "demo", "profile", "database", "node"}))
 def test_every_command_that_asks_a_server_takes_the_same_options(name: str) -> None:
     command = load(name)
     for each in command.commands.values() if isinstance(command, TyperGroup) else [command]:

@@ -177,6 +177,10 @@ class LocalCluster:
         """The workload's own, before, while and after it runs."""
         return str(self._folder / check_id(workload))
 
+    def specs(self) -> list[WorkloadSpec]:
+        """Of all workloads that it knows."""
+        return [tracked.record.spec for tracked in self._tracked.values()]
+
     def _waits(self, workload: str) -> bool:
         """Whether its process never came past its gate, from where on there is no `walls.json`."""
         return os.path.exists(os.path.join(self.directory(workload), directories.WALLS))

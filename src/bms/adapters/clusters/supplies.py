@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from bms.control.platform.clusters import Tell
 from bms.control.platform.environments import Environments
-from bms.control.platform.objects import ObjectStore
+from bms.control.platform.objects import Contents
 from bms.control.platform.tree_cache import TreeCache
 from bms.core.workload import WorkloadSpec
 
@@ -20,7 +20,7 @@ class Supplied(NamedTuple):
 class Supplies:
     """Where workloads' environments, trees and outputs are kept; a cluster is handed one."""
 
-    def __init__(self, environments: Environments, trees: TreeCache, objects: ObjectStore) -> None:
+    def __init__(self, environments: Environments, trees: TreeCache, objects: Contents) -> None:
         self.environments = environments
         self.trees = trees
         self.objects = objects

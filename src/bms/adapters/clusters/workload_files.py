@@ -6,7 +6,7 @@ from collections.abc import Callable
 from bms.adapters.clusters.guarded import extent_of, opened_directory, opened_file, piece_of
 from bms.adapters.clusters.log_files import JOB_LOG, WORKLOAD_LOG
 from bms.adapters.clusters.output_tree import store_directory
-from bms.control.platform.objects import ObjectStore
+from bms.control.platform.objects import Contents
 from bms.control.platform.trees import Tree
 from bms.control.platform.workload_files import MAX_PIECE, MAX_RESULT, Extent, Piece, Record
 from bms.core.errors import DataLoss
@@ -18,7 +18,7 @@ _RESULT, _OUTPUT = "result.json", "output"
 class LocalWorkloadFiles:
     """`WorkloadFiles` of one machine. `directory_of` says where a workload's directory is, or would be."""
 
-    def __init__(self, directory_of: Callable[[str], str], objects: ObjectStore) -> None:
+    def __init__(self, directory_of: Callable[[str], str], objects: Contents) -> None:
         self._directory_of = directory_of
         self._objects = objects
 

@@ -5,7 +5,7 @@ import contextlib
 import errno
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bms.adapters.environments import building, slim
@@ -20,7 +20,7 @@ from bms.control.platform.environments import Environment, EnvironmentState, Nee
 from bms.core.cancellation import in_thread
 from bms.core.digest import check_digest
 from bms.core.environments import EnvironmentSpec
-from bms.core.errors import FailedPrecondition, NotFound, ResourceExhausted
+from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound, ResourceExhausted
 
 BUILD_PATIENCE_S = 1800.0
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -81,6 +81,9 @@ class UvEnvironments:
     def digest(self, spec: EnvironmentSpec) -> str | None:
         wanted = recipe(spec)
         return None if wanted is None else wanted.digest
+
+    async def digests(self, specs: Sequence[EnvironmentSpec]) -> list[str | None]:
+        return [_digest_of(spec) for spec in specs]
 
     async def built(self) -> list[Environment]:
         return await asyncio.to_thread(self._built)
@@ -192,6 +195,14 @@ class UvEnvironments:
             finally:
                 os.close(lock)
         return freed
+
+
+def _digest_of(spec: EnvironmentSpec) -> str | None:
+    try:
+        wanted = recipe(spec)
+    except InvalidArgument:
+        return None
+    return None if wanted is None else wanted.digest
 
 
 def _remove(target: Path) -> int:

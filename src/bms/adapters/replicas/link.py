@@ -1,4 +1,4 @@
-"""The connection to one model server over its Unix socket, for those who infer and those who only ask how it is."""
+"""The connection to one model server, here or elsewhere, for those who infer and those who only ask how it is."""
 
 import asyncio
 import logging
@@ -9,8 +9,9 @@ from typing import cast
 import msgspec
 
 from bms.adapters.replicas.arena import Arena
+from bms.adapters.replicas.connecting import connect
 from bms.adapters.replicas.parcels import AnswerSink, Parcels, Sent
-from bms.adapters.replicas.reached import unix_path
+from bms.core.endpoints import TlsEndpoint, parse_endpoint
 from bms.core.errors import InvalidArgument, Unavailable
 from bms.core.programs import ServableStatus
 from bms.core.sequences import Step
@@ -29,12 +30,13 @@ class ReplicaLink(asyncio.Protocol):
 
     All calls of one loop turn are written together, in as few frames as they fit into (`parcels.py`). A loss fails
     everything pending at once; what was not yet written is worth a retry.
-    `address` is "unix:/path"; `on_down` is called whenever the server turns out to be unreachable; `token` is what the
-    server asks for.
+    `address` is in the words of `core.endpoints`: a server of this machine gets memory to share, one behind TLS is sent
+    everything, once it showed the certificate that the address names. `on_down` is called whenever the server turns out
+    to be unreachable; `token` is what the server asks for.
     """
 
     def __init__(self, address: str, on_down: Callable[[], None] | None = None, *, token: bytes = b"") -> None:
-        self._path = unix_path(address)
+        self._endpoint = parse_endpoint(address)
         self._on_down = on_down
         self._hello = encode_plain(Kind.HELLO, meta=token)
         self._loop = asyncio.get_running_loop()
@@ -51,6 +53,11 @@ class ReplicaLink(asyncio.Protocol):
         self._retired = False
         self._lost = asyncio.Event()
         self._task: asyncio.Task[None] | None = self._loop.create_task(self._keep_connected())
+
+    @property
+    def _at(self) -> str:
+        """Where the server is, in words."""
+        return str(self._endpoint).partition("#")[0]
 
     @property
     def connected(self) -> bool:
@@ -103,7 +110,7 @@ class ReplicaLink(asyncio.Protocol):
             async with asyncio.timeout(timeout_s):
                 return await answer
         except TimeoutError:
-            raise Unavailable(f"the model server at {self._path} did not tell its status in {timeout_s} s") from None
+            raise Unavailable(f"the model server at {self._at} did not tell its status in {timeout_s} s") from None
         finally:
             self._statuses.pop(id, None)
 
@@ -135,7 +142,7 @@ class ReplicaLink(asyncio.Protocol):
             for frame in self._reader.feed(data):
                 self._receive(frame)
         except (InvalidArgument, msgspec.DecodeError) as error:
-            log.warning("model server at %s sent what cannot be read: %s", self._path, error)
+            log.warning("model server at %s sent what cannot be read: %s", self._at, error)
             if self._transport is not None:
                 self._transport.abort()
 
@@ -207,10 +214,14 @@ class ReplicaLink(asyncio.Protocol):
 
     async def _connect(self) -> None:
         """Raises OSError."""
+        if isinstance(self._endpoint, TlsEndpoint):
+            self._arena = None  # no memory is shared with another machine
+            await connect(self._endpoint, lambda: self, self._hello)
+            return
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             connection.setblocking(False)
-            await self._loop.sock_connect(connection, self._path)
+            await self._loop.sock_connect(connection, self._endpoint.path)
             self._arena = _introduce(connection, self._hello)
             await self._loop.create_unix_connection(lambda: self, sock=connection)
         except BaseException:
@@ -230,7 +241,7 @@ class ReplicaLink(asyncio.Protocol):
         self._out.clear()
         self._fail_pending()
         if first:
-            log.info("model server at %s cannot be reached: %s", self._path, error)
+            log.info("model server at %s cannot be reached: %s", self._at, error)
             if self._on_down is not None and not self._retired:
                 self._on_down()
 
@@ -238,7 +249,7 @@ class ReplicaLink(asyncio.Protocol):
         statuses, self._statuses = self._statuses, {}
         for answer in statuses.values():
             if not answer.done():
-                answer.set_exception(Unavailable(f"the model server at {self._path} cannot be reached"))
+                answer.set_exception(Unavailable(f"the model server at {self._at} cannot be reached"))
         self._parcels.lose()
 
     def _close_if_done(self) -> None:

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from bms.adapters.replicas.reached import unix_path
+from bms.adapters.replicas.connecting import connect
+from bms.core.endpoints import parse_endpoint
 from bms.core.errors import InvalidArgument
 from bms.core.programs import ServableStatus
 from bms.protocols.frames import FrameReader, Kind, encode_plain
@@ -43,12 +44,10 @@ class LinkProbe:
             line.close()
 
     async def _connected(self, replica: str, address: str) -> "_Line":
-        """Raises OSError, and InvalidArgument for an address that can't be reached from here."""
+        """Raises OSError, and InvalidArgument for an address that is none."""
         hello = encode_plain(Kind.HELLO, meta=self._token_of(replica))
-        loop = asyncio.get_running_loop()
         line = _Line(lambda: self._lost(replica, line))
-        await loop.create_unix_connection(lambda: line, unix_path(address))
-        line.say(hello)
+        await connect(parse_endpoint(address), lambda: line, hello)
         return line
 
     def _lost(self, replica: str, line: "_Line") -> None:

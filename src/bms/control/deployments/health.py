@@ -45,6 +45,10 @@ class Health:
             id for id, (since, tries) in self._unanswered.items() if now - since >= SILENT_S and tries >= SILENT_TRIES
         )
 
+    def excuse(self) -> None:
+        """Whoever did not answer until now may have: we were blind, and silence is counted anew."""
+        self._unanswered.clear()
+
     def watch(self, replicas: Iterable[Replica]) -> None:
         """From now on these are asked, each when it is its turn, and all others are forgotten."""
         before, self._watched = self._watched, {replica.id: replica for replica in replicas}

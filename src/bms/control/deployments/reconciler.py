@@ -95,6 +95,8 @@ class Reconciler:
         if token is None:
             return False
         workloads = await self._observe()  # before the rows are read: every process has its record first
+        if workloads is None:
+            self.health.excuse()
         await self.attention.listen(token)
         async with self._store.read() as tx:
             replicas = await tx.replicas_at_work(workloads or ())

@@ -9,11 +9,11 @@ import msgspec
 
 from bms.control.environments.nouns import EnvironmentView, LogPiece, Pruned, Use
 from bms.control.environments.ports import UsesTx
-from bms.control.platform.environments import Environment, Environments
+from bms.control.platform.environments import BuiltEnvironments, Environment
 from bms.control.platform.transactions import Store
 from bms.core.digest import check_digest
 from bms.core.environments import EnvironmentSpec
-from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
+from bms.core.errors import FailedPrecondition, NotFound, PermissionDenied
 from bms.core.pages import Page, PageRequest, page_of
 from bms.core.principal import Principal
 
@@ -23,7 +23,7 @@ PIECE = 1 << 20  # bytes of a log that are read at once
 class EnvironmentService:
     """`operator` is the tenant that may see and prune all."""
 
-    def __init__(self, environments: Environments, store: Store[UsesTx], *, operator: str) -> None:
+    def __init__(self, environments: BuiltEnvironments, store: Store[UsesTx], *, operator: str) -> None:
         self._environments = environments
         self._store = store
         self._operator = operator
@@ -69,7 +69,7 @@ class EnvironmentService:
         """The digests that may not be removed now."""
         async with self._store.read() as tx:
             specs = await tx.needed()
-        return frozenset(digest for spec in specs if (digest := self._digest(spec)))
+        return frozenset(digest for digest in await self._environments.digests(list(specs)) if digest)
 
     async def _views(self, by: Principal) -> dict[str, EnvironmentView]:
         """By digest; states are not looked up."""
@@ -78,7 +78,7 @@ class EnvironmentService:
             uses = await tx.uses(None if everybody else by.tenant)
         built = {each.digest: each for each in await self._environments.built()}
         views = {digest: _of_built(each) for digest, each in built.items()} if everybody else {}
-        for digest, use in self._by_digest(uses):
+        for digest, use in await self._by_digest(uses):
             view = views.get(digest)
             if view is None:
                 view = _of_built(built[digest]) if digest in built else _of_spec(digest, use.spec)
@@ -93,17 +93,11 @@ class EnvironmentService:
     async def _with_state(self, view: EnvironmentView) -> EnvironmentView:
         return msgspec.structs.replace(view, state=await self._environments.state(view.digest))
 
-    def _by_digest(self, uses: Iterable[Use]) -> Iterable[tuple[str, Use]]:
-        for use in uses:
-            if digest := self._digest(use.spec):
-                yield digest, use
-
-    def _digest(self, spec: EnvironmentSpec) -> str | None:
-        """None for the platform's own, and for what can't be built in any case."""
-        try:
-            return self._environments.digest(spec)
-        except InvalidArgument:
-            return None
+    async def _by_digest(self, uses: Iterable[Use]) -> list[tuple[str, Use]]:
+        """Without uses of the platform's own, and of what can't be built in any case."""
+        known = list(uses)
+        digests = await self._environments.digests([use.spec for use in known])
+        return [(digest, use) for digest, use in zip(digests, known, strict=True) if digest]
 
 
 def _of_built(environment: Environment) -> EnvironmentView:

@@ -49,7 +49,7 @@ SHORTEST_PAUSE_S = 0.05
 
 
 class Scheduler:
-    """Does nothing while its process does not lead."""
+    """Does nothing while its process does not lead. `capacity` is asked for once it is known what runs."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class Scheduler:
         attempts: Attempts,
         files: AttemptFiles,
         clock: Clock,
-        capacity: Capacity,
+        capacity: Callable[[], Capacity],
         leader: Leader,
     ) -> None:
         self._store = store
@@ -93,7 +93,7 @@ class Scheduler:
             jobs, later = await tx.live(now, QUEUE_DEPTH), await tx.next_due(now)
         self._drop_lost(jobs)
         seen = [Seen(job=job, mine=self._mine(job), busy=job.id in self._chores.busy) for job in jobs]
-        actions = plan(seen, workloads, self._capacity, now)
+        actions = plan(seen, workloads, self._capacity(), now)
         for action in actions:
             await self._apply(action)
         self._running = [job for job in jobs if job.state == "running" and self._mine(job)]

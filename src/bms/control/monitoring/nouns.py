@@ -68,4 +68,5 @@ class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
     devices: tuple[DeviceView, ...] = ()
     leading: bool = False
     unread_usage: int = 0
+    unseen: str = ""  # why it can't be told what runs
     reactions: ReactionsView | None = None

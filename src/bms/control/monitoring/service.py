@@ -9,7 +9,7 @@ from bms.control.monitoring.nouns import DeviceView, GatewayView, ReactionsView,
 from bms.control.platform.clusters import Cluster
 from bms.core.clock import Clock
 from bms.core.devices import Device
-from bms.core.errors import BmsError, PermissionDenied
+from bms.core.errors import BmsError, PermissionDenied, Unavailable
 from bms.core.isolation import told
 from bms.core.principal import Principal
 from bms.core.workload import WorkloadStatus
@@ -55,7 +55,7 @@ class MonitoringService:
 
     async def status(self, by: Principal) -> SystemStatus:
         all_of_it = by.tenant == self._operator
-        running = [each for each in (await self._cluster.observe()).values() if each.state == "running"]
+        running, unseen = await self._running()
         workloads = [_view(workload) for workload in running if all_of_it or workload.tenant == by.tenant]
         isolation = self._cluster.isolation
         return SystemStatus(
@@ -69,8 +69,16 @@ class MonitoringService:
             devices=tuple(_device(*each, running) for each in self._devices()) if all_of_it else (),
             leading=self._leading(),
             unread_usage=await self._unread_usage() if all_of_it and self._unread_usage else 0,
+            unseen=unseen if all_of_it or not unseen else "the cluster can't be seen now",
             reactions=await self._reactions() if all_of_it else None,
         )
+
+    async def _running(self) -> tuple[list[WorkloadStatus], str]:
+        """What runs, or why that can't be told."""
+        try:
+            return [each for each in (await self._cluster.observe()).values() if each.state == "running"], ""
+        except Unavailable as error:
+            return [], error.message
 
     async def metrics(self, by: Principal) -> str:
         """Raises PermissionDenied unless asked by the operator: metrics name all tenants' deployments."""

@@ -18,7 +18,7 @@ from bms.control.offboarding.events import TenantRemoved
 from bms.control.offboarding.ports import TenantRows
 from bms.control.platform.objects import ObjectStore
 from bms.control.platform.transactions import Store
-from bms.control.platform.tree_cache import TreeCache
+from bms.control.platform.tree_cache import CachedTrees
 from bms.control.tenants.nouns import DEFAULT_TENANT, Tenant
 from bms.control.tenants.ports import TenantsTx
 from bms.core.clock import Clock
@@ -78,7 +78,7 @@ class TenantRemoval:
         deployments: DeploymentService,
         jobs: JobService,
         objects: ObjectStore,
-        trees: TreeCache,
+        trees: CachedTrees,
         logs: ReplicaLogs,
         rows: TenantRows,
         clock: Clock,

@@ -1,6 +1,6 @@
 """Isolated Python environments, built from requirements or a lock, once each."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal, Protocol
 
 import msgspec
@@ -39,22 +39,12 @@ class Removed(msgspec.Struct, frozen=True, kw_only=True):
     freed: int = 0
 
 
-class Environments(Protocol):
-    """Contract: one digest is built once, also when asked for twice at once or by two processes; a failed or
-    interrupted build leaves nothing that looks built; a built environment is never changed."""
+class BuiltEnvironments(Protocol):
+    """Looking at environments, wherever they are built, and removing them. Every method raises Unavailable where that
+    side can't be asked."""
 
-    async def ensure(self, spec: EnvironmentSpec, log: Callable[[str], None] | None = None) -> Environment:
-        """Builds it unless it exists. `log` receives the resolver's and installer's lines as they come, also of a
-        build that somebody else began.
-
-        Raises InvalidArgument for requirements that can't be parsed (or name paths, URLs or options), a lock that
-        contradicts them and an index nobody configured; FailedPrecondition, with the installer's own words, when
-        the build fails; ResourceExhausted when the disk is full.
-        """
-        ...
-
-    def digest(self, spec: EnvironmentSpec) -> str | None:
-        """What `ensure` will call it; None for the platform's own. Raises InvalidArgument."""
+    async def digests(self, specs: Sequence[EnvironmentSpec]) -> Sequence[str | None]:
+        """What each is called where it is built; None for the platform's own, and for what can't be built."""
         ...
 
     async def built(self) -> list[Environment]: ...
@@ -74,6 +64,25 @@ class Environments(Protocol):
     async def prune(self, needed: Needed) -> Removed:
         """Removes environments that nobody needs. `needed` is asked for each while nobody can get it:
         who makes known that it is needed before asking for it by `ensure` gets one that stays."""
+        ...
+
+
+class Environments(BuiltEnvironments, Protocol):
+    """Contract: one digest is built once, also when asked for twice at once or by two processes; a failed or
+    interrupted build leaves nothing that looks built; a built environment is never changed."""
+
+    async def ensure(self, spec: EnvironmentSpec, log: Callable[[str], None] | None = None) -> Environment:
+        """Builds it unless it exists. `log` receives the resolver's and installer's lines as they come, also of a
+        build that somebody else began.
+
+        Raises InvalidArgument for requirements that can't be parsed (or name paths, URLs or options), a lock that
+        contradicts them and an index nobody configured; FailedPrecondition, with the installer's own words, when
+        the build fails; ResourceExhausted when the disk is full.
+        """
+        ...
+
+    def digest(self, spec: EnvironmentSpec) -> str | None:
+        """What `ensure` will call it; None for the platform's own. Raises InvalidArgument."""
         ...
 
     def slim_path(self) -> str:

@@ -14,8 +14,8 @@ class Blob(msgspec.Struct, frozen=True, kw_only=True):
     size: int
 
 
-class ObjectStore(Protocol):
-    """Contract, checked by one suite against every variant:
+class Contents(Protocol):
+    """Blobs as trees need them: written and read, here or over a connection.
 
     1. After `put` returns, the blob survives `kill -9` and a power cut; before, it is invisible.
     2. A blob never changes; putting it twice is one effect.
@@ -42,6 +42,10 @@ class ObjectStore(Protocol):
     async def share(self, tenant: str, digest: str, target: PurePath) -> None:
         """The same for who only reads it: `target` may be another name of the store's own file, with its mode."""
         ...
+
+
+class ObjectStore(Contents, Protocol):
+    """Where blobs are kept, as whoever keeps it in order needs it. One suite checks every variant."""
 
     def blobs(self, tenant: str) -> AsyncIterator[Blob]: ...
 

@@ -127,3 +127,21 @@ async def test_what_processes_say_is_told_while_the_database_is_away(
 async def test_what_was_not_done_is_counted_for_the_operator_alone(service: MonitoringService) -> None:
     assert (await service.status(_by("default"))).reactions == ReactionsView(waiting=2, dead=1)
     assert (await service.status(_by("acme"))).reactions is None
+
+
+async def test_what_can_not_be_seen_is_said_and_the_rest_is_told(
+    service: MonitoringService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(_: Cluster) -> dict[str, WorkloadStatus]:
+        raise Unavailable("the node agent at tcp+tls:10.0.0.5:7443 can't be reached: no route")
+
+    assert (await service.status(_by("default"))).unseen == ""
+    monkeypatch.setattr(Cluster, "observe", away)
+    status = await service.status(_by("default"))
+    assert (status.unseen, status.workloads) == (
+        "the node agent at tcp+tls:10.0.0.5:7443 can't be reached: no route",
+        (),
+    )
+    assert status.gateways == (GATEWAY,)
+    assert "10.0.0.5" not in (await service.status(_by("acme"))).unseen
+    assert (await service.status(_by("acme"))).unseen

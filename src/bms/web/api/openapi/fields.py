@@ -113,6 +113,7 @@ _OWN = {
     "Source.tree": "digest of the uploaded files",
     "Split.files": "its TFRecord files in the version's tree",
     "StartedUpload.version": "the version, uploading",
+    "SystemStatus.unseen": "why it can't be told now which models and jobs run, empty where it can",
     "SystemStatus.unread_usage": "usage events that a later release wrote, kept until one is there that reads them",
     "SystemStatus.version": "of the program",
     "TensorSpec.format": "how images lie in an input, `NCHW` or `NHWC`, which Triton's clients read",

@@ -16,6 +16,7 @@ def status(one: SystemStatus) -> system.SystemStatus:
         devices=tuple(_device(each) for each in one.devices),
         leading=one.leading,
         unread_usage=one.unread_usage,
+        unseen=one.unseen,
         reactions=None if one.reactions is None else _reactions(one.reactions),
     )
 

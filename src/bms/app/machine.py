@@ -1,0 +1,8 @@
+"""What this machine has for workloads."""
+
+import os
+
+
+def machine() -> tuple[float, int]:
+    """Cores and bytes of memory that this process may use."""
+    return float(len(os.sched_getaffinity(0))), os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

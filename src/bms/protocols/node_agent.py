@@ -1,0 +1,334 @@
+"""Messages between controls and a node agent, both ways on one connection: u32 little-endian length, msgpack.
+
+The first message says what a connection is for. `Relay` wants the socket of one workload: after `Joined`, whatever
+follows belongs to that. `Hello` is a control's, answered by `Welcome` or `Refused`; after it both sides ask. An `Ask`
+gets any number of `Said`, then one `Answer` or `Failed` of its id; `Cancel` says that nobody waits for it any more.
+
+Content of any size travels in pieces, each of which the side that wants it asks for: who is slow is sent no more than
+it takes. Blobs that the agent needs are read from control by `Read`; one that it has is taken by control, which is told
+of it by `Take`, with `Give`.
+"""
+
+import struct
+from collections.abc import Callable, Iterator
+from typing import Any, Generic, Literal, TypeVar
+
+import msgspec
+
+from bms.core.devices import Device
+from bms.core.environments import EnvironmentSpec
+from bms.core.errors import InvalidArgument
+from bms.core.isolation import Isolation
+from bms.core.workload import WorkloadSpec, WorkloadStatus
+
+VERSION = 1
+LENGTH = struct.Struct("<I")
+PIECE = 1 << 20  # bytes of content in one message
+MAX_MESSAGE = 64 << 20  # bytes; what is known of 100,000 workloads takes about half of it
+MAX_FIRST = 1 << 12  # bytes of a first message, whose sender nobody knows yet
+MAX_GREETING = 1 << 20
+MAX_OPEN = 1024  # asks of one side that are not answered
+Record = Literal["console", "log", "events"]
+
+
+class Hello(msgspec.Struct, frozen=True, tag="hello"):
+    """The first message of a control. `secret` is the agent's: who has it not is told nothing."""
+
+    version: int
+    secret: str
+    process: str  # which control it is, for the agent's log
+
+    def __repr__(self) -> str:
+        return f"Hello(version={self.version}, process={self.process!r})"  # no secret: this may end up in a log
+
+
+class Relay(msgspec.Struct, frozen=True, tag="relay"):
+    """The first message of who wants to talk with a workload, which asks for a token of its own."""
+
+    workload: str
+
+
+class Welcome(msgspec.Struct, frozen=True, tag="welcome"):
+    """What the agent's machine is and offers. `memory` in bytes."""
+
+    version: int
+    node: str
+    isolation: Isolation
+    cores: float
+    memory: int
+
+
+class Joined(msgspec.Struct, frozen=True, tag="joined"):
+    """The answer to Relay: whatever follows comes from the workload."""
+
+
+class Refused(msgspec.Struct, frozen=True, tag="refused"):
+    """Why a control is not welcome, or a workload not reached; the connection is closed."""
+
+    reason: str
+
+
+class Ask(msgspec.Struct, frozen=True, tag="ask"):
+    """`id` counts up on each side; `what` is a message of `ToAgent` or `ToControl`."""
+
+    id: int
+    what: msgspec.Raw
+
+
+class Answer(msgspec.Struct, frozen=True, tag="answer"):
+    """What was asked for; which type it has, who asked knows."""
+
+    id: int
+    content: msgspec.Raw
+
+
+class Failed(msgspec.Struct, frozen=True, tag="failed"):
+    """A BmsError, by its code."""
+
+    id: int
+    code: str
+    message: str
+    retry_after_s: float | None = None
+
+
+class Said(msgspec.Struct, frozen=True, tag="said"):
+    """A line of what goes on because of an Ask, such as a build."""
+
+    id: int
+    line: str
+
+
+class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
+    """Nobody waits for the answer any more."""
+
+    id: int
+
+
+class Changed(msgspec.Struct, frozen=True, tag="changed"):
+    """A workload of the agent ended."""
+
+
+class Alive(msgspec.Struct, frozen=True, tag="alive"):
+    """Said now and then by both sides: a connection on which nothing is heard is lost."""
+
+
+class Stat(msgspec.Struct, frozen=True, tag="stat"):
+    """-> the size of a blob, None where there is none."""
+
+    tenant: str
+    digest: str
+
+
+class Read(msgspec.Struct, frozen=True, tag="read"):
+    """-> PIECE bytes of a blob from `offset` on, fewer at its end."""
+
+    tenant: str
+    digest: str
+    offset: int
+
+
+class Take(msgspec.Struct, frozen=True, tag="take"):
+    """-> (digest, size) of a blob, once all its pieces are asked for and stored."""
+
+    tenant: str
+    source: int
+    expected: str | None = None
+
+
+class Give(msgspec.Struct, frozen=True, tag="give"):
+    """-> the next bytes of `source`, at most PIECE; none at its end."""
+
+    source: int
+
+
+class Needed(msgspec.Struct, frozen=True, tag="needed"):
+    """-> the digests of environments that somebody needs now; asked while they are pruned."""
+
+
+class Prepare(msgspec.Struct, frozen=True, tag="prepare"):
+    spec: WorkloadSpec
+
+
+class Start(msgspec.Struct, frozen=True, tag="start"):
+    """-> WorkloadStatus."""
+
+    spec: WorkloadSpec
+    sealed: bytes
+
+    def __repr__(self) -> str:
+        return f"Start({self.spec.id})"  # nothing that is sealed
+
+
+class Observe(msgspec.Struct, frozen=True, tag="observe"):
+    """-> Seen."""
+
+
+class Stop(msgspec.Struct, frozen=True, tag="stop"):
+    workload: str
+    grace_s: float | None
+
+
+class Forget(msgspec.Struct, frozen=True, tag="forget"):
+    workload: str
+
+
+class RecordExtent(msgspec.Struct, frozen=True, tag="extent"):
+    workload: str
+    record: Record
+
+
+class RecordPiece(msgspec.Struct, frozen=True, tag="piece"):
+    workload: str
+    record: Record
+    offset: int
+    limit: int
+
+
+class Result(msgspec.Struct, frozen=True, tag="result"):
+    """-> bytes, or None."""
+
+    workload: str
+
+
+class StoreOutput(msgspec.Struct, frozen=True, tag="store_output"):
+    """-> the digest of a tree that control has then, or None."""
+
+    tenant: str
+    workload: str
+
+
+class PruneTrees(msgspec.Struct, frozen=True, tag="prune_trees"):
+    """Of a tenant that is gone, all. -> [(tenant, digest)] of what was removed."""
+
+    tenant: str
+
+
+class EnvironmentDigests(msgspec.Struct, frozen=True, tag="environment_digests"):
+    """-> what each is called there; None for the platform's own, and for what can't be built."""
+
+    specs: tuple[EnvironmentSpec, ...]
+
+
+class EnvironmentsBuilt(msgspec.Struct, frozen=True, tag="environments_built"):
+    pass
+
+
+class EnvironmentState(msgspec.Struct, frozen=True, tag="environment_state"):
+    digest: str
+
+
+class EnvironmentLock(msgspec.Struct, frozen=True, tag="environment_lock"):
+    digest: str
+
+
+class EnvironmentLog(msgspec.Struct, frozen=True, tag="environment_log"):
+    digest: str
+    offset: int
+    limit: int
+
+
+class PruneEnvironments(msgspec.Struct, frozen=True, tag="prune_environments"):
+    """What control says is needed by `Needed` stays."""
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """What runs on the agent's machine, and its GPUs, each with the bytes of its memory that nobody was given."""
+
+    workloads: tuple[WorkloadStatus, ...]
+    devices: tuple[tuple[Device, int], ...]
+
+
+First = Hello | Relay
+Greeting = Welcome | Refused
+Joining = Joined | Refused
+Message = Ask | Answer | Failed | Said | Cancel | Changed | Alive
+ToControl = Stat | Read | Take | Needed
+ToAgent = (
+    Prepare
+    | Start
+    | Observe
+    | Stop
+    | Forget
+    | RecordExtent
+    | RecordPiece
+    | Result
+    | StoreOutput
+    | Give
+    | PruneTrees
+    | EnvironmentDigests
+    | EnvironmentsBuilt
+    | EnvironmentState
+    | EnvironmentLock
+    | EnvironmentLog
+    | PruneEnvironments
+)
+
+T = TypeVar("T")
+encode_body: Callable[[Any], bytes] = msgspec.msgpack.Encoder().encode
+
+
+class Body(Generic[T]):
+    """Decodes what is one of some kinds."""
+
+    def __init__(self, kind: Any) -> None:
+        self._decode: Callable[[bytes | memoryview | msgspec.Raw], T] = msgspec.msgpack.Decoder(kind).decode
+
+    def decode(self, body: bytes | memoryview | msgspec.Raw) -> T:
+        """Raises InvalidArgument for anything else."""
+        try:
+            return self._decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise InvalidArgument(f"a message that is not understood: {error}") from None
+
+
+first: Body[First] = Body(First)
+greeting: Body[Greeting] = Body(Greeting)
+joining: Body[Joining] = Body(Joining)
+message: Body[Message] = Body(Message)
+to_control: Body[ToControl] = Body(ToControl)
+to_agent: Body[ToAgent] = Body(ToAgent)
+
+
+def encode(said: First | Greeting | Joining | Message) -> bytes:
+    """Raises InvalidArgument for more than MAX_MESSAGE bytes."""
+    body = encode_body(said)
+    if len(body) > MAX_MESSAGE:
+        raise InvalidArgument(f"a message of {len(body)} bytes is over the limit of {MAX_MESSAGE}: send less at once")
+    return LENGTH.pack(len(body)) + body
+
+
+def cut(buffer: bytes | bytearray, limit: int) -> tuple[bytes, bytes] | None:
+    """The body of the first message in `buffer` and what comes after it; None where it is not all there.
+
+    Raises InvalidArgument for one of more than `limit` bytes.
+    """
+    if len(buffer) < LENGTH.size:
+        return None
+    (length,) = LENGTH.unpack_from(buffer)
+    if length > limit:
+        raise InvalidArgument(f"a message declares {length} bytes; the limit is {limit}")
+    end = LENGTH.size + length
+    return (bytes(buffer[LENGTH.size : end]), bytes(buffer[end:])) if len(buffer) >= end else None
+
+
+class Reader:
+    """Cuts a byte stream into bodies."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Raises InvalidArgument for a message over the limit."""
+        self._buffer += data
+        at, bodies = 0, []
+        while len(self._buffer) - at >= LENGTH.size:
+            (length,) = LENGTH.unpack_from(self._buffer, at)
+            if length > MAX_MESSAGE:
+                raise InvalidArgument(f"a message declares {length} bytes; the limit is {MAX_MESSAGE}")
+            start = at + LENGTH.size
+            if len(self._buffer) - start < length:
+                break
+            bodies.append(bytes(self._buffer[start : start + length]))
+            at = start + length
+        del self._buffer[:at]
+        return iter(bodies)
