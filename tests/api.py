@@ -17,6 +17,7 @@ from bms.control.tenants.service import TenantService
 from bms.core.clock import Clock
 from bms.web.api import tenants
 from bms.web.api.application import application
+from bms.web.api.credentials import KeyCredentials
 from bms.web.api.dispatch import Dispatcher
 from bms.web.api.endpoint import Endpoint
 
@@ -38,7 +39,7 @@ class Api:
         self.tenants = TenantService(store, clock, PEPPER)
         deletion = TenantDeletion(store, clock, at_work)
         self.endpoints = [*tenants.endpoints(self.tenants, deletion), *more]
-        dispatcher = Dispatcher(Authenticator(store, clock, PEPPER), SqlReplies(database, clock))
+        dispatcher = Dispatcher([KeyCredentials(Authenticator(store, clock, PEPPER))], SqlReplies(database, clock))
         self.app = application(self.endpoints, dispatcher, "0")
         self.admin: NewTenant
 

@@ -17,6 +17,7 @@ from bms.control.deployments.health import Health
 from bms.control.deployments.launching import Launcher
 from bms.control.deployments.nouns import DeploymentSpec, Replica, Route, Target
 from bms.control.deployments.reconciler import SUBJECT, Reconciler
+from bms.control.deployments.reports import Reports
 from bms.control.deployments.service import DeploymentService
 from bms.control.deployments.snapshot_source import DeploymentEntries
 from bms.control.deployments.suspicions import Suspicions
@@ -264,6 +265,7 @@ class Deployed:
             released=self.publisher.released,
             logs=logs,
         )
+        self.reports = Reports(self.health, self.leadership.of(SUBJECT), lambda: probe or cluster)
         self.suspicions = Suspicions(self.store, self.health, self.leadership.of(SUBJECT), clock)
         self.owner: NewTenant | None = None
 

@@ -46,7 +46,7 @@ async def test_a_deployment_says_that_its_environment_is_built(sqlite: Database,
         deployed.store,
         deployed.catalog,
         clock,
-        lambda: deployed.health.said,
+        deployed.reports.of,
         preparing=lambda: deployed.launcher.preparing,
     )
     await deployed.service.create(principal(), "digits", follow())

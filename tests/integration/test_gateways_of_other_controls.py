@@ -7,7 +7,10 @@ from random import Random
 import pytest
 
 from bms.adapters.sql.engine import Database
+from bms.control.deployments.reconciler import SUBJECT
+from bms.control.deployments.status import DeploymentStatus
 from bms.control.deployments.suspicions import AGAIN_S
+from bms.control.deployments.views import DeploymentViews
 from bms.control.snapshots.acknowledgements import RECONNECT_S
 from bms.control.snapshots.feed import Feed
 from bms.control.snapshots.positions import LIVE_S
@@ -109,6 +112,24 @@ async def test_a_control_that_starts_is_waited_for_before_it_lets_a_gateway_in(
     await leader.registry.point("production", 2)
     await _drain(leader, starting)
     assert leader.cluster.stops == [], "gateways of its predecessor may be on their way"
+
+
+async def test_a_status_is_the_same_whichever_control_is_asked(leader: Deployed, other: Deployed) -> None:
+    async def seen(control: Deployed) -> DeploymentStatus:
+        views = DeploymentViews(
+            control.store,
+            control.catalog,
+            control.clock,
+            control.reports.of,
+            looked=lambda: control.reconciler.looked or control.leadership.of(SUBJECT).elsewhere,
+        )
+        return await views.status("default", "digits")
+
+    assert (await seen(other)).message == "the platform begins: looking what runs", "it has asked nobody yet who leads"
+    await other.reconciler.step()
+    first, second = await seen(leader), await seen(other)
+    assert second == first
+    assert (first.state, [one.answering for one in first.replicas], first.requests) == ("serving", [True], 3)
 
 
 async def test_the_leader_asks_a_replica_that_another_controls_gateway_lost(

@@ -37,7 +37,7 @@ def _entry(deployed: Deployed) -> DeploymentEntry:
 
 
 async def _views(deployed: Deployed) -> tuple[str, str]:
-    views = DeploymentViews(deployed.store, deployed.catalog, deployed.clock, lambda: deployed.health.said)
+    views = DeploymentViews(deployed.store, deployed.catalog, deployed.clock, deployed.reports.of)
     status = await views.status("default", "digits")
     return status.state, status.message
 
@@ -60,7 +60,7 @@ async def test_after_a_start_nothing_is_said_to_serve_before_it_is_known_what_ru
     deployed.cluster.workloads.clear()
     began = deployed.again()
     views = DeploymentViews(
-        began.store, began.catalog, began.clock, lambda: began.health.said, looked=lambda: began.reconciler.looked
+        began.store, began.catalog, began.clock, began.reports.of, looked=lambda: began.reconciler.looked
     )
     before = await views.status("default", "digits")
     assert (before.state, before.message) == ("rolling", "the platform begins: looking what runs")

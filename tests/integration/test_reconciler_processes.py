@@ -132,9 +132,7 @@ class Platform:
         self.loop = ReconcilerLoop(
             self.deployed.reconciler, self.cluster, self.deployed.events, self.deployed.publisher.acknowledged
         )
-        self.views = DeploymentViews(
-            self.deployed.store, self.deployed.catalog, clock, lambda: self.deployed.health.said
-        )
+        self.views = DeploymentViews(self.deployed.store, self.deployed.catalog, clock, self.deployed.reports.of)
         self._tasks: list[asyncio.Task[None]] = []
         self.closed = False
 

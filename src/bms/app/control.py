@@ -31,7 +31,11 @@ from bms.core.errors import BmsError
 
 
 class ControlConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """All that control must be told. Paths are absolute; sockets are in a short directory of the owner's alone."""
+    """All that control must be told. Paths are absolute; sockets are in a short directory of the owner's alone.
+
+    `name` tells it from the other controls of its home, each of which has sockets of its own; they need a node agent,
+    since a home's own workloads have one control. Empty for the one that a supervisor keeps.
+    """
 
     home: str
     run_dir: str
@@ -42,6 +46,7 @@ class ControlConfig(msgspec.Struct, frozen=True, kw_only=True):
     listen_fd: int | None = None  # the gateways' listening socket, kept to hand on to a new supervisor
     supervisor_pid: int | None = None
     supervisor_command: tuple[str, ...] = ()  # starts a new supervisor that adopts what lives
+    name: str = ""
     max_jobs: int = 2
     rules: WorkloadRules = WorkloadRules()
     log_level: str = "INFO"
@@ -67,6 +72,7 @@ async def run(config: ControlConfig) -> None:
             config.max_jobs,
             bus_token=config.bus_token,
             rules=config.rules,
+            name=config.name,
         )
         cleanup.push_async_callback(parts.close)
         remember(home, told)

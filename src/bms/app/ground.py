@@ -28,9 +28,11 @@ from bms.control.deployments.tokens import ReplicaTokens
 from bms.control.platform.allotments import smallest
 from bms.control.platform.environments import BuiltEnvironments
 from bms.control.platform.leading import Leadership
+from bms.control.platform.objects import ObjectStore
 from bms.control.platform.tree_cache import CachedTrees
 from bms.core.clock import Clock, SystemClock
 from bms.core.endpoints import parse_endpoint
+from bms.core.errors import FailedPrecondition
 from bms.core.isolation import keeps_files
 from bms.core.resources import size_text
 
@@ -53,7 +55,7 @@ class Ground:
     events: SqlEventLog
     process: str
     leadership: Leadership
-    objects: LocalObjectStore
+    objects: ObjectStore
     environments: BuiltEnvironments
     cluster: LocalCluster | NodeAgentCluster
     replica_logs: KeptLogs
@@ -80,10 +82,18 @@ async def open_ground(
     home: Path,
     run_dir: Path,
     rules: WorkloadRules,
+    name: str = "",
 ) -> Ground:
-    """Opens everything, adopting the workloads that run. Raises BmsError."""
+    """Opens everything, adopting the workloads that run. `name` is this control's, of several of the home.
+
+    Raises BmsError: FailedPrecondition for one of several that would run workloads here.
+    """
     clock = SystemClock()
-    process = f"{socket.gethostname()}:{home}"
+    process = ":".join(filter(None, (socket.gethostname(), str(home), name)))
+    if name and not rules.node_agent:
+        raise FailedPrecondition(
+            f"control {name!r} is one of several, and a home's own workloads have one: run them by a node agent"
+        )
     objects = LocalObjectStore.open(home / "objects", clock)
     if rules.node_agent:
         running = await _elsewhere(rules, objects, process)
@@ -107,7 +117,7 @@ async def open_ground(
     )
 
 
-async def _here(home: Path, run_dir: Path, rules: WorkloadRules, objects: LocalObjectStore, clock: Clock) -> Running:
+async def _here(home: Path, run_dir: Path, rules: WorkloadRules, objects: ObjectStore, clock: Clock) -> Running:
     """Workloads run on this machine, below the home."""
     environments = UvEnvironments(home, os.environ, sources=rules.packages)
     trees = LocalTreeCache.open(home / "cache" / "trees", objects)
@@ -118,7 +128,7 @@ async def _here(home: Path, run_dir: Path, rules: WorkloadRules, objects: LocalO
     return Running(cluster, environments, trees)
 
 
-async def _elsewhere(rules: WorkloadRules, objects: LocalObjectStore, process: str) -> Running:
+async def _elsewhere(rules: WorkloadRules, objects: ObjectStore, process: str) -> Running:
     """A node agent runs them, in a home of its own."""
     secret = read_secret(Path(rules.node_agent_secret))
     where = parse_endpoint(rules.node_agent)

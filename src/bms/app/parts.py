@@ -31,6 +31,7 @@ from bms.control.deployments.launching import Launcher
 from bms.control.deployments.loop import ReconcilerLoop
 from bms.control.deployments.reconciler import SUBJECT as DEPLOYMENTS
 from bms.control.deployments.reconciler import Reconciler
+from bms.control.deployments.reports import Reports
 from bms.control.deployments.repository import ModelRepository
 from bms.control.deployments.snapshot_source import DeploymentEntries
 from bms.control.deployments.suspicions import Suspicions
@@ -67,6 +68,7 @@ from bms.web.api import (
     usage,
 )
 from bms.web.api.application import application
+from bms.web.api.credentials import KeyCredentials
 from bms.web.api.dispatch import Dispatcher
 from bms.web.api.endpoint import Endpoint
 
@@ -104,9 +106,10 @@ async def make_parts(
     *,
     bus_token: str,
     rules: WorkloadRules,
+    name: str = "",
 ) -> Parts:
     """Everything control runs; the first start also makes the default tenant and HOME/admin.key."""
-    ground = await open_ground(database, home, run_dir, rules)
+    ground = await open_ground(database, home, run_dir, rules, name)
     features = make_features(ground, rules)
     await features.tenants.bootstrap(lambda created: keep_admin_key(home, created.key))
     await _note_what_ended(ground, features)
@@ -158,12 +161,13 @@ async def make_parts(
         features.stores.deployments,
         features.catalog,
         ground.clock,
-        lambda: reconciler.health.said,
+        Reports(reconciler.health, leader, lambda: LinkProbe(ground.tokens.of)).of,
         lambda: publisher.told(LOOK_S),
         lambda: launcher.preparing,
-        lambda: reconciler.looked,
+        lambda: reconciler.looked or leader.elsewhere,
     )
-    dispatcher = Dispatcher(features.authenticator, SqlReplies(database, ground.clock), observe=metrics.observe_request)
+    ways = [KeyCredentials(features.authenticator)]
+    dispatcher = Dispatcher(ways, SqlReplies(database, ground.clock), observe=metrics.observe_request)
     parts.api = application(
         _endpoints(ground, features, views, monitoring, lambda: publisher.told(TOLD_S), parts.deleted.set),
         dispatcher,

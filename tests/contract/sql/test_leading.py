@@ -50,6 +50,18 @@ async def test_one_leads_for_as_long_as_it_asks_and_another_after_that(world: Wo
     assert (one.token, await two.lead(), await one.lead()) == (None, 2, None)
 
 
+async def test_who_does_not_lead_knows_that_another_does_as_long_as_it_may_be_so(world: World) -> None:
+    one, two = world.process("one").of("x"), world.process("two").of("x")
+    assert not two.elsewhere, "nobody was asked yet"
+    await one.lead()
+    await two.lead()
+    assert (one.elsewhere, two.elsewhere) == (False, True)
+    world.clock.advance(LEASE_S)
+    assert not two.elsewhere, "that was long ago"
+    await two.lead()
+    assert (two.token, two.elsewhere) == (2, False)
+
+
 async def test_one_write_renews_all_and_no_more_often_than_needed(world: World) -> None:
     process = world.process("one")
     leaders = [process.of(subject) for subject in "abc"]

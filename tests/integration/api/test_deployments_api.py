@@ -32,7 +32,7 @@ class World:
 @pytest.fixture
 async def world(sqlite: Database, clock: ManualClock) -> World:
     deployed = Deployed(sqlite, clock, ObedientCluster(clock))
-    views = DeploymentViews(deployed.store, deployed.catalog, clock, lambda: deployed.health.said)
+    views = DeploymentViews(deployed.store, deployed.catalog, clock, deployed.reports.of)
     more = deployments.endpoints(deployed.service, views)
     more += audit.endpoints(AuditService(SqlStore(sqlite, SqlAudit)))
     api = await Api(sqlite, clock, more).start()

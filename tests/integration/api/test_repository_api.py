@@ -51,7 +51,7 @@ async def world(sqlite: Database, clock: ManualClock) -> World:
     async def told() -> bool:
         return made.told
 
-    views = DeploymentViews(deployed.store, deployed.catalog, clock, lambda: deployed.health.said, told)
+    views = DeploymentViews(deployed.store, deployed.catalog, clock, deployed.reports.of, told)
     more = deployments.endpoints(deployed.service, views)
     more += repository.endpoints(ModelRepository(deployed.service, views, deployed.events, SystemClock()))
     api = await Api(sqlite, clock, more).start()

@@ -18,9 +18,9 @@ from bms.core.errors import InvalidArgument, ResourceExhausted, Unavailable
 from bms.core.ids import new_id
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
-# What may be better a moment later: too_many_connections, admin_shutdown, crash_shutdown, cannot_connect_now; and the
-# class of lost connections (https://www.postgresql.org/docs/current/errcodes-appendix.html).
-_PASSING, _LOST = frozenset({"53300", "57P01", "57P02", "57P03"}), "08"
+# What may be better a moment later: too_many_connections, admin_shutdown, crash_shutdown, cannot_connect_now,
+# idle_in_transaction_session_timeout; and the class of lost connections (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+_PASSING, _LOST = frozenset({"53300", "57P01", "57P02", "57P03", "25P03"}), "08"
 BUSY_S = 30.0  # how long a transaction waits for another one to end
 
 

@@ -11,11 +11,18 @@ from bms.core.cancellation import to_the_end
 
 log = logging.getLogger("bms.sql")
 CLOSING_S = 2.0  # then the connection is broken off
+IDLE_S = 15.0  # the server ends a transaction that rests so long: its process was stopped, and its locks stop others
 
 
 def postgresql_engine(address: str) -> AsyncEngine:
     """`address` is what follows the scheme of the URL: user:password@host/name."""
-    engine = create_async_engine("postgresql+asyncpg://" + address, pool_size=10, pool_pre_ping=True)
+    settings = {"idle_in_transaction_session_timeout": f"{IDLE_S * 1000:.0f}"}
+    engine = create_async_engine(
+        "postgresql+asyncpg://" + address,
+        pool_size=10,
+        pool_pre_ping=True,
+        connect_args={"server_settings": settings},
+    )
 
     @event.listens_for(engine.sync_engine, "invalidate")
     def _close(connection: Any, _record: object, error: BaseException | None) -> None:

@@ -7,17 +7,13 @@ from msgspec import structs
 
 from bms.control.deployments.ports import BulkCatalog, DeploymentsTx
 from bms.control.deployments.reading import in_parts
+from bms.control.deployments.reports import ReportsOf
 from bms.control.deployments.resolving import resolve
 from bms.control.deployments.status import DeploymentStatus, ListedDeployment, view
 from bms.control.platform.transactions import Store
 from bms.core.clock import Clock
 from bms.core.errors import NotFound
 from bms.core.pages import Page, PageRequest
-from bms.core.programs import ServableStatus
-
-Said = Callable[[], Mapping[str, ServableStatus]]
-"""What model servers last said of themselves, by replica."""
-
 
 Preparing = Callable[[], Mapping[str, str]]
 """By replica, what is being done for it before its process can start, in the words of whoever does it."""
@@ -38,7 +34,7 @@ class DeploymentViews:
         store: Store[DeploymentsTx],
         catalog: BulkCatalog,
         clock: Clock,
-        said: Said,
+        reports: ReportsOf,
         told: Told = nobody_to_tell,
         preparing: Preparing = dict,
         looked: Callable[[], bool] = lambda: True,
@@ -47,7 +43,7 @@ class DeploymentViews:
         self._store = store
         self._catalog = catalog
         self._clock = clock
-        self._said = said
+        self._reports = reports
         self._told = told
         self._preparing = preparing
         self._looked = looked
@@ -70,11 +66,11 @@ class DeploymentViews:
         return Page(items=items, next=found.next)
 
     async def _seen(self, ids: Sequence[str], looked: bool) -> AsyncIterator[tuple[str, DeploymentStatus]]:
-        said, building, now = self._said(), self._preparing(), self._clock.now()
+        building, now = self._preparing(), self._clock.now()
         async for _, rows, known in in_parts(self._store, self._catalog, ids):
             for each in rows:
                 desired = await resolve(each.deployment, each.revision, known)
-                seen = view(each.deployment, desired, each.route, each.replicas, said, now, building)
+                seen = view(each.deployment, desired, each.route, each.replicas, {}, now, building)
                 yield each.deployment.id, seen if looked else _unlooked(seen)
 
     async def status(self, tenant: str, name: str) -> DeploymentStatus:
@@ -91,7 +87,8 @@ class DeploymentViews:
         assert route is not None, "made with the deployment"
         desired = await resolve(deployment, revision, self._catalog)
         building = self._preparing()
-        seen = view(deployment, desired, route, replicas, self._said(), self._clock.now(), building)
+        reports = await self._reports(replicas)
+        seen = view(deployment, desired, route, replicas, reports, self._clock.now(), building)
         if not looked:
             return _unlooked(seen)
         if seen.state == "serving" and not await self._told():

@@ -30,6 +30,7 @@ class Leadership:
         self._clock = clock
         self._holder = holder
         self._last: dict[str, int | None] = {}  # by subject, the token that this process had last
+        self._asked_for: frozenset[str] = frozenset()  # subjects, at the last time of asking
         self._held: dict[str, int] = {}  # by subject, as the store said at the last time of asking
         self._until = 0.0  # monotonic seconds; leases may run out then
         self._next = 0.0  # when the store is to be asked again
@@ -47,6 +48,13 @@ class Leadership:
         return self._held if self._clock.monotonic() < self._until else {}
 
     @property
+    def led_elsewhere(self) -> frozenset[str]:
+        """Subjects that another process led when the store was last asked; none when that was too long ago."""
+        if self._clock.monotonic() >= self._until:
+            return frozenset()
+        return frozenset(self._asked_for - self._held.keys())
+
+    @property
     def ask_in_s(self) -> float:
         """Seconds until the store is to be asked: to renew, or to lead what another one led."""
         return max(0.0, self._next - self._clock.monotonic())
@@ -57,6 +65,7 @@ class Leadership:
             now = self._clock.monotonic()
             if now < self._next:
                 return
+            self._asked_for = frozenset(self._last)
             self._held = await self._leases.acquire(self._last, self._holder, LEASE_S)
             self._last |= self._held
             self._until = now + LEASE_S
@@ -99,6 +108,11 @@ class Leader:
     def token(self) -> int | None:
         """The fencing token while this process leads, as far as it knows without asking."""
         return self._leadership.held.get(self._subject)
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether another process leads it, as far as this one knows without asking."""
+        return self._subject in self._leadership.led_elsewhere
 
     @property
     def ask_in_s(self) -> float:

@@ -3,7 +3,7 @@
 import logging
 import re
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from typing import Any, Protocol, get_args
 
@@ -22,10 +22,12 @@ from bms.core.errors import (
     Internal,
     InvalidArgument,
     PayloadTooLarge,
+    Unauthenticated,
     UnsupportedMedia,
 )
 from bms.core.ids import new_id
 from bms.core.principal import Principal
+from bms.web.api.credentials import Credentials
 from bms.web.api.endpoint import PUBLIC, Call, Endpoint
 from bms.web.api.problems import plain_error, problem
 from bms.web.api.unknown_members import check_members
@@ -41,10 +43,6 @@ NOBODY = Principal(tenant="", user="", key="", role="viewer", scopes=frozenset()
 
 Observe = Callable[[str, int, float], None]
 """(operation, HTTP status, seconds) of every answered request."""
-
-
-class Authenticates(Protocol):
-    async def principal(self, authorization: str | None) -> Principal: ...
 
 
 class Replies(Protocol):
@@ -69,10 +67,10 @@ def _unobserved(_operation: str, _status: int, _seconds: float) -> None:
 
 
 class Dispatcher:
-    """Runs endpoints. One instance serves the whole API."""
+    """Runs endpoints. One instance serves the whole API. `ways` are asked in their order whose a request is."""
 
-    def __init__(self, authenticator: Authenticates, replies: Replies, observe: Observe = _unobserved) -> None:
-        self._authenticator = authenticator
+    def __init__(self, ways: Sequence[Credentials], replies: Replies, observe: Observe = _unobserved) -> None:
+        self._ways = ways
         self._replies = replies
         self._observe = observe
 
@@ -101,7 +99,7 @@ class Dispatcher:
     async def _answer(self, endpoint: Endpoint, request: Request, request_id: str) -> Response:
         principal = NOBODY
         if endpoint.permission != PUBLIC:
-            principal = await self._authenticator.principal(_authorization(request))
+            principal = await self._who(request)
             principal.require(endpoint.permission)
         query = _query(endpoint, request.query_params)
         if endpoint.body not in (None, bytes):
@@ -113,6 +111,12 @@ class Dispatcher:
         if key is None or endpoint.method != "POST" or endpoint.body is bytes:
             return self._encode(endpoint, await endpoint.handler(call), request_id)
         return await self._once(endpoint, call, key, raw, request_id)
+
+    async def _who(self, request: Request) -> Principal:
+        for way in self._ways:
+            if (principal := await way.principal(request)) is not None:
+                return principal
+        raise Unauthenticated("this request does not say whose it is")
 
     async def _once(self, endpoint: Endpoint, call: Call[Any], key: str, raw: bytes, request_id: str) -> Response:
         if not 1 <= len(key) <= 200:
@@ -155,13 +159,6 @@ async def body_chunks(request: Request) -> AsyncIterator[bytes]:
     async for chunk in request.stream():
         if chunk:
             yield chunk
-
-
-def _authorization(request: Request) -> str | None:
-    given = request.headers.get("authorization")
-    if given is None and (key := request.headers.get("x-api-key")) is not None:
-        return f"Bearer {key}"
-    return given
 
 
 async def _read(request: Request) -> bytes:

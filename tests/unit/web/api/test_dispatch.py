@@ -5,8 +5,12 @@ from typing import Any
 
 import pytest
 from starlette.requests import Request
+from starlette.testclient import TestClient
 
+from bms.core.errors import Unauthenticated
 from bms.core.principal import Principal
+from bms.web.api.application import application
+from bms.web.api.credentials import KeyCredentials
 from bms.web.api.dispatch import NOBODY, Dispatcher
 from bms.web.api.endpoint import PUBLIC, Call, Endpoint
 from tests.cancelling import PLANS, Plan, every_await
@@ -32,7 +36,7 @@ class Replies:
 
 
 class Nobody:
-    async def principal(self, _authorization: str | None) -> Principal:
+    async def principal(self, _request: Request) -> Principal:
         return NOBODY
 
 
@@ -53,7 +57,7 @@ async def test_an_idempotency_key_is_free_or_answered_wherever_its_request_is_ca
         await asyncio.sleep(0)
         done.add(call.request.headers["idempotency-key"])
 
-    dispatch = Dispatcher(Nobody(), replies)
+    dispatch = Dispatcher([Nobody()], replies)
     endpoint = Endpoint("POST", "/things", PUBLIC, handler, "makes a thing", type(None))
 
     async def ask(number: int) -> None:
@@ -65,3 +69,42 @@ async def test_an_idempotency_key_is_free_or_answered_wherever_its_request_is_ca
         assert (str(number) in replies.kept) == (str(number) in done)
 
     assert await every_await(ask, plan, check) == 2
+
+
+class Session:
+    """A cookie that says who it is."""
+
+    async def principal(self, request: Request) -> Principal | None:
+        user = request.cookies.get("session")
+        if user == "old":
+            raise Unauthenticated("this session has ended: sign in again")
+        return None if user is None else Principal(tenant="t", user=user, key="", role="viewer", scopes=frozenset())
+
+
+class Keys:
+    async def principal(self, authorization: str | None) -> Principal:
+        if authorization != "Bearer good":
+            raise Unauthenticated("no key")
+        return Principal(tenant="t", user="of the key", key="k", role="viewer", scopes=frozenset())
+
+
+@pytest.mark.parametrize(
+    ("headers", "said"),
+    [
+        ({"cookie": "session=ann"}, "ann"),
+        ({"cookie": "session=ann", "authorization": "Bearer good"}, "ann"),
+        ({"authorization": "Bearer good"}, "of the key"),
+        ({"x-api-key": "good"}, "of the key"),
+        ({"cookie": "session=old", "authorization": "Bearer good"}, "sign in again"),
+        ({"cookie": "other=1"}, "no key"),
+        ({}, "no key"),
+    ],
+)
+def test_the_first_way_that_finds_anything_says_whose_a_request_is(headers: dict[str, str], said: str) -> None:
+    async def who(call: Call[Any]) -> dict[str, str]:
+        return {"user": call.principal.user}
+
+    rows = [Endpoint("GET", "/who", "models:read", who, "Who asks", dict[str, str])]
+    ways = [Session(), KeyCredentials(Keys())]
+    client = TestClient(application(rows, Dispatcher(ways, None), "0"))  # type: ignore[arg-type]
+    assert said in client.get("/api/v1/who", headers=headers).text

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from bms.core.principal import Principal
@@ -17,7 +18,7 @@ class Thing(msgspec.Struct, frozen=True):
 
 
 class Nobody:
-    async def principal(self, _authorization: str | None) -> Principal:
+    async def principal(self, _request: Request) -> Principal:
         return NOBODY
 
 
@@ -31,7 +32,7 @@ def client() -> TestClient:
         Endpoint("PUT", "/things/{thing}", PUBLIC, _answer, "Writes", Thing, body=Thing),
         Endpoint("DELETE", "/things/{thing}", PUBLIC, _answer, "Removes", None),
     ]
-    return TestClient(application(rows, Dispatcher(Nobody(), None), "0"))  # type: ignore[arg-type]
+    return TestClient(application(rows, Dispatcher([Nobody()], None), "0"))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH", "OPTIONS", "TRACE", "PROPFIND"])
