@@ -11,9 +11,6 @@ from bms.core.figures import Figure
 from bms.core.preprocessing import Preprocess
 from bms.core.signature import ImageFormat, Signature
 
-UPSTREAM = "upstream.json"  # the one file of an artifact that is a server elsewhere (`core.upstreams`)
-BESIDE_UPSTREAM = frozenset({UPSTREAM, "bms.json"})  # all that such an artifact may hold
-
 
 class Batching(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How waiting requests are put together; sizes in rows, times in seconds.
