@@ -78,7 +78,7 @@ def _run(folder: Path, task: str, data: Path, artifact: Path, **parameters: Any)
         parameters={"servable": given, **parameters},
     )
     (folder / "config.json").write_bytes(msgspec.json.encode(config))
-    python = framework_python((*SKLEARN, "google-crc32c"))
+    python = framework_python(SKLEARN)
     slim = place(SOURCE / "bms", folder.parent / "slim")
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(slim)}
     command = [str(python), "-m", "bms.app.job", str(folder / "config.json")]
