@@ -1,6 +1,5 @@
 """From data to a served, metered model, through the SDK alone: the platform's main job on real digits."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,8 @@ from bms.sdk import Client
 from bms.sdk.datasets import DatasetVersion
 from bms.sdk.deployments import Target
 from bms.sdk.models import Gate, Version
-from tests.whole_platform import WholePlatform, deploy, new_key, until, whole_platform
+from tests.platforms import RealPlatform
+from tests.whole_platform import deploy, new_key, until
 
 NAME, ALIAS = "digits", "production"
 GATE = Gate(metric="accuracy", dataset=NAME, split="validation", minimum=0.9)
@@ -21,14 +21,8 @@ BUILD_S = 200.0  # environments with scikit-learn, once with what converts
 pytestmark = pytest.mark.timeout(400)
 
 
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholePlatform]:
-    with whole_platform(tmp_path_factory.mktemp("main")) as running:
-        yield running
-
-
-def test_data_becomes_a_served_and_metered_model(platform: WholePlatform, tmp_path: Path) -> None:
-    with platform.client() as client:
+def test_data_becomes_a_served_and_metered_model(tenant: RealPlatform, tmp_path: Path) -> None:
+    with tenant.client() as client:
         data = imported(client)
         client.models.create(NAME, gates=[GATE])
         parent, child = trained(client, epochs=8)
@@ -38,8 +32,8 @@ def test_data_becomes_a_served_and_metered_model(platform: WholePlatform, tmp_pa
         assert [part.version for part in status.traffic] == [child.number]
 
         images, labels = split_of(client, data, "test", tmp_path)
-        key = new_key(platform, scopes=frozenset({"inference:invoke"}))
-        with Client(platform.url, key.text) as app:
+        key = new_key(tenant, scopes=frozenset({"inference:invoke"}))
+        with Client(tenant.url, key.text) as app:
             answers = [app.predict_image(NAME, image) for image in images]
             name, score = app.classify_image(NAME, images[0])[0]
         guesses = [int(answer.outputs["probabilities"][0].argmax()) for answer in answers]
