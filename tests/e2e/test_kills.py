@@ -59,7 +59,7 @@ def body() -> bytes:
 
 
 def load(platform: WholePlatform, key: NewKey, name: str = NAME) -> Load:
-    return Load(platform.url, key.text, f"/v2/models/{name}/infer", body(), connections=8)
+    return Load(platform.url, key.text, f"/v2/models/{name}/infer", body(), connections=8, per_second=80)
 
 
 def ask(platform: WholePlatform, key: NewKey) -> int:
