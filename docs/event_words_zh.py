@@ -33,6 +33,7 @@ WORDS = {
     "replica.ready": "一个模型服务器在应答。",
     "replica.started": "要求启动一个模型服务器。",
     "replica.stopped": "要求结束一个模型服务器。",
+    "replica.suspected": "一个网关失去了与模型服务器的连接，而主导部署的是另一个控制进程。",
     "secret.deleted": "删除了一个机密；主体是它的名字。",
     "secret.set": "设置或替换了一个机密；主体是它的名字。",
     "tenant.created": "新建了一个租户；主体是它的名字。",

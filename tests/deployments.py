@@ -20,6 +20,7 @@ from bms.control.deployments.nouns import DeploymentSpec, Replica, Route, Target
 from bms.control.deployments.reconciler import SUBJECT, Reconciler
 from bms.control.deployments.service import DeploymentService
 from bms.control.deployments.snapshot_source import DeploymentEntries
+from bms.control.deployments.suspicions import Suspicions
 from bms.control.deployments.tokens import ReplicaTokens
 from bms.control.models.events import AliasMoved, VersionOffline, VersionReady
 from bms.control.models.nouns import Alias, Gate, Model, Version
@@ -276,18 +277,20 @@ class Deployed:
         self.launcher = Launcher(
             cluster, environments or PlainEnvironments(), trees or PlainTrees(), catalog, TOKENS, NOTHING
         )
+        self.leadership = Leadership(SqlLeases(database, clock), clock, holder)
         self.reconciler = Reconciler(
             self.store,
             catalog,
             cluster,
             self.launcher,
             self.health,
-            Leadership(SqlLeases(database, clock), clock, holder).of(SUBJECT),
+            self.leadership.of(SUBJECT),
             self.events,
             clock,
             released=self.publisher.released,
             logs=logs,
         )
+        self.suspicions = Suspicions(self.store, self.health, self.leadership.of(SUBJECT), clock)
         self.owner: NewTenant | None = None
 
     async def start(self, versions: int = 2) -> "Deployed":

@@ -15,6 +15,7 @@ from bms.core.programs import ServableStatus
 from bms.core.signature import Signature, TensorSpec
 from bms.core.tensor import Tensor
 from bms.protocols.frames import (
+    AnswerEnd,
     Frame,
     FrameReader,
     InferMeta,
@@ -61,6 +62,7 @@ SIGNATURES: dict[str, Signature] = {
     "words": Signature(inputs=(_spec("prompt", "BYTES", None),), outputs=(_spec("word", "BYTES", None),)),
 }
 COUNTED = b"counted"  # a word of "words" that says how many tokens it took
+ENDS = b"ended"  # the last word of "words", of which this server says how it ended, and with how many tokens
 FAILS = b"fail"  # a word at which the stream of "words" breaks off
 
 
@@ -142,6 +144,9 @@ class FramesServer(asyncio.Protocol):
             return
         if not words:
             self.write(b"".join(encode_answer(id, [], queue_ns=1000, compute_ns=2000)))
+        elif words == [ENDS]:
+            end = AnswerEnd("length", 7, 4)
+            self.write(b"".join(encode_answer(id, [], queue_ns=1000, compute_ns=2000, end=end)))
         elif words[0] == FAILS:
             self.write(encode_error(id, "INTERNAL", "the model failed", retry=False))
         else:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -101,6 +102,49 @@ def test_embeddings_and_generated_text_come_from_an_openai_server(
     cut = infer(platform, "writer", verb="generate_stream", text="to CUT").text
     assert "broke its answer off" in cut
     assert openai.bodies[-1]["model"] == "m-1"
+    with platform.client() as client:
+
+        def tokens() -> dict[tuple[str | None, str | None], int]:
+            rows = client.usage.summary(group_by=("model", "meter"), meters=("input_tokens", "output_tokens"))
+            return {(row.model, row.meter): row.quantities[row.meter or ""] for row in rows}
+
+        counted = {("embedder", "input_tokens"): 5, ("writer", "input_tokens"): 7, ("writer", "output_tokens"): 4}
+        until(lambda: counted.items() <= tokens().items(), "tokens are in the books as the upstream counted them")
+
+
+def test_many_ask_at_once_and_who_leaves_lets_go_of_the_call_to_the_upstream(
+    platform: RealPlatform, openai: OpenAi, tmp_path: Path
+) -> None:
+    file = upstream_file(
+        tmp_path / "m", url=openai.url, protocol="openai-embeddings", model="m-3", secret="openai", concurrency=8
+    )
+    platform.good("deploy", file, "--name", "many")
+    openai.most = openai.gone = 0
+    with ThreadPoolExecutor(12) as pool:
+        try:
+            asked = [pool.submit(infer, platform, "many", inputs=texts(f"HOLD {number}")) for number in range(12)]
+            until(lambda: openai.now == 8, "eight are held")
+            with pytest.raises(httpx.ReadTimeout):
+                httpx.post(
+                    f"{platform.url}/v2/models/many/infer",
+                    json={"inputs": texts("word"), "parameters": {"priority": 1}},
+                    headers={"authorization": f"Bearer {platform.key}"},
+                    timeout=0.2,
+                )
+            assert (openai.now, openai.most) == (8, 8)
+        finally:
+            openai.let_go.set()
+        assert [one.result().status_code for one in asked] == [200] * 12
+        assert openai.most == 8
+        openai.let_go.clear()
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.post(
+                f"{platform.url}/v1/embeddings",
+                json={"model": "many", "input": "HOLD"},
+                headers={"authorization": f"Bearer {platform.key}"},
+                timeout=1.0,
+            )
+        until(lambda: openai.gone == 1, "the upstream's connection is closed")
 
 
 def test_what_the_upstream_refuses_is_told_without_its_secret(

@@ -76,6 +76,15 @@ async def test_tokens_that_the_parts_of_a_stream_tell_are_metered(tmp_path: Path
         assert told == [(200, (("output_tokens", 6),)), (500, (("output_tokens", 3),))]
 
 
+async def test_tokens_that_an_engine_counted_take_the_place_of_those_that_parts_tell(tmp_path: Path) -> None:
+    async with scene(tmp_path) as at, at.client() as http:
+        answer = await http.post("/v2/models/m/generate_stream", json={"prompt": "counted counted ended"})
+        assert [event["word"] for event in events(answer.text)] == ["counted", "counted"]
+        await at.bus.until(lambda: len(at.bus.events) == 1)
+        (event,) = at.bus.events
+        assert (event.status, event.more) == (200, (("input_tokens", 7), ("output_tokens", 4)))
+
+
 async def test_parts_arrive_while_the_model_still_works(tmp_path: Path) -> None:
     async with scene(tmp_path, delay_s=0.3) as at, at.client() as http:
         loop = asyncio.get_running_loop()

@@ -7,11 +7,13 @@ from random import Random
 import pytest
 
 from bms.adapters.sql.engine import Database
+from bms.control.deployments.suspicions import AGAIN_S
 from bms.control.snapshots.acknowledgements import RECONNECT_S
 from bms.control.snapshots.feed import Feed
 from bms.control.snapshots.positions import LIVE_S
 from bms.control.snapshots.releasing import BOUND_S
 from bms.core.clock import ManualClock
+from bms.core.errors import Unavailable
 from bms.core.snapshot import DeploymentEntry
 from tests.deployments import Deployed, ObedientCluster, follow, principal
 from tests.sizes import enough
@@ -107,6 +109,47 @@ async def test_a_control_that_starts_is_waited_for_before_it_lets_a_gateway_in(
     await leader.registry.point("production", 2)
     await _drain(leader, starting)
     assert leader.cluster.stops == [], "gateways of its predecessor may be on their way"
+
+
+async def test_the_leader_asks_a_replica_that_another_controls_gateway_lost(
+    leader: Deployed, other: Deployed, clock: ManualClock
+) -> None:
+    cluster: ObedientCluster = leader.cluster
+    (replica,) = cluster.running(1)
+    asked = cluster.asked
+    for _ in range(3):
+        other.suspicions.note(replica)
+        await other.suspicions.chores.settled()
+        await leader.step()
+    assert cluster.asked == asked + 1, "all gateways lost it at once, and it is asked once"
+    clock.advance(AGAIN_S + 0.1)
+    other.suspicions.note(replica)
+    await other.suspicions.chores.settled()
+    await leader.step()
+    assert cluster.asked == asked + 2
+    other.suspicions.note("rep_unknown")
+    await other.suspicions.chores.settled()
+    told = [event for _, event in await leader.events.since(0) if event.name == "replica.suspected"]
+    assert [event.details["replica"] for event in told] == [replica, replica]
+
+
+async def test_what_cannot_be_told_is_told_the_next_time(
+    leader: Deployed, other: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (replica,) = leader.cluster.running(1)
+
+    def away() -> None:
+        raise Unavailable("the database is away")
+
+    monkeypatch.setattr(other.store, "write", away)
+    other.suspicions.note(replica)
+    await other.suspicions.chores.settled()
+    monkeypatch.undo()
+    other.suspicions.note(replica)
+    await other.suspicions.chores.settled()
+    asked = leader.cluster.asked
+    await leader.step()
+    assert leader.cluster.asked == asked + 1
 
 
 @pytest.fixture

@@ -330,9 +330,7 @@ async def test_a_suspected_replica_is_asked_at_once(deployed: Deployed) -> None:
     asked = deployed.cluster.asked
     await deployed.step()
     assert deployed.cluster.asked == asked, "it was asked just now"
-    ReconcilerLoop(deployed.reconciler, deployed.cluster, deployed.events, deployed.publisher.acknowledged).suspect(
-        replica
-    )
+    deployed.suspicions.note(replica)
     await deployed.step()
     assert deployed.cluster.asked == asked + 1
 

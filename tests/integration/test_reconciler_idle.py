@@ -194,6 +194,6 @@ async def test_many_ready_replicas_are_asked_seldom(sqlite: Database, monkeypatc
         assert 1 <= running.deployed.cluster.asked - asked <= 4
         (one,) = running.deployed.cluster.running(1)
         asked = running.deployed.cluster.asked
-        running.loop.suspect(one)
+        running.deployed.suspicions.note(one)
         await asyncio.sleep(0.1)
         assert running.deployed.cluster.asked > asked, "but one that is suspected, at once"

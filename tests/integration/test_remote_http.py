@@ -1,19 +1,30 @@
 """HTTP to upstreams, against real servers: where connections go, what is followed, what is kept, what is said."""
 
+import contextlib
 import http.server
 import socket
 import socketserver
 import ssl
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import trustme
 
 from bms.adapters.runtimes.remote_http import Http
-from bms.core.errors import BmsError, DeadlineExceeded, FailedPrecondition, Internal, InvalidArgument, Unavailable
+from bms.core.errors import (
+    BmsError,
+    Cancelled,
+    DeadlineExceeded,
+    FailedPrecondition,
+    Internal,
+    InvalidArgument,
+    Unavailable,
+)
 from bms.core.upstreams import Allowed, parse_allowed, place_of
+from bms.serving.engines.threads import Break
 
 SECRET = "sk-the-quarry-of-this-test"
 LOOPBACK = parse_allowed(["127.0.0.0/8"])
@@ -242,6 +253,79 @@ def test_who_waits_can_be_interrupted_and_the_next_call_is_not(upstream: Upstrea
     assert isinstance(failed[0], Unavailable)
     assert http.json("GET", "/x") == b"fine"
     http.close()
+
+
+@contextlib.contextmanager
+def given_up_in(http: Http) -> Iterator[Callable[[], None]]:
+    """Asks in a thread; what is yielded gives the request up and waits until it has ended, cancelled."""
+    off, failed = Break(), list[BaseException]()
+
+    def ask() -> None:
+        try:
+            http.json("GET", "/slow", off=off)
+        except BmsError as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+
+    def give_up() -> None:
+        off.give_up()
+        thread.join(10)
+        assert not thread.is_alive()
+        assert [type(error) for error in failed] == [Cancelled]
+
+    yield give_up
+    http.close()
+
+
+def test_who_gives_up_harms_no_other_call(upstream: Upstream) -> None:
+    http = http_to(upstream, timeout_s=60)
+    with given_up_in(http) as give_up:
+        wait_until(lambda: len(upstream.seen) == 1)
+        assert http.json("GET", "/x") == b"fine"
+        give_up()
+        assert http.json("GET", "/x") == b"fine"
+    off = Break()
+    again = http_to(upstream)
+    assert again.json("GET", "/x", off=off) == b"fine"
+    off.give_up()  # too late: its connection may be another's by now
+    assert again.json("GET", "/x") == b"fine"
+    assert upstream.connections == 3
+    with pytest.raises(Cancelled):
+        again.json("GET", "/x", off=off)
+    again.close()
+
+
+def test_giving_up_ends_connecting_and_the_handshake_too() -> None:
+    with socket.socket() as silent, socket.socket() as first:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(0)
+        port = silent.getsockname()[1]
+        secure = Http(place_of(f"https://upstream.test:{port}"), LOOPBACK, None, 60.0, resolve=loopback)
+        with given_up_in(secure) as give_up:
+            accepted, _ = silent.accept()
+            assert accepted.recv(1), "its first words are there, and never answered"
+            give_up()
+            accepted.close()
+        first.connect(("127.0.0.1", port))  # one waits to be accepted, which is all that may
+        plain = Http(place_of(f"http://upstream.test:{port}"), LOOPBACK, None, 60.0, resolve=loopback)
+        with given_up_in(plain) as give_up:
+            wait_until(lambda: connecting(port))
+            give_up()
+
+
+def connecting(port: int) -> bool:
+    """Whether the kernel waits for an answer of that port (SYN_SENT)."""
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    return any(line.split()[2].endswith(f":{port:04X}") and line.split()[3] == "02" for line in lines)
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < give_up
+        time.sleep(0.002)
 
 
 def test_an_answer_without_end_is_given_up(upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:

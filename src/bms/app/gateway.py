@@ -42,6 +42,7 @@ from bms.serving.traffic.dispatcher import Dispatcher
 from bms.serving.traffic.replicas import ReplicaTable
 from bms.serving.traffic.snapshot_index import SnapshotIndex
 from bms.web.inference.describe import Describer
+from bms.web.inference.dialects import DIALECTS, OpenAiEmbeddings
 from bms.web.inference.door import InferenceDoor
 from bms.web.inference.first_bytes import FirstBytes
 from bms.web.inference.grpc.door import GrpcDoor
@@ -96,11 +97,12 @@ class Gateway:
             scheme=b"https" if self._certificate else b"http",
             proxies=Proxies(config.proxies),
         )
+        vocabulary = vocabulary_if_there(config.openai_tokens)
         self._site = Site(
             name=self._source,
             limits=config.limits,
             pipeline=self._pipeline,
-            door=InferenceDoor(self._pipeline, config.limits, vocabulary_if_there(config.openai_tokens)),
+            door=InferenceDoor(self._pipeline, config.limits, {**DIALECTS, "embeddings": OpenAiEmbeddings(vocabulary)}),
             describer=Describer(
                 index=self._current,
                 ready=lambda: self._ready,

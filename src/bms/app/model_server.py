@@ -26,7 +26,7 @@ from bms.app.accepting import Acceptor
 from bms.app.preparing import plan_for
 from bms.core.clock import SystemClock
 from bms.core.errors import BmsError, FailedPrecondition, Unavailable
-from bms.core.programs import ModelServerConfig, Sealed, ServableStatus
+from bms.core.programs import ENGINES, ModelServerConfig, Sealed, ServableStatus
 from bms.serving.inference.connection import Connection
 from bms.serving.inference.independence import LARGE
 from bms.serving.inference.plan import Plan
@@ -159,6 +159,7 @@ class ModelServer:
         """Gives this process up when its model does not come back from a run."""
         while self._service.unattended_s < STUCK_S:
             if not self._service.unattended_s:
+                self._service.left.clear()
                 await self._service.left.wait()
             await asyncio.sleep(LOOK_S)  # a thread that hangs sets no event
         self._lifecycle.fail(f"a run still went on {STUCK_S:g} s after all who waited for it had gone")
@@ -205,7 +206,8 @@ class ModelServer:
         loaded = load(
             lambda: open_servable(msgspec.structs.replace(for_runtime(config.servable), sealed=self._sealed)),
             warmup_runs=config.warmup_runs,
-            sizes=warm_up_sizes(config.batching),
+            # An engine joins no requests, and where it asks others each row may have its price.
+            sizes=(1,) if config.servable.runtime in ENGINES else warm_up_sizes(config.batching),
             clock=SystemClock(),
             # What verification proved; where the deployment says which numbers of rows may run, all of those must.
             surely=None if config.batching.sizes else LARGE,

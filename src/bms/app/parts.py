@@ -30,6 +30,7 @@ from bms.control.deployments.reconciler import SUBJECT as DEPLOYMENTS
 from bms.control.deployments.reconciler import Reconciler
 from bms.control.deployments.repository import ModelRepository
 from bms.control.deployments.snapshot_source import DeploymentEntries
+from bms.control.deployments.suspicions import Suspicions
 from bms.control.deployments.views import DeploymentViews
 from bms.control.jobs.attempts import Attempts
 from bms.control.jobs.nouns import Capacity
@@ -79,11 +80,13 @@ class Parts:
     scheduler: Scheduler
     reconciling: ReconcilerLoop
     bus: BusServer
+    suspicions: Suspicions
     api: ASGIApp
     deleted: asyncio.Event = field(default_factory=asyncio.Event)  # there is a tenant to be removed
 
     async def close(self) -> None:
         await self.bus.close()
+        await self.suspicions.chores.close()
         await self.ground.cluster.close()
 
 
@@ -111,8 +114,10 @@ async def make_parts(
     launcher = Launcher(ground.cluster, ground.environments, ground.trees, features.catalog, ground.tokens, sealing)
     reconciler = _reconciler(ground, features, publisher, launcher)
     reconciling = ReconcilerLoop(reconciler, ground.cluster, ground.events, publisher.acknowledged)
+    leader = ground.leadership.of(DEPLOYMENTS)
+    suspicions = Suspicions(features.stores.deployments, reconciler.health, leader, ground.clock)
     bus = BusServer(
-        bus_socket, publisher.connect, features.usage.ingest, reconciling.suspect, ground.clock, token=bus_token
+        bus_socket, publisher.connect, features.usage.ingest, suspicions.note, ground.clock, token=bus_token
     )
     metrics = ControlMetrics()
     parts = Parts(
@@ -122,6 +127,7 @@ async def make_parts(
         scheduler=_scheduler(ground, features, max_jobs, sealing),
         reconciling=reconciling,
         bus=bus,
+        suspicions=suspicions,
         api=Starlette(),
     )
     monitoring = MonitoringService(

@@ -7,6 +7,7 @@ import msgspec
 
 from bms.core.sequences import Step
 from bms.core.tensor import Tensor
+from bms.core.usage import Quantities
 
 
 class InferRequest(msgspec.Struct, kw_only=True):
@@ -29,13 +30,19 @@ class InferRequest(msgspec.Struct, kw_only=True):
 
 
 class InferResponse(msgspec.Struct, kw_only=True):
-    """What a servable answered. A stream is many of these, the last with `final` True."""
+    """What a servable answered. A stream is many of these, the last with `final` True.
+
+    Of an answer that has ended, `finish` is why there is no more of it ("stop", "length", …; empty: not known), and
+    `tokens` what is known to have been taken and made, by meter.
+    """
 
     model: str
     version: int
     outputs: Sequence[Tensor]
     id: str | None = None
     final: bool = True
+    finish: str = ""
+    tokens: Quantities = ()
 
 
 Verb = Literal["predict", "classify", "regress"]

@@ -11,6 +11,8 @@ from bms.core.figures import Figure
 from bms.core.preprocessing import Preprocess
 from bms.core.signature import ImageFormat, Signature
 
+ENGINES = frozenset({"remote"})  # runtimes whose models have an engine (`serving.engines`), which joins no requests
+
 
 class Batching(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How waiting requests are put together; sizes in rows, times in seconds.

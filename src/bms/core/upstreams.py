@@ -16,6 +16,7 @@ from bms.core.errors import InvalidArgument
 from bms.core.upstream_file import FILE
 
 MAX_BYTES = 64 << 10
+MOST_CONCURRENCY = 256
 PORTS = {"http": 80, "https": 443}
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?\.?")
@@ -54,7 +55,8 @@ _NEVER_BY_NAME = tuple(
 class Upstream(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The file `upstream.json`: the server that answers for this model, its protocol, and the model's name there.
 
-    `secret` names a secret of the tenant that is sent as `Authorization: Bearer`.
+    `secret` names a secret of the tenant that is sent as `Authorization: Bearer`. A replica has at most `concurrency`
+    requests in progress there.
     """
 
     url: str
@@ -62,6 +64,7 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     model: str
     secret: str | None = None
     timeout_s: float = 30.0
+    concurrency: int = 16
 
 
 class Place(NamedTuple):
@@ -93,6 +96,10 @@ def read_upstream(content: bytes) -> Upstream:
         raise InvalidArgument(f"'model' in {FILE!r} must be the model's name there, 1 to 200 printable characters")
     if not 0.1 <= upstream.timeout_s <= 600:
         raise InvalidArgument(f"'timeout_s' in {FILE!r} is {upstream.timeout_s}, expected 0.1 to 600 seconds")
+    if not 1 <= upstream.concurrency <= MOST_CONCURRENCY:
+        raise InvalidArgument(
+            f"'concurrency' in {FILE!r} is {upstream.concurrency}, expected 1 to {MOST_CONCURRENCY} requests at once"
+        )
     if upstream.secret is not None:
         check_secret_name(upstream.secret)
     return upstream

@@ -81,6 +81,19 @@ class InferMeta(msgspec.Struct, array_like=True, frozen=True):
 Counted = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
+MOST_TOKENS = 1 << 40
+Tokens = Annotated[int, msgspec.Meta(ge=0, le=MOST_TOKENS)]
+
+
+class AnswerEnd(msgspec.Struct, array_like=True, frozen=True):
+    """How an engine ended a call: `finish` is why there is no more, in its own words or "", and the tokens are None
+    where it did not count."""
+
+    finish: str = ""
+    input_tokens: Tokens | None = None
+    output_tokens: Tokens | None = None
+
+
 class AnswerMeta(msgspec.Struct, array_like=True, frozen=True):
     final: bool
     queue_ns: Counted  # waited in the model server
@@ -89,6 +102,7 @@ class AnswerMeta(msgspec.Struct, array_like=True, frozen=True):
     first: int = 0  # of the parcel's calls that are answered here
     count: int = 0  # how many calls; 0: all from `first`
     batch: Counted = 0  # rows of the run that they were in; 0: unknown
+    end: AnswerEnd | None = None  # of the last answer of an engine, where it tells any of it
 
 
 class ErrorMeta(msgspec.Struct, array_like=True, frozen=True):
@@ -165,10 +179,12 @@ def encode_answer(
     first: int = 0,
     count: int = 0,
     batch: int = 0,
+    end: AnswerEnd | None = None,
 ) -> list[bytes | memoryview]:
     """An ANSWER frame as parts to write in order; the memory of large arrays is referenced, not copied."""
     metas, raws, size = _describe(tensors)
-    meta = _encode((final, queue_ns, compute_ns, metas, first, count, batch))  # an AnswerMeta
+    said = (final, queue_ns, compute_ns, metas, first, count, batch)  # an AnswerMeta
+    meta = _encode(said if end is None else (*said, end))
     return [HEADER.pack(len(meta) + size, len(meta), 2, id) + meta, *raws]
 
 

@@ -15,10 +15,11 @@ from bms.adapters.runtimes.available import open_servable
 from bms.adapters.runtimes.recognition import recognise
 from bms.adapters.runtimes.remote import RemoteRuntime
 from bms.core.errors import FailedPrecondition, Internal, InvalidArgument, Unavailable
-from bms.core.programs import Sealed, ServableConfig
+from bms.core.programs import ENGINES, Sealed, ServableConfig
 from bms.core.signature import Signature, TensorSpec
 from bms.core.tensor import Array, from_raw, to_raw
-from bms.serving.lifecycle.servable import InterruptibleServable, Servable, WaitingServable
+from bms.serving.engines.engine import EngineServable
+from bms.serving.lifecycle.servable import Servable
 from tests.model_servers import Server, server_config, started
 from tests.upstreams import openai_server
 
@@ -277,8 +278,9 @@ def test_embeddings_and_texts_keep_the_rules_of_servables(tmp_path: Path) -> Non
         assert (together["tokens"].dtype, together["tokens"].sum()) == (np.int32, 3)
         with pytest.raises(InvalidArgument, match="not UTF-8"):
             embedder.infer("serving_default", {"text": np.array([b"\xff"], dtype=object)})
-        assert isinstance(embedder, WaitingServable)
-        assert isinstance(embedder, InterruptibleServable)
+        assert isinstance(embedder, EngineServable)
+        assert embedder.engine.capacity() == (16, 16 * 64)
+        assert RemoteRuntime.name in ENGINES, "gateways send each of its calls by itself"
         embedder.close()
         writer = opened("openai")
         assert writer.infer("generate", {"text": np.array([b"to be"], dtype=object)})["text"].tolist() == [b"to be "]

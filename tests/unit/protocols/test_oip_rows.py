@@ -51,6 +51,13 @@ def test_floats_without_a_word_in_json_are_written_bare(value: float) -> None:
         assert encode_share("m", 1, None, Share(together, row, row + 1)) == encode_infer(response, PLAIN)[0]
 
 
+@pytest.mark.parametrize("value", [0.015625, 0.1, 65504])
+def test_digits_are_the_same_beside_a_number_without_a_word_in_json(value: float) -> None:
+    array: Array = np.array([[value], [np.inf]], dtype="<f2")
+    response = InferResponse(model="m", version=1, outputs=[Tensor("y", array[:1])])
+    assert encode_share("m", 1, None, Share(Together([Tensor("y", array)]), 0, 1)) == encode_infer(response, PLAIN)[0]
+
+
 def test_text_is_left_to_the_usual_way() -> None:
     together = Together([Tensor("t", np.array([b"a", b"],["], dtype=object))])
     assert encode_share("m", 1, None, Share(together, 0, 1)) is None

@@ -16,6 +16,8 @@ from bms.adapters.clusters.processes import Identity, Process
 
 SWEEP_S = 10.0
 _APPEARING = 4  # looks within which a process is in the table after its number was taken
+_STILL = 8  # looks without a move, after which a family is looked at
+_SELDOM = 4  # only every so many looks: one that begins to move is noticed so much later; one that forks, at once
 _HELD = 8  # members of a family whose lines are kept open; of a larger one the others' are opened for each look
 _LINE = 1024  # bytes; more than there are
 
@@ -66,6 +68,7 @@ class Family:
     def __init__(self, leader: Identity) -> None:
         self.leader = leader
         self.moved = True
+        self._still = 0  # looks in a row
         self._members: dict[int, Member] = {}
 
     @property
@@ -82,7 +85,10 @@ class Family:
         return self.leader.pid in self._members
 
     def look(self) -> None:
+        self._still = 0 if self.moved else self._still + 1
         self.moved = False
+        if self._still > _STILL and self._still % _SELDOM:
+            return
         for pid, member in list(self._members.items()):
             if member.moved():
                 self.moved = True

@@ -19,6 +19,7 @@ PARTS = (
     "protocols/json_repeats.py",
     "serving/__init__.py",
     "serving/lifecycle",
+    "serving/engines",
     "serving/inference",
     "adapters/__init__.py",
     "adapters/runtimes",

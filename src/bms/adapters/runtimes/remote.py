@@ -59,7 +59,7 @@ class RemoteRuntime:
                 f"the secret {upstream.secret!r} was not handed to this process: set it with `bms secret set "
                 f"{upstream.secret}`"
             )
-        http = Http(place_of(upstream.url), allowed, secret, upstream.timeout_s)
+        http = Http(place_of(upstream.url), allowed, secret, upstream.timeout_s, kept=upstream.concurrency)
         try:
             return servables[upstream.protocol](http, upstream, config.signatures)
         except BaseException:

@@ -7,11 +7,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 
-from bms.core.errors import BmsError, DeadlineExceeded, FailedPrecondition, Internal, InvalidArgument, Unavailable
+from bms.core.errors import (
+    BmsError,
+    Cancelled,
+    DeadlineExceeded,
+    FailedPrecondition,
+    Internal,
+    InvalidArgument,
+    Unavailable,
+)
 from bms.core.upstreams import Allowed, Place, refusal
+from bms.serving.engines.threads import Break
 
 CONNECT_S = 10.0
-KEPT = 4  # idle connections
 KEPT_S = 30.0  # servers close theirs, too, and seldom sooner
 MAX_ANSWER = 1 << 30  # bytes
 MAX_WORDS = 200  # characters of an upstream's own words that are repeated
@@ -28,7 +36,8 @@ def resolve(host: str, port: int) -> list[str]:
 
 
 class Http:
-    """Requests to one place. Safe to use from several threads; `interrupt` makes those under way fail."""
+    """Requests to one place. Safe to use from several threads; `interrupt` makes those under way fail, giving up the
+    `off` of one makes that one fail. At most `kept` idle connections are kept."""
 
     def __init__(
         self,
@@ -37,6 +46,7 @@ class Http:
         secret: str | None,
         timeout_s: float,
         *,
+        kept: int = 4,
         resolve: Resolve = resolve,
         tls: ssl.SSLContext | None = None,
     ) -> None:
@@ -44,6 +54,7 @@ class Http:
         self.place = place
         self._allowed = allowed
         self._timeout_s = timeout_s
+        self._kept = kept
         self._resolve = resolve
         self._tls = (tls or ssl.create_default_context()) if place.scheme == "https" else None
         self._headers = {} if secret is None else {"Authorization": f"Bearer {secret}"}
@@ -78,25 +89,32 @@ class Http:
             raise Unavailable(f"the upstream's name {place.host!r} has no address")
         return found
 
-    def json(self, method: str, path: str, body: bytes | None = None) -> bytes:
+    def json(self, method: str, path: str, body: bytes | None = None, off: Break | None = None) -> bytes:
         """The body of a good answer. Raises as `answer` does."""
         headers = {} if body is None else {"Content-Type": "application/json"}
-        return self.answer(method, path, body, headers)[1]
+        return self.answer(method, path, body, headers, off)[1]
 
     def answer(
-        self, method: str, path: str, body: bytes | None = None, headers: Head | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Head | None = None,
+        off: Break | None = None,
     ) -> tuple[Head, bytes]:
         """Head (names in lower case) and body of a good answer.
 
         Raises InvalidArgument where the upstream finds fault with the content, else Unavailable, DeadlineExceeded or
-        FailedPrecondition, always in our words with at most a few of the upstream's.
+        FailedPrecondition, always in our words with at most a few of the upstream's; Cancelled where it was given up.
         """
-        with _Exchange(self, method, path, body, headers or {}) as exchange:
+        with _Exchange(self, method, path, body, headers or {}, off) as exchange:
             return exchange.head, exchange.read()
 
-    def stream(self, method: str, path: str, body: bytes, headers: Head | None = None) -> Iterator[bytes]:
+    def stream(
+        self, method: str, path: str, body: bytes, headers: Head | None = None, off: Break | None = None
+    ) -> Iterator[bytes]:
         """The lines of a good answer, as they come. Closing the iterator closes the connection. Raises as `answer`."""
-        with _Exchange(self, method, path, body, headers or {}) as exchange:
+        with _Exchange(self, method, path, body, headers or {}, off) as exchange:
             yield from exchange.lines()
 
     def interrupt(self) -> None:
@@ -132,7 +150,7 @@ class Http:
     def give(self, connection: "_Connection", usable: bool) -> None:
         with self._lock:
             self._busy.discard(connection)
-            if usable and not self._closed and len(self._idle) < KEPT:
+            if usable and not self._closed and len(self._idle) < self._kept:
                 self._idle.append((time.monotonic(), connection))
                 return
         connection.close()
@@ -152,6 +170,8 @@ class _Connection(http.client.HTTPConnection):
     def __init__(self, place: Place, addresses: list[str], tls: ssl.SSLContext | None, timeout_s: float) -> None:
         super().__init__(place.host, place.port, timeout=timeout_s)
         self._addresses = addresses
+        self._aborted = False
+        self._connecting: socket.socket | None = None
         self._tls = tls
         self._default = place.port == (443 if tls is not None else 80)
         self._bare = f"[{place.host}]" if ":" in place.host else place.host
@@ -165,16 +185,21 @@ class _Connection(http.client.HTTPConnection):
         self.sock = self._connected()
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._tls is not None:
-            self.sock = self._tls.wrap_socket(self.sock, server_hostname=self.host)
+            wrapped = self._tls.wrap_socket(self.sock, server_hostname=self.host, do_handshake_on_connect=False)
+            self.sock = wrapped  # from here on `abort` finds it
+            self._check_wanted()
+            wrapped.do_handshake()
 
     def _connected(self) -> socket.socket:
         last: OSError = OSError("it has no address")
         for address in self._addresses:
             family = socket.AF_INET6 if ":" in address else socket.AF_INET
-            sock = socket.socket(family, socket.SOCK_STREAM)
+            sock = self._connecting = socket.socket(family, socket.SOCK_STREAM)
             try:
+                self._check_wanted()
                 sock.settimeout(min(CONNECT_S, self.timeout or CONNECT_S))
                 sock.connect((address, self.port))
+                self._check_wanted()
             except OSError as error:
                 sock.close()
                 last = error
@@ -183,12 +208,17 @@ class _Connection(http.client.HTTPConnection):
             return sock
         raise last
 
+    def _check_wanted(self) -> None:
+        if self._aborted:
+            raise ConnectionAbortedError("it was given up")
+
     def abort(self) -> None:
-        """Makes whoever waits for this connection, in another thread, fail."""
-        sock = self.sock
+        """Makes whoever waits for this connection, in another thread, fail; it is of no use from then on."""
+        self._aborted = True
+        sock = self.sock or self._connecting
         if sock is not None:
             try:
-                sock.shutdown(socket.SHUT_RDWR)
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)  # of the connection alone, also below TLS
             except OSError:
                 return  # it is closed
 
@@ -196,8 +226,11 @@ class _Connection(http.client.HTTPConnection):
 class _Exchange:
     """One request and its answer, over a kept connection where one still works."""
 
-    def __init__(self, http: Http, method: str, path: str, body: bytes | None, headers: Head) -> None:
+    def __init__(
+        self, http: Http, method: str, path: str, body: bytes | None, headers: Head, off: Break | None
+    ) -> None:
         self._http = http
+        self._off = off
         self._request = (method, http.place.path + path, body, {**headers, **http.headers})
         self._ends = time.monotonic() + http.timeout_s
         self._usable = False
@@ -220,12 +253,18 @@ class _Exchange:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if self._off is not None:
+            self._off.by(None)  # the connection may soon be another request's
+            if self._off.given_up:
+                self._usable = False
         done = self._usable and error is None
         self._http.give(self._connection, usable=done)
         if isinstance(error, (OSError, http.client.HTTPException)) and not isinstance(error, BmsError):
             raise self._said(error) from None
 
     def _said(self, error: Exception) -> BmsError:
+        if self._off is not None and self._off.given_up:
+            return Cancelled("this request was given up")
         host = self._http.place.host
         if isinstance(error, ssl.SSLCertVerificationError):
             return Unavailable(f"the upstream {host!r} has no certificate to be believed: {error.verify_message}")
@@ -237,6 +276,8 @@ class _Exchange:
     def _begin(self) -> None:
         method, path, body, headers = self._request
         connection = self._connection
+        if self._off is not None:
+            self._off.by(connection.abort)
         connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
         connection.putheader("Host", connection.named)
         connection.putheader("User-Agent", "bms")

@@ -4,7 +4,8 @@ Sources: https://github.com/kserve/open-inference-protocol, and for binary tenso
 https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md.
 """
 
-from collections.abc import Mapping
+import time
+from collections.abc import Generator, Mapping
 from math import prod
 from urllib.parse import quote
 
@@ -17,6 +18,8 @@ from bms.core.errors import BmsError, FailedPrecondition, Internal, InvalidArgum
 from bms.core.signature import DEFAULT, Signature, TensorSpec
 from bms.core.tensor import NUMPY, Array, dtype_of, from_raw, to_raw
 from bms.core.upstreams import Upstream
+from bms.serving.engines.engine import End, Request
+from bms.serving.engines.threads import Break, ThreadEngine
 
 _LENGTH = "Inference-Header-Content-Length"
 
@@ -53,16 +56,16 @@ _answer = msgspec.json.Decoder(_Answer)
 
 
 class OipServable:
-    """One model of the upstream; its signature is what its metadata say."""
+    """One model of the upstream; its signature is what its metadata say. Each request is a call of its own."""
 
     format = "upstream"
-    waits = True
 
     def __init__(self, http: Http, upstream: Upstream, declared: Mapping[str, Signature]) -> None:
         """Asks for the metadata. Raises FailedPrecondition when they can't be had, or `declared` does not fit them."""
         self._http: Http | None = http
         self._path = f"/v2/models/{quote(upstream.model, safe='')}"
-        self._timeout_us = round(upstream.timeout_s * 1e6)
+        self._timeout_s = upstream.timeout_s
+        self.engine = ThreadEngine(self._answered, upstream.concurrency)
         try:
             found = _metadata.decode(http.json("GET", self._path))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -75,24 +78,31 @@ class OipServable:
         }
 
     def infer(self, signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...] = ()) -> dict[str, Array]:
+        return self._asked(Request(signature, inputs, outputs), None)
+
+    def _answered(self, request: Request, off: Break) -> Generator[dict[str, Array], None, End]:
+        yield self._asked(request, off)
+        return End()
+
+    def _asked(self, request: Request, off: Break | None) -> dict[str, Array]:
         if self._http is None:
             raise FailedPrecondition("this servable is closed")
-        known = self.signatures[signature]
-        wanted = outputs or tuple([spec.name for spec in known.outputs])
-        body, length = _request(inputs, wanted, self._timeout_us)
+        known = self.signatures[request.signature]
+        wanted = request.outputs or tuple([spec.name for spec in known.outputs])
+        allowed_s = self._timeout_s
+        if request.deadline is not None:
+            allowed_s = min(allowed_s, max(request.deadline - time.monotonic(), 0.001))
+        body, length = _request(request.inputs, wanted, round(allowed_s * 1e6))
         headers = {"Content-Type": "application/octet-stream", _LENGTH: str(length)}
-        head, content = self._http.answer("POST", f"{self._path}/infer", body, headers)
+        head, content = self._http.answer("POST", f"{self._path}/infer", body, headers, off)
         try:
             given = _outputs(content, head.get(_LENGTH.lower()))
             return {name: _checked(given[name], known.output(name)) for name in wanted}
         except (msgspec.DecodeError, UnicodeDecodeError, InvalidArgument, KeyError, ValueError, TypeError) as error:
             raise Internal(f"the upstream's answer can't be read: {str(error)[:200]}") from None
 
-    def interrupt(self) -> None:
-        if (http := self._http) is not None:
-            http.interrupt()
-
     def close(self) -> None:
+        self.engine.close()
         http, self._http = self._http, None
         if http is not None:
             http.close()

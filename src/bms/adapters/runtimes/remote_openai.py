@@ -4,7 +4,7 @@ Source: https://platform.openai.com/docs/api-reference. The upstream's URL is wh
 example https://api.example.com/v1.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 
 import msgspec
 import numpy as np
@@ -15,6 +15,8 @@ from bms.core.errors import BmsError, FailedPrecondition, Internal, InvalidArgum
 from bms.core.signature import DEFAULT, Signature, TensorSpec
 from bms.core.tensor import Array
 from bms.core.upstreams import Upstream
+from bms.serving.engines.engine import End, Request
+from bms.serving.engines.threads import Break, Run, ThreadEngine
 
 GENERATE = "generate"
 TRIAL = "ok"
@@ -27,12 +29,15 @@ class _Embedding(msgspec.Struct, frozen=True):
 
 
 class _Usage(msgspec.Struct, frozen=True):
-    prompt_tokens: int = 0
+    """Of a request as a whole."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
 
 
 class _Embeddings(msgspec.Struct, frozen=True):
     data: tuple[_Embedding, ...]
-    usage: _Usage = _Usage()
+    usage: _Usage | None = None
 
 
 class _Delta(msgspec.Struct, frozen=True):
@@ -45,7 +50,10 @@ class _Choice(msgspec.Struct, frozen=True):
 
 
 class _Chunk(msgspec.Struct, frozen=True):
+    """A piece of a stream; the usage is its last one's, where the upstream was asked for it and tells it."""
+
     choices: tuple[_Choice, ...] = ()
+    usage: _Usage | None = None
 
 
 _embeddings = msgspec.json.Decoder(_Embeddings)
@@ -53,20 +61,17 @@ _chunk = msgspec.json.Decoder(_Chunk)
 
 
 class _Remote:
-    """What both kinds share."""
+    """What both kinds share: each request is a call of its own."""
 
     format = "upstream"
-    waits = True
 
-    def __init__(self, http: Http, upstream: Upstream) -> None:
+    def __init__(self, http: Http, upstream: Upstream, run: Run, streaming: frozenset[str] = frozenset()) -> None:
         self._http: Http | None = http
         self._model = upstream.model
-
-    def interrupt(self) -> None:
-        if (http := self._http) is not None:
-            http.interrupt()
+        self.engine = ThreadEngine(run, upstream.concurrency, streaming)
 
     def close(self) -> None:
+        self.engine.close()
         http, self._http = self._http, None
         if http is not None:
             http.close()
@@ -86,7 +91,7 @@ class EmbeddingsServable(_Remote):
 
     def __init__(self, http: Http, upstream: Upstream, declared: Mapping[str, Signature]) -> None:
         """Asks for one embedding. Raises FailedPrecondition when it can't be had, or `declared` does not fit it."""
-        super().__init__(http, upstream)
+        super().__init__(http, upstream, self._answered)
         try:
             vectors, _ = self._asked([TRIAL])
         except BmsError as error:
@@ -101,17 +106,26 @@ class EmbeddingsServable(_Remote):
         self.signatures = {name: settled(name, one, found) for name, one in declared.items()} or {DEFAULT: found}
 
     def infer(self, signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...] = ()) -> dict[str, Array]:
-        texts = [_text(item) for item in inputs["text"]]
-        vectors, tokens = self._asked(texts)
-        width = self.signatures[signature].output("embedding").shape[1]
+        return self._embedded(Request(signature, inputs, outputs), None)[0]
+
+    def _answered(self, request: Request, off: Break) -> Generator[dict[str, Array], None, End]:
+        outputs, tokens = self._embedded(request, off)
+        yield outputs
+        return End(input_tokens=tokens)
+
+    def _embedded(self, request: Request, off: Break | None) -> tuple[dict[str, Array], int | None]:
+        """The outputs, and how many tokens the upstream counted."""
+        texts = [_text(item) for item in request.inputs["text"]]
+        vectors, tokens = self._asked(texts, off)
+        width = self.signatures[request.signature].output("embedding").shape[1]
         if vectors.shape[1] != width:
             raise Internal(f"the upstream's embeddings have {vectors.shape[1]} numbers, and had {width} before")
-        given: dict[str, Array] = {"embedding": vectors, "tokens": _shares(tokens, texts)}
-        return {name: given[name] for name in outputs or ("embedding", "tokens")}
+        given: dict[str, Array] = {"embedding": vectors, "tokens": _shares(tokens or 0, texts)}
+        return {name: given[name] for name in request.outputs or ("embedding", "tokens")}, tokens
 
-    def _asked(self, texts: list[str]) -> tuple[Array, int]:
+    def _asked(self, texts: list[str], off: Break | None = None) -> tuple[Array, int | None]:
         body = {"model": self._model, "input": [text or _BLANK for text in texts], "encoding_format": "float"}
-        content = self._open.json("POST", "/embeddings", msgspec.json.encode(body))
+        content = self._open.json("POST", "/embeddings", msgspec.json.encode(body), off)
         try:
             found = _embeddings.decode(content)
             rows = sorted(found.data, key=lambda row: row.index)
@@ -120,7 +134,7 @@ class EmbeddingsServable(_Remote):
             raise Internal(f"the upstream's embeddings can't be read: {str(error)[:200]}") from None
         if vectors.ndim != 2 or [row.index for row in rows] != list(range(len(texts))) or not vectors.shape[1]:
             raise Internal(f"the upstream gave {len(rows)} embeddings for {len(texts)} texts")
-        return vectors, found.usage.prompt_tokens
+        return vectors, None if found.usage is None else found.usage.prompt_tokens
 
 
 class GenerateServable(_Remote):
@@ -131,15 +145,19 @@ class GenerateServable(_Remote):
 
     def __init__(self, http: Http, upstream: Upstream, declared: Mapping[str, Signature]) -> None:
         """Has one token generated. Raises FailedPrecondition when that can't be had, or `declared` does not fit."""
-        super().__init__(http, upstream)
+        super().__init__(http, upstream, self._answered, self.streaming)
         text = (TensorSpec(name="text", dtype="BYTES", shape=(1,)),)
         found = Signature(inputs=text, outputs=text, batched=False)
         if declared.keys() - self.streaming:
             raise FailedPrecondition(f"this upstream has the signature {GENERATE!r} alone")
         self.signatures = {name: settled(name, one, found) for name, one in declared.items()} or {GENERATE: found}
+        self._more: dict[str, object] = {"stream_options": {"include_usage": True}}
         try:
-            for _ in self._pieces(TRIAL, max_tokens=1):
-                pass
+            try:
+                self._try()
+            except InvalidArgument:  # there are servers that don't know the option, and those that count unasked
+                self._more = {}
+                self._try()
         except BmsError as error:
             raise FailedPrecondition(error.message) from error
 
@@ -152,30 +170,48 @@ class GenerateServable(_Remote):
     def stream(
         self, signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...] = ()
     ) -> Iterator[dict[str, Array]]:
-        prompt = _text(inputs["text"][0])
-        for piece in self._pieces(prompt) if prompt else [""]:
-            yield {"text": np.array([piece.encode()], dtype=object)}
+        yield from self._answered(Request(signature, inputs, outputs), None)
 
-    def _pieces(self, prompt: str, **more: object) -> Iterator[str]:
-        body = {"model": self._model, "messages": [{"role": "user", "content": prompt}], "stream": True, **more}
+    def _answered(self, request: Request, off: Break | None) -> Generator[dict[str, Array], None, End]:
+        prompt = _text(request.inputs["text"][0])
+        if not prompt:
+            yield _piece("")
+            return End()
+        return (yield from self._pieces(prompt, off))
+
+    def _try(self) -> None:
+        for _ in self._pieces(TRIAL, None, max_tokens=1):
+            pass
+
+    def _pieces(self, prompt: str, off: Break | None, **more: object) -> Generator[dict[str, Array], None, End]:
+        message = {"role": "user", "content": prompt}
+        body = {"model": self._model, "messages": [message], "stream": True, **self._more, **more}
         headers = {"Content-Type": "application/json", "Accept": "text/event-stream"}
-        finished = False
-        for line in self._open.stream("POST", "/chat/completions", msgspec.json.encode(body), headers):
+        finish: str | None = None
+        usage = _Usage()
+        for line in self._open.stream("POST", "/chat/completions", msgspec.json.encode(body), headers, off):
             data = line.removeprefix(b"data:").strip()
             if not line.startswith(b"data:") or not data:
                 continue
             if data == b"[DONE]":
-                return
+                break
             try:
-                choices = _chunk.decode(data).choices
+                chunk = _chunk.decode(data)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise Internal(f"a piece of the upstream's stream can't be read: {str(error)[:200]}") from None
-            for choice in choices[:1]:
-                finished = finished or choice.finish_reason is not None
+            usage = chunk.usage or usage
+            for choice in chunk.choices[:1]:
+                finish = choice.finish_reason if finish is None else finish
                 if choice.delta.content:
-                    yield choice.delta.content
-        if not finished:
-            raise Unavailable("the upstream broke its answer off")
+                    yield _piece(choice.delta.content)
+        else:
+            if finish is None:
+                raise Unavailable("the upstream broke its answer off")
+        return End(finish or "", usage.prompt_tokens, usage.completion_tokens)
+
+
+def _piece(text: str) -> dict[str, Array]:
+    return {"text": np.array([text.encode()], dtype=object)}
 
 
 def _text(item: object) -> str:

@@ -32,6 +32,7 @@ class Attention:
         self._awake: set[str] = set()
         self._rested: dict[str, Sight] = {}
         self._unseen: list[str] = []
+        self._suspected: set[str] = set()
 
     async def listen(self, token: int) -> None:
         """To be called before rows are read: what is committed later is heard of next time.
@@ -46,8 +47,10 @@ class Attention:
             self.number, self._token, self._everything_at = number, token, now + EVERYTHING_S
             return
         while batch := await self._events.since(self.number):
+            changes = changes_of(event for _, event in batch)
+            self._suspected |= changes.suspected
             async with self._store.read() as tx:
-                self._awake |= set(await changes_of(event for _, event in batch).affected(tx))
+                self._awake |= set(await changes.affected(tx))
             self.number = batch[-1][0]
 
     async def concerned(self, heard: Iterable[Recorded]) -> bool:
@@ -59,6 +62,11 @@ class Attention:
             return bool(changes.deployments)
         async with self._store.read() as tx:
             return bool(await changes.affected(tx))
+
+    def suspected(self) -> set[str]:
+        """Replicas of which it was heard, since the last time of asking, that they seem to have failed."""
+        heard, self._suspected = self._suspected, set()
+        return heard
 
     @property
     def more(self) -> bool:

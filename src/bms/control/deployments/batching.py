@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from msgspec import structs
 
 from bms.core.errors import InvalidArgument
-from bms.core.programs import Batching
+from bms.core.programs import ENGINES, Batching
 from bms.core.signature import Signature
 
 MOST_ROWS = 65_536
@@ -22,6 +22,12 @@ def within(batching: Batching, signatures: Mapping[str, Signature]) -> Batching:
     if batching.sizes and not sizes:
         sizes = (most,)
     return structs.replace(batching, max_rows=min(batching.max_rows, most), sizes=sizes)
+
+
+def rows_together(batching: Batching, runtime: str, signatures: Mapping[str, Signature]) -> int:
+    """How many rows of several requests may run together. With an engine none do: each is sent by itself, so that it
+    can be given up by itself."""
+    return 1 if runtime in ENGINES else within(batching, signatures).rows_together
 
 
 def check_batching(batching: Batching) -> None:

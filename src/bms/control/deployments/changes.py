@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import msgspec
 
 from bms.control.deployments import events as of_deployments
-from bms.control.deployments.events import OfDeployment
+from bms.control.deployments.events import OfDeployment, ReplicaSuspected
 from bms.control.deployments.ports import DeploymentsTx
 from bms.control.models import events as of_models
 from bms.control.models.events import OfGate, OfModel, OfVersion
@@ -19,15 +19,19 @@ _CATALOGUE = Catalogue([of_deployments, of_models])
 
 class Changes(msgspec.Struct, kw_only=True):
     """Ids, and models as (tenant, name). Too much is harmless, too little is not: `everything`, after an event of
-    these nouns that this program can't read."""
+    these nouns that this program can't read. `suspected`: replicas that seem to have failed."""
 
     deployments: set[str] = msgspec.field(default_factory=set)
+    suspected: set[str] = msgspec.field(default_factory=set)
     models: set[tuple[str, str]] = msgspec.field(default_factory=set)
     everything: bool = False
 
     def note(self, event: Event[Payload]) -> None:
         """Every event of a deployment or a replica says the deployment's id; one of a version says its model."""
         match event.payload:
+            case ReplicaSuspected(id=id, replica=replica):
+                self.deployments.add(id)
+                self.suspected.add(replica)
             case OfDeployment(id=id):
                 self.deployments.add(id)
             case OfGate():

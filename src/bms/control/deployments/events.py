@@ -77,6 +77,12 @@ class ReplicaFailed(OfReplica, frozen=True, kw_only=True):
     EVENT = "replica.failed"
 
 
+class ReplicaSuspected(OfReplica, frozen=True, kw_only=True):
+    """A gateway lost its connection to a model server, and another process than its control's leads the deployments."""
+
+    EVENT = "replica.suspected"
+
+
 class ReplicaDraining(OfReplica, frozen=True, kw_only=True):
     """A model server gets no new requests."""
 

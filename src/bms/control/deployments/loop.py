@@ -16,7 +16,7 @@ IDLE_SHARE = 20  # rounds that nothing asked for take at most a twentieth of the
 
 
 class ReconcilerLoop:
-    """`run` steps for ever. `suspect` is for whoever saw a replica fail, such as a gateway.
+    """`run` steps for ever.
 
     `told` returns when a gateway has told that it routes by something newer."""
 
@@ -28,10 +28,6 @@ class ReconcilerLoop:
         self._events = events
         self._told = told
         self._news: dict[str, asyncio.Task[Any]] = {}
-
-    def suspect(self, replica: str) -> None:
-        """Ask this replica how it is, now."""
-        self._reconciler.health.hurry(replica)
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()

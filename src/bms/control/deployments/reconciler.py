@@ -99,6 +99,8 @@ class Reconciler:
         async with self._store.read() as tx:
             replicas = await tx.replicas_at_work(workloads or ())
         self.health.watch(_probed(replicas, workloads))
+        for replica in self.attention.suspected():
+            self.health.hurry(replica)
         self._loading = Loading(replicas, workloads or {}, self._launching)
         self._sights = self._seen(replicas, workloads)
         ids = self.attention.wanted(self._sights)

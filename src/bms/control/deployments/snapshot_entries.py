@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from bms.control.deployments.batching import within
+from bms.control.deployments.batching import rows_together
 from bms.control.deployments.nouns import Deployment, Replica, Route
 from bms.control.deployments.observation import Desired
 from bms.control.deployments.routing import led_by
@@ -42,7 +42,7 @@ def deployment_entry(
             desired,
             route,
             [replica for replica in replicas if replica.version == number],
-            within(deployment.spec.batching, version.signatures).rows_together,
+            rows_together(deployment.spec.batching, version.runtime, version.signatures),
             token_of,
         )
         if desired.stopped:

@@ -13,6 +13,11 @@ LEVEL_S = 0.25  # for so long may a parcel be overtaken by those that come later
 _NEVER = float("inf")
 
 
+def order_of(arrived: float, priority: int) -> float:
+    """Who has the least leaves first, of those who arrived at such times with such priorities."""
+    return arrived + LEVEL_S * min(priority or USUAL_LEVEL, LOWEST_LEVEL)
+
+
 class _Group:
     """Waiting parcels of one kind, in the order in which they leave; cancelled ones until they are swept.
 
@@ -63,7 +68,7 @@ class Batcher:
         group.rows += rows
         group.at = 0.0
         kind.rate.add(rows)
-        level = parcel.priority or USUAL_LEVEL
+        level = parcel.priority or USUAL_LEVEL  # as `order_of`, without a call for every parcel
         order = parcel.order = parcel.arrived + LEVEL_S * (level if level < LOWEST_LEVEL else LOWEST_LEVEL)
         if parcel.arrived < group.oldest:
             group.oldest = parcel.arrived

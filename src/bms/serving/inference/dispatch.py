@@ -43,7 +43,7 @@ class Dispatch:
         self._interrupt: Callable[[], None] | None = None
         self._running: list[Parcel] | None = None  # in the worker
         self._left_at: float | None = None  # when the last of their askers had gone
-        self.left = asyncio.Event()  # set while there is such a time
+        self.left = asyncio.Event()  # set when there begins to be such a time
         self._turn_asked = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = _NEVER
@@ -155,9 +155,7 @@ class Dispatch:
 
     def _ran(self, batch: Batch, done: Executed | None, error: BmsError | None) -> None:
         self._running = None
-        if self._left_at is not None:
-            self._left_at = None
-            self.left.clear()
+        self._left_at = None
         if len(self._batcher):
             self._ask_turn()
         self._ended(batch, done, error)

@@ -99,7 +99,7 @@ def _call_by_call(
         made: list[Run] = []
         at += rows
         try:
-            outputs = _run(servable, parcel, _aligned(inputs), rows, made, monotonic, sizes)
+            outputs = _run(servable, parcel, aligned(inputs), rows, made, monotonic, sizes)
         except BmsError as raised:
             results.append(Result({}, raised, sum([run.compute_ns for run in made])))
         else:
@@ -157,7 +157,7 @@ def _timed(
         else:
             outputs = call_foreign("running the model", servable.infer, like.kind.target, inputs, like.kind.outputs)
         if like.kind.route.signature.batched:
-            _check_answers(like.kind, outputs, rows + padding)
+            check_answers(like.kind, outputs, rows + padding)
         well = True
     finally:
         runs.append(Run(rows, padding, int((monotonic() - began) * 1e9), well))
@@ -172,11 +172,11 @@ def _with_parameters(servable: Servable, kind: Kind, inputs: dict[str, Array]) -
 
 def _joined(batch: Sequence[Parcel]) -> dict[str, Array]:
     if len(batch) == 1:
-        return _aligned(batch[0].inputs)
+        return aligned(batch[0].inputs)
     return {name: np.concatenate([parcel.inputs[name] for parcel in batch]) for name in batch[0].inputs}
 
 
-def _aligned(inputs: dict[str, Array]) -> dict[str, Array]:
+def aligned(inputs: dict[str, Array]) -> dict[str, Array]:
     # Arrays cut out of a received frame may start at any byte; native kernels expect aligned ones.
     return {name: array if array.flags.aligned else array.copy() for name, array in inputs.items()}
 
@@ -186,7 +186,7 @@ def _filled_up(array: Array, padding: int) -> Array:
     return np.concatenate([array, np.repeat(array[-1:], padding, axis=0)]) if padding else array
 
 
-def _check_answers(kind: Kind, outputs: dict[str, Array], rows: int) -> None:
+def check_answers(kind: Kind, outputs: dict[str, Array], rows: int) -> None:
     """Whether a run's answers are what batching assumes; else the kind's rows share no run any more. Raises Internal
     where there are not as many as rows: whose they are is not known then."""
     seen = kind.answers

@@ -1,6 +1,6 @@
 """Kinds: which parcels are alike, so that what holds for all of a kind is checked and measured once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 from bms.core.errors import InvalidArgument, NotFound
@@ -21,13 +21,15 @@ _MOST_KINDS = 1024  # clients choose shapes; what is beyond is forgotten, oldest
 
 
 class Route(NamedTuple):
-    """What a signature's name leads to: `target` is run, after `prepare` where there is one."""
+    """What a signature's name leads to: `target` is run, after `prepare` where there is one, by its `engine` or in
+    batches."""
 
     signature: Signature
     target: str
     prepare: Prepare | None
     streams: StreamingServable | None
     steps: StatefulServable | None = None
+    engine: bool = False
 
 
 class Profile:
@@ -68,13 +70,14 @@ class Kinds:
         self._kinds: dict[object, Kind] = {}  # by what it means
         self._profiles: dict[tuple[str, int], Profile] = {}
 
-    def serve(self, servable: Servable, plan: Plan | None = None) -> None:
-        """Makes the routes to the servable's signatures, and to the one that a plan adds."""
+    def serve(self, servable: Servable, plan: Plan | None = None, engine: Collection[str] = ()) -> None:
+        """Makes the routes to the servable's signatures, some of which are an engine's, and to the one that a plan
+        adds."""
         streaming = servable.streaming if isinstance(servable, StreamingServable) else frozenset[str]()
         for name, signature in servable.signatures.items():
             streams = servable if isinstance(servable, StreamingServable) and name in streaming else None
             steps = servable if isinstance(servable, StatefulServable) and name in servable.stateful else None
-            self._routes[name] = Route(signature, name, None, streams, steps)
+            self._routes[name] = Route(signature, name, None, streams, steps, name in engine)
         if plan is not None:
             self._routes[plan.name] = Route(plan.signature, plan.target, plan.prepare, None)
         if DEFAULT not in self._routes and len(servable.signatures) == 1:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from bms.core.errors import BmsError, Unavailable
 from bms.core.tensor import Array, Tensor
-from bms.protocols.frames import encode_answer, encode_error
+from bms.protocols.frames import AnswerEnd, encode_answer, encode_error
+from bms.serving.engines.engine import NoPlace
 from bms.serving.inference.execution import Executed, Result
 from bms.serving.inference.metrics import Metrics
 from bms.serving.inference.parcel import Asker, Parcel
@@ -42,6 +43,35 @@ class Ledger:
         tensors = [Tensor(name, array) for name, array in outputs.items()]
         frame = encode_answer(parcel.id, tensors, queue_ns=queue_ns, compute_ns=compute_ns, final=False)
         parcel.asker.send(b"".join(frame))
+
+    def end_call(
+        self, parcel: Parcel, number: int | None, rows: int, result: Result, queue_ns: int, end: AnswerEnd | None = None
+    ) -> None:
+        """Ends one call by itself, and its parcel with the last one; `number` None: the only call of its frame."""
+        first, count = (0, 0) if number is None else (number, 1)
+        if result.error is not None:
+            parcel.asker.send(error_frame(parcel.id, result.error, first, count, result.compute_ns))
+            self.metrics.failed(result.error.code)
+        else:
+            frame = encode_answer(
+                parcel.id,
+                [Tensor(name, array) for name, array in result.outputs.items()],
+                queue_ns=queue_ns,
+                compute_ns=result.compute_ns,
+                first=first,
+                count=count,
+                batch=rows,
+                end=end,
+            )
+            parcel.asker.send(b"".join(frame))
+            self.metrics.answered(rows, queue_ns)
+        if len(parcel.parts) == 1:
+            self._end(parcel)
+        else:
+            numbers = parcel.numbers or tuple(range(len(parcel.parts)))
+            kept = [(each, rows) for each, rows in zip(numbers, parcel.parts, strict=True) if each != number]
+            parcel.numbers, parcel.parts = tuple(each for each, _ in kept), tuple(rows for _, rows in kept)
+            self.in_flight -= 1
 
     def fail(self, parcel: Parcel, error: BmsError) -> None:
         """Ends all its calls with one error."""
@@ -145,7 +175,7 @@ class Ledger:
 
 def error_frame(id: int, error: BmsError, first: int = 0, count: int = 0, compute_ns: int = 0) -> bytes:
     """An ERROR frame; `retry` where it is this replica, not the request, that can't."""
-    again = isinstance(error, Unavailable)
+    again = isinstance(error, Unavailable | NoPlace)
     return encode_error(id, error.code, error.message, retry=again, first=first, count=count, compute_ns=compute_ns)
 
 

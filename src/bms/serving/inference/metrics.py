@@ -58,6 +58,24 @@ class SequenceCounts:
             yield from (*_head(name, kind, about), f"bms_model_server_{name}{{{labels}}} {value}")
 
 
+@dataclass
+class EngineCounts:
+    """Of a model with an engine: its requests in progress, those that wait for a place, and those refused for want of
+    one."""
+
+    in_progress: int = 0
+    waiting: int = 0
+    refused: int = 0
+
+    def lines(self, labels: str) -> Iterable[str]:
+        for name, kind, about, value in (
+            ("engine_in_progress", "gauge", "Requests that the engine runs now.", self.in_progress),
+            ("engine_waiting", "gauge", "Requests that wait until the engine takes more.", self.waiting),
+            ("engine_refused_total", "counter", "Requests refused: as many wait as may.", self.refused),
+        ):
+            yield from (*_head(name, kind, about), f"bms_model_server_{name}{{{labels}}} {value}")
+
+
 class Metrics:
     """Counters of one model server's life. `errors` counts by canonical code; cancelled calls count as such."""
 
@@ -71,6 +89,7 @@ class Metrics:
         self.in_loop = 0
         self.errors: dict[str, int] = {}
         self.sequences: SequenceCounts | None = None  # from the first step of one on
+        self.engine: EngineCounts | None = None
         self.queue_seconds = Histogram(_SECONDS)
         self.compute_seconds = Histogram(_SECONDS)
         self.batch_rows = Histogram(_ROWS)
@@ -108,6 +127,8 @@ class Metrics:
             lines += [*_head(name, kind, about), f"bms_model_server_{name}{{{labels}}} {value}"]
         if self.sequences is not None:
             lines += self.sequences.lines(labels)
+        if self.engine is not None:
+            lines += self.engine.lines(labels)
         lines += _head("errors_total", "counter", "Requests ended by an error, by canonical code.")
         lines += [
             f'bms_model_server_errors_total{{{labels},code="{code}"}} {count}'

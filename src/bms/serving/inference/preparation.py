@@ -24,7 +24,7 @@ class Prepared(NamedTuple):
 
 
 class Preparation:
-    """Prepares parcels in `executor` and hands them to `ready`.
+    """Prepares parcels in `executor` and hands them to `ready`, which may be set anew.
 
     A call whose content can't be prepared is told so and leaves its parcel; the others go on without it.
     """
@@ -41,7 +41,7 @@ class Preparation:
         self._executor = executor
         self._ledger = ledger
         self._kinds = kinds
-        self._ready = ready
+        self.ready = ready
 
     def start(self, parcel: Parcel, prepare: Prepare) -> None:
         running = self._loop.run_in_executor(self._executor, _prepared, parcel, prepare)
@@ -55,7 +55,7 @@ class Preparation:
             return
         parcel.inputs = made.inputs
         parcel.kind = self._kinds.prepared(parcel.kind, parcel.inputs, parcel.rows)
-        self._ready(parcel)
+        self.ready(parcel)
 
     def _keep_good(self, parcel: Parcel, errors: dict[int, BmsError]) -> bool:
         """Whether any call of the parcel is left once those that failed are told."""

@@ -1,4 +1,5 @@
-"""The model server's heart: calls come in, are checked, wait for company, run in the worker, and are answered."""
+"""The model server's heart: calls come in, are checked, wait for company, run in the worker, and are answered; or are
+handed to an engine, which runs many at once."""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from bms.core.programs import Batching
 from bms.core.tensor import Tensor
 from bms.protocols.frames import InferMeta
 from bms.serving.inference.dispatch import Dispatch
+from bms.serving.inference.engine_requests import EngineRequests, engine_of
 from bms.serving.inference.kinds import Kinds, check_together
 from bms.serving.inference.ledger import Ledger, error_frame
 from bms.serving.inference.metrics import Metrics
@@ -17,7 +19,6 @@ from bms.serving.inference.parcel import Asker, Parcel
 from bms.serving.inference.plan import Plan
 from bms.serving.inference.preparation import Preparation
 from bms.serving.inference.steps import Steps
-from bms.serving.inference.streams import Streams
 from bms.serving.inference.worker import Worker
 from bms.serving.lifecycle.loader import WarmRun
 from bms.serving.lifecycle.servable import Servable
@@ -44,17 +45,24 @@ class ModelService:
         self.metrics = Metrics()
         self.ledger = Ledger(self.metrics)
         self._loop = loop
+        self._clock = clock
+        self._worker = worker
         self._monotonic = clock.monotonic
         self._lifecycle = lifecycle
         self.kinds = Kinds()
         self._dispatch = Dispatch(loop, clock, worker, self.ledger, batching)
-        self._streams = Streams(clock, worker, self.ledger)
+        self._engine: EngineRequests | None = None
         self._steps = Steps(loop, clock, worker, self.ledger)
         self._preparation = Preparation(loop, preparing, self.ledger, self.kinds, self._dispatch.add)
 
     def serve(self, servable: Servable, plan: Plan | None = None, runs: Sequence[WarmRun] = ()) -> None:
         """From now on calls are answered by this servable; `runs` is how long it took to warm up."""
-        self.kinds.serve(servable, plan)
+        engine, names = engine_of(servable, self._worker, self._clock)
+        if engine is not None:
+            self._engine = EngineRequests(engine, self._loop, self._clock, self.ledger, self.left)
+            if plan is not None and plan.target in names:
+                self._preparation.ready = self._engine.add
+        self.kinds.serve(servable, plan, names)
         for run in runs:
             self.kinds.warmed(run.signature, run.rows, run.seconds, run.elements)
         self._dispatch.serve(servable)
@@ -83,8 +91,8 @@ class ModelService:
         route = kind.route
         if route.prepare is not None:
             self._preparation.start(parcel, route.prepare)
-        elif route.streams is not None:
-            self._streams.start(route.streams, parcel)
+        elif route.engine and self._engine is not None:
+            self._engine.add(parcel)
         elif route.steps is not None:
             self._steps.start(route.steps, parcel, meta.sequence)
         else:
@@ -94,16 +102,17 @@ class ModelService:
         """The asker does not wait for this parcel any more. A run that is left without askers is stopped where
         that is possible."""
         self.ledger.cancel(parcel)
-        self._dispatch.cancel(parcel)
+        self._let_go(parcel)
 
     @property
     def unattended_s(self) -> float:
         """For how long the model has been running for nobody."""
-        return self._dispatch.unattended_s
+        engine = self._engine
+        return max(self._dispatch.unattended_s, 0.0 if engine is None else engine.unattended_s)
 
     @property
     def left(self) -> asyncio.Event:
-        """Set while the model runs for nobody."""
+        """Set when the model begins to run for nobody; whoever waits for it clears it."""
         return self._dispatch.left
 
     async def drained(self) -> None:
@@ -114,10 +123,17 @@ class ModelService:
     def refuse(self, parcel: Parcel, error: BmsError) -> None:
         """Ends a parcel that can't be waited for any longer."""
         self.ledger.fail(parcel, error)
-        self._dispatch.cancel(parcel)
+        self._let_go(parcel)
 
     def close(self) -> None:
         self._dispatch.close()
+        if self._engine is not None:
+            self._engine.close()
+
+    def _let_go(self, parcel: Parcel) -> None:
+        self._dispatch.cancel(parcel)
+        if self._engine is not None:
+            self._engine.cancel(parcel)
 
     def _unavailable(self) -> Unavailable:
         if not self._lifecycle.ready:

@@ -6,15 +6,23 @@ from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter
 from typing import ParamSpec, TypeVar
 
-from bms.core.errors import BmsError, Cancelled, DeadlineExceeded, Internal, InvalidArgument, Unimplemented
+from bms.core.errors import (
+    BmsError,
+    Cancelled,
+    DeadlineExceeded,
+    Internal,
+    InvalidArgument,
+    Unimplemented,
+)
 from bms.core.model_config import check_rows
 from bms.core.snapshot import DeploymentEntry, ServedVersion
 from bms.core.tensor import Tensor
-from bms.protocols.frames import AnswerMeta
+from bms.protocols.frames import AnswerEnd, AnswerMeta
 from bms.serving.pipeline.context import RequestContext
+from bms.serving.pipeline.gathered import Gathered
 from bms.serving.pipeline.metrics import Metrics
 from bms.serving.pipeline.step import Step
-from bms.serving.pipeline.token_counts import added, told_tokens
+from bms.serving.pipeline.token_counts import added, corrected, counted, told_tokens
 from bms.serving.pipeline.turn import Answer, Turn
 from bms.serving.traffic.admission import Admission
 from bms.serving.traffic.dispatcher import Dispatcher
@@ -25,7 +33,7 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 ANSWERED_HERE = AnswerMeta(True, 0, 0, ())  # by no model
-_IN_A_STREAM = (
+IN_A_STREAM = (
     "this call doesn't support models with decoupled transaction policy, and this model answers in a stream: ask by "
     "/v2/models/NAME/generate_stream, by ModelStreamInfer over gRPC, by `predict_stream` of the SDK, or by "
     "`bms predict NAME --stream`"
@@ -52,15 +60,20 @@ class Exchange(RequestContext):
     (`decode`), and how an answer is encoded and given:
 
     `encode` makes the answer and `deliver` gives it, once the books are written; `deliver_error` says why there is
-    none. A protocol that can stream sets `streams`, for all its requests or in `decode`, and gives every part by
-    `part`; its last answer is empty. Once it was sent it ends in exactly one answer and one usage event.
+    none. A protocol that can stream sets `streams`, for all its requests or in `decode`; then parts are encoded by
+    `encode_part` and given at once by `give`, and the answer that is delivered at last is what `encode_end` says. Where
+    parts come though one whole answer is wanted, a protocol that `gathers` puts them together. Once it was sent it ends
+    in exactly one answer and one usage event.
     """
 
     shared: Shared
     parsed: float  # the `perf_counter` when all was known to send it
     streams = False
+    gathers = False  # whether parts are put together where one whole answer is wanted
+    finish = ""  # why there is no more of its answer, where an engine says so
     steps: tuple[Step, ...] = ()  # of its deployment
     _done = False
+    _parts: Gathered | None = None
     _sent = 0  # bytes of the parts of a stream
     _admitted: DeploymentEntry | None = None  # in flight there
     _passed: Sequence[Step] = ()  # who is owed an `ended`
@@ -76,9 +89,21 @@ class Exchange(RequestContext):
     @abstractmethod
     def deliver_error(self, error: BmsError) -> None: ...
 
-    def part(self, outputs: Sequence[Tensor]) -> int:
-        """Gives one part of a stream at once; its bytes."""
+    def encode_part(self, outputs: Sequence[Tensor]) -> bytes:
+        """One part of a stream. Raises BmsError for outputs that it cannot carry."""
         raise NotImplementedError
+
+    def give(self, part: bytes) -> None:
+        """Sends a part at once. Raises ResourceExhausted where the client takes what is sent too slowly."""
+        raise NotImplementedError
+
+    def gather(self, parts: Sequence[Sequence[Tensor]]) -> Sequence[Tensor]:
+        """What `encode` takes, of parts. Raises BmsError."""
+        raise NotImplementedError
+
+    def encode_end(self) -> bytes:
+        """What is said behind the last part of a stream that ended well; empty: nothing."""
+        return b""
 
     # --- the way there ---
 
@@ -125,10 +150,14 @@ class Exchange(RequestContext):
         if self.steps and meta is not ANSWERED_HERE:
             for step in self.steps:
                 _safely(step.answered, self, meta, tensors)
-        if not meta.final or (self.streams and not tensors):
-            self._streamed(meta, tensors)
-            return
+        if not meta.final or ((self.streams or self.gathers) and not tensors):
+            whole = self._streamed(meta, tensors)
+            if whole is None:
+                return
+            tensors = whole
         came = perf_counter()
+        if meta.end is not None:
+            self._ended_with(meta.end)
         try:
             answer = self.encode(tensors)
         except BmsError as error:
@@ -140,7 +169,7 @@ class Exchange(RequestContext):
             self._fail(unfit, meta.compute_ns)
             return
         if answer.more:
-            self.more = answer.more
+            self.more = corrected(answer.more, self.more) if self.more else answer.more
         now = perf_counter()
         queue, compute = meta.queue_ns * 1e-9, meta.compute_ns * 1e-9
         parsed, began = self.parsed, self.began
@@ -162,19 +191,43 @@ class Exchange(RequestContext):
 
     # --- parts ---
 
-    def _streamed(self, meta: AnswerMeta, tensors: Sequence[Tensor]) -> None:
-        if not self.streams:
+    def _streamed(self, meta: AnswerMeta, tensors: Sequence[Tensor]) -> Sequence[Tensor] | None:
+        """Takes one part, or the end of all; then what was gathered of them, where one whole answer is wanted."""
+        try:
+            if not self.streams:
+                return self._gathered(meta, tensors)
+            self._given(meta, tensors)
+        except BmsError as error:
             self.shared.dispatcher.cancel(self)
-            self._fail(Unimplemented(_IN_A_STREAM), 0)
-        elif meta.final:
-            self._end(200, self._sent, meta, Answer(b""))
+            self._fail(error, 0)
+        return None
+
+    def _gathered(self, meta: AnswerMeta, tensors: Sequence[Tensor]) -> Sequence[Tensor] | None:
+        if not self.gathers:
+            raise Unimplemented(IN_A_STREAM)
+        if self._parts is None:
+            self._parts = Gathered()
+        if meta.final:
+            return self.gather(self._parts.parts)
+        self._parts.add(tensors)
+        self.more = added(self.more, told_tokens(tensors))
+        return None
+
+    def _given(self, meta: AnswerMeta, tensors: Sequence[Tensor]) -> None:
+        if meta.final:
+            if meta.end is not None:
+                self._ended_with(meta.end)
+            end = self.encode_end()
+            self._end(200, self._sent + len(end), meta, Answer(end))
         elif not self._done:
-            try:
-                self._sent += self.part(tensors)
-                self.more = added(self.more, told_tokens(tensors))
-            except BmsError as error:
-                self.shared.dispatcher.cancel(self)
-                self._fail(error, 0)
+            part = self.encode_part(tensors)
+            self.give(part)
+            self._sent += len(part)
+            self.more = added(self.more, told_tokens(tensors))
+
+    def _ended_with(self, end: AnswerEnd) -> None:
+        """What an engine counted takes the place of what parts told."""
+        self.finish, self.more = end.finish, corrected(self.more, counted(end))
 
     def _fallen_back(self, error: BmsError) -> bool:
         """Whether a step knew where else to send it, and that worked."""

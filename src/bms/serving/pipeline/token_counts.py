@@ -1,10 +1,12 @@
-"""How many tokens an answer says it took and made, where a model tells that by outputs of those names."""
+"""How many tokens an answer took and made, where its engine counts them, or its model tells that by outputs of those
+names."""
 
 from collections.abc import Iterable
 
 from bms.core.meters import INPUT_TOKENS, OUTPUT_TOKENS
 from bms.core.tensor import Tensor
 from bms.core.usage import Quantities
+from bms.protocols.frames import AnswerEnd
 
 _MOST = 1 << 40  # of one row: a model's own code may have written any number there
 
@@ -19,6 +21,17 @@ def told_tokens(outputs: Iterable[Tensor]) -> Quantities:
         if int(counts.min()) >= 0 and int(counts.max()) <= _MOST:
             found[tensor.name] = int(counts.sum())
     return tuple(sorted(found.items()))
+
+
+def counted(end: AnswerEnd) -> Quantities:
+    """What an engine counted of a whole request."""
+    found = ((INPUT_TOKENS, end.input_tokens), (OUTPUT_TOKENS, end.output_tokens))
+    return tuple((meter, tokens) for meter, tokens in found if tokens is not None)
+
+
+def corrected(told: Quantities, known: Quantities) -> Quantities:
+    """`told`, with what is `known` in place of it, by meter."""
+    return tuple(sorted({**dict(told), **dict(known)}.items())) if known else told
 
 
 def added(one: Quantities, other: Quantities) -> Quantities:

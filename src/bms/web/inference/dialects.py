@@ -1,18 +1,17 @@
-"""The dialects of HTTP bodies: each a pair, a body to a request and outputs to an answer, pure and without sockets.
+"""The dialects of HTTP bodies that there are: each a pair, a body to a request and outputs to an answer.
 
-To add one: write its pair in `bms.protocols`, a class like these around it, and its line in DIALECTS; its paths are in
-`paths.py`.
+To add one: write its pair in `bms.protocols`, a class like these around it (`dialect.py`), and its line in DIALECTS;
+its paths are in `paths.py`.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from bms.core.errors import InvalidArgument, Unimplemented
 from bms.core.ids import new_id
-from bms.core.inference import InferRequest, InferResponse, Verb
+from bms.core.inference import InferResponse, Verb
 from bms.core.meters import INPUT_TOKENS
 from bms.core.preprocessing import IMAGE, TEXT
-from bms.core.signature import DEFAULT, EXPLAIN, Signature
+from bms.core.signature import DEFAULT, EXPLAIN
 from bms.core.usage import Quantities
 from bms.protocols import oip, openai_embeddings, tfserving
 from bms.protocols.cloud_events import (
@@ -27,7 +26,7 @@ from bms.protocols.cloud_events import (
 from bms.protocols.kserve_labels import encode_labels
 from bms.protocols.mlflow_scoring import decode_invocation, encode_invocation
 from bms.protocols.oip import decode_infer, encode_infer
-from bms.protocols.oip_generate import decode_generate, encode_generate
+from bms.protocols.oip_generate import decode_generate, encode_event, encode_generate
 from bms.protocols.openai_embeddings import Asked, decode_embeddings, encode_embeddings, read_embeddings, tokens_of
 from bms.protocols.openai_vocabulary import Vocabulary
 from bms.protocols.signature_choice import takes_content
@@ -36,6 +35,7 @@ from bms.protocols.tfserving_examples import decode_examples, encode_classify, e
 from bms.serving.pipeline.token_counts import told_tokens
 from bms.serving.pipeline.turn import Answer
 from bms.web.inference.answers import JSON
+from bms.web.inference.dialect import Dialect, Fields, Signatures, Streams
 
 _BINARY = b"application/octet-stream"
 _CONTENTS = {
@@ -45,28 +45,6 @@ _CONTENTS = {
     b"text/plain": TEXT,
 }  # a body that is one input as it is
 _CSV = b"text/csv"
-Signatures = Mapping[str, Signature]
-Fields = Mapping[bytes, bytes]  # an HTTP request's headers, names in lower case
-
-
-class Decoded(Protocol):
-    """A request, its number of rows, and what its answer must know of it."""
-
-    @property
-    def request(self) -> InferRequest: ...
-
-    @property
-    def rows(self) -> int: ...
-
-
-class Dialect(Protocol):
-    def decode(self, body: bytes | memoryview, fields: Fields, model: str, signatures: Signatures) -> Decoded:
-        """Raises InvalidArgument for what does not fit the signature it means."""
-        ...
-
-    def encode(self, response: InferResponse, decoded: Any, signatures: Signatures) -> Answer:
-        """`decoded` is what `decode` gave. Raises BmsError for outputs that this dialect cannot carry."""
-        ...
 
 
 class OipInfer:
@@ -88,13 +66,20 @@ class OipInfer:
 
 
 class OipGenerate:
-    """Triton's generate extension: plain JSON values by name. A stream of such answers: `event_stream.py`."""
+    """Triton's generate extension: plain JSON values by name."""
 
     def decode(self, body: bytes | memoryview, fields: Fields, model: str, signatures: Signatures) -> oip.Decoded:
         return decode_generate(body, model, signatures)
 
     def encode(self, response: InferResponse, decoded: oip.Decoded, signatures: Signatures) -> Answer:
         return Answer(encode_generate(response), JSON, more=told_tokens(response.outputs))
+
+
+class OipGenerateStream(Streams, OipGenerate):
+    """The same, each part an event; its path says that a stream is wanted."""
+
+    def encode_part(self, response: InferResponse, decoded: oip.Decoded) -> bytes:
+        return encode_event(response)
 
 
 class TfsPredict:
@@ -177,13 +162,13 @@ class MlflowInvocations:
 
 
 class OpenAiEmbeddings:
-    """OpenAI's embeddings. Its body names the model, so it is read before there are signatures to decode it by.
-
-    `vocabulary` says what token ids of its clients mean; None: nobody said so.
-    """
+    """OpenAI's embeddings. `vocabulary` says what token ids of its clients mean; None: nobody said so."""
 
     def __init__(self, vocabulary: Vocabulary | None = None) -> None:
         self._vocabulary = vocabulary
+
+    def read(self, body: bytes | memoryview) -> Asked:
+        return read_embeddings(body)
 
     def decode(self, body: Any, fields: Fields, model: str, signatures: Signatures) -> openai_embeddings.Decoded:
         return decode_embeddings(body, model, signatures, self._vocabulary)
@@ -197,7 +182,7 @@ class OpenAiEmbeddings:
 DIALECTS: dict[str, Dialect] = {  # by action, as in paths.py
     "infer": OipInfer(),
     "generate": OipGenerate(),
-    "generate_stream": OipGenerate(),
+    "generate_stream": OipGenerateStream(),
     "predict": TfsPredict(),
     "explain": KserveExplain(),
     "classify": TfsClassify(),
@@ -206,8 +191,6 @@ DIALECTS: dict[str, Dialect] = {  # by action, as in paths.py
     "embeddings": OpenAiEmbeddings(),
 }
 KSERVE_PREDICT = KservePredict()  # in place of "predict", for deployments whose dialect it is
-# Of those whose body says which model is asked: how it is read, into what `decode` then takes for a body.
-ADDRESSED: dict[str, Callable[[bytes | memoryview], Asked]] = {"embeddings": read_embeddings}
 
 
 def _of_event(decoded: tfserving.Decoded, fields: Fields) -> tfserving.Decoded:

@@ -1,14 +1,15 @@
 """Inference over HTTP: from a head to an exchange, and from the exchange's end to the answer."""
 
 import logging
+from collections.abc import Mapping
 from time import perf_counter
+from types import MappingProxyType
 
 from bms.core.errors import BmsError, Internal, InvalidArgument
 from bms.core.snapshot import KeyEntry
-from bms.protocols.openai_embeddings import Asked
-from bms.protocols.openai_vocabulary import Vocabulary
 from bms.serving.pipeline.pipeline import Pipeline
-from bms.web.inference.dialects import ADDRESSED, DIALECTS, OpenAiEmbeddings
+from bms.web.inference.dialect import Addressed, AddressedDialect, Dialect, StreamingDialect
+from bms.web.inference.dialects import DIALECTS
 from bms.web.inference.event_stream import EventStream
 from bms.web.inference.http_exchange import HttpExchange, body_of
 from bms.web.inference.limits import HttpLimits
@@ -54,12 +55,15 @@ class HttpDoor(WholeBodyHandler):
 
 
 class InferenceDoor(HttpDoor):
-    """Handles requests whose action is in DIALECTS."""
+    """Handles requests whose action has a dialect."""
 
-    def __init__(self, pipeline: Pipeline, limits: HttpLimits, vocabulary: Vocabulary | None = None) -> None:
-        """`vocabulary` says what token ids of OpenAI's clients mean."""
+    def __init__(
+        self, pipeline: Pipeline, limits: HttpLimits, dialects: Mapping[str, Dialect] = MappingProxyType(DIALECTS)
+    ) -> None:
         super().__init__(pipeline)
-        self._dialects = {**DIALECTS, "embeddings": OpenAiEmbeddings(vocabulary)}
+        self._dialects = dialects
+        self._addressed = {name: one for name, one in dialects.items() if isinstance(one, AddressedDialect)}
+        self._streaming = frozenset(name for name, one in dialects.items() if isinstance(one, StreamingDialect))
         self._limits = limits
 
     def ask(self, request: Request, began: float) -> HttpExchange:
@@ -67,11 +71,11 @@ class InferenceDoor(HttpDoor):
         assert isinstance(operation, Operation)
         assert isinstance(key, KeyEntry)
         action = operation.action or ""
-        body: Asked | None = None
-        if action in ADDRESSED:
-            body = ADDRESSED[action](body_of(request, self._limits.body_bytes))
+        body: Addressed | None = None
+        if action in self._addressed:
+            body = self._addressed[action].read(body_of(request, self._limits.body_bytes))
             operation = Operation(operation.action, body.model, body.version, body.alias)
-        exchange = (EventStream if action == "generate_stream" else HttpExchange)(
+        exchange = (EventStream if action in self._streaming else HttpExchange)(
             key, operation.model, operation.version, operation.alias, request.id.decode("ascii"), request.size, began
         )
         exchange.http, exchange.action, exchange.dialect = request, action, self._dialects[action]

@@ -1,44 +1,63 @@
-"""Answers as they come: an exchange whose client is told every part of a stream as a server-sent event."""
+"""Answers as they come: an exchange whose client is told every part of a stream as its dialect encodes it."""
 
 from collections.abc import Sequence
 
 from bms.core.errors import BmsError, ResourceExhausted
+from bms.core.inference import InferResponse
 from bms.core.tensor import Tensor
-from bms.protocols.oip_generate import EVENT_STREAM, encode_error_event, encode_event
 from bms.serving.pipeline.token_counts import told_tokens
 from bms.serving.pipeline.turn import Answer
 from bms.web.inference.answers import warnings_of
+from bms.web.inference.dialect import Signatures, StreamingDialect
 from bms.web.inference.http_exchange import HttpExchange
 
 MOST_BEHIND = 4 << 20  # bytes that wait for a client which takes them too slowly
-_HEADERS = b"content-type: %b\r\ncache-control: no-cache\r\n" % EVENT_STREAM
+_HEADERS = b"content-type: %b\r\ncache-control: no-cache\r\n"
 
 
 class EventStream(HttpExchange):
-    """Status and headers leave with the first part. What fails before is an error like any other, what fails later is
-    an event of the stream. Of a dialect whose body says whether to stream, `decode` sets `streams`."""
+    """Of a dialect that may stream. Status and headers leave with the first part. What fails before is an error like
+    any other, what fails later is told as the dialect tells it."""
 
-    streams = True
+    dialect: StreamingDialect
     _begun = False
 
-    def event(self, outputs: Sequence[Tensor]) -> bytes:
-        """One answer of the stream. Raises InvalidArgument for outputs that it cannot carry."""
-        return encode_event(self.response(outputs))
+    def decode(self, signatures: Signatures) -> None:
+        super().decode(signatures)
+        self.streams = self.dialect.wants_stream(self.decoded)
+        self.gathers = not self.streams
 
-    def part(self, outputs: Sequence[Tensor]) -> int:
-        """Raises ResourceExhausted where the client takes what is sent too slowly."""
-        event, http = self.event(outputs), self.http
+    def response(self, outputs: Sequence[Tensor]) -> InferResponse:
+        made = super().response(outputs)
+        made.finish, made.tokens = self.finish, self.more
+        return made
+
+    def encode_part(self, outputs: Sequence[Tensor]) -> bytes:
+        return self.dialect.encode_part(self.response(outputs), self.decoded)
+
+    def gather(self, parts: Sequence[Sequence[Tensor]]) -> Sequence[Tensor]:
+        return self.dialect.gather(parts, self.decoded)
+
+    def encode_end(self) -> bytes:
+        return self.dialect.encode_end(self.response(()), self.decoded)
+
+    def give(self, part: bytes) -> None:
+        http = self.http
         if http.connection.unsent > MOST_BEHIND:
             raise ResourceExhausted(f"over {MOST_BEHIND} bytes of the stream wait for the client: read faster")
         if not self._begun:
             self._begun = True
-            http.connection.begin_stream(http, 200, _HEADERS + warnings_of(self.request.notes), None)
-        http.connection.stream(http, event)
-        return len(event)
+            headers = _HEADERS % self.dialect.event_type + warnings_of(self.request.notes)
+            http.connection.begin_stream(http, 200, headers, None)
+        http.connection.stream(http, part)
 
     def encode(self, outputs: Sequence[Tensor]) -> Answer:
-        """The stream of a model that gives one whole answer."""
-        return Answer(self.event(outputs), EVENT_STREAM, more=told_tokens(outputs))
+        """Of a model that gives one whole answer: a stream of one part, where a stream is wanted."""
+        if not self.streams:
+            return super().encode(outputs)
+        told = told_tokens(outputs)
+        body = self.encode_part(outputs) + self.encode_end()
+        return Answer(body, self.dialect.event_type, more=told)
 
     def deliver(self, answer: Answer) -> None:
         if not self.streams:
@@ -46,10 +65,12 @@ class EventStream(HttpExchange):
             return
         http = self.http
         http.state = None
-        if self._begun:
-            http.connection.end_stream(http)
-        else:
-            http.connection.respond(http, 200, EVENT_STREAM, answer.body, b"cache-control: no-cache\r\n")
+        if not self._begun:
+            http.connection.respond(http, 200, self.dialect.event_type, answer.body, b"cache-control: no-cache\r\n")
+            return
+        if answer.body:
+            http.connection.stream(http, answer.body)
+        http.connection.end_stream(http)
 
     def deliver_error(self, error: BmsError) -> None:
         if not self._begun:
@@ -57,5 +78,5 @@ class EventStream(HttpExchange):
             return
         http = self.http
         http.state = None
-        http.connection.stream(http, encode_error_event(error))
+        http.connection.stream(http, self.dialect.encode_error(error, self.decoded))
         http.connection.end_stream(http)

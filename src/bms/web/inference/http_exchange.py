@@ -6,12 +6,12 @@ from typing import Any
 from bms.core.errors import BmsError
 from bms.core.inference import InferResponse
 from bms.core.tensor import Tensor
-from bms.protocols.openai_embeddings import Asked
 from bms.serving.pipeline.exchange import Exchange
 from bms.serving.pipeline.turn import Answer
 from bms.web.inference.answers import warnings_of
 from bms.web.inference.compression import WORTH_BYTES, deflate, inflate
-from bms.web.inference.dialects import KSERVE_PREDICT, Dialect, Fields, Signatures
+from bms.web.inference.dialect import Addressed, Dialect, Fields, Signatures
+from bms.web.inference.dialects import KSERVE_PREDICT
 from bms.web.inference.request import Request
 
 _PARAMETERS = frozenset({"params", "parameters"})  # members that mean something to whoever sends them
@@ -25,7 +25,7 @@ class HttpExchange(Exchange):
     action: str
     dialect: Dialect
     most_bytes: int
-    asked: Asked | None = None
+    asked: Addressed | None = None
     decoded: Any
 
     @property

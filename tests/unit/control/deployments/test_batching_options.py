@@ -81,9 +81,11 @@ def test_gateways_are_told_how_many_rows_may_run_together() -> None:
         keep_previous_s=1,
         start_timeout_s=1,
     )
-    entry = deployment_entry(deployment, desired, route, [replica("r", 1, "ready")], {1: version(1)}, TOKENS.of)
-    assert entry is not None
-    assert entry.versions[0].max_rows == 8
+    elsewhere = msgspec.structs.replace(version(1), runtime="remote")
+    for served, rows in ((version(1), 8), (elsewhere, 1)):  # what is elsewhere is asked by each request for itself
+        entry = deployment_entry(deployment, desired, route, [replica("r", 1, "ready")], {1: served}, TOKENS.of)
+        assert entry is not None
+        assert entry.versions[0].max_rows == rows
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,12 @@ from msgspec.structs import replace
 from bms.core.errors import BmsError
 from bms.core.signature import Signature, TensorSpec
 from bms.core.tensor import Tensor
-from bms.protocols.frames import AnswerMeta
+from bms.protocols.frames import AnswerEnd, AnswerMeta, ErrorMeta
 from bms.protocols.protobuf.pool import message
+from bms.serving.pipeline import gathered
 from bms.web.inference.answers import JSON, plain_error
 from bms.web.inference.connection import HttpConnection
+from bms.web.inference.dialects import DIALECTS
 from bms.web.inference.door import HttpDoor, InferenceDoor
 from bms.web.inference.grpc.call import Call
 from bms.web.inference.grpc.call_head import CallHead
@@ -27,7 +29,7 @@ from bms.web.inference.grpc.tfserving.infer import Predict
 from bms.web.inference.grpc.tfserving.multi import MultiInference
 from bms.web.inference.heads import Heads
 from bms.web.inference.limits import HttpLimits
-from bms.web.inference.paths import read_path
+from bms.web.inference.paths import Operation, read_path
 from bms.web.inference.request import Request
 from tests.unit.serving.pipeline import chat_door
 from tests.unit.serving.pipeline.steps import Quota, Recorder, always, only_for
@@ -37,6 +39,7 @@ from tests.unit.serving.traffic.test_traffic_dispatcher import LOST
 ONE = deployment(version(1, "one"))
 LIMITS = HttpLimits()
 INFER = {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}]}
+CHAT = Operation("chat")  # type: ignore[arg-type]
 PLACES = [
     "admit(route)", "choose(route)", "choose_decoded(version request)", "answer(deadline)", "sent(replica)",
     "answered()", "ended 200()",
@@ -64,7 +67,7 @@ class Transport(asyncio.Transport):
 
 
 class Host:
-    """A site of one door. `action` is what every path asks of it."""
+    """A site of one door."""
 
     limits = LIMITS
     date = b"date: now\r\n"
@@ -82,7 +85,8 @@ class Host:
         return b"fresh"
 
     def open(self, request: Request) -> None:
-        request.head.operation = read_path(request.method, request.target)
+        path = request.target
+        request.head.operation = CHAT if path == b"/chat" else read_path(request.method, path)
         request.handler = self.door
         self.door.open(request)
 
@@ -182,8 +186,7 @@ def predict() -> bytes:
 def test_doors_of_http_take_every_place_in_the_same_order(path: str, body: object) -> None:
     recorder = Recorder()
     world = World(ONE, steps=(always(recorder),))
-    door = chat_door.ChatDoor(world.pipeline) if path == "/chat" else InferenceDoor(world.pipeline, LIMITS)
-    client = Client(world, door)
+    client = Client(world, InferenceDoor(world.pipeline, LIMITS, {**DIALECTS, "chat": chat_door.Chat()}))
     client.post(path, body)
     world.answer("one")
     assert client.take()[0] == 200
@@ -265,7 +268,7 @@ def test_a_streaming_door_with_its_flag_in_the_body_is_under_sixty_lines() -> No
     assert len(Path(chat_door.__file__).read_text().splitlines()) < 60
     quota = Quota(1)
     world = World(ONE, steps=(always(quota),))
-    client = Client(world, chat_door.ChatDoor(world.pipeline))
+    client = Client(world, InferenceDoor(world.pipeline, LIMITS, {"chat": chat_door.Chat()}))
     client.post("/chat", {"model": "m", "prompt": [1, 2]})
     world.answer("one")
     assert client.take() == (200, b'{"text":[7.0,7.0]}')
@@ -276,14 +279,17 @@ def test_a_streaming_door_with_its_flag_in_the_body_is_under_sixty_lines() -> No
     for value in (1.0, 2.0):
         link.sent[id].on_answer(AnswerMeta(False, 0, 0, ()), [Tensor("y", np.full((1, 1), value, np.float32))])
     assert quota.now.total() == 1
-    link.sent.pop(id).on_answer(AnswerMeta(True, 0, 9, ()), [])
+    link.sent.pop(id).on_answer(AnswerMeta(True, 0, 9, (), end=AnswerEnd("stop", 4, 2)), [])
     world.turn.close()
     status, body = client.take()
     events = [piece for piece in body.split(b"\r\n") if piece.startswith(b"data: ")]
-    assert (status, events) == (200, [b'data: {"delta":[1.0]}\n\n', b'data: {"delta":[2.0]}\n\n'])
+    assert (status, events[:2]) == (200, [b'data: {"delta":[1.0]}\n\n', b'data: {"delta":[2.0]}\n\n'])
+    end = b'data: {"finish":"stop","usage":{"input_tokens":4,"output_tokens":2}}\n\ndata: [DONE]\n\n'
+    assert events[2:] == [end]
     assert body.endswith(b"0\r\n\r\n")
     sent = sum(map(len, events))
     assert [(usage[7], usage[10], usage[11]) for usage in world.usages] == [(200, 18, 5), (200, sent, 9)]
+    assert [usage[15:] for usage in world.usages] == [(), ((("input_tokens", 4), ("output_tokens", 2)),)]
     assert (quota.now.total(), quota.ends) == (0, [200, 200])
 
     for body, status in (({"model": "n", "prompt": [1, 2]}, 404), ({"model": "m", "prompt": [1]}, 400), ({}, 400)):
@@ -292,3 +298,43 @@ def test_a_streaming_door_with_its_flag_in_the_body_is_under_sixty_lines() -> No
     client.post("/chat", {"model": "m", "prompt": [1, 2], "stream": True})
     client.connection.connection_lost(None)
     assert (world.sent("one"), quota.ends[-1]) == (0, 499)
+
+
+def test_what_fails_behind_the_first_part_and_a_whole_answer_are_told_in_the_dialect_of_the_stream() -> None:
+    world = World(ONE)
+    client = Client(world, InferenceDoor(world.pipeline, LIMITS, {"chat": chat_door.Chat()}))
+    client.post("/chat", {"model": "m", "prompt": [1, 2], "stream": True})
+    link = world.links["one"]
+    (id,) = link.sent
+    link.sent[id].on_answer(AnswerMeta(False, 0, 0, ()), [Tensor("y", np.ones((1, 1), np.float32))])
+    link.sent.pop(id).on_error(ErrorMeta("INTERNAL", "the model failed", False))
+    world.turn.close()
+    assert b'data: {"error":"the model failed","code":"INTERNAL"}\n\n\r\n0\r\n\r\n' in client.take()[1]
+    client.post("/chat", {"model": "m", "prompt": [1, 2], "stream": True})
+    world.answer("one")
+    whole = b'data: {"delta":[7.0,7.0]}\n\ndata: {"finish":"","usage":{}}\n\ndata: [DONE]\n\n'
+    assert client.take() == (200, whole)
+
+
+def test_parts_are_one_answer_for_who_wants_no_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(ONE)
+    client = Client(world, InferenceDoor(world.pipeline, LIMITS, {"chat": chat_door.Chat()}))
+    link = world.links["one"]
+
+    def answered(*values: float) -> tuple[int, bytes]:
+        client.post("/chat", {"model": "m", "prompt": [1, 2]})
+        ((id, sink),) = link.sent.items()
+        for value in values:
+            sink.on_answer(AnswerMeta(False, 0, 0, ()), [Tensor("y", np.full((1, 1), value, np.float32))])
+        if id in link.sent:
+            link.sent.pop(id).on_answer(AnswerMeta(True, 0, 9, (), end=AnswerEnd("stop", 4, 2)), [])
+        world.turn.close()
+        return client.take()
+
+    assert answered(1.0, 2.0) == (200, b'{"text":[1.0,2.0]}')
+    assert world.usages[-1][7:12] == (200, 1, 32, 18, 9)
+    assert world.usages[-1][15:] == ((("input_tokens", 4), ("output_tokens", 2)),)
+    monkeypatch.setattr(gathered, "MOST", 7)
+    status, body = answered(1.0, 2.0)
+    assert (status, world.sent("one")) == (429, 0)
+    assert b"ask for it in a stream" in body

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from bms.core.tensor import Tensor
-from bms.serving.pipeline.token_counts import added, told_tokens
+from bms.protocols.frames import AnswerEnd
+from bms.serving.pipeline.token_counts import added, corrected, counted, told_tokens
 
 
 def test_integers_named_as_the_meters_are_count_by_their_sum() -> None:
@@ -25,3 +26,10 @@ def test_parts_of_a_stream_add_up() -> None:
     found = added(added((), (("output_tokens", 2),)), (("input_tokens", 9), ("output_tokens", 1)))
     assert found == (("input_tokens", 9), ("output_tokens", 3))
     assert added(found, ()) is found
+
+
+def test_what_an_engine_counted_takes_the_place_of_what_was_told_of_the_same() -> None:
+    told = (("input_tokens", 9), ("output_tokens", 3))
+    assert corrected(told, counted(AnswerEnd("stop", None, 5))) == (("input_tokens", 9), ("output_tokens", 5))
+    assert corrected((), counted(AnswerEnd("", 1, 0))) == (("input_tokens", 1), ("output_tokens", 0))
+    assert corrected(told, counted(AnswerEnd("stop"))) is told

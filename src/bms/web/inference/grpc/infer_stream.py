@@ -47,25 +47,27 @@ class StreamExchange(GrpcExchange):
     empty_final = False
     _behind = 0
 
-    def part(self, outputs: Sequence[Tensor]) -> int:
-        """Raises ResourceExhausted where the client takes what is sent too slowly."""
+    def encode_part(self, outputs: Sequence[Tensor]) -> bytes:
         response = self.response(outputs)
         response.final = False
-        message = encode_stream_part(response, self.decoded.classes, self.request.notes)
-        self._behind = self._behind + len(message) if self.call.congested else 0
+        return encode_stream_part(response, self.decoded.classes, self.request.notes)
+
+    def give(self, part: bytes) -> None:
+        self._behind = self._behind + len(part) if self.call.congested else 0
         if self._behind > _MOST_BEHIND:
             raise ResourceExhausted(f"{_MOST_BEHIND} bytes of the stream wait for the client: read faster")
-        self.call.send(message)
-        return len(message)
+        self.call.send(part)
+
+    def encode_end(self) -> bytes:
+        if not self.empty_final:
+            return b""
+        return encode_stream_end(self.route.entry.name, self.version.number, self.request.id)
 
     def encode(self, outputs: Sequence[Tensor]) -> Answer:
         return Answer(encode_stream_part(self.response(outputs), self.decoded.classes, self.request.notes))
 
     def deliver(self, answer: Answer) -> None:
-        body = answer.body
-        if not body and self.empty_final:
-            body = encode_stream_end(self.route.entry.name, self.version.number, self.request.id)
-        self.line.answered(self.turn, body)
+        self.line.answered(self.turn, answer.body)
 
     def deliver_error(self, error: BmsError) -> None:
         self.line.answered(self.turn, encode_stream_error(error, self.request.id))
