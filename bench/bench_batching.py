@@ -140,9 +140,11 @@ def served(batching: dict[str, object]) -> Iterator[Asker]:
         folder = Path(name)
         (folder / "model").mkdir()
         (folder / "model" / "model.onnx").write_bytes(ROW.path.read_bytes())
-        servable = {"runtime": "onnx", "directory": str(folder / "model"), "model": ROW.name, "version": 1}
-        config = {"replica": "r", "socket": str(folder / "s"), "servable": servable, "batching": batching}
-        (folder / "config.json").write_text(json.dumps(config))
+        servable = {"runtime": "onnx", "model": ROW.name, "version": 1}
+        config = {"replica": "r", "servable": servable, "batching": batching}
+        trees = {"artifact": str(folder / "model")}
+        places = {"directory": str(folder), "socket": str(folder / "s"), "trees": trees}
+        (folder / "config.json").write_text(json.dumps({"config": config, "places": places}))
         command = [sys.executable, "-m", "bms.app.model_server", str(folder / "config.json")]
         environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src")}
         process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)

@@ -11,7 +11,8 @@ from measuring.machine import QUICK, prepare, wait_quiet
 from measuring.report import Report, Spread
 
 from bms.adapters.environments.uv import UvEnvironments
-from bms.control.platform.environments import Environment, EnvironmentSpec
+from bms.control.platform.environments import Environment
+from bms.core.environments import EnvironmentSpec
 from bms.core.requirement_lines import parse_lock
 
 REPEATS = 1 if QUICK else 3

@@ -1,5 +1,7 @@
 """The hot path beside that of another revision, in pairs: `make bench-releases BASE=REVISION [CONNECTIONS=16]`.
 
+Rows by five wires, and images by two.
+
 Both run at the same time, each its own platform, with this checkout's interpreter and libraries. Only one is asked at a
 time, each in turn the first of a pair; what is judged is the CPU time of gateway and model server per request, which
 other work on the machine disturbs less than requests per second.
@@ -13,32 +15,44 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from measuring.loads import closed_loop, generators
 from measuring.machine import LOAD_CORE, QUICK, ROOT, SERVER_CORE, Strangers, busy_seconds, cpu_seconds, pin, prepare
-from measuring.models import ROW
+from measuring.models import IMAGE, MODELS
 from measuring.platform import Platform
 from measuring.report import Report, Spread
-from measuring.requests import Target, oip_binary, oip_json, tfs_json
+from measuring.requests import Target, oip_binary, oip_grpc, oip_json, tfs_grpc, tfs_json
+from systems.measure import length_of
 
 PAIRS = 3 if QUICK else 20
 SECONDS = 1.0 if QUICK else 2.0
 CONNECTIONS = int(os.environ.get("CONNECTIONS", "16"))
 BESIDE = ("supervisor", "control")
-WIRES: dict[str, Callable[[int, str], Target]] = {"oip-json": oip_json, "oip-binary": oip_binary, "tfs-json": tfs_json}
+WIRES: dict[str, Callable[[int, str], Target]] = {
+    "oip-json": oip_json,
+    "oip-binary": oip_binary,
+    "tfs-json": tfs_json,
+    "oip-grpc": oip_grpc,
+    "tfs-grpc": tfs_grpc,
+    "image-json": partial(oip_json, model=IMAGE.name, of=IMAGE),
+    "image-binary": partial(oip_binary, model=IMAGE.name, of=IMAGE),
+}
 
 
 class Side:
-    """One revision's platform, with the row model deployed; gateway and model server share the server's core."""
+    """One revision's platform, with both models deployed; gateway and model server share the server's core."""
 
     def __init__(self, source: Path | None) -> None:
         self.platform = Platform(source=source)
+        self.lengths: dict[str, int] = {}  # of a good answer, by wire
 
     def start(self) -> None:
         self.platform.__enter__()
-        self.platform.push(ROW.name, ROW.path)
-        self.platform.deploy(ROW.name)
+        for model in MODELS:
+            self.platform.push(model.name, model.path)
+            self.platform.deploy(model.name)
         for part, pids in self.platform.pids().items():
             for pid in pids:
                 pin(pid, LOAD_CORE if part in BESIDE else SERVER_CORE)
@@ -46,11 +60,13 @@ class Side:
     def per_request_us(self, wire: str, strangers: Strangers) -> float:
         """CPU microseconds of gateway and model server for a request."""
         target = WIRES[wire](self.platform.port, self.platform.key)
+        length = self.lengths.get(wire) or length_of(wire, target)
+        self.lengths[wire] = length
         pids = [
             pid for part, all in self.platform.pids().items() for pid in all if part not in ("supervisor", "control")
         ]
         busy, before = busy_seconds(), cpu_seconds(pids)
-        load = closed_loop(target, CONNECTIONS, SECONDS, 0)
+        load = closed_loop(target, CONNECTIONS, SECONDS, length)
         used = cpu_seconds(pids) - before
         strangers.note(load.seconds, busy_seconds() - busy, used + load.seconds)
         if load.errors or not load.requests:

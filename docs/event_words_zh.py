@@ -30,6 +30,7 @@ WORDS = {
     "reaction.retried": "运营者要立刻再试一个反应。",
     "replica.draining": "一个模型服务器不再得到新请求。",
     "replica.failed": "一个模型服务器自己结束了，或者从未应答。",
+    "replica.moved": "一个模型服务器改由另一种方式到达。",
     "replica.ready": "一个模型服务器在应答。",
     "replica.started": "要求启动一个模型服务器。",
     "replica.stopped": "要求结束一个模型服务器。",

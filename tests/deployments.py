@@ -1,7 +1,6 @@
 """Deployments over a real database, with a cluster and model servers that do what a test says."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -24,7 +23,7 @@ from bms.control.deployments.suspicions import Suspicions
 from bms.control.deployments.tokens import ReplicaTokens
 from bms.control.models.events import AliasMoved, VersionOffline, VersionReady
 from bms.control.models.nouns import Alias, Gate, Model, Version
-from bms.control.platform.environments import Environment, EnvironmentSpec, Removed
+from bms.control.platform.clusters import Tell
 from bms.control.platform.leading import Leadership
 from bms.control.secrets.sealing import NOTHING
 from bms.control.snapshots.positions import Others
@@ -141,12 +140,18 @@ class ObedientCluster:
         self.full = False
         self.blind = False
         self.hung: set[str] = set()
+        self.moved: dict[str, str] = {}
         self.asked = 0
         self._changed = asyncio.Event()
+
+    async def prepare(self, spec: WorkloadSpec, tell: Tell | None = None) -> None:
+        """Everything is there already."""
 
     async def start(self, spec: WorkloadSpec, sealed: bytes = b"") -> WorkloadStatus:
         if self.full:
             raise FailedPrecondition("no room for it")
+        if self.blind:
+            raise Unavailable("the cluster does not answer")
         if spec.id in self.workloads:
             return self.workloads[spec.id]
         self.starts.append(spec.id)
@@ -158,9 +163,9 @@ class ObedientCluster:
             owner=spec.owner,
             epoch=spec.epoch,
             state="running",
-            pid=1,
-            directory="/d",
             started_at=int(self._clock.now().timestamp() * 1e9),
+            node="here",
+            endpoint=self.endpoint(spec.id),
         )
         if self.version(spec.id) in self.broken:
             self.end(spec.id, 1)
@@ -170,7 +175,9 @@ class ObedientCluster:
         if self.blind:
             raise Unavailable("the cluster does not answer")
         self._changed.clear()
-        return dict(self.workloads)
+        return {
+            id: msgspec.structs.replace(status, endpoint=self.endpoint(id)) for id, status in self.workloads.items()
+        }
 
     async def stop(self, workload: str, grace_s: float | None = None) -> None:
         self.stops.append(workload)
@@ -180,11 +187,8 @@ class ObedientCluster:
     async def forget(self, workload: str) -> None:
         self.workloads.pop(workload, None)
 
-    def address(self, workload: str) -> str:
-        return f"/run/{workload}.sock"
-
-    def directory(self, workload: str) -> str:
-        return f"/workloads/{workload}"
+    def endpoint(self, workload: str) -> str:
+        return self.moved.get(workload, f"unix:/run/{workload}.sock")
 
     async def changed(self, timeout_s: float) -> None:
         await asyncio.wait([asyncio.create_task(self._changed.wait())], timeout=timeout_s)
@@ -193,7 +197,7 @@ class ObedientCluster:
         """`ReplicaProbe`."""
         self.asked += 1
         workload = self.workloads.get(replica)
-        if workload is None or workload.state == "ended" or replica in self.hung:
+        if workload is None or workload.state == "ended" or replica in self.hung or address != self.endpoint(replica):
             return None
         loading = self.version(replica) in self.slow
         return ServableStatus(
@@ -218,32 +222,6 @@ class ObedientCluster:
         ]
 
 
-class PlainEnvironments:
-    """`Environments` that are there already."""
-
-    async def ensure(self, spec: EnvironmentSpec, log: Callable[[str], None] | None = None) -> Environment:
-        return Environment(digest="d", python="/usr/bin/python3")
-
-    async def built(self) -> list[Environment]:
-        return []
-
-    async def prune(self, keep: frozenset[str]) -> Removed:
-        return Removed()
-
-    def slim_path(self) -> str:
-        return "/slim"
-
-
-class PlainTrees:
-    """`TreeCache` of directories that are only named."""
-
-    async def path(self, tenant: str, digest: str) -> str:
-        return f"/trees/{tenant}/{digest[-4:]}"
-
-    async def prune(self, keep: object) -> list[tuple[str, str]]:
-        return []
-
-
 class Deployed:
     """Everything of deployments that control holds, over one database; `again` is what a restart would make."""
 
@@ -254,8 +232,6 @@ class Deployed:
         cluster: Any,
         holder: str = "control",
         *,
-        environments: Any = None,
-        trees: Any = None,
         probe: Any = None,
         logs: Any = None,
     ) -> None:
@@ -274,9 +250,7 @@ class Deployed:
         self.others = Others(SqlPositions(database, clock), holder)
         self.publisher = Publisher(self.sources, self.events, clock, PEPPER, self.others)
         self.health = Health(probe or cluster, clock)
-        self.launcher = Launcher(
-            cluster, environments or PlainEnvironments(), trees or PlainTrees(), catalog, TOKENS, NOTHING
-        )
+        self.launcher = Launcher(cluster, catalog, TOKENS, NOTHING)
         self.leadership = Leadership(SqlLeases(database, clock), clock, holder)
         self.reconciler = Reconciler(
             self.store,

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import msgspec
 
-from bms.adapters.jobs.attempt_files import LocalAttemptFiles
+from bms.adapters.clusters.supplies import Supplied, Supplies
+from bms.adapters.clusters.workload_files import LocalWorkloadFiles
+from bms.adapters.jobs.attempt_files import NotedAttemptFiles
 from bms.adapters.jobs.tree_cache import LocalTreeCache
 from bms.adapters.objects.memory import MemoryObjectStore
 from bms.adapters.sql.engine import Database
@@ -22,12 +24,14 @@ from bms.control.jobs.history import History
 from bms.control.jobs.nouns import Capacity, Job, JobSpec
 from bms.control.jobs.scheduler import SUBJECT, Scheduler
 from bms.control.jobs.service import JobService
-from bms.control.platform.environments import Environment, EnvironmentSpec, Removed
+from bms.control.platform.clusters import Tell
+from bms.control.platform.environments import Environment, Removed
 from bms.control.platform.leading import Leadership
 from bms.control.platform.objects import ObjectStore
 from bms.control.platform.trees import FileEntry, put_tree, tree_of
 from bms.control.tenants.nouns import Tenant
 from bms.core.clock import Clock, ManualClock
+from bms.core.environments import EnvironmentSpec
 from bms.core.errors import FailedPrecondition, NotFound
 from bms.core.workload import WorkloadSpec, WorkloadStatus
 
@@ -70,14 +74,20 @@ async def once(content: bytes) -> AsyncIterator[bytes]:
 class CountedCluster:
     """A cluster whose workloads are files and records: they end when the test says so."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, supplies: Supplies) -> None:
         self.root = root
+        self.files = LocalWorkloadFiles(self.directory, supplies.objects)
+        self.supplies = supplies
+        self.supplied: dict[str, Supplied] = {}
         self.starts: Counter[str] = Counter()
         self.specs: dict[str, WorkloadSpec] = {}
         self.seen: dict[str, WorkloadStatus] = {}
         self.refusal: Exception | None = None
         self.obedient = True
         self._changed = asyncio.Event()
+
+    async def prepare(self, spec: WorkloadSpec, tell: Tell | None = None) -> None:
+        self.supplied[spec.id] = await self.supplies.get(spec, tell)
 
     async def start(self, spec: WorkloadSpec, sealed: bytes = b"") -> WorkloadStatus:
         if self.refusal is not None:
@@ -94,8 +104,6 @@ class CountedCluster:
                 owner=spec.owner,
                 epoch=spec.epoch,
                 state="running",
-                pid=1,
-                directory=self.directory(spec.id),
                 started_at=0,
             )
         return self.seen[spec.id]
@@ -112,9 +120,6 @@ class CountedCluster:
             raise FailedPrecondition(f"{workload} runs")
         self.seen.pop(workload, None)
         shutil.rmtree(self.directory(workload), ignore_errors=True)
-
-    def address(self, workload: str) -> str:
-        return f"/tmp/{workload}.sock"
 
     def directory(self, workload: str) -> str:
         return str(self.root / workload)
@@ -191,17 +196,15 @@ class World:
         self.database = database
         self.store = SqlStore(database, SqlJobs)
         self.objects = MemoryObjectStore(clock)
-        self.cluster = CountedCluster(folder / "work")
         self.environments = CountedEnvironments()
-        self.trees = LocalTreeCache.open(folder / "cache", self.objects)
-        self.files = LocalAttemptFiles.open(folder / "notes", self.cluster.directory, self.objects)
+        trees = LocalTreeCache.open(folder / "cache", self.objects)
+        self.cluster = CountedCluster(folder / "work", Supplies(self.environments, trees, self.objects))
+        self.files = NotedAttemptFiles.open(folder / "notes", self.cluster.files)
         self.history = History(self.objects, self.files)
         self.service = JobService(self.store, self.objects, self.history, clock)
 
     def scheduler(self, holder: str = "one", capacity: Capacity = ROOM) -> Scheduler:
-        attempts = Attempts(
-            self.store, self.cluster, self.environments, self.trees, self.files, self.history, self.clock
-        )
+        attempts = Attempts(self.store, self.cluster, self.files, self.history, self.clock)
         leader = Leadership(SqlLeases(self.database, self.clock), self.clock, holder).of(SUBJECT)
         return Scheduler(self.store, self.cluster, attempts, self.files, self.clock, capacity, leader)
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Self
 
 from bms.adapters.clusters.local import LocalCluster
+from bms.adapters.clusters.supplies import Supplies
 from bms.adapters.environments.uv import UvEnvironments
-from bms.adapters.jobs.attempt_files import LocalAttemptFiles
+from bms.adapters.jobs.attempt_files import NotedAttemptFiles
 from bms.adapters.jobs.tree_cache import LocalTreeCache
 from bms.adapters.objects.local import LocalObjectStore
 from bms.adapters.sql.engine import Database
@@ -40,11 +41,12 @@ class LocalJobs:
         self.store = SqlStore(self.database, SqlJobs)
         self.objects = LocalObjectStore.open(home / "objects", clock)
         environments = UvEnvironments(home, os.environ)
-        self.cluster = LocalCluster(home, run_dir, environments.slim_path(), clock, watch_s=0.05)
         trees = LocalTreeCache.open(home / "cache" / "trees", self.objects)
-        files = LocalAttemptFiles.open(home / "jobs", self.cluster.directory, self.objects)
+        supplies = Supplies(environments, trees, self.objects)
+        self.cluster = LocalCluster(home, run_dir, supplies, clock, watch_s=0.05)
+        files = NotedAttemptFiles.open(home / "jobs", self.cluster.files)
         history = History(self.objects, files)
-        attempts = Attempts(self.store, self.cluster, environments, trees, files, history, clock)
+        attempts = Attempts(self.store, self.cluster, files, history, clock)
         leader = Leadership(SqlLeases(self.database, clock), clock, "control").of(SUBJECT)
         room = Capacity(jobs=2, cpu=4, memory=1 << 40)
         self.service = JobService(self.store, self.objects, history, clock)

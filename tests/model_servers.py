@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from bms.core.errors import BmsError, from_code
-from bms.core.programs import ModelServerConfig, Sealed, ServableConfig, ServableStatus
+from bms.core.programs import ARTIFACT, ModelServerConfig, Places, Sealed, ServableConfig, ServableStatus
 from bms.core.tensor import Array, Tensor
 from bms.protocols import frames
 from bms.protocols.frames import Frame, FrameReader, Kind
@@ -32,16 +32,30 @@ def model(path: str) -> str:
     return str(made_by(MODELS, SKLEARN) / path)
 
 
-def server_config(tmp_path: Path, servable: ServableConfig, **options: object) -> ModelServerConfig:
-    return ModelServerConfig(replica="r1", socket=str(tmp_path / "s"), servable=servable, **options)  # type: ignore[arg-type]
+class ServerFile(msgspec.Struct, frozen=True):
+    """What a model server's file holds, as `ProgramFile` says it."""
+
+    config: ModelServerConfig
+    places: Places
+
+    @property
+    def socket(self) -> str:
+        return self.places.socket
 
 
-def mlp_config(tmp_path: Path, **options: object) -> ModelServerConfig:
+def server_config(tmp_path: Path, servable: ServableConfig, **options: object) -> ServerFile:
+    """The artifact is where `servable` says."""
+    places = Places(directory=str(tmp_path), socket=str(tmp_path / "s"), trees={ARTIFACT: servable.directory})
+    anywhere = msgspec.structs.replace(servable, directory="")
+    return ServerFile(ModelServerConfig(replica="r1", servable=anywhere, **options), places)  # type: ignore[arg-type]
+
+
+def mlp_config(tmp_path: Path, **options: object) -> ServerFile:
     servable = ServableConfig(runtime="onnx", directory=model("onnx/mlp"), model="mlp", version=3)
     return server_config(tmp_path, servable, **options)
 
 
-def slow_config(tmp_path: Path, **options: object) -> ModelServerConfig:
+def slow_config(tmp_path: Path, **options: object) -> ServerFile:
     servable = ServableConfig(runtime="onnx", directory=model("onnx/slow"), model="slow", version=1)
     return server_config(tmp_path, servable, **options)
 
@@ -84,14 +98,14 @@ class Server:
 
 @contextmanager
 def started(
-    config: ModelServerConfig,
+    config: ServerFile,
     *,
     python: Path | str = "",
     path: Path = SOURCE,
     sealed: Sealed = Sealed(token=TOKEN),
 ) -> Iterator[Server]:
     """A model server run by `python`, which finds `bms` at `path` and nowhere else; without it a forked one."""
-    folder = Path(config.socket).parent
+    folder = Path(config.places.directory)
     (folder / "config.json").write_bytes(msgspec.json.encode(config))
     log = folder / "log"
     kernels = {name: value for name, value in os.environ.items() if name.startswith("OPENBLAS_")}  # choose the last bit

@@ -68,6 +68,11 @@ def warm(target: Target) -> None:
 
 
 def check(system: System, target: Target, patience_s: float = 60.0) -> int:
+    """`length_of` of a system that is started."""
+    return length_of(system.name, target, system.alive, patience_s)
+
+
+def length_of(name: str, target: Target, alive: Callable[[], bool] = lambda: True, patience_s: float = 60.0) -> int:
     """The length of the answer in bytes (gRPC: with its prefix), once it is what the model gives when run directly.
 
     Raises WrongAnswer where it is another, RuntimeError where there is none within `patience_s`.
@@ -78,12 +83,12 @@ def check(system: System, target: Target, patience_s: float = 60.0) -> int:
             body, headers = _ask(target)
             break
         except (RuntimeError, OSError, http.client.HTTPException) as error:
-            if time.monotonic() > end or not system.alive():
-                raise RuntimeError(f"{system.name} does not answer: {error}") from error
+            if time.monotonic() > end or not alive():
+                raise RuntimeError(f"{name} does not answer: {error}") from error
             time.sleep(0.2)
     found = target.read(body, headers, target.model.output)
     if found.shape != expected(target.model).shape or not np.allclose(found, expected(target.model), rtol=0, atol=1e-6):
-        raise WrongAnswer(f"{system.name} answers {found}, the model itself {expected(target.model)}")
+        raise WrongAnswer(f"{name} answers {found}, the model itself {expected(target.model)}")
     return len(body) + (5 if target.grpc else 0)
 
 

@@ -51,6 +51,8 @@ async def rest_v2(tell: Teller, url: str, headers: dict[str, str]) -> None:
         name = InferInput("name", [2, 1], "BYTES", ["a", "b"])
         await tell.later("frame", infer("orders", price, pieces, name, parameters={"content_type": "pd"}))
         await tell.later("text", infer("mixed", InferInput("input-0", [2], "BYTES", ["a", "bcd"])))
+        await tell.later("labels", infer("labels", array("input-0", IRIS, "f4")))
+        await tell.later("labels, binary", infer("labels", array("input-0", IRIS, "f4"), parameters=wanted))
         await tell.later("wrong shape", infer("mixed", array("input-0", [[1, 2, 3]], "f4")))
         await tell.later("no such model", infer("nothing", array("input-0", [[1, 2, 3]], "f4")))
 
@@ -104,6 +106,7 @@ async def grpc(tell: Teller, url: str, headers: dict[str, str]) -> None:
         await tell.later("grpc raw", infer("mixed", array("input-0", IRIS, "f8", True)))
         await tell.later("grpc typed", infer("mixed", InferInput("input-0", [1, 4], "FP32", [1.0, 2.0, 3.0, 4.0])))
         price, pieces = array("price", [1, 2], "f4"), array("pieces", [3, 4], "i8")
+        await tell.later("grpc labels", infer("labels", array("input-0", IRIS, "f4", True)))
         await tell.later("grpc frame", infer("orders", price, pieces, parameters={"content_type": "pd"}))
 
 

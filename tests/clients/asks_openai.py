@@ -41,7 +41,16 @@ def main(url: str, key: str) -> None:
     tell.now("a wrong key", lambda: refused(lambda: stranger.models.list()))
     tell.now("chat", lambda: refused(lambda: client.chat.completions.create(model="mixed", messages=hello)))
     tell.now("responses", lambda: refused(lambda: client.responses.create(model="mixed", input="hello")))
+    tell.now("completions", lambda: refused(lambda: client.completions.create(model="mixed", prompt="hello")))
     tell.now("files", lambda: refused(lambda: client.files.list()))
+    tell.now("batches", lambda: refused(lambda: client.batches.list()))
+    tell.now("images", lambda: refused(lambda: client.images.generate(model="mixed", prompt="a house")))
+
+    def streamed() -> None:
+        for _ in client.chat.completions.create(model="mixed", messages=hello, stream=True):
+            pass
+
+    tell.now("chat, streamed", lambda: refused(streamed))
     tell.now("delete", lambda: refused(lambda: client.models.delete("mixed")))
 
 

@@ -12,15 +12,19 @@ class Part(NamedTuple):
 
 
 class Row(NamedTuple):
+    """Of one client. `refused` is what is refused in words; `lacks` is what its own server has beyond that."""
+
     name: str
     name_zh: str
     works: tuple[Part, ...]
+    refused: tuple[Part, ...] = ()
     lacks: tuple[Part, ...] = ()
 
 
 _TEXTS = (
-    "chat, responses, files: 404 in words; nothing generates texts in its way",
-    "chat、responses、files：404 并说明；这里没有按它的方式生成文本的",
+    "chat, completions, responses: 404 with its error, which says how texts are asked for here; files, batches, "
+    "images: 404 with its error",
+    "chat、completions、responses：404，按它的错误格式说明这里如何请求文本；files、batches、images：404，按它的错误格式",
 )
 
 ROWS = {
@@ -57,9 +61,12 @@ ROWS = {
         "KServe 的 SDK",
         (
             Part(
-                "REST v2: JSON, binary both ways, several inputs, frames (`pd`), texts, readiness",
-                "REST v2：JSON、双向二进制、多个输入、数据框（`pd`）、文本、就绪",
-                ("live", "ready", "model ready", "named", "input-0*", "binary*", "two inputs", "frame", "text"),
+                "REST v2: JSON, binary both ways, several inputs, frames (`pd`), texts, labels, readiness",
+                "REST v2：JSON、双向二进制、多个输入、数据框（`pd`）、文本、标签、就绪",
+                (
+                    *("live", "ready", "model ready", "named", "input-0*", "binary*", "two inputs", "frame", "text"),
+                    "labels*",
+                ),
             ),
             Part(
                 "REST v1: rows, columns, texts, labels, readiness",
@@ -67,7 +74,7 @@ ROWS = {
                 ("v1 live", "v1 model ready", "v1 instances", "v1 inputs", "v1 texts", "v1 labels", "v1 classifier"),
             ),
             Part("`explain`", "`explain`", ("v1 explain", "v1 no explainer")),
-            Part("gRPC: raw, typed, frames, readiness", "gRPC：raw、typed、数据框、就绪", ("grpc *",)),
+            Part("gRPC: raw, typed, frames, labels, readiness", "gRPC：raw、typed、数据框、标签、就绪", ("grpc *",)),
             Part("CloudEvents around `predict` and `explain`", "`predict` 和 `explain` 的 CloudEvents", ("*event, *",)),
             Part("errors in words", "错误有说明", ("wrong shape", "no such *", "v1 no such *", "live")),
         ),
@@ -82,7 +89,13 @@ ROWS = {
                 ("numpy*", "vectors", "string*", "base64", "datetime", "frame*"),
             ),
         ),
-        (Part("texts and truth values in one column: 400", "文本和真值混在一列：400", ("a column of *",)),),
+        (
+            Part(
+                "truth values in a column of texts: 400",
+                "文本列里的真值：400",
+                ("a column of *",),
+            ),
+        ),
     ),
     "openai": Row(
         "OpenAI's client",
@@ -100,7 +113,7 @@ ROWS = {
                 ("no such model", "no embeddings", "a wrong key", "delete"),
             ),
         ),
-        (Part(*_TEXTS, ("chat", "responses", "files")),),
+        (Part(*_TEXTS, ("chat*", "completions", "responses", "files", "batches", "images")),),
     ),
     "openai-node": Row(
         "OpenAI's client for Node",
@@ -110,7 +123,7 @@ ROWS = {
             Part("`models`", "`models`", ("openai: models",)),
             Part("its errors", "错误", ("openai: no such model",)),
         ),
-        (Part("chat: 404 in words", "chat：404 并说明", ("openai: chat",)),),
+        (Part("chat: 404 with its error", "chat：404，按它的错误格式", ("openai: chat",)),),
     ),
     "node": Row(
         "Node's own `fetch` and `node:http2`",
@@ -192,11 +205,14 @@ ROWS = {
         ),
         (
             Part(
-                "`HandleReloadConfigRequest`: UNIMPLEMENTED in words; `SessionRun` and complex, quantized, resource "
-                "and variant tensors are refused, too",
-                "`HandleReloadConfigRequest`：UNIMPLEMENTED 并说明；`SessionRun` 和复数、量化、resource、variant "
-                "张量也被拒绝",
-                ("reload",),
+                "`HandleReloadConfigRequest` that would change what is served: UNIMPLEMENTED, with what would change",
+                "会改变所服务内容的 `HandleReloadConfigRequest`：UNIMPLEMENTED，并说明会改变什么",
+                ("reload of others",),
+            ),
+            Part(
+                "complex, quantized, resource and variant tensors, which no model here takes",
+                "复数、量化、resource、variant 张量：这里没有模型接受它们",
+                ("complex numbers",),
             ),
         ),
     ),
@@ -216,8 +232,8 @@ ROWS = {
         ),
         (
             Part(
-                "parameters that the model does not have: refused, where MLflow's server leaves them out",
-                "模型没有的参数：拒绝，而 MLflow 的服务器会略去",
+                "parameters that the model does not have: MLflow's server leaves them out with a line in its log",
+                "模型没有的参数：MLflow 的服务器会略去，只在日志里写一行",
                 ("left out: *",),
             ),
         ),
@@ -257,6 +273,6 @@ ROWS = {
             Part("statistics, loading, asyncio", "统计、加载、asyncio", ("statistics", "* load*", "aio *")),
             Part("errors in Triton's words", "错误用 Triton 的措辞", ("* no such *", "decoupled")),
         ),
-        (Part("shared memory: refused in words", "共享内存：拒绝并说明", ("*shared memory", "*GPU memory")),),
+        lacks=(Part("shared memory: refused in words", "共享内存：拒绝并说明", ("*shared memory", "*GPU memory")),),
     ),
 }

@@ -20,8 +20,8 @@ PAGES = {"en": DOCS / "protocols.md", "zh": DOCS / "protocols.zh-CN.md"}
 BEGIN, END = "<!-- made by `make clients-table` -->\n", "<!-- end of what is made -->\n"
 WRITES = bool(os.environ.get("BMS_WRITE_CLIENTS"))  # set by `make clients-table`
 _HEADS = {
-    "en": "| client | version | works | does not, and why |\n|---|---|---|---|\n",
-    "zh": "| 客户端 | 版本 | 可用 | 不可用及原因 |\n|---|---|---|---|\n",
+    "en": "| client | version | works | refused, in words | does not, and why |\n|---|---|---|---|---|\n",
+    "zh": "| 客户端 | 版本 | 可用 | 拒绝并说明 | 不可用及原因 |\n|---|---|---|---|---|\n",
 }
 _JOINS = {"en": "; ", "zh": "；"}
 
@@ -49,17 +49,19 @@ def table(language: str) -> str:
     lines = []
     for client, row in ROWS.items():
         tried = kept[client]["tried"]
+        parts = (*row.works, *row.refused, *row.lacks)
         for what in tried:
-            if not any(_tells(part, what) for part in (*row.works, *row.lacks)):
+            if not any(_tells(part, what) for part in parts):
                 raise ValueError(f"{client}: {what!r} was tried and has no words in rows.py")
-        for part in (*row.works, *row.lacks):
+        for part in parts:
             if not any(_tells(part, what) for what in tried):
                 raise ValueError(f"{client}: nobody tried {part.en!r}")
         for part in row.works:
             if not any(_tells(part, what) and outcome == "got" for what, outcome in tried.items()):
                 raise ValueError(f"{client}: {part.en!r} does not work")
         name = row.name if language == "en" else row.name_zh
-        cells = (name, kept[client]["version"], _said(row.works, language), _said(row.lacks, language))
+        said = [_said(parts, language) for parts in (row.works, row.refused, row.lacks)]
+        cells = (name, kept[client]["version"], *said)
         lines.append(f"| {' | '.join(cells)} |\n")
     return _HEADS[language] + "".join(lines)
 

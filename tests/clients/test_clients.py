@@ -59,6 +59,7 @@ def test_kserves_sdk(served: RealPlatform) -> None:
         "frame": {"total": [3, 8], "told": ["a: 3", "b: 8"]},
         "grpc frame": {"total": [3, 8], "told": [": 3", ": 8"]},
         "text": {"embedding": [[3, 0, 4, 0], [9, 0, 12, 0]], "size": [1, 3]},
+        **{what: {"output-0": [1, 1]} for what in ("labels", "labels, binary", "grpc labels")},
         "v1 instances": {"predictions": DOUBLED},
         "v1 inputs": {"outputs": DOUBLED},
         "v1 texts": {"predictions": [{"embedding": [3, 0, 4, 0], "size": 1}, {"embedding": [9, 0, 12, 0], "size": 3}]},
@@ -112,7 +113,10 @@ def test_openais_client(served: RealPlatform) -> None:
         "no such model": [*unknown, "model_not_found", True],
         "no embeddings": [*bad, "invalid_argument", True],
         "a wrong key": ["AuthenticationError", 401, "authentication_error", "invalid_api_key", True],
-        **{what: [*unknown, "unknown_url", True] for what in ("chat", "responses", "files")},
+        **{
+            what: [*unknown, "unknown_url", True]
+            for what in ("chat", "chat, streamed", "completions", "responses", "files", "batches", "images")
+        },
         "delete": ["APIStatusError", 405, "invalid_request_error", "method_not_allowed", True],
     }
 

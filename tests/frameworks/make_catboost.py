@@ -88,6 +88,7 @@ def tables(root):
     hashed = mixed[["z", "city", "size"]]
     told(root / "hashed", classifier(cat_features=["city", "size"]).fit(hashed, target), hashed, "json")
     tracked(root / "tracked", classifier(cat_features=["city", "size"]).fit(hashed, target), hashed)
+    bare(root / "bare", classifier(loss_function="MultiClass").fit(X, CLASS % 2))
     vectors = pd.DataFrame({"z": mixed["z"], "v": list(chance.normal(size=(size, 3)))})
     saved(root / "refused" / "vectors", classifier(embedding_features=["v"]).fit(vectors, target), "model.cbm")
 
@@ -101,6 +102,13 @@ def tracked(folder, model, frame):
     )
     columns = {"z": rows["z"], "city": rows["city"].to_numpy(str), "size": rows["size"].to_numpy(np.int64)}
     np.savez(folder / "expected.npz", **columns, **answers(model, rows))
+
+
+def bare(folder, model):
+    """By MLflow, without a signature; of two classes, trained as if there might be more."""
+    mlflow.catboost.save_model(model, folder / "model", pip_requirements=["mlflow-skinny==3.17.2", "catboost"])
+    assert model.predict(X[:ROWS]).shape == (ROWS, 1)
+    np.savez(folder / "expected.npz", x=X[:ROWS], **answers(model, X[:ROWS]))
 
 
 def exports(root):

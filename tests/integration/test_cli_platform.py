@@ -16,6 +16,7 @@ from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
+from bms.core.errors import NotFound
 from tests.pages import block_of, commands_of, ran
 from tests.platforms import RealPlatform, bms, real_platform
 from tests.whole_platform import until
@@ -205,6 +206,17 @@ def test_a_version_is_named_by_number_or_alias_or_is_the_newest(digits: RealPlat
         refused = digits.bms("model", "show", *wrong)
         assert (bool(refused.status), refused.out) == (True, "")
         assert says in refused.errors
+
+
+def test_an_alias_of_a_version_that_is_not_served_is_not_found_until_it_is(digits: RealPlatform) -> None:
+    for alias in ("production", "next"):
+        digits.good("model", "push", str(DATA / "digits.onnx"), "--name", "ahead", "--alias", alias)
+    digits.good("deploy", "ahead", "--alias", "production")
+    with digits.client() as client:
+        with pytest.raises(NotFound, match=r"'next' of 'ahead' is version 2, which is not served here: .* serves 1;"):
+            client.predict("ahead", rows()[:1], alias="next")
+        digits.good("deploy", "ahead", "--alias", "next")
+        assert client.predict("ahead", rows()[:1], alias="next").version == 2
 
 
 def test_a_version_is_downloaded_as_it_was_uploaded(digits: RealPlatform, tmp_path: Path) -> None:

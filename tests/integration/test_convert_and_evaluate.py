@@ -13,7 +13,7 @@ import pytest
 from bms.adapters.environments.slim import place
 from bms.adapters.runtimes.onnx import OnnxRuntime
 from bms.app.tasks import import_dataset
-from bms.core.programs import JobConfig, JobInput, JobResult, ServableConfig
+from bms.core.programs import INPUTS, JobConfig, JobResult, Places, ServableConfig
 from tests.framework_env import SKLEARN, SOURCE, framework_python, made_by
 
 DATA = Path(__file__).parent.parent / "data"
@@ -69,15 +69,12 @@ def _run(folder: Path, task: str, data: Path, artifact: Path, **parameters: Any)
     config = JobConfig(
         job="job_1",
         attempt=1,
-        directory=str(folder),
         entry=f"task:{task}",
-        inputs=(
-            JobInput(name="artifact", directory=str(artifact)),
-            JobInput(name="data", directory=str(data)),
-        ),
         parameters={"servable": given, **parameters},
     )
-    (folder / "config.json").write_bytes(msgspec.json.encode(config))
+    trees = {f"{INPUTS}artifact": str(artifact), f"{INPUTS}data": str(data)}
+    places = Places(directory=str(folder), socket="", trees=trees)
+    (folder / "config.json").write_bytes(msgspec.json.encode({"config": config, "places": places}))
     python = framework_python(SKLEARN)
     slim = place(SOURCE / "bms", folder.parent / "slim")
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(slim)}

@@ -2,45 +2,46 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bms.adapters.sql.engine import Database
 from bms.control.deployments.views import DeploymentViews
-from bms.control.platform.environments import Environment, EnvironmentSpec
-from bms.core.clock import ManualClock
+from bms.control.platform.clusters import Tell
+from bms.core.clock import Clock, ManualClock
 from bms.core.errors import FailedPrecondition
 from bms.core.requirement_lines import parse_lock
+from bms.core.workload import WorkloadSpec
 from bms.sdk.models import NewVersion
 from bms.sdk.signatures import EnvironmentSpec as Asked
-from tests.deployments import Deployed, ObedientCluster, PlainEnvironments, follow, principal
+from tests.deployments import Deployed, ObedientCluster, follow, principal
 from tests.platforms import RealPlatform, bms
 from tests.wheels import PASSWORD, Index, index, wheel
 
 DIGITS = Path(__file__).parents[1] / "data" / "digits.onnx"
 
 
-class SlowEnvironments(PlainEnvironments):
-    """Says a line, and goes on when it may."""
+class SlowCluster(ObedientCluster):
+    """Says lines of a build, and goes on when it may."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock)
         self.said, self.go = asyncio.Event(), asyncio.Event()
 
-    async def ensure(self, spec: EnvironmentSpec, log: Callable[[str], None] | None = None) -> Environment:
-        assert log
-        log("Resolved 12 packages in 3ms")
-        log("Downloading torch (181.9MiB)")
-        log("")
+    async def prepare(self, spec: WorkloadSpec, tell: Tell | None = None) -> None:
+        assert tell
+        tell("Resolved 12 packages in 3ms")
+        tell("Downloading torch (181.9MiB)")
+        tell("")
         self.said.set()
         await self.go.wait()
-        return await super().ensure(spec)
 
 
 async def test_a_deployment_says_that_its_environment_is_built(sqlite: Database, clock: ManualClock) -> None:
-    slow = SlowEnvironments()
-    deployed = await Deployed(sqlite, clock, ObedientCluster(clock), environments=slow).start()
+    slow = SlowCluster(clock)
+    deployed = await Deployed(sqlite, clock, slow).start()
     views = DeploymentViews(
         deployed.store,
         deployed.catalog,

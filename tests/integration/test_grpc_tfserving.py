@@ -142,8 +142,31 @@ fails(ask, C.INVALID_ARGUMENT, "GetModelMetadataRequest must specify at least on
 fails(lambda: ask("x"), C.INVALID_ARGUMENT, "Metadata field x is not supported: ask for signature_def")
 
 reload = method("HandleReloadConfigRequest", "ReloadConfigRequest", "ReloadConfigResponse", "ModelService")
-fails(lambda: reload(serving("ReloadConfigRequest")(), metadata=headers), C.UNIMPLEMENTED,
-      "what is served is not set by clients…")
+def configured(*models):
+    request = serving("ReloadConfigRequest")()
+    request.config.model_config_list.SetInParent()
+    for model in models:
+        request.config.model_config_list.config.add().MergeFrom(serving("ModelConfig")(**model))
+    return reload(request, metadata=headers)
+
+both = {"specific": {"versions": [1, 2]}}
+for same in ({"name": "m"}, {"name": "m", "model_version_policy": both, "version_labels": {"old": 1}}):
+    assert configured(same).status.error_code == 0
+change = "what is served is not set by clients of models: use deployments, by `bms deploy`, the SDK or the API. " \
+         "This configuration would change it: "
+for models, said in (
+    ([{"name": "m"}, {"name": "none"}], "'none' would be loaded"),
+    ([], "'m', which is not listed, would be unloaded"),
+    ([{"name": "m", "model_version_policy": {"specific": {"versions": [2]}}}],
+     "'m' would serve version 2 in place of version 1, 2"),
+    ([{"name": "m", "version_labels": {"old": 2, "new": 2}}],
+     "'new' of 'm' would be version 2, and is none; 'old' of 'm' would be version 2, not 1"),
+):
+    fails(lambda: configured(*models), C.UNIMPLEMENTED, change + said)
+fails(lambda: configured({"name": "m"}, {"name": "m"}), C.INVALID_ARGUMENT,
+      "Illegal to list model m multiple times in config list")
+fails(lambda: reload(serving("ReloadConfigRequest")(), metadata=headers), C.INVALID_ARGUMENT,
+      "ServerModelConfig type not supported by HandleReloadConfigRequest. Only ModelConfigList is currently supported")
 session = method("SessionRun", "SessionRunRequest", "SessionRunResponse", "SessionService")
 fails(lambda: session(serving("SessionRunRequest")(), metadata=headers), C.UNIMPLEMENTED,
       "graphs are not run by the names of their tensors…")

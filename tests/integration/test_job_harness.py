@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from bms.core.programs import JobConfig, JobEvent, JobInput, JobResult
+from bms.core.programs import CODE, INPUTS, JobConfig, JobEvent, JobResult, Places
 from tests.written_datasets import write_dataset
 
 
@@ -31,12 +31,13 @@ class Attempt:
         (self.code / name).write_text(textwrap.dedent(text))
 
     def start(self, entry: str = "train.py", **fields: Any) -> subprocess.Popen[bytes]:
-        config = JobConfig(
-            **{"job": "job_1", "attempt": 2, "directory": str(self.directory), "entry": entry, "code": str(self.code)}
-            | fields
-        )
+        trees = {INPUTS + name: str(path) for name, path in fields.pop("inputs", {}).items()}
+        if code := fields.pop("code", str(self.code)):
+            trees[CODE] = code
+        config = JobConfig(**{"job": "job_1", "attempt": 2, "entry": entry} | fields)
+        places = Places(directory=str(self.directory), socket="", trees=trees)
         path = self.directory / "config.json"
-        path.write_bytes(msgspec.json.encode(config))
+        path.write_bytes(msgspec.json.encode({"config": config, "places": places}))
         return subprocess.Popen([sys.executable, "-m", "bms.app.job", str(path)], cwd=self.directory)
 
     def run(self, entry: str = "train.py", **fields: Any) -> JobResult:
@@ -93,8 +94,7 @@ def test_a_scripts_main_gets_the_job_and_its_answer_is_the_report(attempt: Attem
             raise RuntimeError("started by hand")
         """
     )
-    given = JobInput(name="data", directory=str(tmp_path / "data"))
-    result = attempt.run(inputs=(given,), parameters={"factor": 10}, threads=3)
+    result = attempt.run(inputs={"data": tmp_path / "data"}, parameters={"factor": 10}, threads=3)
     assert result == JobResult(state="succeeded", metrics={"loss": 0.25}, report={"total": 6, "threads": 3})
     assert (attempt.directory / "output" / "model.txt").read_text() == "60"
     assert (attempt.directory / "checkpoint" / "epoch").read_text() == "1"
@@ -379,7 +379,7 @@ def test_a_config_that_is_not_one_is_said_on_stderr(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"job": 1}')
     command = [sys.executable, "-m", "bms.app.job"]
     for arguments, code, words in (
-        ([str(tmp_path / "config.json")], 78, "is not a JobConfig"),
+        ([str(tmp_path / "config.json")], 78, "holds no JobConfig"),
         ([str(tmp_path / "absent.json")], 78, "can't be read"),
         ([], 64, "usage:"),
     ):
@@ -420,9 +420,8 @@ def test_a_job_reads_its_data_as_arrays_and_saves_what_it_made(attempt: Attempt,
             return {"x": list(x.shape), "dtype": str(x.dtype), "y": str(y.dtype), "rows": data.splits["train"]}
         """
     )
-    given = JobInput(name="data", directory=str(data))
     parameters = {"model": str(Path(__file__).parents[1] / "data" / "digits.onnx")}
-    result = attempt.run(inputs=(given,), parameters=parameters, model=True)
+    result = attempt.run(inputs={"data": data}, parameters=parameters, model=True)
     assert (result.state, result.error) == ("succeeded", "")
     assert result.report == {"x": [5, 4], "dtype": "float64", "y": "int64", "rows": 5}
     made = attempt.directory / "output"

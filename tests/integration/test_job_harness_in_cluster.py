@@ -10,13 +10,17 @@ import msgspec
 import pytest
 
 from bms.adapters.clusters.local import LocalCluster
+from bms.adapters.clusters.supplies import Supplies
 from bms.adapters.environments.uv import UvEnvironments
-from bms.control.platform.environments import EnvironmentSpec
+from bms.adapters.jobs.tree_cache import LocalTreeCache
+from bms.adapters.objects.memory import MemoryObjectStore
 from bms.core.clock import SystemClock
-from bms.core.programs import JobConfig, JobResult
+from bms.core.environments import EnvironmentSpec
+from bms.core.programs import CODE, JobConfig, JobResult
 from bms.core.resources import Resources
 from bms.core.workload import WorkloadSpec, WorkloadStatus
 from tests.homes import place_slim_part
+from tests.jobs import put_files
 
 SCRIPT = """
 import importlib.util
@@ -37,28 +41,36 @@ def environments(tmp_path: Path) -> UvEnvironments:
 
 
 @pytest.fixture
-async def cluster(tmp_path: Path, environments: UvEnvironments) -> AsyncIterator[LocalCluster]:
+def objects() -> MemoryObjectStore:
+    return MemoryObjectStore()
+
+
+@pytest.fixture
+async def cluster(
+    tmp_path: Path, environments: UvEnvironments, objects: MemoryObjectStore
+) -> AsyncIterator[LocalCluster]:
     with tempfile.TemporaryDirectory(prefix="bms-run-") as run_dir:
-        cluster = LocalCluster(tmp_path / "home", Path(run_dir), environments.slim_path(), SystemClock())
+        supplies = Supplies(environments, LocalTreeCache.open(tmp_path / "trees", objects), objects)
+        cluster = LocalCluster(tmp_path / "home", Path(run_dir), supplies, SystemClock())
         await cluster.open()
         yield cluster
         await cluster.stop_all(grace_s=0)
         await cluster.close()
 
 
-def job_of(cluster: LocalCluster, python: str, code: Path) -> WorkloadSpec:
-    config = JobConfig(job="job_1", attempt=1, directory=cluster.directory("wl_1"), entry="train.py", code=str(code))
+async def job_of(objects: MemoryObjectStore, code: str, *requirements: str) -> WorkloadSpec:
+    config = JobConfig(job="job_1", attempt=1, entry="train.py")
     return WorkloadSpec(
         id="wl_1",
         kind="job",
         tenant="t",
         owner="job_1",
         epoch=1,
-        python=python,
         program="bms.app.job",
         config=msgspec.to_builtins(config),
         resources=Resources(),
-        readable=(str(code),),
+        environment=EnvironmentSpec(requirements=requirements),
+        trees={CODE: await put_files(objects, "t", {"train.py": code.encode()})},
     )
 
 
@@ -68,39 +80,32 @@ async def ended(cluster: LocalCluster) -> WorkloadStatus:
     return status
 
 
-def result(status: WorkloadStatus) -> JobResult:
-    return msgspec.json.decode(Path(status.directory, "result.json").read_bytes(), type=JobResult)
+async def result(cluster: LocalCluster) -> JobResult:
+    return msgspec.json.decode(await cluster.files.result("wl_1") or b"", type=JobResult)
 
 
 async def test_a_job_runs_in_its_environment_with_the_slim_part_alone(
-    cluster: LocalCluster, environments: UvEnvironments, tmp_path: Path
+    cluster: LocalCluster, environments: UvEnvironments, objects: MemoryObjectStore
 ) -> None:
-    (tmp_path / "code").mkdir()
-    (tmp_path / "code" / "train.py").write_text(SCRIPT)
-    built = await environments.ensure(EnvironmentSpec(requirements=("iniconfig",)))
-    await cluster.start(job_of(cluster, built.python, tmp_path / "code"))
+    await cluster.start(await job_of(objects, SCRIPT, "iniconfig"))
     status = await ended(cluster)
-    assert status.exit_code == 0, Path(status.directory, "job.log").read_text()
-    report = result(status).report
+    assert status.exit_code == 0, await cluster.files.read("wl_1", "log", 0, 10_000)
+    report = (await result(cluster)).report
     assert str(report["bms"]).startswith(environments.slim_path())
     assert report["absent"] == ["starlette", "sqlalchemy", "bms.control"]
-    assert Path(status.directory, "output", "made").exists()
+    stored = await cluster.files.store_output("t", "wl_1")
+    assert stored is not None
+    assert [file.path for file in stored.files] == ["made"]
 
 
-async def test_a_stopped_job_says_cancelled(
-    cluster: LocalCluster, environments: UvEnvironments, tmp_path: Path
-) -> None:
-    (tmp_path / "code").mkdir()
-    (tmp_path / "code" / "train.py").write_text(
-        "import time\ndef main(job):\n    job.progress(0, 'ready')\n    time.sleep(600)\n"
-    )
-    own = await environments.ensure(EnvironmentSpec())
-    status = await cluster.start(job_of(cluster, own.python, tmp_path / "code"))
-    events = Path(status.directory, "events.jsonl")
-    while not (events.exists() and events.stat().st_size):
+async def test_a_stopped_job_says_cancelled(cluster: LocalCluster, objects: MemoryObjectStore) -> None:
+    code = "import time\ndef main(job):\n    job.progress(0, 'ready')\n    time.sleep(600)\n"
+    await cluster.start(await job_of(objects, code))
+    while (events := await cluster.files.extent("wl_1", "events")) is None or not events.end:
         await cluster.changed(0.01)
     await cluster.stop("wl_1")
-    assert result(await ended(cluster)) == JobResult(state="failed", error="cancelled")
+    await ended(cluster)
+    assert await result(cluster) == JobResult(state="failed", error="cancelled")
 
 
 @pytest.mark.parametrize("program", ["bms.app.job", "bms.app.model_server"])

@@ -8,7 +8,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bms.adapters.clusters.log_files import read as read_log
 from bms.adapters.clusters.log_files import trim
 from bms.adapters.sql.engine import Database
 from bms.adapters.sql.events import SqlEventLog
@@ -16,9 +15,9 @@ from bms.control.jobs import attempts
 from bms.control.jobs.history import LOG_KEPT
 from bms.control.jobs.nouns import Capacity, Job, TreeInput
 from bms.control.jobs.service import LOG_PIECE
-from bms.control.platform.environments import EnvironmentSpec
 from bms.control.platform.trees import get_tree
 from bms.core.clock import ManualClock
+from bms.core.environments import EnvironmentSpec
 from bms.core.errors import AlreadyExists, DataLoss, FailedPrecondition, NotFound, ResourceExhausted, Unavailable
 from bms.core.pages import PageRequest
 from bms.core.programs import JobConfig
@@ -58,11 +57,13 @@ async def test_a_job_runs_and_all_it_made_is_kept(world: World, database: Databa
     await world.rounds(scheduler, 2)
     running = await world.get(job)
     assert running.state == "running"
-    config = msgspec.convert(world.cluster.specs[running.workload].config, JobConfig)
+    spec = world.cluster.specs[running.workload]
+    config = msgspec.convert(spec.config, JobConfig)
     assert (config.job, config.attempt, config.entry, config.parameters) == (job.id, 1, "train.py", {"layers": 3})
-    assert (Path(config.inputs[0].directory) / "train.tfrecord").read_bytes() == b"rows"
-    assert config.code is not None
-    assert (Path(config.code) / "train.py").read_bytes() == b"pass"
+    assert spec.trees == {"inputs/data": data, "code": code}
+    trees = world.cluster.supplied[running.workload].trees
+    assert (Path(trees["inputs/data"]) / "train.tfrecord").read_bytes() == b"rows"
+    assert (Path(trees["code"]) / "train.py").read_bytes() == b"pass"
 
     world.cluster.write(running.workload, "events.jsonl", '{"at": 5, "progress": 0.5, "metrics": {"loss": 2.5}}\n')
     world.cluster.write(running.workload, "job.log", "epoch 1\n")
@@ -182,6 +183,19 @@ async def test_a_preparation_that_outlasts_its_lease_starts_nothing(world: World
     assert world.cluster.specs[f"{job.id}-a1"].epoch == 2, "the new one's token"
     await world.rounds(new, 2)
     assert (await world.get(job)).state == "running"
+
+
+async def test_a_start_whose_answer_was_lost_is_repeated_and_no_failure(world: World) -> None:
+    job = await world.submit()
+    scheduler = world.scheduler()
+    world.cluster.refusal = Unavailable("the connection to the cluster was lost")
+    await world.rounds(scheduler, 1)
+    assert (await world.get(job)).state == "starting"
+    world.cluster.refusal = None
+    await world.rounds(scheduler, 2)
+    running = await world.get(job)
+    assert (running.state, running.attempt, running.token) == ("running", 1, 1)
+    assert dict(world.cluster.starts) == {f"{job.id}-a1": 1}
 
 
 async def test_leases_are_renewed_so_that_nobody_takes_over_from_the_living(world: World) -> None:
@@ -373,7 +387,9 @@ async def test_a_log_that_is_cut_while_it_is_read_says_what_is_missing_and_offse
     assert trim(path, limit=8000)
     assert trim(path, limit=3000), "twice is as good as once"
     world.cluster.write(workload, "job.log", "".join(lines[800:]))
-    gone = whole.index(read_log(path, 0, 100)[0].partition(b"\n")[2][:11])
+    first = await world.cluster.files.read(workload, "log", 0, 100)
+    assert first is not None
+    gone = whole.index(first.content[:11])
     part = await world.service.log("acme", job.id, read)
     note, _, content = part.content.partition(b"\n")
     assert note.decode() == f"[{size_text(gone - read)} of this log were cut off here: it grew too long]"

@@ -23,6 +23,7 @@ from bms.core.resources import Resources
 from tests import fork_server
 from tests.fork_server import Forked
 from tests.homes import prepare
+from tests.identities import pid_of
 from tests.jobs import add_tenant, put_files
 from tests.local_jobs import TENANT, LocalJobs
 
@@ -122,7 +123,7 @@ async def test_a_running_script_is_cancelled_and_leaves_no_process(control: Loca
     running = await control.until(job, "running")
     while not (_work(control, job) / "mark").exists():
         await asyncio.sleep(0.02)
-    pid = (await control.cluster.observe())[running.workload].pid
+    pid = pid_of(control.cluster, running.workload)
     await control.service.cancel(TENANT, "ann", job.id)
     await control.until(job, "cancelled")
     with pytest.raises(ProcessLookupError):

@@ -10,9 +10,9 @@ from PIL import Image
 
 from bms.core.errors import InvalidArgument
 from bms.core.preprocessing import ImagePreprocess
-from bms.core.programs import ModelServerConfig, ServableConfig
+from bms.core.programs import ServableConfig
 from bms.core.tensor import Array
-from tests.model_servers import model, rows, server_config, started
+from tests.model_servers import ServerFile, model, rows, server_config, started
 
 DIGIT = ImagePreprocess(input="x", mode="L", height=8, width=8)
 
@@ -29,7 +29,7 @@ def images(*data: bytes) -> dict[str, Array]:
     return {"image": array}
 
 
-def config(tmp_path: Path, name: str = "onnx/mlp", preprocess: ImagePreprocess = DIGIT) -> ModelServerConfig:
+def config(tmp_path: Path, name: str = "onnx/mlp", preprocess: ImagePreprocess = DIGIT) -> ServerFile:
     servable = ServableConfig(runtime="onnx", directory=model(name), model="m", version=1, preprocess=preprocess)
     return server_config(tmp_path, servable)
 

@@ -378,7 +378,7 @@ def test_what_cannot_start_says_why(tmp_path: Path) -> None:
     assert "can't be read" in run(str(tmp_path / "absent.json"))[1]
     (tmp_path / "bad.json").write_text('{"replica": 5}')
     status, said = run(str(tmp_path / "bad.json"))
-    assert (status, "is not a ModelServerConfig" in said) == (process.CONFIG, True)
+    assert (status, "holds no ModelServerConfig" in said) == (process.CONFIG, True)
     (tmp_path / "config.json").write_bytes(msgspec.json.encode(config))
     for sealed, words in ((b"", "no token was handed over"), (b"\xc1", "not what a workload is handed")):
         status, said = run(str(tmp_path / "config.json"), sealed=sealed)

@@ -10,9 +10,11 @@ from bms.control.deployments.loop import ReconcilerLoop
 from bms.control.deployments.nouns import DeploymentSpec, Target
 from bms.control.deployments.views import DeploymentViews
 from bms.core.clock import ManualClock, SystemClock
+from bms.core.environments import EnvironmentSpec
 from bms.core.errors import Unavailable
 from bms.core.pages import PageRequest
 from bms.core.snapshot import DeploymentEntry
+from bms.core.workload import WorkloadSpec, WorkloadStatus
 from tests.deployments import Deployed, ObedientCluster, follow, principal
 
 BY = principal()
@@ -73,16 +75,59 @@ async def test_after_a_start_nothing_is_said_to_serve_before_it_is_known_what_ru
 async def test_a_model_server_is_configured_from_version_and_spec(deployed: Deployed) -> None:
     await _serving(deployed)
     (spec,) = deployed.cluster.specs.values()
-    assert (spec.kind, spec.program, spec.tenant, spec.python) == (
-        "model_server",
-        "bms.app.model_server",
-        "default",
-        "/usr/bin/python3",
-    )
-    assert spec.config["socket"] == f"/run/{spec.id}.sock"
-    assert spec.config["servable"]["directory"] == "/trees/default/0001"
+    assert (spec.kind, spec.program, spec.tenant) == ("model_server", "bms.app.model_server", "default")
+    assert spec.trees == {"artifact": f"sha256:{1:064x}"}
+    assert spec.environment == EnvironmentSpec()
     assert spec.config["servable"]["threads"] == 1
     assert spec.epoch == 1
+    assert b'"/' not in msgspec.json.encode(spec), "no path is true on every machine"
+
+
+async def test_a_replica_has_the_address_that_its_cluster_says_once_it_is_ready(deployed: Deployed) -> None:
+    deployed.cluster.slow = {1}
+    await deployed.service.create(BY, "digits", follow())
+    for _ in range(4):
+        await deployed.step()
+    (starting,) = await deployed.replicas()
+    assert (starting.state, starting.address) == ("starting", "")
+    deployed.cluster.slow = set()
+    deployed.clock.advance(1)
+    await deployed.settle()
+    (ready,) = await deployed.replicas()
+    assert (ready.state, ready.address) == ("ready", f"unix:/run/{ready.id}.sock")
+
+
+async def test_a_start_whose_answer_was_lost_is_repeated_and_no_failure(deployed: Deployed) -> None:
+    await deployed.service.create(BY, "digits", follow())
+    await deployed.step()
+    start = deployed.cluster.start
+
+    async def lost(spec: WorkloadSpec, sealed: bytes = b"") -> WorkloadStatus:
+        deployed.cluster.start = start
+        await start(spec, sealed)
+        raise Unavailable("the connection to the cluster was lost")
+
+    deployed.cluster.start = lost
+    await deployed.settle()
+    (replica,) = await deployed.replicas()
+    assert (replica.state, replica.restarts) == ("ready", 0)
+    assert deployed.cluster.starts == [replica.id]
+
+
+async def test_gateways_are_told_when_a_replica_is_reached_elsewhere(deployed: Deployed) -> None:
+    await _serving(deployed)
+    (replica,) = await deployed.replicas()
+    elsewhere = f"tcp+tls:node-7:8443#sha256={'a' * 64}&name={replica.id}"
+    deployed.cluster.blind = True
+    deployed.cluster.moved[replica.id] = elsewhere
+    await deployed.step()
+    assert [one.address for one in _entry(deployed).versions[0].replicas] == [replica.address]
+    deployed.cluster.blind = False
+    await deployed.settle()
+    assert [one.address for one in _entry(deployed).versions[0].replicas] == [elsewhere]
+    (moved,) = await deployed.replicas()
+    assert (moved.id, moved.state, moved.address) == (replica.id, "ready", elsewhere)
+    assert deployed.cluster.starts == [replica.id]
 
 
 async def test_an_alias_that_moves_switches_traffic_and_is_a_revision(deployed: Deployed) -> None:

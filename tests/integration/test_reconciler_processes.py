@@ -11,6 +11,7 @@ import onnxruntime
 import pytest
 
 from bms.adapters.clusters.local import LocalCluster
+from bms.adapters.clusters.supplies import Supplies
 from bms.adapters.environments.uv import UvEnvironments
 from bms.adapters.jobs.tree_cache import LocalTreeCache
 from bms.adapters.objects.local import LocalObjectStore
@@ -30,6 +31,7 @@ from bms.core.tensor import Array, Tensor
 from bms.protocols.frames import AnswerMeta, ErrorMeta
 from tests.deployments import TOKENS, Deployed, follow, principal
 from tests.homes import place_slim_part
+from tests.identities import pid_of
 
 BY = principal()
 DATA = Path(__file__).parent.parent / "data"
@@ -123,11 +125,10 @@ class Platform:
         self.objects = LocalObjectStore.open(home / "objects", clock)
         environments = UvEnvironments(home, os.environ)
         place_slim_part(home)
-        self.cluster = LocalCluster(home, home / "r", environments.slim_path(), clock, watch_s=0.05)
         trees = LocalTreeCache.open(home / "trees", self.objects)
-        self.deployed = Deployed(
-            database, clock, self.cluster, environments=environments, trees=trees, probe=LinkProbe(TOKENS.of)
-        )
+        supplies = Supplies(environments, trees, self.objects)
+        self.cluster = LocalCluster(home, home / "r", supplies, clock, watch_s=0.05)
+        self.deployed = Deployed(database, clock, self.cluster, probe=LinkProbe(TOKENS.of))
         self.loop = ReconcilerLoop(
             self.deployed.reconciler, self.cluster, self.deployed.events, self.deployed.publisher.acknowledged
         )
@@ -267,7 +268,7 @@ async def test_a_killed_model_server_is_replaced_and_retries_hide_it(platform: P
     await platform.caller.serving(1, replicas=2)
     before = platform.caller.replicas
     victim = sorted(before)[0]
-    os.kill((await platform.cluster.observe())[victim].pid, signal.SIGKILL)
+    os.kill(pid_of(platform.cluster, victim), signal.SIGKILL)
     async with asyncio.timeout(WAIT_S):
         while victim in platform.caller.replicas or len(platform.caller.replicas) < 2:
             await platform.caller.call(tries=2)
@@ -281,7 +282,7 @@ async def test_a_restarted_control_finds_its_model_servers_and_leaves_them_alone
     await platform.deployed.service.create(BY, "digits", DeploymentSpec(model="m", targets=(Target(version=1),)))
     await platform.caller.serving(1)
     (replica,) = platform.caller.replicas
-    pid = (await platform.cluster.observe())[replica].pid
+    pid = pid_of(platform.cluster, replica)
     await platform.close()
     again = Platform(sqlite, tmp_path)
     await again.run()
@@ -290,7 +291,7 @@ async def test_a_restarted_control_finds_its_model_servers_and_leaves_them_alone
         assert again.caller.replicas == {replica}
         await again.until_state("serving")
         await again.caller.call()
-        assert (await again.cluster.observe())[replica].pid == pid
+        assert pid_of(again.cluster, replica) == pid
         await again.deployed.service.delete(BY, "digits")
         async with asyncio.timeout(WAIT_S):
             while await again.cluster.observe():

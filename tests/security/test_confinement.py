@@ -17,6 +17,7 @@ from bms.core.isolation import told
 from bms.core.snapshot import SnapshotUpdate
 from bms.protocols.bus import Hello, MessageReader, encode, to_gateway
 from bms.sdk import Client
+from tests.identities import pid_in
 from tests.platforms import RealPlatform
 
 MEANS = probing.probe()
@@ -41,7 +42,7 @@ def neighbour(platform: RealPlatform) -> tuple[int, Path]:
             for each in operator.system.status().workloads
             if (each.kind, each.tenant) == ("model_server", "default")
         )
-    return workload.pid, platform.home / "run" / "workloads" / workload.id
+    return pid_in(platform.home, workload.id), platform.home / "run" / "workloads" / workload.id
 
 
 def model_servers(home: Path) -> list[str]:
@@ -176,17 +177,17 @@ def _bootstrapped(python: Path, folder: Path) -> str:
     import msgspec
 
     from bms.adapters.clusters import bootstrap, enclosing, places
+    from bms.adapters.clusters.supplies import Supplied
     from bms.core.resources import Resources
     from bms.core.workload import WorkloadSpec
 
     spec = WorkloadSpec(
-        id="w", kind="job", tenant="t", owner="o", epoch=1, python=str(python), program="p", config={},
-        resources=Resources(),
-    )  # fmt: skip
+        id="w", kind="job", tenant="t", owner="o", epoch=1, program="p", config={}, resources=Resources()
+    )
     slim = folder / "slim"
     slim.mkdir()
     (slim / "p.py").touch()
-    allowed = places.allowed(spec, slim=str(slim), own=[folder / "own"], hidden=[])
+    allowed = places.allowed(Supplied(str(python)), slim=str(slim), own=[folder / "own"], hidden=[])
     (folder / "walls.json").write_bytes(msgspec.json.encode(enclosing.enclose(spec, MEANS, allowed)))
     waits, gate = os.pipe()
     os.write(gate, b"\n")

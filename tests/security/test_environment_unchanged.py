@@ -10,8 +10,8 @@ import pytest
 
 from bms.adapters.clusters import confinement
 from bms.control.jobs.nouns import JobSpec
-from bms.control.platform.environments import EnvironmentSpec
 from bms.core.clock import SystemClock
+from bms.core.environments import EnvironmentSpec
 from tests.jobs import add_tenant, put_files
 from tests.local_jobs import TENANT, LocalJobs
 

@@ -264,7 +264,7 @@ async def test_requirements_name_no_places_and_no_options(world: World) -> None:
             if made.status_code == 201:  # jobs say so when they are prepared
                 spec = (await client.get("/jobs/" + made.json()["id"])).json()["spec"]["environment"]
                 from bms.adapters.environments.recipe import recipe
-                from bms.control.platform.environments import EnvironmentSpec
+                from bms.core.environments import EnvironmentSpec
                 from bms.core.errors import InvalidArgument
 
                 with pytest.raises(InvalidArgument):

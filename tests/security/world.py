@@ -19,11 +19,11 @@ from bms.app.home import Home
 from bms.app.parts import Parts, make_parts
 from bms.app.rules import WorkloadRules
 from bms.control.deployments.nouns import Replica
-from bms.control.platform.environments import EnvironmentSpec
 from bms.control.platform.pending import Reaction
 from bms.control.platform.trees import FileEntry, put_tree, tree_of
 from bms.control.tenants.service import TenantService
 from bms.core.clock import ManualClock, SystemClock
+from bms.core.environments import EnvironmentSpec
 from bms.core.principal import BRING, PERMISSIONS, Principal
 from bms.web.api.endpoint import Endpoint
 from tests.deployments import Registry

@@ -26,7 +26,7 @@ class WorkloadView(msgspec.Struct, frozen=True, kw_only=True):
     tenant: str = ""
     owner: str
     state: str
-    pid: int = 0
+    node: str = ""
     memory: int = 0
     cpu_s: float = 0.0
     started_at: datetime

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from bms.adapters.jobs.attempt_files import LocalAttemptFiles
+from bms.adapters.jobs.attempt_files import NotedAttemptFiles
 from bms.adapters.objects.unpacking import Unpacker
 from bms.adapters.recipes import PackagedRecipes
 from bms.adapters.runtimes.available import RUNTIMES
@@ -86,7 +86,7 @@ class Features:
     """What the API offers and the loops call."""
 
     stores: Stores
-    files: LocalAttemptFiles
+    files: NotedAttemptFiles
     history: History
     catalog: ModelCatalog
     tenants: TenantService
@@ -131,7 +131,7 @@ def make_features(ground: Ground, rules: WorkloadRules) -> Features:
         deployments=SqlStore(database, SqlDeployments),
         reactions=SqlStore(database, SqlReactions),
     )
-    files = LocalAttemptFiles.open(ground.home / "run" / "notes", ground.cluster.directory, objects)
+    files = NotedAttemptFiles.open(ground.home / "run" / "notes", ground.cluster.files)
     history = History(objects, files)
     models = ModelService(stores.models, objects, clock)
     datasets = DatasetService(stores.datasets, objects, clock)

@@ -1,16 +1,14 @@
 """What every feature stands on: database, objects, environments, the cluster, and the secrets of the home."""
 
-import asyncio
 import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from bms.adapters.clusters.devices import NvidiaDevices
 from bms.adapters.clusters.kept_logs import KeptLogs
 from bms.adapters.clusters.local import LocalCluster
+from bms.adapters.clusters.supplies import Supplies
 from bms.adapters.environments.uv import UvEnvironments
 from bms.adapters.jobs.tree_cache import LocalTreeCache
 from bms.adapters.objects.local import LocalObjectStore
@@ -18,6 +16,7 @@ from bms.adapters.sql.engine import Database
 from bms.adapters.sql.events import SqlEventLog, SqlLeases
 from bms.adapters.vault.aes_gcm import AesGcmVault
 from bms.app.home import Home
+from bms.app.last_words import last_words
 from bms.app.rules import WorkloadRules
 from bms.control.deployments.tokens import ReplicaTokens
 from bms.control.platform.allotments import smallest
@@ -25,9 +24,6 @@ from bms.control.platform.leading import Leadership
 from bms.core.clock import Clock, SystemClock
 from bms.core.isolation import keeps_files
 from bms.core.resources import size_text
-
-LAST_WORDS = 4096  # characters of the reason of a workload's end
-_TAIL = 16 * LAST_WORDS  # bytes of its log that are looked at for it: a line with a traceback is long
 
 
 @dataclass(frozen=True)
@@ -55,7 +51,7 @@ class Ground:
 
     async def last_words(self, workload: str) -> str:
         """The last line that a workload's process wrote."""
-        return await asyncio.to_thread(_last_line, Path(self.cluster.directory(workload)) / "workload.log")
+        return await last_words(self.cluster.files, workload)
 
 
 async def open_ground(
@@ -69,11 +65,11 @@ async def open_ground(
     process = f"{socket.gethostname()}:{home}"
     objects = LocalObjectStore.open(home / "objects", clock)
     environments = UvEnvironments(home, os.environ, sources=rules.packages)
-    cluster = LocalCluster(
-        home, run_dir, environments.slim_path(), clock, devices=NvidiaDevices(), require=rules.require_isolation
-    )
+    trees = LocalTreeCache.open(home / "cache" / "trees", objects)
+    supplies = Supplies(environments, trees, objects)
+    cluster = LocalCluster(home, run_dir, supplies, clock, devices=NvidiaDevices(), require=rules.require_isolation)
     await cluster.open()
-    environments.links = keeps_files(cluster.isolation)
+    environments.links = trees.links = keeps_files(cluster.isolation)
     return Ground(
         home=home,
         database=database,
@@ -84,8 +80,8 @@ async def open_ground(
         objects=objects,
         environments=environments,
         cluster=cluster,
-        replica_logs=KeptLogs.open(home / "logs" / "replicas", cluster.directory, clock),
-        trees=LocalTreeCache.open(home / "cache" / "trees", objects, links=environments.links),
+        replica_logs=KeptLogs.open(home / "logs" / "replicas", cluster.files, clock),
+        trees=trees,
         pepper=Home(home).pepper(),
         tokens=ReplicaTokens(Home(home).replicas_key()),
         vault=AesGcmVault(Home(home).masters()),
@@ -101,31 +97,3 @@ def describe(database: Database) -> str:
     """The kind of database and the machine's size, for people."""
     cores, memory = machine()
     return f"{database.dialect}, {cores:.0f} cores, {size_text(memory)}"
-
-
-def _last_line(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - _TAIL))
-            lines = file.read().decode(errors="replace").strip().splitlines()
-    except FileNotFoundError:
-        return ""
-    return _plain(lines[-1])[-LAST_WORDS:] if lines else ""
-
-
-def _plain(line: str) -> str:
-    """The words of a structured log line, empty where it has none; any other line as it is."""
-    try:
-        said = msgspec.json.decode(line, type=_LogLine)
-    except msgspec.DecodeError:
-        return line
-    return ": ".join(part for part in (said.event or said.message, said.reason or said.error) if part)
-
-
-class _LogLine(msgspec.Struct):
-    """`event` and `reason` of model servers, `message` and `error` of the platform's own processes."""
-
-    event: str = ""
-    message: str = ""
-    reason: str = ""
-    error: str = ""

@@ -63,20 +63,20 @@ class Ending:
 
 
 def main() -> NoReturn:
-    config = process.begin(JobConfig, sys.argv)
+    config, places = process.begin(JobConfig, sys.argv)
     sealed = process.sealed()
-    directory = Path(config.directory)
+    directory = Path(places.directory)
     for name in ("output", "work", "checkpoint"):
         (directory / name).mkdir(parents=True, exist_ok=True)
     ending = Ending(directory)
     process.redirect_output(directory / "job.log")
     os.chdir(directory / "work")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    ending.job = Job(config, SystemClock(), sealed)
+    ending.job = Job(config, places, SystemClock(), sealed)
     enter(ending.job)
     try:
         _take_cancellation(ending)
-        result = attempt(config, ending.job)
+        result = attempt(config, places.code, ending.job)
         atexit._run_exitfuncs()  # what the code wants done at its end belongs to the attempt
         ending.reached = True
     except JobCancelled:
@@ -84,10 +84,10 @@ def main() -> NoReturn:
     ending.end(result)
 
 
-def attempt(config: JobConfig, job: Job) -> JobResult:
-    """Runs the entry and says how it ended; the traceback of a failure goes to the log."""
+def attempt(config: JobConfig, code: str | None, job: Job) -> JobResult:
+    """Runs the entry, of `code` if it is no task, and says how it ended; the traceback of a failure goes to the log."""
     try:
-        return _done(config, job, _report(job_entry.run(config.entry, config.code, job)))
+        return _done(config, job, _report(job_entry.run(config.entry, code, job)))
     except JobCancelled:
         raise
     except SystemExit as leaving:
@@ -96,12 +96,12 @@ def attempt(config: JobConfig, job: Job) -> JobResult:
         said = leaving.code if isinstance(leaving.code, str) else f"it exited with status {leaving.code}"
         return JobResult(state="failed", error=said[:MAX_ERROR])
     except BaseException as error:  # noqa: BLE001 - whatever a tenant's code raises is how the attempt ended
-        code = None if config.code is None or config.entry.startswith("task:") else str(Path(config.code).resolve())
-        if code is None:
+        own = None if code is None or config.entry.startswith("task:") else str(Path(code).resolve())
+        if own is None:
             traceback.print_exc()
         else:
-            job_errors.print_own(error, code)
-        return JobResult(state="failed", error=_one_line(error, code))
+            job_errors.print_own(error, own)
+        return JobResult(state="failed", error=_one_line(error, own))
 
 
 def _done(config: JobConfig, job: Job, report: dict[str, object]) -> JobResult:

@@ -26,7 +26,7 @@ from bms.app.accepting import Acceptor
 from bms.app.preparing import plan_for
 from bms.core.clock import SystemClock
 from bms.core.errors import BmsError, FailedPrecondition, Unavailable
-from bms.core.programs import ENGINES, ModelServerConfig, Sealed, ServableStatus
+from bms.core.programs import ARTIFACT, ENGINES, ModelServerConfig, Places, Sealed, ServableStatus
 from bms.serving.inference.connection import Connection
 from bms.serving.inference.independence import LARGE
 from bms.serving.inference.plan import Plan
@@ -46,14 +46,15 @@ _log = logging.getLogger("bms.model_server")
 
 def main() -> int:
     """Runs until the drain is over; returns the exit status."""
-    config = process.begin(ModelServerConfig, sys.argv)
+    config, places = process.begin(ModelServerConfig, sys.argv)
     sealed = process.sealed()
     _write_logs()
     if not sealed.token:
         _log.error("can't start", extra={"fields": {"reason": "no token was handed over by the standard input"}})
         return process.CONFIG
     try:
-        listener = listen(config.socket)
+        config = _at_home(config, places)
+        listener = listen(places.socket)
     except FailedPrecondition as error:
         _log.error("can't start", extra={"fields": {"reason": error.message}})
         return process.CONFIG
@@ -63,11 +64,19 @@ def main() -> int:
     finally:
         listener.close()
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(config.socket)
+            os.unlink(places.socket)
     if abandoned:  # no way to end a thread: end without it
         logging.shutdown()
         os._exit(status)
     return status
+
+
+def _at_home(config: ModelServerConfig, places: Places) -> ModelServerConfig:
+    """The config with the directory of the version's files. Raises FailedPrecondition where none was handed over."""
+    if ARTIFACT not in places.trees:
+        raise FailedPrecondition(f"no directory {ARTIFACT!r} was handed over: expected the version's files there")
+    servable = msgspec.structs.replace(config.servable, directory=places.trees[ARTIFACT])
+    return msgspec.structs.replace(config, servable=servable)
 
 
 async def _serve(config: ModelServerConfig, sealed: Sealed, listener: socket.socket) -> tuple[int, bool]:

@@ -111,7 +111,7 @@ async def make_parts(
     publisher = Publisher(snapshot_sources(ground, features), ground.events, ground.clock, ground.pepper, others)
     await publisher.start()
     sealing = UpstreamSealing(ground.objects, features.secrets, rules.allowed_upstreams)
-    launcher = Launcher(ground.cluster, ground.environments, ground.trees, features.catalog, ground.tokens, sealing)
+    launcher = Launcher(ground.cluster, features.catalog, ground.tokens, sealing)
     reconciler = _reconciler(ground, features, publisher, launcher)
     reconciling = ReconcilerLoop(reconciler, ground.cluster, ground.events, publisher.acknowledged)
     leader = ground.leadership.of(DEPLOYMENTS)
@@ -198,8 +198,6 @@ def _scheduler(ground: Ground, features: Features, max_jobs: int, sealing: Seali
     attempts = Attempts(
         store,
         ground.cluster,
-        ground.environments,
-        ground.trees,
         features.files,
         features.history,
         ground.clock,

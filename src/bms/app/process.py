@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import msgspec
 
-from bms.core.programs import Sealed
+from bms.core.programs import Places, ProgramFile, Sealed
 
 if TYPE_CHECKING:
     import asyncio
@@ -26,17 +26,18 @@ CONFIG = 78
 C = TypeVar("C", bound=msgspec.Struct)
 
 
-def begin(kind: type[C], arguments: Sequence[str]) -> C:
-    """Confines the process and returns the config that its one argument names. Exits with words when it can't."""
+def begin(kind: type[C], arguments: Sequence[str]) -> tuple[C, Places]:
+    """Confines the process; what the file that its one argument names says. Exits with words when it can't."""
     confine()
     if len(arguments) != 2:
         _leave(f"usage: {arguments[0]} CONFIG.json", USAGE)
     try:
-        return msgspec.json.decode(Path(arguments[1]).read_bytes(), type=kind)
+        said = msgspec.json.decode(Path(arguments[1]).read_bytes(), type=ProgramFile)
+        return msgspec.json.decode(said.config, type=kind), said.places
     except OSError as error:
         _leave(f"the config can't be read: {error}", CONFIG)
     except msgspec.DecodeError as error:
-        _leave(f"{arguments[1]} is not a {kind.__name__}: {error}", CONFIG)
+        _leave(f"{arguments[1]} holds no {kind.__name__} and places: {error}", CONFIG)
 
 
 def sealed() -> Sealed:

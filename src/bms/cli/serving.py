@@ -22,7 +22,7 @@ Dialect = Literal["tfserving", "kserve"]
 DialectOption = Annotated[
     Dialect | None,
     typer.Option(
-        help="What /v1/models/NAME:predict answers for a classifier: all outputs (tfserving), or labels alone (kserve)."
+        help="What a classifier answers by V1 and V2: all outputs (tfserving) or, as KServe does, labels (kserve)."
     ),
 ]
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 import msgspec
 
 from bms.core.errors import InvalidArgument
+from bms.core.whole_numbers import without_point
 
 ParameterType = Literal["boolean", "integer", "number", "text", "datetime", "object"]
 Value = bool | int | float | str | None
@@ -91,9 +92,13 @@ def _read(one: Parameter, value: Any) -> Any:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise _wrong(one, value) from None
     values = value if one.many else [value]
-    if not isinstance(values, list | tuple) or not all(_fits(one.type, each) for each in values):
+    if not isinstance(values, list | tuple):
         raise _wrong(one, value)
-    return value
+    if one.type == "integer":
+        values = [without_point(each) for each in values]
+    if not all(_fits(one.type, each) for each in values):
+        raise _wrong(one, value)
+    return values if one.many else values[0]
 
 
 def _fits(kind: ParameterType, value: object) -> bool:

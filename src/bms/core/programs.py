@@ -1,6 +1,7 @@
 """What control writes for the processes it starts, and what they write back: the contract of the slim part.
 
-Both ends share this file and nothing else. A config is the JSON file named by the program's one argument.
+Both ends share this file and nothing else. The JSON file named by a program's one argument is a `ProgramFile`: the
+config that control made, which is true everywhere, and the places that the side which runs it has for it.
 """
 
 from typing import Literal
@@ -12,6 +13,40 @@ from bms.core.preprocessing import Preprocess
 from bms.core.signature import ImageFormat, Signature
 
 ENGINES = frozenset({"remote"})  # runtimes whose models have an engine (`serving.engines`), which joins no requests
+
+
+ARTIFACT = "artifact"  # the tree in which a model server finds its version's files
+CODE = "code"  # the tree of a job's own code
+INPUTS = "inputs/"  # begins the names of the trees that a job is given to read
+
+
+class Places(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a program finds what it works with, on the machine that it runs on.
+
+    `directory` is its own, to write in; `socket` is the path that it may listen on; `trees` are read-only directories
+    by the names that its spec gave them.
+    """
+
+    directory: str
+    socket: str
+    trees: dict[str, str] = {}
+
+    @property
+    def code(self) -> str | None:
+        """Of a job, the directory of its own code, if it has any."""
+        return self.trees.get(CODE)
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """Of a job, the directories that it is to read, by name."""
+        return {name.removeprefix(INPUTS): path for name, path in self.trees.items() if name.startswith(INPUTS)}
+
+
+class ProgramFile(msgspec.Struct, frozen=True, kw_only=True):
+    """What the file of a program holds: a config, e.g. a `ModelServerConfig`, and places."""
+
+    config: msgspec.Raw
+    places: Places
 
 
 class Batching(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,7 +93,7 @@ class ServableConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How to load one version: used by the model server, by verification and by evaluation."""
 
     runtime: str  # name in the runtimes' list: "onnx", "sklearn"; empty: recognise (verification only)
-    directory: str  # the unpacked artifact
+    directory: str = ""  # the unpacked artifact; filled in by the process that loads, never in what control writes
     model: str
     version: int
     signatures: dict[str, Signature] = {}  # empty: infer (verification only)
@@ -72,10 +107,10 @@ class ServableConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelServerConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Config of `bms.app.model_server`. It listens on `socket` and nowhere else, with frames (protocols/frames)."""
+    """Config of `bms.app.model_server`. It loads what lies in its tree ARTIFACT, and listens on the socket of its
+    places and nowhere else, with frames (protocols/frames)."""
 
     replica: str
-    socket: str
     servable: ServableConfig
     batching: Batching = Batching()
     warmup_runs: int = 3
@@ -99,17 +134,11 @@ class ServableStatus(msgspec.Struct, frozen=True, kw_only=True):
     metrics: str = ""  # Prometheus text
 
 
-class JobInput(msgspec.Struct, frozen=True, kw_only=True):
-    """A read-only directory handed to a job."""
-
-    name: str
-    directory: str
-
-
 class JobConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Config of `bms.app.job`: run `entry` and write what it says and makes below `directory`.
+    """Config of `bms.app.job`: run `entry` and write what it says and makes below the directory of its places.
 
-    `entry` is either "task:NAME", one of the platform's own tasks, or the path of a script below `code`.
+    `entry` is either "task:NAME", one of the platform's own tasks, or the path of a script in the tree CODE. Its inputs
+    are the trees whose names begin with INPUTS.
     Files written: `events.jsonl` (one JobEvent a line), `job.log` (its stdout and stderr), `output/` (what it
     made), and, last of all, `result.json` (one JobResult, renamed into place). `model`: a version is to be made of
     what lies in `output/model`, and an attempt that leaves nothing there has failed.
@@ -117,10 +146,7 @@ class JobConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     job: str
     attempt: int
-    directory: str
     entry: str
-    code: str | None = None
-    inputs: tuple[JobInput, ...] = ()
     parameters: dict[str, object] = {}
     threads: int = 1
     model: bool = False

@@ -31,7 +31,7 @@ class ReplicaAddress(msgspec.Struct, frozen=True, kw_only=True):
     """One ready replica: where the model server of one version listens, and what it asks of who connects."""
 
     id: str
-    address: str  # "unix:/path"
+    address: str  # endpoint (`core.endpoints`)
     token: bytes = b""
 
 
@@ -49,8 +49,9 @@ class ServedVersion(msgspec.Struct, frozen=True, kw_only=True):
     max_rows: int = 1  # rows that may run together: as many may travel to a replica as one parcel
 
 
-V1Dialect = Literal["tfserving", "kserve"]
-"""How `/v1/models/NAME:predict` answers for a classifier: all outputs, or as KServe's servers do, labels alone."""
+Dialect = Literal["tfserving", "kserve"]
+"""How `:predict`, and the Open Inference Protocol where a request names no outputs, answer for a classifier: all
+outputs, or as KServe's servers do, labels alone."""
 
 
 class DeploymentEntry(msgspec.Struct, frozen=True, kw_only=True, tag="deployment"):
@@ -63,8 +64,9 @@ class DeploymentEntry(msgspec.Struct, frozen=True, kw_only=True, tag="deployment
     versions: tuple[ServedVersion, ...]
     max_in_flight: int = 256  # queued and running requests per gateway; more are refused with 429
     timeout_s: float = 30.0
-    dialect: V1Dialect = "tfserving"
+    dialect: Dialect = "tfserving"
     known_aliases: tuple[str, ...] = ()  # of the model, served here or not: an unknown one is 404, unserved 503
+    unserved_aliases: dict[str, int] = {}  # of these, with its number, whose version isn't to be served either: 404
     revision: int = 0  # of the route: which versions have the traffic, and what share of it; usage is booked with it
 
 

@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from bms.core.environments import EnvironmentSpec
 from bms.core.isolation import Level
 from bms.core.resources import Resources
 
@@ -11,12 +12,14 @@ WorkloadKind = Literal["model_server", "job"]
 
 
 class WorkloadSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """One process to run. `id` is unique for ever, so starting twice is noticed; `epoch` fences attempts.
+    """One process to run, said in values and digests: nothing in it is true of one machine alone.
 
-    `program` is a module of the slim part, e.g. "bms.app.model_server"; it runs with `python` (an
-    environment's interpreter), its one argument the path of a JSON file holding `config`, inside
-    `directory`, which the cluster creates and which outlives the process until `forget`. A confining cluster
-    shows it of the platform's files only its environment, the paths of `readable`, and what is its own. `network`
+    `id` is unique for ever, so starting twice is noticed; `epoch` fences attempts. `program` is a module of the slim
+    part, e.g. "bms.app.model_server"; it runs with the interpreter of `environment`, and its one argument is the path
+    of a JSON file that holds `config` beside the places where it runs (`core.programs.Places`). `trees` are directories
+    that it may read, by the name under which it finds each: digests of the tenant's trees.
+
+    A confining cluster shows it of the platform's files only its environment, its trees, and what is its own. `network`
     is for programs of the platform that must reach out; it keeps all other walls. `isolation` is the least that it
     may run with.
     """
@@ -26,12 +29,12 @@ class WorkloadSpec(msgspec.Struct, frozen=True, kw_only=True):
     tenant: str
     owner: str  # id of the replica or job it runs for
     epoch: int
-    python: str
     program: str
     config: dict[str, object]
     resources: Resources
+    environment: EnvironmentSpec = EnvironmentSpec()
+    trees: dict[str, str] = {}
     env: dict[str, str] = {}
-    readable: tuple[str, ...] = ()
     network: bool = False
     isolation: Level = "none"
     stop_grace_s: float = 10.0
@@ -40,7 +43,8 @@ class WorkloadSpec(msgspec.Struct, frozen=True, kw_only=True):
 class WorkloadStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What a cluster sees of a workload now.
 
-    `ended` with `exit_code` None means: it is gone and nobody saw how (it ended while control was down);
+    `endpoint` is where a model server is spoken to, in the words of `core.endpoints`; a job has none. `node` names the
+    machine. `ended` with `exit_code` None means: it is gone and nobody saw how (it ended while its cluster was down);
     the workload's own result file then decides. A negative exit code is minus the signal.
     """
 
@@ -50,9 +54,9 @@ class WorkloadStatus(msgspec.Struct, frozen=True, kw_only=True):
     owner: str
     epoch: int
     state: Literal["running", "ended"]
-    pid: int
-    directory: str
     started_at: int  # Unix nanoseconds
+    node: str = ""
+    endpoint: str = ""
     exit_code: int | None = None
     verdict: str = ""  # why the cluster ended it, e.g. "killed: used 2.1 GB of 2.0 GB"
     platform_stopped: bool = False  # it was ended with the whole platform, on purpose

@@ -94,7 +94,7 @@ class MessageDecoder(Generic[M]):
         try:
             return self._decode(body)
         except UnicodeDecodeError as error:
-            raise msgspec.DecodeError(f"text that is not UTF-8: {error}") from None
+            raise _no_text(error) from None
 
 
 class _KnownUsage(msgspec.Struct, frozen=True, tag="usage"):
@@ -164,7 +164,14 @@ class _ToGateway(MessageDecoder[ToGateway]):
         try:
             return super().decode(body)
         except msgspec.ValidationError as error:
-            return self._updates.again(body, error)
+            try:
+                return self._updates.again(body, error)
+            except UnicodeDecodeError as other:
+                raise _no_text(other) from None
+
+
+def _no_text(error: UnicodeDecodeError) -> msgspec.DecodeError:
+    return msgspec.DecodeError(f"text that is not UTF-8: {error}")
 
 
 _any_usage: MessageDecoder[_AnyUsage] = MessageDecoder(_AnyUsage)

@@ -7,6 +7,7 @@ texts (`str`) and dates (`datetime`, ISO 8601) are what they are on the wire alr
 import base64
 import binascii
 import json
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from bms.core.columns import mask_name
 from bms.core.errors import InvalidArgument
+from bms.core.signature import Signature
 from bms.core.tensor import Array, Tensor
 from bms.protocols.json_repeats import once
 
@@ -21,6 +23,16 @@ BASE64 = "base64"
 NUMPY_BYTES = "np"
 JSON_COLUMN = "pd_json"  # of a frame's column that holds neither texts alone nor numbers alone
 _KINDS: dict[type, Any] = {bool: np.bool_, int: "<i8", float: "<f8"}
+
+
+def content_of(said: object, name: str, signatures: Mapping[str, Signature]) -> object:
+    """The content type that an input of that name is said to have; None for JSON where one of these signatures has a
+    column of JSON there, which takes it as it is."""
+    if said == JSON_COLUMN:
+        columns = [spec.column for one in signatures.values() for spec in one.inputs if spec.name == name]
+        if any(column is not None and column.type == "json" for column in columns):
+            return None
+    return said
 
 
 def decoded_content(tensor: Tensor, content_type: object) -> list[Tensor]:
@@ -45,6 +57,11 @@ def cut_bytes(shape: tuple[int, ...], elements: list[bytes]) -> Array | None:
     out = np.empty(count, dtype=object)
     out[:] = [elements[0][at * width : (at + 1) * width].rstrip(b"\0") for at in range(count)]
     return out.reshape(shape)
+
+
+def one_text(shape: tuple[int, ...], elements: Sequence[bytes]) -> bool:
+    """Whether a shape is that of one text's bytes, as MLServer's examples describe it, and not of the one element."""
+    return len(elements) == 1 and shape == (len(elements[0]),)
 
 
 def _from_base64(tensor: Tensor) -> Array:

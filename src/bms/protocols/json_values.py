@@ -18,6 +18,7 @@ JsonValue = object
 T = TypeVar("T")
 _FIRST = re.compile(rb"\s*(\S)")
 _SECOND = re.compile(rb"\s*\[\s*(\S)")
+_THIRD = re.compile(rb"\s*\[\s*\[\s*(\S)")
 _LONE_B64 = re.compile(rb'\s*\[\s*\{\s*"b64"\s*:\s*"[^"\\]*+(?:\\.[^"\\]*+)*+"\s*\}')
 
 
@@ -58,6 +59,14 @@ def first_element(value: JsonValue) -> str:
     if not isinstance(value, list):
         return ""
     return first_character(value[0]) if value else "]"
+
+
+def first_of_first(value: JsonValue) -> str:
+    """What the first element of a list's first element begins with; as `first_element` where that is no list."""
+    if isinstance(value, msgspec.Raw):
+        found = _THIRD.match(value)
+        return found[1].decode("latin-1") if found else ""
+    return first_element(value[0]) if isinstance(value, list) and value else ""
 
 
 def first_is_base64(value: JsonValue) -> bool:

@@ -18,8 +18,10 @@ from bms.core.parameters import OWN_PARAMETERS, chosen_parameters
 from bms.core.sequences import Step
 from bms.core.signature import Signature, check_inputs, usual_rows
 from bms.core.tensor import Tensor, dtype_of, to_raw
+from bms.core.whole_numbers import without_point
 from bms.protocols.client_memory import REGION, refuse_shared_memory
 from bms.protocols.client_names import understood
+from bms.protocols.content_types import content_of
 from bms.protocols.json_bodies import BodyDecoder, Read
 from bms.protocols.json_repeats import quotes_of
 from bms.protocols.json_tensors import dump
@@ -164,6 +166,9 @@ def decode_infer(
     tensors = []
     notes: list[str] = []
     for given in parsed.inputs:
+        said = given.parameters.get(CONTENT_TYPE) if given.parameters else None
+        if said is not None and content_of(said, given.name, signatures) is None:
+            given = msgspec.structs.replace(given, parameters={**(given.parameters or {}), CONTENT_TYPE: None})
         made, size = read_input(given, view, at, notes)
         tensors += made
         at += size
@@ -298,6 +303,7 @@ def _set_own(request: InferRequest, parameters: Mapping[str, Any], signature: Si
 
 def _step(id: object, parameters: Mapping[str, Any]) -> Step:
     """Raises InvalidArgument for an id that is none, and for flags that are no truth values."""
+    id = without_point(id)
     named = isinstance(id, str) and len(id) <= _LONGEST_ID
     numbered = isinstance(id, int) and not isinstance(id, bool) and 0 < id < 1 << 64
     if not named and not numbered:

@@ -15,7 +15,7 @@ from bms.core.signature import Signature
 from bms.core.tensor import Tensor, dtype_of, to_raw
 from bms.protocols.client_memory import refuse_shared_memory
 from bms.protocols.client_names import understood
-from bms.protocols.content_types import decoded_content
+from bms.protocols.content_types import content_of, decoded_content
 from bms.protocols.oip import MAX_TENSORS, Decoded, set_parameters, signature_name
 from bms.protocols.oip_classes import NO_CLASSES, Classes, best_classes, classes_of
 from bms.protocols.oip_grpc_outline import InferMessage
@@ -79,7 +79,7 @@ def _decode_new(given: InferMessage, signatures: Mapping[str, Signature]) -> Dec
         raise InvalidArgument(f"raw_input_contents has {len(raws)} tensors for {len(inputs)} inputs: send one for each")
     tensors: list[Tensor] = []
     for index, each in enumerate(inputs):
-        tensors += _tensors(each, raws[index] if raws else None, request.model_name)
+        tensors += _tensors(each, raws[index] if raws else None, request.model_name, signatures)
     parameters, notes = read_parameters(request.parameters), list[str]()
     chosen, placed = understood(signatures, signature_name(parameters), tensors, parameters.get(CONTENT_TYPE), notes)
     fitted = fit_inputs(signatures[chosen], placed)
@@ -153,7 +153,7 @@ def read_parameters(given: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _tensors(given: Any, raw: memoryview | None, model: str) -> list[Tensor]:
+def _tensors(given: Any, raw: memoryview | None, model: str, signatures: Mapping[str, Signature]) -> list[Tensor]:
     """One, and a mask of what is missing where its content type tells that."""
     name, shape = given.name, tuple(given.shape)
     if shape and min(shape) < 0:
@@ -162,7 +162,7 @@ def _tensors(given: Any, raw: memoryview | None, model: str) -> list[Tensor]:
     if given.parameters:
         parameters = read_parameters(given.parameters)
         refuse_shared_memory(parameters, f"input {name[:80]!r}")
-        content_type = parameters.get(CONTENT_TYPE)
+        content_type = content_of(parameters.get(CONTENT_TYPE), name, signatures)
     if raw is None:
         return decoded_content(Tensor(name, typed_array(name, given.datatype, shape, given.contents)), content_type)
     if given.HasField("contents") and given.contents.ListFields():

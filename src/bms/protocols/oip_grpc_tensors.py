@@ -6,6 +6,7 @@ import numpy as np
 
 from bms.core.errors import InvalidArgument
 from bms.core.tensor import NUMPY, Array, check_texts, count_of, shaped
+from bms.protocols.content_types import one_text
 
 _FIELDS = {
     "BOOL": "bool_contents",
@@ -35,6 +36,8 @@ def typed_array(name: str, datatype: str, shape: tuple[int, ...], contents: Any)
         raise InvalidArgument(f"input {name[:80]!r} is {datatype}: its contents go in {field} alone, not {filled}")
     elements = getattr(contents, field)
     count = count_of(shape)
+    if len(elements) != count and datatype == "BYTES" and one_text(shape, elements):
+        shape, count = (1,), 1
     if len(elements) != count:
         raise InvalidArgument(
             f"input {name[:80]!r} declares shape {list(shape)}, {count} elements; {len(elements)} were delivered"

@@ -10,8 +10,9 @@ from bms.core.columns import mask_name
 from bms.core.errors import InvalidArgument
 from bms.core.signature import Signature, shape_text
 from bms.core.tensor import NUMPY, Array, Tensor, count_of, from_raw, shaped
+from bms.core.whole_numbers import without_point
 from bms.protocols.client_memory import refuse_shared_memory
-from bms.protocols.content_types import NUMPY_BYTES, cut_bytes, decoded_content
+from bms.protocols.content_types import NUMPY_BYTES, cut_bytes, decoded_content, one_text
 from bms.protocols.json_tensors import array_of
 from bms.protocols.json_values import JsonValue, ValueDecoder, first_element
 
@@ -104,7 +105,10 @@ def _from_json(given: InputBody[JsonValue], notes: list[str]) -> list[Tensor]:
             raise
     said = given.parameters.get(CONTENT_TYPE) if given.parameters else None
     if array.size != count:
-        cut = cut_bytes(shape, array.tolist()) if dtype == "BYTES" and said == NUMPY_BYTES else None
+        texts: list[bytes] = array.tolist() if dtype == "BYTES" else []
+        cut = cut_bytes(shape, texts) if said == NUMPY_BYTES else None
+        if cut is None and one_text(shape, texts):
+            cut, shape = array, (1,)
         if cut is None:
             raise InvalidArgument(
                 f"input {name[:80]!r} declares shape {list(shape)}, {count} elements; {array.size} were delivered"
@@ -166,6 +170,7 @@ def raw_input(signature: Signature, body: bytes | memoryview) -> Tensor:
 
 def whole(value: Any, name: str) -> int:
     """A parameter that must be a whole number of 63 bits, not negative."""
+    value = without_point(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 63:
         raise InvalidArgument(f"parameter {name!r} must be a whole number, not negative, below 2**63")
     return value

@@ -1,14 +1,15 @@
 """Instances that are small tables themselves, as KServe's servers read them into frames of pandas, one below another.
 
 Each column is an object of values by index, as `DataFrame.to_dict()` writes it, or a list:
-`{"instances": [{"width": {"0": 3.5}, "length": {"0": 1.4}}]}`. Source: kserve's `get_predict_input`.
+`{"instances": [{"width": {"0": 3.5}, "length": {"0": 1.4}}]}`. Or each instance is a list of rows:
+`{"instances": [[{"width": 3.5, "length": 1.4}]]}`. Source: kserve's `get_predict_input`.
 """
 
 import msgspec
 
 from bms.core.errors import InvalidArgument
 from bms.core.signature import Signature
-from bms.protocols.json_values import JsonValue, ValueDecoder, first_character, members
+from bms.protocols.json_values import JsonValue, ValueDecoder, first_character, members, objects
 
 NULL = msgspec.Raw(b"null")
 _list: ValueDecoder[list[JsonValue]] = ValueDecoder(list[msgspec.Raw], list[object])
@@ -28,8 +29,14 @@ def rows_of_frames(given: list[dict[str, JsonValue]], signature: Signature) -> l
     return rows
 
 
+def rows_of_lists(value: JsonValue, what: str) -> list[dict[str, JsonValue]]:
+    """The rows of all instances, which are lists of rows. Raises InvalidArgument for one that is none."""
+    return [row for at, each in enumerate(_list(value)) for row in objects(each, f"{what} {at}")]
+
+
 def _rows(frame: dict[str, JsonValue], what: str) -> list[dict[str, JsonValue]]:
-    """A value that only some columns have an index for is missing in the others, as in pandas."""
+    """A value that only some columns have an index for is missing in the others, as in pandas; a column that has none
+    at all is not there."""
     kinds = {first_character(column) for column in frame.values()}
     if kinds == {"["}:
         lists = {name: _list(column) for name, column in frame.items()}
@@ -44,4 +51,5 @@ def _rows(frame: dict[str, JsonValue], what: str) -> list[dict[str, JsonValue]]:
         )
     columns = {name: members(column, f"column {name!r} of {what}") for name, column in frame.items()}
     indices = dict.fromkeys(index for column in columns.values() for index in column)
-    return [{name: column.get(index, NULL) for name, column in columns.items()} for index in indices]
+    there = [(name, column) for name, column in columns.items() if column]
+    return [{name: column.get(index, NULL) for name, column in there} for index in indices]

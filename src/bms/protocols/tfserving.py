@@ -27,11 +27,12 @@ from bms.protocols.json_values import (
     first_character,
     first_element,
     first_is_base64,
+    first_of_first,
     joined,
     members,
     objects,
 )
-from bms.protocols.row_frames import rows_of_frames
+from bms.protocols.row_frames import rows_of_frames, rows_of_lists
 from bms.protocols.signature_choice import choose_signature, content_signature
 from bms.protocols.tables import read_split, table_by_place, table_of_columns, table_of_csv, table_of_one, table_of_rows
 from bms.protocols.tf_examples import serialized, takes_features
@@ -217,6 +218,8 @@ def _rows(value: JsonValue, named: str | None, signatures: Signatures, notes: li
         return _named_rows(objects(value, "'instances'"), named, signatures, notes)
     chosen = choose_signature(signatures, named, None)
     if is_table(signatures[chosen]):
+        if first_of_first(value) == "{":
+            return _named_rows(rows_of_lists(value, "instance"), named, signatures, notes)
         if named is not None or MATRIX not in signatures:
             return chosen, table_by_place(value, signatures[chosen], notes)
         chosen = MATRIX
@@ -281,6 +284,8 @@ def _columns(value: JsonValue, named: str | None, signatures: Signatures, notes:
     if is_table(signatures[chosen]):
         if begins == "{":
             return _named_rows(objects(value, "'inputs'"), named, signatures, notes)
+        if first_of_first(value) == "{":
+            return _named_rows(rows_of_lists(value, "row"), named, signatures, notes)
         if named is not None or MATRIX not in signatures:
             return chosen, table_by_place(value, signatures[chosen], notes)
         chosen = MATRIX
@@ -321,7 +326,8 @@ def _records(value: JsonValue, named: str | None, signatures: Signatures, notes:
 def _joined(spec: TensorSpec, values: list[JsonValue], notes: list[str]) -> Tensor:
     """The tensor of an input from its value in each row; one value is enough for an input of one column."""
     rank = len(spec.shape)
-    flat = rank > 1 and all(size in (1, None) for size in spec.shape[1:]) and first_character(values[0]) not in "[{"
+    lone = first_character(values[0]) not in ("[" if spec.dtype == "BYTES" else "[{")  # a text may be {"b64": …}
+    flat = lone and rank > 1 and all(size in (1, None) for size in spec.shape[1:])
     array = array_of(joined(values), spec.dtype, 1 if flat else rank, spec.name, notes)
     return Tensor(spec.name, array.reshape(len(array), *(1,) * (rank - 1)) if flat else array)
 

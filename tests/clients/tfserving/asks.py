@@ -51,13 +51,14 @@ def main(target: str, key: str, rows: str) -> None:
     tell("no such label", lambda: outputs(predict("digits", {"x": digits}, label="nope")))
     tell("no such signature", lambda: outputs(predict("digits", {"x": digits}, signature="nope")))
     tell("wrong shape", lambda: outputs(predict("digits", {"x": digits[:, :3]})))
+    tell("complex numbers", lambda: outputs(predict("digits", {"x": digits.astype(np.complex64)})))
     tell("metadata", lambda: asker.metadata_of("digits"))
     tell("status", lambda: asker.status_of("digits"))
     tell("no such status", lambda: asker.status_of("dummy_model"))
     tell("classify", lambda: asker.classes("digits", [{"x": row} for row in digits[:2]]))
     tell("multi", lambda: asker.both("digits", [{"x": row} for row in digits[:2]], ("classify", "")))
-    reload = model_management_pb2.ReloadConfigRequest()
-    tell("reload", lambda: str(asker.models.HandleReloadConfigRequest(reload, WITHIN_S, metadata=asker.metadata)))
+    tell("reload", lambda: asker.reload({"digits": 1}))
+    tell("reload of others", lambda: asker.reload({"digits": 1, "halves": 2}))
     asker.metadata = [("x-api-key", "no key")]
     tell("no key", lambda: outputs(predict("digits", {"x": digits})))
 
@@ -103,6 +104,16 @@ class Asker:
         fill(request.model_spec, name)
         told = self.models.GetModelStatus(request, WITHIN_S, metadata=self.metadata).model_version_status
         return [[each.version, each.state, each.status.error_code, each.status.error_message] for each in told]
+
+    def reload(self, versions: dict[str, int]) -> int:
+        """A list of models as TensorFlow Serving's guide on its configuration has it: a policy and a label each."""
+        request = model_management_pb2.ReloadConfigRequest()
+        for name, number in versions.items():
+            config = request.config.model_config_list.config.add(name=name, base_path=f"/models/{name}")
+            config.model_platform = "tensorflow"
+            config.model_version_policy.specific.versions.append(number)
+            config.version_labels["production"] = number
+        return int(self.models.HandleReloadConfigRequest(request, WITHIN_S, metadata=self.metadata).status.error_code)
 
     def classes(self, name: str, rows: list[dict[str, Any]]) -> object:
         request = classification_pb2.ClassificationRequest()

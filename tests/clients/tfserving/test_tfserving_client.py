@@ -62,6 +62,8 @@ def test_the_real_client_gets_the_numbers_of_the_model_and_of_every_other_wire(
 
     same = direct(rows)
     assert by_oip(served, rows) == same
+    assert got["complex numbers"][1].startswith("input 'x' is DT_COMPLEX64, which is not served")
+    assert got["reload of others"][1].endswith("'halves' would be loaded")
     assert (np.array(same["label"]) == truth).mean() > 0.8
     assert got == {
         **dict.fromkeys(("digits", "float_val", "doubles"), same),
@@ -76,6 +78,7 @@ def test_the_real_client_gets_the_numbers_of_the_model_and_of_every_other_wire(
         "no such label": ("INVALID_ARGUMENT", "Unrecognized servable version label: nope"),
         "no such signature": ("FAILED_PRECONDITION", 'Serving signature key "nope" not found.'),
         "wrong shape": ("INVALID_ARGUMENT", "input 'x' has shape [7, 3], expected [-1, 64]"),
+        "complex numbers": ("INVALID_ARGUMENT", got["complex numbers"][1]),
         "metadata": {
             "inputs": {"x": ["float32", [-1, 64]]},
             "outputs": {"label": ["int64", [-1]], "probabilities": ["float32", [-1, 10]]},
@@ -87,7 +90,8 @@ def test_the_real_client_gets_the_numbers_of_the_model_and_of_every_other_wire(
             [[str(at), pytest.approx(score)] for at, score in enumerate(row)] for row in same["probabilities"][:2]
         ],
         "multi": {"serving_default": "classification_result"},
-        "reload": ("UNIMPLEMENTED", got["reload"][1]),
+        "reload": 0,
+        "reload of others": ("UNIMPLEMENTED", got["reload of others"][1]),
         "no key": ("UNAUTHENTICATED", got["no key"][1]),
     }
 
@@ -140,6 +144,8 @@ MODULES = (
             "model_service",
         )
     ),
+    "tensorflow_serving.config.model_server_config_pb2",
+    "tensorflow_serving.config.file_system_storage_path_source_pb2",
 )
 
 

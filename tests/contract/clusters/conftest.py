@@ -1,19 +1,26 @@
-"""A cluster of real processes, in a home of its own, with a scrap of a program as the slim part."""
+"""Clusters of real processes, each variant in homes of its own, with a scrap of a program as the slim part.
 
-import sys
+A variant of the port is a line in VARIANTS; tests of what only this machine's does are in `local`.
+"""
+
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bms.adapters.clusters.local import LocalCluster
-from bms.core.clock import SystemClock
+from bms.adapters.objects.memory import MemoryObjectStore
+from bms.control.platform.clusters import Cluster
+from bms.core.environments import EnvironmentSpec
 from bms.core.isolation import Level
 from bms.core.resources import Resources
 from bms.core.workload import WorkloadKind, WorkloadSpec
-from tests.contract.clusters.sights import PROGRAMS, MakeSpec
+from tests.contract.clusters.local_cluster import opened_local
+from tests.contract.clusters.sights import MARK, MakeSpec
+
+VARIANTS = {"local": opened_local}
+"""By name, what opens one: (home, run_dir, objects) -> a context, at whose end nothing of it runs any more."""
 
 
 @pytest.fixture
@@ -28,17 +35,17 @@ def run_dir() -> Iterator[Path]:
 
 
 @pytest.fixture
-def make_cluster(home: Path, run_dir: Path) -> Callable[[], LocalCluster]:
-    return lambda: LocalCluster(home, run_dir, str(PROGRAMS), SystemClock(), watch_s=0.05)
+def objects() -> MemoryObjectStore:
+    """Control's: where trees are fetched from and outputs put into."""
+    return MemoryObjectStore()
 
 
-@pytest.fixture
-async def cluster(make_cluster: Callable[[], LocalCluster]) -> AsyncIterator[LocalCluster]:
-    cluster = make_cluster()
-    await cluster.open()
-    yield cluster
-    await cluster.stop_all(grace_s=0)
-    await cluster.close()
+@pytest.fixture(params=VARIANTS)
+async def cluster(
+    request: pytest.FixtureRequest, home: Path, run_dir: Path, objects: MemoryObjectStore
+) -> AsyncIterator[Cluster]:
+    async with VARIANTS[request.param](home, run_dir, objects) as cluster:
+        yield cluster
 
 
 @pytest.fixture
@@ -50,8 +57,9 @@ def make_spec() -> MakeSpec:
         cpu: float = 1.0,
         epoch: int = 1,
         owner: str = "",
-        python: str = sys.executable,
         program: str = "cluster_programs",
+        requirements: tuple[str, ...] = (),
+        trees: dict[str, str] | None = None,
         env: dict[str, str] | None = None,
         network: bool = False,
         isolation: Level = "none",
@@ -64,11 +72,12 @@ def make_spec() -> MakeSpec:
             tenant="t",
             owner=owner or f"owner-of-{id}",
             epoch=epoch,
-            python=python,
             program=program,
             config=config,
             resources=Resources(cpu=cpu, memory=memory, **(resources or {})),
-            env=env or {},
+            environment=EnvironmentSpec(requirements=requirements),
+            trees=trees or {},
+            env={**MARK, **(env or {})},
             network=network,
             isolation=isolation,
         )

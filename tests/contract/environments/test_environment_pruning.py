@@ -9,7 +9,7 @@ import pytest
 from bms.adapters.environments.locks import locked
 from bms.adapters.environments.sources import PackageSources
 from bms.adapters.environments.uv import UvEnvironments
-from bms.control.platform.environments import EnvironmentSpec
+from bms.core.environments import EnvironmentSpec
 from bms.core.errors import FailedPrecondition
 from tests.wheels import slim_wheels, wheel
 

@@ -15,7 +15,8 @@ import pytest
 from bms.adapters.environments.sharing import byte_code
 from bms.adapters.environments.sources import PackageSources
 from bms.adapters.environments.uv import UvEnvironments
-from bms.control.platform.environments import Environment, EnvironmentSpec
+from bms.control.platform.environments import Environment
+from bms.core.environments import EnvironmentSpec
 from bms.core.isolation import Protection, isolation, keeps_files
 from tests.wheels import slim_wheels, wheel
 

@@ -18,7 +18,8 @@ import pytest
 from bms.adapters.environments.recipe import OWN_PYTHON
 from bms.adapters.environments.sharing import uncompiled
 from bms.adapters.environments.uv import UvEnvironments
-from bms.control.platform.environments import Environment, EnvironmentSpec, Needed
+from bms.control.platform.environments import Environment, Needed
+from bms.core.environments import EnvironmentSpec
 from bms.core.errors import FailedPrecondition, InvalidArgument
 from tests.wheels import slim_wheels, wheel
 
@@ -27,7 +28,7 @@ BUILDER = """
 import asyncio, os, sys
 from pathlib import Path
 from bms.adapters.environments.uv import UvEnvironments
-from bms.control.platform.environments import EnvironmentSpec
+from bms.core.environments import EnvironmentSpec
 
 def tell(line):
     print(line, flush=True)

@@ -11,6 +11,7 @@ FRAMEWORK = Framework(
     cases=(
         *(Case("catboost", f"{name}/model") for name in NAMES),
         Case("mlflow", "tracked/model", bare=False),
+        Case("mlflow", "bare/model", bare=False),
     ),
     files=("test_runtime_catboost.py",),
     heavy=True,

@@ -13,6 +13,7 @@ from bms.adapters.runtimes.available import open_servable
 from bms.adapters.runtimes.catboost_file import exported_as
 from bms.adapters.runtimes.recognition import recognise
 from bms.core.errors import FailedPrecondition, InvalidArgument
+from bms.core.predicted import Predicted
 from bms.core.programs import ServableConfig
 from bms.core.signature import Signature, TensorSpec, column_spec
 from bms.serving.lifecycle.servable import Servable
@@ -124,6 +125,14 @@ def test_other_exports_are_refused_before_an_environment_is_built(format: str) -
     assert exported_as(folder) == format
     with pytest.raises(FailedPrecondition, match=rf"export as {format}, which is not served: .*'model\.cbm'"):
         recognise(folder)
+
+
+def test_two_classes_that_were_trained_as_several_are_told_in_lists_as_mlflow_does() -> None:
+    """Without a signature that says so: `predict` gives [rows, 1] of that loss, [rows] of all others."""
+    folder = str(MADE / "bare" / "model")
+    servable = open_servable(ServableConfig(runtime="mlflow", directory=folder, model="m", version=1, signatures={}))
+    predicted = servable.signatures["serving_default"].predicted
+    assert predicted == Predicted(form="lists", outputs=("label",))
 
 
 def test_an_export_beside_the_model_does_not_count(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from bms.adapters.sql.engine import Database
 from bms.adapters.sql.jobs import SqlJobs
 from bms.adapters.sql.store import SqlStore
 from bms.control.jobs.nouns import Job, TreeInput
-from bms.control.platform.environments import EnvironmentSpec
 from bms.core.clock import ManualClock
+from bms.core.environments import EnvironmentSpec
 from bms.core.errors import Aborted, AlreadyExists
 from bms.core.pages import PageRequest, decode_cursor
 from tests.jobs import add_tenant, job

@@ -28,10 +28,10 @@ from bms.control.models.nouns import (
 from bms.control.models.releases import Releases
 from bms.control.models.service import ModelService
 from bms.control.models.states import HIDDEN, MOVES
-from bms.control.platform.environments import EnvironmentSpec
 from bms.control.platform.trees import FileEntry, put_tree, tree_of
 from bms.control.tenants.nouns import Tenant
 from bms.core.clock import ManualClock
+from bms.core.environments import EnvironmentSpec
 from bms.core.errors import Aborted, AlreadyExists, FailedPrecondition
 from bms.core.ids import new_id
 from bms.core.newest import Newest

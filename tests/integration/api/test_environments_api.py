@@ -14,8 +14,8 @@ from bms.adapters.sql.jobs import SqlJobs
 from bms.adapters.sql.store import SqlStore
 from bms.control.environments.service import EnvironmentService
 from bms.control.jobs.nouns import Job, JobSpec, JobState
-from bms.control.platform.environments import EnvironmentSpec
 from bms.core.clock import ManualClock
+from bms.core.environments import EnvironmentSpec
 from bms.core.errors import FailedPrecondition
 from bms.core.requirement_lines import parse_lock
 from bms.web.api import environments as doors

@@ -11,10 +11,10 @@ from bms.adapters.sql.engine import Database
 from bms.adapters.sql.secrets import SqlSecrets
 from bms.adapters.sql.store import SqlStore
 from bms.adapters.vault.aes_gcm import AesGcmVault
-from bms.control.platform.environments import EnvironmentSpec
 from bms.control.secrets.sealing import UpstreamSealing
 from bms.control.secrets.service import SecretService
 from bms.core.clock import SystemClock
+from bms.core.environments import EnvironmentSpec
 from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound
 from bms.core.pages import PageRequest
 from bms.core.principal import Principal

@@ -50,7 +50,7 @@ from bms.core import signature as signed
 from bms.core.reading import Reading
 from bms.core.resources import Resources
 from bms.core.sequences import SequenceLimits
-from bms.core.snapshot import V1Dialect
+from bms.core.snapshot import Dialect
 from bms.core.usage import UsageEvent
 from bms.sdk.bodies import said
 from bms.web.api import deployments as of_the_door
@@ -129,8 +129,8 @@ WORDS: list[tuple[Any, Any]] = [
     (datasets.Format, of_datasets.Format),
     (datasets.DatasetState, of_datasets.DatasetVersion.__annotations__["state"]),
     (deployments.DeploymentState, status.DeploymentState),
-    (deployments.Dialect, V1Dialect),
-    (deployments.Deploy.__annotations__["dialect"], V1Dialect),
+    (deployments.Dialect, Dialect),
+    (deployments.Deploy.__annotations__["dialect"], Dialect),
     (deployments.Policy, programs.Batching.__annotations__["policy"]),
     (environments.EnvironmentState, of_specs.EnvironmentState),
     (gates.GateState, of_models.GateState),

@@ -34,6 +34,16 @@ def test_updates_reach_gateways_whole() -> None:
     assert bus.to_gateway.decode(body) == update
 
 
+def test_text_that_is_none_is_refused_in_entries_that_are_looked_at_again() -> None:
+    """Beside an entry of a kind that is not known here, each is read by itself."""
+    later = {"type": "of a later release", "id": "l"}
+    garbled = msgspec.msgpack.encode(KEY).replace(b"\xa1u", b"\xa1\xff")
+    puts = [msgspec.Raw(msgspec.msgpack.encode(later)), msgspec.Raw(garbled)]
+    body = msgspec.msgpack.encode({"type": "update", "revision": 7, "full": True, "puts": puts})
+    with pytest.raises(msgspec.DecodeError, match="not UTF-8"):
+        bus.to_gateway.decode(body)
+
+
 def test_what_is_not_a_message_is_refused() -> None:
     with pytest.raises(InvalidArgument, match="declares"):
         list(bus.MessageReader().feed(b"\xff\xff\xff\xff"))

@@ -165,6 +165,17 @@ def test_a_column_of_json_has_values_of_one_kind_and_gaps(wire: str) -> None:
             asked(wire, MIXED, ("price", "BYTES", [1, 1], [bad], {"content_type": "pd_json"}))
 
 
+@pytest.mark.parametrize("wire", WIRES)
+def test_a_models_own_column_of_json_takes_values_of_every_kind_as_they_are(wire: str) -> None:
+    model = {DEFAULT: Signature(inputs=(column_spec("anything", "json"), column_spec("price", "number")))}
+    values = ['"a"', "true", '{"b": [1]}', "null"]
+    given = ("anything", "BYTES", [4, 1], values, {"content_type": "pd_json"})
+    price = ("price", "BYTES", [4, 1], ["1", "2.5", "null", "3"], {"content_type": "pd_json"})
+    got = inputs(asked(wire, model, given, price, content_type="pd"))
+    assert got["anything"] == [value.encode() for value in values]
+    assert str(got["price"]) == "[1.0, 2.5, nan, 3.0]"
+
+
 def test_fixed_width_bytes_of_numpy_are_cut() -> None:
     got = asked("json", TEXTS, ("input-1", "BYTES", [2, 1], ["ab\0cde"], {"content_type": "np"}))
     assert inputs(got) == {"text": [b"ab", b"cde"]}

@@ -7,7 +7,7 @@ import pytest
 from bms.core.errors import InvalidArgument
 from bms.core.inference import InferResponse
 from bms.protocols.cloud_events import STRUCTURED, answer_body, answer_lines, event_data
-from bms.web.inference.dialects import DIALECTS, KSERVE_PREDICT
+from bms.web.inference.dialects import DIALECTS, OF_KSERVE
 from tests.frames_server import SIGNATURES, compute
 
 EVENT = {"specversion": "1.0", "id": "1", "source": "here", "type": "asked", "time": "2026-11-30T00:00:00Z"}
@@ -15,7 +15,7 @@ ASKED = {"instances": [[1, 2, 3, 4]]}
 BINARY = {b"ce-specversion": b"1.0", b"ce-id": b"1", b"ce-source": b"here", b"ce-type": b"asked"}
 
 
-@pytest.mark.parametrize("dialect", [DIALECTS["predict"], KSERVE_PREDICT])
+@pytest.mark.parametrize("dialect", [DIALECTS["predict"], OF_KSERVE["predict"]])
 @pytest.mark.parametrize("mode", ["binary", "structured", ""])
 def test_what_is_asked_by_an_event_is_answered_by_one(dialect: object, mode: str) -> None:
     fields = {"binary": BINARY, "structured": {b"content-type": STRUCTURED + b"; charset=utf-8"}, "": {}}[mode]

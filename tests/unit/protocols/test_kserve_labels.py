@@ -8,7 +8,7 @@ import pytest
 from bms.core.inference import InferResponse
 from bms.core.signature import Signature, TensorSpec
 from bms.core.tensor import Tensor
-from bms.protocols.kserve_labels import encode_labels
+from bms.protocols.kserve_labels import encode_labels, labels_alone
 
 SCORES = Tensor("scores", np.array([[0.1, 0.9, 0], [0.5, 0.2, 0.3]], np.float32))
 INPUT = TensorSpec(name="x", dtype="FP32", shape=(None, 4))
@@ -48,6 +48,20 @@ def test_the_best_class_by_its_name(labels: tuple[str, ...], expected: list[obje
 )
 def test_the_models_own_label_goes_before_its_scores(name: str, array: np.ndarray, expected: list[object]) -> None:
     assert predictions(classifier("a", "b", "c"), SCORES, Tensor(name, array)) == expected
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [(("3", "5", "8"), np.array([5, 3])), (("no", "yes", "maybe"), np.array([b"yes", b"no"], object))],
+)
+def test_by_v2_labels_are_the_one_output_of_kserves_servers(labels: tuple[str, ...], expected: np.ndarray) -> None:
+    given = InferResponse(model="m", version=3, outputs=[SCORES], id="7")
+    answer = labels_alone(given, classifier(*labels))
+    assert (answer.model, answer.version, answer.id) == ("m", 3, "7")
+    ((name, array),) = answer.outputs
+    assert (name, array.dtype, array.tolist()) == ("output-0", expected.dtype, expected.tolist())
+    other = InferResponse(model="m", version=3, outputs=[SCORES])
+    assert labels_alone(other, Signature(inputs=(INPUT,), method="regress")) is other
 
 
 def test_others_have_no_labels() -> None:

@@ -83,6 +83,24 @@ def test_parameters_that_a_model_does_not_have_are_refused_or_told(ask: Ask) -> 
     assert ask({"timeout": 5000, "headers": "a", "params": {}}, WITHOUT).notes == ()
 
 
+@pytest.mark.parametrize("ask", [by_json, by_raw, by_generate])
+def test_whole_numbers_may_be_written_with_a_point(ask: Ask) -> None:
+    taken = ask({"times": 3.0, "priority": 2.0, "timeout": 5000.0}, WITH)
+    assert (taken.params, taken.priority, taken.timeout_s) == (b'{"times":3}', 2, 0.005)
+    assert ask({"times": 1.0, "few": [2.0]}, WITH).params == b'{"few":[2.0]}'  # a number keeps its point
+    with pytest.raises(InvalidArgument, match=r"parameter 'times' is 2.5, expected a whole number"):
+        ask({"times": 2.5}, WITH)
+    with pytest.raises(InvalidArgument, match="parameter 'timeout' must be a whole number"):
+        ask({"timeout": 0.5}, WITH)
+
+
+def test_the_size_of_a_raw_tensor_may_be_written_with_a_point() -> None:
+    tensor = {"name": "x", "shape": [1.0, 2.0], "datatype": "FP32", "parameters": {"binary_data_size": 8.0}}
+    head = json.dumps({"inputs": [tensor]}).encode()
+    (x,) = oip.decode_infer(head + np.float32([1, 2]).tobytes(), len(head), "m", WITH).request.inputs
+    assert x.array.tolist() == [[1, 2]]
+
+
 def test_predict_takes_them_as_mlflow_names_them() -> None:
     body = {"instances": [[1, 2]], "params": {"times": 3}}
     assert decode_predict(json.dumps(body).encode(), "m", WITH).request.params == b'{"times":3}'

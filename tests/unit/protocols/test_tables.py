@@ -72,8 +72,22 @@ LISTS = [[row.get(name) for name in NAMES] for row in ROWS]
         {"dataframe_split": {"columns": NAMES, "index": [7, 8], "data": LISTS}},
         {"dataframe_split": {"columns": NAMES[::-1], "data": [row[::-1] for row in LISTS]}},
         {"instances": LISTS},
+        {"instances": [ROWS]},
+        {"instances": [ROWS[:1], [], ROWS[1:]]},
+        {"inputs": [[row] for row in ROWS]},
     ],
-    ids=["instances", "records", "inputs", "inputs-turned", "split", "split-turned", "lists"],
+    ids=[
+        "instances",
+        "records",
+        "inputs",
+        "inputs-turned",
+        "split",
+        "split-turned",
+        "lists",
+        "rows-in-one",
+        "rows-in-several",
+        "inputs-in-several",
+    ],
 )
 def test_every_form_says_the_same(body: dict[str, Any]) -> None:
     decoded = predict(body)
@@ -271,6 +285,10 @@ def test_an_instance_may_be_a_table_of_its_own(frames: list[Any], form: str) -> 
         ([{"age": {"0": 1}, "town": {"0": "a"}}], "'town' is unknown"),
         ([{"age": {"0": [1]}, "city": {"0": "a"}}], "column 'age' (integer), row 0"),
         ([{"age": [], "city": []}], "at least one"),
+        ([{"age": {"0": 1}, "city": {}}], "column 'city' is missing"),
+        ([{"age": {}, "city": {}}], "at least one"),
+        ([[ROWS[0]], ROWS[1]], "instance 1 must be a list"),
+        ([[ROWS[0], 7]], "instance 0 must be a list of which all elements are objects"),
     ],
 )
 def test_a_table_that_is_none_is_refused(frames: list[Any], words: str) -> None:

@@ -1,20 +1,21 @@
 """TensorFlow Serving's Predict over gRPC: messages to requests, what is remembered of them, answers to messages."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
-from bms.core.errors import FailedPrecondition, InvalidArgument
+from bms.core.errors import BmsError, FailedPrecondition, InvalidArgument
 from bms.core.inference import InferResponse
 from bms.core.signature import Signature, TensorSpec, column_spec
 from bms.core.tensor import Tensor
 from bms.protocols.oip import MAX_TENSORS
-from bms.protocols.protobuf.pool import message
+from bms.protocols.protobuf.pool import message, parse
 from bms.protocols.protobuf.wire import field, varint_field
 from bms.protocols.tfserving_grpc.model_spec import Meant
 from bms.protocols.tfserving_grpc.predict import Decoded, decode_predict, encode_predict
-from bms.protocols.tfserving_grpc.predict_outline import read_predict
+from bms.protocols.tfserving_grpc.predict_outline import Outline, PredictMessage, read_predict
 
 Request = message("tensorflow.serving.PredictRequest")
 Response = message("tensorflow.serving.PredictResponse")
@@ -87,6 +88,48 @@ def test_packed_floats_are_remembered_like_raw_ones() -> None:
         assert rows == 2
         assert np.array_equal(told.inputs[0].array, ROWS)
     assert read_predict(request.SerializeToString()).message is None
+
+
+def test_messages_of_one_length_are_cut_each_where_its_own_values_are() -> None:
+    """The second of a length is first tried where the first was cut."""
+    one, two = np.full((1, 2), 1, np.float32), np.full((1, 2), 2.0)
+    alike = [
+        (written("one", x=ROWS), "one"),
+        (written("two", x=ROWS + np.float32(1)), "two"),
+        (written("aaaa", x=ROWS[:1], signature="serving_default"), "aaaa"),
+    ]
+    pair = written("p", a=one, b=two)
+    padded = written("q" * (1 + len(pair) - len(written("q", x=ROWS))), x=ROWS)
+    assert len(padded) == len(pair)
+    for _ in range(3):
+        for data, model in alike:
+            assert decoded(data).request.model == model
+        assert decoded(pair).request.signature == "pair"
+        assert decoded(padded).request.signature == "serving_default"
+        assert np.array_equal(decoded(padded).request.inputs[0].array, ROWS)
+
+
+def test_of_a_known_message_every_other_octet_means_what_the_parser_says() -> None:
+    known = written("known", x=ROWS, wanted=("y",))
+    decoded(known)
+    for place in range(len(known)):
+        for octet in (0, 1, 2, 0x0A, 0x12, 0x22, 0x7F, 0x80, 0xFF):
+            data = known[:place] + bytes((octet,)) + known[place + 1 :]
+            assert meaning(read_predict, data) == meaning(parsed_whole, data), (place, octet)
+
+
+def parsed_whole(data: bytes) -> PredictMessage:
+    request = parse(Request, data)
+    return PredictMessage(Outline(request), [], data, request)
+
+
+def meaning(read: Callable[[bytes], PredictMessage], data: bytes) -> object:
+    try:
+        request, rows = decode_predict(read(data), SIGNATURES)
+    except BmsError as error:
+        return type(error)
+    arrays = [(each.name, each.array.shape, each.array.tobytes()) for each in request.inputs]
+    return request.model, request.signature, request.outputs, rows, arrays
 
 
 def test_two_inputs_in_any_order_keep_their_names() -> None:

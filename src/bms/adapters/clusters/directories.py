@@ -10,24 +10,27 @@ from pathlib import Path
 import msgspec
 
 from bms.core.errors import FailedPrecondition
+from bms.core.programs import Places
 from bms.core.workload import WorkloadSpec
 
 WALLS = "walls.json"  # there until the workload is let go
 _SOCKETS = re.compile("[0-9a-f]{16}")
 
 
-def prepare(spec: WorkloadSpec, directory: Path, sockets: Path, walls: Mapping[str, object]) -> None:
-    """Makes both, `directory` with `tmp`, `config.json` and `walls.json` (what keeps it in).
+def prepare(spec: WorkloadSpec, places: Places, walls: Mapping[str, object]) -> None:
+    """Makes the workload's own directory, with `tmp`, `config.json` (a `ProgramFile`) and `walls.json` (what keeps it
+    in), and that of its socket.
 
     Raises FailedPrecondition for a config that is not JSON.
     """
     try:
-        config = msgspec.json.encode(spec.config)
+        config = msgspec.json.encode({"config": spec.config, "places": places})
     except TypeError as error:
         raise FailedPrecondition(f"the config of workload {spec.id} can't be written as JSON: {error}") from None
+    directory = Path(places.directory)
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     (directory / "tmp").mkdir(exist_ok=True, mode=0o700)
-    sockets.mkdir(parents=True, exist_ok=True, mode=0o700)
+    Path(places.socket).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     _write(directory / "config.json", config)
     _write(directory / WALLS, msgspec.json.encode(walls))
 

@@ -13,13 +13,15 @@ import msgspec
 
 from bms.adapters.clusters import bootstrap, devices, directories, enclosing, limits, places, processes
 from bms.adapters.clusters.cgroups import Groups
+from bms.adapters.clusters.log_files import WORKLOAD_LOG
 from bms.adapters.clusters.probing import Means
 from bms.adapters.clusters.records import Record, Records
+from bms.adapters.clusters.supplies import Supplied
 from bms.adapters.clusters.surroundings import surroundings
 from bms.control.platform.clusters import MAX_SEALED
 from bms.core.devices import Device
 from bms.core.errors import FailedPrecondition, ResourceExhausted
-from bms.core.workload import WorkloadSpec
+from bms.core.programs import Places
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
 
@@ -41,21 +43,26 @@ class Launcher:
         self.groups = Groups({}, home_mark)
 
     def launch(
-        self, record: Record, directory: Path, sockets: Path, gpus: Iterable[Device] = (), sealed: bytes = b""
+        self, record: Record, supplied: Supplied, own: Places, gpus: Iterable[Device] = (), sealed: bytes = b""
     ) -> tuple[Record, int]:
-        """The record with its process, and the process's pidfd; `directory` and `sockets` (for its socket alone)
-        are made, `sealed` waits in the process's standard input. Blocks for several fsyncs.
+        """The record with its process, and the process's pidfd; its directory and that of its socket are made,
+        `sealed` waits in the process's standard input. Blocks for several fsyncs.
 
         Raises FailedPrecondition when it can't be started, ResourceExhausted when disk, memory or processes
         are used up; then nothing of it is left but its directories.
         """
         try:
-            own, nodes = (directory, sockets), devices.nodes(gpus)
-            files = places.allowed(record.spec, slim=self._slim_path, own=own, hidden=self._hidden, devices=nodes)
-            directories.prepare(record.spec, directory, sockets, enclosing.enclose(record.spec, self.means, files))
+            files = places.allowed(
+                supplied,
+                slim=self._slim_path,
+                own=(Path(own.directory), Path(own.socket).parent),
+                hidden=self._hidden,
+                devices=devices.nodes(gpus),
+            )
+            directories.prepare(record.spec, own, enclosing.enclose(record.spec, self.means, files))
             self._records.save(record)
             try:
-                return self._start(record, directory, gpus, sealed)
+                return self._start(record, supplied.python, Path(own.directory), gpus, sealed)
             except BaseException:
                 self._records.remove(record.spec.id)
                 raise
@@ -64,9 +71,11 @@ class Launcher:
                 raise ResourceExhausted(f"no room to start workload {record.spec.id}: {error.strerror}") from error
             raise FailedPrecondition(f"workload {record.spec.id} can't be started: {error}") from error
 
-    def _start(self, record: Record, directory: Path, gpus: Iterable[Device], sealed: bytes) -> tuple[Record, int]:
-        environment = surroundings(record.spec, directory, self._home_mark, gpus)
-        pid, gate = _spawn(record.spec, directory, self._slim_path, environment, sealed)
+    def _start(
+        self, record: Record, python: str, directory: Path, gpus: Iterable[Device], sealed: bytes
+    ) -> tuple[Record, int]:
+        environment = surroundings(record.spec, python, directory, self._home_mark, gpus)
+        pid, gate = _spawn(record.spec.program, python, directory, self._slim_path, environment, sealed)
         try:
             # Nobody waited for this child yet, so the pid is certainly its own, even if it ended already.
             pidfd = os.pidfd_open(pid)
@@ -107,12 +116,12 @@ class Launcher:
 
 
 def _spawn(
-    spec: WorkloadSpec, directory: Path, slim_path: str, environment: Mapping[str, str], sealed: bytes
+    program: str, python: str, directory: Path, slim_path: str, environment: Mapping[str, str], sealed: bytes
 ) -> tuple[int, int]:
     """(pid, gate): one byte written to the gate lets the process run its program, closing it ends the process."""
-    if not (os.path.isfile(spec.python) and os.access(spec.python, os.X_OK)):
-        raise FailedPrecondition(f"{spec.program} can't be started: {spec.python} is no interpreter that can be run")
-    log = os.open(directory / "workload.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+    if not (os.path.isfile(python) and os.access(python, os.X_OK)):
+        raise FailedPrecondition(f"{program} can't be started: {python} is no interpreter that can be run")
+    log = os.open(directory / WORKLOAD_LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
     try:
         stdin = _holding(sealed)
     except BaseException:
@@ -128,7 +137,7 @@ def _spawn(
     first = [sys.executable, "-I", "-S", bootstrap.__file__, str(waits), walls]
     try:
         process = subprocess.Popen(
-            [*first, spec.python, slim_path, spec.program, config],
+            [*first, python, slim_path, program, config],
             cwd=directory,
             env=environment,
             stdin=stdin,
@@ -142,7 +151,7 @@ def _spawn(
         if isinstance(error, OSError) and error.errno in _NO_ROOM:
             raise
         raise FailedPrecondition(
-            f"{spec.program} can't be started with {spec.python}: {error}; expected an interpreter that can be run"
+            f"{program} can't be started with {python}: {error}; expected an interpreter that can be run"
         ) from error
     finally:
         os.close(waits)

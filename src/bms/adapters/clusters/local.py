@@ -18,13 +18,18 @@ from bms.adapters.clusters.changes import Changes
 from bms.adapters.clusters.launching import Launcher
 from bms.adapters.clusters.processes import Process
 from bms.adapters.clusters.records import Record, Records, check_id
+from bms.adapters.clusters.supplies import Supplied, Supplies
 from bms.adapters.clusters.tracking import Tracked
 from bms.adapters.clusters.watching import Watch
+from bms.adapters.clusters.workload_files import LocalWorkloadFiles
+from bms.control.platform.clusters import Tell
 from bms.core.cancellation import in_thread
 from bms.core.clock import Clock
 from bms.core.devices import Device, Devices
+from bms.core.endpoints import UnixEndpoint
 from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.isolation import Isolation, Level, reaches, shortfall
+from bms.core.programs import Places
 from bms.core.workload import WorkloadSpec, WorkloadStatus
 
 SOCKET_PATH_LIMIT = 107  # bytes of sun_path in unix(7), less its final zero
@@ -36,23 +41,25 @@ class LocalCluster:
 
     Records and directories lie in HOME/run/workloads; sockets in `run_dir`, which is short and private, each in a
     directory of its own. Workloads are kept in by what the kernel offers: `isolation` says what, and `open` refuses
-    where that is less than `require`. `slim_path` is the directory put on each workload's path; `devices` lists GPUs
-    to give away. `close` leaves workloads running.
+    where that is less than `require`. `supplies` has what specs name by digests; `devices` lists GPUs to give away;
+    `node` is the name of this machine, its host name where none is given. `close` leaves workloads running.
     """
 
     def __init__(
         self,
         home: Path,
         run_dir: Path,
-        slim_path: str,
+        supplies: Supplies,
         clock: Clock,
         watch_s: float = 0.25,
         *,
         devices: Devices | None = None,
         require: Level = "none",
+        node: str = "",
     ) -> None:
         self._folder = home.resolve() / "run" / "workloads"
         self._run_dir = run_dir.resolve()
+        self._supplies = supplies
         self._clock = clock
         self._watch_s = watch_s
         self._home_mark = hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:16]
@@ -60,16 +67,20 @@ class LocalCluster:
         self._allotments = Allotments(os.sched_getaffinity(0))
         self._devices = devices
         self._require = require
+        self._node = node or os.uname().nodename
         self._isolation = Isolation()
         self._looks = Watch()
         self._some_run = asyncio.Event()
+        slim_path = supplies.environments.slim_path()
         self._launcher = Launcher(self._records, slim_path, home.resolve(), self._run_dir, self._home_mark)
         self._tracked: dict[str, Tracked] = {}
         self._starts: dict[str, asyncio.Task[WorkloadStatus]] = {}
+        self._supplying: dict[str, asyncio.Task[Supplied]] = {}  # of the starts, what some still wait for
         self._background: set[asyncio.Task[None]] = set()
         self._watch: asyncio.Task[None] | None = None
         self._changes = Changes()
-        if len(os.fsencode(self.address("x"))) > SOCKET_PATH_LIMIT:
+        self.files = LocalWorkloadFiles(self.directory, supplies.objects)
+        if len(os.fsencode(self.socket("x"))) > SOCKET_PATH_LIMIT:
             raise InvalidArgument(f"{run_dir} is too long for sockets: give a directory of at most 80 bytes")
 
     async def open(self) -> None:
@@ -87,13 +98,15 @@ class LocalCluster:
             else:
                 self._tracked[each.record.spec.id] = ended = Tracked(each.record, None)
                 ended.gone.set()
-        living = {Path(self.address(each.record.spec.id)).parent.name for each in found if each.pidfd is not None}
+        living = {Path(self.socket(each.record.spec.id)).parent.name for each in found if each.pidfd is not None}
         await asyncio.to_thread(directories.remove_sockets, self._run_dir, living)
         await asyncio.to_thread(groups.close, self._living())
         self._watch = asyncio.create_task(self._watch_all())
 
     async def close(self) -> None:
-        """Stops watching; workloads run on."""
+        """Stops watching; workloads run on. A start that still waits for its environment or trees is given up."""
+        for supplying in self._supplying.values():
+            supplying.cancel()
         await asyncio.gather(*self._starts.values(), return_exceptions=True)
         if self._watch:
             self._watch.cancel()
@@ -105,9 +118,13 @@ class LocalCluster:
         for tracked in self._tracked.values():
             self._let_go(tracked)
 
+    async def prepare(self, spec: WorkloadSpec, tell: Tell | None = None) -> None:
+        check_id(spec.id)
+        enclosing.refuse(spec, self._isolation)
+        if spec.id not in self._tracked:
+            await self._supplies.get(spec, tell)
+
     async def start(self, spec: WorkloadSpec, sealed: bytes = b"") -> WorkloadStatus:
-        """Raises FailedPrecondition when the program can't be started or a later epoch of its owner is known,
-        ResourceExhausted without room."""
         check_id(spec.id)
         if tracked := self._tracked.get(spec.id):
             return self._status(tracked)
@@ -124,6 +141,8 @@ class LocalCluster:
 
     async def stop(self, workload: str, grace_s: float | None = None) -> None:
         if starting_now := self._starts.get(workload):
+            if supplying := self._supplying.get(workload):
+                supplying.cancel()
             await asyncio.wait([starting_now])
         tracked = self._tracked.get(workload)
         if tracked is None or tracked.gone.is_set():
@@ -150,10 +169,12 @@ class LocalCluster:
         await asyncio.to_thread(self._records.remove, workload)
         self._tracked.pop(workload, None)
 
-    def address(self, workload: str) -> str:
+    def socket(self, workload: str) -> str:
+        """Where a model server of this id listens; short enough for AF_UNIX."""
         return str(self._run_dir / hashlib.sha256(workload.encode()).hexdigest()[:16] / "s")
 
     def directory(self, workload: str) -> str:
+        """The workload's own, before, while and after it runs."""
         return str(self._folder / check_id(workload))
 
     def _waits(self, workload: str) -> bool:
@@ -184,16 +205,32 @@ class LocalCluster:
                 )
 
     async def _start(self, spec: WorkloadSpec, sealed: bytes) -> WorkloadStatus:
+        supplied = await self._supplied(spec)
         cores, shares = self._allotments.choose(spec.id, spec.resources)
         record = Record(spec=spec, state="starting", started_at=self._now_ns(), cores=cores, shares=shares)
         try:
-            directory, sockets = Path(self.directory(spec.id)), Path(self.address(spec.id)).parent
+            socket = self.socket(spec.id)
+            own = Places(directory=self.directory(spec.id), socket=socket, trees=dict(supplied.trees))
             gpus = self._allotments.of(shares)
-            record, pidfd = await asyncio.to_thread(self._launcher.launch, record, directory, sockets, gpus, sealed)
+            record, pidfd = await asyncio.to_thread(self._launcher.launch, record, supplied, own, gpus, sealed)
         except BaseException:
             self._allotments.release(spec.id)
             raise
         return self._status(self._track(record, pidfd))
+
+    async def _supplied(self, spec: WorkloadSpec) -> Supplied:
+        """As a rule everything is there, since `prepare` came before. Raises FailedPrecondition when it is given up."""
+        supplying = self._supplying[spec.id] = asyncio.create_task(self._supplies.get(spec))
+        try:
+            supplied = await supplying
+        except asyncio.CancelledError:
+            if (task := asyncio.current_task()) and task.cancelling():
+                raise
+            raise FailedPrecondition(f"workload {spec.id} was given up before it began") from None
+        finally:
+            del self._supplying[spec.id]
+        self._refuse_impossible(spec)  # once more: a later epoch may have come meanwhile
+        return supplied
 
     def _track(self, record: Record, pidfd: int) -> Tracked:
         tracked = self._tracked[record.spec.id] = Tracked(record, pidfd)
@@ -234,7 +271,7 @@ class LocalCluster:
         self._looks.forget(directory)
         for name in log_files.NAMES:
             log_files.trim(directory / name)
-        directories.remove(Path(self.address(workload)).parent)
+        directories.remove(Path(self.socket(workload)).parent)
         return ended
 
     async def _watch_all(self) -> None:
@@ -286,7 +323,9 @@ class LocalCluster:
             processes.send(process.identity, signal.SIGTERM)
 
     def _status(self, tracked: Tracked) -> WorkloadStatus:
-        return tracked.record.status(self.directory(tracked.id))
+        spec = tracked.record.spec
+        endpoint = str(UnixEndpoint(self.socket(spec.id))) if spec.kind == "model_server" else ""
+        return tracked.record.status(self._node, endpoint)
 
     async def _ask_the_machine(self) -> None:
         means = await asyncio.to_thread(probing.probe)

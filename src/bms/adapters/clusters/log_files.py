@@ -1,4 +1,4 @@
-"""A workload's log: kept small by cutting its beginning off, and read by places that no cut moves.
+"""A workload's log: kept small by cutting its beginning off, which moves no place of what is left.
 
 A log that was cut says so in its first line, with the bytes that are gone; places count from where it once began. What
 wrote it is not trusted: the file may have been replaced, so anything but a plain file with one name is left alone.
@@ -16,10 +16,9 @@ from bms.adapters.clusters.kernel import COLLAPSE_RANGE, KEEP_SIZE, PUNCH_HOLE, 
 from bms.core.cut_logs import LONGEST_NOTE, UNCUT, Start, note_of, start_of
 
 LIMIT = 16 * 2**20  # bytes; of a longer one the last half stays
-NAMES = ("workload.log", "job.log")
+WORKLOAD_LOG, JOB_LOG = NAMES = ("workload.log", "job.log")
 _LONGEST_LINE = 64 << 10  # bytes in which a line is looked for with which to go on
 _MARGIN = 1 << 20  # bytes, more than a file system gives at once
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CUT = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -39,24 +38,13 @@ def trim(path: Path, limit: int = LIMIT) -> bool:
         return False
 
 
-def read(path: Path, offset: int, limit: int) -> tuple[bytes, int]:
-    """Up to `limit` bytes from place `offset` on, and the place to read on from. What was cut off is skipped; the note
-    that says so comes first. Raises FileNotFoundError; nothing is read of what is no plain file."""
-    try:
-        with _plain(path, _READ) as descriptor:
-            while True:
-                start = _start(descriptor)
-                found = _read(descriptor, start, offset, limit)
-                if _start(descriptor) == start:  # else it was cut meanwhile
-                    return found
-    except FileNotFoundError:
-        raise
-    except OSError:
-        return b"", offset
+def beginning(descriptor: int) -> Start:
+    """How the log begins that is open there."""
+    return start_of(os.pread(descriptor, LONGEST_NOTE, 0), os.fstat(descriptor).st_size)
 
 
 def _cut(descriptor: int, limit: int) -> bool:
-    size, start = os.fstat(descriptor).st_size, _start(descriptor)
+    size, start = os.fstat(descriptor).st_size, beginning(descriptor)
     if not _is_gone(descriptor, start.begin):
         start = UNCUT
     if size - start.begin <= limit:
@@ -102,18 +90,6 @@ def _take_blocks(descriptor: int, at: int, limit: int, gone: int) -> None:
 def _punch_hole(descriptor: int, at: int, limit: int, gone: int) -> None:
     used = len(note_of(limit, gone, at))
     allocate(descriptor, PUNCH_HOLE | KEEP_SIZE, used, at - used)
-
-
-def _start(descriptor: int) -> Start:
-    return start_of(os.pread(descriptor, LONGEST_NOTE, 0), os.fstat(descriptor).st_size)
-
-
-def _read(descriptor: int, start: Start, offset: int, limit: int) -> tuple[bytes, int]:
-    if offset < start.gone:
-        content = os.pread(descriptor, limit, start.begin)
-        return start.note + content, start.gone + len(content)
-    content = os.pread(descriptor, limit, start.begin + offset - start.gone)
-    return content, offset + len(content)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from bms.core.workload import WorkloadSpec
+from bms.adapters.clusters.supplies import Supplied
 
 _PROGRAMS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/nix/store")
 _FACTS = (
@@ -27,7 +27,7 @@ _OF_A_PREFIX = ("bin", "etc", "include", "lib", "lib32", "lib64", "libexec", "py
 
 
 def allowed(
-    spec: WorkloadSpec, *, slim: str, own: Iterable[Path], hidden: Iterable[Path], devices: Iterable[str] = ()
+    supplied: Supplied, *, slim: str, own: Iterable[Path], hidden: Iterable[Path], devices: Iterable[str] = ()
 ) -> dict[str, tuple[str, ...]]:
     """Paths by what may be done with them, in the words of `confinement.RIGHTS`.
 
@@ -35,10 +35,10 @@ def allowed(
     may open, wherever they happen to lie: the home, the sockets. `devices` are the files of its GPUs.
     """
     kept = tuple(hidden)
-    run = [path for root in (*map(Path, _PROGRAMS), *_interpreter(spec.python)) for path in _around(root, kept)]
+    run = [path for root in (*map(Path, _PROGRAMS), *_interpreter(supplied.python)) for path in _around(root, kept)]
     return {
         "run": (*map(str, run), slim),
-        "read": (*_FACTS, *spec.readable),
+        "read": (*_FACTS, *supplied.trees.values()),
         "device": (*_DEVICES, *devices),
         "shared": _SHARED,
         "own": tuple(map(str, own)),

@@ -23,7 +23,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     `starting` is written before its process exists, `running` before the process may run the program, so a
     process that passed its gate always has a record that names it. `start_ticks` and `boot` tell the process
-    from a later one of the same pid.
+    from a later one of the same pid. Those that former releases wrote can be read: their specs have paths beside, and
+    neither environment nor trees.
     """
 
     spec: WorkloadSpec
@@ -41,7 +42,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     memory: int = 0
     cpu_ns: int = 0
 
-    def status(self, directory: str) -> WorkloadStatus:
+    def status(self, node: str, endpoint: str) -> WorkloadStatus:
         return WorkloadStatus(
             id=self.spec.id,
             kind=self.spec.kind,
@@ -49,9 +50,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
             owner=self.spec.owner,
             epoch=self.spec.epoch,
             state="ended" if self.state == "ended" else "running",
-            pid=self.pid,
-            directory=directory,
             started_at=self.started_at,
+            node=node,
+            endpoint=endpoint,
             exit_code=self.exit_code,
             verdict=self.verdict,
             platform_stopped=self.platform_stopped,

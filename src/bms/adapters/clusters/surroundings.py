@@ -25,11 +25,13 @@ MALLOC = {  # glibc maps and unmaps every large buffer by default, which costs i
 }
 
 
-def surroundings(spec: WorkloadSpec, directory: Path, home_mark: str, gpus: Iterable[Device] = ()) -> dict[str, str]:
-    """The whole environment of the workload's process; nothing of ours is inherited."""
+def surroundings(
+    spec: WorkloadSpec, python: str, directory: Path, home_mark: str, gpus: Iterable[Device] = ()
+) -> dict[str, str]:
+    """The whole environment of the workload's process, whose interpreter is `python`; nothing of ours is inherited."""
     threads = str(limits.threads(spec.resources.cpu))
     return {
-        "PATH": f"{Path(spec.python).parent}:/usr/local/bin:/usr/bin:/bin",
+        "PATH": f"{Path(python).parent}:/usr/local/bin:/usr/bin:/bin",
         "HOME": str(directory),
         "TMPDIR": str(directory / "tmp"),
         "LANG": "C.UTF-8",

@@ -9,8 +9,8 @@ import msgspec
 
 from bms.adapters.environments.lock import beside, normalise_lock, pinned
 from bms.adapters.environments.requirements import names, normalise
-from bms.control.platform.environments import EnvironmentSpec
 from bms.core.digest import of_parts
+from bms.core.environments import EnvironmentSpec
 from bms.core.errors import InvalidArgument
 
 SLIM_REQUIREMENTS = ("google-crc32c>=1.5", "msgspec>=0.18", "numpy")

@@ -16,9 +16,10 @@ from bms.adapters.environments.locks import free, locked, shared, try_lock
 from bms.adapters.environments.recipe import Recipe, platform_digest, recipe
 from bms.adapters.environments.sharing import SharedFiles
 from bms.adapters.environments.sources import PackageSources, with_sources
-from bms.control.platform.environments import Environment, EnvironmentSpec, EnvironmentState, Needed, Removed
+from bms.control.platform.environments import Environment, EnvironmentState, Needed, Removed
 from bms.core.cancellation import in_thread
 from bms.core.digest import check_digest
+from bms.core.environments import EnvironmentSpec
 from bms.core.errors import FailedPrecondition, NotFound, ResourceExhausted
 
 BUILD_PATIENCE_S = 1800.0

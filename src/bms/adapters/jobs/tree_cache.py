@@ -24,13 +24,13 @@ _LINKED = ".linked"
 
 
 class LocalTreeCache:
-    """`TreeCache` of one machine. Several processes may share a root. `links` says whether files may be the objects'
-    own: only where no workload can change any."""
+    """`TreeCache` of one machine. Several processes may share a root."""
 
     def __init__(self, root: Path, objects: ObjectStore, *, links: bool = False) -> None:
         self._root = root
         self._objects = objects
-        self._links = links
+        self.links = links
+        """Whether files may be the objects' own: only where no workload can change any."""
         self._locks: dict[Path, asyncio.Lock] = {}
 
     @classmethod
@@ -49,7 +49,7 @@ class LocalTreeCache:
         return cls(root, objects, links=links)
 
     async def path(self, tenant: str, digest: str) -> str:
-        target = self._path(tenant, digest, linked=self._links)
+        target = self._path(tenant, digest, linked=self.links)
         if await asyncio.to_thread(_touched, target):
             return str(target)
         try:
@@ -77,7 +77,7 @@ class LocalTreeCache:
         with _Held(aside.with_suffix(".lock")):
             try:
                 await in_thread(aside.mkdir, mode=0o700)
-                await materialize_tree(self._objects, tenant, digest, aside, shared=self._links)
+                await materialize_tree(self._objects, tenant, digest, aside, shared=self.links)
                 await in_thread(_publish, aside, target)
             finally:
                 await in_thread(_discard, aside)

@@ -10,6 +10,7 @@ import msgspec
 
 from bms.adapters.replicas.arena import Arena
 from bms.adapters.replicas.parcels import AnswerSink, Parcels, Sent
+from bms.adapters.replicas.reached import unix_path
 from bms.core.errors import InvalidArgument, Unavailable
 from bms.core.programs import ServableStatus
 from bms.core.sequences import Step
@@ -33,10 +34,7 @@ class ReplicaLink(asyncio.Protocol):
     """
 
     def __init__(self, address: str, on_down: Callable[[], None] | None = None, *, token: bytes = b"") -> None:
-        scheme, _, path = address.partition(":")
-        if scheme != "unix" or not path:
-            raise InvalidArgument(f"replica address {address!r} is not served: expected unix:/path")
-        self._path = path
+        self._path = unix_path(address)
         self._on_down = on_down
         self._hello = encode_plain(Kind.HELLO, meta=token)
         self._loop = asyncio.get_running_loop()

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from bms.adapters.replicas.reached import unix_path
 from bms.core.errors import InvalidArgument
 from bms.core.programs import ServableStatus
 from bms.protocols.frames import FrameReader, Kind, encode_plain
@@ -42,11 +43,11 @@ class LinkProbe:
             line.close()
 
     async def _connected(self, replica: str, address: str) -> "_Line":
-        """Raises OSError."""
+        """Raises OSError, and InvalidArgument for an address that can't be reached from here."""
         hello = encode_plain(Kind.HELLO, meta=self._token_of(replica))
         loop = asyncio.get_running_loop()
         line = _Line(lambda: self._lost(replica, line))
-        await loop.create_unix_connection(lambda: line, address.removeprefix("unix:"))
+        await loop.create_unix_connection(lambda: line, unix_path(address))
         line.say(hello)
         return line
 

@@ -46,6 +46,7 @@ class CalledServable:
         self.unread: tuple[str, ...] = ()  # `PartlyRead`
         self.apart: dict[str, str] = {}  # `ApartServable`
         self.one_by_one: frozenset[str] = frozenset()  # signatures of which each row has a run of its own
+        self.listed: frozenset[str] = frozenset()  # outputs that the library's `predict` gives as lists of one
         self.call_with: CallWith | None = None  # where a signature has parameters
         self._call: Call | None = call
         self._invalid = invalid

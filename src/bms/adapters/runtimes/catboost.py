@@ -51,7 +51,9 @@ class CatboostRuntime:
         except (catboost.CatBoostError, ValueError, KeyError, TypeError, IndexError) as error:
             words = _plain(error, config.directory)
             raise FailedPrecondition(f"CatBoost can't load {name!r}: {words}; save it again with save_model") from error
-        return served_rows(config, format, answers.to, features, answers.signature, (catboost.CatBoostError,))
+        made = served_rows(config, format, answers.to, features, answers.signature, (catboost.CatBoostError,))
+        made.listed = answers.listed
+        return made
 
 
 class Answers:
@@ -68,6 +70,7 @@ class Answers:
         loss = str(model.get_params().get("loss_function", ""))
         classes: Any = np.asarray(model.classes_)
         self._predicted = _usual(loss)
+        self.listed = frozenset((_LABEL,) if loss.startswith("MultiClass") else ())  # whatever their number
         if loss in _SEVERAL:
             self._gives = Gives("several", len(classes), "FP64")
         elif len(classes):

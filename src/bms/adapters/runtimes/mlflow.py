@@ -149,6 +149,7 @@ class _Closing(CalledServable):
     def __init__(self, inner: Servable, outer: CalledServable) -> None:
         super().__init__(outer.format, outer.infer, outer.signatures)
         self.examples, self.apart = outer.examples, outer.apart
+        self.listed = inner.listed if isinstance(inner, CalledServable) else frozenset()
         self._inner = inner
 
     def close(self) -> None:
@@ -201,6 +202,8 @@ def _meant(servable: Servable, schema: Schema) -> str:
 def _predicting(directory: str, servable: CalledServable, *, frame: bool) -> CalledServable:
     """`servable`, whose signatures tell what MLflow's own server would answer."""
     flavors, rank = flavors_of(directory), output_rank(directory)
+    if rank is None and servable.listed:
+        rank = 2
     for name, signature in servable.signatures.items():
         if signature.predicted is None:
             predicted = predicted_of(flavors, signature, frame=frame, rank=rank)

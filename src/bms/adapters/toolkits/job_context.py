@@ -22,7 +22,7 @@ import msgspec
 from bms.core.clock import Clock
 from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.figures import Figure, figure
-from bms.core.programs import JobConfig, JobEvent, Sealed
+from bms.core.programs import JobConfig, JobEvent, Places, Sealed
 
 MAX_EVENTS = 4 * 2**20  # bytes of events.jsonl; the platform keeps no more
 MAX_MESSAGE = 4000  # characters; in JSON a character takes at most 12 bytes, and a line shall stay under 64 kB
@@ -44,12 +44,12 @@ class Job:
     is for the platform's own tasks: a job with code is handed nothing.
     """
 
-    def __init__(self, config: JobConfig, clock: Clock, sealed: Sealed = Sealed()) -> None:
-        directory = Path(config.directory)
+    def __init__(self, config: JobConfig, places: Places, clock: Clock, sealed: Sealed = Sealed()) -> None:
+        directory = Path(places.directory)
         self.id = config.job
         self.attempt = config.attempt
         self.parameters = config.parameters
-        self.inputs = {given.name: Path(given.directory) for given in config.inputs}
+        self.inputs = {name: Path(path) for name, path in places.inputs.items()}
         self.output = directory / "output"
         self.checkpoint = directory / "checkpoint"
         self.threads = config.threads

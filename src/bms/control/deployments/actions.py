@@ -19,7 +19,17 @@ class Launch(msgspec.Struct, frozen=True):
 
 
 class MarkReady(msgspec.Struct, frozen=True):
+    """It answers at `address`, from now on gateways', too."""
+
     replica: str
+    address: str
+
+
+class Move(msgspec.Struct, frozen=True):
+    """A ready replica is spoken to elsewhere now: the machine that it runs on is reached by another port, say."""
+
+    replica: str
+    address: str
 
 
 class MarkFailed(msgspec.Struct, frozen=True):
@@ -60,6 +70,6 @@ class ForgetWorkload(msgspec.Struct, frozen=True):
     workload: str
 
 
-RecordAction = StartReplica | MarkReady | MarkFailed | SetRoute | Drain | Stop
+RecordAction = StartReplica | MarkReady | Move | MarkFailed | SetRoute | Drain | Stop
 WorkloadAction = Launch | EndWorkload | ForgetWorkload
 Action = RecordAction | WorkloadAction

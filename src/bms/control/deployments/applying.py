@@ -1,9 +1,9 @@
 """Writing down what was planned: records and their events together, in one transaction of the leader."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
-from bms.control.deployments.actions import Action, Drain, MarkFailed, MarkReady, SetRoute, StartReplica, Stop
+from bms.control.deployments.actions import Action, Drain, MarkFailed, MarkReady, Move, SetRoute, StartReplica, Stop
 from bms.control.deployments.events import (
     DeploymentRelabelled,
     DeploymentSwitched,
@@ -11,6 +11,7 @@ from bms.control.deployments.events import (
     OfReplica,
     ReplicaDraining,
     ReplicaFailed,
+    ReplicaMoved,
     ReplicaReady,
     ReplicaStarted,
     ReplicaStopped,
@@ -18,13 +19,13 @@ from bms.control.deployments.events import (
 from bms.control.deployments.nouns import Deployment, Replica, Route
 from bms.control.deployments.observation import Desired
 from bms.control.deployments.ports import DeploymentsTx
-from bms.control.deployments.records import ENDED, born, changed
+from bms.control.deployments.records import ENDED, ReplicaAction, born, changed
 from bms.core.events import Event
 from bms.core.ids import new_id
 
 
 class Recorder:
-    """Writes what one plan decided about one deployment. `address` says where a replica of an id will listen."""
+    """Writes what one plan decided about one deployment."""
 
     def __init__(
         self,
@@ -32,14 +33,12 @@ class Recorder:
         desired: Desired,
         route: Route,
         replicas: Sequence[Replica],
-        address: Callable[[str], str],
         now: datetime,
     ) -> None:
         self._deployment = deployment
         self._desired = desired
         self._route = route
         self._replicas = {replica.id: replica for replica in replicas}
-        self._address = address
         self._now = now
 
     async def record(self, tx: DeploymentsTx, actions: Sequence[Action]) -> None:
@@ -47,11 +46,10 @@ class Recorder:
         for action in actions:
             match action:
                 case StartReplica():
-                    id = new_id("rep")
-                    replica = born(action, self._desired, id, self._address(id), self._now)
+                    replica = born(action, self._desired, new_id("rep"), self._now)
                     await tx.add_replica(replica)
                     await self._tell(tx, ReplicaStarted, replica)
-                case MarkReady(id) | MarkFailed(id) | Drain(id) | Stop(id):
+                case MarkReady(id) | Move(id) | MarkFailed(id) | Drain(id) | Stop(id):
                     saved = self._replicas[id] = await tx.save_replica(changed(self._replicas[id], action, self._now))
                     if saved.state in ENDED:
                         await tx.close_allotment(saved.tenant, "replicas", id, self._now)
@@ -79,10 +77,12 @@ class Recorder:
         )
 
 
-def _told_of(action: MarkReady | MarkFailed | Drain | Stop) -> type[OfReplica]:
+def _told_of(action: ReplicaAction) -> type[OfReplica]:
     match action:
         case MarkReady():
             return ReplicaReady
+        case Move():
+            return ReplicaMoved
         case MarkFailed():
             return ReplicaFailed
         case Drain():

@@ -71,6 +71,12 @@ class ReplicaReady(OfReplica, frozen=True, kw_only=True):
     EVENT = "replica.ready"
 
 
+class ReplicaMoved(OfReplica, frozen=True, kw_only=True):
+    """A model server is reached in another way."""
+
+    EVENT = "replica.moved"
+
+
 class ReplicaFailed(OfReplica, frozen=True, kw_only=True):
     """A model server ended by itself or never answered."""
 

@@ -15,28 +15,23 @@ from bms.control.deployments.tokens import ReplicaTokens
 from bms.control.models.nouns import Version
 from bms.control.platform.allotments import Allotment, compute_rates
 from bms.control.platform.clusters import Cluster
-from bms.control.platform.environments import Environment, Environments
-from bms.control.platform.tree_cache import TreeCache
 from bms.control.secrets.sealing import Sealing, encode_sealed
 from bms.core.errors import FailedPrecondition
-from bms.core.programs import ModelServerConfig, Sealed, ServableConfig
+from bms.core.programs import ARTIFACT, ModelServerConfig, Sealed, ServableConfig
 from bms.core.workload import WorkloadSpec
 
 PROGRAM = "bms.app.model_server"
-SCHEME = "unix:"
 LONGEST_LINE = 200  # characters of a build's last line that a status shows
 
 
 def workload_spec(
-    replica: Replica, spec: DeploymentSpec, version: Version, *, python: str, directory: str, epoch: int
+    replica: Replica, spec: DeploymentSpec, version: Version, *, epoch: int, network: bool = False
 ) -> WorkloadSpec:
-    """The process of `replica`; `directory` holds the artifact, `epoch` is the leader's fencing token."""
+    """The process of `replica`; `epoch` is the leader's fencing token."""
     config = ModelServerConfig(
         replica=replica.id,
-        socket=replica.address.removeprefix(SCHEME),
         servable=ServableConfig(
             runtime=version.runtime,
-            directory=directory,
             model=version.model,
             version=version.number,
             signatures=loaded(version),
@@ -55,12 +50,13 @@ def workload_spec(
         tenant=replica.tenant,
         owner=replica.id,
         epoch=epoch,
-        python=python,
         program=PROGRAM,
         config=msgspec.to_builtins(config),
         resources=spec.resources,
+        environment=version.environment,
+        trees={ARTIFACT: version.artifact},
+        network=network,
         stop_grace_s=spec.drain_s + MARGIN_S,
-        readable=(directory,),
     )
 
 
@@ -90,15 +86,11 @@ class Launcher:
     def __init__(
         self,
         cluster: Cluster,
-        environments: Environments,
-        trees: TreeCache,
         catalog: Catalog,
         tokens: ReplicaTokens,
         sealing: Sealing,
     ) -> None:
         self._cluster = cluster
-        self._environments = environments
-        self._trees = trees
         self._catalog = catalog
         self._tokens = tokens
         self._sealing = sealing
@@ -109,34 +101,28 @@ class Launcher:
         """By replica, the last line of a build of its environment that goes on now."""
         return self._preparing
 
-    def address(self, replica: str) -> str:
-        """Where the replica of this id will listen."""
-        return SCHEME + self._cluster.address(replica)
-
     async def prepare(self, replica: Replica, spec: DeploymentSpec, epoch: int) -> Prepared:
         """The process to start, once its environment and files are there.
 
-        Raises what environments, trees and sealing raise, and FailedPrecondition for a version that may not run.
+        Raises what clusters and sealing raise, and FailedPrecondition for a version that may not run.
         """
         version = await self._catalog.version(replica.tenant, spec.model, replica.version)
         if version.state != "ready":
             raise FailedPrecondition(f"version {version.number} is {version.state}: only ready versions are started")
         sealed = await self._sealing.of(replica.tenant, version.artifact, version.environment)
-        environment = await self._environment(replica, version)
-        directory = await self._trees.path(replica.tenant, version.artifact)
-        workload = workload_spec(replica, spec, version, python=environment.python, directory=directory, epoch=epoch)
-        workload = msgspec.structs.replace(workload, network=sealed.network)
+        workload = workload_spec(replica, spec, version, epoch=epoch, network=sealed.network)
+        await self._make_ready(workload)
         return Prepared(workload, msgspec.structs.replace(sealed, token=self._tokens.of(replica.id)))
 
-    async def _environment(self, replica: Replica, version: Version) -> Environment:
+    async def _make_ready(self, workload: WorkloadSpec) -> None:
         def tell(line: str) -> None:
             if line.strip():
-                self._preparing[replica.id] = line.strip()[:LONGEST_LINE]
+                self._preparing[workload.id] = line.strip()[:LONGEST_LINE]
 
         try:
-            return await self._environments.ensure(version.environment, tell)
+            await self._cluster.prepare(workload, tell)
         finally:
-            self._preparing.pop(replica.id, None)
+            self._preparing.pop(workload.id, None)
 
     async def start(self, prepared: Prepared) -> None:
         """Raises what clusters raise."""

@@ -9,7 +9,7 @@ from bms.control.deployments.batching import check_batching
 from bms.core.errors import InvalidArgument
 from bms.core.programs import Batching
 from bms.core.resources import Resources
-from bms.core.snapshot import V1Dialect
+from bms.core.snapshot import Dialect
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -45,7 +45,7 @@ class DeploymentSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     share_weights: bool = True  # where there are several replicas: less memory, and runs of few rows take longer
     max_in_flight: int = 256
     timeout_s: float = 30.0
-    dialect: V1Dialect = "tfserving"  # what :predict answers for a classifier: all outputs, or "kserve": labels alone
+    dialect: Dialect = "tfserving"  # what a classifier answers: all outputs, or "kserve": labels alone
     drain_s: float = 10.0
     keep_previous_s: float = 30.0  # how long a version that lost its traffic stays loaded, for instant rollback
     start_timeout_s: float = 120.0
@@ -101,7 +101,7 @@ class Replica(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     build: str  # what beside the version its process was started with; another build of a version replaces it
     state: ReplicaState
-    address: str
+    address: str  # endpoint (`core.endpoints`) as its cluster said it; empty until it is ready for the first time
     created_at: datetime
     ready_at: datetime | None = None
     drain_at: datetime | None = None

@@ -17,6 +17,7 @@ from bms.control.deployments.actions import (
     Launch,
     MarkFailed,
     MarkReady,
+    Move,
     SetRoute,
     StartReplica,
     Stop,
@@ -34,7 +35,8 @@ MARGIN_S = 2.0  # beyond the drain that the process allows itself, before it is 
 def plan(desired: Desired, observed: Observed, now: datetime) -> list[Action]:
     """Actions in the order to carry them out."""
     seen = settle(desired, observed, now)
-    actions: list[Action] = [MarkReady(id) for id in seen.ready]
+    actions: list[Action] = [MarkReady(id, address) for id, address in seen.ready.items()]
+    actions += [Move(id, address) for id, address in seen.moved.items()]
     actions += [MarkFailed(id, reason) for id, reason in seen.failed.items()]
     actions += [Stop(id, reason) for id, reason in seen.gone.items()]
     moved = route(desired, seen, observed.route, now)

@@ -31,7 +31,7 @@ from bms.control.platform.clusters import Cluster
 from bms.control.platform.leading import Leader
 from bms.control.platform.transactions import EventLog, Store
 from bms.core.clock import Clock
-from bms.core.errors import Aborted, BmsError
+from bms.core.errors import Aborted, BmsError, Unavailable
 from bms.core.workload import WorkloadStatus
 
 log = logging.getLogger("bms.deployments")
@@ -167,7 +167,7 @@ class Reconciler:
                 *sights.get(replica.deployment, ()),
                 replica.id,
                 replica.state,
-                workload and workload.state,
+                workload and (workload.state, workload.endpoint),
                 status and status.state,
                 replica.id in silent,
             )
@@ -194,7 +194,7 @@ class Reconciler:
         observed = await self._observed(rows, workloads)
         now = self._clock.now()
         actions = plan(desired, observed, now)
-        recorder = Recorder(rows.deployment, desired, rows.route, rows.replicas, self._launcher.address, now)
+        recorder = Recorder(rows.deployment, desired, rows.route, rows.replicas, now)
         if any(not isinstance(action, Launch | EndWorkload | ForgetWorkload) for action in actions):
             async with self._store.write() as tx:
                 await self._leader.fence(tx, token)
@@ -290,14 +290,25 @@ class Reconciler:
             await self._launcher.start(prepared)
         except Aborted as error:
             log.info("replica %s is not launched by us: %s", replica.id, error.message)
+        except Unavailable as error:
+            # Whether it was started is not known, and starting again does no harm: a later round does.
+            log.warning("replica %s can't be launched now: %s", replica.id, error.message)
         except BmsError as error:
             self._launch_errors[replica.id] = error.message
 
 
 def _probed(replicas: Sequence[Replica], workloads: Workloads | None) -> list[Replica]:
-    return [
-        replica
-        for replica in replicas
-        if replica.state in ("starting", "ready")
-        and (workloads is None or (replica.id in workloads and workloads[replica.id].state == "running"))
-    ]
+    """Those that can be asked how they are, each with the address at which it runs now."""
+    probed = []
+    for replica in replicas:
+        if replica.state not in ("starting", "ready"):
+            continue
+        if workloads is not None:
+            workload = workloads.get(replica.id)
+            if workload is None or workload.state != "running":
+                continue
+            if workload.endpoint != replica.address:
+                replica = msgspec.structs.replace(replica, address=workload.endpoint)
+        if replica.address:
+            probed.append(replica)
+    return probed

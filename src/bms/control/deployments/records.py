@@ -5,18 +5,18 @@ from datetime import datetime
 
 import msgspec
 
-from bms.control.deployments.actions import Drain, MarkFailed, MarkReady, StartReplica, Stop
+from bms.control.deployments.actions import Drain, MarkFailed, MarkReady, Move, StartReplica, Stop
 from bms.control.deployments.nouns import Replica, Route
 from bms.control.deployments.observation import Desired
 from bms.core.shortening import shortened
 
-ReplicaAction = MarkReady | MarkFailed | Drain | Stop
+ReplicaAction = MarkReady | Move | MarkFailed | Drain | Stop
 ENDED = frozenset({"stopped", "failed"})
 LONGEST_REASON = 2000  # characters, of which the cause comes first
 REMEMBERED = 10  # ended replicas of one deployment
 
 
-def born(action: StartReplica, desired: Desired, id: str, address: str, now: datetime) -> Replica:
+def born(action: StartReplica, desired: Desired, id: str, now: datetime) -> Replica:
     return Replica(
         id=id,
         tenant=desired.tenant,
@@ -24,7 +24,7 @@ def born(action: StartReplica, desired: Desired, id: str, address: str, now: dat
         version=action.version,
         build=desired.build,
         state="starting",
-        address=address,
+        address="",  # nobody knows yet where it will run
         created_at=now,
         restarts=action.restarts,
     )
@@ -32,8 +32,10 @@ def born(action: StartReplica, desired: Desired, id: str, address: str, now: dat
 
 def changed(replica: Replica, action: ReplicaAction, now: datetime) -> Replica:
     match action:
-        case MarkReady():
-            return msgspec.structs.replace(replica, state="ready", ready_at=now)
+        case MarkReady(_, address):
+            return msgspec.structs.replace(replica, state="ready", ready_at=now, address=address)
+        case Move(_, address):
+            return msgspec.structs.replace(replica, address=address)
         case MarkFailed(_, reason):
             return msgspec.structs.replace(
                 replica, state="failed", ended_at=now, reason=shortened(reason, LONGEST_REASON)

@@ -17,7 +17,8 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     """Replicas as they are after what was seen; `ready` and `failed` are the ones that became so just now."""
 
     replicas: tuple[Replica, ...]
-    ready: tuple[str, ...] = ()
+    ready: Mapping[str, str] = {}  # where each is spoken to
+    moved: Mapping[str, str] = {}  # ready before, and spoken to elsewhere now
     failed: Mapping[str, str] = {}
     gone: Mapping[str, str] = {}  # ended, and it is no failure: were draining, or the platform was stopped; why
 
@@ -28,7 +29,8 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
 def settle(desired: Desired, observed: Observed, now: datetime) -> Settled:
     """Compares each replica with its workload and its own word."""
     replicas: list[Replica] = []
-    ready: list[str] = []
+    ready: dict[str, str] = {}
+    moved: dict[str, str] = {}
     failed: dict[str, str] = {}
     gone: dict[str, str] = {}
     for replica in observed.replicas:
@@ -41,10 +43,19 @@ def settle(desired: Desired, observed: Observed, now: datetime) -> Settled:
             failed[replica.id] = reason
             replica = msgspec.structs.replace(replica, state="failed", ended_at=now, reason=reason)
         elif replica.state == "starting" and _answers(replica, observed):
-            ready.append(replica.id)
-            replica = msgspec.structs.replace(replica, state="ready", ready_at=now)
+            ready[replica.id] = address = _address(replica, observed)
+            replica = msgspec.structs.replace(replica, state="ready", ready_at=now, address=address)
+        elif replica.state == "ready" and (address := _address(replica, observed)) != replica.address:
+            moved[replica.id] = address
+            replica = msgspec.structs.replace(replica, address=address)
         replicas.append(replica)
-    return Settled(replicas=tuple(replicas), ready=tuple(ready), failed=failed, gone=gone)
+    return Settled(replicas=tuple(replicas), ready=ready, moved=moved, failed=failed, gone=gone)
+
+
+def _address(replica: Replica, observed: Observed) -> str:
+    """Where it is spoken to, as the cluster says; what was recorded where that can't be asked."""
+    workload = (observed.workloads or {}).get(replica.id)
+    return replica.address if workload is None or not workload.endpoint else workload.endpoint
 
 
 def _answers(replica: Replica, observed: Observed) -> bool:

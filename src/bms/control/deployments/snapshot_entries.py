@@ -59,6 +59,11 @@ def deployment_entry(
         timeout_s=deployment.spec.timeout_s,
         dialect=deployment.spec.dialect,
         known_aliases=tuple(sorted(desired.aliases)),
+        unserved_aliases={
+            alias: number
+            for alias, number in sorted(desired.aliases.items())
+            if number not in desired.versions and number not in route.versions
+        },
         revision=route.revision,
     )
 

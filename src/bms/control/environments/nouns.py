@@ -2,7 +2,8 @@
 
 import msgspec
 
-from bms.control.platform.environments import EnvironmentSpec, EnvironmentState
+from bms.control.platform.environments import EnvironmentState
+from bms.core.environments import EnvironmentSpec
 
 
 class Use(msgspec.Struct, frozen=True, kw_only=True):

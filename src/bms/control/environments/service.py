@@ -9,9 +9,10 @@ import msgspec
 
 from bms.control.environments.nouns import EnvironmentView, LogPiece, Pruned, Use
 from bms.control.environments.ports import UsesTx
-from bms.control.platform.environments import Environment, Environments, EnvironmentSpec
+from bms.control.platform.environments import Environment, Environments
 from bms.control.platform.transactions import Store
 from bms.core.digest import check_digest
+from bms.core.environments import EnvironmentSpec
 from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
 from bms.core.pages import Page, PageRequest, page_of
 from bms.core.principal import Principal

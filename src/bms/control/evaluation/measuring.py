@@ -9,8 +9,8 @@ from bms.control.models.gates import wrong
 from bms.control.models.nouns import Gate, Version
 from bms.control.optimization.conversion import servable_config
 from bms.control.platform.attempting import TRANSIENT
-from bms.control.platform.environments import EnvironmentSpec
 from bms.core.digest import of_parts
+from bms.core.environments import EnvironmentSpec
 from bms.core.errors import AlreadyExists, BmsError, FailedPrecondition
 from bms.core.pages import PageRequest
 from bms.core.resources import Resources

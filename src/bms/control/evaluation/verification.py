@@ -16,8 +16,8 @@ from bms.control.models.events import OfVersion, VersionRecognised, VersionUploa
 from bms.control.models.nouns import Version
 from bms.control.models.service import ModelService
 from bms.control.optimization.conversion import servable_config
-from bms.control.platform.environments import EnvironmentSpec
 from bms.control.platform.sweeps import Since, Stray
+from bms.core.environments import EnvironmentSpec
 from bms.core.errors import AlreadyExists
 from bms.core.events import Event
 from bms.core.programs import Findings

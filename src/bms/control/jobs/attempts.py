@@ -23,20 +23,46 @@ from bms.control.jobs.service import job_ended, job_event
 from bms.control.jobs.states import moved
 from bms.control.platform.allotments import Allotment, DeviceMemory, no_devices, storage_rates
 from bms.control.platform.clusters import Cluster
-from bms.control.platform.environments import Environments
 from bms.control.platform.transactions import Store
-from bms.control.platform.tree_cache import TreeCache
 from bms.control.secrets.sealing import NOTHING, Sealing, encode_sealed
 from bms.core.clock import Clock
 from bms.core.errors import BmsError, DataLoss, FailedPrecondition, InvalidArgument, ResourceExhausted, Unavailable
-from bms.core.programs import JobConfig, JobEvent, JobInput, JobResult, Sealed
+from bms.core.programs import ARTIFACT, CODE, INPUTS, JobConfig, JobEvent, JobResult, Sealed
 from bms.core.workload import WorkloadSpec, WorkloadStatus
 
 log = logging.getLogger("bms.jobs")
 PREPARATION_S = 1800.0  # how long building an environment and fetching inputs may take
 NO_ROOM_S = 5.0  # pause after the cluster had no room
 PROGRAM = "bms.app.job"
-ARTIFACT = "artifact"  # the input in which tasks find a version's files
+
+
+def workload_spec(job: Job, *, network: bool = False) -> WorkloadSpec:
+    """The process of the job's present attempt."""
+    spec = job.spec
+    config = JobConfig(
+        job=job.id,
+        attempt=job.attempt,
+        entry=spec.entry,
+        parameters=spec.parameters,
+        threads=max(1, math.ceil(spec.resources.cpu)),
+        model=spec.model,
+    )
+    trees = {INPUTS + given.name: given.tree for given in spec.inputs}
+    if spec.code is not None:
+        trees[CODE] = spec.code
+    return WorkloadSpec(
+        id=job.workload,
+        kind="job",
+        tenant=job.tenant,
+        owner=job.id,
+        epoch=job.token,
+        program=PROGRAM,
+        config=msgspec.to_builtins(config),
+        resources=spec.resources,
+        environment=spec.environment,
+        trees=trees,
+        network=network,
+    )
 
 
 class Attempts:
@@ -44,8 +70,6 @@ class Attempts:
         self,
         store: Store[JobsTx],
         cluster: Cluster,
-        environments: Environments,
-        trees: TreeCache,
         files: AttemptFiles,
         history: History,
         clock: Clock,
@@ -54,8 +78,6 @@ class Attempts:
     ) -> None:
         self._store = store
         self._cluster = cluster
-        self._environments = environments
-        self._trees = trees
         self._files = files
         self._history = history
         self._clock = clock
@@ -67,7 +89,8 @@ class Attempts:
         try:
             async with asyncio.timeout(PREPARATION_S):
                 sealed = await self._sealed(job)
-                workload = msgspec.structs.replace(await self._workload(job), network=sealed.network)
+                workload = workload_spec(job, network=sealed.network)
+                await self._make_ready(job, workload)
         except Unavailable:
             raise
         except TimeoutError:
@@ -84,6 +107,8 @@ class Attempts:
             return
         try:
             await self._cluster.start(workload, encode_sealed(sealed))
+        except Unavailable:
+            raise  # whether it was started is not known, and starting again does no harm
         except ResourceExhausted as error:
             await self._release(job, str(error))
         except BmsError as error:
@@ -170,41 +195,10 @@ class Attempts:
             log.exception("the log of job %s could not be kept", job.id)
             return {}
 
-    async def _workload(self, job: Job) -> WorkloadSpec:
-        spec, id = job.spec, job.workload
-        if spec.max_attempts > 1:
-            self._files.note(id, f"attempt {job.attempt} of {spec.max_attempts}")
-        environment = await self._environments.ensure(spec.environment, lambda line: self._files.note(id, line))
-        code = None if spec.code is None else await self._trees.path(job.tenant, spec.code)
-        inputs = tuple(
-            [
-                JobInput(name=given.name, directory=await self._trees.path(job.tenant, given.tree))
-                for given in spec.inputs
-            ]
-        )
-        config = JobConfig(
-            job=job.id,
-            attempt=job.attempt,
-            directory=self._cluster.directory(id),
-            entry=spec.entry,
-            code=code,
-            inputs=inputs,
-            parameters=spec.parameters,
-            threads=max(1, math.ceil(spec.resources.cpu)),
-            model=spec.model,
-        )
-        return WorkloadSpec(
-            id=id,
-            kind="job",
-            tenant=job.tenant,
-            owner=job.id,
-            epoch=job.token,
-            python=environment.python,
-            program=PROGRAM,
-            config=msgspec.to_builtins(config),
-            resources=spec.resources,
-            readable=tuple(given.directory for given in inputs) + (() if code is None else (code,)),
-        )
+    async def _make_ready(self, job: Job, workload: WorkloadSpec) -> None:
+        if job.spec.max_attempts > 1:
+            self._files.note(job.workload, f"attempt {job.attempt} of {job.spec.max_attempts}")
+        await self._cluster.prepare(workload, lambda line: self._files.note(job.workload, line))
 
     async def _sealed(self, job: Job) -> Sealed:
         """What the model that a task of ours opens may know and reach; nothing for a tenant's code."""

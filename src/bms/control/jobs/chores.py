@@ -5,6 +5,8 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from bms.core.errors import Unavailable
+
 log = logging.getLogger("bms.jobs")
 
 
@@ -51,5 +53,8 @@ class Chores:
     def _ended(self, key: str, task: asyncio.Task[None]) -> None:
         del self._tasks[key]
         self._done.set()
-        if not task.cancelled() and (error := task.exception()) is not None:
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Unavailable):
+            log.warning("work for %s is put off: %s", key, error.message)
+        elif error is not None:
             log.error("work for %s failed: %s", key, error, exc_info=error)

@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from bms.control.platform.environments import EnvironmentSpec
+from bms.core.environments import EnvironmentSpec
 from bms.core.figures import Figure
 from bms.core.resources import Resources
 

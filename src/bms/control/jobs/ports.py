@@ -91,8 +91,8 @@ class JobsTx(EventSink, AllotmentSink, Fenced, Protocol):
 
 
 class AttemptFiles(Protocol):
-    """What an attempt writes, by its workload's id. A job's process writes what it likes there: nothing is
-    trusted, no link is followed, sizes are bounded."""
+    """What an attempt writes, by its workload's id, behind what was noted of it: `WorkloadFiles` as jobs see them.
+    Methods raise Unavailable when what it wrote can't be asked for."""
 
     def note(self, workload: str, line: str) -> None:
         """Adds a line of ours to the log, before what the workload itself writes there. From any thread."""

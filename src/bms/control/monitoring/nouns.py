@@ -26,7 +26,7 @@ class WorkloadView(msgspec.Struct, frozen=True, kw_only=True):
     tenant: str
     owner: str
     state: str
-    pid: int
+    node: str
     memory: int
     cpu_s: float
     started_at: datetime

@@ -102,7 +102,7 @@ def _view(workload: WorkloadStatus) -> WorkloadView:
         tenant=workload.tenant,
         owner=workload.owner,
         state=workload.state,
-        pid=workload.pid,
+        node=workload.node,
         memory=workload.memory,
         cpu_s=workload.cpu_ns / 1e9,
         gpus=workload.gpus,

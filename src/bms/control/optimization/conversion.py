@@ -183,7 +183,6 @@ def servable_config(version: Version) -> ServableConfig:
     """How a job's program loads the version; the directory is the job's input `artifact`."""
     return ServableConfig(
         runtime=version.runtime,
-        directory="",
         model=version.model,
         version=version.number,
         signatures=version.signatures,

@@ -1,23 +1,30 @@
 """Where processes run."""
 
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from bms.control.platform.workload_files import WorkloadFiles
+from bms.core.devices import Device
 from bms.core.isolation import Isolation
 from bms.core.workload import WorkloadSpec, WorkloadStatus
 
 MAX_SEALED = 60 << 10  # bytes; a pipe holds 64 KiB, so handing over never waits
+Tell = Callable[[str], None]
+"""Is told lines for people, from any thread."""
 
 
 class Cluster(Protocol):
     """Contract, checked by one suite against every variant:
 
-    1. `start` is idempotent by spec.id: a workload that runs or ran is not started again.
-    2. Workloads outlive the process that started them; a new one sees them by `observe`.
-    3. A workload is its whole process group and every descendant; `stop` leaves none of them.
-    4. Limits are enforced and a verdict says so.
-    5. `isolation` keeps every workload in; one that asks for more than that is refused.
-    6. `sealed` is what the program reads from its standard input, to the end. It is in no record, file, environment
+    1. A spec's digests are resolved by the side that runs it: who asks for a workload need not share a disk with it.
+    2. `start` is idempotent by spec.id: a workload that runs or ran is not started again.
+    3. Workloads outlive the process that started them; a new one sees them by `observe`.
+    4. A workload is its whole process group and every descendant; `stop` leaves none of them.
+    5. Limits are enforced and a verdict says so.
+    6. `isolation` keeps every workload in; one that asks for more than that is refused.
+    7. `sealed` is what the program reads from its standard input, to the end. It is in no record, file, environment
        or command line; at most MAX_SEALED bytes.
+    8. Who can't see raises Unavailable: absence from what `observe` says means that a workload is not there.
     """
 
     @property
@@ -25,9 +32,30 @@ class Cluster(Protocol):
         """What keeps workloads from the platform and from one another."""
         ...
 
+    @property
+    def files(self) -> WorkloadFiles:
+        """What workloads write."""
+        ...
+
+    def devices(self) -> Sequence[tuple[Device, int]]:
+        """Its GPUs, each with the bytes of its memory that nobody was given, as they were last seen."""
+        ...
+
+    async def prepare(self, spec: WorkloadSpec, tell: Tell | None = None) -> None:
+        """Makes ready what takes long, where it will run: its environment and its trees. Idempotent; what nobody starts
+        soon may go again. `tell` is told the lines of whoever builds the environment, also of a build that somebody
+        else began.
+
+        Raises what environments and trees raise, and FailedPrecondition when it asks for more isolation than there is.
+        """
+        ...
+
     async def start(self, spec: WorkloadSpec, sealed: bytes = b"") -> WorkloadStatus:
-        """Raises FailedPrecondition when the program can't be started or asks for more isolation than there is,
-        ResourceExhausted without room."""
+        """Starts it; what was not prepared, or is gone again, is made ready first.
+
+        Raises what `prepare` raises, FailedPrecondition when the program can't be started, or a later epoch of its
+        owner is known, and ResourceExhausted without room.
+        """
         ...
 
     async def observe(self) -> dict[str, WorkloadStatus]:
@@ -40,15 +68,7 @@ class Cluster(Protocol):
         ...
 
     async def forget(self, workload: str) -> None:
-        """Removes an ended workload's record and directory. Raises FailedPrecondition while it runs."""
-        ...
-
-    def address(self, workload: str) -> str:
-        """The socket path a workload of this id should listen on; short enough for AF_UNIX."""
-        ...
-
-    def directory(self, workload: str) -> str:
-        """The workload's own directory, before, while and after it runs."""
+        """Removes an ended workload's record and files. Raises FailedPrecondition while it runs."""
         ...
 
     async def changed(self, timeout_s: float) -> None:

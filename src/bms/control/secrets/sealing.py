@@ -4,10 +4,10 @@ from typing import Protocol
 
 import msgspec
 
-from bms.control.platform.environments import EnvironmentSpec
 from bms.control.platform.objects import ObjectStore
 from bms.control.platform.trees import get_tree
 from bms.control.secrets.service import SecretService
+from bms.core.environments import EnvironmentSpec
 from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.programs import Sealed
 from bms.core.upstream_file import BESIDE, FILE

@@ -3,7 +3,7 @@
 import msgspec
 
 from bms.control.models.nouns import Lineage
-from bms.control.platform.environments import EnvironmentSpec
+from bms.core.environments import EnvironmentSpec
 from bms.core.preprocessing import Preprocess
 from bms.core.resources import Resources
 from bms.core.signature import Signature

@@ -10,13 +10,13 @@ from bms.control.jobs.nouns import Job, JobSpec, TreeInput
 from bms.control.jobs.service import JobService
 from bms.control.models.checks import check_model
 from bms.control.models.nouns import Lineage
-from bms.control.platform.environments import EnvironmentSpec
 from bms.control.platform.objects import ObjectStore
 from bms.control.platform.trees import FileEntry, get_tree, put_tree, tree_of
 from bms.control.training.needs import check_data, check_inputs
 from bms.control.training.nouns import Recipe, Register, Training
 from bms.control.training.ports import Recipes
 from bms.core.digest import of_bytes
+from bms.core.environments import EnvironmentSpec
 from bms.core.errors import DataLoss, InvalidArgument, NotFound
 from bms.core.ids import check_name
 from bms.core.principal import Principal

@@ -1,7 +1,7 @@
 """TensorFlow Serving over gRPC, as its clients speak it.
 
-Source: https://github.com/tensorflow/serving/tree/master/tensorflow_serving/apis. Of calls that are refused only what
-names them is declared.
+Source: https://github.com/tensorflow/serving/tree/master/tensorflow_serving/apis. Of a server's configuration, and of
+calls that are refused, only what is read is declared.
 """
 
 from bms.protocols.protobuf import tensorflow
@@ -75,7 +75,22 @@ message ModelVersionStatus {
   StatusProto status = 3;
 }
 message GetModelStatusResponse { repeated ModelVersionStatus model_version_status = 1; }
-message ReloadConfigRequest { repeated string metric_names = 2; }
+message FileSystemStoragePathSourceConfig {
+  message ServableVersionPolicy {
+    message Specific { repeated int64 versions = 1; }
+    oneof policy_choice { Specific specific = 102; }
+  }
+}
+message ModelConfig {
+  string name = 1;
+  FileSystemStoragePathSourceConfig.ServableVersionPolicy model_version_policy = 7;
+  map<string, int64> version_labels = 8;
+}
+message ModelConfigList { repeated ModelConfig config = 1; }
+message ModelServerConfig {
+  oneof config { ModelConfigList model_config_list = 1; google.protobuf.Any custom_model_config = 2; }
+}
+message ReloadConfigRequest { ModelServerConfig config = 1; }
 message ReloadConfigResponse { StatusProto status = 1; }
 message SessionRunRequest {
   ModelSpec model_spec = 1;

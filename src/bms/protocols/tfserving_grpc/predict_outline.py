@@ -2,10 +2,12 @@
 tensors, which are not copied.
 
 The values are what `tensor_content`, or packed `float_val` or `double_val`, hold: raw little-endian numbers. Where they
-stand is found by walking over the heads of fields; what is written in another way than writers do is parsed whole.
+stand is found by walking over the heads of fields; what is written in another way than writers do is parsed whole. A
+message as long as one before it is first cut where that one was: if all else is what was around the values there, byte
+for byte, so is this, since all heads of fields are in it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from bms.core.errors import InvalidArgument
@@ -26,14 +28,16 @@ _LONGEST = 4096  # bytes of an outline that is remembered
 _MOST = 1024
 _FIELDS = range(2 * MAX_TENSORS)  # that are walked over: of more it is quicker to ask the parser
 _FIELDS_OF_A_TENSOR = range(16)
+Spans = Sequence[tuple[int, int]]  # where values begin and end, in the order of their tensors
 
 
 class Outline:
-    """What a request says but for the values. `plan` belongs to whoever reads it."""
+    """What a request says but for the values, which stand at `spans`. `plan` belongs to whoever reads it."""
 
-    __slots__ = ("filter", "meant", "plan")
+    __slots__ = ("filter", "meant", "plan", "spans")
 
-    def __init__(self, request: Any) -> None:
+    def __init__(self, request: Any, spans: Spans = ()) -> None:
+        self.spans = spans
         self.meant: Meant = read_spec(request)
         count = len(request.output_filter)
         if count > MAX_TENSORS:
@@ -56,28 +60,58 @@ class PredictMessage(NamedTuple):
 
 
 _known: dict[bytes, Outline] = {}
+_usual: dict[int, Spans] = {}  # of the last known message of that many bytes
 
 
 def read_predict(data: bytes | memoryview) -> PredictMessage:
     """Raises InvalidArgument for bytes that are no PredictRequest, or do not say which model is meant."""
+    spans = _usual.get(len(data))
+    if spans is not None:
+        outline = _known.get(_around(data, spans))
+        if outline is not None and outline.spans == spans:
+            return _cut(outline, data)
+    return _walked(data)
+
+
+def _walked(data: bytes | memoryview) -> PredictMessage:
+    """As `read_predict`, of a message that is not cut as the one before it."""
     try:
-        parts = _split(data)
+        spans = _spans(data)
     except IndexError:
-        parts = None  # it ends within a field, which the parser will say
-    if parts is None:
+        spans = None  # it ends within a field, which the parser will say
+    if spans is None:
         request = parse(_Request, data)
         return PredictMessage(Outline(request), [], data, request)
-    head, raws = parts
+    head = _around(data, spans)
     outline = _known.get(head)
     if outline is not None:
-        return PredictMessage(outline, raws, data, None)
+        _usual[len(data)] = spans
+        return _cut(outline, data)
     request = parse(_Request, data)
-    outline = Outline(request)
-    if len(head) <= _LONGEST and len(raws) == len(request.inputs):
+    outline = Outline(request, spans)
+    if len(head) <= _LONGEST and len(spans) == len(request.inputs):
         if len(_known) >= _MOST:
             _known.clear()
+            _usual.clear()
         _known[head] = outline
-    return PredictMessage(outline, raws, data, request)
+        _usual[len(data)] = spans
+    return _cut(outline, data)._replace(message=request)
+
+
+def _cut(outline: Outline, data: bytes | memoryview) -> PredictMessage:
+    view = memoryview(data)
+    return PredictMessage(outline, [view[start:after] for start, after in outline.spans], data, None)
+
+
+def _around(data: bytes | memoryview, spans: Spans) -> bytes:
+    """All but the values: where they stood, the lengths say that stay."""
+    pieces: list[bytes | memoryview] = []
+    begin = 0
+    for start, after in spans:
+        pieces.append(data[begin:start])
+        begin = after
+    pieces.append(data[begin:])
+    return b"".join(pieces)
 
 
 def input_names(data: bytes | memoryview) -> list[str]:
@@ -85,13 +119,10 @@ def input_names(data: bytes | memoryview) -> list[str]:
     return [parse(_Entry, memoryview(data)[start:after]).key for tag, start, after in _fields(data) if tag == _INPUT]
 
 
-def _split(data: bytes | memoryview) -> tuple[bytes, list[memoryview]] | None:
-    """All but the values, and the values of each tensor: where they stood, the lengths say that stay. None for what is
-    not in the usual form. Raises IndexError for what ends within a field's head."""
-    view = memoryview(data)
-    begin = 0  # of what is not in `pieces` yet
-    pieces: list[bytes | memoryview] = []
-    raws: list[memoryview] = []
+def _spans(data: bytes | memoryview) -> Spans | None:
+    """Where the values of each tensor are. None for what is not in the usual form. Raises IndexError for what ends
+    within a field's head."""
+    spans: list[tuple[int, int]] = []
     at, end = 0, len(data)
     for _ in _FIELDS:
         if at >= end:
@@ -104,14 +135,11 @@ def _split(data: bytes | memoryview) -> tuple[bytes, list[memoryview]] | None:
             values = _values(data, start, after)
             if not values:
                 return None
-            pieces.append(data[begin:values])
-            raws.append(view[values:after])
-            begin = after
+            spans.append((values, after))
         at = after
     else:
         return None
-    pieces.append(data[begin:])
-    return b"".join(pieces), raws
+    return spans
 
 
 def _values(data: bytes | memoryview, at: int, end: int) -> int:

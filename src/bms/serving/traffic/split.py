@@ -10,7 +10,7 @@ _UNKNOWN = "Request for unknown model"  # Triton's words, by which its clients t
 
 
 class UnknownAlias(NotFound):
-    """The deployment is there, and no version of its model has this alias."""
+    """The deployment is there, and no version that it serves, or is to serve, has this alias."""
 
 
 def find_route(index: SnapshotIndex, tenant: str, name: str) -> Route:
@@ -56,6 +56,12 @@ def named_version(route: Route, number: int | None, alias: str | None) -> Served
     version = route.aliases.get(alias)
     if version is not None:
         return version
+    if (nowhere := route.entry.unserved_aliases.get(alias)) is not None:
+        name = route.entry.name
+        raise UnknownAlias(
+            f"{alias[:80]!r} of {name!r} is version {nowhere}, which is not served here: this deployment serves "
+            f"{_numbers(route)}; make version {nowhere} one of its targets, or deploy it under another name"
+        )
     if alias in route.entry.known_aliases:
         raise Unavailable(f"the version that {alias!r} names is not served yet: come again", retry_after_s=1.0)
     raise UnknownAlias(f"no alias {alias[:80]!r} of {route.entry.name!r}: it has {_aliases(route)}")

@@ -16,9 +16,9 @@ from bms.control.models.nouns import Gate, Lineage, NewVersion, VersionState
 from bms.control.models.releases import Releases
 from bms.control.models.service import ModelService
 from bms.control.models.uploads import Uploads
-from bms.control.platform.environments import EnvironmentSpec
 from bms.control.platform.objects import ObjectStore
 from bms.control.platform.trees import FileEntry
+from bms.core.environments import EnvironmentSpec
 from bms.core.errors import InvalidArgument, NotFound
 from bms.core.preprocessing import Preprocess
 from bms.core.signature import Signature

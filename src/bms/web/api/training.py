@@ -5,9 +5,9 @@ from bms.api_types.pages import Page
 from bms.api_types.recipes import Recipe
 from bms.control.evaluation.gates import Gates
 from bms.control.optimization.conversion import ConversionService
-from bms.control.platform.environments import EnvironmentSpec
 from bms.control.training import nouns
 from bms.control.training.service import TrainingService
+from bms.core.environments import EnvironmentSpec
 from bms.core.errors import InvalidArgument
 from bms.core.resources import Resources
 from bms.web.api.as_noun import as_noun

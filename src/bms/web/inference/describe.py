@@ -1,5 +1,6 @@
 """What is served, told to those who may call it: lists, status, metadata, configuration, statistics, health."""
 
+import re
 from collections.abc import Callable
 
 from bms.core.errors import BmsError, InvalidArgument, MethodNotAllowed, Unavailable, Unimplemented
@@ -27,6 +28,8 @@ from bms.web.inference.whole_body import WholeBodyHandler
 _PLAIN = b"text/plain; charset=utf-8"
 _TEXT = b"text/plain; version=0.0.4; charset=utf-8"
 _BODY_BYTES = 1 << 16  # of the body of an index request, or of settings
+_OPENAI = "/v1/embeddings and /v1/models"
+_OF_TEXTS = re.compile(rb"/v1/(chat/completions|completions|responses)\b", re.IGNORECASE)
 _METHODS = {"GET": (b"GET", b"HEAD"), "POST": (b"POST",), GET_AND_POST: (b"GET", b"HEAD", b"POST")}
 
 
@@ -165,7 +168,14 @@ def _missing(request: Request, operation: Operation) -> BmsError:
     if operation.missing == "tfserving":
         return InvalidArgument(f"Malformed request: {shown}")
     if operation.missing == "openai":
-        return UnknownPath(f"nothing is at {shown}: of OpenAI's API, /v1/embeddings and /v1/models are served here")
+        return UnknownPath(f"nothing is at {shown}: {_texts(request)}of OpenAI's API, {_OPENAI} are served here")
     if operation.missing == "mlflow":
         return UnknownPath(f"nothing is at {shown}: MLflow's paths are /endpoints/NAME/invocations, …/ping, …/version")
     return UnknownPath(f"nothing is at {shown}: see /v2/models/NAME/infer")
+
+
+def _texts(request: Request) -> str:
+    """What to do instead, for who asks a model to write."""
+    if not _OF_TEXTS.match(request.target):
+        return ""
+    return "a model that answers texts is asked by /v2/models/NAME/generate, part by part by …/generate_stream; "

@@ -23,7 +23,7 @@ from bms.protocols.cloud_events import (
     check_version,
     event_data,
 )
-from bms.protocols.kserve_labels import encode_labels
+from bms.protocols.kserve_labels import encode_labels, labels_alone
 from bms.protocols.mlflow_scoring import decode_invocation, encode_invocation
 from bms.protocols.oip import decode_infer, encode_infer
 from bms.protocols.oip_generate import decode_generate, encode_event, encode_generate
@@ -63,6 +63,16 @@ class OipInfer:
         if length is None:
             return Answer(body, JSON)
         return Answer(body, _BINARY, b"inference-header-content-length: %d\r\n" % length)
+
+
+class KserveInfer(OipInfer):
+    """The same where a deployment answers as KServe's servers do: of classifiers, labels alone, unless a request says
+    which outputs it wants."""
+
+    def encode(self, response: InferResponse, decoded: oip.Decoded, signatures: Signatures) -> Answer:
+        if not decoded.request.outputs:
+            response = labels_alone(response, signatures[decoded.request.signature or ""])
+        return super().encode(response, decoded, signatures)
 
 
 class OipGenerate:
@@ -190,7 +200,8 @@ DIALECTS: dict[str, Dialect] = {  # by action, as in paths.py
     "invocations": MlflowInvocations(),
     "embeddings": OpenAiEmbeddings(),
 }
-KSERVE_PREDICT = KservePredict()  # in place of "predict", for deployments whose dialect it is
+# In place of these, for deployments whose dialect it is.
+OF_KSERVE: dict[str, Dialect] = {"predict": KservePredict(), "infer": KserveInfer()}
 
 
 def _of_event(decoded: tfserving.Decoded, fields: Fields) -> tfserving.Decoded:

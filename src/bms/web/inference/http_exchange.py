@@ -11,7 +11,7 @@ from bms.serving.pipeline.turn import Answer
 from bms.web.inference.answers import warnings_of
 from bms.web.inference.compression import WORTH_BYTES, deflate, inflate
 from bms.web.inference.dialect import Addressed, Dialect, Fields, Signatures
-from bms.web.inference.dialects import KSERVE_PREDICT
+from bms.web.inference.dialects import OF_KSERVE
 from bms.web.inference.request import Request
 
 _PARAMETERS = frozenset({"params", "parameters"})  # members that mean something to whoever sends them
@@ -34,8 +34,8 @@ class HttpExchange(Exchange):
 
     def decode(self, signatures: Signatures) -> None:
         http, fields = self.http, self.http.head.fields
-        if self.action == "predict" and self.route.entry.dialect == "kserve":
-            self.dialect = KSERVE_PREDICT
+        if self.route.entry.dialect == "kserve":
+            self.dialect = OF_KSERVE.get(self.action, self.dialect)
         body: Any = self.asked
         if body is None:
             body = body_of(http, self.most_bytes) if b"content-encoding" in fields else http.body()

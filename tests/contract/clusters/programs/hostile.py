@@ -16,7 +16,8 @@ from pathlib import Path
 
 
 def main() -> None:
-    config = json.loads(Path(sys.argv[1]).read_text())
+    told = json.loads(Path(sys.argv[1]).read_text())
+    config = told["config"]
     if "attempts" in config:
         said = {name: attempt(*what) for name, what in config["attempts"].items()}
         Path("said.new").write_text(json.dumps(said))
@@ -24,7 +25,8 @@ def main() -> None:
         time.sleep(config.get("seconds", 0))
     else:
         Path("began").touch()
-        globals()[config["act"]](**config.get("with", {}))
+        serving = {"path": told["places"]["socket"]} if config["act"] == "serve" else {}
+        globals()[config["act"]](**serving, **config.get("with", {}))
 
 
 def attempt(kind: str, *given: object) -> str:

@@ -7,6 +7,8 @@ import pytest
 
 from bms.adapters.clusters import kept_logs
 from bms.adapters.clusters.kept_logs import KeptLogs
+from bms.adapters.clusters.workload_files import LocalWorkloadFiles
+from bms.adapters.objects.memory import MemoryObjectStore
 from bms.core.clock import ManualClock
 
 
@@ -20,7 +22,8 @@ def own(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def logs(tmp_path: Path, clock: ManualClock, own: Path) -> KeptLogs:
-    return KeptLogs.open(tmp_path / "kept", lambda id: str(tmp_path / "workloads" / id), clock)
+    files = LocalWorkloadFiles(lambda id: str(tmp_path / "workloads" / id), MemoryObjectStore())
+    return KeptLogs.open(tmp_path / "kept", files, clock)
 
 
 def forget(own: Path) -> None:

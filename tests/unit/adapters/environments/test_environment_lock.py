@@ -12,7 +12,7 @@ from bms.adapters.environments.lock import (
     normalise_lock,
 )
 from bms.adapters.environments.recipe import recipe
-from bms.control.platform.environments import EnvironmentSpec
+from bms.core.environments import EnvironmentSpec
 from bms.core.errors import InvalidArgument
 
 A, B = (f"--hash=sha256:{letter * 64}" for letter in "ab")

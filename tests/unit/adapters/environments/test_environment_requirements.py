@@ -4,7 +4,7 @@ import pytest
 
 from bms.adapters.environments.recipe import OWN_PYTHON, recipe
 from bms.adapters.environments.requirements import MAX_REQUIREMENTS, names, normalise
-from bms.control.platform.environments import EnvironmentSpec
+from bms.core.environments import EnvironmentSpec
 from bms.core.errors import InvalidArgument
 
 

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from bms.adapters.jobs.attempt_files import LAST_WORDS, MAX_NOTES, MAX_RESULT, LocalAttemptFiles
+from bms.adapters.clusters.workload_files import LocalWorkloadFiles
+from bms.adapters.jobs.attempt_files import LAST_WORDS, MAX_NOTES, NotedAttemptFiles
 from bms.adapters.objects.memory import MemoryObjectStore
 from bms.control.platform.trees import get_tree
+from bms.control.platform.workload_files import MAX_RESULT
 from bms.core.errors import DataLoss, InvalidArgument
 
 SECRET = b"the platform's secret"
@@ -26,12 +28,12 @@ def objects() -> MemoryObjectStore:
 
 
 @pytest.fixture
-def files(work: Path, tmp_path: Path, objects: MemoryObjectStore) -> LocalAttemptFiles:
-    return LocalAttemptFiles.open(tmp_path / "notes", lambda id: str(work.parent / id), objects)
+def files(work: Path, tmp_path: Path, objects: MemoryObjectStore) -> NotedAttemptFiles:
+    return NotedAttemptFiles.open(tmp_path / "notes", LocalWorkloadFiles(lambda id: str(work.parent / id), objects))
 
 
 async def test_a_log_is_notes_then_the_process_s_own_at_one_line_of_offsets(
-    files: LocalAttemptFiles, work: Path
+    files: NotedAttemptFiles, work: Path
 ) -> None:
     assert (await files.size("w", "log"), await files.read("w", "log", 0, 100)) == (0, b"")
     files.note("w", "resolving")
@@ -51,7 +53,7 @@ async def test_a_log_is_notes_then_the_process_s_own_at_one_line_of_offsets(
     assert await files.read("w", "log", 0, 100) == b"epoch 1\n"
 
 
-async def test_notes_are_bounded(files: LocalAttemptFiles) -> None:
+async def test_notes_are_bounded(files: NotedAttemptFiles) -> None:
     files.note("w", "\ud800" + "x" * 100_000)
     assert await files.size("w", "log") < 10_000
     for _ in range(MAX_NOTES // 8000 + 10):
@@ -66,7 +68,7 @@ async def test_notes_are_bounded(files: LocalAttemptFiles) -> None:
 @pytest.mark.parametrize("name", ["job.log", "events.jsonl", "result.json", "workload.log"])
 @pytest.mark.parametrize("trick", ["link", "hard link", "pipe", "directory", "linked directory"])
 async def test_no_trick_makes_us_read_what_is_not_the_job_s(
-    files: LocalAttemptFiles, work: Path, name: str, trick: str
+    files: NotedAttemptFiles, work: Path, name: str, trick: str
 ) -> None:
     match trick:
         case "link":
@@ -90,7 +92,7 @@ async def test_no_trick_makes_us_read_what_is_not_the_job_s(
             await files.result("w")
 
 
-async def test_results_are_read_whole_or_refused(files: LocalAttemptFiles, work: Path) -> None:
+async def test_results_are_read_whole_or_refused(files: NotedAttemptFiles, work: Path) -> None:
     assert await files.result("w") is None
     assert await files.result("unknown") is None
     (work / "result.json").write_bytes(b'{"state": "succeeded", "metrics": {"a": 1}}')
@@ -103,7 +105,7 @@ async def test_results_are_read_whole_or_refused(files: LocalAttemptFiles, work:
             await files.result("w")
 
 
-async def test_last_words_are_the_end_of_what_the_process_said(files: LocalAttemptFiles, work: Path) -> None:
+async def test_last_words_are_the_end_of_what_the_process_said(files: NotedAttemptFiles, work: Path) -> None:
     (work / "workload.log").write_bytes(b"x" * 100_000 + b"the end")
     words = await files.last_words("w")
     note, _, kept = words.partition(b"\n")
@@ -111,7 +113,7 @@ async def test_last_words_are_the_end_of_what_the_process_said(files: LocalAttem
     assert note == f"[the first {100_007 - LAST_WORDS} bytes are left out here]".encode()
 
 
-async def test_output_becomes_a_tree(files: LocalAttemptFiles, work: Path, objects: MemoryObjectStore) -> None:
+async def test_output_becomes_a_tree(files: NotedAttemptFiles, work: Path, objects: MemoryObjectStore) -> None:
     assert await files.store_output("acme", "w") is None
     (work / "output" / "empty").mkdir(parents=True)
     assert await files.store_output("acme", "w") is None
@@ -129,7 +131,7 @@ async def test_output_becomes_a_tree(files: LocalAttemptFiles, work: Path, objec
     "trick", ["link", "hard link", "linked directory", "pipe", "top link", "depth", "name", "file"]
 )
 async def test_output_that_is_no_plain_tree_is_refused(
-    files: LocalAttemptFiles, work: Path, trick: str, objects: MemoryObjectStore
+    files: NotedAttemptFiles, work: Path, trick: str, objects: MemoryObjectStore
 ) -> None:
     output = work / "output"
     secret = work.parent.parent / "secret"

@@ -10,6 +10,7 @@ from bms.control.deployments.actions import (
     Launch,
     MarkFailed,
     MarkReady,
+    Move,
     SetRoute,
     StartReplica,
     Stop,
@@ -31,9 +32,9 @@ def workload(id: str, started_at: int, **more: object) -> WorkloadStatus:
         owner=id,
         epoch=1,
         state="running",
-        pid=1,
-        directory="/d",
         started_at=started_at,
+        node="here",
+        endpoint=f"unix:/{id}",
     )
     return msgspec.structs.replace(plain, **more)
 
@@ -129,8 +130,8 @@ class World:
             case StartReplica():
                 self.count += 1
                 id = f"r{self.count}"
-                self.replicas[id] = born(action, self.resolved(), id, f"unix:/{id}", now)
-            case MarkReady(id) | MarkFailed(id) | Drain(id) | Stop(id):
+                self.replicas[id] = born(action, self.resolved(), id, now)
+            case MarkReady(id) | Move(id) | MarkFailed(id) | Drain(id) | Stop(id):
                 self.replicas[id] = changed(self.replicas[id], action, now)
             case SetRoute(route):
                 self.route = route

@@ -58,7 +58,7 @@ def test_every_option_makes_another_process() -> None:
 @pytest.mark.parametrize(("replicas", "asked", "shared"), [(1, True, False), (2, True, True), (2, False, False)])
 def test_weights_are_shared_where_there_are_several_replicas(replicas: int, asked: bool, shared: bool) -> None:
     wanted = msgspec.structs.replace(spec(), replicas=replicas, share_weights=asked)
-    made = workload_spec(replica("r", 1, "starting"), wanted, version(1), python="p", directory="/d", epoch=1)
+    made = workload_spec(replica("r", 1, "starting"), wanted, version(1), epoch=1)
     config = msgspec.convert(made.config, ModelServerConfig)
     assert config.servable.share_weights == shared
     assert (build_of(wanted) == build_of(spec())) == asked

@@ -12,6 +12,7 @@ from bms.control.deployments.actions import (
     Launch,
     MarkFailed,
     MarkReady,
+    Move,
     SetRoute,
     StartReplica,
     Stop,
@@ -48,6 +49,18 @@ def test_a_new_deployment_starts_its_replicas_and_routes_when_they_are_ready() -
     assert kinds(world.step()) == [MarkReady, MarkReady, SetRoute]
     assert world.traffic() == {1: 100}
     assert world.route.shares[0].aliases == ("production",)
+    assert world.step() == []
+
+
+def test_a_ready_replica_follows_the_endpoint_that_its_cluster_says() -> None:
+    world = serving()
+    assert [replica.address for replica in world.of("ready")] == ["unix:/r1"]
+    world.workloads["r1"] = msgspec.structs.replace(world.workloads["r1"], endpoint="unix:/elsewhere")
+    world.blind = True
+    assert world.step() == []
+    world.blind = False
+    assert world.step() == [Move("r1", "unix:/elsewhere")]
+    assert [replica.address for replica in world.of("ready")] == ["unix:/elsewhere"]
     assert world.step() == []
 
 

@@ -79,6 +79,7 @@ def test_traffic_stays_with_the_routed_version_while_the_next_one_loads() -> Non
     assert entry is not None
     assert (entry.name, entry.model, entry.max_in_flight, entry.timeout_s) == ("digits", "m", 9, 3.0)
     assert entry.known_aliases == ("old", "other", "production")
+    assert entry.unserved_aliases == {"other": 9}
     one, two = entry.versions
     assert (one.number, one.state, one.weight, one.aliases) == (1, "AVAILABLE", 100, ("old", "production"))
     assert [address.id for address in one.replicas] == ["a"], "a draining replica is not for gateways"
@@ -94,6 +95,15 @@ def test_an_alias_that_nothing_follows_leads_to_its_version_before_the_next_roun
     assert entry is not None
     led = {one.number: one.aliases for one in entry.versions}
     assert led == {1: ("new", "production"), 2: (), 3: ("moved",)}, "one that is followed stays until 2 takes over"
+
+
+def test_an_alias_of_a_version_that_is_no_target_is_told_apart_from_one_that_is_on_its_way() -> None:
+    aliases = {"production": 2, "old": 1, "next": 3, "coming": 2}
+    desired = msgspec.structs.replace(DESIRED, aliases=aliases)
+    for one in (desired, msgspec.structs.replace(desired, stopped=True)):
+        entry = deployment_entry(DEPLOYMENT, one, ROUTE, [replica("a", 1, "ready")], VERSIONS, TOKENS.of)
+        assert entry is not None
+        assert entry.unserved_aliases == {"next": 3}
 
 
 def test_a_version_that_failed_ends_with_its_reason() -> None:

@@ -24,8 +24,6 @@ def status(exit_code: int | None = 0, verdict: str = "") -> WorkloadStatus:
         owner="job_1",
         epoch=1,
         state="ended",
-        pid=1,
-        directory="/d",
         started_at=0,
         exit_code=exit_code,
         verdict=verdict,

@@ -38,8 +38,6 @@ def workload(id: str = "job_1-a1", state: str = "running", kind: str = "job") ->
         owner="job_1",
         epoch=1,
         state=state,
-        pid=1,
-        directory="/d",
         started_at=0,  # type: ignore[arg-type]
     )
 

@@ -4,7 +4,7 @@ import pytest
 from bms.core.errors import BmsError, NotFound, Unavailable
 from bms.core.snapshot import DeploymentEntry, ReplicaAddress, ServedVersion, SnapshotUpdate
 from bms.serving.traffic.snapshot_index import Route, SnapshotIndex
-from bms.serving.traffic.split import choose_version, find_route
+from bms.serving.traffic.split import UnknownAlias, choose_version, find_route
 
 REPLICA = (ReplicaAddress(id="r", address="unix:/r"),)
 
@@ -24,7 +24,15 @@ def version(
 
 def route(*versions: ServedVersion) -> Route:
     return Route(
-        DeploymentEntry(id="d", tenant="a", name="m", model="m", versions=versions, known_aliases=("stable", "later"))
+        DeploymentEntry(
+            id="d",
+            tenant="a",
+            name="m",
+            model="m",
+            versions=versions,
+            known_aliases=("stable", "later", "elsewhere"),
+            unserved_aliases={"elsewhere": 9},
+        )
     )
 
 
@@ -58,6 +66,7 @@ def test_an_alias_names_its_version() -> None:
         (4, None, Unavailable),
         (None, "nothing", NotFound),
         (None, "later", Unavailable),
+        (None, "elsewhere", UnknownAlias),
     ],
 )
 def test_what_is_not_served_is_refused_in_its_own_way(
@@ -65,6 +74,11 @@ def test_what_is_not_served_is_refused_in_its_own_way(
 ) -> None:
     with pytest.raises(error):
         choose_version(FLEET, number, alias, 0.0)
+
+
+def test_an_alias_that_leads_elsewhere_says_which_version_it_is_and_what_is_served() -> None:
+    with pytest.raises(UnknownAlias, match=r"'elsewhere' of 'm' is version 9, .* serves 1, 2, 3, 4, 5; make version 9"):
+        choose_version(FLEET, None, "elsewhere", 0.0)
 
 
 def test_a_deployment_that_serves_nothing_yet_asks_to_come_again() -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import (
 from bms.adapters.sql.columns import Number, Packed, UtcTime
 from bms.adapters.sql.tables.metadata import metadata
 from bms.control.models.nouns import Gate, GateResult, Lineage, Measurement
-from bms.control.platform.environments import EnvironmentSpec
+from bms.core.environments import EnvironmentSpec
 from bms.core.figures import Figure
 from bms.core.preprocessing import Preprocess
 from bms.core.signature import Signature

@@ -27,7 +27,7 @@ def _workload(one: WorkloadView) -> system.WorkloadView:
         tenant=one.tenant,
         owner=one.owner,
         state=one.state,
-        pid=one.pid,
+        node=one.node,
         memory=one.memory,
         cpu_s=one.cpu_s,
         started_at=one.started_at,

@@ -6,6 +6,7 @@ from time import perf_counter
 from bms.core.signature import Signature
 from bms.core.snapshot import KeyEntry
 from bms.core.tensor import Tensor
+from bms.protocols.kserve_labels import labels_alone
 from bms.protocols.oip import Decoded
 from bms.protocols.oip_grpc import decode_infer, encode_infer, read_version
 from bms.protocols.oip_grpc_outline import InferMessage, read_infer
@@ -33,7 +34,10 @@ class GrpcExchange(UnaryExchange):
         self.request, self.rows = decoded.request, decoded.rows
 
     def encode(self, outputs: Sequence[Tensor]) -> Answer:
-        return Answer(encode_infer(self.response(outputs), self.decoded.classes, self.request.notes))
+        response, request = self.response(outputs), self.request
+        if self.route.entry.dialect == "kserve" and not request.outputs:
+            response = labels_alone(response, self.version.signatures[request.signature or ""])
+        return Answer(encode_infer(response, self.decoded.classes, request.notes))
 
 
 class ModelInfer(UnaryMethod):

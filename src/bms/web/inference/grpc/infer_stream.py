@@ -1,4 +1,5 @@
-"""ModelStreamInfer: every request of the stream is an exchange of its own, and one that fails does not end the stream.
+"""ModelStreamInfer: every request of the stream is an exchange of its own, and one that fails does not end the stream,
+unless its client says so: by the metadata `triton_grpc_error: true` the first error is the call's status.
 
 Whole answers come in the order of their requests. The parts of a model that streams come as they are made; their id
 says whose they are.
@@ -24,17 +25,20 @@ from bms.web.inference.grpc.deadlines import left_s
 from bms.web.inference.grpc.infer import GrpcExchange
 from bms.web.inference.grpc.method import QuietMethod
 
+_STRICT = b"triton_grpc_error"
 _MOST_IN_FLIGHT = 64  # requests of one stream; it is read no further meanwhile
 _MOST_BEHIND = 4 << 20  # bytes of parts that wait for a client which takes them too slowly
 
 
 class _Turn:
-    """The place of one request in its stream. `answer` None: not there yet; empty: there is nothing more to say."""
+    """The place of one request in its stream. `answer` None: not there yet; empty: there is nothing more to say. With
+    an `error` the stream ends here."""
 
-    __slots__ = ("answer", "exchange")
+    __slots__ = ("answer", "error", "exchange")
 
     def __init__(self) -> None:
         self.answer: bytes | None = None
+        self.error: BmsError | None = None
         self.exchange: StreamExchange | None = None
 
 
@@ -70,7 +74,7 @@ class StreamExchange(GrpcExchange):
         self.line.answered(self.turn, answer.body)
 
     def deliver_error(self, error: BmsError) -> None:
-        self.line.answered(self.turn, encode_stream_error(error, self.request.id))
+        self.line.failed(self.turn, error, self.request.id)
 
 
 class _Line:
@@ -79,21 +83,39 @@ class _Line:
     def __init__(self, call: Call) -> None:
         self.call = call
         self.turns: deque[_Turn] = deque()
+        self.strict = call.stream.head.fields.get(_STRICT) == b"true"
 
     def enter(self) -> _Turn:
         turn = _Turn()
         self.turns.append(turn)
         return turn
 
+    def failed(self, turn: _Turn, error: BmsError, id: str | None) -> None:
+        """Answers with the error, or ends the stream by it once all before it is answered."""
+        if self.strict:
+            turn.error = error
+        self.answered(turn, b"" if self.strict else encode_stream_error(error, id))
+
     def answered(self, turn: _Turn, answer: bytes) -> None:
         """Sends this answer when all before it are sent."""
         turn.answer, turn.exchange = answer, None
         call, turns = self.call, self.turns
         while turns and turns[0].answer is not None:
-            message = turns.popleft().answer
-            if message:
-                call.send(message)
+            first = turns.popleft()
+            if first.error is not None:
+                self.cancel()
+                call.state = None
+                call.fail(first.error)
+                return
+            if first.answer:
+                call.send(first.answer)
         self.pace()
+
+    def cancel(self) -> None:
+        """Whatever is under way is not waited for any more."""
+        for turn in self.turns:
+            if turn.exchange is not None:
+                turn.exchange.cancel()
 
     def pace(self) -> None:
         """Reads on, or not; ends the call behind the last answer."""
@@ -133,7 +155,7 @@ class ModelStreamInfer(QuietMethod):
             raise
         except BmsError as error:
             self._pipeline.metrics.direct(error.http_status)
-            line.answered(turn, encode_stream_error(error, id))
+            line.failed(turn, error, id)
         else:
             turn.exchange = made
             line.pace()
@@ -149,6 +171,4 @@ class ModelStreamInfer(QuietMethod):
     def cancel(self, call: Call) -> None:
         line, call.state = call.state, None
         if isinstance(line, _Line):
-            for turn in line.turns:
-                if turn.exchange is not None:
-                    turn.exchange.cancel()
+            line.cancel()

@@ -1,18 +1,25 @@
-"""The states of a model's versions, and its signatures."""
+"""The states of a model's versions, its signatures, and whether what is served is what a client's list says."""
 
 from collections.abc import Callable
 from typing import Any
 
-from bms.core.errors import NotFound
+from bms.core.errors import NotFound, Unimplemented
 from bms.core.snapshot import KeyEntry
 from bms.protocols.protobuf.pool import message, parse
 from bms.protocols.tfserving_grpc.model_spec import read_spec
 from bms.protocols.tfserving_grpc.models import check_fields, model_metadata, model_status, status_unknown
+from bms.protocols.tfserving_grpc.reload import DONE, changes, read_config
 from bms.serving.pipeline.pipeline import Pipeline
 from bms.serving.traffic.split import UnknownAlias, find_route, named_version
 from bms.web.inference.grpc.call import Call
 from bms.web.inference.grpc.method import QuietMethod
 from bms.web.inference.grpc.tfserving.asked import find
+
+_FEW = 10  # changes that are told
+_RELOAD = (
+    "what is served is not set by clients of models: use deployments, by `bms deploy`, the SDK or the API. "
+    "This configuration would change it"
+)
 
 
 class Told(QuietMethod):
@@ -56,3 +63,12 @@ def get_model_metadata(pipeline: Pipeline, key: KeyEntry, request: Any) -> bytes
     check_fields(request.metadata_field)
     route, version = find(pipeline, key, meant)
     return model_metadata(route.entry.name, version)
+
+
+def reload_config(pipeline: Pipeline, key: KeyEntry, request: Any) -> bytes:
+    """Success where the list says what is served. Raises Unimplemented with what it would change otherwise."""
+    told = changes(read_config(request), pipeline.index.tenant_entries(key.tenant))
+    if told:
+        shown = "; ".join(told[:_FEW]) + (f" and {len(told) - _FEW} more" if len(told) > _FEW else "")
+        raise Unimplemented(f"{_RELOAD}: {shown}")
+    return DONE

@@ -4,11 +4,10 @@ from bms.protocols.protobuf.tfserving import MODEL, PREDICTION, SESSION
 from bms.serving.pipeline.pipeline import Pipeline
 from bms.web.inference.grpc.method import Method
 from bms.web.inference.grpc.refused import Refused
-from bms.web.inference.grpc.tfserving.describe import Told, get_model_metadata, get_model_status
+from bms.web.inference.grpc.tfserving.describe import Told, get_model_metadata, get_model_status, reload_config
 from bms.web.inference.grpc.tfserving.infer import OfExamples, Predict
 from bms.web.inference.grpc.tfserving.multi import MultiInference
 
-_RELOAD = "what is served is not set by clients of models: use deployments, by bms deploy, the SDK or the API"
 _SESSION = "graphs are not run by the names of their tensors: ask one of the model's signatures by Predict"
 
 
@@ -20,7 +19,7 @@ def tfserving_methods(pipeline: Pipeline) -> dict[bytes, Method]:
         f"{PREDICTION}/MultiInference": MultiInference(pipeline),
         f"{PREDICTION}/GetModelMetadata": Told(pipeline, "GetModelMetadataRequest", get_model_metadata),
         f"{MODEL}/GetModelStatus": Told(pipeline, "GetModelStatusRequest", get_model_status),
-        f"{MODEL}/HandleReloadConfigRequest": Refused(pipeline, _RELOAD),
+        f"{MODEL}/HandleReloadConfigRequest": Told(pipeline, "ReloadConfigRequest", reload_config),
         f"{SESSION}/SessionRun": Refused(pipeline, _SESSION),
     }
     return {f"/{name}".encode(): method for name, method in methods.items()}

@@ -1,20 +1,20 @@
 """A stand-in for control: opens a cluster, starts workloads one after another, says so, and waits to be killed.
 
-python controller.py HOME RUN_DIR PROGRAMS COUNT
+python -m tests.contract.clusters.local.controller HOME RUN_DIR MARK COUNT
 """
 
 import asyncio
 import sys
 from pathlib import Path
 
-from bms.adapters.clusters.local import LocalCluster
-from bms.core.clock import SystemClock
 from bms.core.resources import Resources
 from bms.core.workload import WorkloadSpec
+from tests.contract.clusters.local_cluster import local_cluster
+from tests.identities import pid_of
 
 
-async def main(home: str, run_dir: str, programs: str, count: str) -> None:
-    cluster = LocalCluster(Path(home), Path(run_dir), programs, SystemClock())
+async def main(home: str, run_dir: str, mark: str, count: str) -> None:
+    cluster = local_cluster(Path(home), Path(run_dir))
     await cluster.open()
     print("open", flush=True)
     for number in range(int(count)):
@@ -24,13 +24,13 @@ async def main(home: str, run_dir: str, programs: str, count: str) -> None:
             tenant="t",
             owner=f"replica_{number}",
             epoch=1,
-            python=sys.executable,
             program="cluster_programs",
             config={"seconds": 600},
             resources=Resources(),
+            env={"OF_TEST": mark},
         )
         status = await cluster.start(spec)
-        print(status.id, status.pid, flush=True)
+        print(status.id, pid_of(cluster, status.id), flush=True)
     print("done", flush=True)
     await asyncio.sleep(600)
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from bms.adapters.clusters import probing
 from bms.adapters.clusters.local import LocalCluster
-from tests.contract.clusters.sights import MakeSpec, until
+from bms.core.endpoints import UnixEndpoint, parse_endpoint
+from tests.contract.clusters.sights import MakeSpec, is_alive, until
+from tests.identities import pid_of
 
 MEANS = probing.probe()
 FOUND = {each.name: each for each in probing.describe(MEANS).protections}
@@ -30,12 +32,13 @@ class Asked:
 @contextlib.asynccontextmanager
 async def undisturbed(cluster: LocalCluster, make_spec: MakeSpec) -> AsyncIterator[Asked]:
     """A neighbour that is asked without a pause while the block runs; every question must be answered."""
-    address = cluster.address("neighbour")
-    spec = make_spec(id="neighbour", kind="model_server", program="hostile", act="serve", **{"with": {"path": address}})
-    pid = (await cluster.start(spec)).pid
+    spec = make_spec(id="neighbour", kind="model_server", program="hostile", act="serve")
+    endpoint = parse_endpoint((await cluster.start(spec)).endpoint)
+    assert isinstance(endpoint, UnixEndpoint)
+    pid = pid_of(cluster, "neighbour")
     await until(Path(cluster.directory("neighbour"), "ready").exists)
     asked = Asked()
-    asking = asyncio.create_task(_ask(address, asked))
+    asking = asyncio.create_task(_ask(endpoint.path, asked))
     try:
         yield asked
         before = asked.answers
@@ -47,7 +50,7 @@ async def undisturbed(cluster: LocalCluster, make_spec: MakeSpec) -> AsyncIterat
         asking.cancel()
     assert asked.failures == []
     status = (await cluster.observe())["neighbour"]
-    assert (status.state, status.pid) == ("running", pid)
+    assert (status.state, pid_of(cluster, "neighbour"), is_alive(pid)) == ("running", pid, True)
 
 
 async def _ask(address: str, asked: Asked) -> None:

@@ -14,9 +14,10 @@ from bms.adapters.clusters import confinement, seccomp
 from bms.adapters.clusters.local import LocalCluster
 from bms.core.errors import FailedPrecondition
 from bms.core.isolation import LEVELS, reaches
-from tests.contract.clusters.neighbours import MEANS, lacks, undisturbed
+from tests.contract.clusters.local.neighbours import MEANS, lacks, undisturbed
 from tests.contract.clusters.programs.hostile import attempt
-from tests.contract.clusters.sights import MakeSpec, ended
+from tests.contract.clusters.sights import PROGRAMS, MakeSpec, ended
+from tests.identities import pid_of
 
 Attempts = dict[str, list[object]]
 NAMESPACES = 0x7E02_0000
@@ -101,7 +102,7 @@ async def test_a_workload_with_network_has_that_and_every_other_wall(
 @needs("view")
 async def test_another_workloads_socket_is_not_reached(cluster: LocalCluster, make_spec: MakeSpec) -> None:
     async with undisturbed(cluster, make_spec):
-        await denied(cluster, make_spec, {"its socket": ["unix", cluster.address("neighbour")]})
+        await denied(cluster, make_spec, {"its socket": ["unix", cluster.socket("neighbour")]})
 
 
 @needs("signals")
@@ -111,7 +112,7 @@ async def test_abstract_sockets_and_signals_do_not_cross(cluster: LocalCluster, 
         server.bind("\0" + name)
         server.listen()
         async with undisturbed(cluster, make_spec):
-            pid = (await cluster.observe())["neighbour"].pid
+            pid = pid_of(cluster, "neighbour")
             attempts: Attempts = {"abstract": ["abstract", name], "us": ["signal", os.getpid()], "it": ["signal", pid]}
             await denied(cluster, make_spec, attempts)
 
@@ -119,7 +120,7 @@ async def test_abstract_sockets_and_signals_do_not_cross(cluster: LocalCluster, 
 @needs("processes")
 async def test_other_processes_are_not_seen(cluster: LocalCluster, make_spec: MakeSpec) -> None:
     async with undisturbed(cluster, make_spec):
-        pid = (await cluster.observe())["neighbour"].pid
+        pid = pid_of(cluster, "neighbour")
         attempts: Attempts = {
             "us": ["sees", os.getpid()],
             "the neighbour": ["sees", pid],
@@ -161,7 +162,7 @@ async def test_what_landlock_does_not_know_of_ends_at_its_own_root(
     (home / "admin.key").parent.mkdir(parents=True, exist_ok=True)
     (home / "admin.key").write_text("told")
     (tmp_path / "here").mkdir()
-    module = str(Path(__file__).parent / "programs" / "cluster_programs.py")  # which it may read
+    module = str(PROGRAMS / "cluster_programs.py")  # which it may read
     attempts: Attempts = {
         "stat": ["stat", str(home / "admin.key")],
         "chmod": ["chmod", str(home / "admin.key")],

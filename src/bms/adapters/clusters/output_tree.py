@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import BinaryIO
 
-from bms.adapters.jobs.guarded import opened_directory, opened_file
+from bms.adapters.clusters.guarded import opened_directory, opened_file
 from bms.control.platform.objects import ObjectStore
 from bms.control.platform.trees import MAX_FILES, FileEntry, Tree, put_tree, tree_of
 from bms.core.cancellation import opened

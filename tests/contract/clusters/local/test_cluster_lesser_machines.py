@@ -10,10 +10,10 @@ import pytest
 from bms.adapters.clusters import bootstrap, confinement, probing, seccomp
 from bms.adapters.clusters.local import LocalCluster
 from bms.adapters.clusters.probing import Means
-from bms.core.clock import SystemClock
 from bms.core.errors import FailedPrecondition
-from tests.contract.clusters.neighbours import FOUND
-from tests.contract.clusters.sights import PROGRAMS, MakeSpec, ended
+from tests.contract.clusters.local.neighbours import FOUND
+from tests.contract.clusters.local_cluster import local_cluster
+from tests.contract.clusters.sights import MakeSpec, ended, said
 
 LANDLOCK = confinement.abi()
 WITHOUT_NAMESPACES = Means(landlock=LANDLOCK, filter=seccomp.known(), why={"root": "unshare is refused"})
@@ -37,8 +37,8 @@ async def said_on(
     try:
         await cluster.start(make_spec(program="hostile", attempts=attempts))
         assert (await ended(cluster, "wl_1")).exit_code == 0
-        said: dict[str, str] = json.loads(Path(cluster.directory("wl_1"), "said.json").read_text())
-        return {**said, "level": cluster.isolation.level}
+        answers: dict[str, str] = json.loads(Path(cluster.directory("wl_1"), "said.json").read_text())
+        return {**answers, "level": cluster.isolation.level}
     finally:
         await cluster.close()
 
@@ -47,34 +47,34 @@ async def said_on(
 async def test_without_namespaces_a_filter_leaves_unix_sockets_alone(
     make_cluster: Callable[[], LocalCluster], make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = await said_on(WITHOUT_NAMESPACES, make_cluster, make_spec, monkeypatch)
-    assert said["tcp"] == "denied: Permission denied"
-    assert said["unix"] == "denied: No such file or directory", "a Unix socket may be made; there is only none there"
-    assert (said["own"][:4], said["passwords"]) == ("done", "denied: Permission denied")
-    assert said["level"] == ("confined" if LANDLOCK >= confinement.SIGNALS_SINCE_ABI else "basic")
+    words = await said_on(WITHOUT_NAMESPACES, make_cluster, make_spec, monkeypatch)
+    assert words["tcp"] == "denied: Permission denied"
+    assert words["unix"] == "denied: No such file or directory", "a Unix socket may be made; there is only none there"
+    assert (words["own"][:4], words["passwords"]) == ("done", "denied: Permission denied")
+    assert words["level"] == ("confined" if LANDLOCK >= confinement.SIGNALS_SINCE_ABI else "basic")
 
 
 @pytest.mark.skipif(LANDLOCK < confinement.TCP_SINCE_ABI, reason=f"Landlock {LANDLOCK} knows nothing of TCP")
 async def test_without_a_filter_landlock_leaves_no_tcp_but_that_is_no_level(
     make_cluster: Callable[[], LocalCluster], make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = await said_on(Means(landlock=LANDLOCK), make_cluster, make_spec, monkeypatch)
-    assert said["tcp"].startswith("denied: Permission denied")
-    assert said["level"] == "none"
+    words = await said_on(Means(landlock=LANDLOCK), make_cluster, make_spec, monkeypatch)
+    assert words["tcp"].startswith("denied: Permission denied")
+    assert words["level"] == "none"
 
 
 async def test_a_machine_that_can_do_nothing_still_runs_them_and_says_so(
     make_cluster: Callable[[], LocalCluster], make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = await said_on(Means(), make_cluster, make_spec, monkeypatch)
-    assert (said["own"][:4], said["tcp"], said["level"]) == ("done", "done", "none")
+    words = await said_on(Means(), make_cluster, make_spec, monkeypatch)
+    assert (words["own"][:4], words["tcp"], words["level"]) == ("done", "done", "none")
 
 
 async def test_a_cluster_that_is_to_give_more_than_the_machine_can_does_not_open(
     home: Path, run_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(probing, "probe", lambda: WITHOUT_NAMESPACES)
-    cluster = LocalCluster(home, run_dir, str(PROGRAMS), SystemClock(), require="strict")
+    cluster = local_cluster(home, run_dir, require="strict")
     with pytest.raises(FailedPrecondition, match=r"'strict' can't be given here.*view: unshare is refused"):
         await cluster.open()
 
@@ -91,8 +91,8 @@ async def test_walls_that_can_not_be_put_up_let_nothing_run(
     try:
         await cluster.start(make_spec())
         assert (await ended(cluster, "wl_1")).exit_code == bootstrap.NOT_CONFINED
-        said = Path(cluster.directory("wl_1"), "workload.log").read_text()
-        assert said.startswith("not started, since it can't be confined: ")
-        assert not Path(cluster.directory("wl_1"), "starts").exists()
+        words = await said(cluster, "wl_1")
+        assert words.startswith("not started, since it can't be confined: ")
+        assert "started " not in [line[:8] for line in words.splitlines()]
     finally:
         await cluster.close()

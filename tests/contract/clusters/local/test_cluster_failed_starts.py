@@ -9,7 +9,7 @@ from bms.adapters.clusters import directories, launching, limits
 from bms.adapters.clusters.local import LocalCluster
 from bms.adapters.clusters.records import Record, Records
 from bms.core.errors import FailedPrecondition, ResourceExhausted
-from tests.contract.clusters.sights import MakeSpec, carrying
+from tests.contract.clusters.sights import MakeSpec, carrying, said
 
 
 @pytest.mark.parametrize("failing", ["starting", "running"])
@@ -27,7 +27,7 @@ async def test_a_full_disk_is_no_room(
         patched.setattr(Records, "save", full)
         with pytest.raises(ResourceExhausted, match="No space left"):
             await cluster.start(make_spec())
-    assert carrying(cluster, "wl_1") == []
+    assert carrying("wl_1") == []
     assert list((home / "run" / "workloads").glob("*.json*")) == []
     assert await cluster.observe() == {}
     assert (await cluster.start(make_spec())).state == "running"
@@ -53,8 +53,8 @@ async def test_limits_that_can_not_be_set_let_nothing_run(
     monkeypatch.setattr(limits, "apply", refuse)
     with pytest.raises(FailedPrecondition, match="not permitted"):
         await cluster.start(make_spec())
-    assert carrying(cluster, "wl_1") == []
-    assert not Path(cluster.directory("wl_1"), "starts").exists()
+    assert carrying("wl_1") == []
+    assert await said(cluster, "wl_1") == ""
 
 
 async def test_a_config_that_is_no_json_is_refused(cluster: LocalCluster, make_spec: MakeSpec) -> None:

@@ -16,18 +16,21 @@ from bms.adapters.clusters import processes
 from bms.adapters.clusters.local import LocalCluster
 from bms.app.endings import end_leftovers
 from bms.app.home import Home
-from tests.contract.clusters.sights import PROGRAMS, MakeSpec, carrying, ended, is_alive, until
+from tests.contract.clusters.sights import MARK, MakeSpec, carrying, ended, is_alive, ready, told, until
+from tests.identities import pid_of
 from tests.sizes import enough
 
 MakeCluster = Callable[[], LocalCluster]
+ROOT = Path(__file__).parents[4]
 
 
 @asynccontextmanager
 async def controller(home: Path, run_dir: Path, count: int) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        str(PROGRAMS / "controller.py"),
-        *(str(home), str(run_dir), str(PROGRAMS), str(count)),
+        *("-m", "tests.contract.clusters.local.controller"),
+        *(str(home), str(run_dir), MARK["OF_TEST"], str(count)),
+        cwd=ROOT,
         stdout=subprocess.PIPE,
     )
     try:
@@ -55,7 +58,7 @@ async def opened(make_cluster: MakeCluster) -> AsyncIterator[LocalCluster]:
 
 
 async def running(cluster: LocalCluster) -> set[int]:
-    return {status.pid for status in (await cluster.observe()).values() if status.state == "running"}
+    return {pid_of(cluster, id) for id, status in (await cluster.observe()).items() if status.state == "running"}
 
 
 async def test_a_killed_controllers_workload_is_adopted_and_its_end_noticed(
@@ -67,7 +70,7 @@ async def test_a_killed_controllers_workload_is_adopted_and_its_end_noticed(
         process.kill()
     async with opened(make_cluster) as cluster:
         status = (await cluster.observe())["wl_0"]
-        assert (status.state, status.pid, status.owner) == ("running", int(pid), "replica_0")
+        assert (status.state, status.owner, pid_of(cluster, "wl_0")) == ("running", "replica_0", int(pid))
         os.kill(int(pid), signal.SIGKILL)
         status = await ended(cluster, "wl_0")
         assert status.exit_code is None
@@ -78,11 +81,12 @@ async def test_what_is_ended_with_the_platform_is_known_as_that_and_what_ended_b
 ) -> None:
     async with opened(make_cluster) as cluster:
         await cluster.start(make_spec())
-        await until(Path(cluster.directory("wl_1"), "ready").exists)
-        before = await cluster.start(make_spec(id="wl_2"))
-        await until(Path(cluster.directory("wl_2"), "ready").exists)
-    os.kill(before.pid, signal.SIGKILL)
-    await until(lambda: (seen := processes.read(before.pid)) is None or not seen.alive)
+        await ready(cluster, "wl_1")
+        await cluster.start(make_spec(id="wl_2"))
+        await ready(cluster, "wl_2")
+        before = pid_of(cluster, "wl_2")
+    os.kill(before, signal.SIGKILL)
+    await until(lambda: not is_alive(before))
     await asyncio.to_thread(end_leftovers, Home(home), 5.0)
     async with opened(make_cluster) as cluster:
         seen = await cluster.observe()
@@ -95,38 +99,40 @@ async def test_what_is_ended_with_the_platform_is_known_as_that_and_what_ended_b
 async def test_an_adopted_workload_is_stopped_with_its_children(make_cluster: MakeCluster, make_spec: MakeSpec) -> None:
     async with opened(make_cluster) as cluster:
         await cluster.start(make_spec(fork="plain"))
-        await until(Path(cluster.directory("wl_1"), "ready").exists)
+        await ready(cluster, "wl_1")
     async with opened(make_cluster) as cluster:
-        assert len(carrying(cluster, "wl_1")) == 2
+        assert len(carrying("wl_1")) == 2
         await cluster.stop("wl_1")
-        assert carrying(cluster, "wl_1") == []
+        assert carrying("wl_1") == []
         assert (await cluster.observe())["wl_1"].state == "ended"
 
 
 async def test_limits_hold_for_an_adopted_workload(make_cluster: MakeCluster, make_spec: MakeSpec) -> None:
     async with opened(make_cluster) as cluster:
         spec = make_spec(memory=2**40, allocate=100_000_000)
-        status = await cluster.start(spec)
-        await until(Path(cluster.directory("wl_1"), "ready").exists)
+        await cluster.start(spec)
+        await ready(cluster, "wl_1")
+        pid = pid_of(cluster, "wl_1")
         record = next(Path(cluster.directory("wl_1")).parent.glob("wl_1.json"))
     record.write_text(record.read_text().replace(str(2**40), "50000000"))
     async with opened(make_cluster) as cluster:
         ending = await ended(cluster, "wl_1")
         assert ending.verdict.endswith("of 50.0 MB")
-        assert not is_alive(status.pid)
+        assert not is_alive(pid)
 
 
 async def test_a_workload_that_ended_meanwhile_is_seen_as_ended(make_cluster: MakeCluster, make_spec: MakeSpec) -> None:
     async with opened(make_cluster) as cluster:
-        status = await cluster.start(make_spec(fork="plain"))
-        await until(Path(cluster.directory("wl_1"), "ready").exists)
-    os.kill(status.pid, signal.SIGKILL)
-    os.waitpid(status.pid, 0)
-    assert len(carrying(cluster, "wl_1")) == 1
+        await cluster.start(make_spec(fork="plain"))
+        await ready(cluster, "wl_1")
+        pid = pid_of(cluster, "wl_1")
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    assert len(carrying("wl_1")) == 1
     async with opened(make_cluster) as cluster:
         seen = (await cluster.observe())["wl_1"]
         assert (seen.state, seen.exit_code) == ("ended", None)
-        assert carrying(cluster, "wl_1") == []
+        assert carrying("wl_1") == []
         assert (await cluster.start(make_spec())).state == "ended"
     async with opened(make_cluster) as cluster:
         assert (await cluster.observe())["wl_1"] == seen
@@ -136,14 +142,15 @@ async def test_a_stranger_of_the_same_pid_is_not_taken_for_the_workload(
     make_cluster: MakeCluster, make_spec: MakeSpec, home: Path
 ) -> None:
     async with opened(make_cluster) as cluster:
-        status = await cluster.start(make_spec())
-        await until(Path(cluster.directory("wl_1"), "ready").exists)  # so that the clock ticks in between
+        await cluster.start(make_spec())
+        await ready(cluster, "wl_1")  # so that the clock ticks in between
+        pid = pid_of(cluster, "wl_1")
         await cluster.stop("wl_1")
     stranger = subprocess.Popen(["sleep", "600"], start_new_session=True)
     try:
         record = home / "run" / "workloads" / "wl_1.json"
         text = record.read_text().replace('"state":"ended"', '"state":"running"')
-        record.write_text(text.replace(f'"pid":{status.pid}', f'"pid":{stranger.pid}'))
+        record.write_text(text.replace(f'"pid":{pid}', f'"pid":{stranger.pid}'))
         async with opened(make_cluster) as cluster:
             assert (await cluster.observe())["wl_1"].state == "ended"
         assert is_alive(stranger.pid)
@@ -156,16 +163,17 @@ async def test_marked_processes_without_a_record_are_ended_and_other_homes_left_
     make_cluster: MakeCluster, make_spec: MakeSpec, home: Path, tmp_path: Path, run_dir: Path
 ) -> None:
     async with opened(make_cluster) as cluster:
-        orphan = await cluster.start(make_spec())
-        await until(Path(cluster.directory("wl_1"), "ready").exists)
+        await cluster.start(make_spec())
+        await ready(cluster, "wl_1")
+        orphan = pid_of(cluster, "wl_1")
     (home / "run" / "workloads" / "wl_1.json").unlink()
-    mark = processes.environment(orphan.pid)["BMS_HOME_MARK"]
+    mark = processes.environment(orphan)["BMS_HOME_MARK"]
     neighbour = subprocess.Popen(
         ["sleep", "600"], env={"BMS_WORKLOAD": "wl_1", "BMS_HOME_MARK": mark[::-1], "PATH": os.environ["PATH"]}
     )
     try:
         async with opened(make_cluster) as cluster:
-            assert not is_alive(orphan.pid)
+            assert not is_alive(orphan)
             assert await cluster.observe() == {}
         assert is_alive(neighbour.pid)
     finally:
@@ -193,12 +201,13 @@ async def test_an_unreadable_record_is_put_aside_and_its_process_ended(
     make_cluster: MakeCluster, make_spec: MakeSpec, home: Path
 ) -> None:
     async with opened(make_cluster) as cluster:
-        status = await cluster.start(make_spec())
+        await cluster.start(make_spec())
+        pid = pid_of(cluster, "wl_1")
     record = home / "run" / "workloads" / "wl_1.json"
     record.write_text("{")
     async with opened(make_cluster) as cluster:
         assert await cluster.observe() == {}
-        assert not is_alive(status.pid)
+        assert not is_alive(pid)
     assert record.with_name("wl_1.json.unreadable").read_text() == "{"
 
 
@@ -218,15 +227,13 @@ async def test_killed_at_any_instant_every_process_is_known_and_none_started_twi
             async with opened(make_cluster) as cluster:
                 # One that waited at its gate when its starter died takes a moment to end by itself.
                 async with asyncio.timeout(30):
-                    while await running(cluster) != {
-                        pid for workload in workloads for pid in carrying(cluster, workload)
-                    }:
+                    while await running(cluster) != {pid for workload in workloads for pid in carrying(workload)}:
                         await asyncio.sleep(0.01)
                 for workload in workloads:
-                    starts = Path(cluster.directory(workload), "starts")
-                    assert not starts.exists() or workload in await cluster.observe()
-                    assert not starts.exists() or len(starts.read_text().split()) <= 1
+                    starts = await told(cluster, workload, "started")
+                    assert not starts or workload in await cluster.observe()
+                    assert len(starts) <= 1
     finally:
         async with opened(make_cluster) as cluster:
             await cluster.stop_all(grace_s=0)
-    assert all(carrying(cluster, workload) == [] for workload in workloads)
+    assert all(carrying(workload) == [] for workload in workloads)

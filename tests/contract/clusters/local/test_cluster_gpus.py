@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from bms.adapters.clusters.local import LocalCluster
-from bms.core.clock import SystemClock
 from bms.core.devices import Device
 from bms.core.errors import ResourceExhausted
-from tests.contract.clusters.sights import PROGRAMS, MakeSpec, ended
+from tests.contract.clusters.local_cluster import local_cluster
+from tests.contract.clusters.sights import MakeSpec, ended
 
 GB = 10**9
 
@@ -40,7 +40,7 @@ def opened(home: Path, run_dir: Path, tmp_path: Path) -> Opened:
 
     @asynccontextmanager
     async def open_cluster() -> AsyncIterator[LocalCluster]:
-        cluster = LocalCluster(home, run_dir, str(PROGRAMS), SystemClock(), watch_s=0.05, devices=TwoDevices(node))
+        cluster = local_cluster(home, run_dir, devices=TwoDevices(node))
         await cluster.open()
         try:
             yield cluster
@@ -115,5 +115,5 @@ async def test_assignments_outlive_whoever_made_them(opened: Opened, make_spec: 
 async def test_a_start_that_fails_gives_its_devices_back(opened: Opened, make_spec: MakeSpec) -> None:
     async with opened() as cluster:
         with pytest.raises(Exception, match="no interpreter"):
-            await cluster.start(make_spec(python="/no/such/python", **gpu(2)))
+            await cluster.start(make_spec(requirements=("absent",), **gpu(2)))
         assert [free for _, free in cluster.devices()] == [80 * GB, 40 * GB]

@@ -10,8 +10,9 @@ import pytest
 from bms.adapters.clusters import limits, processes
 from bms.adapters.clusters.local import LocalCluster
 from bms.core.workload import WorkloadStatus
-from tests.contract.clusters.neighbours import MEANS, lacks, undisturbed
+from tests.contract.clusters.local.neighbours import MEANS, lacks, undisturbed
 from tests.contract.clusters.sights import MakeSpec, carrying, ended, until
+from tests.identities import pid_of
 
 MB = 1_000_000
 BLIND_S = 3600.0  # a watch that does not look while a test runs: what happens then, the kernel did
@@ -33,7 +34,7 @@ async def harmed(cluster: LocalCluster, make_spec: MakeSpec, act: str, **spec: A
     async with undisturbed(cluster, make_spec):
         await cluster.start(make_spec(program="hostile", act=act, **given, **spec))
         status = await ended(cluster, "wl_1")
-    assert carrying(cluster, "wl_1") == []
+    assert carrying("wl_1") == []
     return status
 
 
@@ -73,7 +74,8 @@ async def test_what_the_kernel_did_while_nobody_was_there_is_known_afterwards(
     first._watch_s = BLIND_S
     await first.open()
     spec = make_spec(program="hostile", act="allocate", memory=500 * MB)
-    pid = (await first.start(spec)).pid
+    await first.start(spec)
+    pid = pid_of(first, "wl_1")
     await first.close()
     await until(lambda: (seen := processes.read(pid)) is None or not seen.alive)
     second = make_cluster()
@@ -98,22 +100,22 @@ async def test_a_fork_bomb_is_held_by_the_kernel_while_nobody_looks(blind: Local
     most = limits.most_processes(40)
     async with undisturbed(blind, make_spec) as asked:
         await blind.start(make_spec(program="hostile", act="fork", resources={"processes": 40}))
-        await until(lambda: len(carrying(blind, "wl_1")) == most)
+        await until(lambda: len(carrying("wl_1")) == most)
         seen = asked.answers
         await until(lambda: asked.answers > seen + 20)
-        assert len(carrying(blind, "wl_1")) == most
+        assert len(carrying("wl_1")) == most
         await blind.stop("wl_1", grace_s=0)
-    assert carrying(blind, "wl_1") == []
+    assert carrying("wl_1") == []
 
 
 async def test_spinning_leaves_a_neighbour_its_answers(cluster: LocalCluster, make_spec: MakeSpec) -> None:
     spec = make_spec(program="hostile", act="spin", cpu=1, **{"with": {"processes": 8}})
     async with undisturbed(cluster, make_spec) as asked:
         await cluster.start(spec)
-        await until(lambda: len(carrying(cluster, "wl_1")) == 8)
+        await until(lambda: len(carrying("wl_1")) == 8)
         seen = asked.answers
         await until(lambda: asked.answers > seen + 50)
-        cores = {tuple(sorted(os.sched_getaffinity(pid))) for pid in carrying(cluster, "wl_1")}
+        cores = {tuple(sorted(os.sched_getaffinity(pid))) for pid in carrying("wl_1")}
         assert len(cores) == 1
         assert len(cores.pop()) == 1
         await cluster.stop("wl_1", grace_s=0)
@@ -123,8 +125,9 @@ async def test_spinning_leaves_a_neighbour_its_answers(cluster: LocalCluster, ma
 async def test_a_fraction_of_a_core_is_kept_by_the_kernel(cluster: LocalCluster, make_spec: MakeSpec) -> None:
     for cpu, quota in ((0.5, "10000"), (1.0, "-1")):
         workload = f"wl_{quota.strip('-')}"
-        status = await cluster.start(make_spec(id=workload, cpu=cpu))
-        groups = dict(line.split(":")[1:] for line in Path(f"/proc/{status.pid}/cgroup").read_text().splitlines())
+        await cluster.start(make_spec(id=workload, cpu=cpu))
+        pid = pid_of(cluster, workload)
+        groups = dict(line.split(":")[1:] for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines())
         said = Path("/sys/fs/cgroup/cpu" + groups["cpu"], "cpu.cfs_quota_us").read_text().strip()
         assert said == quota
 
@@ -152,8 +155,8 @@ async def test_groups_of_the_kernel_go_with_their_workloads(
         pytest.skip(f"control groups: {MEANS.why['cgroups']}")
     cluster = make_cluster()
     await cluster.open()
-    status = await cluster.start(make_spec())
-    mark = processes.environment(status.pid)["BMS_HOME_MARK"]
+    await cluster.start(make_spec())
+    mark = processes.environment(pid_of(cluster, "wl_1"))["BMS_HOME_MARK"]
     roots = [Path(base, f"bms-{mark}") for base in MEANS.cgroups.values()]
     assert any((root / "wl_1").exists() for root in roots)
     await cluster.stop("wl_1")
@@ -169,7 +172,8 @@ async def test_limits_of_the_kernel_outlive_whoever_set_them(
         pytest.skip("no control group of version 1 for processes can be written")
     first = make_cluster()
     await first.open()
-    pid = (await first.start(make_spec(resources={"processes": 40}))).pid
+    await first.start(make_spec(resources={"processes": 40}))
+    pid = pid_of(first, "wl_1")
     await first.close()
     second = make_cluster()
     await second.open()

@@ -1,0 +1,81 @@
+"""Opening what a tenant's process wrote: no link is followed, nothing but plain files is read, no pipe can block us."""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from bms.adapters.clusters.log_files import beginning
+from bms.control.platform.workload_files import Extent, Piece
+from bms.core.cut_logs import UNCUT, Start
+
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@contextmanager
+def opened_directory(path: str, within: int | None = None) -> Iterator[int]:
+    """A descriptor of the directory `path`, below the directory `within`. Raises OSError, for a link too."""
+    descriptor = os.open(path, _DIRECTORY, dir_fd=within)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def opened_file(name: str, within: int) -> Iterator[int]:
+    """A descriptor of the plain file `name` of the directory `within`.
+
+    Raises OSError for what is none: links, pipes, devices, and files with several names, which may be somebody
+    else's.
+    """
+    descriptor = os.open(name, _FILE, dir_fd=within)
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+            raise OSError(f"{name!r} is not a plain file with one name")
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def extent_of(directory: str, name: str, *, cut: bool) -> Extent | None:
+    """The places that can be read of a plain file; None for anything else. `cut`: it may be a log that was cut."""
+    try:
+        with opened_directory(directory) as within, opened_file(name, within) as descriptor:
+            while True:
+                start = _start(descriptor, cut)
+                size = os.fstat(descriptor).st_size
+                if _start(descriptor, cut) == start:  # else it was cut meanwhile
+                    return Extent(start.gone, start.gone + max(0, size - start.begin))
+    except OSError:
+        return None
+
+
+def piece_of(directory: str, name: str, offset: int, limit: int, *, cut: bool) -> Piece | None:
+    """Up to `limit` bytes of a plain file from place `offset` on, or from where it begins if that is later; None for
+    anything else."""
+    try:
+        with opened_directory(directory) as within, opened_file(name, within) as descriptor:
+            while True:
+                start = _start(descriptor, cut)
+                at = max(offset, start.gone)
+                content = _read(descriptor, start.begin + at - start.gone, limit)
+                if _start(descriptor, cut) == start:
+                    return Piece(content, at, start.note if offset < start.gone else b"")
+    except OSError:
+        return None
+
+
+def _start(descriptor: int, cut: bool) -> Start:
+    return beginning(descriptor) if cut else UNCUT
+
+
+def _read(descriptor: int, offset: int, limit: int) -> bytes:
+    parts: list[bytes] = []
+    while limit > 0 and (part := os.pread(descriptor, limit, offset)):
+        parts.append(part)
+        offset += len(part)
+        limit -= len(part)
+    return b"".join(parts)
