@@ -10,6 +10,8 @@ FLOOR := 90
 # The tests that say what of these is covered; to follow every line of the others, too, would double what they cost.
 COVERING := $(addprefix tests/,unit/core unit/control unit/serving unit/protocols \
 	contract/sql contract/objects contract/engines integration/api integration/training)
+# Those that run beside all others: half of what there is to compute, and all that share a platform.
+BESIDE := $(addprefix tests/,e2e frameworks security)
 # Prints what processor time a command used, with all that it started.
 CLOCK := $(PYTHON) tests/cpu_clock.py
 
@@ -45,11 +47,16 @@ test: .venv/dev.stamp
 	$(BIN)/coverage report --include='$(COVERED)' --fail-under=$(FLOOR) --skip-covered --show-missing --sort=cover
 endif
 
+# Two at once, each by itself: workers of one run would each find all tests first, which takes longer than most of them.
 test-both:
-	@status=0; set -x; \
-	$(BIN)/pytest -n 2 --dist loadfile $(COVERING) --cov --cov-report= || status=1; \
-	$(BIN)/pytest -n 2 --dist loadfile $(addprefix --ignore=,$(COVERING) tests/clients) || status=1; \
-	exit $$status
+	@here=$$(mktemp); \
+	$(BIN)/pytest $(BESIDE) >$$here 2>&1 & beside=$$!; \
+	trap "kill $$beside 2>/dev/null" INT TERM; \
+	status=0; set -x; \
+	$(BIN)/pytest $(COVERING) --cov --cov-report= || status=1; \
+	$(BIN)/pytest tests $(addprefix --ignore=,$(COVERING) $(BESIDE) tests/clients) || status=1; \
+	wait $$beside || status=1; \
+	cat $$here; rm $$here; exit $$status
 
 # Clients of other servers, unmodified; `make test` leaves them to this.
 test-clients: .venv/dev.stamp

@@ -5,6 +5,7 @@ import os
 import ssl
 import sys
 from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,14 @@ hypothesis.settings.load_profile("ours")
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Following every line doubles what a test costs, or more: not where many examples are tried, nor where a test says
-    so. (`pytest-cov` would stop, but in workers of xdist it has begun twice, and stops once.)"""
+    so, nor for the second database, which the same lines ask. (`pytest-cov` would stop, but in workers of xdist it has
+    begun twice, and stops once.)"""
     tries_many = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
-    if not (tries_many or item.get_closest_marker("no_cover")):
+    parameters = (
+        item.callspec.params.values() if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ()
+    )
+    again = any(isinstance(one, str) and one == "postgresql" for one in parameters)
+    if not (tries_many or again or item.get_closest_marker("no_cover")):
         return (yield)
     following = sys.gettrace()
     sys.settrace(None)
@@ -76,9 +82,13 @@ async def sqlite(tmp_path: Path) -> AsyncIterator[Database]:
 
 @pytest.fixture(scope="session")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholePlatform]:
-    """One platform of each worker's, for files that need no more of it than a tenant sees."""
-    with whole_platform(tmp_path_factory.mktemp("host")) as running:
-        yield running
+    """One platform of each worker's, with two gateways, for files that need no more of it than a tenant sees. What it
+    uses is booked on it, not on the test that was the first to ask for it."""
+    with ExitStack() as running:
+        with pytest.MonkeyPatch.context() as named:
+            named.setenv("PYTEST_CURRENT_TEST", "the platform that files share::host (setup)")
+            platform = running.enter_context(whole_platform(tmp_path_factory.mktemp("host"), "--gateways", "2"))
+        yield platform
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,12 @@ from bms.adapters.sql.engine import Database
 from bms.adapters.sql.tables import metadata
 from bms.core.ids import new_id
 
-# Of a server whose data nobody needs tomorrow: it may forget them when the machine fails.
-_CARELESS = ("fsync", "synchronous_commit", "full_page_writes")
+# Of a server whose data nobody needs tomorrow: it may forget them when the machine fails, and need not tidy up.
+_CARELESS = {
+    **dict.fromkeys(("fsync", "synchronous_commit", "full_page_writes", "autovacuum", "track_counts", "jit"), "off"),
+    "checkpoint_timeout": "'1h'",
+    "max_wal_size": "'4GB'",
+}
 _EMPTY = "; ".join(
     (
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -62,9 +66,12 @@ async def database(kind: str, folder: Path) -> AsyncIterator[Database]:
     if kind == "sqlite":
         (folder / "bms.db").write_bytes(await _sqlite_file())
         url = f"sqlite:///{folder}/bms.db"
+        opened = Database(url)
+    elif _free:
+        opened = Database(url := _free.pop())
+        await _empty(opened)
     else:
-        url = await _emptied(_free.pop()) if _free else await _with_schema()
-    opened = Database(url)
+        opened = Database(url := await _with_schema())
     try:
         yield opened
     finally:
@@ -88,8 +95,8 @@ async def _sqlite_file() -> bytes:
 async def _with_schema() -> str:
     admin = await asyncpg.connect(postgres_uri())
     try:
-        for setting in _CARELESS:
-            await admin.execute(f"ALTER SYSTEM SET {setting} = off")
+        for setting, value in _CARELESS.items():
+            await admin.execute(f"ALTER SYSTEM SET {setting} = {value}")
         await admin.execute("SELECT pg_reload_conf()")
         url = await _created(admin)
     finally:
@@ -104,13 +111,12 @@ async def _created(admin: asyncpg.Connection) -> str:
     return postgres_uri().replace("/postgres?", f"/{name}?", 1)
 
 
-async def _emptied(url: str) -> str:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(_EMPTY)
-    finally:
-        await connection.close()
-    return url
+async def _empty(opened: Database) -> None:
+    """By a connection that the test has, too: a new one costs more than what it does here."""
+    async with opened.engine.connect() as connection:
+        raw = await connection.get_raw_connection()
+        assert raw.driver_connection is not None
+        await raw.driver_connection.execute(_EMPTY)
 
 
 async def _make_schema(url: str) -> None:

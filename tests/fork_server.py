@@ -84,16 +84,18 @@ def start(
     stdout: int,
     stderr: int,
     stdin: int | None = None,
+    cwd: str = "",
     pass_fds: Sequence[int] = (),
     new_session: bool = False,
 ) -> Forked:
-    """Starts one of the programs above; without `stdin` there is nothing to read. `pass_fds` keep their numbers."""
+    """Starts one of the programs above, here unless `cwd` says where; without `stdin` there is nothing to read.
+    `pass_fds` keep their numbers."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     request = {
         "program": program,
         "arguments": list(arguments),
         "env": dict(env),
-        "cwd": os.getcwd(),
+        "cwd": cwd or os.getcwd(),
         "pass_fds": list(pass_fds),
         "new_session": new_session,
     }
@@ -181,6 +183,11 @@ def _become(request: dict[str, Any], fds: list[int]) -> None:
     for fd, number in zip(high, numbers, strict=True):
         os.dup2(fd, number)
         os.close(fd)
+    # Those of the server know of their descriptors what is no longer so: whether they are files, or pipes.
+    encoding = sys.stdout.encoding
+    sys.stdin = open(0, encoding=encoding, closefd=False)
+    sys.stdout = open(1, "w", encoding=encoding, closefd=False)
+    sys.stderr = open(2, "w", 1, encoding=encoding, errors="backslashreplace", closefd=False)
     os.environ.clear()
     os.environ.update(request["env"])
     os.chdir(request["cwd"])

@@ -14,8 +14,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-SKLEARN = ("scikit-learn", "skops", "skl2onnx", "onnx", "onnxruntime", "msgspec", "pillow", "pytest")
-TABLES = ("scikit-learn", "skops", "pandas")
+SKLEARN = (
+    *("scikit-learn", "skops", "skl2onnx", "onnx", "onnxruntime"),
+    *("msgspec", "google-crc32c", "pillow", "pytest"),
+)
+# What people have who train on tables, and who ask with them. Few environments for many tests: the first import of a
+# library takes longer in each than what most tests ask of it.
+TABLES = (*SKLEARN, "pandas", "xgboost-cpu", "lightgbm")
+FRAMES = ("pandas>=3", "pyarrow", "polars", "httpx", "msgspec", "numpy", "google-crc32c", "pillow", "pytest")
 SLIM = ("numpy", "msgspec", "onnxruntime")
 SOURCE = Path(__file__).resolve().parent.parent / "src"
 # As in the platform's environments: unpinned torch, drawn in by others, would bring gigabytes of CUDA.

@@ -11,14 +11,15 @@ from bms.sdk import Client
 from bms.sdk.datasets import DatasetVersion
 from bms.sdk.deployments import Target
 from bms.sdk.models import Gate, Version
-from tests.whole_platform import WholePlatform, deploy, new_key, until
+from tests.platforms import RealPlatform
+from tests.whole_platform import deploy, new_key, until
 
 NAME, ALIAS = "digits", "production"
 GATE = Gate(metric="accuracy", dataset=NAME, split="validation", minimum=0.9)
 BUILD_S = 200.0  # environments with scikit-learn, once with what converts
 
 
-def main_job(platform: WholePlatform, folder: Path) -> None:
+def main_job(platform: RealPlatform, folder: Path) -> None:
     """All of it, each step checked; `folder` takes what a client downloads."""
     with platform.client() as client:
         data = imported(client)

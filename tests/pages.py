@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 
 from tests.platforms import RealPlatform
+from tests.quick_bms import quick_bms
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
+KEPT = ("HOME", "LANG", "TMPDIR", "PYTHONPATH", "PYTEST_CURRENT_TEST")  # the last says who started a platform
 _BLOCK = re.compile(r"<!-- test: run -->\n```sh\n(.*?)```", re.DOTALL)
 
 
@@ -38,16 +40,17 @@ def ran(commands: str, platform: RealPlatform, folder: Path) -> str:
 
 def typed(commands: str, folder: Path, *, patience_s: float = 300, **environment: str) -> str:
     """The same, by somebody who says in `environment` where to go, or names a home."""
-    kept = {name: value for name, value in os.environ.items() if name in ("HOME", "LANG", "TMPDIR", "PYTHONPATH")}
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", commands],
-        cwd=folder,
-        env={**kept, "PATH": path, "COLUMNS": "240", **environment},
-        capture_output=True,
-        text=True,
-        timeout=patience_s,
-        check=False,
-    )
+    kept = {name: value for name, value in os.environ.items() if name in KEPT}
+    path = environment.pop("PATH", "") or f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    with quick_bms() as quick:
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", commands],
+            cwd=folder,
+            env={**kept, "PATH": f"{quick}:{path}", "COLUMNS": "240", **environment},
+            capture_output=True,
+            text=True,
+            timeout=patience_s,
+            check=False,
+        )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return done.stdout

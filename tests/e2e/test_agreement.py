@@ -5,8 +5,6 @@ import io
 import json
 import shutil
 import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,35 +16,23 @@ from PIL import Image
 from bms.sdk import AsyncClient
 from bms.sdk.deployments import Target
 from bms.sdk.inference import Prediction, Wire
-from tests.whole_platform import DATA, DIGITS, WholePlatform, deploy, push, whole_platform
+from tests.frameworks.agreement import ask_triton
+from tests.platforms import RealPlatform
+from tests.whole_platform import DATA, DIGITS, deploy, push
 
 NAME = "digits"
 ROWS = 7
 Rows = npt.NDArray[np.float32]
 Outputs = dict[str, npt.NDArray[np.generic]]
 WIRES: tuple[Wire, ...] = ("raw", "json", "tfserving")
-TRITON = """
-import json, sys
-import numpy as np
-import tritonclient.http as triton
-url, key, path, binary = sys.argv[1:]
-rows = np.load(path)
-given = triton.InferInput("x", list(rows.shape), "FP32")
-given.set_data_from_numpy(rows, binary_data=binary == "binary")
-wanted = [triton.InferRequestedOutput(name, binary_data=binary == "binary") for name in ("label", "probabilities")]
-client = triton.InferenceServerClient(url)
-answer = client.infer("digits", [given], outputs=wanted, headers={"authorization": f"Bearer {key}"})
-print(json.dumps({name: answer.as_numpy(name).tolist() for name in ("label", "probabilities")}))
-"""
 
 
 @pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholePlatform]:
-    with whole_platform(tmp_path_factory.mktemp("agreement")) as running:
-        with running.client() as client:
-            push(client, NAME)
-            deploy(client, NAME, NAME, Target(version=1))
-        yield running
+def platform(tenant: RealPlatform) -> RealPlatform:
+    with tenant.client() as client:
+        push(client, NAME)
+        deploy(client, NAME, NAME, Target(version=1))
+    return tenant
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +62,7 @@ def same(told: dict[str, object], direct: Outputs) -> None:
         assert np.array_equal(np.asarray(told[name], array.dtype), array), name
 
 
-def curl(platform: WholePlatform, path: str, body: bytes, content_type: str = "application/json") -> dict[str, object]:
+def curl(platform: RealPlatform, path: str, body: bytes, content_type: str = "application/json") -> dict[str, object]:
     """What a person sees who pastes a curl line."""
     if shutil.which("curl") is None:
         pytest.skip("this machine has no curl")
@@ -95,17 +81,17 @@ def columns(predictions: object) -> dict[str, object]:
     return {name: [row[name] for row in predictions] for name in predictions[0]}
 
 
-def test_curl_with_tf_servings_rows(platform: WholePlatform, rows: Rows, direct: Outputs) -> None:
+def test_curl_with_tf_servings_rows(platform: RealPlatform, rows: Rows, direct: Outputs) -> None:
     answer = curl(platform, f"/v1/models/{NAME}:predict", json.dumps({"instances": rows.tolist()}).encode())
     same(columns(answer["predictions"]), direct)
 
 
-def test_curl_with_tf_servings_named_rows(platform: WholePlatform, rows: Rows, direct: Outputs) -> None:
+def test_curl_with_tf_servings_named_rows(platform: RealPlatform, rows: Rows, direct: Outputs) -> None:
     body = json.dumps({"instances": [{"x": row} for row in rows.tolist()]}).encode()
     same(columns(curl(platform, f"/v1/models/{NAME}/versions/1:predict", body)["predictions"]), direct)
 
 
-def test_curl_with_tf_servings_columns(platform: WholePlatform, rows: Rows, direct: Outputs) -> None:
+def test_curl_with_tf_servings_columns(platform: RealPlatform, rows: Rows, direct: Outputs) -> None:
     answer = curl(platform, f"/v1/models/{NAME}:predict", json.dumps({"inputs": {"x": rows.tolist()}}).encode())
     outputs = answer["outputs"]
     assert isinstance(outputs, dict)
@@ -114,7 +100,7 @@ def test_curl_with_tf_servings_columns(platform: WholePlatform, rows: Rows, dire
 
 @pytest.mark.parametrize("nested", [True, False])
 def test_curl_with_the_open_inference_protocol(
-    platform: WholePlatform, rows: Rows, direct: Outputs, nested: bool
+    platform: RealPlatform, rows: Rows, direct: Outputs, nested: bool
 ) -> None:
     data = rows.tolist() if nested else rows.ravel().tolist()
     tensor = {"name": "x", "datatype": "FP32", "shape": list(rows.shape), "data": data}
@@ -125,14 +111,14 @@ def test_curl_with_the_open_inference_protocol(
     same({one["name"]: np.reshape(one["data"], one["shape"]) for one in outputs}, direct)
 
 
-def test_curl_with_an_image_file(platform: WholePlatform, rows: Rows) -> None:
+def test_curl_with_an_image_file(platform: RealPlatform, rows: Rows) -> None:
     for row in rows:
         png, pixels = picture(row)
         answer = curl(platform, f"/v1/models/{NAME}:predict", png, "image/png")
         same(columns(answer["predictions"]), run_directly(pixels))
 
 
-def test_curl_with_an_image_in_json(platform: WholePlatform, rows: Rows) -> None:
+def test_curl_with_an_image_in_json(platform: RealPlatform, rows: Rows) -> None:
     png, pixels = picture(rows[0])
     body = {"instances": [{"b64": base64.b64encode(png).decode()}], "signature_name": "image"}
     answer = curl(platform, f"/v1/models/{NAME}:predict", json.dumps(body).encode())
@@ -148,14 +134,14 @@ def picture(row: Rows) -> tuple[bytes, Rows]:
 
 
 @pytest.mark.parametrize("wire", WIRES)
-def test_the_blocking_sdk(platform: WholePlatform, rows: Rows, direct: Outputs, wire: Wire) -> None:
+def test_the_blocking_sdk(platform: RealPlatform, rows: Rows, direct: Outputs, wire: Wire) -> None:
     with platform.client() as client:
         agrees(client.predict(NAME, rows, wire=wire), direct, wire)
         agrees(client.predict(NAME, {"x": rows.tolist()}, wire=wire), direct, wire)
 
 
 @pytest.mark.parametrize("wire", WIRES)
-async def test_the_sdk_for_asyncio(platform: WholePlatform, rows: Rows, direct: Outputs, wire: Wire) -> None:
+async def test_the_sdk_for_asyncio(platform: RealPlatform, rows: Rows, direct: Outputs, wire: Wire) -> None:
     async with AsyncClient(platform.url, platform.key) as client:
         agrees(await client.predict(NAME, rows, wire=wire), direct, wire)
         agrees(await client.predict(NAME, {"x": rows.tolist()}, wire=wire), direct, wire)
@@ -170,13 +156,13 @@ def agrees(prediction: Prediction, direct: Outputs, wire: Wire) -> None:
         }
 
 
-def test_the_sdk_with_an_image(platform: WholePlatform, rows: Rows) -> None:
+def test_the_sdk_with_an_image(platform: RealPlatform, rows: Rows) -> None:
     png, pixels = picture(rows[3])
     with platform.client() as client:
         same(dict(client.predict_image(NAME, png).outputs), run_directly(pixels))
 
 
-def test_the_command_line(platform: WholePlatform, rows: Rows, direct: Outputs, tmp_path: Path) -> None:
+def test_the_command_line(platform: RealPlatform, rows: Rows, direct: Outputs, tmp_path: Path) -> None:
     np.save(tmp_path / "rows.npy", rows)
     (tmp_path / "rows.json").write_text(json.dumps(rows.tolist()))
     for data in (json.dumps(rows.tolist()), str(tmp_path / "rows.json"), str(tmp_path / "rows.npy")):
@@ -186,7 +172,7 @@ def test_the_command_line(platform: WholePlatform, rows: Rows, direct: Outputs, 
         same(told["outputs"], direct)
 
 
-def test_the_command_line_with_an_image_file(platform: WholePlatform, rows: Rows, tmp_path: Path) -> None:
+def test_the_command_line_with_an_image_file(platform: RealPlatform, rows: Rows, tmp_path: Path) -> None:
     png, pixels = picture(rows[1])
     (tmp_path / "digit.png").write_bytes(png)
     told = platform.good("predict", NAME, "--image", str(tmp_path / "digit.png"), "--raw", "--json").json
@@ -195,15 +181,5 @@ def test_the_command_line_with_an_image_file(platform: WholePlatform, rows: Rows
 
 
 @pytest.mark.parametrize("form", ["binary", "json"])
-def test_tritons_own_client(platform: WholePlatform, rows: Rows, direct: Outputs, tmp_path: Path, form: str) -> None:
-    np.save(tmp_path / "rows.npy", rows)
-    address = platform.url.removeprefix("http://")
-    done = subprocess.run(
-        [sys.executable, "-c", TRITON, address, platform.key, str(tmp_path / "rows.npy"), form],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    same(json.loads(done.stdout), direct)
+def test_tritons_own_client(platform: RealPlatform, rows: Rows, direct: Outputs, form: str) -> None:
+    same(dict(ask_triton(platform, NAME, {"x": rows}, form)), direct)

@@ -14,7 +14,8 @@ from bms.sdk import Client
 from bms.sdk.deployments import Target
 from bms.sdk.tenants import NewKey
 from tests.load import Answer, Load
-from tests.whole_platform import DATA, WholePlatform, deploy, mirrored, new_key, push, until, whole_platform
+from tests.platforms import RealPlatform
+from tests.whole_platform import DATA, WholePlatform, deploy, mirrored, new_key, push, until
 
 MODEL, ALIAS = "digits", "production"
 WARM_S = 3600.0
@@ -30,24 +31,23 @@ class Move(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholePlatform]:
-    folder = tmp_path_factory.mktemp("switches")
-    with whole_platform(folder, "--gateways", "2") as running:
-        with running.client() as client:
-            push(client, MODEL)
-            push(client, MODEL, mirrored(folder))
-            client.models.move_alias(MODEL, ALIAS, 1)
-        yield running
+def platform(tenant: RealPlatform, tmp_path_factory: pytest.TempPathFactory) -> RealPlatform:
+    """Of two gateways."""
+    with tenant.client() as client:
+        push(client, MODEL)
+        push(client, MODEL, mirrored(tmp_path_factory.mktemp("switches")))
+        client.models.move_alias(MODEL, ALIAS, 1)
+    return tenant
 
 
 @pytest.fixture
-def client(platform: WholePlatform) -> Iterator[Client]:
+def client(platform: RealPlatform) -> Iterator[Client]:
     with platform.client() as opened:
         yield opened
 
 
 @pytest.fixture
-def key(platform: WholePlatform) -> NewKey:
+def key(platform: RealPlatform) -> NewKey:
     return new_key(platform, "load", scopes=frozenset({"inference:invoke"}))
 
 
@@ -59,7 +59,7 @@ def _body() -> tuple[bytes, int]:
     return msgspec.json.encode({"inputs": [tensor]}), label
 
 
-def _load(platform: WholePlatform, key: NewKey) -> Load:
+def _load(platform: RealPlatform, key: NewKey) -> Load:
     return Load(platform.url, key.text, INFER_PATH, _body()[0])
 
 
@@ -124,7 +124,7 @@ def _check_books(client: Client, key: NewKey, load: Load) -> None:
     assert billed() == answered
 
 
-def _switch_often(platform: WholePlatform, client: Client, key: NewKey, times: int) -> None:
+def _switch_often(platform: RealPlatform, client: Client, key: NewKey, times: int) -> None:
     _warm(client)
     moves: list[Move] = []
     with _load(platform, key) as load:
@@ -155,7 +155,7 @@ def test_an_answer_by_a_version_gone_by_is_noticed() -> None:
 
 
 def test_forty_switches_under_load_fail_nobody_and_are_billed_exactly(
-    platform: WholePlatform, client: Client, key: NewKey
+    platform: RealPlatform, client: Client, key: NewKey
 ) -> None:
     _switch_often(platform, client, key, 40)
 
@@ -163,13 +163,13 @@ def test_forty_switches_under_load_fail_nobody_and_are_billed_exactly(
 @pytest.mark.long
 @pytest.mark.timeout(900)
 def test_a_thousand_switches_under_load_fail_nobody_and_are_billed_exactly(
-    platform: WholePlatform, client: Client, key: NewKey
+    platform: RealPlatform, client: Client, key: NewKey
 ) -> None:
     _switch_often(platform, client, key, 1000)
 
 
 def test_a_cold_version_takes_over_when_it_is_warm_and_a_rollback_returns(
-    platform: WholePlatform, client: Client, key: NewKey, tmp_path: Path
+    platform: RealPlatform, client: Client, key: NewKey, tmp_path: Path
 ) -> None:
     _warm(client)
     third = push(client, MODEL, mirrored(tmp_path)).number
@@ -190,17 +190,17 @@ def test_a_cold_version_takes_over_when_it_is_warm_and_a_rollback_returns(
 
 
 def test_the_version_before_is_let_go_when_its_time_is_over(
-    platform: WholePlatform, client: Client, key: NewKey
+    platform: RealPlatform, host: WholePlatform, client: Client, key: NewKey
 ) -> None:
     client.models.move_alias(MODEL, ALIAS, 1)
     deploy(client, MODEL, MODEL, Target(alias=ALIAS), keep_previous_s=0.2)
     until(lambda: _serves(client) == {1}, "version 1 serves")
     old = {r.id for r in client.deployments.status(MODEL).replicas if r.version == 1 and r.state == "ready"}
-    assert all(platform.workload_pid(id) for id in old)
+    assert all(host.workload_pid(id) for id in old)
     with _load(platform, key) as load:
         load.wait_more(30)
         moves = [_move(client, load, 2)]
-        until(lambda: not any(platform.workload_pid(id) for id in old), "the old model servers have ended")
+        until(lambda: not any(host.workload_pid(id) for id in old), "the old model servers have ended")
         load.wait_more(30)
     assert load.failures == []
     assert _stale(load.answers, moves, first=1) == []

@@ -14,8 +14,8 @@ from bms.sdk.deployments import DeploymentStatus, Target
 from bms.sdk.models import NewVersion
 from tests import tiny_onnx
 from tests.load import Load
-from tests.platforms import Ran
-from tests.whole_platform import DIGITS, WholePlatform, deploy, new_key, push, until, whole_platform
+from tests.platforms import Ran, RealPlatform
+from tests.whole_platform import DIGITS, deploy, new_key, push, until
 
 CONFLICT, USAGE, LIMIT = 5, 2, 12
 BODY = msgspec.json.encode({"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [1, 2]}]})
@@ -23,13 +23,12 @@ Make = Callable[[Path], Path]
 
 
 @pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholePlatform]:
-    with whole_platform(tmp_path_factory.mktemp("bad")) as running:
-        yield running
+def platform(tenant: RealPlatform) -> RealPlatform:
+    return tenant
 
 
 @pytest.fixture
-def client(platform: WholePlatform) -> Iterator[Client]:
+def client(platform: RealPlatform) -> Iterator[Client]:
     with platform.client() as opened:
         yield opened
 
@@ -66,7 +65,7 @@ def empty(folder: Path) -> Path:
     "make", [corrupt, *(pytest.param(one, marks=pytest.mark.long) for one in (flipped, text, empty))]
 )
 def test_a_file_that_is_no_model_is_rejected_with_the_reason(
-    platform: WholePlatform, client: Client, make: Make, tmp_path: Path
+    platform: RealPlatform, client: Client, make: Make, tmp_path: Path
 ) -> None:
     model = f"broken-{make.__name__}"
     refused = platform.bms("model", "push", str(make(tmp_path)), "--name", model)
@@ -80,18 +79,24 @@ def test_a_file_that_is_no_model_is_rejected_with_the_reason(
     nothing_is_served(platform, client, model)
 
 
-def test_a_zip_bomb_is_refused_before_it_is_unpacked(platform: WholePlatform, client: Client, tmp_path: Path) -> None:
+def test_a_zip_bomb_is_refused_before_it_is_unpacked(platform: RealPlatform, client: Client, tmp_path: Path) -> None:
     bomb = tmp_path / "model.zip"
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("model.onnx", "w") as file:
         for _ in range(100):
             file.write(bytes(1 << 20))
     assert bomb.stat().st_size < 1 << 20
+    before = cached(platform)
     refused = platform.bms("model", "push", str(bomb), "--name", "bomb")
     assert refused.status == LIMIT, refused.errors
     assert "archive" in refused.errors
     assert list(client.models.versions("bomb")) == []
-    assert sum(path.stat().st_size for path in (platform.home / "cache").rglob("*") if path.is_file()) < 8 << 20
+    assert cached(platform) - before < 8 << 20
     nothing_is_served(platform, client, "bomb")
+
+
+def cached(platform: RealPlatform) -> int:
+    """Bytes of all that was unpacked."""
+    return sum(path.stat().st_size for path in (platform.home / "cache").rglob("*") if path.is_file())
 
 
 @pytest.mark.parametrize(
@@ -104,7 +109,7 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(platform: WholePlatform, cl
     ],
 )
 def test_a_version_that_is_not_what_its_maker_says_is_rejected(
-    platform: WholePlatform, client: Client, options: list[str], words: str
+    platform: RealPlatform, client: Client, options: list[str], words: str
 ) -> None:
     refused = platform.bms("model", "push", str(DIGITS), "--name", "misdescribed", *options)
     assert refused.status == CONFLICT, refused.errors
@@ -121,7 +126,7 @@ def test_a_version_that_is_not_what_its_maker_says_is_rejected(
     ],
 )
 def test_a_model_whose_signature_disagrees_is_rejected(
-    platform: WholePlatform, client: Client, given: dict[str, object], words: str
+    platform: RealPlatform, client: Client, given: dict[str, object], words: str
 ) -> None:
     tree = client.models.files("signed", push(client, "signed").number)
     outputs = [{"name": "probabilities", "dtype": "FP32", "shape": [None, 10]}]
@@ -141,7 +146,7 @@ def test_a_model_whose_signature_disagrees_is_rejected(
     assert words in refused.value.message
 
 
-def nothing_is_served(platform: WholePlatform, client: Client, model: str) -> None:
+def nothing_is_served(platform: RealPlatform, client: Client, model: str) -> None:
     """Neither by itself, nor when it is asked for: no deployment of it can be made."""
     assert list(client.deployments.list(model=model)) == []
     refused = platform.bms("deploy", model)
@@ -152,7 +157,7 @@ def nothing_is_served(platform: WholePlatform, client: Client, model: str) -> No
     assert answer.status_code == 404
 
 
-def test_an_alias_does_not_move_to_a_rejected_version(platform: WholePlatform, client: Client, tmp_path: Path) -> None:
+def test_an_alias_does_not_move_to_a_rejected_version(platform: RealPlatform, client: Client, tmp_path: Path) -> None:
     push(client, "aliased")
     client.models.move_alias("aliased", "production", 1)
     deploy(client, "aliased", "aliased", Target(alias="production"))
@@ -182,7 +187,7 @@ def test_an_alias_does_not_move_to_a_rejected_version(platform: WholePlatform, c
     ids=["fails", "is killed"],
 )
 def test_a_new_version_that_does_not_survive_its_start_leaves_the_old_one_serving(
-    platform: WholePlatform, client: Client, tmp_path: Path, bad: bytes, memory: int, sizes: tuple[int, ...], words: str
+    platform: RealPlatform, client: Client, tmp_path: Path, bad: bytes, memory: int, sizes: tuple[int, ...], words: str
 ) -> None:
     model = f"fragile-{memory >> 20}"
     for number, content in enumerate((tiny_onnx.adds(1), bad), 1):
@@ -214,7 +219,7 @@ def failing(client: Client, model: str, words: str) -> DeploymentStatus | None:
 
 
 def test_the_command_that_asked_for_it_says_why_it_does_not_serve(
-    platform: WholePlatform, client: Client, tmp_path: Path
+    platform: RealPlatform, client: Client, tmp_path: Path
 ) -> None:
     path = tmp_path / "lonely.onnx"
     path.write_bytes(tiny_onnx.breaks_beyond(40))

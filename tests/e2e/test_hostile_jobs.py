@@ -14,7 +14,8 @@ from bms.sdk import Client
 from bms.sdk.deployments import Target
 from bms.sdk.jobs import Job
 from tests.load import Load
-from tests.whole_platform import DATA, WholePlatform, deploy, new_key, push, until, whole_platform
+from tests.platforms import RealPlatform
+from tests.whole_platform import DATA, WholePlatform, deploy, new_key, push, until
 
 HARM = Path(__file__).parent / "hostile_job"
 FOUND = probing.describe(probing.probe())
@@ -22,25 +23,26 @@ MB = 1_000_000
 
 
 @pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholePlatform]:
-    with whole_platform(tmp_path_factory.mktemp("harmed")) as running:
-        with running.client() as client:
-            push(client, "digits")
-            deploy(client, "digits", "digits", Target(version=1))
-        yield running
+def platform(tenant: RealPlatform) -> RealPlatform:
+    with tenant.client() as client:
+        push(client, "digits")
+        deploy(client, "digits", "digits", Target(version=1))
+    return tenant
 
 
 @pytest.fixture(scope="module")
-def acme(platform: WholePlatform) -> Client:
-    with platform.client() as operator:
-        made = operator.tenants.create("acme")
-    client = Client(platform.url, made.key.text)
-    until(lambda: client.tenants.whoami().tenant == "acme", "the new tenant's key is known")
-    return client
+def acme(host: WholePlatform) -> Iterator[Client]:
+    """Of another tenant."""
+    with host.client() as operator:
+        made = operator.tenants.create("harmful")
+    with Client(host.url, made.key.text) as client:
+        yield client
+    with host.client() as operator:
+        operator.tenants.delete("harmful", force=True)
 
 
 @pytest.fixture
-def steady(platform: WholePlatform) -> Iterator[Load]:
+def steady(platform: RealPlatform) -> Iterator[Load]:
     """The other tenant's predictions, none of which may fail."""
     with np.load(DATA / "digits.npz") as data:
         tensor = {"name": "x", "datatype": "FP32", "shape": [1, 64], "data": data["x"][0].tolist()}
@@ -55,7 +57,7 @@ def steady(platform: WholePlatform) -> Iterator[Load]:
     assert load.reconnections == 0
 
 
-def _answers(platform: WholePlatform, key: str, body: bytes) -> bool:
+def _answers(platform: RealPlatform, key: str, body: bytes) -> bool:
     import httpx
 
     headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
@@ -89,9 +91,9 @@ def test_harm_is_contained_and_named(
 
 
 @pytest.mark.skipif(not reaches(FOUND, "confined"), reason=f"this machine gives only {FOUND.level!r}")
-def test_no_door_of_the_platform_opens_from_inside(platform: WholePlatform, acme: Client, steady: Load) -> None:
-    (replica,) = platform.place.sockets.glob("*/s")
-    doors = {"port": platform.port, "control": str(platform.place.sockets / "control.sock"), "replica": str(replica)}
+def test_no_door_of_the_platform_opens_from_inside(host: WholePlatform, acme: Client, steady: Load) -> None:
+    replica, *_ = host.place.sockets.glob("*/s")
+    doors = {"port": host.port, "control": str(host.place.sockets / "control.sock"), "replica": str(replica)}
     for path in (doors["control"], doors["replica"]):
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(str(path))

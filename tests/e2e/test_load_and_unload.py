@@ -4,7 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.whole_platform import WholePlatform, push, until, whole_platform
+from tests.platforms import RealPlatform
+from tests.whole_platform import push, until
 
 PROGRAM = """
 import sys
@@ -55,7 +56,7 @@ print("done")
 DIGITS = Path(__file__).parent.parent / "data" / "digits.npz"
 
 
-def run(platform: WholePlatform, folder: Path) -> None:
+def run(platform: RealPlatform, folder: Path) -> None:
     program = folder / "client.py"
     program.write_text(PROGRAM)
     command = [sys.executable, str(program), platform.url.removeprefix("http://"), platform.key, str(DIGITS)]
@@ -63,17 +64,16 @@ def run(platform: WholePlatform, folder: Path) -> None:
     assert done.stdout.splitlines()[-1:] == ["done"], (done.stdout, done.stderr)
 
 
-def test_tritonclient_loads_and_unloads(tmp_path: Path) -> None:
-    with whole_platform(tmp_path, "--gateways", "2") as platform:
-        with platform.client() as client:
-            push(client, "digits")
-            client.models.move_alias("digits", "production", 1)
-        run(platform, tmp_path)
-        assert "digits" in platform.good("deployment", "stop", "digits").out
-        with platform.client() as client:
-            until(
-                lambda: [one.state for one in client.deployments.status("digits").replicas] in ([], ["stopped"]),
-                "the end of its replicas",
-            )
-            assert client.deployments.status("digits").state == "stopped"
-        assert "serving" in platform.good("deployment", "start", "digits").out
+def test_tritonclient_loads_and_unloads(tenant: RealPlatform, tmp_path: Path) -> None:
+    with tenant.client() as client:
+        push(client, "digits")
+        client.models.move_alias("digits", "production", 1)
+    run(tenant, tmp_path)
+    assert "digits" in tenant.good("deployment", "stop", "digits").out
+    with tenant.client() as client:
+        until(
+            lambda: [one.state for one in client.deployments.status("digits").replicas] in ([], ["stopped"]),
+            "the end of its replicas",
+        )
+        assert client.deployments.status("digits").state == "stopped"
+    assert "serving" in tenant.good("deployment", "start", "digits").out

@@ -15,7 +15,7 @@ from tests.sizes import enough
 from tests.whole_platform import DATA, WholePlatform, deploy, push, until, whole_platform
 
 GROWTH = 20_000_000  # bytes
-WARM_UP = enough(8, 40)  # cycles until caches are full
+WARM_UP = enough(4, 40)  # cycles until caches are full
 NAMES = ("red", "green", "blue", "grey")
 
 
@@ -66,7 +66,7 @@ def files(platform: WholePlatform) -> set[str]:
 @pytest.mark.parametrize(
     "count",
     [
-        pytest.param(8, marks=pytest.mark.timeout(240)),
+        pytest.param(4, marks=pytest.mark.timeout(240)),
         pytest.param(1000, marks=[pytest.mark.long, pytest.mark.timeout(2400)]),
     ],
 )

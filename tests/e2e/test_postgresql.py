@@ -9,6 +9,7 @@ from bms.app.exit_codes import ExitCode
 from bms.app.home_database import FILE
 from bms.sdk.deployments import Target
 from tests.databases import database_url
+from tests.sizes import ALL
 from tests.whole_platform import WholePlatform, deploy, new_key, push, until
 
 
@@ -32,6 +33,19 @@ def _starts_with_its_own_database_alone(platform: WholePlatform, tmp_path: Path)
     assert (refused.status, platform.key) == (ExitCode.CONFLICT, key)
     assert "another.db is empty, but this home was in use with the database postgresql://" in refused.errors
     assert "ended" not in refused.errors.splitlines()[-1]
+    if ALL:  # else: `test_home_database.py` and `test_opening.py`, without processes
+        _refuses_one_that_is_missing_or_anothers(platform, tmp_path)
+    started = platform.up()  # nobody says which
+    assert started.status == 0, started.errors
+    try:
+        with platform.client() as client:
+            assert client.system.status().database.startswith("postgresql")
+            assert [one.name for one in client.deployments.list()] == ["digits"]
+    finally:
+        platform.down()
+
+
+def _refuses_one_that_is_missing_or_anothers(platform: WholePlatform, tmp_path: Path) -> None:
     missing = (platform.home / FILE).read_text().strip().replace("/test_", "/no_such_")
     refused = platform.bms("up", "--port", "0", "--detach", BMS_DATABASE_URL=missing, TMPDIR=str(platform.temporary))
     assert refused.status == ExitCode.CONFLICT
@@ -43,14 +57,6 @@ def _starts_with_its_own_database_alone(platform: WholePlatform, tmp_path: Path)
     assert refused.status == ExitCode.CONFLICT
     assert "is in use with another platform (platform_" in refused.errors.splitlines()[-1]
     assert not stranger.left()
-    started = platform.up()  # nobody says which
-    assert started.status == 0, started.errors
-    try:
-        with platform.client() as client:
-            assert client.system.status().database.startswith("postgresql")
-            assert [one.name for one in client.deployments.list()] == ["digits"]
-    finally:
-        platform.down()
 
 
 def _made(folder: Path) -> Path:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.framework_env import TABLES, framework_python
-from tests.whole_platform import whole_platform
+from tests.pages import typed
+from tests.platforms import RealPlatform
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"<!-- test: (\w+) -->\n```(?:sh|python)\n(.*?)```", re.DOTALL)
@@ -66,7 +67,7 @@ def test_first_steps_and_the_python_example_run_as_written_in_both_languages(tmp
 
 
 @pytest.mark.timeout(1500)
-def test_tables_become_urls_as_written_in_both_languages(tmp_path: Path) -> None:
+def test_tables_become_urls_as_written_in_both_languages(tenant: RealPlatform, tmp_path: Path) -> None:
     steps = _blocks("README.md", "tables")
     assert steps == _blocks("README.zh-CN.md", "tables")
     folder = tmp_path / "work"
@@ -75,24 +76,10 @@ def test_tables_become_urls_as_written_in_both_languages(tmp_path: Path) -> None
     python = folder / "bin" / "python"
     python.write_text(f'#!/bin/sh\nexec {framework_python(TABLES)} "$@"\n')
     python.chmod(0o755)
-    with whole_platform(tmp_path) as platform:
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", steps],
-            cwd=folder,
-            env={
-                "PATH": f"{folder / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}",
-                "HOME": str(Path.home()),
-                "BMS_URL": platform.url,
-                "BMS_KEY": platform.key,
-            },
-            capture_output=True,
-            text=True,
-            timeout=1200,
-            check=False,
-        )
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    assert done.stdout.count("age number, income number, city text, member boolean → probabilities") == 2
-    assert len(re.findall(r"^0 .* yes$", done.stdout, re.MULTILINE)) == 2
+    path = f"{folder / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    said = typed(steps, folder, patience_s=1200, PATH=path, BMS_URL=tenant.url, BMS_KEY=tenant.key)
+    assert said.count("age number, income number, city text, member boolean → probabilities") == 2
+    assert len(re.findall(r"^0 .* yes$", said, re.MULTILINE)) == 2
 
 
 @pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])

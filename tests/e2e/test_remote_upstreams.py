@@ -24,12 +24,11 @@ def openai() -> Iterator[OpenAi]:
 
 
 @pytest.fixture(scope="module")
-def home_of_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealPlatform]:
+def home_of_models(tenant: RealPlatform) -> RealPlatform:
     """The upstream: another platform, that speaks OIP."""
-    with real_platform(tmp_path_factory.mktemp("upstream") / "home") as running:
-        running.good("model", "push", str(DIGITS), "--name", "digits")
-        running.good("deploy", "digits")
-        yield running
+    tenant.good("model", "push", str(DIGITS), "--name", "digits")
+    tenant.good("deploy", "digits")
+    return tenant
 
 
 @pytest.fixture(scope="module")
@@ -170,8 +169,9 @@ def test_what_the_upstream_refuses_is_told_without_its_secret(
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"url": "http://169.254.169.254/latest"}, "is not a public address"),
-        ({"url": "http://127.0.0.1:1/v1"}, "is not a public address"),
+        # Of all such addresses: `test_upstreams.py`.
+        pytest.param({"url": "http://169.254.169.254/latest"}, "is not a public address", marks=pytest.mark.long),
+        pytest.param({"url": "http://127.0.0.1:1/v1"}, "is not a public address", marks=pytest.mark.long),
         ({"url": "http://localhost:8000/v1"}, "is not a public address"),
         ({"secret": "no-such"}, "no secret 'no-such' in this tenant"),
         ({"secret": "elsewhere"}, "may be sent to api.example.com alone"),

@@ -3,19 +3,18 @@
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from bms.sdk.deployments import Target
-from tests.framework_env import SOURCE, TABLES, framework_python
+from tests.framework_env import FRAMES, SOURCE, TABLES, framework_python
+from tests.pages import typed
 from tests.platforms import RealPlatform
 from tests.whole_platform import deploy, push
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"<!-- test: (\w+) -->\n```(?:sh|python)\n(.*?)```", re.DOTALL)
-FRAMES = ("pandas>=3", "pyarrow", "polars", "httpx", "msgspec", "numpy", "pytest")
 ROWS = 8
 
 
@@ -40,10 +39,8 @@ def test_both_pages_have_the_same_commands_and_they_run_as_written(platform: Rea
     kept = {name: value for name, value in os.environ.items() if name in ("HOME", "LANG", "TMPDIR")}
     (tmp_path / "train.py").write_text(page[0][1])
     ran([str(framework_python(TABLES)), "train.py"], tmp_path, kept)
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    shell = {**kept, "PATH": path, "BMS_URL": platform.url, "BMS_KEY": platform.key}
     commands = "\n".join(text for kind, text in page if kind == "run")
-    said = ran(["bash", "-euo", "pipefail", "-c", commands], tmp_path, shell)
+    said = typed(commands, tmp_path, patience_s=600, BMS_URL=platform.url, BMS_KEY=platform.key)
     assert "age number, income number, city text → probabilities FP64 [-1, 2], label BYTES [-1]" in said
     assert "age integer, income number, city text?" in said
     assert "age number, income number, city category[Köln,Bonn,Berlin]?" in said

@@ -26,7 +26,6 @@ from tests.whole_platform import (
     new_key,
     push,
     until,
-    whole_platform,
 )
 
 OWN, SHARED, HIDDEN = "own", "digits", "hidden"
@@ -57,19 +56,21 @@ class Tenant:
 
 
 @pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholePlatform]:
-    with whole_platform(tmp_path_factory.mktemp("tenants"), "--gateways", "2") as running:
-        yield running
+def platform(host: WholePlatform) -> WholePlatform:
+    """Of two gateways."""
+    return host
 
 
 @pytest.fixture(scope="module")
-def acme(platform: WholePlatform) -> Tenant:
+def acme(platform: WholePlatform) -> Iterator[Tenant]:
     tenant = Tenant(platform, "acme", DIGITS)
     with tenant.client() as client:
         push(client, HIDDEN)
         deploy(client, HIDDEN, HIDDEN, Target(version=1))
         client.models.move_alias(HIDDEN, "secret", 1)
-    return tenant
+    yield tenant
+    with platform.client() as operator:
+        operator.tenants.delete("acme", force=True)
 
 
 @pytest.fixture(scope="module")

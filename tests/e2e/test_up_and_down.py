@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from bms.sdk.deployments import Target
+from tests.homes import prepare
 from tests.load import Load
 from tests.platforms import bms
 from tests.whole_platform import WholePlatform, deploy, new_key, push, until, whole_platform
@@ -27,6 +28,9 @@ READY = re.compile(r"BMS is ready at (http://127\.0\.0\.1:\d+) \((\d+\.\d) s\)")
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholePlatform]:
     with whole_platform(tmp_path_factory.mktemp("up"), "--gateways", "2") as running:
+        with running.client() as client:
+            push(client, "digits")
+            deploy(client, "digits", "digits", Target(version=1))
         yield running
 
 
@@ -64,24 +68,36 @@ def test_it_is_ready_soon_and_ends_without_a_trace(fresh: WholePlatform) -> None
     assert f"nothing runs on {fresh.home}" in status.errors
 
 
-def test_model_servers_end_with_it_and_come_back_with_it(fresh: WholePlatform) -> None:
+def test_requests_in_progress_are_answered_and_billed_before_it_ends_and_model_servers_come_back_with_it(
+    fresh: WholePlatform,
+) -> None:
+    prepare(fresh.home)
     assert fresh.up().status == 0
     with fresh.client() as client:
         push(client, "digits")
         deploy(client, "digits", "digits", Target(version=1), replicas=2)
     assert sum("bms.app.model_server" in command for command in fresh.processes().values()) == 2
-    fresh.down()
-    assert fresh.up().status == 0
-    try:
-        with fresh.client() as client:
-
-            def ready() -> int:
-                return [one.state for one in client.deployments.status("digits").replicas].count("ready")
-
-            until(lambda: ready() == 2, "both serve again", 30)
-            assert client.predict("digits", [[0.5] * 64]).version == 1
-    finally:
+    key = new_key(fresh)
+    tensor = {"name": "x", "datatype": "FP32", "shape": [1, 64], "data": [0.5] * 64}
+    body = httpx.Request("POST", "http://x", json={"inputs": [tensor]}).content
+    with Load(fresh.url, key.text, "/v2/models/digits/infer", body, connections=4) as felt:
+        felt.wait_more(40)
+        asked = time.monotonic()
         fresh.down()
+    assert [answer for answer in felt.failures if answer.sent < asked] == []
+    half = [one for one in felt.failures if one.words.partition(":")[0] not in NOBODY and "0 bytes" not in one.words]
+    assert half == []
+    answered = len(felt.answers) - len(felt.failures)
+    assert fresh.up().status == 0
+    with fresh.client() as client:
+
+        def ready() -> int:
+            return [one.state for one in client.deployments.status("digits").replicas].count("ready")
+
+        assert sum(row.ok for row in client.usage.summary(key=key.key.id)) == answered
+        until(lambda: ready() == 2, "both serve again", 30)
+        assert client.predict("digits", [[0.5] * 64]).version == 1
+    fresh.down()
 
 
 def test_the_first_starts_admin_key_is_private_and_opens_everything(platform: WholePlatform) -> None:
@@ -130,6 +146,7 @@ OTHERS = [pytest.param(number, marks=pytest.mark.long) for number in (signal.SIG
 def test_one_in_the_foreground_ends_with_its_terminal_and_leaves_nothing(
     fresh: WholePlatform, number: signal.Signals
 ) -> None:
+    prepare(fresh.home)
     process = subprocess.Popen(
         [sys.executable, "-m", "bms.cli.main", "up", "--home", str(fresh.home), "--port", "0"],
         stdout=subprocess.PIPE,
@@ -184,9 +201,6 @@ def test_a_database_of_a_newer_version_is_refused_with_the_reason(fresh: WholePl
 
 
 def test_each_gateway_serves_alone_when_the_other_stands_still(platform: WholePlatform) -> None:
-    with platform.client() as client:
-        push(client, "digits")
-        deploy(client, "digits", "digits", Target(version=1))
     key = new_key(platform)
     headers = {"authorization": f"Bearer {key.text}"}
     body = {"instances": [[0.5] * 64]}
@@ -216,9 +230,6 @@ def test_each_gateway_serves_alone_when_the_other_stands_still(platform: WholePl
 
 
 def test_nothing_of_it_is_open_but_one_port_of_this_machine_alone(platform: WholePlatform) -> None:
-    with platform.client() as client:
-        push(client, "open")
-        deploy(client, "open", "open", Target(version=1))
     pids = platform.processes()
     assert any("bms.app.model_server" in command for command in pids.values())
     listening = {address for pid in pids for address in listened_on(pid)}
@@ -242,25 +253,3 @@ def test_another_host_is_refused_when_it_is_none_of_this_machine(fresh: WholePla
     assert refused.status == PORT_IN_USE
     assert "192.0.2.1" in refused.errors
     assert fresh.left() == []
-
-
-def test_requests_in_progress_are_answered_and_billed_before_it_ends(fresh: WholePlatform) -> None:
-    assert fresh.up().status == 0
-    with fresh.client() as client:
-        push(client, "digits")
-        deploy(client, "digits", "digits", Target(version=1))
-    key = new_key(fresh)
-    tensor = {"name": "x", "datatype": "FP32", "shape": [1, 64], "data": [0.5] * 64}
-    body = httpx.Request("POST", "http://x", json={"inputs": [tensor]}).content
-    with Load(fresh.url, key.text, "/v2/models/digits/infer", body, connections=4) as felt:
-        felt.wait_more(40)
-        asked = time.monotonic()
-        fresh.down()
-    assert [answer for answer in felt.failures if answer.sent < asked] == []
-    half = [one for one in felt.failures if one.words.partition(":")[0] not in NOBODY and "0 bytes" not in one.words]
-    assert half == []
-    answered = len(felt.answers) - len(felt.failures)
-    assert fresh.up().status == 0
-    with fresh.client() as client:
-        assert sum(row.ok for row in client.usage.summary(key=key.key.id)) == answered
-    fresh.down()

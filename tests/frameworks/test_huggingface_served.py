@@ -131,15 +131,14 @@ def test_what_cannot_be_served_is_rejected_in_words_without_an_environment(
     assert newest(platform, "pickled").environment.requirements == ()
 
 
-def test_a_key_that_nobody_knows_is_among_the_versions_notes(platform: RealPlatform, tmp_path: Path) -> None:
+def test_an_encoder_of_plain_mean_pooling_is_deployed_with_nothing_said_and_keys_that_nobody_knows_are_noted(
+    platform: RealPlatform, tmp_path: Path
+) -> None:
     shutil.copytree(made("encoder"), tmp_path, dirs_exist_ok=True)
     path = tmp_path / "tokenizer_config.json"
     path.write_text(json.dumps({"fold_umlauts": True, "more": 1}))
     version = deployed(platform, tmp_path, "noted")
+    assert version.signatures["serving_default"].outputs[0].name == "embedding"
     assert version.metadata["not read"] == "tokenizer_config.json: fold_umlauts, tokenizer_config.json: more"
     shown = platform.bms("model", "show", "noted", "1")
     assert "fold_umlauts" in shown.out
-
-
-def test_an_encoder_of_plain_mean_pooling_is_deployed_with_nothing_said(platform: RealPlatform) -> None:
-    assert deployed(platform, made("encoder"), "encoder").signatures["serving_default"].outputs[0].name == "embedding"

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import re
 import subprocess
 import sys
@@ -13,46 +12,41 @@ import numpy as np
 import pytest
 
 from bms.core.errors import BmsError, Internal, InvalidArgument, NotFound
+from bms.sdk.models import Version
 from tests.callers import KINDS, Caller
 from tests.contract.runtimes.cases_python import FRAMEWORK
 from tests.frameworks.agreement import deploy, serves_alike
+from tests.pages import ran
 from tests.platforms import RealPlatform
 
-STREAM = """
-import queue, sys
-import numpy as np
-import tritonclient.grpc as triton
-
-url, key = sys.argv[1:]
-answers = queue.Queue()
-client = triton.InferenceServerClient(url)
-client.start_stream(lambda result, error: answers.put((result, error)), headers={"authorization": f"Bearer {key}"})
-given = triton.InferInput("prompt", [1], "BYTES")
-given.set_data_from_numpy(np.array([b"to be or not"], dtype=object))
-client.async_stream_infer("grpc-words", [given])
-for _ in range(4):
-    result, error = answers.get(timeout=60)
-    assert error is None, error
-    print(result.as_numpy("word")[0].decode())
-client.stop_stream()
-"""
-REFUSED = """
+GRPC = """
 import queue, sys
 import numpy as np
 import tritonclient.grpc as triton
 
 url, key = sys.argv[1:]
 headers = {"authorization": f"Bearer {key}"}
+answers = queue.Queue()
 client = triton.InferenceServerClient(url)
-given = triton.InferInput("item", [1], "BYTES")
-given.set_data_from_numpy(np.array([b"unicorn"], dtype=object))
+
+
+def given(name, text):
+    tensor = triton.InferInput(name, [1], "BYTES")
+    tensor.set_data_from_numpy(np.array([text], dtype=object))
+    return [tensor]
+
+
 try:
-    client.infer("grpc-prices", [given], headers=headers)
+    client.infer("prices", given("item", b"unicorn"), headers=headers)
 except triton.InferenceServerException as error:
     print(error.status(), error.message())
-answers = queue.Queue()
 client.start_stream(lambda result, error: answers.put((result, error)), headers=headers)
-client.async_stream_infer("grpc-prices", [given], parameters={"signature_name": "stream"})
+client.async_stream_infer("words", given("prompt", b"to be or not"))
+for _ in range(4):
+    result, error = answers.get(timeout=60)
+    assert error is None, error
+    print(result.as_numpy("word")[0].decode())
+client.async_stream_infer("prices", given("item", b"unicorn"), parameters={"signature_name": "stream"})
 for _ in range(4):
     result, error = answers.get(timeout=60)
     print(error.message() if error else result.as_numpy("step")[0])
@@ -68,6 +62,28 @@ def made() -> Path:
     return FRAMEWORK.artifacts()
 
 
+@pytest.fixture(scope="module")
+def words(platform: RealPlatform, made: Path) -> str:
+    """Streams the words of a prompt."""
+    assert deploy(platform, made / "words" / "model", "words").status == 0
+    return "words"
+
+
+@pytest.fixture(scope="module")
+def adds(platform: RealPlatform, made: Path) -> Version:
+    """Streams sums, up to 12; deployed as `adds`."""
+    return serves_alike(platform, made / "streams" / "model", made / "streams" / "expected.npz", name="adds")
+
+
+@pytest.fixture(scope="module")
+def prices(platform: RealPlatform, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Refuses some items, with a status and without."""
+    folder = tmp_path_factory.mktemp("prices")
+    (folder / "model.py").write_text(PRICES)
+    assert deploy(platform, folder, "prices").status == 0
+    return "prices"
+
+
 def test_a_class_with_weights_configuration_and_modules_answers(platform: RealPlatform, made: Path) -> None:
     version = serves_alike(platform, made / "digits" / "model", made / "digits" / "expected.npz", name="digits")
     assert (version.runtime, version.format) == ("python", "python")
@@ -80,11 +96,9 @@ def test_texts_answer_as_the_code(platform: RealPlatform, made: Path) -> None:
     serves_alike(platform, made / "bare" / "model", made / "bare" / "expected.npz", name="texts")
 
 
-def test_a_stream_is_an_event_for_every_part(platform: RealPlatform, made: Path) -> None:
-    version = serves_alike(platform, made / "streams" / "model", made / "streams" / "expected.npz", name="adds")
-    assert set(version.signatures) == {"serving_default", "stream"}
-    assert deploy(platform, made / "words" / "model", "words").status == 0
-    assert [event["word"] for event in events(platform, "words", {"prompt": "to be or not"})] == [
+def test_a_stream_is_an_event_for_every_part(platform: RealPlatform, adds: Version, words: str) -> None:
+    assert set(adds.signatures) == {"serving_default", "stream"}
+    assert [event["word"] for event in events(platform, words, {"prompt": "to be or not"})] == [
         "to",
         "be",
         "or",
@@ -94,17 +108,20 @@ def test_a_stream_is_an_event_for_every_part(platform: RealPlatform, made: Path)
     assert [event["sum"] for event in events(platform, "adds", body)] == [0, 1, 3, 6, 10]
 
 
-def test_a_stream_over_grpc_is_a_message_for_every_part(platform: RealPlatform, made: Path) -> None:
-    assert deploy(platform, made / "words" / "model", "grpc-words").status == 0
-    command = [sys.executable, "-c", STREAM, platform.url.removeprefix("http://"), platform.key]
+def test_a_stream_over_grpc_is_a_message_for_every_part_and_an_error_with_a_status_is_told(
+    platform: RealPlatform, words: str, prices: str
+) -> None:
+    command = [sys.executable, "-c", GRPC, platform.url.removeprefix("http://"), platform.key]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.split() == ["to", "be", "or", "not"]
+    said = "nobody sells a unicorn"
+    refused, *streamed = done.stdout.splitlines()
+    assert refused == f"StatusCode.NOT_FOUND {said}"
+    assert streamed == ["to", "be", "or", "not", "0", "1", "2", f"NOT_FOUND: {said}"]
 
 
-def test_an_error_in_the_midst_of_a_stream_names_the_makers_line(platform: RealPlatform, made: Path) -> None:
-    assert deploy(platform, made / "streams" / "model", "fails").status == 0
-    told = events(platform, "fails", {"upto": 15, "parameters": {"signature_name": "stream"}})
+def test_an_error_in_the_midst_of_a_stream_names_the_makers_line(platform: RealPlatform, adds: Version) -> None:
+    told = events(platform, "adds", {"upto": 15, "parameters": {"signature_name": "stream"}})
     assert [event.get("sum") for event in told[:13]] == [sum(range(upto + 1)) for upto in range(13)]
     assert "Model.stream failed: model.py, line " in str(told[13]["error"])
     assert "nobody adds beyond 13" in str(told[13]["error"])
@@ -116,16 +133,12 @@ def test_both_pages_have_the_same_code_and_it_runs_as_written(platform: RealPlat
     assert [kind for kind, _ in page] == ["model", "run", "python"], "was their mark changed?"
     (tmp_path / "poet").mkdir()
     (tmp_path / "poet" / "model.py").write_text(page[0][1])
-    here = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    shell = {**os.environ, "PATH": here, "BMS_URL": platform.url, "BMS_KEY": platform.key}
-    commands = ["bash", "-euo", "pipefail", "-c", page[1][1]]
-    run = subprocess.run(commands, cwd=tmp_path, env=shell, capture_output=True, text=True, timeout=300)
-    assert run.returncode == 0, run.stderr
-    assert "bms predict poet --data '[\"\"]' --stream\n" in run.stdout
+    told = ran(page[1][1], platform, tmp_path)
+    assert "bms predict poet --data '[\"\"]' --stream\n" in told
     text = (DOCS / "plain-python.md").read_text()
     shown = text.partition("as soon as it is yielded:\n\n```\n")[2].partition("```")[0]
-    assert f"\nTO\nBE\nOR\n{shown}\n" in run.stdout
-    assert run.stdout.endswith('{"error":"a prompt has 5 words at most, this one has 6"}')
+    assert f"\nTO\nBE\nOR\n{shown}\n" in told
+    assert told.endswith('{"error":"a prompt has 5 words at most, this one has 6"}')
     code = page[2][1].replace("http://127.0.0.1:8000", platform.url).replace("…the key…", platform.key)
     asked = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert asked.returncode == 0, asked.stderr
@@ -169,11 +182,9 @@ class Model:
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_an_error_with_a_status_is_its_callers_alone_and_ends_a_stream(
-    platform: RealPlatform, tmp_path: Path, kind: str
+    platform: RealPlatform, prices: str, kind: str
 ) -> None:
-    name = f"prices-{kind}"
-    (tmp_path / "model.py").write_text(PRICES)
-    assert deploy(platform, tmp_path, name).status == 0
+    name = prices
     caller = Caller(kind, platform.url, platform.key)
 
     async def price(item: str) -> object:
@@ -209,16 +220,6 @@ async def test_an_error_with_a_status_is_its_callers_alone_and_ends_a_stream(
     with pytest.raises(InvalidArgument, match="answers with float32, not with texts"):
         print(whole.text)
     await caller.close()
-
-
-def test_an_error_with_a_status_is_told_over_grpc(platform: RealPlatform, tmp_path: Path) -> None:
-    (tmp_path / "model.py").write_text(PRICES)
-    assert deploy(platform, tmp_path, "grpc-prices").status == 0
-    command = [sys.executable, "-c", REFUSED, platform.url.removeprefix("http://"), platform.key]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    said = "nobody sells a unicorn"
-    assert done.stdout.splitlines() == [f"StatusCode.NOT_FOUND {said}", "0", "1", "2", f"NOT_FOUND: {said}"]
 
 
 def events(platform: RealPlatform, name: str, body: object) -> list[dict[str, object]]:

@@ -75,7 +75,7 @@ def _run(folder: Path, task: str, data: Path, artifact: Path, **parameters: Any)
     trees = {f"{INPUTS}artifact": str(artifact), f"{INPUTS}data": str(data)}
     places = Places(directory=str(folder), socket="", trees=trees)
     (folder / "config.json").write_bytes(msgspec.json.encode({"config": config, "places": places}))
-    python = framework_python((*SKLEARN, "google-crc32c"))
+    python = framework_python(SKLEARN)
     slim = place(SOURCE / "bms", folder.parent / "slim")
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(slim)}
     command = [str(python), "-m", "bms.app.job", str(folder / "config.json")]

@@ -11,10 +11,9 @@ from bms.adapters.datasets import parquet
 from bms.adapters.datasets.frames import frame_of
 from bms.adapters.datasets.schema import Schema
 from bms.core.errors import FailedPrecondition
-from tests.framework_env import SOURCE, framework_python
+from tests.framework_env import FRAMES, SOURCE, framework_python
 
 SUITE = Path(__file__).with_name("pandas_suite.py")
-REQUIREMENTS = ("google-crc32c", "msgspec", "numpy", "pandas", "pillow", "pyarrow", "pytest")
 SUITE_S = 300
 
 
@@ -23,7 +22,7 @@ def test_parquet_and_frames_where_their_libraries_are(tmp_path: Path) -> None:
     (tmp_path / "empty.ini").write_text("[pytest]\n")
     options = ("-q", "--noconftest", "-p", "no:cacheprovider", "-c", str(tmp_path / "empty.ini"))
     ended = subprocess.run(
-        [framework_python(REQUIREMENTS), "-m", "pytest", *options, "--rootdir", str(tmp_path), str(SUITE)],
+        [framework_python(FRAMES), "-m", "pytest", *options, "--rootdir", str(tmp_path), str(SUITE)],
         env={**os.environ, "PYTHONPATH": str(SOURCE)},
         cwd=tmp_path,
         capture_output=True,

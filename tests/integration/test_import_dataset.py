@@ -19,6 +19,7 @@ from bms.adapters.datasets.statistics import Statistics
 from bms.adapters.objects.archives import unpack
 from bms.app.tasks import import_dataset
 from bms.core.errors import FailedPrecondition, InvalidArgument
+from tests.framework_env import framework_python
 from tests.import_job import FakeJob
 
 
@@ -260,17 +261,9 @@ print(json.dumps(answers))
 
 
 @pytest.fixture(scope="module")
-def sklearn_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sklearn_python() -> Path:
     """An environment of its own with what an import job declares, and no BMS."""
-    path = tmp_path_factory.mktemp("environment")
-    environment = {**os.environ, "UV_FIND_LINKS": os.environ.get("PIP_FIND_LINKS", "")}
-    uv = [sys.executable, "-m", "uv"]
-    requirements = ["scikit-learn", "numpy", "msgspec", "google-crc32c", "pillow"]
-    subprocess.run([*uv, "venv", "-q", "--python", sys.executable, str(path)], check=True, env=environment)
-    python = path / "bin" / "python"
-    install = [*uv, "pip", "install", "-q", "--link-mode", "copy", "--python", str(python), *requirements]
-    subprocess.run(install, check=True, env=environment, timeout=110)
-    return python
+    return framework_python(("scikit-learn", "numpy", "msgspec", "google-crc32c", "pillow"))
 
 
 def test_the_bundled_samples_in_their_own_environment(sklearn_python: Path, tmp_path: Path) -> None:

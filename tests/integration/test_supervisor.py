@@ -123,6 +123,15 @@ def platform(tmp_path: Path) -> Iterator[Callable[..., Platform]]:
         shutil.rmtree(each.home.sockets, ignore_errors=True)
 
 
+@pytest.mark.parametrize("module", ["bms.app.all_in_one", "bms.cli.up", "bms.cli.down"])
+def test_what_starts_and_keeps_a_platform_loads_neither_numbers_nor_sql(module: str) -> None:
+    """So that it is small, and there soon."""
+    heavy = ("numpy", "sqlalchemy", "httpx", "starlette", "uvicorn", "bms.sdk", "bms.control", "bms.adapters.runtimes")
+    program = f"import sys, {module}; print([name for name in {heavy} if name in sys.modules])"
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True)
+    assert said.stdout.strip() == "[]"
+
+
 def test_it_answers_tells_where_and_leaves_nothing_behind(platform: Callable[..., Platform]) -> None:
     up = platform(gateways=2).ready()
     assert up.answers()

@@ -1,6 +1,4 @@
-"""A real platform for each file of tests that attack it from outside: `digits` is deployed in the tenant `default`.
-
-One for all files would cost more: an idle platform asks its database again and again as long as it runs."""
+"""A real platform for the tests that attack it from outside: `digits` is deployed in the tenant `default`."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,17 +7,18 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from tests.platforms import RealPlatform, real_platform
+from tests.platforms import RealPlatform
+from tests.whole_platform import WholePlatform
 
 DATA = Path(__file__).parents[1] / "data"
 
 
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealPlatform]:
-    with real_platform(tmp_path_factory.mktemp("attacked") / "home") as running:
-        running.good("model", "push", str(DATA / "digits.onnx"), "--name", "digits")
-        running.good("deploy", "digits")
-        yield running
+@pytest.fixture(scope="session")
+def platform(host: WholePlatform) -> RealPlatform:
+    """The one that other files use as tenants: here its operator is attacked."""
+    host.good("model", "push", str(DATA / "digits.onnx"), "--name", "digits")
+    host.good("deploy", "digits")
+    return host
 
 
 @pytest.fixture(scope="module")

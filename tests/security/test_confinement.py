@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,7 +19,6 @@ from bms.protocols.bus import Hello, MessageReader, encode, to_gateway
 from bms.sdk import Client
 from tests.identities import pid_in
 from tests.platforms import RealPlatform
-from tests.whole_platform import until
 
 MEANS = probing.probe()
 FOUND = probing.describe(MEANS)
@@ -29,18 +29,19 @@ Report = dict[str, dict[str, str]]
 
 
 @pytest.fixture(scope="module")
-def acme(platform: RealPlatform) -> Client:
-    with platform.client() as operator:
-        made = operator.tenants.create("acme")
-    client = Client(platform.url, made.key.text)
-    until(lambda: client.tenants.whoami().tenant == "acme", "the new tenant's key is known")
-    return client
+def acme(tenant: RealPlatform) -> Iterator[Client]:
+    with tenant.client() as client:
+        yield client
 
 
 def neighbour(platform: RealPlatform) -> tuple[int, Path]:
     """The process and the directory of the operator's own model server."""
     with platform.client() as operator:
-        (workload,) = (each for each in operator.system.status().workloads if each.kind == "model_server")
+        (workload,) = (
+            each
+            for each in operator.system.status().workloads
+            if (each.kind, each.tenant) == ("model_server", "default")
+        )
     return pid_in(platform.home, workload.id), platform.home / "run" / "workloads" / workload.id
 
 

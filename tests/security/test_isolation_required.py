@@ -46,18 +46,14 @@ def test_a_machine_that_can_not_give_it_refuses_and_says_what_lacks(tmp_path: Pa
     assert running(Home(home)) is None, "nothing was started"
 
 
-def test_a_machine_that_gives_it_starts_and_shows_it(tmp_path: Path) -> None:
-    with real_platform(tmp_path / "home", "--require-isolation", FOUND.level) as platform:
+def test_a_machine_that_gives_it_starts_and_shows_it_and_keeps_no_group_of_it_afterwards(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with real_platform(home, "--require-isolation", FOUND.level) as platform:
         said = cast("dict[str, dict[str, object]]", platform.bms("status", "--json").json)
         assert cast("dict[str, object]", said["system"]["isolation"])["level"] == FOUND.level
         words = platform.good("status").out
         assert f"{FOUND.level} (" in words or FOUND.level == "none"
         assert all(each.name in words for each in FOUND.protections)
-
-
-def test_a_platform_that_went_leaves_no_group_of_the_kernel(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    with real_platform(home) as platform:
         platform.good("model", "push", str(DATA / "digits.onnx"), "--name", "digits")
         platform.good("deploy", "digits")
         left = [Path(base, f"bms-{Home(home).mark}") for base in MEANS.cgroups.values()]

@@ -18,11 +18,10 @@ import pytest
 
 from bms.core.signature import DEFAULT, Signature
 from bms.core.snapshot import ReplicaAddress
-from tests.framework_env import SOURCE, framework_python, made_by
+from tests.framework_env import SOURCE, TABLES, framework_python, made_by
 from tests.gateways import FakeBus, deployment, gateway, key, version
 from tests.sweep.wires import OF_ARRAYS, OF_TABLES, Asker, Outputs, Refused
 
-LIBRARIES = ("scikit-learn", "skops", "pandas", "joblib", "xgboost-cpu", "lightgbm", "msgspec")
 HERE = Path(__file__).parent
 RUNTIMES = {"json": "xgboost", "ubj": "xgboost", "txt": "lightgbm"}
 # Refused before they are served, each with a word of its reason; anything else that is refused fails the sweep.
@@ -47,7 +46,7 @@ class Case(NamedTuple):
 
 
 def made() -> Path:
-    return made_by(HERE / "make_models.py", LIBRARIES)
+    return made_by(HERE / "make_models.py", TABLES)
 
 
 def requests_of(folder: Path, name: str) -> list[dict[str, Any]]:
@@ -105,7 +104,7 @@ def hosted(cases: list[Case], folder: Path, sockets: Path) -> Iterator[dict[str,
     alone = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": f"{SOURCE}:{SOURCE.parent}"}
     with (sockets / "log").open("wb") as log:
         process = subprocess.Popen(
-            [str(framework_python(LIBRARIES)), "-m", "tests.sweep.hosting"],
+            [str(framework_python(TABLES)), "-m", "tests.sweep.hosting"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

@@ -16,11 +16,11 @@ import socket
 import sys
 import time
 from collections.abc import Coroutine
-from importlib.metadata import version
 from pathlib import Path
 
 import uvloop
 
+from bms import __version__
 from bms.adapters.bus.client import BusClient
 from bms.adapters.journal.shipper import Shipper
 from bms.adapters.journal.writer import Journal
@@ -107,7 +107,7 @@ class Gateway:
                 index=self._current,
                 ready=lambda: self._ready,
                 metrics=metrics,
-                version=version("bms"),
+                version=__version__,
                 random=random.random,
             ),
             pass_on=self._pass_on,
@@ -117,7 +117,7 @@ class Gateway:
             origins=config.origins,
         )
         self._grpc = GrpcDoor(
-            gateway_methods(self._pipeline, self._pass_on, lambda: self._ready, version("bms")),
+            gateway_methods(self._pipeline, self._pass_on, lambda: self._ready, __version__),
             config.limits,
             connections=self._site.connections,
             now=time.monotonic,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from bms.adapters.sql.identity import LEFT
+from bms.adapters.sql.left import LEFT
 from bms.adapters.sql.urls import ends_early
 from bms.app.home import write_private
 from bms.core.errors import FailedPrecondition

@@ -3,7 +3,6 @@
 Imports nothing outside the slim part, so it works with any environment's interpreter.
 """
 
-import asyncio
 import ctypes
 import importlib
 import os
@@ -11,11 +10,14 @@ import stat
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import msgspec
 
 from bms.core.programs import Places, ProgramFile, Sealed
+
+if TYPE_CHECKING:
+    import asyncio
 
 PR_SET_NO_NEW_PRIVS = 38  # prctl(2)
 USAGE = 64  # EX_USAGE and EX_CONFIG of sysexits.h
@@ -60,11 +62,13 @@ def confine() -> None:
     os.umask(0o077)
 
 
-def event_loop() -> asyncio.AbstractEventLoop:
+def event_loop() -> "asyncio.AbstractEventLoop":
     """A new loop: uvloop's where the environment has it, which halves the cost of a frame, else the standard one.
 
     Looked up by name when it runs: the slim part needs nothing that an environment may lack, and imports nothing of it.
     """
+    import asyncio  # jobs have no loop
+
     try:
         faster = importlib.import_module("uvloop")
     except ImportError:

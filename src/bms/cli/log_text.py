@@ -34,5 +34,6 @@ class Shown:
 
 
 def _raw(piece: bytes) -> None:
+    sys.stdout.flush()  # what was said before, which waits in another layer where this is no terminal
     sys.stdout.buffer.write(piece)
     sys.stdout.buffer.flush()

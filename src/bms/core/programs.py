@@ -12,8 +12,6 @@ from bms.core.figures import Figure
 from bms.core.preprocessing import Preprocess
 from bms.core.signature import ImageFormat, Signature
 
-UPSTREAM = "upstream.json"  # the one file of an artifact that is a server elsewhere (`core.upstreams`)
-BESIDE_UPSTREAM = frozenset({UPSTREAM, "bms.json"})  # all that such an artifact may hold
 ENGINES = frozenset({"remote"})  # runtimes whose models have an engine (`serving.engines`), which joins no requests
 
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from bms.core.errors import InvalidArgument
-from bms.core.programs import UPSTREAM as FILE
+from bms.core.upstream_file import FILE
 
 MAX_BYTES = 64 << 10
 MOST_CONCURRENCY = 256

@@ -11,10 +11,24 @@
 
 It is part of every job, whatever its environment. docs/training.md says more. Read job, then dataset, then saving
 (replacing).
+
+What reads data and saves models is imported when it is used: most jobs are the platform's own, which do neither.
 """
 
+from typing import TYPE_CHECKING
+
 from bms.adapters.toolkits.job_context import JobCancelled
-from bms.jobs.dataset import Dataset
 from bms.jobs.job import Job, current_job
 
+if TYPE_CHECKING:
+    from bms.jobs.dataset import Dataset
+
 __all__ = ["Dataset", "Job", "JobCancelled", "current_job"]
+
+
+def __getattr__(name: str) -> object:
+    if name == "Dataset":
+        from bms.jobs.dataset import Dataset
+
+        return Dataset
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

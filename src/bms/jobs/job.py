@@ -2,23 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from bms.adapters.toolkits import job_context
 from bms.core.errors import NotFound
-from bms.jobs.dataset import Dataset
-from bms.jobs.saving import save
+
+if TYPE_CHECKING:
+    from bms.jobs.dataset import Dataset
 
 
 class Job(job_context.Job):
     """`parameters`, `inputs`, `output`, `checkpoint`, `threads`; `progress`, `metric`, `metrics`; and what is below."""
 
-    def dataset(self, name: str = "data") -> Dataset:
+    def dataset(self, name: str = "data") -> "Dataset":
         """The data set that the job was given under this name: `--dataset NAME=REFERENCE`, "data" where none is said.
         Raises NotFound."""
         if name not in self.inputs:
             given = ", ".join(map(repr, self.inputs)) or "none: start it with `--dataset REFERENCE`"
             raise NotFound(f"this job has no input {name!r}; it was given {given}")
+        from bms.jobs.dataset import Dataset
+
         return Dataset(self.inputs[name])
 
     @property
@@ -49,6 +52,8 @@ class Job(job_context.Job):
 
         Raises InvalidArgument for what can't be saved so, and FailedPrecondition where a package is missing for it.
         """
+        from bms.jobs.saving import save
+
         return save(
             model,
             self.model_directory,

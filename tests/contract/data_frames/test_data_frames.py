@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.framework_env import SOURCE, framework_python
+from tests.framework_env import FRAMES, SOURCE, framework_python
 
 HERE = Path(__file__).parent
 CLIENT = ("httpx", "msgspec", "numpy", "pytest")
 ENVIRONMENTS = {
     "pandas 2": (("pandas==2.3.3", "pyarrow", *CLIENT), ("reads_pandas.py",)),
-    "pandas 3": (("pandas>=3", "pyarrow", "polars", *CLIENT), ("reads_pandas.py", "reads_polars.py", "reads_arrow.py")),
+    "pandas 3": (FRAMES, ("reads_pandas.py", "reads_polars.py", "reads_arrow.py")),
 }
 
 

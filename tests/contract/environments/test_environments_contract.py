@@ -1,4 +1,5 @@
-"""The contract of the environments port, with real builds by uv."""
+"""The contract of the environments port, with real builds by uv: one of the packages people have, the others of tiny
+ones made here, since compiling NumPy takes longer than all that is asked of a build."""
 
 import asyncio
 import json
@@ -10,14 +11,17 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from bms.adapters.environments.recipe import OWN_PYTHON
+from bms.adapters.environments.sharing import uncompiled
 from bms.adapters.environments.uv import UvEnvironments
-from bms.control.platform.environments import Needed
+from bms.control.platform.environments import Environment, Needed
 from bms.core.environments import EnvironmentSpec
 from bms.core.errors import FailedPrecondition, InvalidArgument
+from tests.wheels import slim_wheels, wheel
 
 SMALL = EnvironmentSpec(requirements=("iniconfig",))
 BUILDER = """
@@ -38,9 +42,36 @@ asyncio.run(main())
 """
 
 
+class Real(NamedTuple):
+    """An environment of real packages, and what was told as it was built."""
+
+    environments: UvEnvironments
+    built: Environment
+    lines: list[str]
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Real:
+    environments = UvEnvironments(tmp_path_factory.mktemp("real"), os.environ)
+    lines: list[str] = []
+    spec = EnvironmentSpec(requirements=("iniconfig", "pygments"))
+    return Real(environments, asyncio.run(environments.ensure(spec, lines.append)), lines)
+
+
+@pytest.fixture(scope="module")
+def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Where uv finds stand-ins of the same names, and nothing else."""
+    folder = tmp_path_factory.mktemp("made")
+    wheels = slim_wheels(folder / "wheels")
+    for name in ("iniconfig", "pluggy"):
+        wheel(wheels, name)
+    where = {"UV_FIND_LINKS": str(wheels), "UV_OFFLINE": "1", "UV_CACHE_DIR": str(folder / "cache")}
+    return {"PATH": os.environ["PATH"], "HOME": str(folder), **where}
+
+
 @pytest.fixture
-def environments(tmp_path: Path) -> UvEnvironments:
-    return UvEnvironments(tmp_path / "home", os.environ)
+def environments(tmp_path: Path, environ: dict[str, str]) -> UvEnvironments:
+    return UvEnvironments(tmp_path / "home", environ)
 
 
 def needed(*digests: str) -> Needed:
@@ -51,9 +82,11 @@ def needed(*digests: str) -> Needed:
 
 
 @asynccontextmanager
-async def builder(home: Path, *requirements: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def builder(home: Path, environ: dict[str, str], *requirements: str) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", BUILDER, str(home), *requirements), stdout=subprocess.PIPE
+        *(sys.executable, "-c", BUILDER, str(home), *requirements),
+        stdout=subprocess.PIPE,
+        env={**os.environ, **environ},
     )
     try:
         yield process
@@ -77,11 +110,8 @@ async def test_without_requirements_it_is_the_platforms_own(environments: UvEnvi
     assert await environments.built() == []
 
 
-async def test_an_environment_holds_what_was_asked_the_slim_parts_needs_and_nothing_of_ours(
-    environments: UvEnvironments,
-) -> None:
-    lines: list[str] = []
-    built = await environments.ensure(SMALL, lines.append)
+async def test_an_environment_holds_what_was_asked_the_slim_parts_needs_and_nothing_of_ours(real: Real) -> None:
+    environments, built, lines = real
     assert any("iniconfig==" in line for line in lines)
     assert run(built.python, "import iniconfig, numpy, msgspec, google_crc32c; print('fine')") == "fine\n"
     with pytest.raises(subprocess.CalledProcessError):
@@ -93,9 +123,18 @@ async def test_an_environment_holds_what_was_asked_the_slim_parts_needs_and_noth
     assert kept.read_text().splitlines() == lines
 
 
-async def test_an_installed_command_works_where_the_environment_ended_up(environments: UvEnvironments) -> None:
-    built = await environments.ensure(EnvironmentSpec(requirements=("pygments",)))
-    command = Path(built.python).with_name("pygmentize")
+async def test_all_that_may_be_imported_is_compiled(real: Real) -> None:
+    """Workloads can't write what they compile. What the platform has, too, is not compiled anew."""
+    lib = Path(real.built.python).parent.parent / "lib"
+    sources, missing = uncompiled(lib)
+    assert (sources > 300, missing) == (True, [])
+    code = "import numpy, iniconfig; print(numpy.__cached__, iniconfig.__cached__)"
+    said = run(real.built.python, f"import sys; sys.dont_write_bytecode = True; {code}")
+    assert all(Path(each).is_file() for each in said.split())
+
+
+async def test_an_installed_command_works_where_the_environment_ended_up(real: Real) -> None:
+    command = Path(real.built.python).with_name("pygmentize")
     said = subprocess.run([command, "-V"], capture_output=True, text=True, timeout=60, check=True).stdout
     assert "Pygments version" in said
 
@@ -133,8 +172,8 @@ async def test_a_build_that_fails_fails_once_for_all_who_wait_for_it(environment
     assert await environments.state(environments.digest(wanted) or "") == "failed"
 
 
-async def test_two_processes_build_one_digest_once(tmp_path: Path) -> None:
-    async with builder(tmp_path, "iniconfig") as one, builder(tmp_path, "iniconfig") as two:
+async def test_two_processes_build_one_digest_once(tmp_path: Path, environ: dict[str, str]) -> None:
+    async with builder(tmp_path, environ, "iniconfig") as one, builder(tmp_path, environ, "iniconfig") as two:
         said = [(await process.communicate())[0].decode() for process in (one, two)]
     digests = {text.splitlines()[-1] for text in said}
     assert len(digests) == 1
@@ -164,11 +203,11 @@ async def test_an_interpreter_that_is_not_installed_is_named(environments: UvEnv
 
 @pytest.mark.parametrize("moment", [b"CPython", b"Resolved"])
 async def test_a_build_killed_midway_leaves_nothing_that_looks_built(
-    environments: UvEnvironments, tmp_path: Path, moment: bytes
+    environments: UvEnvironments, environ: dict[str, str], tmp_path: Path, moment: bytes
 ) -> None:
     """When the interpreter is chosen, and when the packages are known: nothing is installed yet, or some are."""
     home = tmp_path / "home"
-    async with builder(home, "iniconfig") as process:
+    async with builder(home, environ, "iniconfig") as process:
         assert process.stdout
         while moment not in (line := await process.stdout.readline()):
             assert line, f"it never said {moment!r}"
@@ -191,8 +230,8 @@ async def test_a_build_whose_caller_goes_away_leaves_nothing(environments: UvEnv
     assert (await environments.ensure(SMALL)).digest
 
 
-async def test_a_build_that_takes_too_long_is_stopped(tmp_path: Path) -> None:
-    impatient = UvEnvironments(tmp_path, os.environ, patience_s=0)
+async def test_a_build_that_takes_too_long_is_stopped(tmp_path: Path, environ: dict[str, str]) -> None:
+    impatient = UvEnvironments(tmp_path, environ, patience_s=0)
     with pytest.raises(FailedPrecondition, match="took more than 0 s"):
         await impatient.ensure(SMALL)
 
@@ -208,17 +247,18 @@ async def test_pruning_removes_what_is_not_kept(environments: UvEnvironments, tm
     assert not unfinished.exists()
 
 
-async def test_an_environment_outlives_a_move_of_its_home(environments: UvEnvironments, tmp_path: Path) -> None:
+async def test_an_environment_outlives_a_move_of_its_home(
+    environments: UvEnvironments, environ: dict[str, str], tmp_path: Path
+) -> None:
     await environments.ensure(SMALL)
     shutil.move(tmp_path / "home", tmp_path / "moved")
-    built = await UvEnvironments(tmp_path / "moved", os.environ).ensure(SMALL)
+    built = await UvEnvironments(tmp_path / "moved", environ).ensure(SMALL)
     assert built.python.startswith(str(tmp_path / "moved"))
     assert run(built.python, "import iniconfig; print('fine')") == "fine\n"
 
 
-async def test_the_cache_is_never_linked_into_an_environment(environments: UvEnvironments) -> None:
-    built = await environments.ensure(SMALL)
-    folder = run(built.python, "import iniconfig; print(iniconfig.__path__[0])").strip()
+async def test_the_cache_is_never_linked_into_an_environment(real: Real) -> None:
+    folder = run(real.built.python, "import iniconfig; print(iniconfig.__path__[0])").strip()
     assert {path.stat().st_nlink for path in Path(folder).rglob("*.py")} == {1}
 
 
@@ -252,8 +292,8 @@ async def test_a_python_that_is_not_a_version_is_refused(environments: UvEnviron
         await environments.ensure(EnvironmentSpec(python=python))
 
 
-async def test_the_slim_part_starts_with_nothing_but_its_requirements(environments: UvEnvironments) -> None:
-    built = await environments.ensure(SMALL)
+async def test_the_slim_part_starts_with_nothing_but_its_requirements(real: Real) -> None:
+    environments, built, _ = real
     slim = environments.slim_path()
     assert slim == environments.slim_path()
     imports = "import bms.core.programs, bms.protocols.frames, bms; print(bms.__file__)"
@@ -262,8 +302,8 @@ async def test_the_slim_part_starts_with_nothing_but_its_requirements(environmen
     assert not Path(slim, "bms", "web").exists()
 
 
-def test_json_of_an_environment_is_what_was_built(tmp_path: Path) -> None:
+def test_json_of_an_environment_is_what_was_built(tmp_path: Path, environ: dict[str, str]) -> None:
     """What is on the disk is enough for a platform that starts anew."""
-    built = asyncio.run(UvEnvironments(tmp_path, os.environ).ensure(SMALL))
+    built = asyncio.run(UvEnvironments(tmp_path, environ).ensure(SMALL))
     (file,) = tmp_path.glob("environments/*/environment.json")
     assert json.loads(file.read_text())["digest"] == built.digest

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from tests import framework_env
 from tests.contract.runtimes.runtime_cases import Case, Framework
-from tests.framework_env import SKLEARN
 
 HERE = Path(__file__).parent
 
@@ -14,7 +14,7 @@ NAMES = (
 
 FRAMEWORK = Framework(
     name="sklearn",
-    requirements=SKLEARN,
+    requirements=framework_env.SKLEARN,
     maker=HERE / "make_artifacts.py",
     cases=tuple(Case("sklearn", f"sklearn/{name}", allow_pickle=name in ("joblib", "pickled")) for name in NAMES),
     files=("test_runtime_sklearn.py", "test_runtime_sklearn_onnx.py"),
@@ -38,7 +38,7 @@ TABLE_NAMES = (
 
 TABLES = Framework(
     name="sklearn-tables",
-    requirements=(*SKLEARN, "pandas"),
+    requirements=framework_env.TABLES,
     maker=HERE / "make_tables.py",
     cases=tuple(Case("sklearn", f"{name}/model") for name in ("boosting", "columns", "numbers", "targets")),
     files=("test_runtime_sklearn_tables.py",),

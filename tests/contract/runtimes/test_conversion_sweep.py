@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.framework_env import SKLEARN, told_by
+from tests.framework_env import TABLES, told_by
 
 HERE = Path(__file__).parent
-ENVIRONMENT = (*SKLEARN, "pandas", "google-crc32c", "xgboost-cpu", "lightgbm")
 Result = dict[str, str]
 
 # What becomes of estimators that people convert; of those that are refused, in which words.
@@ -56,7 +55,7 @@ REASONS = (
 
 def said_by(folder: Path, *forms: str, patience_s: float = 600) -> list[Result]:
     script = HERE / "conversion_sweep.py"
-    return told_by(ENVIRONMENT, script, str(folder / "sweep"), *forms, patience_s=patience_s)
+    return told_by(TABLES, script, str(folder / "sweep"), *forms, patience_s=patience_s)
 
 
 def judged(results: list[Result]) -> Counter[str]:

@@ -1,6 +1,7 @@
 """scikit-learn models of frames: what is found of their columns, and answers equal to their own. Run by
 `test_runtime_environments.py`."""
 
+import functools
 import json
 import pickle
 from pathlib import Path
@@ -41,7 +42,9 @@ def config(name: str, directory: Path | None = None, **said: Any) -> ServableCon
     return ServableConfig(runtime="sklearn", directory=where, model="m", version=1, allow_pickle=True, **said)
 
 
+@functools.cache
 def opened(name: str) -> Servable:
+    """For all tests, which leave it open."""
     return open_servable(config(name))
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.sizes import enough
 
 PATIENCE_S = 30  # for one copy; whoever takes longer is ended by SIGALRM's default action
-CUTS, FLIPS = enough(6, 12), enough(12, 40)
+CUTS, FLIPS = enough(4, 12), enough(6, 40)
 
 
 def mutations(content: bytes) -> Iterator[tuple[str, bytes]]:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 from importlib.resources import files
 
 import pytest
@@ -67,6 +68,7 @@ def test_a_mistyped_command_is_told_what_may_be_meant() -> None:
 
 def test_it_says_its_version() -> None:
     assert RUNNER.invoke(app, ["--version"]).output.split()[:2] == ["bms", __version__]
+    assert version("bms") == __version__, "what is installed says the same"
 
 
 def test_type_checkers_may_look_at_its_types() -> None:

@@ -42,6 +42,14 @@ def test_a_pipe_gets_what_was_written_and_a_terminal_what_is_readable(
         assert raw.getvalue() == (SHOWN.encode() if terminal else HOSTILE)
 
 
+def test_what_was_said_before_a_log_stands_before_it_in_a_pipe_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="utf-8"))
+    print("version 2, the newest of named")
+    log_writer()(b"attempt 1 of 2\n")
+    assert raw.getvalue() == b"version 2, the newest of named\nattempt 1 of 2\n"
+
+
 def log_writer_tells() -> None:
     log_writer()(HOSTILE)
 

@@ -22,9 +22,10 @@ from bms.adapters.environments.freeing import on_disk
 from bms.adapters.environments.installer import ended, run_uv
 from bms.adapters.environments.interpreters import installed
 from bms.adapters.environments.lock import exact, hashed, lock_text
+from bms.adapters.environments.own_byte_code import take_own
 from bms.adapters.environments.recipe import OWN_PYTHON, Recipe
 from bms.adapters.environments.resolving import RunUv, resolve
-from bms.adapters.environments.sharing import SharedFiles, remove_byte_code, uncompiled
+from bms.adapters.environments.sharing import TESTS, SharedFiles, remove_byte_code, uncompiled
 from bms.control.platform.environments import Environment
 from bms.core.cancellation import in_thread
 from bms.core.digest import of_bytes
@@ -159,12 +160,17 @@ async def _compile(python: str, lib: Path) -> None:
 
     By the interpreter that the environment is made for, without site: nothing that was installed is run.
     """
+    _, missing = await in_thread(uncompiled, lib)
+    await in_thread(take_own, missing)
     sources, missing = await in_thread(uncompiled, lib)
+    if not missing:
+        return
     # Given a folder, it uses all cores, but each file that is compiled already costs it a good part of compiling.
     few = len(missing) < sources / 2
     process = await asyncio.create_subprocess_exec(
-        *(python, "-I", "-S", "-m", "compileall", "-q", "-q", "-x", r"/tests?/"),
-        *(("-i", "-") if few else ("-j", "0", str(lib))),
+        *(python, "-I", "-S", "-m", "compileall", "-q", "-q", "-x", TESTS),
+        *(("-i", "-") if few else ("-j", "0", ".")),
+        cwd=lib,  # so that what is left out is told by paths within it
         env={"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"},
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.DEVNULL,
@@ -172,7 +178,8 @@ async def _compile(python: str, lib: Path) -> None:
         start_new_session=True,
     )
     try:
-        await process.communicate(b"".join(os.fsencode(path) + b"\n" for path in missing) if few else b"")
+        inside = (os.path.relpath(path, lib) for path in missing)
+        await process.communicate(b"".join(os.fsencode(path) + b"\n" for path in inside) if few else b"")
     finally:
         await ended(process)
 

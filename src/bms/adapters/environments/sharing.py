@@ -9,6 +9,7 @@ workloads have a read-only view of files: elsewhere one environment's code could
 import errno
 import hashlib
 import os
+import re
 import shutil
 import stat
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from bms.adapters.environments.freeing import on_disk
 
+TESTS = r"/tests?/"  # of a package, in paths within an environment: nobody imports them who serves or trains
 _NOT_LINKED = frozenset({errno.EMLINK, errno.ENOENT, errno.EXDEV, errno.EPERM})
 
 
@@ -74,8 +76,9 @@ def remove_byte_code(lib: Path) -> None:
 
 
 def uncompiled(lib: Path) -> tuple[int, list[str]]:
-    """How many sources there are in an environment's packages, and those without byte code."""
-    sources = [path for path in _files(str(lib)) if path.endswith(".py")]
+    """How many sources there are in an environment's packages, and those without byte code. Tests are left out."""
+    inside = len(str(lib))
+    sources = [path for path in _files(str(lib)) if path.endswith(".py") and not re.search(TESTS, path[inside:])]
     return len(sources), [path for path in sources if not os.path.exists(byte_code(path))]
 
 

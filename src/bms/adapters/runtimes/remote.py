@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from bms.adapters.runtimes.description import small_file
 from bms.core.errors import FailedPrecondition, InvalidArgument
-from bms.core.programs import BESIDE_UPSTREAM, ServableConfig
-from bms.core.programs import UPSTREAM as FILE
+from bms.core.programs import ServableConfig
+from bms.core.upstream_file import BESIDE, FILE
 from bms.serving.inference.runtime import Found
 from bms.serving.lifecycle.servable import Servable
 
@@ -18,7 +18,7 @@ class RemoteRuntime:
 
     def recognises(self, directory: str) -> Found | None:
         try:
-            if not BESIDE_UPSTREAM.issuperset(os.listdir(directory)):
+            if not BESIDE.issuperset(os.listdir(directory)):
                 return None
             content = small_file(directory, FILE)
         except (OSError, FailedPrecondition):

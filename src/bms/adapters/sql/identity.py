@@ -6,9 +6,8 @@ from sqlalchemy import Connection, insert, inspect, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bms.adapters.sql.engine import Database
+from bms.adapters.sql.left import LEFT
 from bms.adapters.sql.tables.platform import platform
-
-LEFT = "moved:"  # before the identity in a database whose rows were moved to another
 
 
 async def platform_of(database: Database) -> str | None:

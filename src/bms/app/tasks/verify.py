@@ -7,12 +7,12 @@ it. It is a process of its own, which a hostile file may crash.
 """
 
 import os
-import statistics
 import time
 from collections.abc import Collection, Mapping
 from typing import Protocol
 
 import msgspec
+import numpy as np
 
 from bms.adapters.runtimes.available import open_servable
 from bms.adapters.runtimes.description import described
@@ -231,7 +231,7 @@ def _median_ns(servable: Servable, name: str, labels: tuple[str, ...]) -> int:
         outputs = servable.infer(name, inputs)
         times.append(time.perf_counter_ns() - began)
         check_outputs(named, outputs, 1)
-    return int(statistics.median(times))
+    return int(np.median(times))
 
 
 def _resident() -> int:

@@ -9,8 +9,8 @@ from bms.control.platform.trees import get_tree
 from bms.control.secrets.service import SecretService
 from bms.core.environments import EnvironmentSpec
 from bms.core.errors import FailedPrecondition, InvalidArgument
-from bms.core.programs import BESIDE_UPSTREAM, Sealed
-from bms.core.programs import UPSTREAM as FILE
+from bms.core.programs import Sealed
+from bms.core.upstream_file import BESIDE, FILE
 from bms.core.upstreams import MAX_BYTES, Upstream, parse_allowed, place_of, read_upstream
 
 
@@ -56,7 +56,7 @@ class UpstreamSealing:
     async def _upstream(self, tenant: str, artifact: str) -> Upstream | None:
         """None also for a file that describes none: the runtime says what is wrong with it."""
         files = {file.path: file for file in (await get_tree(self._objects, tenant, artifact)).files}
-        if FILE not in files or not BESIDE_UPSTREAM.issuperset(files) or files[FILE].size > MAX_BYTES:
+        if FILE not in files or not BESIDE.issuperset(files) or files[FILE].size > MAX_BYTES:
             return None
         content = b"".join([chunk async for chunk in self._objects.read(tenant, files[FILE].digest)])
         try:
