@@ -110,7 +110,7 @@ _SPEC = WorkloadSpec(
     trees={"artifact": "sha256:" + "a" * 64},
 )
 _FIRSTS = [
-    node_agent.encode(node_agent.Hello(1, "secret", "control")),
+    node_agent.encode(node_agent.Hello(1, "secret", "platform_a", "control")),
     node_agent.encode(node_agent.Relay("rep_1")) + b"frames",
 ]
 _QUESTIONS = [

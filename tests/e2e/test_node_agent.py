@@ -173,3 +173,31 @@ def test_an_agent_that_does_not_want_us_keeps_the_platform_from_starting(
     ran = refused.up()
     assert ran.status != 0
     assert "does not know this agent's secret" in ran.errors
+
+
+@pytest.mark.parametrize("agent", ["unix"], indirect=True)
+def test_a_home_remembers_its_agent_which_takes_no_other_platform(
+    platform: WholePlatform, agent: NodeAgent, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with platform.client() as client:
+        push(client, NAME)
+        deploy(client, NAME, NAME, Target(version=1))
+        (replica,) = replicas(client)
+    other = WholePlatform(tmp_path_factory.mktemp("other"), *agent.options)
+    refused = other.up()
+    assert refused.status != 0
+    assert "runs the models and jobs of another platform (platform_" in refused.errors
+    platform.down()
+    platform.options = ()
+    assert platform.up().status == 0
+    with platform.client() as client:
+        until(lambda: replicas(client) == {replica}, "the agent's replica is seen again", BACK_S)
+    assert set(agent.workloads()) == {replica}
+    platform.down()
+    here = platform.up("--node-agent", "none")
+    assert "warning: until now models and jobs ran at the node agent unix:" in here.errors
+    with platform.client() as client:
+        until(lambda: client.deployments.status(NAME).state == "serving", "it serves here", BACK_S)
+        assert replicas(client) != {replica}
+    platform.down()
+    assert "warning" not in platform.up().errors

@@ -68,8 +68,8 @@ class Agent:
         self.secret = secret
 
     def control(self, store: MemoryObjectStore, **more: Any) -> NodeAgentCluster:
-        given = {"endpoint": self.at, "secret": self.secret, "process": "test", "objects": store, "connect": connect}
-        return NodeAgentCluster(**{**given, **more})  # type: ignore[arg-type]
+        given = {"endpoint": self.at, "secret": self.secret, "platform": "platform_a", "process": "test"}
+        return NodeAgentCluster(**{**given, "objects": store, "connect": connect, **more})  # type: ignore[arg-type]
 
 
 @contextlib.asynccontextmanager
@@ -78,7 +78,7 @@ async def agent_of(folder: Path, kept: Kept) -> AsyncIterator[Agent]:
     identity = Identity(folder)
     identity.prepare()
     stage, objects = Stage(), ControlsObjects()
-    server = AgentServer(Served(stage, kept, objects), Machine("far", 2.0, 4 << 30), identity.secret)  # type: ignore[arg-type]
+    server = AgentServer(Served(stage, kept, objects), Machine("far", 2.0, 4 << 30), identity)  # type: ignore[arg-type]
     port = await server.listen_tls("127.0.0.1", 0, identity.context())
     server.advertised = at = TlsEndpoint("127.0.0.1", port, identity.fingerprint)
     watching = asyncio.create_task(server.watch())
@@ -125,6 +125,21 @@ async def test_a_control_sees_what_runs_and_where_it_is_reached(agent: Agent, st
         assert seen["rep_2"].endpoint == ""
 
 
+async def test_an_agent_is_one_platforms_also_after_it_was_started_again(
+    agent: Agent, store: MemoryObjectStore, tmp_path: Path
+) -> None:
+    async with connected(agent.control(store)), connected(agent.control(store, process="another control")):
+        with pytest.raises(FailedPrecondition, match=r"of another platform \(platform_a\).*platform_b"):
+            await agent.control(store, platform="platform_b").open()
+        with pytest.raises(FailedPrecondition, match="does not say which platform"):
+            await agent.control(store, platform="").open()
+    async with agent_of(tmp_path / "identity", Kept(None, None, list, lambda: 0.0)) as again:  # type: ignore[arg-type]
+        with pytest.raises(FailedPrecondition, match="of another platform"):
+            await again.control(store, platform="platform_b").open()
+        async with connected(again.control(store)):
+            pass
+
+
 async def test_a_wrong_secret_is_refused_in_words(agent: Agent, store: MemoryObjectStore) -> None:
     with pytest.raises(FailedPrecondition, match="does not know this agent's secret"):
         await agent.control(store, secret="wrong").open()
@@ -155,10 +170,8 @@ async def test_an_agent_with_another_certificate_is_told_nothing(
     port = thief.sockets[0].getsockname()[1]
     async with thief:
         fooled = agent.control(store, endpoint=agent.at._replace(port=port))
-        await fooled.open()
-        with pytest.raises(Unavailable, match="shows another certificate"):
-            await fooled.observe()
-        await fooled.close()
+        with pytest.raises(FailedPrecondition, match=r"can't be believed: .* shows another certificate"):
+            await fooled.open()
         assert b"".join(heard) == b""
         await agent.control(store, endpoint=TlsEndpoint("127.0.0.1", port, other.fingerprint)).open()
         assert agent.secret.encode() in b"".join(heard)
@@ -248,6 +261,7 @@ async def test_content_crosses_both_ways_by_its_digest(
         assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [
             "certificate.pem",
             "copy",
+            "platform",
             "secret",
         ]
 

@@ -23,6 +23,7 @@ from bms.app.endings import end_leftovers, end_services
 from bms.app.exit_codes import ExitCode, Refusal, exit_code_of
 from bms.app.home import Holder, Home, disk_refusal, write_private
 from bms.app.home_database import OWN, remembered
+from bms.app.home_node_agent import chosen
 from bms.app.listening import is_loopback, listen
 from bms.app.log_files import open_log
 from bms.app.rules import WorkloadRules
@@ -176,7 +177,7 @@ def main(argv: list[str]) -> int:
             adopt(Home(Path(given.home)), given.adopt)
         else:
             home = str(Path(given.home).resolve())
-            agent, agent_secret = node_agent(given.node_agent, given.node_agent_secret)
+            agent, agent_secret = chosen(Path(home), *node_agent(given.node_agent, given.node_agent_secret))
             settings = UpSettings(
                 home=home,
                 host=given.host,

@@ -17,6 +17,7 @@ import uvloop
 
 from bms.adapters.sql.migrate import NewerSchema
 from bms.adapters.sql.opening import greet, open_database
+from bms.app import home_node_agent
 from bms.app.adoption import watch_supervisor
 from bms.app.api_server import ApiServer
 from bms.app.exit_codes import ExitCode, exit_code_of
@@ -76,6 +77,7 @@ async def run(config: ControlConfig) -> None:
         )
         cleanup.push_async_callback(parts.close)
         remember(home, told)
+        home_node_agent.remember(home, config.rules.node_agent, config.rules.node_agent_secret)
         async with asyncio.TaskGroup() as tasks:
             server = ApiServer(parts.api)
             running = [

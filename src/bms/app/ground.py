@@ -21,6 +21,7 @@ from bms.adapters.sql.engine import Database
 from bms.adapters.sql.events import SqlEventLog, SqlLeases
 from bms.adapters.vault.aes_gcm import AesGcmVault
 from bms.app.home import Home
+from bms.app.home_database import identity
 from bms.app.last_words import last_words
 from bms.app.machine import machine
 from bms.app.rules import WorkloadRules
@@ -96,7 +97,7 @@ async def open_ground(
         )
     objects = LocalObjectStore.open(home / "objects", clock)
     if rules.node_agent:
-        running = await _elsewhere(rules, objects, process)
+        running = await _elsewhere(rules, objects, identity(home) or "", process)
     else:
         running = await _here(home, run_dir, rules, objects, clock)
     return Ground(
@@ -128,11 +129,11 @@ async def _here(home: Path, run_dir: Path, rules: WorkloadRules, objects: Object
     return Running(cluster, environments, trees)
 
 
-async def _elsewhere(rules: WorkloadRules, objects: ObjectStore, process: str) -> Running:
+async def _elsewhere(rules: WorkloadRules, objects: ObjectStore, platform: str, process: str) -> Running:
     """A node agent runs them, in a home of its own."""
     secret = read_secret(Path(rules.node_agent_secret))
     where = parse_endpoint(rules.node_agent)
-    cluster = NodeAgentCluster(where, secret, process, objects, connect, require=rules.require_isolation)
+    cluster = NodeAgentCluster(where, secret, platform, process, objects, connect, require=rules.require_isolation)
     await cluster.open()
     return Running(cluster, AgentEnvironments(cluster), AgentTrees(cluster))
 

@@ -101,7 +101,7 @@ async def run(settings: AgentSettings, environments: Environments, on_ready: Cal
         environments.links = keeps_files(cluster.isolation)
     kept = Kept(environments, trees, cluster.specs, time.monotonic)
     node = Machine(settings.node or os.uname().nodename, *machine())
-    server = AgentServer(Served(cluster, kept, objects), node, identity.secret)
+    server = AgentServer(Served(cluster, kept, objects), node, identity)
     try:
         endpoint = await _listen(server, settings, home, identity)
         async with asyncio.TaskGroup() as tasks:

@@ -14,6 +14,7 @@ HOME_VARIABLE = "BMS_HOME_SERVICE"  # marks the platform's own processes; worklo
 MAX_GATEWAYS = 64
 DEFAULT_HOME = Path("~/.bms")
 DEFAULT_NODE_HOME = Path("~/.bms-node")
+HERE = "none"  # said for a node agent: this machine runs models and jobs, whatever an earlier start was told
 
 QUIET = {  # libraries that report home unless told not to
     "ORT_DISABLE_TELEMETRY": "1",

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from bms.app.home import Home
+from bms.app.home_node_agent import chosen, left
 from bms.app.settings import DEFAULT_HOME, node_agent, package_sources
 from bms.cli.detaching import detached
 
@@ -71,7 +72,8 @@ def up(
     node_agent_endpoint: Annotated[
         str,
         typer.Option(
-            "--node-agent", help="Run models and jobs where this agent is: docs/nodes.md. [env: BMS_NODE_AGENT]"
+            "--node-agent",
+            help="Run models and jobs where this agent is, as later starts do; none: here again. [env: BMS_NODE_AGENT]",
         ),
     ] = "",
     node_agent_secret: Annotated[
@@ -105,6 +107,13 @@ def up(
     agent, secret = node_agent(node_agent_endpoint, str(node_agent_secret or ""))
     if agent:
         command += ["--node-agent", agent, "--node-agent-secret", secret]
+    if before := left(root, chosen(root, agent, secret)[0]):
+        print(
+            f"warning: until now models and jobs ran at the node agent {before.partition('#')[0]}: what still runs "
+            "there is not seen or ended any more; `bms node stop` there ends it",
+            file=sys.stderr,
+            flush=True,
+        )
     if not detach:
         sys.stdout.flush()
         os.execv(sys.executable, command)  # noqa: S606 - in our place, so that the supervisor is small and has our terminal

@@ -32,14 +32,17 @@ Record = Literal["console", "log", "events"]
 
 
 class Hello(msgspec.Struct, frozen=True, tag="hello"):
-    """The first message of a control. `secret` is the agent's: who has it not is told nothing."""
+    """The first message of a control. `secret` is the agent's: who has it not is told nothing. `platform` is the
+    identity of the control's: an agent runs the workloads of one."""
 
     version: int
     secret: str
+    platform: str
     process: str  # which control it is, for the agent's log
 
     def __repr__(self) -> str:
-        return f"Hello(version={self.version}, process={self.process!r})"  # no secret: this may end up in a log
+        """Without the secret: this may end up in a log."""
+        return f"Hello(version={self.version}, platform={self.platform!r}, process={self.process!r})"
 
 
 class Relay(msgspec.Struct, frozen=True, tag="relay"):

@@ -56,7 +56,9 @@ class AgentProcess:
 
     def client(self, objects: ObjectStore, **more: Any) -> NodeAgentCluster:
         """Not open yet."""
-        return NodeAgentCluster(parse_endpoint(self.endpoint), self.secret, "test", objects, connect, **more)
+        return NodeAgentCluster(
+            parse_endpoint(self.endpoint), self.secret, "platform_test", "test", objects, connect, **more
+        )
 
 
 @asynccontextmanager

@@ -85,4 +85,4 @@ def test_anything_else_is_an_error_in_words() -> None:
 
 
 def test_what_is_secret_is_in_no_words() -> None:
-    assert "hush" not in repr(said.Hello(1, "hush", "control")) + repr(said.Start(SPEC, b"hush"))
+    assert "hush" not in repr(said.Hello(1, "hush", "platform_a", "control")) + repr(said.Start(SPEC, b"hush"))

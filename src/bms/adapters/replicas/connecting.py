@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Callable
 from typing import cast
 
-from bms.core.endpoints import Endpoint, TlsEndpoint
+from bms.core.endpoints import Endpoint, Stranger, TlsEndpoint
 from bms.core.errors import InvalidArgument
 from bms.protocols.node_agent import MAX_FIRST, Refused, Relay, cut, encode, joining
 
@@ -107,12 +107,12 @@ async def _joined(transport: asyncio.WriteTransport, doorway: _Doorway, workload
 
 
 def _verify(transport: asyncio.BaseTransport, endpoint: TlsEndpoint) -> None:
-    """The handshake proved that the other side has the key of what it showed. Raises OSError unless it is the one."""
+    """The handshake proved that the other side has the key of what it showed. Raises Stranger unless it is the one."""
     channel = cast("ssl.SSLObject | None", transport.get_extra_info("ssl_object"))
     shown = channel.getpeercert(binary_form=True) if channel is not None else None
     fingerprint = hashlib.sha256(shown or b"").hexdigest()
     if not hmac.compare_digest(fingerprint, endpoint.sha256):
-        raise ConnectionRefusedError(
+        raise Stranger(
             f"{endpoint.host}:{endpoint.port} shows another certificate (sha256={fingerprint}) than is expected: "
             "it is not who it should be, or has a new one"
         )

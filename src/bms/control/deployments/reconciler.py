@@ -81,6 +81,7 @@ class Reconciler:
         self._loading = Loading((), {}, ())
         self._sights: dict[str, Sight] = {}
         self._token: int | None = None
+        self._unseen = ""  # why the cluster could not be observed the last time
         self.looked = False
         """Whether rows were compared with what runs since this process began: before, they tell of the last one."""
         self.pause_s = AWAKE_S
@@ -154,8 +155,11 @@ class Reconciler:
         try:
             seen = await self._cluster.observe()
         except BmsError as error:
-            log.warning("the cluster can't be observed, so nothing is stopped: %s", error.message)
+            if error.message != self._unseen:
+                log.warning("the cluster can't be observed, so nothing is stopped: %s", error.message)
+            self._unseen = error.message
             return None
+        self._unseen = ""
         return {id: status for id, status in seen.items() if status.kind == "model_server"}
 
     def _seen(self, replicas: Sequence[Replica], workloads: Workloads | None) -> dict[str, Sight]:

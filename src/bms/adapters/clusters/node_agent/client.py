@@ -17,7 +17,7 @@ from bms.adapters.clusters.node_agent.peer import Peer, Tell
 from bms.control.platform.clusters import MAX_SEALED
 from bms.control.platform.objects import Contents
 from bms.core.devices import Device
-from bms.core.endpoints import Endpoint
+from bms.core.endpoints import Endpoint, Stranger
 from bms.core.errors import BmsError, FailedPrecondition, InvalidArgument, Unavailable
 from bms.core.isolation import Isolation, Level, reaches, shortfall
 from bms.core.workload import WorkloadSpec, WorkloadStatus
@@ -58,7 +58,8 @@ async def _nothing_needed() -> frozenset[str]:
 
 
 class NodeAgentCluster:
-    """The `Cluster` that an agent at `endpoint` runs. `secret` is the agent's, `process` says which control this is.
+    """The `Cluster` that an agent at `endpoint` runs for `platform`. `secret` is the agent's, `process` says which
+    control this is.
 
     The connection is kept, and made again for ever when it is lost; meanwhile every call raises Unavailable, and what
     runs there runs on. An agent that keeps workloads in less than `require` says is refused.
@@ -68,6 +69,7 @@ class NodeAgentCluster:
         self,
         endpoint: Endpoint,
         secret: str,
+        platform: str,
         process: str,
         objects: Contents,
         connect: Connect,
@@ -75,7 +77,7 @@ class NodeAgentCluster:
         require: Level = "none",
     ) -> None:
         self._endpoint = endpoint
-        self._hello = encode(Hello(VERSION, secret, process))
+        self._hello = encode(Hello(VERSION, secret, platform, process))
         self._objects = ObjectsForAgents(objects)
         self._connect = connect
         self._require = require
@@ -213,6 +215,8 @@ class NodeAgentCluster:
         try:
             make = lambda: Opening(opened, failed, limit=MAX_GREETING, patience_s=GREETING_S)  # noqa: E731
             await self._connect(self._endpoint, make, self._hello)
+        except Stranger as error:
+            raise FailedPrecondition(f"{self.name} can't be believed: {error}") from None
         except OSError as error:
             raise Unavailable(f"{self.name} can't be reached: {error.strerror or error}") from None
         self.welcome = await answered

@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID
 
 from bms.core.errors import FailedPrecondition
 
-CERTIFICATE, SECRET = "certificate.pem", "secret"
+CERTIFICATE, SECRET, PLATFORM = "certificate.pem", "secret", "platform"
 _NEVER = datetime.datetime(9999, 12, 31, 23, 59, 59)  # RFC 5280, 4.1.2.5: no date on which it ends
 _SECRET_BYTES = 32
 
@@ -48,6 +48,13 @@ class Identity:
         """SHA-256 of the certificate in DER, in hexadecimal digits: what controls and gateways verify."""
         certificate = x509.load_pem_x509_certificate((self._folder / CERTIFICATE).read_bytes())
         return hashlib.sha256(certificate.public_bytes(serialization.Encoding.DER)).hexdigest()
+
+    def taken(self, platform: str) -> str:
+        """The platform whose workloads this agent runs: `platform`, where it had none before, from now on."""
+        path = self._folder / PLATFORM
+        if not path.exists():
+            _write(path, f"{platform}\n".encode())
+        return path.read_text().strip()
 
     def context(self) -> ssl.SSLContext:
         """What the agent accepts connections with."""

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from bms.adapters.clusters.node_agent.identity import Identity
 from bms.adapters.clusters.node_agent.kept import Kept
 from bms.adapters.clusters.node_agent.objects import ControlsObjects
 from bms.adapters.clusters.node_agent.opening import Opened, Opening
@@ -46,12 +47,13 @@ class Served(NamedTuple):
 
 
 class AgentServer:
-    """Listens for controls that know `secret`, and for whoever wants a workload's socket."""
+    """Listens for controls of one platform that know the agent's secret, and for who wants a workload's socket."""
 
-    def __init__(self, served: Served, machine: Machine, secret: str) -> None:
+    def __init__(self, served: Served, machine: Machine, identity: Identity) -> None:
         self._served = served
         self._machine = machine
-        self._secret = secret
+        self._identity = identity
+        self._secret = identity.secret
         self.advertised: TlsEndpoint | None = None
         """Where workloads are reached from elsewhere; None: only on this machine, at their own sockets."""
         self._controls: set[Peer] = set()
@@ -116,6 +118,13 @@ class AgentServer:
             return "it does not know this agent's secret"
         if hello.version != VERSION:
             return f"it speaks version {hello.version}, this agent {VERSION}: use one release on both sides"
+        if not hello.platform:
+            return "it does not say which platform it is of"
+        if (owner := self._identity.taken(hello.platform)) != hello.platform:
+            return (
+                f"this agent runs the models and jobs of another platform ({owner}), and this control is of "
+                f"{hello.platform[:100]}: start an agent with another home for it"
+            )
         return ""
 
     def _welcome(self, hello: Hello, connection: Opened) -> None:
