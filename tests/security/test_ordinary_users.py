@@ -49,7 +49,7 @@ def test_the_clusters_contract_and_its_walls_hold_for_an_ordinary_user(folder: s
         pytest.skip(f"everybody may not read what is needed: {tried.stderr.strip().splitlines()[-1]}")
     # What an ordinary user's rights change; the rest of the contract in `make test-all`.
     names = ("walls", "hostile", *(("lesser_machines", "gpus", "restarts") if ALL else ()))
-    files = [str(ROOT / "tests" / "contract" / "clusters" / f"test_cluster_{name}.py") for name in names]
+    files = [str(ROOT / "tests" / "contract" / "clusters" / "local" / f"test_cluster_{name}.py") for name in names]
     done = _as_nobody(
         "-m", "pytest", *files, "-q", "-rs", "-p", "no:cacheprovider",
         "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml"), folder=folder, timeout_s=280,
