@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 
 import pytest
 from sqlalchemy import event, select
@@ -94,15 +94,22 @@ async def test_at_rest_it_makes_no_round_and_reads_no_row(sqlite: Database) -> N
 
 
 async def test_the_lease_is_renewed_without_a_round(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leading, "LEASE_S", 0.6)
-    monkeypatch.setattr(leading, "RENEW_S", 0.2)
+    monkeypatch.setattr(leading, "RENEW_S", 0.1)
+
+    async def expires_at() -> datetime:
+        async with sqlite.reading() as connection:
+            found: datetime = (await connection.execute(select(leases.c.expires_at))).scalar_one()
+            return found
+
     async with _running(sqlite) as running:
         before = running.rounds
-        for _ in range(6):
-            await asyncio.sleep(0.25)
-            async with sqlite.reading() as connection:
-                until = (await connection.execute(select(leases.c.expires_at))).scalar_one()
-            assert until > datetime.now(UTC)
+        for _ in range(3):
+            last = await expires_at()
+
+            async def renewed(last: datetime = last) -> bool:
+                return await expires_at() > last
+
+            await running.until(renewed)
         assert running.rounds == before
 
 

@@ -111,7 +111,7 @@ def test_what_the_page_shows_works_as_it_stands(served: RealPlatform, tmp_path: 
 import grpc, numpy as np, tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 key, rows = {served.key!r}, np.zeros((2, 64), np.float32)
-{shown.replace("localhost:8080", target(served))}
+{shown.replace("localhost:8000", target(served))}
 print(labels.shape)
 """
     path = tmp_path / "shown.py"

@@ -57,6 +57,8 @@ def named_version(route: Route, number: int | None, alias: str | None) -> Served
     if version is not None:
         return version
     if (nowhere := route.entry.unserved_aliases.get(alias)) is not None:
+        if (draining := route.versions.get(nowhere)) is not None:
+            return draining
         name = route.entry.name
         raise UnknownAlias(
             f"{alias[:80]!r} of {name!r} is version {nowhere}, which is not served here: this deployment serves "
@@ -68,8 +70,10 @@ def named_version(route: Route, number: int | None, alias: str | None) -> Served
 
 
 def _nothing_serves(route: Route) -> Unavailable:
-    """No version takes traffic: not yet, or not any more, since its replicas died."""
+    """No version takes traffic: not yet, or not any more, since its replicas died or it was stopped."""
     name = route.entry.name
+    if route.entry.versions and all(version.state in ("UNLOADING", "END") for version in route.entry.versions):
+        return Unavailable(f"{name!r} is stopped: `bms deployment start {name}` lets it serve again")
     for version in route.entry.versions:
         if version.error:
             words = f"no replica of {name!r} runs now{_why(route, version)}: come again"

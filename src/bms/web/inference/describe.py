@@ -121,7 +121,7 @@ class Describer(WholeBodyHandler):
             return 200 if ready else 503, JSON, oip_metadata.encode_model_ready(operation.model, ready)
         if action in ("mlflow_ping", "mlflow_version"):
             if not _model_ready(route, operation):
-                raise Unavailable(f"{operation.model[:80]!r} is not served now: `bms deployment show` says why")
+                raise Unavailable(f"{operation.model[:80]!r} is not served now: `bms deployment status` says why")
             return 200, _PLAIN, b"\n" if action == "mlflow_ping" else MLFLOW.encode()
         version = (
             named_version(route, operation.version, operation.alias)

@@ -81,6 +81,18 @@ def test_an_alias_that_leads_elsewhere_says_which_version_it_is_and_what_is_serv
         choose_version(FLEET, None, "elsewhere", 0.0)
 
 
+def test_an_alias_of_a_version_that_goes_away_is_answered_as_long_as_its_number_is() -> None:
+    leaving = version(9)
+    assert choose_version(route(version(1, weight=1), leaving), None, "elsewhere", 0.0) is leaving
+
+
+@pytest.mark.parametrize("state", ["UNLOADING", "END"])
+def test_a_deployment_that_was_stopped_says_so(state: str) -> None:
+    with pytest.raises(Unavailable, match="'m' is stopped: `bms deployment start m`") as refusal:
+        choose_version(route(version(1, state=state)), None, None, 0.0)
+    assert refusal.value.retry_after_s is None
+
+
 def test_a_deployment_that_serves_nothing_yet_asks_to_come_again() -> None:
     with pytest.raises(Unavailable) as refusal:
         choose_version(route(version(1, weight=1, state="LOADING")), None, None, 0.0)
