@@ -56,7 +56,7 @@ async def furnish(at: Scene) -> None:
         ("GET", "/v1/models/m/versions/9", None, 404, "no version 9"),
         ("GET", "/v1/models/m/labels/none/metadata", None, 404, "no alias"),
         ("POST", "/v2/models/m/infer/", {"inputs": [X]}, 200, ""),
-        ("POST", "/v2/models/off/infer", {"inputs": [X]}, 503, "no version of 'off' takes traffic"),
+        ("POST", "/v2/models/off/infer", {"inputs": [X]}, 503, "'off' is stopped"),
         ("GET", "/v2/models/m/infer", None, 405, "use POST"),
         ("POST", "/v2/models/m", {}, 405, "use GET"),
         ("GET", "/v2/repository/index", None, 405, "use POST"),

@@ -8,6 +8,7 @@ import contextlib
 import errno
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ LIMIT = 16 * 2**20  # bytes; of a longer one the last half stays
 WORKLOAD_LOG, JOB_LOG = NAMES = ("workload.log", "job.log")
 _LONGEST_LINE = 64 << 10  # bytes in which a line is looked for with which to go on
 _MARGIN = 1 << 20  # bytes, more than a file system gives at once
+_ONE_AT_A_TIME = threading.Lock()  # whoever looks at a workload may cut, and whoever ends it: a log cut twice is gone
 _CUT = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -32,7 +34,7 @@ def trim(path: Path, limit: int = LIMIT) -> bool:
     try:
         if os.lstat(path).st_size <= limit:
             return False
-        with _plain(path, _CUT) as descriptor:
+        with _ONE_AT_A_TIME, _plain(path, _CUT) as descriptor:
             return _cut(descriptor, limit)
     except OSError:  # absent, a link, or not ours to open: nothing that could be cut
         return False

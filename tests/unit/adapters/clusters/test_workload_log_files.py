@@ -4,6 +4,8 @@ import errno
 import os
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -81,6 +83,24 @@ def test_a_fast_writer_loses_nothing_while_its_log_is_cut(
 
 def refuses(descriptor: int, at: int, limit: int, gone: int) -> None:
     raise OSError(errno.EOPNOTSUPP, "no such thing here")
+
+
+def test_two_that_cut_at_once_cut_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who looks at a workload, and who ends it."""
+    take_blocks = log_files._take_blocks
+
+    def slow(descriptor: int, at: int, limit: int, gone: int) -> None:
+        time.sleep(0.05)
+        take_blocks(descriptor, at, limit, gone)
+
+    monkeypatch.setattr(log_files, "_take_blocks", slow)
+    log, limit = tmp_path / "a.log", 64 << 10
+    log.write_bytes(lines(0, 40_000))
+    with ThreadPoolExecutor(2) as both:
+        assert sorted(both.map(lambda _: trim(log, limit), range(2))) == [False, True]
+    content, _ = read(log, 0, 2 * limit)
+    assert limit // 2 - 100 <= len(content) <= limit
+    assert content.endswith(lines(39_000, 40_000))
 
 
 def test_a_file_system_without_holes_has_its_logs_cut_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
