@@ -20,12 +20,12 @@ from bms.protocols.bus import (
     FromGateway,
     GatewayStats,
     Hello,
-    MessageReader,
     ReplicaDown,
     UsageAck,
     UsageBatch,
     encode,
     from_gateway,
+    message_reader,
 )
 from tests import fork_server
 from tests.frames_server import SIGNATURES, RunningServer
@@ -120,7 +120,7 @@ class FakeBus:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.writers.add(writer)
-        messages = MessageReader()
+        messages = message_reader()
         try:
             while data := await reader.read(1 << 16):
                 for body in messages.feed(data):

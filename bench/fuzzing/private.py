@@ -148,8 +148,8 @@ def _answered(data: bytes) -> bool:
 
 def _bus(decode: Callable[[bytes], object], data: bytes) -> bool:
     """In one piece and in two: the same messages."""
-    whole = list(bus.MessageReader().feed(data))
-    halves = bus.MessageReader()
+    whole = list(bus.message_reader().feed(data))
+    halves = bus.message_reader()
     same([*halves.feed(data[: len(data) // 2]), *halves.feed(data[len(data) // 2 :])], whole, "messages in two pieces")
     for body in whole:
         decode(body)

@@ -332,6 +332,43 @@ def test_sigterm_gives_the_code_a_chance_and_ends_as_cancelled(attempt: Attempt)
     assert "cleaned up" in attempt.log()
 
 
+def test_a_library_that_takes_the_cancellation_for_a_failure_does_not_make_it_one(attempt: Attempt) -> None:
+    attempt.script(
+        """
+        import time
+        def main(job):
+            try:
+                (job.output / "ready").touch()
+                time.sleep(600)
+            except BaseException as error:
+                raise RuntimeError("the model could not be read") from error
+        """
+    )
+    result = cancel(attempt, attempt.start())
+    assert (result.state, result.error) == ("failed", "cancelled")
+
+
+@pytest.mark.parametrize("moment", ["import", "predict"])
+def test_a_verification_that_is_cancelled_says_nothing_of_the_model(attempt: Attempt, moment: str) -> None:
+    ready = attempt.directory / "output" / "ready"
+    wait = f"open({str(ready)!r}, 'w').close(); import time; time.sleep(600)"
+    code = f"""
+        {wait if moment == "import" else ""}
+        class Model:
+            signature = {{"inputs": [{{"name": "x", "dtype": "FP32", "shape": [None, 2]}}],
+                         "outputs": [{{"name": "y", "dtype": "FP32", "shape": [None, 2]}}]}}
+            def predict(self, x):
+                {wait if moment == "predict" else "pass"}
+                return {{"y": x}}
+        """
+    attempt.script(code, name="model.py")
+    asked = {"runtime": "python", "model": "m", "version": 1}
+    inputs = {"artifact": attempt.code}
+    process = attempt.start("task:verify", code=None, inputs=inputs, parameters={"servable": asked})
+    result = cancel(attempt, process)
+    assert (result.state, result.error, result.report) == ("failed", "cancelled", {}), attempt.log()
+
+
 def test_code_that_does_not_hear_sigterm_is_ended_as_cancelled(attempt: Attempt) -> None:
     attempt.script(
         """

@@ -14,6 +14,7 @@ from bms.core.clock import ManualClock
 from bms.core.events import Event, Payload, Recorded
 from bms.core.snapshot import Entry, EntryName, KeyEntry, SnapshotUpdate
 from bms.protocols import bus
+from bms.protocols.lengths import LENGTH
 from bms.serving.traffic.snapshot_index import SnapshotIndex
 from tests.deployments import PEPPER, Deployed, ObedientCluster, principal
 
@@ -120,7 +121,7 @@ async def test_a_gateway_that_does_not_know_the_kind_routes_by_the_others_and_ac
     await platform.limit("other", 9)
     number = await platform.deployed.events.last()
     while index.revision < number:
-        update = bus.to_gateway.decode(bus.encode(await _next(feed))[bus.LENGTH.size :])
+        update = bus.to_gateway.decode(bus.encode(await _next(feed))[LENGTH.size :])
         assert isinstance(update, SnapshotUpdate)
         index = index.apply(update)
         feed.applied(update.revision)

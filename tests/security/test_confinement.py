@@ -15,7 +15,7 @@ from bms.app.home import Home
 from bms.app.supervisor import running
 from bms.core.isolation import told
 from bms.core.snapshot import SnapshotUpdate
-from bms.protocols.bus import Hello, MessageReader, encode, to_gateway
+from bms.protocols.bus import Hello, encode, message_reader, to_gateway
 from bms.sdk import Client
 from tests.identities import pid_in
 from tests.platforms import RealPlatform
@@ -132,7 +132,7 @@ def test_the_bus_tells_a_stranger_nothing(platform: RealPlatform, token: str) ->
 
 
 def test_the_bus_tells_who_knows_the_token(platform: RealPlatform) -> None:
-    (body, *_) = MessageReader().feed(_heard(platform, Home(platform.home).bus_token()))
+    (body, *_) = message_reader().feed(_heard(platform, Home(platform.home).bus_token()))
     assert isinstance(to_gateway.decode(body), SnapshotUpdate)
 
 
@@ -208,7 +208,7 @@ def _heard(platform: RealPlatform, token: str) -> bytes:
         connection.settimeout(10)
         connection.connect(str(Home(platform.home).sockets / "bus.sock"))
         connection.sendall(hello)
-        reader = MessageReader()
+        reader = message_reader()
         while data := connection.recv(1 << 16):
             heard += data
             if list(reader.feed(data)):

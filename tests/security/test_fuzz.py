@@ -18,7 +18,7 @@ from bms.app.home import Home
 from bms.core.errors import BmsError, InvalidArgument
 from bms.core.tensor import Tensor
 from bms.protocols import frames
-from bms.protocols.bus import Applied, Hello, MessageReader, encode, from_gateway, to_gateway
+from bms.protocols.bus import Applied, Hello, encode, from_gateway, message_reader, to_gateway
 from bms.protocols.frames import FrameReader
 from bms.protocols.oip import decode_infer
 from bms.protocols.oip_generate import decode_generate
@@ -110,7 +110,7 @@ def fuzz_bus(seed: int, count: int) -> int:
     good = encode(Hello(slot=0, source="gw_1", pid=1, revision=0)) + encode(Applied(7))
     for _ in range(count):
         data = mangled(random, good)
-        reader = MessageReader()
+        reader = message_reader()
         try:
             for body in reader.feed(data):
                 for decoder in (from_gateway, to_gateway):

@@ -21,7 +21,7 @@ from bms.app import job_entry, job_errors, process
 from bms.core.clock import SystemClock
 from bms.core.errors import BmsError, InvalidArgument
 from bms.core.figures import carried
-from bms.core.programs import JobConfig, JobResult
+from bms.core.programs import TASK, JobConfig, JobResult
 from bms.jobs.job import Job
 from bms.serving.inference.reasons import reason
 
@@ -45,6 +45,7 @@ class Ending:
         self._lock = threading.Lock()
         self.job: Job | None = None
         self.reached = False  # by the main thread: nothing is to be cancelled any more
+        self.asked = False  # by SIGTERM, before that
 
     def end(self, result: JobResult) -> NoReturn:
         """Leaves at once afterwards: threads that still run, and libraries that crash when they are torn down,
@@ -79,6 +80,9 @@ def main() -> NoReturn:
         result = attempt(config, places.code, ending.job)
         atexit._run_exitfuncs()  # what the code wants done at its end belongs to the attempt
         ending.reached = True
+        # Whoever takes all that a model may raise for the model's fault took the cancellation for it, too.
+        if ending.asked and (result.state == "failed" or config.entry.startswith(TASK)):
+            result = JobResult(state="failed", error=CANCELLED)
     except JobCancelled:
         result = JobResult(state="failed", error=CANCELLED)
     ending.end(result)
@@ -96,7 +100,7 @@ def attempt(config: JobConfig, code: str | None, job: Job) -> JobResult:
         said = leaving.code if isinstance(leaving.code, str) else f"it exited with status {leaving.code}"
         return JobResult(state="failed", error=said[:MAX_ERROR])
     except BaseException as error:  # noqa: BLE001 - whatever a tenant's code raises is how the attempt ended
-        own = None if code is None or config.entry.startswith("task:") else str(Path(code).resolve())
+        own = None if code is None or config.entry.startswith(TASK) else str(Path(code).resolve())
         if own is None:
             traceback.print_exc()
         else:
@@ -119,6 +123,7 @@ def _take_cancellation(ending: Ending) -> None:
     def cancel(number: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if not ending.reached:
+            ending.asked = True
             raise JobCancelled
 
     woken, wake = os.pipe()

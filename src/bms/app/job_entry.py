@@ -23,16 +23,17 @@ from typing import cast
 
 from bms.adapters.toolkits.job_context import Job
 from bms.core.errors import InvalidArgument
+from bms.core.programs import TASK
 
-_TASK = re.compile(r"[a-z][a-z0-9_]*")
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
 Main = Callable[[Job], object]
 
 
 def run(entry: str, code: str | None, job: Job) -> object:
     """Runs the entry and returns what it answered. Raises InvalidArgument when there is no such entry, and whatever
     the entry raises."""
-    if entry.startswith("task:"):
-        return _task(entry.removeprefix("task:"))(job)
+    if entry.startswith(TASK):
+        return _task(entry.removeprefix(TASK))(job)
     if code is None:
         raise InvalidArgument(f"entry {entry!r} is a script, and this job has no code")
     return _run_script(Path(code).resolve(), entry, job)
@@ -40,7 +41,7 @@ def run(entry: str, code: str | None, job: Job) -> object:
 
 def _task(name: str) -> Main:
     module = f"bms.app.tasks.{name}"
-    if not _TASK.fullmatch(name) or importlib.util.find_spec(module) is None:
+    if not _NAME.fullmatch(name) or importlib.util.find_spec(module) is None:
         raise InvalidArgument(f"there is no task {name[:80]!r}")
     return cast(Main, importlib.import_module(module).main)
 

@@ -49,6 +49,9 @@ class ProgramFile(msgspec.Struct, frozen=True, kw_only=True):
     places: Places
 
 
+TASK = "task:"  # how entries of jobs begin that are the platform's own tasks (`JobConfig.entry`)
+
+
 class Batching(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How waiting requests are put together; sizes in rows, times in seconds.
 

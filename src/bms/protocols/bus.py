@@ -6,18 +6,16 @@ it before it drains a replica) and ships usage events; control acknowledges the 
 committed for a source.
 """
 
-import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Annotated, Generic, TypeVar
 
 import msgspec
 
-from bms.core.errors import InvalidArgument
 from bms.core.snapshot import SnapshotUpdate
 from bms.core.usage import VERSION, UnreadRun, UsageEvent, UsageRun, events_of
+from bms.protocols.lengths import Reader, framed
 from bms.protocols.snapshot_kinds import UpdateDecoder
 
-LENGTH = struct.Struct("<I")
 MAX_MESSAGE = 1 << 28
 
 
@@ -182,29 +180,10 @@ to_gateway: MessageDecoder[ToGateway] = _ToGateway()
 
 
 def encode(message: FromGateway | ToGateway) -> bytes:
-    body = _encode(message)
-    if len(body) > MAX_MESSAGE:
-        raise InvalidArgument(f"a message of {len(body)} bytes is over the bus's limit of {MAX_MESSAGE}")
-    return LENGTH.pack(len(body)) + body
+    """Raises InvalidArgument for more than MAX_MESSAGE bytes."""
+    return framed(_encode(message), MAX_MESSAGE)
 
 
-class MessageReader:
+def message_reader() -> Reader:
     """Cuts a byte stream into message bodies, to be decoded with `from_gateway` or `to_gateway`."""
-
-    def __init__(self) -> None:
-        self._buffer = bytearray()
-
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        self._buffer += data
-        at, bodies = 0, []
-        while len(self._buffer) - at >= LENGTH.size:
-            (length,) = LENGTH.unpack_from(self._buffer, at)
-            if length > MAX_MESSAGE:
-                raise InvalidArgument(f"a message declares {length} bytes; the limit is {MAX_MESSAGE}")
-            start = at + LENGTH.size
-            if len(self._buffer) - start < length:
-                break
-            bodies.append(bytes(self._buffer[start : start + length]))
-            at = start + length
-        del self._buffer[:at]
-        return iter(bodies)
+    return Reader(MAX_MESSAGE)

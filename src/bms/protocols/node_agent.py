@@ -9,8 +9,7 @@ it takes. Blobs that the agent needs are read from control by `Read`; one that i
 of it by `Take`, with `Give`.
 """
 
-import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
@@ -20,9 +19,10 @@ from bms.core.environments import EnvironmentSpec
 from bms.core.errors import InvalidArgument
 from bms.core.isolation import Isolation
 from bms.core.workload import WorkloadSpec, WorkloadStatus
+from bms.protocols import lengths
+from bms.protocols.lengths import Reader, framed
 
 VERSION = 1
-LENGTH = struct.Struct("<I")
 PIECE = 1 << 20  # bytes of content in one message
 MAX_MESSAGE = 64 << 20  # bytes; what is known of 100,000 workloads takes about half of it
 MAX_FIRST = 1 << 12  # bytes of a first message, whose sender nobody knows yet
@@ -294,10 +294,7 @@ to_agent: Body[ToAgent] = Body(ToAgent)
 
 def encode(said: First | Greeting | Joining | Message) -> bytes:
     """Raises InvalidArgument for more than MAX_MESSAGE bytes."""
-    body = encode_body(said)
-    if len(body) > MAX_MESSAGE:
-        raise InvalidArgument(f"a message of {len(body)} bytes is over the limit of {MAX_MESSAGE}: send less at once")
-    return LENGTH.pack(len(body)) + body
+    return framed(encode_body(said), MAX_MESSAGE)
 
 
 def cut(buffer: bytes | bytearray, limit: int) -> tuple[bytes, bytes] | None:
@@ -305,33 +302,10 @@ def cut(buffer: bytes | bytearray, limit: int) -> tuple[bytes, bytes] | None:
 
     Raises InvalidArgument for one of more than `limit` bytes.
     """
-    if len(buffer) < LENGTH.size:
-        return None
-    (length,) = LENGTH.unpack_from(buffer)
-    if length > limit:
-        raise InvalidArgument(f"a message declares {length} bytes; the limit is {limit}")
-    end = LENGTH.size + length
-    return (bytes(buffer[LENGTH.size : end]), bytes(buffer[end:])) if len(buffer) >= end else None
+    found = lengths.cut(buffer, limit)
+    return None if found is None else (bytes(buffer[slice(*found)]), bytes(buffer[found[1] :]))
 
 
-class Reader:
+def message_reader() -> Reader:
     """Cuts a byte stream into bodies."""
-
-    def __init__(self) -> None:
-        self._buffer = bytearray()
-
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        """Raises InvalidArgument for a message over the limit."""
-        self._buffer += data
-        at, bodies = 0, []
-        while len(self._buffer) - at >= LENGTH.size:
-            (length,) = LENGTH.unpack_from(self._buffer, at)
-            if length > MAX_MESSAGE:
-                raise InvalidArgument(f"a message declares {length} bytes; the limit is {MAX_MESSAGE}")
-            start = at + LENGTH.size
-            if len(self._buffer) - start < length:
-                break
-            bodies.append(bytes(self._buffer[start : start + length]))
-            at = start + length
-        del self._buffer[:at]
-        return iter(bodies)
+    return Reader(MAX_MESSAGE)

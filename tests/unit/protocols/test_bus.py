@@ -21,7 +21,7 @@ KEY = KeyEntry(id="k", tenant="t", user="u", role="owner", scopes=frozenset({"a"
 def test_messages_come_back_however_the_stream_is_cut(cuts: list[int]) -> None:
     sent = [bus.Hello(0, "src", 9, 0), bus.UsageBatch("src", runs_of([EVENT])), bus.Applied(4), bus.ReplicaDown("r")]
     stream = b"".join(map(bus.encode, sent))
-    reader, got, at = bus.MessageReader(), [], 0
+    reader, got, at = bus.message_reader(), [], 0
     for cut in [*cuts, len(stream)]:
         got += [bus.from_gateway.decode(body) for body in reader.feed(stream[at : at + cut])]
         at += cut
@@ -30,7 +30,7 @@ def test_messages_come_back_however_the_stream_is_cut(cuts: list[int]) -> None:
 
 def test_updates_reach_gateways_whole() -> None:
     update = SnapshotUpdate(revision=7, full=False, puts=(KEY,), deletes=(("deployment", "d"),))
-    (body,) = bus.MessageReader().feed(bus.encode(update))
+    (body,) = bus.message_reader().feed(bus.encode(update))
     assert bus.to_gateway.decode(body) == update
 
 
@@ -46,7 +46,7 @@ def test_text_that_is_none_is_refused_in_entries_that_are_looked_at_again() -> N
 
 def test_what_is_not_a_message_is_refused() -> None:
     with pytest.raises(InvalidArgument, match="declares"):
-        list(bus.MessageReader().feed(b"\xff\xff\xff\xff"))
+        list(bus.message_reader().feed(b"\xff\xff\xff\xff"))
     with pytest.raises(msgspec.ValidationError):
         bus.from_gateway.decode(msgspec.msgpack.encode({"type": "format_disk"}))
 
@@ -88,7 +88,7 @@ def test_what_a_gateway_of_the_former_release_ships_is_read_as_it_was() -> None:
 
 def test_control_of_the_former_release_reads_what_a_gateway_ships_now() -> None:
     event = msgspec.structs.replace(EVENT, queue_ns=5, total_ns=40, revision=7, more=(("input_tokens", 3),))
-    (body,) = bus.MessageReader().feed(bus.encode(bus.UsageBatch("src", runs_of([event, EVENT]))))
+    (body,) = bus.message_reader().feed(bus.encode(bus.UsageBatch("src", runs_of([event, EVENT]))))
     former = msgspec.msgpack.decode(body, type=_FormerBatch)
     read = [(run.first, *msgspec.structs.astuple(attempt)) for run in former.runs for attempt in run.attempts]
     assert read == [msgspec.structs.astuple(EVENT)[1:14]] * 2

@@ -11,7 +11,8 @@ from bms.core.isolation import Isolation
 from bms.core.resources import Resources
 from bms.core.workload import WorkloadSpec
 from bms.protocols import node_agent as said
-from bms.protocols.node_agent import LENGTH, MAX_FIRST, MAX_MESSAGE, Reader, cut, encode, encode_body
+from bms.protocols.lengths import LENGTH
+from bms.protocols.node_agent import MAX_FIRST, MAX_MESSAGE, cut, encode, encode_body, message_reader
 from tests.sizes import enough
 
 SPEC = WorkloadSpec(
@@ -40,7 +41,7 @@ QUESTIONS: list[said.ToAgent] = [
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: type(question).__name__)
 def test_questions_arrive_as_they_were_asked(question: said.ToAgent) -> None:
     ask = said.Ask(1, msgspec.Raw(encode_body(question)))
-    (body,) = Reader().feed(encode(ask))
+    (body,) = message_reader().feed(encode(ask))
     heard = said.message.decode(body)
     assert isinstance(heard, said.Ask)
     assert said.to_agent.decode(heard.what) == question
@@ -48,7 +49,7 @@ def test_questions_arrive_as_they_were_asked(question: said.ToAgent) -> None:
 
 def test_messages_are_cut_wherever_the_bytes_are_torn() -> None:
     messages = [said.Alive(), said.Changed(), said.Said(4, "building")]
-    stream, reader, heard = b"".join(map(encode, messages)), Reader(), []
+    stream, reader, heard = b"".join(map(encode, messages)), message_reader(), []
     for at in range(len(stream)):
         heard += [said.message.decode(body) for body in reader.feed(stream[at : at + 1])]
     assert heard == messages
@@ -66,7 +67,7 @@ def test_what_is_too_large_is_refused_before_it_is_read() -> None:
     with pytest.raises(InvalidArgument, match="the limit is"):
         cut(LENGTH.pack(MAX_FIRST + 1), MAX_FIRST)
     with pytest.raises(InvalidArgument, match="the limit is"):
-        Reader().feed(LENGTH.pack(MAX_MESSAGE + 1))
+        message_reader().feed(LENGTH.pack(MAX_MESSAGE + 1))
     with pytest.raises(InvalidArgument, match="send less at once"):
         encode(said.Said(1, "x" * (MAX_MESSAGE + 1)))
 

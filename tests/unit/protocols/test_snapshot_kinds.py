@@ -7,6 +7,7 @@ import pytest
 
 from bms.core.snapshot import KeyEntry, SnapshotUpdate
 from bms.protocols import bus
+from bms.protocols.lengths import LENGTH
 from bms.protocols.snapshot_kinds import UpdateDecoder
 
 KEY = KeyEntry(id="k", tenant="t", user="u", role="owner", scopes=frozenset(), digest=b"d")
@@ -42,7 +43,7 @@ def later(**more: object) -> bytes:
 
 
 def test_existing_kinds_are_sent_as_the_last_release_reads_them() -> None:
-    assert msgspec.msgpack.decode(bus.encode(UPDATE)[bus.LENGTH.size :]) == AS_RELEASED
+    assert msgspec.msgpack.decode(bus.encode(UPDATE)[LENGTH.size :]) == AS_RELEASED
 
 
 def test_entries_of_unknown_kinds_are_left_out_of_what_control_sends(caplog: pytest.LogCaptureFixture) -> None:

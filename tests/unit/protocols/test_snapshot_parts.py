@@ -6,6 +6,7 @@ from bms.core.errors import InvalidArgument
 from bms.core.signature import Signature, TensorSpec
 from bms.core.snapshot import DeploymentEntry, KeyEntry, ServedVersion, SnapshotUpdate
 from bms.protocols import bus
+from bms.protocols.lengths import LENGTH
 from bms.protocols.snapshot_parts import PART, PartsReader, parts_of
 
 
@@ -32,7 +33,7 @@ def test_parts_are_small_and_make_up_the_whole_again(keys: int) -> None:
     parts = list(parts_of(update(keys)))
     assert all(len(part.puts) <= PART for part in parts)
     reader = PartsReader()
-    *before, whole = [reader.feed(bus.to_gateway.decode(bus.encode(part)[bus.LENGTH.size :])) for part in parts]  # type: ignore[arg-type]
+    *before, whole = [reader.feed(bus.to_gateway.decode(bus.encode(part)[LENGTH.size :])) for part in parts]  # type: ignore[arg-type]
     assert before == [None] * (len(parts) - 1)
     assert whole == update(keys)
 
@@ -49,7 +50,7 @@ def test_versions_with_equal_signatures_share_one_even_over_several_updates() ->
     found = []
     for revision in (1, 2):
         sent = SnapshotUpdate(revision=revision, full=False, puts=(deployment("a"), deployment("b")))
-        got = reader.feed(bus.to_gateway.decode(bus.encode(sent)[bus.LENGTH.size :]))  # type: ignore[arg-type]
+        got = reader.feed(bus.to_gateway.decode(bus.encode(sent)[LENGTH.size :]))  # type: ignore[arg-type]
         assert got == sent
         found += [
             version.signatures for entry in got.puts if isinstance(entry, DeploymentEntry) for version in entry.versions

@@ -10,7 +10,8 @@ import msgspec
 
 from bms.core.errors import InvalidArgument
 from bms.core.snapshot import SnapshotUpdate
-from bms.protocols.bus import LENGTH, FromGateway, Hello, MessageReader, UsageAck, encode, to_gateway
+from bms.protocols.bus import FromGateway, Hello, UsageAck, encode, message_reader, to_gateway
+from bms.protocols.lengths import LENGTH
 from bms.protocols.snapshot_parts import PartsReader
 
 log = logging.getLogger(__name__)
@@ -85,7 +86,7 @@ class BusClient:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Until the connection ends; whether anything was received on it."""
         self._writer = writer
-        messages, parts, heard = MessageReader(), PartsReader(), False
+        messages, parts, heard = message_reader(), PartsReader(), False
         try:
             self.send(self._listener.hello())
             self._listener.bus_connected()

@@ -24,13 +24,13 @@ from bms.protocols.bus import (
     Applied,
     GatewayStats,
     Hello,
-    MessageReader,
     ReplicaDown,
     ToGateway,
     UsageAck,
     UsageBatch,
     encode,
     from_gateway,
+    message_reader,
 )
 from bms.protocols.snapshot_parts import parts_of
 
@@ -144,7 +144,7 @@ class _Connection:
         self._replica_down = replica_down
         self._clock = clock
         self._token = token
-        self._messages = MessageReader()
+        self._messages = message_reader()
         self._batches: asyncio.Queue[UsageBatch] = asyncio.Queue(QUEUED_BATCHES)
         self.view: GatewayView | None = None
 

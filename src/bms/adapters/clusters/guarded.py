@@ -1,15 +1,13 @@
 """Opening what a tenant's process wrote: no link is followed, nothing but plain files is read, no pipe can block us."""
 
 import os
-import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
-from bms.adapters.clusters.log_files import beginning
+from bms.adapters.clusters.log_files import beginning, plain_file
 from bms.control.platform.workload_files import Extent, Piece
 from bms.core.cut_logs import UNCUT, Start
 
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -23,21 +21,9 @@ def opened_directory(path: str, within: int | None = None) -> Iterator[int]:
         os.close(descriptor)
 
 
-@contextmanager
-def opened_file(name: str, within: int) -> Iterator[int]:
-    """A descriptor of the plain file `name` of the directory `within`.
-
-    Raises OSError for what is none: links, pipes, devices, and files with several names, which may be somebody
-    else's.
-    """
-    descriptor = os.open(name, _FILE, dir_fd=within)
-    try:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
-            raise OSError(f"{name!r} is not a plain file with one name")
-        yield descriptor
-    finally:
-        os.close(descriptor)
+def opened_file(name: str, within: int) -> AbstractContextManager[int]:
+    """A descriptor of the plain file `name` of the directory `within`. Raises OSError for what is none."""
+    return plain_file(name, os.O_RDONLY, within)
 
 
 def extent_of(directory: str, name: str, *, cut: bool) -> Extent | None:

@@ -21,7 +21,6 @@ WORKLOAD_LOG, JOB_LOG = NAMES = ("workload.log", "job.log")
 _LONGEST_LINE = 64 << 10  # bytes in which a line is looked for with which to go on
 _MARGIN = 1 << 20  # bytes, more than a file system gives at once
 _ONE_AT_A_TIME = threading.Lock()  # whoever looks at a workload may cut, and whoever ends it: a log cut twice is gone
-_CUT = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def trim(path: Path, limit: int = LIMIT) -> bool:
@@ -34,7 +33,7 @@ def trim(path: Path, limit: int = LIMIT) -> bool:
     try:
         if os.lstat(path).st_size <= limit:
             return False
-        with _ONE_AT_A_TIME, _plain(path, _CUT) as descriptor:
+        with _ONE_AT_A_TIME, plain_file(path, os.O_RDWR) as descriptor:
             return _cut(descriptor, limit)
     except OSError:  # absent, a link, or not ours to open: nothing that could be cut
         return False
@@ -95,13 +94,16 @@ def _punch_hole(descriptor: int, at: int, limit: int, gone: int) -> None:
 
 
 @contextmanager
-def _plain(path: Path, flags: int) -> Iterator[int]:
-    """A descriptor of a plain file with one name. Raises OSError for anything else."""
-    descriptor = os.open(path, flags)
+def plain_file(path: str | Path, flags: int, within: int | None = None) -> Iterator[int]:
+    """A descriptor of the plain file `path`, below the directory `within`.
+
+    Raises OSError for what is none: links, pipes, devices, and files with several names, which may be somebody else's.
+    """
+    descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=within)
     try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
-            raise OSError(f"{path} is not a plain file with one name")
+            raise OSError(f"{str(path)!r} is not a plain file with one name")
         yield descriptor
     finally:
         os.close(descriptor)

@@ -9,13 +9,12 @@ from bms.control.jobs.nouns import Job, JobState
 from bms.control.jobs.states import moved
 from bms.core.figures import Figure
 from bms.core.limits import more_memory
-from bms.core.programs import JobResult
+from bms.core.programs import TASK, JobResult
 from bms.core.workload import WorkloadStatus
 
 FIRST_PAUSE_S = 2.0
 LONGEST_PAUSE_S = 300.0
 TIMED_OUT = "timed out"  # how the reason of a stop begins that its `timeout_s` asked for
-TASK = "task:"  # how entries of the platform's own tasks begin, as in `JobConfig.entry`
 STOPPED = "cancelled"  # what the harness says of a process that got SIGTERM, e.g. because the platform went down
 
 

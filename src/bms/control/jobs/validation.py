@@ -11,6 +11,7 @@ from bms.control.platform.trees import Tree, get_tree
 from bms.core.digest import check_digest
 from bms.core.errors import InvalidArgument, NotFound
 from bms.core.ids import check_name
+from bms.core.programs import TASK
 
 MAX_NAME = 200
 MAX_PARAMETERS = 1 << 20
@@ -56,7 +57,7 @@ def _check_entry(spec: JobSpec) -> None:
     if spec.code is not None:
         check_digest(spec.code)
         parts = PurePosixPath(spec.entry).parts
-        if not parts or spec.entry.startswith(("/", "task:")) or ".." in parts:
+        if not parts or spec.entry.startswith(("/", TASK)) or ".." in parts:
             raise InvalidArgument(f"entry {spec.entry[:80]!r} is not the path of a file of the code, e.g. train.py")
     elif not _TASK.fullmatch(spec.entry):
         raise InvalidArgument(f"entry {spec.entry[:80]!r} is not a task (task:NAME); a script needs a tree of code")

@@ -48,23 +48,7 @@ class Ledger:
         self, parcel: Parcel, number: int | None, rows: int, result: Result, queue_ns: int, end: AnswerEnd | None = None
     ) -> None:
         """Ends one call by itself, and its parcel with the last one; `number` None: the only call of its frame."""
-        first, count = (0, 0) if number is None else (number, 1)
-        if result.error is not None:
-            parcel.asker.send(error_frame(parcel.id, result.error, first, count, result.compute_ns))
-            self.metrics.failed(result.error.code)
-        else:
-            frame = encode_answer(
-                parcel.id,
-                [Tensor(name, array) for name, array in result.outputs.items()],
-                queue_ns=queue_ns,
-                compute_ns=result.compute_ns,
-                first=first,
-                count=count,
-                batch=rows,
-                end=end,
-            )
-            parcel.asker.send(b"".join(frame))
-            self.metrics.answered(rows, queue_ns)
+        parcel.asker.send(b"".join(self._of_one(parcel, number, rows, result, queue_ns, end)))
         if len(parcel.parts) == 1:
             self._end(parcel)
         else:
@@ -146,22 +130,28 @@ class Ledger:
         numbers = parcel.numbers or range(len(parcel.parts))
         whole = parcel.numbers is None and len(parcel.parts) == 1
         for number, rows, result in zip(numbers, parcel.parts, results, strict=True):
-            first, count = (0, 0) if whole else (number, 1)
-            if result.error is not None:
-                parts.append(error_frame(parcel.id, result.error, first, count, result.compute_ns))
-                self.metrics.failed(result.error.code)
-                continue
-            parts += encode_answer(
-                parcel.id,
-                [Tensor(name, array) for name, array in result.outputs.items()],
-                queue_ns=queue_ns,
-                compute_ns=result.compute_ns,
-                first=first,
-                count=count,
-                batch=rows,
-            )
-            self.metrics.answered(rows, queue_ns)
+            parts += self._of_one(parcel, None if whole else number, rows, result, queue_ns)
         self._end(parcel)
+
+    def _of_one(
+        self, parcel: Parcel, number: int | None, rows: int, result: Result, queue_ns: int, end: AnswerEnd | None = None
+    ) -> list[bytes | memoryview]:
+        """The frame of one call, which is counted; `number` None: the only one of what was sent."""
+        first, count = (0, 0) if number is None else (number, 1)
+        if result.error is not None:
+            self.metrics.failed(result.error.code)
+            return [error_frame(parcel.id, result.error, first, count, result.compute_ns)]
+        self.metrics.answered(rows, queue_ns)
+        return encode_answer(
+            parcel.id,
+            [Tensor(name, array) for name, array in result.outputs.items()],
+            queue_ns=queue_ns,
+            compute_ns=result.compute_ns,
+            first=first,
+            count=count,
+            batch=rows,
+            end=end,
+        )
 
     def _end(self, parcel: Parcel) -> None:
         del parcel.asker.open[parcel.id]

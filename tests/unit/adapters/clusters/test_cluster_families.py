@@ -98,6 +98,29 @@ def test_what_sleeps_is_not_read_and_what_it_does_is_seen(obedient: Obedient, sw
     looking.close()
 
 
+def test_what_has_slept_for_long_is_looked_at_seldom_and_seen_all_the_same(
+    obedient: Obedient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looking, look = _looks(obedient)
+    asked: list[bool] = []
+    moved = families.Member.moved
+
+    def counted(member: families.Member) -> bool:
+        asked.append(True)
+        return moved(member)
+
+    monkeypatch.setattr(families.Member, "moved", counted)
+    for _ in range(families._STILL + 10 * families._SELDOM):
+        look()
+    assert 10 <= len(asked) <= families._STILL + 12
+    obedient.do("kept.append(b'x' * 50_000_000)")
+    assert any(look().moved for _ in range(families._SELDOM)), "what it does is seen in time"
+    assert look()._still <= 1, "and from then on at every look"
+    obedient.do(SLEEPER.format(True))
+    assert look().moved, "who begins another process, at once"
+    looking.close()
+
+
 @pytest.mark.parametrize("session", [False, True])
 def test_a_child_is_found_at_the_next_look_and_its_children_too(
     obedient: Obedient, swept: list[float], session: bool

@@ -19,11 +19,11 @@ from bms.protocols.node_agent import (
     Changed,
     Failed,
     Message,
-    Reader,
     Said,
     encode,
     encode_body,
     message,
+    message_reader,
 )
 
 ALIVE_S, SILENT_S = 10.0, 35.0  # how often each side says that it lives, and how long it is believed without that
@@ -65,7 +65,7 @@ class Peer(asyncio.Protocol):
         self._side = side
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._reader = Reader()
+        self._reader = message_reader()
         self._ids = itertools.count(1)
         self._open: dict[int, _Open] = {}
         self._answering: dict[int, asyncio.Task[None]] = {}
