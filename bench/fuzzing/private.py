@@ -167,8 +167,8 @@ def _first(data: bytes) -> bool:
 
 def _questions(decode: Callable[[msgspec.Raw], object], data: bytes) -> bool:
     """In one piece and in two: the same messages."""
-    whole = list(node_agent.Reader().feed(data))
-    halves = node_agent.Reader()
+    whole = list(node_agent.message_reader().feed(data))
+    halves = node_agent.message_reader()
     same([*halves.feed(data[: len(data) // 2]), *halves.feed(data[len(data) // 2 :])], whole, "messages in two pieces")
     for body in whole:
         said = node_agent.message.decode(body)
