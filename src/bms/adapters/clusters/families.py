@@ -2,7 +2,8 @@
 
 A process that did anything shows it in its line of the process table: time it ran, pages it touched, threads it began.
 A process that begins takes the machine's next number: where none was taken nobody is new, else only new ones are read
-and joined to their parents, sessions and groups. Now and then, and where numbers can't be known, all are read.
+and joined to their parents, sessions and groups. Some time after one was taken, and where numbers can't be known, all
+are read. While everybody has slept for long, most looks are a glance at the number, for which `due` needs no thread.
 """
 
 import os
@@ -17,7 +18,7 @@ from bms.adapters.clusters.processes import Identity, Process
 SWEEP_S = 10.0
 _APPEARING = 4  # looks within which a process is in the table after its number was taken
 _STILL = 8  # looks without a move, after which a family is looked at
-_SELDOM = 4  # only every so many looks: one that begins to move is noticed so much later; one that forks, at once
+_SELDOM = 4  # only every so many ticks: one that begins to move is noticed so much later; one that forks, at once
 _HELD = 8  # members of a family whose lines are kept open; of a larger one the others' are opened for each look
 _LINE = 1024  # bytes; more than there are
 
@@ -84,10 +85,16 @@ class Family:
         """Whether its leader lives: else its number may be another's."""
         return self.leader.pid in self._members
 
-    def look(self) -> None:
+    @property
+    def sleeps(self) -> bool:
+        """Whether it has done nothing for long."""
+        return self._still > _STILL and not self.moved
+
+    def look(self, *, seldom: bool) -> None:
+        """`seldom`: it is the turn of those that sleep, too."""
         self._still = 0 if self.moved else self._still + 1
         self.moved = False
-        if self._still > _STILL and self._still % _SELDOM:
+        if self.sleeps and not seldom:
             return
         for pid, member in list(self._members.items()):
             if member.moved():
@@ -122,30 +129,47 @@ class Families:
 
     def __init__(self) -> None:
         self._families: dict[str, Family] = {}
+        self._ticks = 0
+        self._asleep = False  # all of them
         self._newest: deque[int] = deque(maxlen=_APPEARING)  # the last number taken, at each of the last looks
         self._strangers: set[int] = set()  # processes of these looks that are nobody's
+        self._told = numbers_are_told()
+        self._taken = False  # a number, since the table was last read
         self._sweep_at = 0.0
-        self._sweep_s = SWEEP_S if numbers_are_told() else 0.0
+
+    def due(self) -> bool:
+        """Whether there is anything to look at, if the same workloads run as at the last look. To be asked at every
+        tick; so cheap that it needs no thread."""
+        self._ticks += 1
+        if self._ticks % _SELDOM == 0 or not self._asleep or not self._told:
+            return True
+        return newest_pid() != self._newest[0]
 
     def look(self, watched: Iterable[tuple[str, Identity, frozenset[Identity]]]) -> dict[str, Family]:
         """(id, leader, who was known to belong) of each workload that runs -> its family as it is now."""
         given = {id: (leader, known) for id, leader, known in watched}
         for gone in [id for id, family in self._families.items() if id not in given or family.leader != given[id][0]]:
             self._families.pop(gone).close()
+        seldom = self._ticks % _SELDOM == 0
         for family in self._families.values():
-            family.look()
+            family.look(seldom=seldom)
         newest = newest_pid()
+        before = self._newest[0] if self._newest else None
+        self._taken |= newest != before
         if (
             given.keys() != self._families.keys()
-            or not self._newest
-            or newest < self._newest[0]  # the numbers began anew
-            or time.monotonic() >= self._sweep_at
+            or before is None
+            or newest < before  # the numbers began anew
+            or (self._taken and time.monotonic() >= self._sweep_at)
+            or not self._told
             or not all(family.led for family in self._families.values())
         ):
             self._sweep(given)
-        elif newest != self._newest[0]:
-            self._join(self._newest[0], newest)
+            self._taken = newest != before
+        elif newest != before:
+            self._join(before, newest)
         self._newest.append(newest)
+        self._asleep = all(family.sleeps for family in self._families.values())
         return self._families
 
     def close(self) -> None:
@@ -154,13 +178,13 @@ class Families:
         self._families.clear()
 
     def _sweep(self, given: dict[str, tuple[Identity, frozenset[Identity]]]) -> None:
-        table = processes.table()
+        kin = processes.Kin(processes.table())
         for id, (leader, known) in given.items():
             family = self._families.setdefault(id, Family(leader))
             seen = known | {process.identity for process in family.processes}
-            family.take(processes.family(leader, table, seen))
+            family.take(kin.of(leader, seen))
         self._strangers.clear()
-        self._sweep_at = time.monotonic() + self._sweep_s
+        self._sweep_at = time.monotonic() + SWEEP_S
 
     def _join(self, after: int, newest: int) -> None:
         """Finds the families of the processes whose numbers were taken since, as far as they have one."""

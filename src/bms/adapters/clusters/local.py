@@ -240,6 +240,7 @@ class LocalCluster:
         tracked = self._tracked[record.spec.id] = Tracked(record, pidfd)
         self._allotments.take(record.spec.id, record.cores, record.shares)
         self._some_run.set()
+        self._looks.begin()
         asyncio.get_running_loop().add_reader(pidfd, self._on_end, tracked)
         return tracked
 
@@ -283,14 +284,16 @@ class LocalCluster:
         while True:
             await self._some_run.wait()
             await asyncio.sleep(self._watch_s)
-            watched = [
-                tracked.watched(f"{folder}/{tracked.id}")
-                for tracked in self._tracked.values()
-                if tracked.pidfd is not None
-            ]
-            if not watched:
-                self._some_run.clear()
             try:
+                if not self._looks.due():
+                    continue
+                watched = [
+                    tracked.watched(f"{folder}/{tracked.id}")
+                    for tracked in self._tracked.values()
+                    if tracked.pidfd is not None
+                ]
+                if not watched:
+                    self._some_run.clear()
                 sights = await in_thread(self._looks.look, watched, self._launcher.groups)
             except OSError as error:  # out of descriptors, say; the next look may do better
                 _log.error("running workloads can't be looked at: %s", error)

@@ -100,22 +100,38 @@ def proportional(pid: int) -> int | None:
 def family(leader: Identity, processes: dict[int, Process], known: Iterable[Identity] = ()) -> list[Process]:
     """The living processes that belong to `leader`: its session, its group, all their descendants, and those
     of `known` that still live, whose parents may be gone."""
-    now = processes.get(leader.pid)
-    # The kernel gives a pid to no one while a group or session still has that number: a stranger means ours are gone.
-    ours = now is None or now.identity == leader
-    members = {identity.pid for identity in known if (p := processes.get(identity.pid)) and p.identity == identity}
-    if ours:
-        members.update(pid for pid, p in processes.items() if leader.pid in (pid, p.group, p.session))
-    children: dict[int, list[int]] = {}
-    for pid, process in processes.items():
-        children.setdefault(process.parent, []).append(pid)
-    waiting = list(members)
-    while waiting:
-        for child in children.get(waiting.pop(), ()):
-            if child not in members:
-                members.add(child)
-                waiting.append(child)
-    return [processes[pid] for pid in sorted(members) if processes[pid].alive]
+    return Kin(processes).of(leader, known)
+
+
+class Kin:
+    """Who is whose in a process table: gone through once, however many families are looked up in it."""
+
+    def __init__(self, processes: dict[int, Process]) -> None:
+        self._processes = processes
+        self._children: dict[int, list[int]] = {}
+        self._led: dict[int, list[int]] = {}  # by the number of their group or session
+        for pid, process in processes.items():
+            self._children.setdefault(process.parent, []).append(pid)
+            for leader in {process.group, process.session}:
+                self._led.setdefault(leader, []).append(pid)
+
+    def of(self, leader: Identity, known: Iterable[Identity] = ()) -> list[Process]:
+        """The `family` of a leader."""
+        table = self._processes
+        now = table.get(leader.pid)
+        members = {identity.pid for identity in known if (p := table.get(identity.pid)) and p.identity == identity}
+        # The kernel gives a pid to no one while a group or session has that number: a stranger means ours are gone.
+        if now is None or now.identity == leader:
+            members.update(self._led.get(leader.pid, ()))
+            if now is not None:
+                members.add(leader.pid)
+        waiting = list(members)
+        while waiting:
+            for child in self._children.get(waiting.pop(), ()):
+                if child not in members:
+                    members.add(child)
+                    waiting.append(child)
+        return [table[pid] for pid in sorted(members) if table[pid].alive]
 
 
 def open_pidfd(identity: Identity) -> int | None:

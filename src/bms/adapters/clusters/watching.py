@@ -42,6 +42,16 @@ class Watch:
         self._footprints = Footprints()
         self._checked: dict[str, float] = {}  # when each was last weighed
         self._unmeasured: set[str] = set()  # did something since its directory was last measured
+        self._begun = False
+
+    def begin(self) -> None:
+        """One more workload runs."""
+        self._begun = True
+
+    def due(self) -> bool:
+        """Whether there is anything to look at now. To be asked at every tick, between looks; it needs no thread."""
+        begun, self._begun = self._begun, False
+        return self._families.due() or begun or bool(self._unmeasured)
 
     def look(self, watched: Iterable[Watched], groups: Groups) -> dict[str, Sight]:
         """Those that did something since the last look, or that nobody weighed for long, by id; cuts their logs on the

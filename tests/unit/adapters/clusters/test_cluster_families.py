@@ -74,6 +74,7 @@ def _looks(obedient: Obedient) -> tuple[Families, Callable[[], Family]]:
     looking, leader = Families(), obedient.leader
 
     def look() -> Family:
+        looking.due()
         return looking.look([("wl", leader, frozenset())])["wl"]
 
     assert look().moved, "it is new"
@@ -113,11 +114,67 @@ def test_what_has_slept_for_long_is_looked_at_seldom_and_seen_all_the_same(
     for _ in range(families._STILL + 10 * families._SELDOM):
         look()
     assert 10 <= len(asked) <= families._STILL + 12
+    assert look().sleeps
     obedient.do("kept.append(b'x' * 50_000_000)")
     assert any(look().moved for _ in range(families._SELDOM)), "what it does is seen in time"
-    assert look()._still <= 1, "and from then on at every look"
+    assert not look().sleeps, "and from then on at every look"
     obedient.do(SLEEPER.format(True))
     assert look().moved, "who begins another process, at once"
+    looking.close()
+
+
+def test_while_all_sleep_and_nobody_is_born_one_look_in_four_is_due(
+    obedient: Obedient, swept: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(families, "SWEEP_S", 0.0)
+    looking, look = _looks(obedient)
+    while not look().sleeps:
+        pass
+    newest = families.newest_pid()
+    monkeypatch.setattr(families, "newest_pid", lambda: newest)  # others on this machine begin processes all the time
+    for _ in range(2 * families._APPEARING):
+        look()
+    swept.clear()
+    due = [looking.due() for _ in range(10 * families._SELDOM)]
+    assert due.count(True) == 10
+    for _ in range(10 * families._SELDOM):
+        look()
+    assert swept == [], "where nobody is born, the table says nothing new, however long ago it was read"
+    newest += 1
+    assert looking.due(), "a number was taken"
+    look()
+    assert swept
+    looking.close()
+
+
+def test_a_look_is_due_for_as_long_as_a_number_that_was_taken_may_still_appear(
+    obedient: Obedient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looking, look = _looks(obedient)
+    while not look().sleeps:
+        pass
+    newest = families.newest_pid()
+    monkeypatch.setattr(families, "newest_pid", lambda: newest)
+    for _ in range(2 * families._APPEARING):
+        look()
+    newest += 1
+    due = 0
+    while looking.due() and due < 100:
+        looking.look([("wl", obedient.leader, frozenset())])
+        due += 1
+    assert families._APPEARING <= due <= families._APPEARING + 1
+    looking.close()
+
+
+def test_who_moves_makes_every_look_due(obedient: Obedient) -> None:
+    looking, look = _looks(obedient)
+    assert all(looking.due() and look() for _ in range(3))
+    while not look().sleeps:
+        pass
+    obedient.do("kept.append(b'x' * 50_000_000)")
+    while not look().moved:
+        pass
+    assert [looking.due() for _ in range(families._SELDOM)] == [True] * families._SELDOM
     looking.close()
 
 
