@@ -109,7 +109,7 @@ async def test_postgresql_is_listened_to_again_when_the_connection_was_lost(
             async with database.reading() as connection:
                 await connection.execute(text(f"SELECT pg_terminate_backend(pid) {_LISTENS}"))
             async with asyncio.timeout(10):
-                while not database.others.newer():  # it says so itself while nobody listens
+                while not database.others.newer(0):  # it says so itself while nobody listens
                     await asyncio.sleep(0.01)
         await _listening(database)
         await _emit(database)
@@ -140,20 +140,55 @@ async def test_what_is_written_without_an_event_wakes_nobody(database: Database,
     assert before.is_set()
 
 
-async def test_a_commit_that_changes_neither_size_nor_date_is_not_missed(tmp_path: Path) -> None:
-    """A kernel dates files by its ticks, and SQLite's log begins anew in place."""
-    wal = tmp_path / "bms.db-wal"
+async def test_what_is_written_without_an_event_makes_nobody_ask(
+    database: Database, other: Database, clock: ManualClock
+) -> None:
+    """Every control writes its leases all the time."""
+    log, leases = SqlEventLog(database), [SqlLeases(each, clock) for each in (database, other)]
+    await _emit(database)
+    waiting = asyncio.create_task(log.wait(await log.last(), 30))
+    if database.dialect == "postgresql":
+        await _listening(database)
+    await asyncio.sleep(2 * LOOK_S)
+    with _statements(database) as asked:
+        for _ in range(3):
+            for each in leases:
+                await each.acquire({"leader": None}, "a", 10)
+            await asyncio.sleep(1.5 * LOOK_S)
+        assert asked["BEGIN"] <= 3, "its own three leases"
+        await _emit(other)
+        assert await asyncio.wait_for(waiting, 10) == 2
+
+
+async def test_sqlite_says_exactly_whether_there_is_an_event_that_can_be_read(tmp_path: Path) -> None:
+    """However little a commit changes of the files, and whoever makes it."""
+    async with open_database("sqlite", tmp_path) as database:
+        others = database.others
+        assert [others.newer(0) for _ in range(2)] == [False, False]
+        for number in range(3):
+            async with SqlStore(database, SqlTenants).write() as tx:
+                await tx.emit(Event(payload=One(), tenant="t", subject="s", actor="a", at=ManualClock().now()))
+                assert not others.newer(number), "not committed yet"
+            assert [others.newer(number), others.newer(number), others.newer(number + 1)] == [True, True, False]
+        await others.close()
+        assert others.newer(2), "it is opened again"
+
+
+async def test_where_sqlite_can_not_be_asked_something_may_have_happened(tmp_path: Path) -> None:
     others = SqliteOthers(str(tmp_path / "bms.db"))
-    others.newer()
-    assert not others.newer(), "there is no log yet"
-    wal.write_bytes(b"one")
-    assert others.newer()
-    assert others.newer(), "it is young: what is written now might not show"
-    await asyncio.sleep(0.05)
-    assert others.newer(), "once more, since it was young when it was last looked at"
-    assert not others.newer()
-    wal.write_bytes(b"two")
-    assert others.newer()
+    assert others.newer(5), "there is none"
+    assert not list(tmp_path.iterdir()), "and none is made"
+    await others.close()
+
+
+async def test_who_asks_does_not_keep_the_log_from_beginning_anew(tmp_path: Path) -> None:
+    async with open_database("sqlite", tmp_path) as database:
+        await _emit(database)
+        assert database.others.newer(0)
+        await _emit(database)
+        async with database.engine.connect() as connection:
+            found = (await connection.execute(text("PRAGMA wal_checkpoint(RESTART)"))).one()
+        assert found[0] == 0, "a reader was in its way"
 
 
 async def test_many_events_are_read_from_memory_and_older_ones_from_the_database(

@@ -90,7 +90,7 @@ class SqlEventLog:
         now = asyncio.get_running_loop().time()
         if now - self._asked >= LOOK_S / 2:  # a timer may come a little early
             self._asked = now
-            if self._others.newer():
+            if self._last is not None and self._others.newer(self._last):
                 self._database.ring()
 
     async def _newest(self) -> int:

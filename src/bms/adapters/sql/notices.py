@@ -33,7 +33,7 @@ class PostgresOthers:
         self._listening = False
         self._asked = 0.0
 
-    def newer(self) -> bool:
+    def newer(self, number: int) -> bool:
         now = time.monotonic()
         if self._listening and now - self._asked < NET_S:
             return False

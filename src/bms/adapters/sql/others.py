@@ -1,18 +1,18 @@
-"""What tells that another process may have committed: the port, and SQLite's log file. PostgreSQL's is `notices`."""
+"""What tells that another process may have committed: the port, and SQLite's way. PostgreSQL's is `notices`."""
 
-import os
-import time
+import sqlite3
 from collections.abc import Callable
 from typing import Protocol
+from urllib.parse import quote
 
-_COARSE_NS = 20_000_000  # more than a kernel's tick, by which files are dated
+_NEWEST = "SELECT max(number) FROM events"
 
 
 class Others(Protocol):
     """`newer` is cheap, and asked a few times a second."""
 
-    def newer(self) -> bool:
-        """Whether another process may have committed since this was last asked; also for commits of our own."""
+    def newer(self, number: int) -> bool:
+        """Whether there may be events after this one, of another process or our own."""
         ...
 
     def listen(self, heard: Callable[[], None]) -> None:
@@ -24,27 +24,30 @@ class Others(Protocol):
 
 
 class SqliteOthers:
-    """Every commit is written to the log file beside the database, which is looked at from outside: whoever opens it,
-    and closes it again, takes the locks of this process's connections away (POSIX)."""
+    """Asks for the newest number. The date of the log file would tell too much, since leases are written all the time,
+    and too little, since what is written is visible only once the disk has it.
+
+    By a connection of its own, in the caller's thread: readers wait for nobody, and the way to another thread and back
+    costs ten times as much.
+    """
 
     def __init__(self, path: str) -> None:
-        self._path = f"{path}-wal"
-        self._seen: object = None
+        self._address = f"file:{quote(path)}?mode=rw"
+        self._connection: sqlite3.Connection | None = None
 
-    def newer(self) -> bool:
+    def newer(self, number: int) -> bool:
         try:
-            found = os.stat(self._path)
-        except FileNotFoundError:
-            seen: object = None
-        else:
-            # What is written within the same tick need not change its date, nor its size: the log begins anew in place.
-            settled = time.time_ns() - found.st_mtime_ns > _COARSE_NS
-            seen = (found.st_ino, found.st_size, found.st_mtime_ns) if settled else object()
-        before, self._seen = self._seen, seen
-        return seen != before
+            if self._connection is None:
+                self._connection = sqlite3.connect(self._address, uri=True, timeout=0, isolation_level=None)
+            ((newest,),) = self._connection.execute(_NEWEST)  # to the end: it must not keep old pages from being reused
+        except sqlite3.Error:  # recovered at this moment, say, or not there: whoever looks is told what is wrong
+            return True
+        return newest is not None and newest > number
 
     def listen(self, heard: Callable[[], None]) -> None:
         """There is nothing that would tell."""
 
     async def close(self) -> None:
-        return
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
