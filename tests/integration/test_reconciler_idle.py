@@ -11,7 +11,7 @@ from sqlalchemy import event, select
 
 from bms.adapters.sql.engine import Database
 from bms.adapters.sql.tables.events import leases
-from bms.control.deployments import health, reconciler
+from bms.control.deployments import health, reconciler, turns
 from bms.control.deployments.loop import ReconcilerLoop
 from bms.control.platform import leading
 from bms.core.clock import ManualClock, SystemClock
@@ -172,8 +172,8 @@ async def test_an_alias_that_moves_is_followed_at_once(sqlite: Database) -> None
 
 async def test_a_replica_that_says_it_ended_is_replaced(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is asked by a timer of its own, which wakes the loop when the answer is another."""
-    monkeypatch.setattr(health, "READY_S", 0.1)
-    monkeypatch.setattr(health, "A_SECOND", 100)
+    monkeypatch.setattr(turns, "READY_S", 0.1)
+    monkeypatch.setattr(turns, "A_SECOND", 100)
     async with _running(sqlite) as running:
         before, cluster = running.rounds, running.deployed.cluster
         (first,) = cluster.running(1)
@@ -193,8 +193,8 @@ async def test_a_replica_that_says_it_ended_is_replaced(sqlite: Database, monkey
 
 
 async def test_many_ready_replicas_are_asked_seldom(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "READY_S", 0.05)
-    monkeypatch.setattr(health, "A_SECOND", 2)
+    monkeypatch.setattr(turns, "READY_S", 0.05)
+    monkeypatch.setattr(turns, "A_SECOND", 2)
     async with _running(sqlite) as running:
         asked = running.deployed.cluster.asked
         await asyncio.sleep(1.2)

@@ -5,12 +5,11 @@ from collections.abc import Iterable, Mapping
 
 from bms.control.deployments.nouns import Replica
 from bms.control.deployments.ports import ReplicaProbe
+from bms.control.deployments.turns import Turns
 from bms.control.jobs.chores import Chores
 from bms.core.clock import Clock
 from bms.core.programs import ServableStatus
 
-STARTING_S, READY_S = 0.1, 2.0  # between two questions
-A_SECOND = 5  # questions to ready ones, in all: many are asked more seldom, but for those that did not answer
 SILENT_S, SILENT_TRIES = 30.0, 5  # unanswered for so long and so often: it hangs
 
 
@@ -23,7 +22,7 @@ class Health:
         self._chores = Chores()
         self._watched: dict[str, Replica] = {}
         self._said: dict[str, ServableStatus] = {}
-        self._asked: dict[str, float] = {}
+        self._turns = Turns()
         self._unanswered: dict[str, tuple[float, int]] = {}  # since when, how often
         self._timer: asyncio.TimerHandle | None = None
         self.changed = asyncio.Event()
@@ -54,13 +53,14 @@ class Health:
         before, self._watched = self._watched, {replica.id: replica for replica in replicas}
         for gone in before.keys() - self._watched.keys():
             self._probe.let_go(gone)
-            for kept in (self._said, self._asked, self._unanswered):
-                kept.pop(gone, None)
+            self._turns.forget(gone)
+            self._said.pop(gone, None)
+            self._unanswered.pop(gone, None)
         self._ask_due()
 
     def hurry(self, replica: str) -> None:
         """Ask this one now, however recently it was asked."""
-        self._asked.pop(replica, None)
+        self._turns.forget(replica)
         self._ask_due()
 
     async def settled(self) -> None:
@@ -83,26 +83,15 @@ class Health:
             self._timer = None
         if not self._watched:
             return
-        now, seldom = self._clock.monotonic(), max(READY_S, len(self._watched) / A_SECOND)
-        next_in = seldom
-        for replica in self._watched.values():
-            pause = self._pause(replica, seldom)
-            left = self._asked.get(replica.id, now - pause) + pause - now
-            if left <= 0:
-                self._asked[replica.id], left = now, pause
-                self._ask(replica)
-            next_in = min(next_in, left)
-        self._timer = asyncio.get_running_loop().call_later(max(next_in, STARTING_S), self._ask_due)
-
-    def _pause(self, replica: Replica, seldom: float) -> float:
-        if replica.state != "ready":
-            return STARTING_S
-        return READY_S if replica.id in self._unanswered else seldom
+        due, next_in = self._turns.take(self._watched, self._unanswered, self._clock.monotonic())
+        for replica in due:
+            self._ask(replica)
+        self._timer = asyncio.get_running_loop().call_later(next_in, self._ask_due)
 
     def _ask(self, replica: Replica) -> None:
         async def ask() -> None:
             status = await self._probe.status(replica.id, replica.address)
-            if replica.id in self._asked:
+            if replica.id in self._watched:
                 self._note(replica, status)
 
         self._chores.start(replica.id, ask)
