@@ -2,12 +2,14 @@
 
 import os
 import platform
+import re
 import signal
 import sys
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 SERVER_CORE, LOAD_CORE = 0, 1
 ROOT = Path(__file__).parents[2]
@@ -59,6 +61,30 @@ def cpu_seconds(pids: Iterable[int]) -> float:
         fields = text[text.rindex(")") + 2 :].split()
         total += int(fields[11]) + int(fields[12])
     return total * _TICK_S
+
+
+class Ran(NamedTuple):
+    """What processes have done in all: seconds of CPU time, to the nanosecond, and how often one of their threads was
+    woken. Threads that have ended count nothing."""
+
+    cpu_s: float
+    wakes: int
+
+    def since(self, before: "Ran") -> "Ran":
+        return Ran(self.cpu_s - before.cpu_s, self.wakes - before.wakes)
+
+
+def ran(pids: Iterable[int]) -> Ran:
+    cpu_ns, wakes = 0, 0
+    for task in (task for pid in pids for task in Path(f"/proc/{pid}/task").glob("*")):
+        try:
+            cpu_ns += int((task / "schedstat").read_text().split()[0])
+            wakes += int(
+                re.findall(r"^voluntary_ctxt_switches:\s*(\d+)", (task / "status").read_text(), re.MULTILINE)[0]
+            )
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return Ran(cpu_ns / 1e9, wakes)
 
 
 def busy_seconds() -> float:
