@@ -11,7 +11,7 @@ from typing import Protocol
 
 import asyncpg
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import Connection, event, text
 
 from bms.adapters.sql import engine
 from bms.adapters.sql.engine import Database
@@ -135,6 +135,12 @@ async def _read(database: Database) -> None:
             assert await anext(aiter(rows)) == (0,)
 
 
+def _insert(number: int, connection: Connection) -> int:
+    for part in (1, 2):
+        connection.execute(text("INSERT INTO things VALUES (:number, :part)"), {"number": number, "part": part})
+    return number
+
+
 async def _parts(database: Database, number: int) -> list[int]:
     query = text("SELECT part FROM things WHERE number = :number ORDER BY part")
     async with database.reading() as connection:
@@ -167,6 +173,48 @@ async def test_a_writing_transaction_may_be_cancelled_at_every_await(
 
     await (database.close() if connects else _read(database))
     assert await every_await(write, plan, check) > 10
+
+
+@EVERY_PLAN
+@pytest.mark.parametrize("connects", [False, True], ids=["pooled", "connects"])
+async def test_a_transaction_at_once_may_be_cancelled_at_every_await(
+    database: Database, outside: Outside, plan: Plan, connects: bool
+) -> None:
+    async def check(number: int, cancelled: bool) -> None:
+        await outside.gets_in()
+        assert _in_use(database) == 0
+        parts = await _parts(database, number)
+        assert parts == [1, 2] or (cancelled and parts == []), "it is whole or not at all"
+        if connects:
+            await database.close()
+
+    await (database.close() if connects else _read(database))
+    assert await every_await(lambda number: database.write_at_once(partial(_insert, number)), plan, check) >= 1
+
+
+async def test_a_transaction_at_once_that_fails_leaves_nothing(database: Database, outside: Outside) -> None:
+    def fails(connection: Connection) -> None:
+        _insert(1, connection)
+        raise RuntimeError
+
+    for _ in range(3):
+        with pytest.raises(RuntimeError):
+            await database.write_at_once(fails)
+        await outside.gets_in()
+    assert await _parts(database, 1) == []
+    assert await database.write_at_once(partial(_insert, 2)) == 2
+    assert await _parts(database, 2) == [1, 2]
+
+
+@ONLY_SQLITE
+async def test_transactions_at_once_queue_with_those_in_steps(database: Database) -> None:
+    numbers = range(1, 9)
+    await asyncio.gather(
+        *(_write(database, number) for number in numbers),
+        *(database.write_at_once(partial(_insert, -number)) for number in numbers),
+    )
+    assert [await _parts(database, number) for number in numbers] == [[2, 3]] * 8
+    assert [await _parts(database, -number) for number in numbers] == [[1, 2]] * 8
 
 
 @EVERY_PLAN

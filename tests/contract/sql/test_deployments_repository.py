@@ -220,11 +220,11 @@ async def test_a_fence_lets_only_the_newest_token_through(
     store: Deployments, database: Database, clock: ManualClock
 ) -> None:
     leases = SqlLeases(database, clock)
-    first = (await leases.acquire({"leader": None}, "a", 10))["leader"]
+    first = (await leases.acquire({"leader": None}, "a", 10)).held["leader"]
     async with store.write() as tx:
         await tx.fence("leader", first)
     clock.advance(11)
-    second = (await leases.acquire({"leader": None}, "b", 10))["leader"]
+    second = (await leases.acquire({"leader": None}, "b", 10)).held["leader"]
     async with store.write() as tx:
         await tx.fence("leader", second)
         with pytest.raises(Aborted, match="another process leads"):

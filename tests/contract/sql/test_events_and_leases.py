@@ -111,45 +111,45 @@ async def test_what_this_process_commits_is_seen_at_once_however_often_it_is_ask
 
 async def test_a_lease_has_one_holder_and_rising_tokens(database: Database, clock: ManualClock) -> None:
     leases = SqlLeases(database, clock)
-    assert await leases.acquire({"x": None}, "a", 10) == {"x": 1}
-    assert await leases.acquire({"x": None}, "b", 10) == {}
+    assert (await leases.acquire({"x": None}, "a", 10)).held == {"x": 1}
+    assert (await leases.acquire({"x": None}, "b", 10)).held == {}
     clock.advance(9)
-    assert await leases.acquire({"x": 1}, "a", 10) == {"x": 1}, "renewed in time: the same token"
+    assert (await leases.acquire({"x": 1}, "a", 10)).held == {"x": 1}, "renewed in time: the same token"
     clock.advance(11)
-    assert await leases.acquire({"x": None}, "b", 10) == {"x": 2}
-    assert await leases.acquire({"x": 1}, "a", 10) == {}
+    assert (await leases.acquire({"x": None}, "b", 10)).held == {"x": 2}
+    assert (await leases.acquire({"x": 1}, "a", 10)).held == {}
     await leases.release({"x": 1})
-    assert await leases.acquire({"x": 1}, "a", 10) == {}, "only who has the newest token can release"
+    assert (await leases.acquire({"x": 1}, "a", 10)).held == {}, "only who has the newest token can release"
     await leases.release({"x": 2})
-    assert await leases.acquire({"x": 1}, "a", 10) == {"x": 3}
+    assert (await leases.acquire({"x": 1}, "a", 10)).held == {"x": 3}
 
 
 async def test_a_lease_that_ran_out_comes_back_with_another_token(database: Database, clock: ManualClock) -> None:
     leases = SqlLeases(database, clock)
     await leases.acquire({"x": None}, "a", 10)
     clock.advance(10)
-    assert await leases.acquire({"x": 1}, "a", 10) == {"x": 2}
+    assert (await leases.acquire({"x": 1}, "a", 10)).held == {"x": 2}
 
 
 async def test_who_restarts_takes_over_at_once_and_who_was_before_loses(database: Database, clock: ManualClock) -> None:
     leases = SqlLeases(database, clock)
     await leases.acquire({"x": None}, "a", 10)
-    assert await leases.acquire({"x": None}, "a", 10) == {"x": 2}
-    assert await leases.acquire({"x": 1}, "a", 10) == {}
-    assert await leases.acquire({"x": 2}, "a", 10) == {"x": 2}
+    assert (await leases.acquire({"x": None}, "a", 10)).held == {"x": 2}
+    assert (await leases.acquire({"x": 1}, "a", 10)).held == {}
+    assert (await leases.acquire({"x": 2}, "a", 10)).held == {"x": 2}
 
 
 async def test_each_lease_is_got_by_itself(database: Database, clock: ManualClock) -> None:
     leases = SqlLeases(database, clock)
-    assert await leases.acquire({"x": None}, "a", 10) == {"x": 1}
-    assert await leases.acquire({"x": None, "y": None}, "b", 10) == {"y": 1}
-    assert await leases.acquire({"x": 1, "y": None}, "a", 10) == {"x": 1}
+    assert (await leases.acquire({"x": None}, "a", 10)).held == {"x": 1}
+    assert (await leases.acquire({"x": None, "y": None}, "b", 10)).held == {"y": 1}
+    assert (await leases.acquire({"x": 1, "y": None}, "a", 10)).held == {"x": 1}
 
 
 async def test_two_who_race_for_a_lease_never_both_get_it(database: Database, clock: ManualClock) -> None:
     leases = SqlLeases(database, clock)
     got = await asyncio.gather(*(leases.acquire({"x": None, "y": None}, f"h{index}", 10) for index in range(8)))
-    assert sorted([name for each in got for name in each]) == ["x", "y"]
+    assert sorted([name for each in got for name in each.held]) == ["x", "y"]
 
 
 async def test_a_reply_is_kept_once_per_key(database: Database, clock: ManualClock) -> None:

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event, text
 
-from bms.adapters.sql import notices
+from bms.adapters.sql import notices, sqlite
 from bms.adapters.sql.engine import Database
 from bms.adapters.sql.events import LOOK_S, SqlEventLog, SqlLeases
 from bms.adapters.sql.others import SqliteOthers
+from bms.adapters.sql.positions import SqlPositions
 from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.tenants import SqlTenants
 from bms.core.clock import ManualClock
@@ -134,7 +135,7 @@ async def test_while_nothing_happens_the_database_is_asked_nothing(database: Dat
 
 async def test_what_is_written_without_an_event_wakes_nobody(database: Database, clock: ManualClock) -> None:
     before = database.written
-    assert await SqlLeases(database, clock).acquire({"leader": None}, "a", 10) == {"leader": 1}
+    assert (await SqlLeases(database, clock).acquire({"leader": None}, "a", 10)).held == {"leader": 1}
     assert database.written is before
     await _emit(database)
     assert before.is_set()
@@ -158,6 +159,39 @@ async def test_what_is_written_without_an_event_makes_nobody_ask(
         assert asked["BEGIN"] <= 3, "its own three leases"
         await _emit(other)
         assert await asyncio.wait_for(waiting, 10) == 2
+
+
+async def test_on_sqlite_renewing_is_one_step_of_one_thread(tmp_path: Path, clock: ManualClock) -> None:
+    async with open_database("sqlite", tmp_path) as database:
+        leases, positions = SqlLeases(database, clock), SqlPositions(database, clock)
+        await leases.acquire({"a": None, "b": None}, "one", 10)
+        await positions.keep("one", 5, 10)
+        steps: Counter[str] = Counter()
+        with _steps(steps):
+            assert (await leases.acquire({"a": 1, "b": 1}, "one", 10)).held == {"a": 1, "b": 1}
+            assert steps == {"thread": 1}
+            assert await positions.keep("one", 6, 10) == {}
+            assert steps == {"thread": 2}
+
+
+@contextmanager
+def _steps(counted: Counter[str]) -> Iterator[None]:
+    """Counts what is handed to threads: the driver's, and those of the event loop."""
+    loop, step = asyncio.get_running_loop(), sqlite._Connection._execute
+    run = loop.run_in_executor
+
+    def in_thread(*given: object) -> object:
+        counted["thread"] += 1
+        return run(*given)  # type: ignore[arg-type]
+
+    async def driver(*given: object) -> object:
+        counted["driver"] += 1
+        return await step(*given)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "run_in_executor", in_thread)
+        patch.setattr(sqlite._Connection, "_execute", driver)
+        yield
 
 
 async def test_sqlite_says_exactly_whether_there_is_an_event_that_can_be_read(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from itertools import islice
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -131,32 +131,9 @@ class SqlLeases:
 
     async def acquire(self, last: Mapping[str, int | None], holder: str, ttl_s: float) -> Acquired:
         now = self._clock.now()
-        until = now + timedelta(seconds=ttl_s)
-        found: dict[str, int] = {}
-        others: dict[str, datetime] = {}
-        kept: list[str] = []
-        async with self._database.writing() as connection:
-            locked = select(leases).where(leases.c.name.in_(last)).order_by(leases.c.name).with_for_update()
-            rows = {row["name"]: row for row in (await connection.execute(locked)).mappings()}
-            for name in sorted(last):
-                if name not in rows:
-                    if await _first(connection, name, holder, until):
-                        found[name] = 1
-                    continue  # where another one was the first, the next time of asking tells
-                token: int = rows[name]["token"]
-                free = rows[name]["expires_at"] <= now
-                if not free and (rows[name]["holder"] != holder or last[name] not in (None, token)):
-                    others[name] = rows[name]["expires_at"]
-                    continue
-                found[name] = token if last[name] == token and not free else token + 1
-                if found[name] == token:
-                    kept.append(name)
-                    continue
-                mine = update(leases).where(leases.c.name == name)
-                await connection.execute(mine.values(holder=holder, token=found[name], expires_at=until))
-            if kept:  # one write for all of them, every few seconds of an idle platform's life
-                await connection.execute(update(leases).where(leases.c.name.in_(kept)).values(expires_at=until))
-        return Acquired(found, others)
+        return await self._database.write_at_once(
+            lambda connection: _acquired(connection, last, holder, now, now + timedelta(seconds=ttl_s))
+        )
 
     async def release(self, held: Mapping[str, int]) -> None:
         """The tokens are kept, so that the next are larger."""
@@ -168,11 +145,40 @@ class SqlLeases:
                 await connection.execute(mine.values(expires_at=self._clock.now()))
 
 
-async def _first(connection: AsyncConnection, name: str, holder: str, until: datetime) -> bool:
+def _acquired(
+    connection: Connection, last: Mapping[str, int | None], holder: str, now: datetime, until: datetime
+) -> Acquired:
+    found: dict[str, int] = {}
+    others: dict[str, datetime] = {}
+    kept: list[str] = []
+    locked = select(leases).where(leases.c.name.in_(last)).order_by(leases.c.name).with_for_update()
+    rows = {row["name"]: row for row in connection.execute(locked).mappings()}
+    for name in sorted(last):
+        if name not in rows:
+            if _first(connection, name, holder, until):
+                found[name] = 1
+            continue  # where another one was the first, the next time of asking tells
+        token: int = rows[name]["token"]
+        free = rows[name]["expires_at"] <= now
+        if not free and (rows[name]["holder"] != holder or last[name] not in (None, token)):
+            others[name] = rows[name]["expires_at"]
+            continue
+        found[name] = token if last[name] == token and not free else token + 1
+        if found[name] == token:
+            kept.append(name)
+            continue
+        mine = update(leases).where(leases.c.name == name)
+        connection.execute(mine.values(holder=holder, token=found[name], expires_at=until))
+    if kept:  # one write for all of them, every few seconds of an idle platform's life
+        connection.execute(update(leases).where(leases.c.name.in_(kept)).values(expires_at=until))
+    return Acquired(found, others)
+
+
+def _first(connection: Connection, name: str, holder: str, until: datetime) -> bool:
     """False where somebody else was the first in the same instant."""
     try:
-        async with connection.begin_nested():
-            await connection.execute(insert(leases).values(name=name, holder=holder, token=1, expires_at=until))
+        with connection.begin_nested():
+            connection.execute(insert(leases).values(name=name, holder=holder, token=1, expires_at=until))
     except IntegrityError:
         return False
     return True

@@ -1,10 +1,9 @@
 """`Positions` on SQL: how far the gateways of each control process have come."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Result, Select, delete, insert, select, update
 
 from bms.adapters.sql.engine import Database
 from bms.adapters.sql.tables.events import gateway_positions as rows
@@ -19,22 +18,30 @@ class SqlPositions:
         self._clock = clock
 
     async def keep(self, process: str, position: int, ttl_s: float) -> Mapping[str, int]:
-        said = {"position": position, "expires_at": self._clock.now() + timedelta(seconds=ttl_s)}
-        async with self._database.writing() as connection:
+        now = self._clock.now()
+        said = {"position": position, "expires_at": now + timedelta(seconds=ttl_s)}
+
+        def kept(connection: Connection) -> Mapping[str, int]:
             changed = update(rows).where(rows.c.process == process).values(**said)
-            if (await connection.execute(changed)).rowcount == 0:
-                await connection.execute(insert(rows).values(process=process, **said))
-            return await self._others(connection, process)
+            if connection.execute(changed).rowcount == 0:
+                connection.execute(insert(rows).values(process=process, **said))
+            return _others(connection.execute(_live(process, now)))
+
+        return await self._database.write_at_once(kept)
 
     async def others(self, process: str) -> Mapping[str, int]:
         async with self._database.reading() as connection:
-            return await self._others(connection, process)
+            return _others(await connection.execute(_live(process, self._clock.now())))
 
     async def drop(self, process: str) -> None:
         async with self._database.writing() as connection:
             await connection.execute(delete(rows).where(rows.c.process == process))
 
-    async def _others(self, connection: AsyncConnection, process: str) -> Mapping[str, int]:
-        live = rows.c.expires_at > self._clock.now()
-        query = select(rows.c.process, rows.c.position).where(live, rows.c.process != process)
-        return {row.process: row.position for row in await connection.execute(query)}
+
+def _live(process: str, now: datetime) -> Select[tuple[str, int]]:
+    """Of all but this one."""
+    return select(rows.c.process, rows.c.position).where(rows.c.expires_at > now, rows.c.process != process)
+
+
+def _others(found: Result[tuple[str, int]]) -> Mapping[str, int]:
+    return {row.process: row.position for row in found}

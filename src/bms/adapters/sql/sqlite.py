@@ -12,7 +12,7 @@ from typing import Any
 from weakref import WeakSet
 
 import aiosqlite
-from sqlalchemy import event
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
@@ -32,19 +32,7 @@ def sqlite_engine(path: str) -> AsyncEngine:
         max_overflow=5,
         connect_args={"async_creator_fn": _connected},
     )
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def _prepare(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # the driver must not begin on its own: `begin` below does
-        cursor = connection.cursor()
-        for pragma in PRAGMAS:
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def _begin(connection: Any) -> None:
-        write = connection.get_execution_options().get(WRITE, False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    _prepare(engine.sync_engine)
 
     @event.listens_for(engine.sync_engine, "handle_error")
     def _cancelled(context: ExceptionContext) -> None:
@@ -53,6 +41,29 @@ def sqlite_engine(path: str) -> AsyncEngine:
             context.is_disconnect = False
 
     return engine
+
+
+def sqlite_engine_at_once(path: str) -> Engine:
+    """Of one connection, for transactions that are made by a thread from their beginning to their end."""
+    # Whichever thread that is: there is one at a time.
+    engine = create_engine("sqlite://" + path, pool_size=1, max_overflow=0, connect_args={"check_same_thread": False})
+    _prepare(engine)
+    return engine
+
+
+def _prepare(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # the driver must not begin on its own: `begin` below does
+        cursor = connection.cursor()
+        for pragma in PRAGMAS:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Any) -> None:
+        write = connection.get_execution_options().get(WRITE, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
 async def _connected(database: str, **options: Any) -> aiosqlite.Connection:
