@@ -30,6 +30,7 @@ from bms.core.endpoints import UnixEndpoint
 from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.isolation import Isolation, Level, reaches, shortfall
 from bms.core.programs import Places
+from bms.core.ticks import until_tick
 from bms.core.workload import WorkloadSpec, WorkloadStatus
 
 SOCKET_PATH_LIMIT = 107  # bytes of sun_path in unix(7), less its final zero
@@ -280,10 +281,10 @@ class LocalCluster:
         return ended
 
     async def _watch_all(self) -> None:
-        folder = str(self._folder)
+        folder, loop = str(self._folder), asyncio.get_running_loop()
         while True:
             await self._some_run.wait()
-            await asyncio.sleep(self._watch_s)
+            await asyncio.sleep(until_tick(loop.time(), self._watch_s))
             try:
                 if not self._looks.due():
                     continue

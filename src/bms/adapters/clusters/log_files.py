@@ -23,7 +23,7 @@ _MARGIN = 1 << 20  # bytes, more than a file system gives at once
 _ONE_AT_A_TIME = threading.Lock()  # whoever looks at a workload may cut, and whoever ends it: a log cut twice is gone
 
 
-def trim(path: Path, limit: int = LIMIT) -> bool:
+def trim(path: str | Path, limit: int = LIMIT) -> bool:
     """Cuts a log that grew over `limit` bytes down to a note and its last half; says whether it did.
 
     Writers append (O_APPEND), and go on while it is cut: nothing of theirs is lost, moved or told twice. Where the file

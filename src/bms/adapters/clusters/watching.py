@@ -12,7 +12,7 @@ from bms.adapters.clusters.footprints import Footprints
 from bms.adapters.clusters.processes import Identity, Process
 from bms.core.resources import Resources
 
-CHECK_S = 10.0  # how often a workload is weighed that does nothing
+CHECK_S = 30.0  # how often a workload is weighed that does nothing that shows: a hundredth of a second of CPU does
 
 
 class Watched(NamedTuple):
@@ -100,7 +100,7 @@ class Watch:
             ),
         )
         for name in log_files.NAMES:
-            log_files.trim(each.directory / name)
+            log_files.trim(f"{each.directory}/{name}")
         return sight
 
 

@@ -17,6 +17,7 @@ from bms.adapters.sql.tables.events import events, leases
 from bms.control.platform.transactions import Acquired
 from bms.core.clock import Clock
 from bms.core.events import Recorded
+from bms.core.ticks import until_tick
 
 LOOK_S = 0.25  # how late an event of another process may be noticed where nothing tells of it
 TAIL = 1000  # newest events that are remembered: several read each
@@ -78,7 +79,8 @@ class SqlEventLog:
 
     def _arm(self) -> None:
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(LOOK_S, self._tick)
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(until_tick(loop.time(), LOOK_S), self._tick)
 
     def _tick(self) -> None:
         """The one look for all who wait."""
