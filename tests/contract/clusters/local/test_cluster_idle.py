@@ -1,0 +1,43 @@
+"""While workloads sleep, the cluster mostly glances, and needs no thread for that; who begins is looked at at once."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+import pytest
+
+from bms.adapters.clusters import families
+from bms.adapters.clusters.cgroups import Groups
+from bms.adapters.clusters.local import LocalCluster
+from bms.adapters.clusters.watching import Sight, Watch, Watched
+from tests.contract.clusters.sights import MakeSpec, ready, until
+
+
+async def test_one_tick_in_four_is_a_look_and_another_workload_is_looked_at_in_the_next(
+    cluster: LocalCluster, make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await cluster.start(make_spec())
+    await ready(cluster, "wl_1")
+    newest = families.newest_pid()
+    monkeypatch.setattr(families, "newest_pid", lambda: newest)  # others on this machine begin processes all the time
+    await until(lambda: cluster._looks._families._asleep)
+    seen: Counter[str] = Counter()
+    due, look = Watch.due, Watch.look
+
+    def ticks(watch: Watch) -> bool:
+        seen["ticks"] += 1
+        return due(watch)
+
+    def looks(watch: Watch, watched: Iterable[Watched], groups: Groups) -> dict[str, Sight]:
+        running = list(watched)
+        seen["looks"] += 1
+        seen["looks at two"] += len(running) == 2
+        return look(watch, running, groups)
+
+    monkeypatch.setattr(Watch, "due", ticks)
+    monkeypatch.setattr(Watch, "look", looks)
+    await until(lambda: seen["ticks"] >= 40)
+    assert seen["ticks"] // 4 - 1 <= seen["looks"] <= seen["ticks"] // 4 + 8, "it may have done something once"
+    await cluster.start(make_spec("wl_2"))
+    begun = seen["ticks"]
+    await until(lambda: bool(seen["looks at two"]))
+    assert seen["ticks"] <= begun + 2
