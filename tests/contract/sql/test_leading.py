@@ -1,6 +1,7 @@
 """One process at a time leads a subject, on both databases; one that lost it without noticing writes nothing more."""
 
 import asyncio
+import threading
 
 import pytest
 
@@ -167,3 +168,18 @@ async def test_a_fence_stops_who_lost_it_unnoticed_and_makes_it_ask(world: World
     with pytest.raises(Aborted, match="does not lead 'x'"):
         async with world.store.write() as tx:
             await old.fence(tx, None)
+
+
+async def test_it_is_renewed_however_busy_the_threads_of_the_process_are(world: World) -> None:
+    """Files are unpacked and looked through in them."""
+    release = threading.Event()
+    busy = [asyncio.create_task(asyncio.to_thread(release.wait, 60)) for _ in range(100)]
+    try:
+        leader = world.process("one").of("x")
+        for _ in range(3):
+            assert await asyncio.wait_for(leader.lead(), 20) == 1
+            world.clock.advance(RENEW_S)
+        assert world.leases.asked == 3
+    finally:
+        release.set()
+        await asyncio.gather(*busy)

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -14,7 +16,7 @@ from bms.adapters.sql.others import Others, SqliteOthers
 from bms.adapters.sql.postgresql import postgresql_engine
 from bms.adapters.sql.sqlite import WRITE, sqlite_engine, sqlite_engine_at_once
 from bms.adapters.sql.telling import TELLS, Telling
-from bms.core.cancellation import in_thread, to_the_end
+from bms.core.cancellation import to_the_end
 from bms.core.errors import InvalidArgument, ResourceExhausted, Unavailable
 from bms.core.ids import new_id
 
@@ -41,6 +43,7 @@ class Database:
         scheme, _, rest = url.partition("://")
         self._origin = new_id("db")
         self._at_once: Engine | None = None
+        self._thread: ThreadPoolExecutor | None = None  # that does what is done at once, from the first such work on
         if scheme == SQLITE:
             self.engine = sqlite_engine(rest)
             self._at_once = sqlite_engine_at_once(rest)
@@ -84,7 +87,10 @@ class Database:
                 return await connection.run_sync(work)
         with _translated():
             async with self._turn():
-                return await in_thread(_written, self._at_once, work)
+                if self._thread is None:  # of its own: those of the event loop may all be at slow work
+                    self._thread = ThreadPoolExecutor(1, "sqlite at once")
+                step = partial(_written, self._at_once, work)
+                return await to_the_end(asyncio.get_running_loop().run_in_executor(self._thread, step))
 
     def ring(self) -> None:
         """There may be new events: whoever waits for some is to look."""
@@ -93,8 +99,10 @@ class Database:
 
     async def close(self) -> None:
         await self.others.close()
-        if self._at_once is not None:
-            await in_thread(self._at_once.dispose)
+        thread, self._thread = self._thread, None
+        if thread is not None and self._at_once is not None:
+            await to_the_end(asyncio.get_running_loop().run_in_executor(thread, self._at_once.dispose))
+            thread.shutdown()
         await to_the_end(self.engine.dispose())
 
     @asynccontextmanager
