@@ -226,6 +226,11 @@ ROWS = {
                 "数据框、数组、列表、CSV 和参数，回答与 MLflow 自己的服务器相同（`make test-frameworks`）",
                 ("frame*", "array", "list", "parameters", "* [0-9]*"),
             ),
+            Part(
+                "CSV and frames also of models that take tensors: by name, of one matrix by place",
+                "接受张量的模型也可用 CSV 和数据框：按名字，只有一个矩阵时按位置",
+                ("in CSV: *",),
+            ),
             Part("`ping`, `version`", "`ping`、`version`", ("version", "ping of nothing")),
             Part("its deployment clients", "部署客户端", ("deployment client", "databricks client")),
             Part("its errors' form", "错误的形式", ("refused: *",)),

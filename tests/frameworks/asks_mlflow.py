@@ -46,6 +46,13 @@ BODIES: dict[str, list[tuple[str, Any]]] = {
     "xgboost_classifier": [
         (JSON, {"inputs": WINE.to_numpy().tolist()}),
         (JSON, {"instances": WINE.to_numpy().tolist()}),
+        (JSON, {"dataframe_split": WINE.to_dict(orient="split")}),
+        (JSON, {"dataframe_records": WINE.to_dict(orient="records")}),
+    ],
+    "tensors": [
+        (JSON, {"dataframe_split": {"columns": ["t", "n"], "data": [["a", 1.5], ["b", 2.5]]}}),
+        (JSON, {"dataframe_records": [{"n": 1.5, "t": "a"}]}),
+        (JSON, {"inputs": {"n": [[1.5]], "t": [["a"]]}}),
     ],
     "lightgbm": [(JSON, {"inputs": WINE.to_numpy().tolist()})],
     "onnx": [(JSON, {"inputs": {"x": np.eye(64)[:2].tolist()}}), (JSON, {"instances": [{"x": [1.0] * 64}]})],
@@ -68,6 +75,8 @@ BODIES: dict[str, list[tuple[str, Any]]] = {
         (JSON, {"inputs": [[1.0, 2.0], [3.0, None]]}),
         (JSON, {"inputs": [[1.0, 2.0]], "params": {"times": 10}}),
         (JSON, {"instances": [[1.0, 2.0]], "params": None}),
+        (JSON, {"dataframe_split": {"columns": ["b", "a"], "data": [[1.0, 2.0], [3.0, 4.0]]}}),
+        (JSON, {"dataframe_records": [{"b": 1.0, "a": 2.0}, {"a": 4.0, "b": 3.0}], "params": {"times": 2}}),
     ],
     "told": [
         (JSON, {"dataframe_records": [{"a": 1}, {"a": 2}]}),
@@ -97,9 +106,16 @@ REFUSED: dict[str, list[tuple[str, Any]]] = {
         (CSV, "alcohol\n1\n"),
         ("text/csv; charset=latin-1", "alcohol\n1\n"),
     ],
+    "parameters": [(JSON, {"dataframe_records": [{"a": 1.0, "b": 2.0, "c": 3.0}]})],
+    "tensors": [(JSON, {"dataframe_records": [{"n": 1.5, "u": "a"}]})],
     "told": [(JSON, {"inputs": {"a": [1]}, "params": {"by": "far"}})],
     "dates": [(JSON, {"dataframe_split": {"columns": ["at"], "data": [["yesterday"]]}})],
     "messages": [(JSON, {"inputs": [{"role": "user"}]})],
+}
+# What MLflow's server reads for tables alone, and the JSON that says the same.
+IN_CSV: dict[str, tuple[str, Any]] = {
+    "xgboost_classifier": (WINE.to_csv(index=False), {"inputs": WINE.to_numpy().tolist()}),
+    "tensors": ("t,n\na,1.5\nb,2.5\n", {"inputs": {"n": [[1.5], [2.5]], "t": [["a"], ["b"]]}}),
 }
 # What MLflow's server leaves out, with a line in its log.
 LEFT_OUT: dict[str, tuple[str, Any]] = {
@@ -186,6 +202,8 @@ def main(url: str, key: str, folder: str) -> None:
             status, told = asking.ours(name, kind, body)
             wanted, _ = asking.mlflows(name, kind, body)
             tell(f"refused: {name} {number}", [status, told], [wanted])
+    for name, (csv, body) in IN_CSV.items():
+        tell(f"in CSV: {name}", asking.ours(name, CSV, csv), asking.mlflows(name, JSON, body))
     for name, (kind, body) in LEFT_OUT.items():
         status, _ = asking.mlflows(name, kind, body)
         tell(f"left out: {name}", asking.ours(name, kind, body), status)

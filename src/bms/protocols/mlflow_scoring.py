@@ -48,7 +48,8 @@ def decode_invocation(
 
     Raises InvalidArgument for what does not fit the model, UnsupportedMedia for another character set than UTF-8.
     """
-    if _is_csv(content_type):
+    csv = _is_csv(content_type)
+    if csv:
         decoded = decode_csv(body, model, signatures, "predict")
     else:
         try:
@@ -62,7 +63,7 @@ def decode_invocation(
                 "embeds texts"
             ) from None
     signature = signatures[decoded.request.signature or ""]
-    if signature.predicted is not None and signature.predicted.base64:
+    if signature.predicted is not None and signature.predicted.base64 and not csv:
         decoded.request.inputs = from_base64(list(decoded.request.inputs), signature.predicted.base64, body)
     predicted = _predicted(signature)
     if predicted is not None and predicted.outputs:

@@ -18,6 +18,7 @@ from bms.core.parameters import chosen_parameters
 from bms.core.signature import DEFAULT, MATRIX, Signature, TensorSpec, check_inputs, is_table, usual_rows
 from bms.core.tensor import Array, Tensor
 from bms.protocols.cloud_events import Mode
+from bms.protocols.csv_bodies import read_csv
 from bms.protocols.json_bodies import BodyDecoder
 from bms.protocols.json_repeats import quotes_of
 from bms.protocols.json_tensors import array_of, dump, text_values
@@ -35,6 +36,7 @@ from bms.protocols.json_values import (
 from bms.protocols.row_frames import rows_of_frames, rows_of_lists
 from bms.protocols.signature_choice import choose_signature, content_signature
 from bms.protocols.tables import read_split, table_by_place, table_of_columns, table_of_csv, table_of_one, table_of_rows
+from bms.protocols.tensor_frames import tensors_of_csv, tensors_of_frame
 from bms.protocols.tf_examples import serialized, takes_features
 
 V = TypeVar("V")
@@ -131,12 +133,13 @@ def _only_form(parsed: PredictBody[JsonValue]) -> tuple[JsonValue, str]:
 
 
 def decode_csv(body: bytes | memoryview, model: str, signatures: Mapping[str, Signature], verb: Verb) -> Decoded:
-    """A body of CSV, whose first line names the columns of the model's table."""
-    chosen = choose_signature(signatures, None, None, verb)
-    if not is_table(signatures[chosen]):
-        raise InvalidArgument("CSV is for models that take tables, this one does not: send its inputs as JSON")
+    """A body of CSV, whose first line names the columns of the model's table, its inputs, or of a model of one input
+    nothing that it knows."""
+    names, cells = read_csv(bytes(body))
+    chosen = choose_signature(signatures, None, names, verb)
     notes: list[str] = []
-    tensors = table_of_csv(bytes(body), signatures[chosen], notes)
+    made = table_of_csv if is_table(signatures[chosen]) else tensors_of_csv
+    tensors = made(names, cells, signatures[chosen], notes)
     return _decoded(model, chosen, signatures, tensors, notes, row_form=True)
 
 
@@ -304,23 +307,25 @@ def _split(value: JsonValue, named: str | None, signatures: Signatures, notes: l
     if takes_features(signature.inputs[0], dict.fromkeys(names)):
         named_rows = [dict(zip(names, row, strict=True)) for row in rows]
         return chosen, [serialized(signature.inputs[0], named_rows, notes)]
-    known = {spec.name for spec in signature.inputs}
-    if not is_table(signature) and not known.intersection(names) and len(signature.inputs) == 1:
-        # Of a model that knows no names, the frame is its values.
-        spec = signature.inputs[0]
-        whole = joined([joined(row) for row in rows])
-        return chosen, [Tensor(spec.name, array_of(whole, spec.dtype, len(spec.shape), "dataframe_split", notes))]
     columns = {name: [row[place] for row in rows] for place, name in enumerate(names)}
     if is_table(signature):
         return chosen, table_of_columns({name: joined(column) for name, column in columns.items()}, signature, notes)
-    return chosen, [_joined(signature.input(name), column, notes) for name, column in columns.items()]
+    return chosen, tensors_of_frame(columns, signature, notes)
 
 
 def _records(value: JsonValue, named: str | None, signatures: Signatures, notes: list[str]) -> tuple[str, list[Tensor]]:
     rows = objects(value, "'dataframe_records'")
     if not rows:
         raise InvalidArgument("'dataframe_records' has no rows: send at least one")
-    return _named_rows(rows, named, signatures, notes)
+    given = rows[0].keys()
+    chosen = choose_signature(signatures, named, given)
+    if not given or is_table(signatures[chosen]) or takes_features(signatures[chosen].inputs[0], rows[0]):
+        return _named_rows(rows, named, signatures, notes)
+    for index, row in enumerate(rows):
+        if row.keys() != given:
+            raise InvalidArgument(f"row {index} names {sorted(row)}, the first one {sorted(given)}")
+    columns = {name: [row[name] for row in rows] for name in given}
+    return chosen, tensors_of_frame(columns, signatures[chosen], notes)
 
 
 def _joined(spec: TensorSpec, values: list[JsonValue], notes: list[str]) -> Tensor:
