@@ -24,6 +24,7 @@ DEPLOYED = [
     *("flowers", "half_plus_two", "labels", "mixed", "mnist-svm", "orders", "sklearn-iris", "text-embedding-3-small"),
 ]
 ONE = [[3.0, 5.0, 7.0, 9.0]]
+LABELS = ("labels", "labels, binary", "labels, by name", "grpc labels", "grpc labels, by name")
 pytestmark = pytest.mark.timeout(300)
 
 
@@ -42,6 +43,7 @@ def test_kserves_sdk(served: RealPlatform) -> None:
     got = told("kserve", served)
     refused = {what: got.pop(what) for what in list(got) if str(got[what]).startswith("HTTPStatusError")}
     scores = got.pop("v1 classifier")
+    every = got.pop("labels, and all that metadata tell")
     event = ["io.kserve.inference.response", "io.kserve.inference.labels", {"predictions": [1, 1]}]
     away = [
         [pytest.approx(abs(value - centre), abs=1e-5) for value, centre in zip(row, CENTRE, strict=True)]
@@ -59,7 +61,7 @@ def test_kserves_sdk(served: RealPlatform) -> None:
         "frame": {"total": [3, 8], "told": ["a: 3", "b: 8"]},
         "grpc frame": {"total": [3, 8], "told": [": 3", ": 8"]},
         "text": {"embedding": [[3, 0, 4, 0], [9, 0, 12, 0]], "size": [1, 3]},
-        **{what: {"output-0": [1, 1]} for what in ("labels", "labels, binary", "grpc labels")},
+        **{what: {"output-0": [1, 1]} for what in LABELS},
         "v1 instances": {"predictions": DOUBLED},
         "v1 inputs": {"outputs": DOUBLED},
         "v1 texts": {"predictions": [{"embedding": [3, 0, 4, 0], "size": 1}, {"embedding": [9, 0, 12, 0], "size": 3}]},
@@ -70,6 +72,7 @@ def test_kserves_sdk(served: RealPlatform) -> None:
         **dict.fromkeys(("explain event, structured", "explain event, binary"), explained),
     }
     assert [len(row) for row in scores["predictions"]] == [3, 3]
+    assert every == {"output-0": [1], "scores": [pytest.approx(scores["predictions"][0])]}
     status = {what: re.findall(r", '(\d{3}) ", words)[0] for what, words in refused.items()}
     assert status == {
         "wrong shape": "400",
