@@ -195,6 +195,26 @@ def test_the_words_may_be_a_detail_as_those_of_web_frameworks_are(tmp_path: Path
         asked(open_servable(config(written(tmp_path, code.replace("BODY", "raise Refused()")))))
 
 
+@pytest.mark.parametrize(
+    ("headers", "wait_s"),
+    [
+        ("{'Retry-After': '7'}", 7),
+        ("{'x-y': 1, 'retry-after': 0.5}", 0.5),
+        ("{'Retry-After': '1e9'}", 3600),
+        ("{'Retry-After': object()}", None),
+        ("['Retry-After']", None),
+        ("None", None),
+    ],
+)
+def test_an_error_of_web_frameworks_may_say_when_to_come_again(
+    tmp_path: Path, headers: str, wait_s: float | None
+) -> None:
+    code = f"class Busy(Exception):\n  status_code, detail, headers = 503, 'busy', {headers}\n" + SIGNED
+    with pytest.raises(Unavailable, match=r"^busy$") as raised:
+        asked(open_servable(config(written(tmp_path, code.replace("BODY", "raise Busy()")))))
+    assert raised.value.retry_after_s == wait_s
+
+
 def test_a_status_means_nothing_while_loading(tmp_path: Path) -> None:
     code = OWN + PREDICTS + "  def load(self):\n    raise Refusal(404, 'what')\n"
     with pytest.raises(FailedPrecondition, match=r"Model\.load failed: model\.py, line \d+: Refusal: what"):
