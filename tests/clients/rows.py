@@ -232,7 +232,11 @@ ROWS = {
                 ("in CSV: *",),
             ),
             Part("`ping`, `version`", "`ping`、`version`", ("version", "ping of nothing")),
-            Part("its deployment clients", "部署客户端", ("deployment client", "databricks client")),
+            Part(
+                "its deployment clients: `predict`, `list_endpoints`, `get_endpoint`",
+                "部署客户端：`predict`、`list_endpoints`、`get_endpoint`",
+                ("deployment client", "databricks client", "*endpoint*"),
+            ),
             Part("its errors' form", "错误的形式", ("refused: *",)),
         ),
         (

@@ -190,6 +190,27 @@ def clients(asking: Asking) -> None:
     workspace = get_deploy_client("databricks")
     answer = dict(workspace.predict(endpoint="sklearn", inputs=inputs))
     tell("databricks client", answer, {"predictions": told.tolist()})
+    endpoints(asking, gateway, workspace)
+
+
+def endpoints(asking: Asking, gateway: Any, workspace: Any) -> None:
+    """What the deployment clients list, and what they are told of one."""
+    listed = gateway.list_endpoints()
+    names = sorted(one.name for one in listed)
+    tell("endpoints listed", [name in names for name in BODIES], [True] * len(BODIES))
+    one = gateway.get_endpoint("sklearn")
+    told = [one.name, one.model.name, one.endpoint_url]
+    tell("endpoint", told, ["sklearn", "sklearn", f"{asking.url}/endpoints/sklearn/invocations"])
+    try:
+        gateway.get_endpoint("nothing")
+    except MlflowException as error:
+        tell("endpoint of nothing", "no deployment 'nothing'" in str(error), True)
+    listed = workspace.list_endpoints()
+    tell("databricks endpoints listed", sorted(one["name"] for one in listed), names)
+    one = workspace.get_endpoint("sklearn")
+    (served,) = one["config"]["served_entities"]
+    told = [one["state"]["ready"], served["entity_name"], served["entity_version"]]
+    tell("databricks endpoint", told, ["READY", "sklearn", "1"])
 
 
 def main(url: str, key: str, folder: str) -> None:

@@ -111,7 +111,7 @@ def test_what_mlflows_own_server_refuses_is_refused_in_its_form(asked: list[dict
     assert "a body with 'messages' is one for models that chat" in said["sklearn 2"]
     assert said["told 0"] == "parameter 'by' is 'far', expected a number"
     assert "'yesterday' is no date-time of ISO 8601" in said["dates 0"]
-    assert "the columns are 'n', 'u', the model takes 'n', 't'" in said["tensors 0"]
+    assert "the columns are 'n', 'u', and this model takes 'n', 't'" in said["tensors 0"]
 
 
 @pytest.mark.heavy

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from bms.core.errors import InvalidArgument
+from bms.core.fitting import one_column
 from bms.core.signature import Signature, TensorSpec, shape_text
 from bms.core.tensor import Array, Tensor
 from bms.protocols.json_columns import column_of_texts
@@ -87,8 +88,8 @@ def _few(columns: Mapping[str, object]) -> str:
 
 
 def _side_by_side(spec: TensorSpec, columns: Mapping[str, Sequence[str]], notes: list[str]) -> Array:
-    """[rows, columns] in the type of the input."""
-    return np.stack([_cells(spec, name, texts, notes) for name, texts in columns.items()], axis=1)
+    """[rows, columns] in the type of the input; of one column [rows], where the input has that."""
+    return one_column(np.stack([_cells(spec, name, texts, notes) for name, texts in columns.items()], axis=1), spec)
 
 
 def _cells(spec: TensorSpec, name: str, texts: Sequence[str], notes: list[str]) -> Array:

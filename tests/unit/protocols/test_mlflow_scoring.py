@@ -147,7 +147,12 @@ def test_empty_cells_of_numbers_are_nan() -> None:
         (MATRIX, {"dataframe_records": [{"a": 1, "b": "x"}]}, b"", "must be FP64"),
         (MATRIX, {"dataframe_records": [{}]}, b"", "'x' is missing"),
         (SEVERAL, "n,t\n1,a\n", b"text/csv", "input 'yes' is missing"),
-        (SEVERAL, "n,t,no\n1,a,true\n", b"text/csv", "the columns are 'n', 't', 'no', the model takes 'n', 't', 'yes'"),
+        (
+            SEVERAL,
+            "n,t,no\n1,a,true\n",
+            b"text/csv",
+            "the columns are 'n', 't', 'no', and this model takes 'n', 't', 'yes'",
+        ),
         (SEVERAL, "n,t,yes\n,a,true\n", b"text/csv", "column 'n', row 0 is empty, which INT32 has no way to say"),
         (SEVERAL, {"dataframe_records": [{"n": 1, "u": "a"}]}, b"", "the columns are 'n', 'u'"),
     ],

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from bms.core.errors import BmsError, InvalidArgument, MethodNotAllowed, Unavailable, Unimplemented
 from bms.core.snapshot import KeyEntry, ServedVersion
 from bms.protocols import (
+    mlflow_endpoints,
     model_listing,
     oip_config,
     oip_metadata,
@@ -96,6 +97,10 @@ class Describer(WholeBodyHandler):
         index = self._index()
         if action == "list":
             return 200, JSON, model_listing.encode_list(index.tenant_entries(key.tenant))
+        if action == "mlflow_endpoints":
+            return 200, JSON, mlflow_endpoints.encode_endpoints(index.tenant_entries(key.tenant))
+        if action == "databricks_endpoints":
+            return 200, JSON, mlflow_endpoints.encode_databricks_endpoints(index.tenant_entries(key.tenant))
         if action == "oip_index":
             ready_only = oip_repository.decode_index(_body(request))
             return 200, JSON, oip_repository.encode_index(index.tenant_entries(key.tenant), ready_only)
@@ -110,6 +115,10 @@ class Describer(WholeBodyHandler):
 
     def _of_model(self, route: Route, operation: Operation) -> tuple[int, bytes, bytes]:
         action, entry = operation.action, route.entry
+        if action == "mlflow_endpoint":
+            return 200, JSON, mlflow_endpoints.encode_endpoint(entry)
+        if action == "databricks_endpoint":
+            return 200, JSON, mlflow_endpoints.encode_databricks_endpoint(entry)
         named = operation.version is not None or operation.alias is not None
         if action in ("model", "oip_stats"):
             versions = [named_version(route, operation.version, operation.alias)] if named else _all(route)
