@@ -59,8 +59,8 @@ def decode_invocation(
                 raise
             raise InvalidArgument(
                 f"a body with {chat!r} is one for models that chat, complete or embed in OpenAI's way, which is not "
-                "answered here: send 'dataframe_split', 'dataframe_records', 'instances' or 'inputs'; /v1/embeddings "
-                "embeds texts"
+                "answered here: send 'dataframe_split', 'dataframe_records', 'instances' or 'inputs'; a model that "
+                "answers texts is asked by /v2/models/NAME/generate, and /v1/embeddings embeds texts"
             ) from None
     signature = signatures[decoded.request.signature or ""]
     if signature.predicted is not None and signature.predicted.base64 and not csv:
