@@ -203,7 +203,7 @@ def endpoints(asking: Asking, gateway: Any, workspace: Any) -> None:
     tell("endpoint", told, ["sklearn", "sklearn", f"{asking.url}/endpoints/sklearn/invocations"])
     try:
         gateway.get_endpoint("nothing")
-    except MlflowException as error:
+    except requests.HTTPError as error:
         tell("endpoint of nothing", "no deployment 'nothing'" in str(error), True)
     listed = workspace.list_endpoints()
     tell("databricks endpoints listed", sorted(one["name"] for one in listed), names)
