@@ -7,7 +7,8 @@ from collections.abc import Callable
 import httpx
 import numpy as np
 from cloudevents.http import CloudEvent, from_http, to_binary, to_structured
-from kserve import InferenceGRPCClient, InferenceRESTClient, InferInput, InferRequest, RequestedOutput, RESTConfig
+from kserve import InferenceGRPCClient, InferenceRESTClient, InferInput, InferRequest, RESTConfig
+from kserve.protocol.infer_type import RequestedOutput
 
 from tests.clients.telling import Teller
 

@@ -420,7 +420,7 @@ def test_more_than_six_digits_are_answered(ask: Asker) -> None:
 
 
 def test_base64_of_the_webs_alphabet_is_refused_in_words(ask: Asker) -> None:
-    """tensorflow/serving#1141: which element, and why, was all but said. "-_" in place of "+/" is no base64 of theirs."""
+    """tensorflow/serving#1141: "-_" in place of "+/" is no base64 of theirs; nothing said so."""
     body = {"signature_name": "text", "instances": [{"b64": "-_-_"}]}
     words = ask.refused("/v1/models/kinds:predict", body)
     assert "base64" in words
