@@ -7,8 +7,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+import grpc
 import httpx
+import numpy as np
 import pytest
+from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from tests.clients import node
 from tests.clients.environments import ENVIRONMENTS, OPENAI_NODE, openai_tokens
@@ -204,3 +207,20 @@ def test_grpcio_by_reflection(served: RealPlatform) -> None:
         "tensorflow.serving.SessionService",
     ]
     assert got == {"infer": [3, 5, 7, 9], "live": True, "TensorFlow Serving's status": "1", "health": ["SERVING"] * 2}
+
+
+def test_labels_come_in_tritons_stream_as_they_come_alone(served: RealPlatform) -> None:
+    """KServe's SDK has no stream. By Triton's messages, of a deployment that answers as KServe does."""
+    given = {"name": "x", "datatype": "FP32", "shape": [2, 4], "contents": {"fp32_contents": [*IRIS[0], *IRIS[1]]}}
+    wanted: list[list[dict[str, str]]] = [[], [{"name": "output-0"}], [{"name": "scores"}, {"name": "output-0"}]]
+    asked = [service_pb2.ModelInferRequest(model_name="labels", inputs=[given], outputs=names) for names in wanted]
+    with grpc.insecure_channel(served.url.removeprefix("http://")) as channel:
+        stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
+        key = [("authorization", f"Bearer {served.key}")]
+        told = list(stub.ModelStreamInfer(iter(asked), timeout=30, metadata=key))
+    assert [each.error_message for each in told] == ["", "", ""]
+    answers = [each.infer_response for each in told]
+    names = [["output-0"], ["output-0"], ["scores", "output-0"]]
+    assert [[output.name for output in answer.outputs] for answer in answers] == names
+    for answer in answers:
+        assert np.frombuffer(answer.raw_output_contents[-1], np.int64).tolist() == [1, 1]
