@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from bms.core.errors import InvalidArgument
-from bms.core.fitting import fit_inputs
+from bms.core.fitting import fit_inputs, one_column
 from bms.core.inference import InferRequest, InferResponse, Verb
 from bms.core.parameters import chosen_parameters
 from bms.core.signature import DEFAULT, MATRIX, Signature, TensorSpec, check_inputs, is_table, usual_rows
@@ -329,9 +329,12 @@ def _records(value: JsonValue, named: str | None, signatures: Signatures, notes:
 
 
 def _joined(spec: TensorSpec, values: list[JsonValue], notes: list[str]) -> Tensor:
-    """The tensor of an input from its value in each row; one value is enough for an input of one column."""
-    rank = len(spec.shape)
-    lone = first_character(values[0]) not in ("[" if spec.dtype == "BYTES" else "[{")  # a text may be {"b64": …}
+    """The tensor of an input from its value in each row; one value is enough for an input of one column, and a list of
+    one for an input of one value."""
+    rank, begins = len(spec.shape), first_character(values[0])
+    lone = begins not in ("[" if spec.dtype == "BYTES" else "[{")  # a text may be {"b64": …}
+    if rank == 1 and begins == "[":
+        return Tensor(spec.name, one_column(array_of(joined(values), spec.dtype, 2, spec.name, notes), spec))
     flat = lone and rank > 1 and all(size in (1, None) for size in spec.shape[1:])
     array = array_of(joined(values), spec.dtype, 1 if flat else rank, spec.name, notes)
     return Tensor(spec.name, array.reshape(len(array), *(1,) * (rank - 1)) if flat else array)
