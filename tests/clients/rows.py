@@ -167,7 +167,12 @@ ROWS = {
                 "`embedding`，写作 `openai/NAME` 和 `hosted_vllm/NAME`",
                 ("texts", "as floats", "by the name *"),
             ),
-            Part("errors in words", "错误有说明", ("no such model", "texts")),
+            Part(
+                "`completion` as `triton/NAME`, by `…/generate`, streamed, and by `…/infer`, with the key in the URL",
+                "`completion`，写作 `triton/NAME`，走 `…/generate`（也可流式）和 `…/infer`，密钥写在 URL 里",
+                ("triton: *",),
+            ),
+            Part("errors in words", "错误有说明", ("no such model", "triton: no such model", "texts")),
         ),
     ),
     "http2": Row(

@@ -24,7 +24,17 @@ IRIS = [[6.8, 2.8, 4.8, 1.4], [6.0, 3.4, 4.5, 1.6]]
 DOUBLED = [[pytest.approx(2 * value + 1) for value in row] for row in IRIS]  # what the model "mixed" does
 CENTRE = [5.9, 2.8, 4.3, 1.3]  # which the model "flowers" explains by
 DEPLOYED = [
-    *("flowers", "half_plus_two", "labels", "mixed", "mnist-svm", "orders", "sklearn-iris", "text-embedding-3-small"),
+    *(
+        "flowers",
+        "half_plus_two",
+        "labels",
+        "mixed",
+        "mnist-svm",
+        "orders",
+        "says",
+        "sklearn-iris",
+        "text-embedding-3-small",
+    ),
 ]
 ONE = [[3.0, 5.0, 7.0, 9.0]]
 LABELS = ("labels", "labels, binary", "labels, by name", "grpc labels", "grpc labels, by name")
@@ -146,7 +156,16 @@ def test_llama_indexs_embeddings(served: RealPlatform) -> None:
 def test_litellm(served: RealPlatform) -> None:
     got = told("litellm", served)
     assert NOT_THERE in got.pop("no such model")
-    assert got == dict.fromkeys(("texts", "as floats", "by the name of a server like OpenAI's"), VECTORS)
+    missing = got.pop("triton: no such model")
+    assert missing.startswith("NotFoundError")
+    assert NOT_THERE in missing
+    assert got == {
+        **dict.fromkeys(("texts", "as floats", "by the name of a server like OpenAI's"), VECTORS),
+        "triton: generate": "to be or not",
+        "triton: generate, bounded": "to be",
+        "triton: infer": "to be or",
+        "triton: streamed": "to be or not",
+    }
 
 
 @pytest.mark.skipif(bool(node.missing()), reason=node.missing())
