@@ -300,6 +300,13 @@ def test_what_is_returned_must_be_what_was_said(tmp_path: Path, body: str, says:
         asked(servable)
 
 
+def test_a_text_by_itself_is_an_output_of_one_element_whether_it_is_returned_or_yielded(tmp_path: Path) -> None:
+    for says in ("yield", "return"):
+        servable = open_servable(config(written(tmp_path / says, WORDS.replace("yield word", f"{says} word"))))
+        asked = servable.infer("serving_default", prompt("once"), ())
+        assert asked["word"].tolist() == [b"once"], says
+
+
 def test_outputs_are_found_by_running_it(tmp_path: Path) -> None:
     folder = written(tmp_path, "class Model:\n    def predict(self, inputs):\n        return inputs['x'] * 2\n")
     said = {"serving_default": Signature(inputs=(TensorSpec(name="x", dtype="FP32", shape=(None, 2)),))}
