@@ -31,6 +31,8 @@ _TEXT = b"text/plain; version=0.0.4; charset=utf-8"
 _BODY_BYTES = 1 << 16  # of the body of an index request, or of settings
 _OPENAI = "/v1/embeddings and /v1/models"
 _OF_TEXTS = re.compile(rb"/v1/(chat/completions|completions|responses)\b", re.IGNORECASE)
+_ENDPOINTS = ("mlflow_endpoints", "mlflow_endpoint", "databricks_endpoints", "databricks_endpoint")
+_MADE_ELSEWHERE = "; deployments are made and changed by `bms deploy`, or PUT /api/v1/deployments/NAME"
 _METHODS = {"GET": (b"GET", b"HEAD"), "POST": (b"POST",), GET_AND_POST: (b"GET", b"HEAD", b"POST")}
 
 
@@ -77,7 +79,8 @@ class Describer(WholeBodyHandler):
         if method not in allowed or action in VERBS:
             shown = method.decode("latin-1")
             listed = b", ".join(allowed).decode()
-            raise MethodNotAllowed(f"{shown} is not for this path: use {operation.allowed}", listed)
+            instead = _MADE_ELSEWHERE if action in _ENDPOINTS else ""
+            raise MethodNotAllowed(f"{shown} is not for this path: use {operation.allowed}{instead}", listed)
         if action == "alive":
             return 200, JSON, b'{"status":"alive"}'
         if action == "metrics":
