@@ -38,6 +38,9 @@ BODIES: dict[str, list[tuple[str, Any]]] = {
         (JSON, {"inputs": WINE.to_dict(orient="list")}),
         (JSON, {"instances": WINE.to_dict(orient="records")}),
         (CSV, WINE.to_csv(index=False)),
+        (CSV, WINE.to_csv()),  # with an index
+        (JSON, {"dataframe_split": WINE.assign(colour="red").to_dict(orient="split")}),
+        (JSON, {"inputs": WINE.assign(colour="red").to_dict(orient="list")}),
         ("text/csv; charset=utf-8", WINE[list(reversed(WINE.columns))].to_csv(index=False)),
         ("application/json; charset=UTF-8", {"dataframe_split": WINE.to_dict(orient="split"), "params": {}}),
     ],
@@ -52,6 +55,7 @@ BODIES: dict[str, list[tuple[str, Any]]] = {
     "tensors": [
         (JSON, {"dataframe_split": {"columns": ["t", "n"], "data": [["a", 1.5], ["b", 2.5]]}}),
         (JSON, {"dataframe_records": [{"n": 1.5, "t": "a"}]}),
+        (JSON, {"dataframe_records": [{"n": 1.5, "t": "a", "u": 3}]}),
         (JSON, {"inputs": {"n": [[1.5]], "t": [["a"]]}}),
     ],
     "lightgbm": [(JSON, {"inputs": WINE.to_numpy().tolist()})],

@@ -44,16 +44,16 @@ def error_body(error: BmsError) -> bytes:
 def decode_invocation(
     body: bytes | memoryview, content_type: bytes, model: str, signatures: Mapping[str, Signature]
 ) -> Decoded:
-    """A body of JSON, or of CSV by its content type.
+    """A body of JSON, or of CSV by its content type. Columns that the model does not have are left out, and told.
 
     Raises InvalidArgument for what does not fit the model, UnsupportedMedia for another character set than UTF-8.
     """
     csv = _is_csv(content_type)
     if csv:
-        decoded = decode_csv(body, model, signatures, "predict")
+        decoded = decode_csv(body, model, signatures, "predict", mlflow=True)
     else:
         try:
-            decoded = decode_predict(body, model, signatures, known_params=True)
+            decoded = decode_predict(body, model, signatures, mlflow=True)
         except InvalidArgument:
             if (chat := _chat_member(body)) is None:
                 raise

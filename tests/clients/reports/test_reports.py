@@ -517,3 +517,19 @@ def test_csv_is_read_for_models_of_tensors(ask: Asker) -> None:
         assert ask(path, b"flag\ntrue\nfalse\n", csv) == (200, {"predictions": [False, True]})
     status, told = ask("/endpoints/kinds/invocations", b"a,b\n4,3\n", csv)
     assert (status, "expected [-1, 4]" in told["message"]) == (400, True), told
+
+
+def test_columns_that_the_model_does_not_have_are_left_out_by_mlflows_paths(ask: Asker) -> None:
+    """mlflow/mlflow#6079: whoever asks had to filter what a model does not take; an index among it."""
+    row = {"day": "a", "count": 1, "price": 2.5, "label": 0}
+    for body in ({"dataframe_records": [row]}, {"inputs": {name: [value] for name, value in row.items()}}):
+        assert ask("/endpoints/frames/invocations", body) == (200, {"predictions": ["a 1 2.5"]})
+    csv = b",day,count,price\n0,a,1,2.5\n"
+    assert ask("/endpoints/frames/invocations", csv, {"content-type": "text/csv"}) == (
+        200,
+        {"predictions": ["a 1 2.5"]},
+    )
+    misspelt = {"dataframe_records": [{"day": "a", "cuont": 1}]}
+    status, told = ask("/endpoints/frames/invocations", misspelt)
+    assert (status, "'count' is missing; column 'cuont' is unknown" in told["message"]) == (400, True), told
+    assert "'label' is unknown" in ask.refused("/v1/models/frames:predict", {"instances": [row]})

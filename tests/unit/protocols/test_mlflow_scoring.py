@@ -164,6 +164,40 @@ def test_frames_that_say_no_tensor_are_refused_in_words(
         decoded(signature, body, kind)
 
 
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ({"dataframe_split": {"columns": ["no", "city", "age"], "data": [[9, "a", 1], [9, "b", 2]]}}, b""),
+        ({"dataframe_records": [{"age": 1, "city": "a", "no": 9}, {"age": 2, "city": "b"}]}, b""),
+        ({"instances": [{"age": 1, "city": "a", "no": 9}, {"age": 2, "city": "b", "no": [9]}]}, b""),
+        ({"inputs": {"age": [1, 2], "city": ["a", "b"], "no": [9]}}, b""),
+        ("no,age,city\n0,1,a\n1,2,b\n", b"text/csv"),
+    ],
+)
+def test_columns_that_the_model_does_not_have_are_left_out_and_told(body: object, kind: bytes) -> None:
+    assert given(TABLE, body, kind) == {"age": [1, 2], "city": [b"a", b"b"]}
+    assert decoded(TABLE, body, kind).request.notes == ("this model has no column 'no': not read",)
+
+
+def test_an_index_that_pandas_writes_into_csv_is_left_out() -> None:
+    assert given(TABLE, ",age,city\n0,1,a\n", b"text/csv") == {"age": [1], "city": [b"a"]}
+
+
+def test_where_a_column_lacks_both_sides_are_told() -> None:
+    for body in ({"dataframe_records": [{"agge": 1, "city": "a"}]}, {"inputs": {"agge": [1], "city": ["a"]}}):
+        with pytest.raises(InvalidArgument, match="column 'age' is missing; column 'agge' is unknown"):
+            decoded(TABLE, body)
+
+
+def test_tensors_leave_out_other_columns_unless_they_are_taken_by_place() -> None:
+    several: dict[str, object] = {"n": 1, "t": "a", "yes": True, "more": 5}
+    assert set(given(SEVERAL, {"dataframe_records": [several]})) == {"n", "t", "yes"}
+    assert set(given(SEVERAL, "n,t,yes,more\n1,a,true,5\n", b"text/csv")) == {"n", "t", "yes"}
+    assert given(MATRIX, {"dataframe_records": [{"x": [1, 2], "more": 5}]}) == {"x": [[1, 2]]}
+    assert given(MATRIX, {"dataframe_records": [{"x": 1, "y": 2}]}) == {"x": [[1, 2]]}
+    assert given(MATRIX, "x,y\n1,2\n", b"text/csv") == {"x": [[1, 2]]}
+
+
 def test_bytes_in_csv_are_texts() -> None:
     bytes_in = Signature(
         inputs=(TensorSpec(name="raw", dtype="BYTES", shape=(None,)),),
