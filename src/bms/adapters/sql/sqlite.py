@@ -145,13 +145,13 @@ class _Cursor(aiosqlite.Cursor):
     _more = False  # there may be others
 
     async def execute(self, sql: str, parameters: Iterable[Any] | None = None) -> "_Cursor":
-        self._first = await self._execute(_run, self._cursor, self._conn.begins(), sql, parameters or ())
+        self._first = await self._conn._execute(_run, self._cursor, self._conn.begins(), sql, parameters or ())
         self._more = len(self._first) == FIRST
         return self
 
     async def executemany(self, sql: str, parameters: Iterable[Iterable[Any]]) -> "_Cursor":
         if self._conn.begins():
-            await self._execute(self._cursor.execute, "BEGIN")
+            await self._conn._execute(self._cursor.execute, "BEGIN")
         await super().executemany(sql, parameters)
         return self
 
