@@ -7,7 +7,8 @@ import pytest
 from tests.main_job import main_job
 from tests.platforms import RealPlatform
 
-pytestmark = pytest.mark.timeout(400)
+# In `make test` it is done at a node agent (`test_node_agent.py`), and on this machine as far as the README goes.
+pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
 
 
 def test_data_becomes_a_served_and_metered_model(tenant: RealPlatform, tmp_path: Path) -> None:

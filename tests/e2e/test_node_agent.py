@@ -16,7 +16,8 @@ from bms.sdk.tenants import NewKey
 from tests.e2e.test_kills import NAME, answers, ask, billed, healed, load, replicas
 from tests.main_job import main_job
 from tests.node_agents import NodeAgent, node_agent
-from tests.platforms import bms
+from tests.platforms import RealPlatform, bms
+from tests.tenants import TenantsPlatform
 from tests.whole_platform import WholePlatform, deploy, new_key, push, until, whole_platform
 
 pytestmark = pytest.mark.timeout(400)
@@ -34,35 +35,64 @@ def main(job):
 """
 
 
-@pytest.fixture
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module", params=["tls", "unix"])
+def listening(request: pytest.FixtureRequest) -> str:
+    """How the agent is reached: over TLS, as from another machine, or by a Unix socket."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, listening: str) -> Path:
     """Of the platform."""
-    return tmp_path_factory.mktemp("platform")
+    return tmp_path_factory.mktemp(f"platform-{listening}")
 
 
-@pytest.fixture(params=["tls", "unix"])
-def agent(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, home: Path) -> Iterator[NodeAgent]:
-    with node_agent(tmp_path_factory.mktemp("far"), home, listen=request.param == "tls") as running:
+@pytest.fixture(scope="module")
+def agent(tmp_path_factory: pytest.TempPathFactory, home: Path, listening: str) -> Iterator[NodeAgent]:
+    """One of each kind for all tests, as its platform is: they leave both running."""
+    with node_agent(tmp_path_factory.mktemp("far"), home, listen=listening == "tls") as running:
         yield running
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def platform(home: Path, agent: NodeAgent) -> Iterator[WholePlatform]:
     with whole_platform(home, *agent.options) as running:
         yield running
 
 
-@pytest.mark.parametrize("agent", ["tls"], indirect=True)
+@pytest.fixture
+def main(platform: WholePlatform, agent: NodeAgent) -> Iterator[RealPlatform]:
+    """The platform as a tenant of its own sees it, of whom nothing is left."""
+    with platform.client() as operator:
+        tenants = TenantsPlatform(platform, operator.tenants.create("main").key.text)
+        yield tenants
+        with tenants.client() as client:
+            running = {id for each in client.deployments.list() for id in replicas(client, each.name)}
+        operator.tenants.delete("main", force=True)
+    until(lambda: not running & set(agent.workloads()), "what ran for the tenant has ended")
+
+
+def served(client: Client) -> str:
+    """The one replica of a deployment that answers."""
+    if NAME not in {each.name for each in client.models.list()}:
+        push(client, NAME)
+    deploy(client, NAME, NAME, Target(version=1))
+    (replica,) = replicas(client)
+    return replica
+
+
+@pytest.mark.parametrize("listening", ["tls"], indirect=True)
 def test_the_main_job_is_done_where_no_file_of_the_platform_is(
-    platform: WholePlatform, agent: NodeAgent, home: Path, tmp_path: Path
+    platform: WholePlatform, main: RealPlatform, agent: NodeAgent, home: Path, tmp_path: Path
 ) -> None:
-    main_job(platform, tmp_path)
-    with platform.client() as client:
+    main_job(main, tmp_path)
+    with main.client() as client:
         (replica,) = [each for each in client.deployments.status("digits").replicas if each.state == "ready"]
         assert replica.id in agent.workloads()
-        assert {view.node for view in client.system.status().workloads} == {"far"}
         environments = {each.digest: each.state for each in client.environments.list()}
         assert "built" in environments.values()
+    with platform.client() as client:
+        assert {view.node for view in client.system.status().workloads} == {"far"}
     assert not any((platform.home / "run" / "workloads").iterdir())
     assert not (platform.home / "cache" / "trees").exists()
     assert agent.mentions(home) == []
@@ -80,10 +110,8 @@ def platform_key_was_seen_by_the_hook(agent: NodeAgent, path: Path) -> bool:
 
 def test_the_end_of_agent_and_control_is_no_end_of_replicas(platform: WholePlatform, agent: NodeAgent) -> None:
     with platform.client() as client:
-        push(client, NAME)
-        deploy(client, NAME, NAME, Target(version=1))
+        replica = served(client)
         key = new_key(platform)
-        (replica,) = replicas(client)
         process = agent.workloads()[replica]
         if agent.endpoint.startswith("tcp"):  # whoever reaches the port still needs the replica's own token
             assert asyncio.run(LinkProbe(lambda _: b"guessed").status("r", f"{agent.endpoint}&name={replica}")) is None
@@ -113,7 +141,7 @@ def _ok(client: Client, key: NewKey) -> int:
     return sum(row.ok for row in client.usage.summary(key=key.key.id))
 
 
-@pytest.mark.parametrize("agent", ["tls"], indirect=True)
+@pytest.mark.parametrize("listening", ["tls"], indirect=True)
 @pytest.mark.parametrize("whom", ["agent", "control"])
 def test_a_job_ends_once_whoever_is_killed_meanwhile(
     platform: WholePlatform, agent: NodeAgent, tmp_path: Path, whom: str
@@ -135,14 +163,12 @@ def test_a_job_ends_once_whoever_is_killed_meanwhile(
         assert [event.message for event in client.jobs.events(job.id) if event.message][-1] == "step 39"
 
 
-@pytest.mark.parametrize("agent", ["tls"], indirect=True)
+@pytest.mark.parametrize("listening", ["tls"], indirect=True)
 def test_a_platform_whose_agent_is_away_says_so_and_comes_back(
     platform: WholePlatform, agent: NodeAgent, home: Path
 ) -> None:
     with platform.client() as client:
-        push(client, NAME)
-        deploy(client, NAME, NAME, Target(version=1))
-        (replica,) = replicas(client)
+        replica = served(client)
         platform.down()
         assert bms("node", "stop", "--agent-only", "--home", str(agent.home)).status == 0
         assert list(agent.workloads()) == [replica]
@@ -160,7 +186,7 @@ def test_a_platform_whose_agent_is_away_says_so_and_comes_back(
         assert "\nbms_node_agent_connected 1\n" in client.system.metrics()
 
 
-@pytest.mark.parametrize("agent", ["tls"], indirect=True)
+@pytest.mark.parametrize("listening", ["tls"], indirect=True)
 def test_an_agent_that_does_not_want_us_keeps_the_platform_from_starting(
     agent: NodeAgent, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -175,14 +201,12 @@ def test_an_agent_that_does_not_want_us_keeps_the_platform_from_starting(
     assert "does not know this agent's secret" in ran.errors
 
 
-@pytest.mark.parametrize("agent", ["unix"], indirect=True)
+@pytest.mark.parametrize("listening", ["unix"], indirect=True)
 def test_a_home_remembers_its_agent_which_takes_no_other_platform(
     platform: WholePlatform, agent: NodeAgent, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     with platform.client() as client:
-        push(client, NAME)
-        deploy(client, NAME, NAME, Target(version=1))
-        (replica,) = replicas(client)
+        replica = served(client)
     other = WholePlatform(tmp_path_factory.mktemp("other"), *agent.options)
     refused = other.up()
     assert refused.status != 0

@@ -54,7 +54,8 @@ def agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeAgent]:
         yield running
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+# On a SQLite file in `make test-all`; without processes, `integration/test_two_controls.py` asks it the same.
+@pytest.fixture(params=[pytest.param("sqlite", marks=pytest.mark.long), "postgresql"])
 def platform(request: pytest.FixtureRequest, tmp_path: Path, agent: NodeAgent) -> Iterator[WholePlatform]:
     """On a database of its own kind."""
     with asyncio.Runner() as runner:

@@ -50,29 +50,22 @@ def ready(platform: WholePlatform) -> bool:
         return False
 
 
-def test_it_is_ready_soon_and_ends_without_a_trace(fresh: WholePlatform) -> None:
-    for _ in range(2):  # once on a new home, once on one that is known
-        started = fresh.up()
-        assert started.status == 0, started.errors
-        told = READY.search(started.out)
-        assert told is not None, started.out
-        assert told[1] == fresh.url
-        assert float(told[2]) <= 10
-        assert ready(fresh)
-        fresh.down()
-        assert sorted(path.name for path in (fresh.home / "journal" / "0").iterdir()) == ["snapshot"]
-    again = fresh.bms("down")
-    assert (again.status, again.out) == (0, f"nothing ran on {fresh.home}\n")
-    status = fresh.bms("status")
-    assert status.status == UNAVAILABLE
-    assert f"nothing runs on {fresh.home}" in status.errors
+def starts(platform: WholePlatform) -> None:
+    """It does, soon."""
+    started = platform.up()
+    assert started.status == 0, started.errors
+    told = READY.search(started.out)
+    assert told is not None, started.out
+    assert told[1] == platform.url
+    assert float(told[2]) <= 10
+    assert ready(platform)
 
 
 def test_requests_in_progress_are_answered_and_billed_before_it_ends_and_model_servers_come_back_with_it(
     fresh: WholePlatform,
 ) -> None:
-    prepare(fresh.home)
-    assert fresh.up().status == 0
+    """On a new home, ready soon; then on one that is known."""
+    starts(fresh)
     with fresh.client() as client:
         push(client, "digits")
         deploy(client, "digits", "digits", Target(version=1), replicas=2)
@@ -88,16 +81,22 @@ def test_requests_in_progress_are_answered_and_billed_before_it_ends_and_model_s
     half = [one for one in felt.failures if one.words.partition(":")[0] not in NOBODY and "0 bytes" not in one.words]
     assert half == []
     answered = len(felt.answers) - len(felt.failures)
-    assert fresh.up().status == 0
+    starts(fresh)
     with fresh.client() as client:
 
-        def ready() -> int:
+        def serving() -> int:
             return [one.state for one in client.deployments.status("digits").replicas].count("ready")
 
         assert sum(row.ok for row in client.usage.summary(key=key.key.id)) == answered
-        until(lambda: ready() == 2, "both serve again", 30)
+        until(lambda: serving() == 2, "both serve again", 30)
         assert client.predict("digits", [[0.5] * 64]).version == 1
     fresh.down()
+    assert sorted(path.name for path in (fresh.home / "journal" / "0").iterdir()) == ["snapshot"]
+    again = fresh.bms("down")
+    assert (again.status, again.out) == (0, f"nothing ran on {fresh.home}\n")
+    status = fresh.bms("status")
+    assert status.status == UNAVAILABLE
+    assert f"nothing runs on {fresh.home}" in status.errors
 
 
 def test_the_first_starts_admin_key_is_private_and_opens_everything(platform: WholePlatform) -> None:

@@ -14,7 +14,7 @@ import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 import numpy as np
@@ -28,6 +28,16 @@ Arrays = dict[str, npt.NDArray[np.generic]]
 DEPLOY_S = 900.0  # an environment with a large framework is built on the way
 ASK_S = 120.0
 ASKING = Path(__file__).with_name("triton_asks.py")
+
+
+class Answers(Protocol):
+    """Where deployments answer: a platform, or a gateway alone."""
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def key(self) -> str: ...
 
 
 def deployed(platform: RealPlatform, artifact: Path, name: str, options: Sequence[str] = ()) -> Version:
@@ -60,13 +70,13 @@ def serves_alike(
 ) -> Version:
     """Pushes and deploys `artifact` (a file, or a directory) as `name`, then compares as `answers_alike` does."""
     version = deployed(platform, artifact, name, options)
-    answers_alike(platform, version, expected, name=name, rtol=rtol, atol=atol, signature=signature)
+    answers_alike(platform, version.signatures, expected, name=name, rtol=rtol, atol=atol, signature=signature)
     return version
 
 
 def answers_alike(
-    platform: RealPlatform,
-    version: Version,
+    platform: Answers,
+    signatures: Mapping[str, Signature],
     expected: Path | Mapping[str, npt.NDArray[np.generic]],
     *,
     name: str,
@@ -77,7 +87,7 @@ def answers_alike(
     """By every wire the deployment `name` gives the expected outputs for the expected inputs: floating numbers within
     the tolerance, all else exactly, types as the signature says. `signature`: another one than the default."""
     arrays = _loaded(expected)
-    one = version.signatures[signature or _default(version)]
+    one = signatures[signature or _default(signatures)]
     inputs = {spec.name: arrays[spec.name] for spec in one.inputs}
     wanted = {spec.name: arrays[spec.name] for spec in one.outputs if spec.name in arrays}
     assert wanted, f"of the outputs {[spec.name for spec in one.outputs]} none is in {sorted(arrays)}"
@@ -88,14 +98,12 @@ def answers_alike(
     _alike(ask_tf_serving(platform, name, inputs, signature), wanted, rtol, atol, "tf serving")
 
 
-def ask_triton(platform: RealPlatform, name: str, inputs: Arrays, wire: str, signature: str = "") -> Arrays:
+def ask_triton(platform: Answers, name: str, inputs: Arrays, wire: str, signature: str = "") -> Arrays:
     """The outputs by name, from the real tritonclient. `wire`: "binary" or "json" (both HTTP), "grpc"."""
     return ask_triton_all(platform, name, inputs, wire, signature)[wire]
 
 
-def ask_triton_all(
-    platform: RealPlatform, name: str, inputs: Arrays, wires: str, signature: str = ""
-) -> dict[str, Arrays]:
+def ask_triton_all(platform: Answers, name: str, inputs: Arrays, wires: str, signature: str = "") -> dict[str, Arrays]:
     """The same by several wires, with commas between them: those of HTTP, or that of gRPC."""
     with tempfile.TemporaryDirectory() as folder:
         asked = Path(folder) / "inputs.npz"
@@ -148,7 +156,7 @@ def _tritonclient(grpc: bool) -> _TritonClient:
     return _TritonClient()
 
 
-def ask_tf_serving(platform: RealPlatform, name: str, inputs: Arrays, signature: str = "") -> Arrays:
+def ask_tf_serving(platform: Answers, name: str, inputs: Arrays, signature: str = "") -> Arrays:
     """The outputs by name as TF Serving's `:predict` gives them for inputs in columns."""
     body: dict[str, object] = {"inputs": {key: _jsonable(array) for key, array in inputs.items()}}
     if signature:
@@ -159,14 +167,14 @@ def ask_tf_serving(platform: RealPlatform, name: str, inputs: Arrays, signature:
     return {"": np.asarray(_unpacked(outputs))}  # a single output has no name there
 
 
-def predicted(platform: RealPlatform, name: str, body: dict[str, object]) -> dict[str, Any]:
+def predicted(platform: Answers, name: str, body: dict[str, object]) -> dict[str, Any]:
     """What `:predict` of TF Serving answers to this body."""
     status, told = asked(platform, f"/v1/models/{name}:predict", body)
     assert status == 200, told
     return told
 
 
-def asked(platform: RealPlatform, path: str, body: dict[str, object]) -> tuple[int, dict[str, Any]]:
+def asked(platform: Answers, path: str, body: dict[str, object]) -> tuple[int, dict[str, Any]]:
     """The status and what is answered."""
     headers = {"authorization": f"Bearer {platform.key}"}
     answer = httpx.post(f"{platform.url}{path}", json=body, headers=headers, timeout=ASK_S, trust_env=False)
@@ -201,8 +209,8 @@ def _typed(given: Arrays, signature: Signature, wire: str) -> None:
             assert told == np.dtype(bits), f"{wire}: {spec.name!r} is {told}, expected {spec.dtype}"
 
 
-def _default(version: Version) -> str:
-    return "serving_default" if "serving_default" in version.signatures else next(iter(version.signatures))
+def _default(signatures: Mapping[str, Signature]) -> str:
+    return "serving_default" if "serving_default" in signatures else next(iter(signatures))
 
 
 def _loaded(expected: Path | Mapping[str, npt.NDArray[np.generic]]) -> Arrays:

@@ -4,11 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.frameworks.agreement import ask_triton
-from tests.whole_platform import WholePlatform
+from tests.frameworks.agreement import Answers, ask_triton
 
 
-def classifies_alike(platform: WholePlatform, name: str, expected: Path, given: str, scores: str) -> None:
+def classifies_alike(platform: Answers, name: str, expected: Path, given: str, scores: str) -> None:
     """`expected` holds the rows `given`, their classes `y`, and the library's `scores` of them."""
     with np.load(expected) as arrays:
         rows, classes, own = arrays[given], arrays["y"], arrays[scores]

@@ -3,6 +3,7 @@
 import base64
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from tests.frameworks.agreement import (
     serves_alike,
 )
 from tests.frameworks.held_out import classifies_alike
+from tests.frameworks.several import Several, several
 from tests.pages import typed
 from tests.platforms import RealPlatform
 
@@ -31,6 +33,21 @@ pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1800)]
 @pytest.fixture(scope="module")
 def made() -> Path:
     return FRAMEWORK.artifacts()
+
+
+COMPUTED = ("computed", "masked", "lengths", "nested")
+
+
+@pytest.fixture(scope="module")
+def others(request: pytest.FixtureRequest, made: Path) -> Iterator[Several]:
+    tensorflows = cases_tensorflow.FRAMEWORK.artifacts() / "keras"
+    artifacts = {
+        "functional": made / "functional" / "model",
+        **{name: made / name / "model" / "model.keras" for name in COMPUTED},
+        "trained-by-tensorflow": tensorflows / "model" / "model.keras",
+    }
+    with several(request, artifacts, FRAMEWORK.environment) as answering:
+        yield answering
 
 
 @pytest.mark.parametrize(
@@ -48,8 +65,8 @@ def test_a_file_is_pushed_with_nothing_else_said(
     classifies_alike(platform, name, expected, "pixels", "digit")
 
 
-def test_several_inputs_and_outputs_keep_their_names(platform: RealPlatform, made: Path) -> None:
-    serves_alike(platform, made / "functional" / "model", made / "functional" / "expected.npz", name="functional")
+def test_several_inputs_and_outputs_keep_their_names(others: Several, made: Path) -> None:
+    others.alike("functional", made / "functional" / "expected.npz")
 
 
 PAGE = (Path(__file__).parents[2] / "docs" / "preprocessing.md").read_text()
@@ -102,18 +119,15 @@ def named_alike(platform: RealPlatform, made: Path, name: str) -> None:
     assert [max(row, key=lambda pair: pair[1])[0] for row in answer["results"]] == [NAMES[at] for at in likeliest]
 
 
-@pytest.mark.parametrize(
-    "name", ["computed", *(pytest.param(name, marks=pytest.mark.long) for name in ("masked", "lengths", "nested"))]
-)
-def test_operations_between_layers_and_bare_outputs_are_served(platform: RealPlatform, made: Path, name: str) -> None:
-    serves_alike(platform, made / name / "model" / "model.keras", made / name / "expected.npz", name=name)
+@pytest.mark.parametrize("name", COMPUTED)
+def test_operations_between_layers_and_bare_outputs_are_served(others: Several, made: Path, name: str) -> None:
+    others.alike(name, made / name / "expected.npz")
 
 
-def test_a_model_that_tensorflow_trained_is_computed_alike_by_pytorch(platform: RealPlatform) -> None:
-    folder = cases_tensorflow.FRAMEWORK.artifacts() / "keras"
-    options = {"name": "trained-by-tensorflow", "rtol": 1e-4, "atol": 1e-5}
-    serves_alike(platform, folder / "model" / "model.keras", folder / "expected.npz", **options)  # type: ignore[arg-type]
-    classifies_alike(platform, "trained-by-tensorflow", folder / "expected.npz", "pixels", "probabilities")
+def test_a_model_that_tensorflow_trained_is_computed_alike_by_pytorch(others: Several) -> None:
+    expected = cases_tensorflow.FRAMEWORK.artifacts() / "keras" / "expected.npz"
+    others.alike("trained-by-tensorflow", expected, rtol=1e-4, atol=1e-5)
+    classifies_alike(others, "trained-by-tensorflow", expected, "pixels", "probabilities")
 
 
 def test_a_lambda_layer_is_refused_with_the_way_out(platform: RealPlatform, made: Path) -> None:

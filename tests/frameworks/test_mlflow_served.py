@@ -3,6 +3,7 @@
 import math
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 from tests.clients.table import keep
 from tests.contract.runtimes.cases_mlflow import FRAMEWORK
 from tests.framework_env import framework_python, told_by
-from tests.frameworks.agreement import deploy, deployed, newest, predicted, serves_alike
+from tests.frameworks.agreement import deploy, newest, predicted, serves_alike
+from tests.frameworks.several import Several, several
 from tests.pages import block_of, commands_of, ran
 from tests.platforms import RealPlatform
 
@@ -23,28 +25,39 @@ def made() -> Path:
     return FRAMEWORK.artifacts()
 
 
+SAFE = ("sklearn", "lightgbm", "lightgbm_classifier", "xgboost_classifier", "onnx", "order_lightgbm")
+CODE = (
+    *("optional", "dates", "hinted", "maps", "messages", "framed", "nested", "parameters", "told", "turns"),
+    *("tensors", "statsmodels"),
+)
+
+
+@pytest.fixture(scope="module")
+def others(request: pytest.FixtureRequest, made: Path) -> Iterator[Several]:
+    artifacts = {name: made / name / "model" for name in (*SAFE, *CODE)}
+    with several(request, artifacts, FRAMEWORK.environment, CODE) as answering:
+        yield answering
+
+
 def test_columns_of_a_scikit_learn_pipeline_answer_as_the_pipeline(platform: RealPlatform, made: Path) -> None:
     version = serves_alike(platform, made / "sklearn" / "model", made / "sklearn" / "expected.npz", name="wine")
     assert (version.runtime, version.format) == ("mlflow", "mlflow-skops")
     assert len(version.signatures["serving_default"].inputs) == 13
 
 
-def test_tensors_of_an_xgboost_classifier_answer_as_the_classifier(platform: RealPlatform, made: Path) -> None:
-    made = made / "xgboost_classifier"
-    version = serves_alike(platform, made / "model", made / "expected.npz", name="boosted")
+def test_tensors_of_an_xgboost_classifier_answer_as_the_classifier(others: Several, made: Path) -> None:
+    version = others.alike("xgboost_classifier", made / "xgboost_classifier" / "expected.npz")
     assert version.format == "mlflow-xgboost-ubj"
-    assert version.environment.requirements == ("xgboost-cpu==3.2.0",)
+    assert version.requirements == ("xgboost-cpu==3.2.0",)
 
 
-def test_columns_are_joined_by_name_over_every_wire(platform: RealPlatform, made: Path) -> None:
-    made = made / "order_lightgbm"
-    version = serves_alike(platform, made / "model", made / "expected.npz", name="ordered")
+def test_columns_are_joined_by_name_over_every_wire(others: Several, made: Path) -> None:
+    version = others.alike("order_lightgbm", made / "order_lightgbm" / "expected.npz")
     assert [spec.name for spec in version.signatures["serving_default"].inputs] == ["age", "income"]
 
 
-def test_a_row_without_an_optional_column_answers_as_mlflow(platform: RealPlatform, made: Path) -> None:
-    deployed(platform, made / "optional" / "model", "optional", ["--allow-pickle"])
-    told = predicted(platform, "optional", {"dataframe_records": [{"a": 1.0}]})
+def test_a_row_without_an_optional_column_answers_as_mlflow(others: Several) -> None:
+    told = predicted(others, "optional", {"dataframe_records": [{"a": 1.0}]})
     assert told == {"predictions": [101.0]}
 
 
@@ -59,22 +72,11 @@ def test_python_functions_answer_where_pickles_are_allowed(platform: RealPlatfor
     assert version.format == "mlflow-pyfunc"
 
 
-SAFE = ("sklearn", "lightgbm", "lightgbm_classifier", "xgboost_classifier", "onnx")
-CODE = (
-    *("optional", "dates", "hinted", "maps", "messages", "framed", "nested", "parameters", "told", "turns"),
-    *("tensors", "statsmodels"),
-)
-
-
 @pytest.fixture(scope="module")
-def asked(platform: RealPlatform, made: Path) -> list[dict[str, Any]]:
+def asked(others: Several, made: Path) -> list[dict[str, Any]]:
     """What MLflow's clients were told, and what MLflow's own server says to the same."""
-    for name in SAFE:
-        deployed(platform, made / name / "model", name)
-    for name in CODE:
-        deployed(platform, made / name / "model", name, ["--allow-pickle"])
     script = Path(__file__).with_name("asks_mlflow.py")
-    lines = told_by(FRAMEWORK.environment, script, platform.url, platform.key, str(made))
+    lines = told_by(FRAMEWORK.environment, script, others.url, others.key, str(made))
     keep("mlflow", FRAMEWORK.environment[0].replace("==", " "), lines)
     return lines
 
@@ -91,7 +93,7 @@ def alike(got: object, wanted: object) -> bool:
 
 
 @pytest.mark.heavy
-@pytest.mark.timeout(1800)  # seventeen deployments come first
+@pytest.mark.timeout(1800)  # in `make test-all` eighteen deployments come first
 def test_mlflows_clients_get_what_mlflows_own_server_says(asked: list[dict[str, Any]]) -> None:
     pairs = [one for one in asked if not one["what"].startswith(("refused", "left out"))]
     assert len(pairs) > 30
@@ -99,7 +101,7 @@ def test_mlflows_clients_get_what_mlflows_own_server_says(asked: list[dict[str, 
 
 
 @pytest.mark.heavy
-@pytest.mark.timeout(1800)  # seventeen deployments come first
+@pytest.mark.timeout(1800)  # in `make test-all` eighteen deployments come first
 def test_what_mlflows_own_server_refuses_is_refused_in_its_form(asked: list[dict[str, Any]]) -> None:
     refused = {one["what"].removeprefix("refused: "): one for one in asked if one["what"].startswith("refused")}
     assert len(refused) == 11
@@ -115,7 +117,7 @@ def test_what_mlflows_own_server_refuses_is_refused_in_its_form(asked: list[dict
 
 
 @pytest.mark.heavy
-@pytest.mark.timeout(1800)  # seventeen deployments come first
+@pytest.mark.timeout(1800)  # in `make test-all` eighteen deployments come first
 def test_parameters_that_mlflows_own_server_leaves_out_are_refused(asked: list[dict[str, Any]]) -> None:
     left = {one["what"].removeprefix("left out: "): one for one in asked if one["what"].startswith("left out")}
     assert {what: one["wanted"] for what, one in left.items()} == {"told": 200, "sklearn": 200}

@@ -1,11 +1,13 @@
 """OpenVINO, from training to answers over every wire."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.contract.runtimes.cases_openvino import FRAMEWORK
 from tests.frameworks.agreement import serves_alike
+from tests.frameworks.several import Several, several
 from tests.platforms import RealPlatform
 
 pytestmark = pytest.mark.timeout(600)
@@ -22,6 +24,12 @@ def test_an_ir_answers_as_openvino(platform: RealPlatform, made: Path) -> None:
     assert version.environment.requirements == ("openvino",)
 
 
-def test_two_inputs_of_two_types_answer_as_openvino(platform: RealPlatform, made: Path) -> None:
-    version = serves_alike(platform, made / "two" / "model", made / "two" / "expected.npz", name="two")
+@pytest.fixture(scope="module")
+def others(request: pytest.FixtureRequest, made: Path) -> Iterator[Several]:
+    with several(request, {"two": made / "two" / "model"}, FRAMEWORK.environment) as answering:
+        yield answering
+
+
+def test_two_inputs_of_two_types_answer_as_openvino(others: Several, made: Path) -> None:
+    version = others.alike("two", made / "two" / "expected.npz")
     assert [spec.dtype for spec in version.signatures["serving_default"].inputs] == ["INT64", "FP32"]

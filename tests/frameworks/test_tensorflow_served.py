@@ -1,6 +1,7 @@
 """TensorFlow, from training to answers over every wire."""
 
 import base64
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from tests.contract.runtimes.cases_tensorflow import FRAMEWORK
 from tests.framework_env import told_by
 from tests.frameworks.agreement import answers_alike, asked, deploy, newest, serves_alike
 from tests.frameworks.held_out import classifies_alike
+from tests.frameworks.several import Several, several
 from tests.platforms import RealPlatform
 
 CLIENT = ("tensorflow-serving-api==2.21.0", "grpcio", "numpy")
@@ -25,6 +27,13 @@ def made() -> Path:
     return FRAMEWORK.artifacts()
 
 
+@pytest.fixture(scope="module")
+def others(request: pytest.FixtureRequest, made: Path) -> Iterator[Several]:
+    names = ("module", "numbered", "examples", "dropping")
+    with several(request, {name: made / name / "model" for name in names}, FRAMEWORK.environment) as answering:
+        yield answering
+
+
 def test_what_keras_exports_is_pushed_with_nothing_else_said(platform: RealPlatform, made: Path) -> None:
     expected = made / "exported" / "expected.npz"
     version = serves_alike(platform, made / "exported" / "model", expected, name="exported")
@@ -34,27 +43,24 @@ def test_what_keras_exports_is_pushed_with_nothing_else_said(platform: RealPlatf
     classifies_alike(platform, "exported", expected, "pixels", "probabilities")
 
 
-def test_a_module_is_called_by_each_of_its_signatures(platform: RealPlatform, made: Path) -> None:
-    version = serves_alike(platform, made / "module" / "model", made / "module" / "expected.npz", name="module")
+def test_a_module_is_called_by_each_of_its_signatures(others: Several, made: Path) -> None:
+    signatures = others.alike("module", made / "module" / "expected.npz").signatures
     names = {"name": np.array([b"nine", b"nobody", b"zero"]), "number": np.array([9, -1, 0])}
-    answers_alike(platform, version, names, name="module", signature="number")
-    classifies_alike(platform, "module", made / "module" / "expected.npz", "x", "scores")
+    answers_alike(others, signatures, names, name="module", signature="number")
+    classifies_alike(others, "module", made / "module" / "expected.npz", "x", "scores")
 
 
-def test_a_folder_of_tensorflow_serving_is_pushed_as_it_is(platform: RealPlatform, made: Path) -> None:
-    version = serves_alike(platform, made / "numbered" / "model", made / "numbered" / "expected.npz", name="numbered")
-    assert version.runtime == "tensorflow"
+def test_a_folder_of_tensorflow_serving_is_pushed_as_it_is(platform: RealPlatform, others: Several, made: Path) -> None:
+    assert others.alike("numbered", made / "numbered" / "expected.npz").runtime == "tensorflow"
     assert deploy(platform, made / "several", "several").status != 0
     assert "the newest is '00000010'" in newest(platform, "several").reason
 
 
 def test_examples_are_classified_and_regressed_by_rest_and_by_the_client_of_tensorflow_serving(
-    platform: RealPlatform, made: Path
+    others: Several,
 ) -> None:
-    assert deploy(platform, made / "examples" / "model", "examples").status == 0
-
     def results(verb: str, *examples: dict[str, object]) -> Any:
-        status, told = asked(platform, f"/v1/models/examples:{verb}", {"examples": examples})
+        status, told = asked(others, f"/v1/models/examples:{verb}", {"examples": examples})
         assert status == 200, told
         return told["results"]
 
@@ -67,8 +73,8 @@ def test_examples_are_classified_and_regressed_by_rest_and_by_the_client_of_tens
     raw = base64.b64encode(encode_example({"length": np.array([1], np.float32)})).decode()
     assert results("regress", {"inputs": {"b64": raw}}) == [110.0]
 
-    target = platform.url.removeprefix("http://")
-    lines = told_by(CLIENT, ASKS / "asks_examples.py", target, platform.key, "examples")
+    target = others.url.removeprefix("http://")
+    lines = told_by(CLIENT, ASKS / "asks_examples.py", target, others.key, "examples")
     told = {line["what"]: line["got"] if "got" in line else (line["refused"], line["words"]) for line in lines}
     status, words = told.pop("a feature is missing")
     assert status == "INVALID_ARGUMENT"
@@ -82,13 +88,12 @@ def test_examples_are_classified_and_regressed_by_rest_and_by_the_client_of_tens
     }
 
 
-def test_examples_that_are_not_each_answered_are_refused(platform: RealPlatform, made: Path) -> None:
-    assert deploy(platform, made / "dropping" / "model", "dropping").status == 0
+def test_examples_that_are_not_each_answered_are_refused(others: Several) -> None:
     body = {"examples": [{"x": 1}, {"x": -1}, {"x": 2}]}
-    status, told = asked(platform, "/v1/models/dropping:regress", body)
+    status, told = asked(others, "/v1/models/dropping:regress", body)
     assert (status, "2 answers for 3 examples" in told["error"]) == (400, True)
     body = {"examples": [{"x": 1}, {"x": 2}]}
-    assert asked(platform, "/v1/models/dropping:regress", body) == (200, {"results": [1.0, 2.0]})
+    assert asked(others, "/v1/models/dropping:regress", body) == (200, {"results": [1.0, 2.0]})
 
 
 @pytest.mark.long
@@ -98,7 +103,9 @@ def test_a_number_of_dimensions_is_asked_for_and_taken_as_the_advice_says(platfo
     assert deploy(platform, made / "unranked" / "model", "unranked", ["--input", "x FP32 [-1, 64]"]).status == 0
     version = newest(platform, "unranked")
     rows = np.linspace(-1, 1, 128, dtype=np.float32).reshape(2, 64)
-    answers_alike(platform, version, {"x": rows, "y": rows * 2}, name="unranked", signature="serving_default")
+    answers_alike(
+        platform, version.signatures, {"x": rows, "y": rows * 2}, name="unranked", signature="serving_default"
+    )
 
 
 def test_a_graph_that_reads_files_is_refused_with_its_operation(platform: RealPlatform, made: Path) -> None:

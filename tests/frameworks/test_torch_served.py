@@ -77,4 +77,4 @@ def test_a_pickle_is_refused_with_code_whose_program_is_served_with_a_free_batch
     assert (signature.batched, signature.inputs[0].shape[0]) == (True, None)
     with np.load(made / "saved" / f"{kind}.npz") as arrays:
         expected = {signature.inputs[0].name: arrays["rows"][:2], signature.outputs[0].name: arrays["output"][:2]}
-    answers_alike(platform, version, expected, name=kind.lower(), rtol=1e-4, atol=1e-5)
+    answers_alike(platform, version.signatures, expected, name=kind.lower(), rtol=1e-4, atol=1e-5)

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from bms.adapters.clusters.node_agent.client import NodeAgentCluster
-from bms.adapters.clusters.node_agent.identity import Identity, read_secret
+from bms.adapters.clusters.node_agent.identity import Identity
 from bms.adapters.clusters.node_agent.kept import Kept
 from bms.adapters.clusters.node_agent.objects import ControlsObjects
+from bms.adapters.clusters.node_agent.secret import read_secret
 from bms.adapters.clusters.node_agent.server import AgentServer, Machine, Served
 from bms.adapters.objects.memory import MemoryObjectStore
 from bms.adapters.replicas.connecting import connect

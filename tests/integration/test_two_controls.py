@@ -32,7 +32,7 @@ from tests.deployments import Deployed, ObedientCluster, follow, principal
 from tests.jobs import World, add_tenant
 from tests.sizes import enough
 
-TURNS, AWAITS = 40, 40
+TURNS, AWAITS = 40, 16
 BY = principal()
 
 

@@ -2,24 +2,18 @@
 is refused before it is served; and what the library refuses to compute, its caller is refused."""
 
 import asyncio
-import json
-import os
 import pickle
 import re
-import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 import pytest
 
-from bms.core.signature import DEFAULT, Signature
-from bms.core.snapshot import ReplicaAddress
-from tests.framework_env import SOURCE, TABLES, framework_python, made_by
-from tests.gateways import FakeBus, deployment, gateway, key, version
+from bms.core.signature import DEFAULT
+from tests.framework_env import TABLES, made_by
+from tests.hosted import Model, answering, hosted
 from tests.sweep.wires import OF_ARRAYS, OF_TABLES, Asker, Outputs, Refused
 
 HERE = Path(__file__).parent
@@ -89,65 +83,19 @@ def product(folder: Path) -> list[Case]:
     ]
 
 
-@contextmanager
-def hosted(cases: list[Case], folder: Path, sockets: Path) -> Iterator[dict[str, dict[str, Any]]]:
-    """What the hosting process told of each case, while it serves them."""
-    asked = [
-        {
-            "name": case.served,
-            "directory": str(folder / case.name / case.form),
-            "runtime": RUNTIMES.get(case.form, "sklearn"),
-            "socket": str(sockets / str(number)),
-        }
-        for number, case in enumerate(cases)
-    ]
-    alone = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": f"{SOURCE}:{SOURCE.parent}"}
-    with (sockets / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [str(framework_python(TABLES)), "-m", "tests.sweep.hosting"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            env={**os.environ, **alone},
-            text=True,
-        )
-        try:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            told = {}
-            for one in asked:
-                process.stdin.write(json.dumps(one) + "\n")
-                process.stdin.flush()
-                line = process.stdout.readline()
-                assert line, (sockets / "log").read_text()[-3000:]
-                answer = json.loads(line)
-                told[answer["name"]] = {**answer, "socket": one["socket"]}
-            yield told
-        finally:
-            process.kill()
-            process.wait()
-
-
 async def sweep(cases: list[Case], tmp_path: Path) -> None:
     folder = made()
-    text, entry = key()
     faults: list[str] = []
     counts = dict.fromkeys(("models", "refused", "answers", "refusals"), 0)
-    with hosted(cases, folder, tmp_path) as told:
-        entries = [entry]
+    models = [Model(case.served, folder / case.name / case.form, RUNTIMES.get(case.form, "sklearn")) for case in cases]
+    with hosted(models, TABLES, tmp_path, patience_s=3600) as told:
         for case in cases:
             one = told[case.served]
-            if "refused" in one:
-                counts["refused"] += 1
-                if REFUSED.get(case.name, "\0") not in one["refused"]:
-                    faults.append(f"{case.served} is refused: {one['refused'][:300]}")
-                continue
-            counts["models"] += 1
-            signatures = msgspec.convert(one["signatures"], dict[str, Signature])
-            replica = ReplicaAddress(id=case.served, address=f"unix:{one['socket']}", token=b"token")
-            entries.append(deployment(version(1, signatures=signatures, replicas=(replica,)), name=case.served))
-        async with FakeBus(str(tmp_path / "bus.sock"), tuple(entries)) as bus, gateway(tmp_path, bus) as process:
-            await asyncio.to_thread(_ask_all, cases, folder, told, process.url, str(text), faults, counts)
+            counts["refused" if "refused" in one else "models"] += 1
+            if "refused" in one and REFUSED.get(case.name, "\0") not in one["refused"]:
+                faults.append(f"{case.served} is refused: {one['refused'][:300]}")
+        async with answering(told, tmp_path) as gateway:
+            await asyncio.to_thread(_ask_all, cases, folder, told, gateway.url, gateway.key, faults, counts)
     print(counts)
     (tmp_path / "faults.txt").write_text("\n".join(faults))
     assert not faults, f"{len(faults)} faults, of {counts}:\n" + "\n".join(faults[:40])

@@ -1,7 +1,7 @@
 """Control: the API, the bus to the gateways, and the loops that make what should run, run.
 
-`python -m bms.app.control CONFIG.json`. Reading order: ControlConfig, `run`, then `bms.app.parts` (what is made
-of what) and `bms.app.loops` (who drives it).
+`python -m bms.app.launch bms.app.control CONFIG.json`. Reading order: ControlConfig, `run`, then `bms.app.parts` (what
+is made of what) and `bms.app.loops` (who drives it).
 """
 
 import asyncio

@@ -11,7 +11,7 @@ from bms.adapters.clusters.kept_logs import KeptLogs
 from bms.adapters.clusters.local import LocalCluster
 from bms.adapters.clusters.node_agent.client import NodeAgentCluster
 from bms.adapters.clusters.node_agent.far_caches import AgentEnvironments, AgentTrees
-from bms.adapters.clusters.node_agent.identity import read_secret
+from bms.adapters.clusters.node_agent.secret import read_secret
 from bms.adapters.clusters.supplies import Supplies
 from bms.adapters.environments.uv import UvEnvironments
 from bms.adapters.jobs.tree_cache import LocalTreeCache

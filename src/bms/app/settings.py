@@ -48,7 +48,7 @@ class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
     origins: tuple[str, ...] = ()  # whose pages may read answers in a browser
     proxies: tuple[str, ...] = ()  # networks of proxies that say whom a request is from
     rules: WorkloadRules = WorkloadRules()
-    control: tuple[str, ...] = ("-m", "bms.app.control")
+    control: tuple[str, ...] = ("-m", "bms.app.launch", "bms.app.control")
     gateway: tuple[str, ...] = ("-m", "bms.app.gateway")
 
     def __post_init__(self) -> None:

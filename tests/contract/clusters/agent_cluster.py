@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from bms.adapters.clusters.node_agent.client import NodeAgentCluster
-from bms.adapters.clusters.node_agent.identity import read_secret
+from bms.adapters.clusters.node_agent.secret import read_secret
 from bms.adapters.replicas.connecting import connect
 from bms.app.home import Home
 from bms.app.stopping import stop

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
-
+from bms.adapters.environments.parsing import canonical_name, requirement
 from bms.core.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 MAX_LINES = 2000
 MAX_LINE = 40_000  # characters: some 500 hashes
@@ -24,10 +26,10 @@ def normalise_lock(lines: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted({_canonical(text) for text in texts}))
 
 
-def pinned(lock: Iterable[str]) -> dict[str, Requirement]:
+def pinned(lock: Iterable[str]) -> "dict[str, Requirement]":
     """By name, of a canonical lock; the last where a universal lock has several for different machines."""
-    parsed = (Requirement(line.partition(" --hash=")[0]) for line in lock)
-    return {canonicalize_name(each.name): each for each in parsed}
+    parsed = (requirement(line.partition(" --hash=")[0]) for line in lock)
+    return {canonical_name(each.name): each for each in parsed}
 
 
 def beside(requirements: Iterable[str], lock: Sequence[str]) -> tuple[str, ...]:
@@ -38,8 +40,8 @@ def beside(requirements: Iterable[str], lock: Sequence[str]) -> tuple[str, ...]:
     pins = pinned(lock)
     missing = []
     for text in requirements:
-        wanted = Requirement(text)
-        pin = pins.get(canonicalize_name(wanted.name))
+        wanted = requirement(text)
+        pin = pins.get(canonical_name(wanted.name))
         if pin is None:
             missing.append(text)
         elif wanted.marker is None and pin.marker is None:
@@ -51,7 +53,7 @@ def beside(requirements: Iterable[str], lock: Sequence[str]) -> tuple[str, ...]:
 
 def constraints_of(lock: Iterable[str]) -> tuple[str, ...]:
     """The versions alone, without extras, which constraints can't have."""
-    parsed = (Requirement(line.partition(" --hash=")[0]) for line in lock)
+    parsed = (requirement(line.partition(" --hash=")[0]) for line in lock)
     return tuple(f"{each.name}{each.specifier}" + (f" ; {each.marker}" if each.marker else "") for each in parsed)
 
 
@@ -88,13 +90,13 @@ def _canonical(text: str) -> str:
     if not hashes or not all(_HASH.fullmatch(word) for word in hashes):
         raise InvalidArgument(f"lock line {shown} has no SHA-256 hash, or an option: {expected}")
     try:
-        parsed = Requirement(said)
-    except InvalidRequirement as error:
+        parsed = requirement(said)
+    except ValueError as error:
         reason = str(error).partition("\n")[0]
         raise InvalidArgument(f"lock line {shown} is not valid ({reason}): {expected}") from None
     exact = [each for each in parsed.specifier if each.operator == "==" and not each.version.endswith(".*")]
     if parsed.url is not None or len(parsed.specifier) != 1 or not exact:
         raise InvalidArgument(f"lock line {shown} does not name one exact version: {expected}")
-    extras = f"[{','.join(sorted(map(canonicalize_name, parsed.extras)))}]" if parsed.extras else ""
+    extras = f"[{','.join(sorted(map(canonical_name, parsed.extras)))}]" if parsed.extras else ""
     marker = f" ; {parsed.marker}" if parsed.marker else ""
-    return " ".join([f"{canonicalize_name(parsed.name)}{extras}{parsed.specifier}{marker}", *sorted(set(hashes))])
+    return " ".join([f"{canonical_name(parsed.name)}{extras}{parsed.specifier}{marker}", *sorted(set(hashes))])

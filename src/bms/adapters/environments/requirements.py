@@ -6,9 +6,7 @@ tenant read files, reach hosts or change how everything else is installed.
 
 from collections.abc import Iterable
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
-
+from bms.adapters.environments.parsing import canonical_name, requirement
 from bms.core.errors import InvalidArgument
 
 MAX_REQUIREMENTS = 200
@@ -28,8 +26,8 @@ def normalise(requirements: Iterable[str]) -> tuple[str, ...]:
 
 def names(requirements: Iterable[str]) -> frozenset[str]:
     """The canonical names of those that say something of the version."""
-    parsed = map(Requirement, requirements)
-    return frozenset(canonicalize_name(each.name) for each in parsed if each.specifier)
+    parsed = map(requirement, requirements)
+    return frozenset(canonical_name(each.name) for each in parsed if each.specifier)
 
 
 def _canonical(text: str) -> str:
@@ -37,8 +35,8 @@ def _canonical(text: str) -> str:
     if len(text) > MAX_LENGTH or not text.isprintable():
         raise InvalidArgument(f"requirement {shown} is not valid: expected one line of at most {MAX_LENGTH} characters")
     try:
-        parsed = Requirement(text)
-    except InvalidRequirement as error:
+        parsed = requirement(text)
+    except ValueError as error:
         reason = str(error).partition("\n")[0]
         raise InvalidArgument(
             f"requirement {shown} is not valid ({reason}): write a name and versions, for example 'scikit-learn>=1.5'; "
@@ -48,7 +46,7 @@ def _canonical(text: str) -> str:
         raise InvalidArgument(
             f"requirement {shown} names a place: only names and versions from the configured index are accepted"
         )
-    extras = f"[{','.join(sorted(map(canonicalize_name, parsed.extras)))}]" if parsed.extras else ""
+    extras = f"[{','.join(sorted(map(canonical_name, parsed.extras)))}]" if parsed.extras else ""
     versions = ",".join(sorted(map(str, parsed.specifier)))
     marker = f" ; {parsed.marker}" if parsed.marker else ""
-    return f"{canonicalize_name(parsed.name)}{extras}{versions}{marker}"
+    return f"{canonical_name(parsed.name)}{extras}{versions}{marker}"

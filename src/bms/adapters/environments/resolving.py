@@ -3,10 +3,8 @@
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
-
 from bms.adapters.environments.lock import constraints_of, lock_lines, pinned
+from bms.adapters.environments.parsing import canonical_name, requirement
 from bms.adapters.environments.recipe import Recipe
 
 RunUv = Callable[[Sequence[str]], Awaitable[None]]
@@ -38,7 +36,7 @@ async def resolve(
 
 
 def _name(line: str) -> str:
-    return canonicalize_name(Requirement(line.partition(" --hash=")[0]).name)
+    return canonical_name(requirement(line.partition(" --hash=")[0]).name)
 
 
 def _write(path: Path, lines: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from bms.core.errors import FailedPrecondition
+from bms.adapters.clusters.node_agent.secret import read_secret
 
 CERTIFICATE, SECRET, PLATFORM = "certificate.pem", "secret", "platform"
 _NEVER = datetime.datetime(9999, 12, 31, 23, 59, 59)  # RFC 5280, 4.1.2.5: no date on which it ends
@@ -62,20 +62,6 @@ class Identity:
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         context.load_cert_chain(self._folder / CERTIFICATE)
         return context
-
-
-def read_secret(path: Path) -> str:
-    """The secret in a file. Raises FailedPrecondition saying what is wrong with it."""
-    try:
-        if path.stat().st_mode & 0o077:
-            raise FailedPrecondition(f"others may read the secret {path}: take that right away, chmod 600")
-        secret = path.read_text().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is no text"
-        raise FailedPrecondition(f"the secret {path} of the node agent can't be read: {why}") from None
-    if not secret:
-        raise FailedPrecondition(f"{path} is empty, expected the secret that the node agent wrote")
-    return secret
 
 
 def _made() -> bytes:

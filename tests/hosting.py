@@ -1,7 +1,8 @@
 """One process that serves many models: what a model server does for one, for all that its standard input names.
 
-Runs in the libraries' own environment. A line of input is a JSON object {"name", "directory", "runtime", "socket"}; for
-each it writes a line {"name", "signatures"} once it listens there, or {"name", "refused": reason}.
+Runs in the libraries' own environment (`hosted.py` starts it). A line of input is a JSON object {"name", "directory",
+"runtime", "allow_pickle", "socket"}; for each it writes a line {"name", "format", "signatures"} once it listens there,
+or {"name", "refused": reason}. What libraries print goes where their warnings go.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import json
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import msgspec
 
@@ -27,9 +29,13 @@ from bms.serving.lifecycle.servable import Servable
 from bms.serving.lifecycle.states import Lifecycle
 
 
-def opened(asked: dict[str, str]) -> Servable:
+def opened(asked: dict[str, Any]) -> Servable:
     config = ServableConfig(
-        runtime=asked["runtime"], directory=asked["directory"], model=asked["name"], version=1, allow_pickle=True
+        runtime=asked["runtime"],
+        directory=asked["directory"],
+        model=asked["name"],
+        version=1,
+        allow_pickle=asked["allow_pickle"],
     )
     return call_foreign(
         "loading the model",
@@ -37,7 +43,7 @@ def opened(asked: dict[str, str]) -> Servable:
     )
 
 
-def host(asked: dict[str, str], servable: Servable, worker: Worker, preparing: ThreadPoolExecutor) -> None:
+def host(asked: dict[str, Any], servable: Servable, worker: Worker, preparing: ThreadPoolExecutor) -> None:
     loop = asyncio.get_running_loop()
     lifecycle = Lifecycle()
     service = ModelService(
@@ -62,17 +68,18 @@ def host(asked: dict[str, str], servable: Servable, worker: Worker, preparing: T
 async def main() -> None:
     loop = asyncio.get_running_loop()
     worker, preparing = Worker(loop), ThreadPoolExecutor(1)
+    telling, sys.stdout = sys.stdout, sys.stderr
     while line := await asyncio.to_thread(sys.stdin.readline):
         asked = json.loads(line)
         told: dict[str, object] = {"name": asked["name"]}
         try:
             servable = opened(asked)
             host(asked, servable, worker, preparing)
-            told["signatures"] = msgspec.to_builtins(servable.signatures)
+            told |= {"format": servable.format, "signatures": msgspec.to_builtins(servable.signatures)}
         except BmsError as error:
             told["refused"] = error.message
-        sys.stdout.write(json.dumps(told) + "\n")
-        sys.stdout.flush()
+        telling.write(json.dumps(told) + "\n")
+        telling.flush()
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import asyncio
 import re
 import shutil
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,8 @@ from bms.sdk.deployments import DeploymentSpec, Target
 from bms.sdk.models import NewVersion
 from tests.callers import KINDS, Caller
 from tests.pages import block_of, ran
-from tests.platforms import RealPlatform, real_platform
+from tests.platforms import RealPlatform
+from tests.whole_platform import deploy, push
 
 DATA = Path(__file__).parents[1] / "data"
 SCRIPT = """
@@ -33,9 +34,17 @@ def main(job):
 
 
 @pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealPlatform]:
-    with real_platform(tmp_path_factory.mktemp("sdk") / "home") as running:
-        yield running
+def platform(tenant: RealPlatform) -> RealPlatform:
+    return tenant
+
+
+@pytest.fixture(scope="module")
+def busy(platform: RealPlatform) -> str:
+    """A deployment that answers."""
+    with platform.client() as client:
+        push(client, "busy", new=NewVersion())
+        deploy(client, "busy", "busy", Target(version=1))
+    return "busy"
 
 
 @pytest.fixture(params=KINDS)
@@ -150,20 +159,13 @@ async def test_a_model_is_deployed_asked_and_changed(caller: Caller) -> None:
     await caller.call(lambda c: c.deployments.delete(name))
 
 
-async def test_many_predictions_at_once_share_one_client(caller: Caller) -> None:
-    name = f"busy-{type(caller.client).__name__.lower()}"
-    version = await caller.call(lambda c: c.models.upload(name, DATA / "digits.onnx"))
-    await caller.call(lambda c: c.models.wait_version(name, version.number))
-    spec = DeploymentSpec(model=name, targets=[Target(version=1)])
-    await caller.call(lambda c: c.deployments.put(name, spec))
-    await caller.call(lambda c: c.deployments.wait_ready(name))
+async def test_many_predictions_at_once_share_one_client(caller: Caller, busy: str) -> None:
     rows = np.random.default_rng(0).random((30, 1, 64), np.float32)
-    answers = await asyncio.gather(*(caller.call(lambda c, row=row: c.predict(name, {"x": row})) for row in rows))
-    together = await caller.call(lambda c: c.predict(name, {"x": rows[:, 0]}))
+    answers = await asyncio.gather(*(caller.call(lambda c, row=row: c.predict(busy, {"x": row})) for row in rows))
+    together = await caller.call(lambda c: c.predict(busy, {"x": rows[:, 0]}))
     each = np.concatenate([answer.outputs["probabilities"] for answer in answers])
     np.testing.assert_allclose(each, together.outputs["probabilities"], rtol=1e-5)
     assert caller.client.latency().count == 31
-    await caller.call(lambda c: c.deployments.delete(name))
 
 
 def test_the_page_of_the_sdk_runs_as_written_in_both_languages(platform: RealPlatform, tmp_path: Path) -> None:
