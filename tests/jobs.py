@@ -82,11 +82,14 @@ class CountedCluster:
         self.starts: Counter[str] = Counter()
         self.specs: dict[str, WorkloadSpec] = {}
         self.seen: dict[str, WorkloadStatus] = {}
-        self.refusal: Exception | None = None
+        self.unready: Exception | None = None  # to be raised by `prepare`
+        self.refusal: Exception | None = None  # … by `start`
         self.obedient = True
         self._changed = asyncio.Event()
 
     async def prepare(self, spec: WorkloadSpec, tell: Tell | None = None) -> None:
+        if self.unready is not None:
+            raise self.unready
         self.supplied[spec.id] = await self.supplies.get(spec, tell)
 
     async def start(self, spec: WorkloadSpec, sealed: bytes = b"") -> WorkloadStatus:

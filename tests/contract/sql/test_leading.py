@@ -55,11 +55,29 @@ async def test_who_does_not_lead_knows_that_another_does_as_long_as_it_may_be_so
     assert not two.elsewhere, "nobody was asked yet"
     await one.lead()
     await two.lead()
+    world.clock.advance(RENEW_S)
+    await one.lead()
+    await two.lead()
     assert (one.elsewhere, two.elsewhere) == (False, True)
     world.clock.advance(LEASE_S)
     assert not two.elsewhere, "that was long ago"
     await two.lead()
     assert (two.token, two.elsewhere) == (2, False)
+
+
+async def test_a_lease_that_nobody_renews_does_not_tell_that_somebody_leads(world: World) -> None:
+    """Its holder was killed, or the store is one that was copied while it was in use."""
+    await world.process("one").of("x").lead()
+    two = world.process("two").of("x")
+    while await two.lead() is None:
+        assert not two.elsewhere
+        world.clock.advance(FOLLOW_S)
+    assert await world.process("three").of("x").lead() is None
+    three = world.process("three").of("x")
+    assert (await three.lead(), three.elsewhere) == (None, False), "seen once"
+    world.clock.advance(LEASE_S)
+    assert await world.process("four").of("x").lead() == 3
+    assert (await three.lead(), three.elsewhere) == (None, True), "another one got it meanwhile"
 
 
 async def test_one_write_renews_all_and_no_more_often_than_needed(world: World) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bms.adapters.sql.engine import Database
 from bms.adapters.sql.store import noun
 from bms.adapters.sql.tables.events import events, leases
+from bms.control.platform.transactions import Acquired
 from bms.core.clock import Clock
 from bms.core.events import Recorded
 
@@ -128,10 +129,11 @@ class SqlLeases:
         self._database = database
         self._clock = clock
 
-    async def acquire(self, last: Mapping[str, int | None], holder: str, ttl_s: float) -> dict[str, int]:
+    async def acquire(self, last: Mapping[str, int | None], holder: str, ttl_s: float) -> Acquired:
         now = self._clock.now()
         until = now + timedelta(seconds=ttl_s)
         found: dict[str, int] = {}
+        others: dict[str, datetime] = {}
         kept: list[str] = []
         async with self._database.writing() as connection:
             locked = select(leases).where(leases.c.name.in_(last)).order_by(leases.c.name).with_for_update()
@@ -140,10 +142,11 @@ class SqlLeases:
                 if name not in rows:
                     if await _first(connection, name, holder, until):
                         found[name] = 1
-                    continue
+                    continue  # where another one was the first, the next time of asking tells
                 token: int = rows[name]["token"]
                 free = rows[name]["expires_at"] <= now
                 if not free and (rows[name]["holder"] != holder or last[name] not in (None, token)):
+                    others[name] = rows[name]["expires_at"]
                     continue
                 found[name] = token if last[name] == token and not free else token + 1
                 if found[name] == token:
@@ -153,7 +156,7 @@ class SqlLeases:
                 await connection.execute(mine.values(holder=holder, token=found[name], expires_at=until))
             if kept:  # one write for all of them, every few seconds of an idle platform's life
                 await connection.execute(update(leases).where(leases.c.name.in_(kept)).values(expires_at=until))
-        return found
+        return Acquired(found, others)
 
     async def release(self, held: Mapping[str, int]) -> None:
         """The tokens are kept, so that the next are larger."""

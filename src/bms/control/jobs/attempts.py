@@ -93,6 +93,9 @@ class Attempts:
                 await self._make_ready(job, workload)
         except Unavailable:
             raise
+        except ResourceExhausted as error:  # a full disk: nothing is wrong with the job, nor with the model it looks at
+            await self._release(job, str(error))
+            return
         except TimeoutError:
             await self.conclude(
                 job, Ending(state="failed", error=f"it could not be got ready in {PREPARATION_S:.0f} s")

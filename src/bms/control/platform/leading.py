@@ -7,6 +7,7 @@ must not be done twice is written in a transaction that is fenced.
 import asyncio
 import logging
 from collections.abc import Mapping
+from datetime import datetime
 
 from bms.control.platform.transactions import Fenced, Leases
 from bms.core.clock import Clock
@@ -30,7 +31,8 @@ class Leadership:
         self._clock = clock
         self._holder = holder
         self._last: dict[str, int | None] = {}  # by subject, the token that this process had last
-        self._asked_for: frozenset[str] = frozenset()  # subjects, at the last time of asking
+        self._others: dict[str, datetime] = {}  # when others' leases ran out, as this process saw them first
+        self._led_elsewhere: frozenset[str] = frozenset()  # at the last time of asking
         self._held: dict[str, int] = {}  # by subject, as the store said at the last time of asking
         self._until = 0.0  # monotonic seconds; leases may run out then
         self._next = 0.0  # when the store is to be asked again
@@ -49,10 +51,12 @@ class Leadership:
 
     @property
     def led_elsewhere(self) -> frozenset[str]:
-        """Subjects that another process led when the store was last asked; none when that was too long ago."""
-        if self._clock.monotonic() >= self._until:
-            return frozenset()
-        return frozenset(self._asked_for - self._held.keys())
+        """Subjects that another process led when the store was last asked; none when that was too long ago.
+
+        A lease alone does not tell that somebody is there: its holder may have died, or the store may be a backup's. So
+        only who was seen to renew it, or to get it, counts.
+        """
+        return self._led_elsewhere if self._clock.monotonic() < self._until else frozenset()
 
     @property
     def ask_in_s(self) -> float:
@@ -65,9 +69,10 @@ class Leadership:
             now = self._clock.monotonic()
             if now < self._next:
                 return
-            self._asked_for = frozenset(self._last)
-            self._held = await self._leases.acquire(self._last, self._holder, LEASE_S)
+            self._held, others = await self._leases.acquire(self._last, self._holder, LEASE_S)
             self._last |= self._held
+            self._others = {subject: self._others.get(subject, until) for subject, until in others.items()}
+            self._led_elsewhere = frozenset(name for name, until in others.items() if until != self._others[name])
             self._until = now + LEASE_S
             self._next = now + (RENEW_S if len(self._held) == len(self._last) else FOLLOW_S)
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol, TypeVar
+from datetime import datetime
+from typing import NamedTuple, Protocol, TypeVar
 
 from bms.core.events import EventSink, Recorded
 
@@ -52,11 +53,18 @@ class Fenced(Protocol):
         ...
 
 
+class Acquired(NamedTuple):
+    """What an asker was told of leases, by name: tokens of its own, and when those of others run out."""
+
+    held: dict[str, int]
+    others: dict[str, datetime]
+
+
 class Leases(Protocol):
     """Named locks that expire: one holder at a time, each with a token larger than all before it (fencing)."""
 
-    async def acquire(self, last: Mapping[str, int | None], holder: str, ttl_s: float) -> dict[str, int]:
-        """Tokens, by name, of those leases of `last` that are the asker's from now on for `ttl_s`.
+    async def acquire(self, last: Mapping[str, int | None], holder: str, ttl_s: float) -> Acquired:
+        """Makes those leases of `last` that are free the asker's from now on for `ttl_s`.
 
         `last` says which token the asker had last. If that is still the newest, and has not run out, it is the same
         again. A lease that has run out is anybody's. One of the same holder is also that of an asker who never had it,
