@@ -48,14 +48,13 @@ test: .venv/dev.stamp
 endif
 
 # Two at once, each by itself: workers of one run would each find all tests first, which takes longer than most of them.
-# Of what the second one runs, only the folders that are named first say what is covered (tests/conftest.py).
 test-both:
 	@here=$$(mktemp); \
 	$(BIN)/pytest $(BESIDE) >$$here 2>&1 & beside=$$!; \
 	trap "kill $$beside 2>/dev/null" INT TERM; \
 	status=0; set -x; \
-	BMS_COVERING="$(COVERING)" $(BIN)/pytest --cov --cov-report= $(COVERING) tests \
-		$(addprefix --ignore=,$(BESIDE) tests/clients) || status=1; \
+	$(BIN)/pytest $(COVERING) --cov --cov-report= || status=1; \
+	$(BIN)/pytest tests $(addprefix --ignore=,$(COVERING) $(BESIDE) tests/clients) || status=1; \
 	wait $$beside || status=1; \
 	cat $$here; rm $$here; exit $$status
 

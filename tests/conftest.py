@@ -25,7 +25,6 @@ from tests.tenants import CANARY, TenantsPlatform
 from tests.whole_platform import WholePlatform, whole_platform
 
 pytest_plugins = ["tests.cpu_log"]
-COVERING = [Path(__file__).parents[1] / name for name in os.environ.get("BMS_COVERING", "").split()]
 hypothesis.settings.register_profile("ours", deadline=None, max_examples=enough(30, 100))
 hypothesis.settings.load_profile("ours")
 
@@ -42,30 +41,17 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, object, object]:
-    """What files import that say nothing of what is covered is not followed; those that do are found before them."""
-    with contextlib.nullcontext() if _is_covering(collector) else _unfollowed():
-        return (yield)
-
-
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Following every line doubles what a test costs, or more: only where the file says what is covered, and not where
-    many examples are tried, nor for the second database, which the same lines ask. (`no_cover` is `pytest-cov`'s.)"""
+    """Following every line doubles what a test costs, or more: not where many examples are tried, nor for the second
+    database, which the same lines ask. (`no_cover`, by which a test says so itself, is `pytest-cov`'s.)"""
     tries_many = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
     parameters = (
         item.callspec.params.values() if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ()
     )
     again = any(isinstance(one, str) and one == "postgresql" for one in parameters)
-    left_out = tries_many or again or not _is_covering(item)
-    with _unfollowed() if left_out else contextlib.nullcontext():
+    with _unfollowed() if tries_many or again else contextlib.nullcontext():
         return (yield)
-
-
-def _is_covering(node: pytest.Item | pytest.Collector) -> bool:
-    """Whether it is in one of the folders that the Makefile names, or it names none."""
-    return not COVERING or any(node.path.is_relative_to(folder) for folder in COVERING)
 
 
 @contextlib.contextmanager
