@@ -21,7 +21,8 @@ def embedding(text: str) -> list[float]:
 
 
 class OpenAi(http.server.ThreadingHTTPServer):
-    """On any free port of this machine, at `url`. `refuse` is a status that all requests get, 0: none; `counts` whether
+    """On any free port of this machine, at `url`. `refuse` is a status that all requests get, 0: none, and `wait` what
+    Retry-After says then, "": nothing; `counts` whether
     it knows of counting the tokens of a stream. `now` requests are in progress, `most` have been at once, and of those
     that were held `gone` have lost their client. `odd` is said instead of what is right: of chat, the bytes of a
     stream, or a content type and bytes; of embeddings, members of the answer."""
@@ -33,6 +34,7 @@ class OpenAi(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.key = key
         self.refuse = 0
+        self.wait = ""
         self.counts = True
         self.odd: object = None
         self.bodies: list[dict[str, object]] = []
@@ -153,6 +155,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(data)))
+        if status >= 400 and self.server.wait:
+            self.send_header("retry-after", self.server.wait)
         self.end_headers()
         self.wfile.write(data)
 

@@ -8,6 +8,7 @@ import httpx
 import numpy as np
 from cloudevents.http import CloudEvent, from_http, to_binary, to_structured
 from kserve import InferenceGRPCClient, InferenceRESTClient, InferInput, InferRequest, RESTConfig
+from kserve.protocol.infer_type import RequestedOutput
 
 from tests.clients.telling import Teller
 
@@ -52,6 +53,11 @@ async def rest_v2(tell: Teller, url: str, headers: dict[str, str]) -> None:
         await tell.later("frame", infer("orders", price, pieces, name, parameters={"content_type": "pd"}))
         await tell.later("text", infer("mixed", InferInput("input-0", [2], "BYTES", ["a", "bcd"])))
         await tell.later("labels", infer("labels", array("input-0", IRIS, "f4")))
+        by_name = {"request_outputs": [RequestedOutput("output-0")]}
+        await tell.later("labels, by name", infer("labels", array("input-0", IRIS, "f4"), **by_name))
+        outputs = httpx.get(f"{url}/v2/models/labels", headers=headers).json()["outputs"]
+        every = {"request_outputs": [RequestedOutput(each["name"]) for each in outputs]}
+        await tell.later("labels, and all that metadata tell", infer("labels", array("x", IRIS[:1], "f4"), **every))
         await tell.later("labels, binary", infer("labels", array("input-0", IRIS, "f4"), parameters=wanted))
         await tell.later("wrong shape", infer("mixed", array("input-0", [[1, 2, 3]], "f4")))
         await tell.later("no such model", infer("nothing", array("input-0", [[1, 2, 3]], "f4")))
@@ -107,6 +113,8 @@ async def grpc(tell: Teller, url: str, headers: dict[str, str]) -> None:
         await tell.later("grpc typed", infer("mixed", InferInput("input-0", [1, 4], "FP32", [1.0, 2.0, 3.0, 4.0])))
         price, pieces = array("price", [1, 2], "f4"), array("pieces", [3, 4], "i8")
         await tell.later("grpc labels", infer("labels", array("input-0", IRIS, "f4", True)))
+        by_name = {"request_outputs": [RequestedOutput("output-0")]}
+        await tell.later("grpc labels, by name", infer("labels", array("input-0", IRIS, "f4", True), **by_name))
         await tell.later("grpc frame", infer("orders", price, pieces, parameters={"content_type": "pd"}))
 
 

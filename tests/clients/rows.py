@@ -167,7 +167,12 @@ ROWS = {
                 "`embedding`，写作 `openai/NAME` 和 `hosted_vllm/NAME`",
                 ("texts", "as floats", "by the name *"),
             ),
-            Part("errors in words", "错误有说明", ("no such model", "texts")),
+            Part(
+                "`completion` as `triton/NAME`, by `…/generate`, streamed, and by `…/infer`, with the key in the URL",
+                "`completion`，写作 `triton/NAME`，走 `…/generate`（也可流式）和 `…/infer`，密钥写在 URL 里",
+                ("triton: *",),
+            ),
+            Part("errors in words", "错误有说明", ("no such model", "triton: no such model", "texts")),
         ),
     ),
     "http2": Row(
@@ -226,8 +231,17 @@ ROWS = {
                 "数据框、数组、列表、CSV 和参数，回答与 MLflow 自己的服务器相同（`make test-frameworks`）",
                 ("frame*", "array", "list", "parameters", "* [0-9]*"),
             ),
+            Part(
+                "CSV and frames also of models that take tensors: by name, of one matrix by place",
+                "接受张量的模型也可用 CSV 和数据框：按名字，只有一个矩阵时按位置",
+                ("in CSV: *",),
+            ),
             Part("`ping`, `version`", "`ping`、`version`", ("version", "ping of nothing")),
-            Part("its deployment clients", "部署客户端", ("deployment client", "databricks client")),
+            Part(
+                "its deployment clients: `predict`, `list_endpoints`, `get_endpoint`",
+                "部署客户端：`predict`、`list_endpoints`、`get_endpoint`",
+                ("deployment client", "databricks client", "*endpoint*"),
+            ),
             Part("its errors' form", "错误的形式", ("refused: *",)),
         ),
         (

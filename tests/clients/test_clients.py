@@ -7,8 +7,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+import grpc
 import httpx
+import numpy as np
 import pytest
+from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from tests.clients import node
 from tests.clients.environments import ENVIRONMENTS, OPENAI_NODE, openai_tokens
@@ -21,9 +24,20 @@ IRIS = [[6.8, 2.8, 4.8, 1.4], [6.0, 3.4, 4.5, 1.6]]
 DOUBLED = [[pytest.approx(2 * value + 1) for value in row] for row in IRIS]  # what the model "mixed" does
 CENTRE = [5.9, 2.8, 4.3, 1.3]  # which the model "flowers" explains by
 DEPLOYED = [
-    *("flowers", "half_plus_two", "labels", "mixed", "mnist-svm", "orders", "sklearn-iris", "text-embedding-3-small"),
+    *(
+        "flowers",
+        "half_plus_two",
+        "labels",
+        "mixed",
+        "mnist-svm",
+        "orders",
+        "says",
+        "sklearn-iris",
+        "text-embedding-3-small",
+    ),
 ]
 ONE = [[3.0, 5.0, 7.0, 9.0]]
+LABELS = ("labels", "labels, binary", "labels, by name", "grpc labels", "grpc labels, by name")
 pytestmark = pytest.mark.timeout(300)
 
 
@@ -42,6 +56,7 @@ def test_kserves_sdk(served: RealPlatform) -> None:
     got = told("kserve", served)
     refused = {what: got.pop(what) for what in list(got) if str(got[what]).startswith("HTTPStatusError")}
     scores = got.pop("v1 classifier")
+    every = got.pop("labels, and all that metadata tell")
     event = ["io.kserve.inference.response", "io.kserve.inference.labels", {"predictions": [1, 1]}]
     away = [
         [pytest.approx(abs(value - centre), abs=1e-5) for value, centre in zip(row, CENTRE, strict=True)]
@@ -59,7 +74,7 @@ def test_kserves_sdk(served: RealPlatform) -> None:
         "frame": {"total": [3, 8], "told": ["a: 3", "b: 8"]},
         "grpc frame": {"total": [3, 8], "told": [": 3", ": 8"]},
         "text": {"embedding": [[3, 0, 4, 0], [9, 0, 12, 0]], "size": [1, 3]},
-        **{what: {"output-0": [1, 1]} for what in ("labels", "labels, binary", "grpc labels")},
+        **{what: {"output-0": [1, 1]} for what in LABELS},
         "v1 instances": {"predictions": DOUBLED},
         "v1 inputs": {"outputs": DOUBLED},
         "v1 texts": {"predictions": [{"embedding": [3, 0, 4, 0], "size": 1}, {"embedding": [9, 0, 12, 0], "size": 3}]},
@@ -70,6 +85,7 @@ def test_kserves_sdk(served: RealPlatform) -> None:
         **dict.fromkeys(("explain event, structured", "explain event, binary"), explained),
     }
     assert [len(row) for row in scores["predictions"]] == [3, 3]
+    assert every == {"output-0": [1], "scores": [pytest.approx(scores["predictions"][0])]}
     status = {what: re.findall(r", '(\d{3}) ", words)[0] for what, words in refused.items()}
     assert status == {
         "wrong shape": "400",
@@ -140,7 +156,16 @@ def test_llama_indexs_embeddings(served: RealPlatform) -> None:
 def test_litellm(served: RealPlatform) -> None:
     got = told("litellm", served)
     assert NOT_THERE in got.pop("no such model")
-    assert got == dict.fromkeys(("texts", "as floats", "by the name of a server like OpenAI's"), VECTORS)
+    missing = got.pop("triton: no such model")
+    assert missing.startswith("NotFoundError")
+    assert NOT_THERE in missing
+    assert got == {
+        **dict.fromkeys(("texts", "as floats", "by the name of a server like OpenAI's"), VECTORS),
+        "triton: generate": "to be or not",
+        "triton: generate, bounded": "to be",
+        "triton: infer": "to be or",
+        "triton: streamed": "to be or not",
+    }
 
 
 @pytest.mark.skipif(bool(node.missing()), reason=node.missing())
@@ -201,3 +226,20 @@ def test_grpcio_by_reflection(served: RealPlatform) -> None:
         "tensorflow.serving.SessionService",
     ]
     assert got == {"infer": [3, 5, 7, 9], "live": True, "TensorFlow Serving's status": "1", "health": ["SERVING"] * 2}
+
+
+def test_labels_come_in_tritons_stream_as_they_come_alone(served: RealPlatform) -> None:
+    """KServe's SDK has no stream. By Triton's messages, of a deployment that answers as KServe does."""
+    given = {"name": "x", "datatype": "FP32", "shape": [2, 4], "contents": {"fp32_contents": [*IRIS[0], *IRIS[1]]}}
+    wanted: list[list[dict[str, str]]] = [[], [{"name": "output-0"}], [{"name": "scores"}, {"name": "output-0"}]]
+    asked = [service_pb2.ModelInferRequest(model_name="labels", inputs=[given], outputs=names) for names in wanted]
+    with grpc.insecure_channel(served.url.removeprefix("http://")) as channel:
+        stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
+        key = [("authorization", f"Bearer {served.key}")]
+        told = list(stub.ModelStreamInfer(iter(asked), timeout=30, metadata=key))
+    assert [each.error_message for each in told] == ["", "", ""]
+    answers = [each.infer_response for each in told]
+    names = [["output-0"], ["output-0"], ["scores", "output-0"]]
+    assert [[output.name for output in answer.outputs] for answer in answers] == names
+    for answer in answers:
+        assert np.frombuffer(answer.raw_output_contents[-1], np.int64).tolist() == [1, 1]

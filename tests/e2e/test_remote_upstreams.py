@@ -3,11 +3,15 @@
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
+import grpc
 import httpx
 import numpy as np
 import pytest
+from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from tests.platforms import RealPlatform, bms, real_platform
 from tests.upstreams import OpenAi, embedding, openai_server
@@ -63,6 +67,18 @@ def infer(platform: RealPlatform, name: str, **body: object) -> httpx.Response:
 
 def texts(*values: str) -> list[dict[str, object]]:
     return [{"name": "text", "datatype": "BYTES", "shape": [len(values)], "data": list(values)}]
+
+
+def pushed_back_ms(platform: RealPlatform, name: str) -> int:
+    """How long a refusal by gRPC asks to wait."""
+    with grpc.insecure_channel(httpx.URL(platform.url).netloc.decode()) as channel:
+        stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
+        given = {"name": "text", "datatype": "BYTES", "shape": [1], "contents": {"bytes_contents": [b"x"]}}
+        request = service_pb2.ModelInferRequest(model_name=name, inputs=[given])
+        with pytest.raises(grpc.RpcError) as refused:
+            stub.ModelInfer(request, timeout=20, metadata=[("authorization", f"Bearer {platform.key}")])
+    assert refused.value.code() == grpc.StatusCode.UNAVAILABLE
+    return int(dict(refused.value.trailing_metadata())["grpc-retry-pushback-ms"])
 
 
 def test_another_platform_s_model_answers_as_it_does_there(
@@ -161,8 +177,15 @@ def test_what_the_upstream_refuses_is_told_without_its_secret(
             assert answer.status_code == told, (status, answer.text)
             assert KEY not in answer.text
             assert f"status {status}" in answer.text
+        openai.refuse = 429
+        for wait, said in (("", 1), ("7", 7), ("1.5", 2), ("-3", 1), ("86400", 3600), ("soon", 1)):
+            openai.wait = wait
+            assert infer(platform, "refused", inputs=texts("x")).headers["retry-after"] == str(said), wait
+            assert abs(pushed_back_ms(platform, "refused") - (float(wait) if wait == "1.5" else said) * 1000) <= 1, wait
+        openai.wait = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
+        assert 80 <= int(infer(platform, "refused", inputs=texts("x")).headers["retry-after"]) <= 90
     finally:
-        openai.refuse = 0
+        openai.refuse, openai.wait = 0, ""
     assert infer(platform, "refused", inputs=texts("x")).status_code == 200
 
 

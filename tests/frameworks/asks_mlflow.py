@@ -38,6 +38,9 @@ BODIES: dict[str, list[tuple[str, Any]]] = {
         (JSON, {"inputs": WINE.to_dict(orient="list")}),
         (JSON, {"instances": WINE.to_dict(orient="records")}),
         (CSV, WINE.to_csv(index=False)),
+        (CSV, WINE.to_csv()),  # with an index
+        (JSON, {"dataframe_split": WINE.assign(colour="red").to_dict(orient="split")}),
+        (JSON, {"inputs": WINE.assign(colour="red").to_dict(orient="list")}),
         ("text/csv; charset=utf-8", WINE[list(reversed(WINE.columns))].to_csv(index=False)),
         ("application/json; charset=UTF-8", {"dataframe_split": WINE.to_dict(orient="split"), "params": {}}),
     ],
@@ -46,6 +49,14 @@ BODIES: dict[str, list[tuple[str, Any]]] = {
     "xgboost_classifier": [
         (JSON, {"inputs": WINE.to_numpy().tolist()}),
         (JSON, {"instances": WINE.to_numpy().tolist()}),
+        (JSON, {"dataframe_split": WINE.to_dict(orient="split")}),
+        (JSON, {"dataframe_records": WINE.to_dict(orient="records")}),
+    ],
+    "tensors": [
+        (JSON, {"dataframe_split": {"columns": ["t", "n"], "data": [["a", 1.5], ["b", 2.5]]}}),
+        (JSON, {"dataframe_records": [{"n": 1.5, "t": "a"}]}),
+        (JSON, {"dataframe_records": [{"n": 1.5, "t": "a", "u": 3}]}),
+        (JSON, {"inputs": {"n": [[1.5]], "t": [["a"]]}}),
     ],
     "lightgbm": [(JSON, {"inputs": WINE.to_numpy().tolist()})],
     "onnx": [(JSON, {"inputs": {"x": np.eye(64)[:2].tolist()}}), (JSON, {"instances": [{"x": [1.0] * 64}]})],
@@ -68,6 +79,8 @@ BODIES: dict[str, list[tuple[str, Any]]] = {
         (JSON, {"inputs": [[1.0, 2.0], [3.0, None]]}),
         (JSON, {"inputs": [[1.0, 2.0]], "params": {"times": 10}}),
         (JSON, {"instances": [[1.0, 2.0]], "params": None}),
+        (JSON, {"dataframe_split": {"columns": ["b", "a"], "data": [[1.0, 2.0], [3.0, 4.0]]}}),
+        (JSON, {"dataframe_records": [{"b": 1.0, "a": 2.0}, {"a": 4.0, "b": 3.0}], "params": {"times": 2}}),
     ],
     "told": [
         (JSON, {"dataframe_records": [{"a": 1}, {"a": 2}]}),
@@ -97,9 +110,16 @@ REFUSED: dict[str, list[tuple[str, Any]]] = {
         (CSV, "alcohol\n1\n"),
         ("text/csv; charset=latin-1", "alcohol\n1\n"),
     ],
+    "parameters": [(JSON, {"dataframe_records": [{"a": 1.0, "b": 2.0, "c": 3.0}]})],
+    "tensors": [(JSON, {"dataframe_records": [{"n": 1.5, "u": "a"}]})],
     "told": [(JSON, {"inputs": {"a": [1]}, "params": {"by": "far"}})],
     "dates": [(JSON, {"dataframe_split": {"columns": ["at"], "data": [["yesterday"]]}})],
     "messages": [(JSON, {"inputs": [{"role": "user"}]})],
+}
+# What MLflow's server reads for tables alone, and the JSON that says the same.
+IN_CSV: dict[str, tuple[str, Any]] = {
+    "xgboost_classifier": (WINE.to_csv(index=False), {"inputs": WINE.to_numpy().tolist()}),
+    "tensors": ("t,n\na,1.5\nb,2.5\n", {"inputs": {"n": [[1.5], [2.5]], "t": [["a"], ["b"]]}}),
 }
 # What MLflow's server leaves out, with a line in its log.
 LEFT_OUT: dict[str, tuple[str, Any]] = {
@@ -174,6 +194,27 @@ def clients(asking: Asking) -> None:
     workspace = get_deploy_client("databricks")
     answer = dict(workspace.predict(endpoint="sklearn", inputs=inputs))
     tell("databricks client", answer, {"predictions": told.tolist()})
+    endpoints(asking, gateway, workspace)
+
+
+def endpoints(asking: Asking, gateway: Any, workspace: Any) -> None:
+    """What the deployment clients list, and what they are told of one."""
+    listed = gateway.list_endpoints()
+    names = sorted(one.name for one in listed)
+    tell("endpoints listed", [name in names for name in BODIES], [True] * len(BODIES))
+    one = gateway.get_endpoint("sklearn")
+    told = [one.name, one.model.name, one.endpoint_url]
+    tell("endpoint", told, ["sklearn", "sklearn", f"{asking.url}/endpoints/sklearn/invocations"])
+    try:
+        gateway.get_endpoint("nothing")
+    except requests.HTTPError as error:
+        tell("endpoint of nothing", "no deployment 'nothing'" in str(error), True)
+    listed = workspace.list_endpoints()
+    tell("databricks endpoints listed", sorted(one["name"] for one in listed), names)
+    one = workspace.get_endpoint("sklearn")
+    (served,) = one["config"]["served_entities"]
+    told = [one["state"]["ready"], served["entity_name"], served["entity_version"]]
+    tell("databricks endpoint", told, ["READY", "sklearn", "1"])
 
 
 def main(url: str, key: str, folder: str) -> None:
@@ -186,6 +227,8 @@ def main(url: str, key: str, folder: str) -> None:
             status, told = asking.ours(name, kind, body)
             wanted, _ = asking.mlflows(name, kind, body)
             tell(f"refused: {name} {number}", [status, told], [wanted])
+    for name, (csv, body) in IN_CSV.items():
+        tell(f"in CSV: {name}", asking.ours(name, CSV, csv), asking.mlflows(name, JSON, body))
     for name, (kind, body) in LEFT_OUT.items():
         status, _ = asking.mlflows(name, kind, body)
         tell(f"left out: {name}", asking.ours(name, kind, body), status)

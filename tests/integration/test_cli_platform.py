@@ -83,6 +83,13 @@ def test_sdk_and_cli_predict_the_same_on_every_wire(digits: RealPlatform, tmp_pa
             np.testing.assert_array_equal(np.asarray(told["outputs"][name], array.dtype), array)
 
 
+def test_a_number_of_classes_that_is_not_needed_is_said_so(digits: RealPlatform) -> None:
+    asked = digits.good("predict", "digits", "--example", "--top", "2")
+    assert "probabilities" in asked.out
+    assert asked.errors == "bms: --top was not needed: it goes with --image or --text\n"
+    assert digits.good("predict", "digits", "--example").errors == ""
+
+
 def test_deploying_once_more_serves_the_newest_version(platform: RealPlatform) -> None:
     deployed = platform.good("deploy", str(DATA / "digits.onnx"), "--name", "twice")
     assert "version 1 answers" in deployed.out
@@ -98,6 +105,26 @@ def test_deploying_once_more_serves_the_newest_version(platform: RealPlatform) -
     assert "version 1 answers" in platform.good("deployment", "rollback", "twice").out
     revisions = json.loads(platform.good("deployment", "revisions", "twice", "--json").out)
     assert [each["versions"] for each in revisions] == [[1], [2], [1]]
+    assert "version 1 answers" in platform.good("deployment", "set", "twice", "--timeout", "9").out
+    with platform.client() as client:
+        spec = client.deployments.get("twice").spec
+        assert (spec.model, [one.version for one in spec.targets], spec.timeout_s) == ("twice", [1], 9)
+    platform.good("deployment", "set", "twice", "--target", "2", "--no-wait")
+    with platform.client() as client:
+        assert [one.version for one in client.deployments.get("twice").spec.targets] == [2]
+    for words, says in (
+        (
+            ("set", "twice", "--model", "digits"),
+            "'twice' serves 'twice' now: say by --target what of 'digits'",
+        ),
+        (("set", "thrice"), "no deployment 'thrice' yet: to make it, say --model and --target, too"),
+        (("set", "thrice", "--target", "1"), "no deployment 'thrice' yet: to make it, say --model, too"),
+    ):
+        refused = platform.bms("deployment", *words)
+        assert (refused.status != 0, says in refused.errors) == (True, True), refused.errors
+    stopped = platform.good("deployment", "stop", "twice").out
+    assert re.search(r"^state +stopped$", stopped, re.MULTILINE), stopped
+    assert not re.search(r"^(serves|call|try)\b", stopped, re.MULTILINE), stopped
     platform.good("deployment", "delete", "twice")
     assert platform.bms("deployment", "status", "twice").status == 3
 
@@ -194,7 +221,9 @@ def test_a_version_is_named_by_number_or_alias_or_is_the_newest(digits: RealPlat
         shown = digits.good("model", "show", *words).out
         assert shown.startswith(said or "model")
         assert re.search(rf"^version +{number}$", shown, re.MULTILINE)
-    assert json.loads(digits.good("model", "show", "named", "--json").out)["number"] == 2
+    newest = json.loads(digits.good("model", "show", "named", "--json").out)
+    assert (newest["number"], newest["aliases"]) == (2, [])
+    assert re.search(r"^aliases +production$", digits.good("model", "show", "named@1").out, re.MULTILINE)
     assert digits.good("model", "log", "named").out.startswith("version 2, the newest of named\n")
     digits.good("model", "create", "none-yet")
     for wrong, says in (

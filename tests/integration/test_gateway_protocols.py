@@ -62,6 +62,27 @@ async def test_mlflows_paths_answer_and_the_key_may_be_a_password(tmp_path: Path
             assert (await basic.get("/endpoints/m/ping")).status_code == 200
 
 
+async def test_mlflows_deployment_clients_are_told_of_deployments_and_where_they_are_made(tmp_path: Path) -> None:
+    async with scene(tmp_path) as at, at.client() as http:
+        for base in ("/api/2.0/endpoints", "/api/2.0/serving-endpoints"):
+            listed = (await http.get(f"{base}/")).json()["endpoints"]
+            assert [one["name"] for one in listed] == ["m"]
+            assert (await http.get(f"{base}/m")).json() == listed[0]
+            unknown = await http.get(f"{base}/n")
+            assert (unknown.status_code, unknown.json()["error_code"]) == (404, "RESOURCE_DOES_NOT_EXIST")
+            refused = await http.post(base, json={"name": "new"})
+            assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")
+            assert "made and changed by `bms deploy`" in refused.json()["message"]
+        assert (await http.put("/api/2.0/serving-endpoints/m/config", json={})).json()["error_code"] == (
+            "RESOURCE_DOES_NOT_EXIST"
+        )
+        ready = (await http.get("/api/2.0/serving-endpoints/m")).json()
+        assert ready["state"] == {"ready": "READY", "config_update": "NOT_UPDATING"}
+        assert ready["config"]["traffic_config"]["routes"][0]["traffic_percentage"] == 100
+        async with httpx.AsyncClient(base_url=http.base_url) as stranger:
+            assert (await stranger.get("/api/2.0/endpoints/")).status_code == 401
+
+
 async def test_parameters_of_a_model_that_takes_none_are_told_or_refused(tmp_path: Path) -> None:
     async with scene(tmp_path) as at, at.client() as http:
         body = {"instances": [ROW], "params": {"t": 1}}

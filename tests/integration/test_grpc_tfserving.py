@@ -78,6 +78,20 @@ fails(ask(rows(version_label="new")), C.INVALID_ARGUMENT, "Unrecognized servable
 fails(ask(rows(version={"value": 3})), C.UNAVAILABLE, "version 3 of 'm' is LOADING, not AVAILABLE: come again")
 fails(ask(rows(signature_name="q")), C.FAILED_PRECONDITION, 'Serving signature key "q" not found.')
 fails(ask(rows(array=ROWS[:, :3])), C.INVALID_ARGUMENT, "input 'x' has shape [2, 3], expected [-1, 4]")
+other = rows()
+other.inputs["y"].CopyFrom(other.inputs["x"])
+fails(ask(other), C.INVALID_ARGUMENT, "unknown input 'y': this model takes 'x'")
+del other.inputs["x"]
+fails(ask(other), C.INVALID_ARGUMENT, "input 'x' is missing: this model takes 'x'")
+other = rows()
+other.inputs["x"].Clear()
+other.inputs["x"].dtype, other.inputs["x"].string_val[:] = 7, [b"a"] * 4
+for size in (1, 4):
+    other.inputs["x"].tensor_shape.dim.add(size=size)
+fails(ask(other), C.INVALID_ARGUMENT, "input 'x' is BYTES, expected FP32")
+other = rows()
+other.output_filter[:] = ["z"]
+fails(ask(other), C.INVALID_ARGUMENT, "no output 'z': this model gives 'y'…")
 fails(ask(rows(), [("x-api-key", stranger)]), C.NOT_FOUND, "Servable not found for request: Latest(m)")
 fails(ask(serving("PredictRequest")()), C.INVALID_ARGUMENT, "Missing ModelSpec")
 

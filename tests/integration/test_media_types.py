@@ -29,9 +29,8 @@ async def test_what_is_no_json_and_no_row_is_refused_with_what_is_read(tmp_path:
                 assert "application/json" in answer.text
         csv = await http.post("/v2/models/m/infer", content=b"a,b", headers={"content-type": "text/csv"})
         assert csv.status_code == 415
-        table = await http.post(MLFLOW, content=b"a,b", headers={"content-type": "text/csv"})
-        assert table.status_code == 400  # it is read, of a model that takes no tables
-        assert "CSV is for models that take tables" in table.json()["message"]
+        table = await http.post(MLFLOW, content=b"a,b,c,d\n1,2,3,4\n", headers={"content-type": "text/csv"})
+        assert (table.status_code, table.json()) == (200, {"predictions": [[3.0, 5.0, 7.0, 9.0]]})
 
 
 async def test_json_is_read_by_every_name_it_has(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ from bms.cli.commands import Session, command, noun
 from bms.cli.gate_table import measured
 from bms.cli.resource_options import Cpu, Gpu, GpuMemory, Memory
 from bms.cli.serving import DialectOption, Force, SpecOptions, apply, parse_targets, settled, show_status
+from bms.core.errors import InvalidArgument, NotFound
 from bms.core.shortening import shortened
+from bms.sdk.deployments import Target
 
 app = noun("What is served under which name.")
 Name = Annotated[str, typer.Argument(help="The deployment's name.")]
@@ -20,10 +22,16 @@ Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it serv
 def set_(
     session: Session,
     name: Name,
-    model: Annotated[str, typer.Option(help="The model to serve.")],
+    model: Annotated[
+        str | None, typer.Option(help="The model to serve; left out: the one that the deployment serves already.")
+    ] = None,
     target: Annotated[
-        list[str], typer.Option(help="Version or alias, or several with shares: 3=90, 4=10; repeatable.")
-    ],
+        list[str] | None,
+        typer.Option(
+            help="What gets the requests: a version's number, or an alias, which is followed when it moves. Of several "
+            "one --target each, with its share in percent: --target 3=90 --target 4=10. Left out: as it is."
+        ),
+    ] = None,
     replicas: Annotated[int | None, typer.Option(help="Model servers per version.")] = None,
     cpu: Cpu = None,
     memory: Memory = None,
@@ -62,10 +70,26 @@ def set_(
         timeout_s=timeout,
         dialect=dialect,
     )
-    targets = parse_targets(target)
+    targets = parse_targets(target) if target else ()
+    if model is None or not targets:
+        model, targets = _as_it_is(session, name, model, targets)
     for number in [] if force else [each.version for each in targets if each.version is not None]:
         measured(session, model, number)
     show_status(session, apply(session, name, model, targets, options, wait=wait, force=force))
+
+
+def _as_it_is(
+    session: Session, name: str, model: str | None, targets: tuple[Target, ...]
+) -> tuple[str, tuple[Target, ...]]:
+    """What was left out, of what is there. Raises InvalidArgument where it can't be meant."""
+    try:
+        spec = session.client.deployments.get(name).spec
+    except NotFound:
+        lacks = " and ".join(["--model"] * (model is None) + ["--target"] * (not targets))
+        raise InvalidArgument(f"there is no deployment {name!r} yet: to make it, say {lacks}, too") from None
+    if model not in (None, spec.model) and not targets:
+        raise InvalidArgument(f"{name!r} serves {spec.model!r} now: say by --target what of {model!r} it is to serve")
+    return model or spec.model, targets or tuple(spec.targets)
 
 
 @command(app, "list")

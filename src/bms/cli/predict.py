@@ -15,6 +15,7 @@ from bms.sdk.contents import Classes
 from bms.sdk.tables.csv_cells import CsvCells
 
 app = typer.Typer(add_completion=False)
+_TOP = 5  # classes that are shown
 
 
 @command(app)
@@ -33,7 +34,12 @@ def predict(
         bool,
         typer.Option("--example", help="The first row that its version was verified with, its maker's or made up."),
     ] = False,
-    top: Annotated[int, typer.Option(help="How many classes to show, where the model tells classes.", min=1)] = 5,
+    top: Annotated[
+        int | None,
+        typer.Option(
+            help="How many classes to show of an image or a text, where the model tells classes; by default 5.", min=1
+        ),
+    ] = None,
     raw: Annotated[bool, typer.Option("--raw", help="Its outputs as they are, where it tells classes, too.")] = False,
     version: Annotated[int | None, typer.Option(help="Ask this version.")] = None,
     alias: Annotated[str | None, typer.Option(help="Ask what this alias names.")] = None,
@@ -96,16 +102,24 @@ def predict(
                 sequence_end=end,
             )
         (show_rows if is_table(given) else show)(session, prediction)
+        if top is not None:
+            _without_top("it goes with --image or --text")
         return
     content = existing(image).read_bytes() if image is not None else None
     words = sys.stdin.read() if text == "-" else text
-    if _tells_classes(session, name, "text" if content is None else "image", version, alias) and not raw:
+    if tells := _tells_classes(session, name, "text" if content is None else "image", version, alias) and not raw:
         classes = client.classify(name, text=words, image=content, version=version, alias=alias)
-        _show_classes(session, classes, top)
+        _show_classes(session, classes, top or _TOP)
     elif content is not None:
         show(session, client.predict_image(name, content, version=version, alias=alias))
     else:
         show(session, client.predict_text(name, str(words), version=version, alias=alias))
+    if top is not None and not tells:
+        _without_top("--raw shows all outputs" if raw else f"{name} does not tell classes with scores")
+
+
+def _without_top(why: str) -> None:
+    typer.echo(f"bms: --top was not needed: {why}", err=True)
 
 
 def _read(session: Session, name: str, data: str, version: int | None, alias: str | None) -> Any:

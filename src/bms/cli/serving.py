@@ -102,6 +102,8 @@ def settled(session: Session, name: str) -> DeploymentStatus:
 
 
 def show_status(session: Session, status: DeploymentStatus) -> None:
+    """Of one that is stopped, whose last replicas may still end, not what it served."""
+    stopped = status.state in ("stopped", "deleted")
     session.out.one(
         status,
         {
@@ -109,9 +111,9 @@ def show_status(session: Session, status: DeploymentStatus) -> None:
             "model": status.model,
             "state": status.state,
             "": status.message,
-            "serves": [f"version {part.version} ({part.weight} %)" for part in status.traffic],
+            "serves": [] if stopped else [f"version {part.version} ({part.weight} %)" for part in status.traffic],
             "replicas": [f"{one.state} (version {one.version}, {size_text(one.memory)})" for one in status.replicas],
-            **_advice(session, status),
+            **({} if stopped else _advice(session, status)),
         },
     )
 

@@ -15,9 +15,11 @@ from bms.sdk.models import GateResult, GateStanding, Version
 
 
 class Page(Version, frozen=True, kw_only=True):
-    """All that is shown of a version: with what keeps its processes in on this platform."""
+    """All that is shown of a version: with what keeps its processes in on this platform, and the aliases that point at
+    it."""
 
     isolation: Isolation = Isolation()
+    aliases: tuple[str, ...] = ()
 
 
 def version_meant(session: Session, name: str, number: int | None) -> Version:
@@ -54,7 +56,10 @@ def show_version(session: Session, version: Version) -> None:
     """With how it stands with the gates that its model has now."""
     costs = version.measurement
     isolation = session.client.system.status().isolation
-    page = Page(**msgspec.structs.asdict(version), isolation=isolation)
+    aliases = tuple(
+        each.name for each in session.client.models.aliases(version.model) if each.version == version.number
+    )
+    page = Page(**msgspec.structs.asdict(version), isolation=isolation, aliases=aliases)
     standings = () if session.out.json else session.client.models.gates(version.model, version.number)
     session.out.one(
         page,
@@ -62,6 +67,7 @@ def show_version(session: Session, version: Version) -> None:
             "model": version.model,
             "version": version.number,
             "state": version.state,
+            "aliases": aliases,
             "why": version.reason,
             "runtime": version.runtime,
             "format": version.format,

@@ -113,6 +113,7 @@ class ErrorMeta(msgspec.Struct, array_like=True, frozen=True):
     count: int = 0  # as in AnswerMeta
     compute_ns: Counted = 0  # what the model ran before it failed; 0: it was refused before it ran
     lost: bool = False  # an asker's own word: the server went away with the call, which may have run
+    wait_ms: Counted = 0  # after which to come again; 0: it does not say
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -189,9 +190,17 @@ def encode_answer(
 
 
 def encode_error(
-    id: int, code: str, message: str, *, retry: bool, first: int = 0, count: int = 0, compute_ns: int = 0
+    id: int,
+    code: str,
+    message: str,
+    *,
+    retry: bool,
+    first: int = 0,
+    count: int = 0,
+    compute_ns: int = 0,
+    wait_ms: int = 0,
 ) -> bytes:
-    return _frame(Kind.ERROR, id, _encode(ErrorMeta(code, message, retry, first, count, compute_ns)))
+    return _frame(Kind.ERROR, id, _encode(ErrorMeta(code, message, retry, first, count, compute_ns, False, wait_ms)))
 
 
 def encode_plain(kind: Kind, id: int = 0, meta: bytes = b"") -> bytes:

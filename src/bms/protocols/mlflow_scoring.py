@@ -44,25 +44,26 @@ def error_body(error: BmsError) -> bytes:
 def decode_invocation(
     body: bytes | memoryview, content_type: bytes, model: str, signatures: Mapping[str, Signature]
 ) -> Decoded:
-    """A body of JSON, or of CSV by its content type.
+    """A body of JSON, or of CSV by its content type. Columns that the model does not have are left out, and told.
 
     Raises InvalidArgument for what does not fit the model, UnsupportedMedia for another character set than UTF-8.
     """
-    if _is_csv(content_type):
-        decoded = decode_csv(body, model, signatures, "predict")
+    csv = _is_csv(content_type)
+    if csv:
+        decoded = decode_csv(body, model, signatures, "predict", mlflow=True)
     else:
         try:
-            decoded = decode_predict(body, model, signatures, known_params=True)
+            decoded = decode_predict(body, model, signatures, mlflow=True)
         except InvalidArgument:
             if (chat := _chat_member(body)) is None:
                 raise
             raise InvalidArgument(
                 f"a body with {chat!r} is one for models that chat, complete or embed in OpenAI's way, which is not "
-                "answered here: send 'dataframe_split', 'dataframe_records', 'instances' or 'inputs'; /v1/embeddings "
-                "embeds texts"
+                "answered here: send 'dataframe_split', 'dataframe_records', 'instances' or 'inputs'; a model that "
+                "answers texts is asked by /v2/models/NAME/generate, and /v1/embeddings embeds texts"
             ) from None
     signature = signatures[decoded.request.signature or ""]
-    if signature.predicted is not None and signature.predicted.base64:
+    if signature.predicted is not None and signature.predicted.base64 and not csv:
         decoded.request.inputs = from_base64(list(decoded.request.inputs), signature.predicted.base64, body)
     predicted = _predicted(signature)
     if predicted is not None and predicted.outputs:

@@ -81,13 +81,14 @@ class StrictInferBody(msgspec.Struct, Generic[V], forbid_unknown_fields=True):
 
 class Decoded(NamedTuple):
     """A decoded request, its number of rows, and how to answer: which outputs as raw tensors (all by default, or
-    some), and of which the best classes alone."""
+    some), of which the best classes alone, and which at all, where these are others than the model is asked for."""
 
     request: InferRequest
     rows: int
     all_binary: bool = False
     binary: Mapping[str, bool] = {}
     classes: Mapping[str, Classes] = NO_CLASSES
+    asked: tuple[str, ...] = ()
 
 
 def _quotes(parsed: InferBody[JsonValue]) -> int:

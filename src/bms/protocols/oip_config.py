@@ -17,7 +17,7 @@ def encode_config(entry: DeploymentEntry, version: ServedVersion) -> bytes:
     Where the version says no `max_batch_size` it is 0, and dimensions are whole, the first one free where the model is
     batched: a request may have any number of rows, however many run together.
     """
-    signature = shown_signature(version)
+    signature = shown_signature(entry, version)
     told: dict[str, object] = {
         "name": entry.name,
         "platform": version.platform,

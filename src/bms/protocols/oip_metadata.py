@@ -4,6 +4,7 @@ import orjson
 
 from bms.core.signature import DEFAULT, Signature, TensorSpec
 from bms.core.snapshot import DeploymentEntry, ServedVersion
+from bms.protocols.kserve_labels import with_labels
 
 EXTENSIONS = (  # by the names Triton gives them; those that are not served are not told
     "binary_tensor_data",
@@ -35,7 +36,7 @@ def encode_model_ready(model: str, ready: bool) -> bytes:
 
 def encode_model(entry: DeploymentEntry, version: ServedVersion) -> bytes:
     """The answer of `GET /v2/models/M[/versions/V]`: the default signature's tensors, or the only one's."""
-    signature = shown_signature(version)
+    signature = shown_signature(entry, version)
     return orjson.dumps(
         {
             "name": entry.name,
@@ -47,9 +48,11 @@ def encode_model(entry: DeploymentEntry, version: ServedVersion) -> bytes:
     )
 
 
-def shown_signature(version: ServedVersion) -> Signature | None:
-    """The one signature that a protocol without signatures tells of: the default one, or the first."""
-    return version.signatures.get(DEFAULT) or next(iter(version.signatures.values()), None)
+def shown_signature(entry: DeploymentEntry, version: ServedVersion) -> Signature | None:
+    """The one signature that a protocol without signatures tells of: the default one, or the first; with the output
+    that a deployment which answers as KServe has for labels."""
+    signatures = with_labels(version.signatures) if entry.dialect == "kserve" else version.signatures
+    return signatures.get(DEFAULT) or next(iter(signatures.values()), None)
 
 
 def _tensor(spec: TensorSpec) -> dict[str, object]:

@@ -1,11 +1,9 @@
 """Tables in bodies: rows as objects, rows as lists, MLflow's frames, CSV; each to the columns of a signature.
 
 Names are joined by name; only rows that carry no names are taken by place. Sources: MLflow's scoring protocol
-(https://mlflow.org/docs/latest/ml/deployment/deploy-model-locally), RFC 4180 for CSV.
+(https://mlflow.org/docs/latest/ml/deployment/deploy-model-locally).
 """
 
-import csv
-import io
 import re
 from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
@@ -125,37 +123,14 @@ def read_split(value: JsonValue) -> tuple[list[str] | None, list[list[JsonValue]
     return columns, split.data
 
 
-def table_of_csv(body: bytes, signature: Signature, notes: list[str]) -> list[Tensor]:
-    """From CSV whose first line names the columns, UTF-8, separated by commas; an empty cell is missing.
-
-    Raises InvalidArgument naming the line.
-    """
-    try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InvalidArgument("the CSV is not UTF-8") from None
-    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        names = next(lines, [])
-        specs = {spec.name: spec for spec in signature.inputs}
-        cells: list[list[str]] = [[] for _ in names]
-        unknown = [name for name in names if name not in specs]
-        missing = [name for name in needed_columns(signature.inputs) if name not in names]
-        if unknown or missing:
-            hint = "; the CSV must be separated by commas" if len(names) == 1 and re.search(r"[;\t|]", names[0]) else ""
-            raise InvalidArgument(f"the CSV's first line: {names_differ(signature.inputs, missing, unknown)}{hint}")
-        if len(set(names)) != len(names):
-            raise InvalidArgument("the CSV's first line names a column twice")
-        for line in lines:
-            if not line and len(names) > 1:
-                continue
-            line = line or [""]  # of one column, an empty line is a row whose value is missing
-            if len(line) != len(names):
-                raise InvalidArgument(f"line {lines.line_num} has {len(line)} cells for {len(names)} columns")
-            for column, cell in zip(cells, line, strict=True):
-                column.append(cell)
-    except csv.Error as error:
-        raise InvalidArgument(f"line {lines.line_num} is not CSV: {error}") from None
+def table_of_csv(names: list[str], cells: list[list[str]], signature: Signature, notes: list[str]) -> list[Tensor]:
+    """From CSV that `read_csv` read. An empty cell is missing."""
+    specs = {spec.name: spec for spec in signature.inputs}
+    unknown = [name for name in names if name not in specs]
+    missing = [name for name in needed_columns(signature.inputs) if name not in names]
+    if unknown or missing:
+        hint = "; the CSV must be separated by commas" if len(names) == 1 and re.search(r"[;\t|]", names[0]) else ""
+        raise InvalidArgument(f"the CSV's first line: {names_differ(signature.inputs, missing, unknown)}{hint}")
     tensors: list[Tensor] = []
     for name, column in zip(names, cells, strict=True):
         if not _unread(specs[name]):

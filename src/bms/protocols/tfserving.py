@@ -12,12 +12,13 @@ import msgspec
 import numpy as np
 
 from bms.core.errors import InvalidArgument
-from bms.core.fitting import fit_inputs
+from bms.core.fitting import fit_inputs, one_column
 from bms.core.inference import InferRequest, InferResponse, Verb
 from bms.core.parameters import chosen_parameters
 from bms.core.signature import DEFAULT, MATRIX, Signature, TensorSpec, check_inputs, is_table, usual_rows
 from bms.core.tensor import Array, Tensor
 from bms.protocols.cloud_events import Mode
+from bms.protocols.csv_bodies import read_csv
 from bms.protocols.json_bodies import BodyDecoder
 from bms.protocols.json_repeats import quotes_of
 from bms.protocols.json_tensors import array_of, dump, text_values
@@ -34,7 +35,9 @@ from bms.protocols.json_values import (
 )
 from bms.protocols.row_frames import rows_of_frames, rows_of_lists
 from bms.protocols.signature_choice import choose_signature, content_signature
+from bms.protocols.spare_columns import is_placed, rows_without_spare, without_spare
 from bms.protocols.tables import read_split, table_by_place, table_of_columns, table_of_csv, table_of_one, table_of_rows
+from bms.protocols.tensor_frames import tensors_of_csv, tensors_of_frame
 from bms.protocols.tf_examples import serialized, takes_features
 
 V = TypeVar("V")
@@ -85,10 +88,11 @@ _body: BodyDecoder[PredictBody[JsonValue]] = BodyDecoder(
 
 
 def decode_predict(
-    body: bytes | memoryview, model: str, signatures: Mapping[str, Signature], *, known_params: bool = False
+    body: bytes | memoryview, model: str, signatures: Mapping[str, Signature], *, mlflow: bool = False
 ) -> Decoded:
-    """`known_params`: a model that has no parameters refuses those that are sent; else they are among the members that
-    nothing reads. Raises InvalidArgument for what does not fit the signature it means.
+    """As MLflow's clients mean it with `mlflow`: a model that has no parameters refuses those that are sent, which else
+    are among the members that nothing reads, and columns that the model does not have are left out. Raises
+    InvalidArgument for what does not fit the signature it means.
     """
     try:
         parsed, ignored = _body(body)
@@ -100,10 +104,10 @@ def decode_predict(
     if value is none or not (parsed.inputs is parsed.dataframe_split is parsed.dataframe_records is none):
         value, form = _only_form(parsed)
     notes: list[str] = []
-    chosen, tensors = _FORMS[form](value, name, signatures, notes)
+    chosen, tensors = _FORMS[form](value, name, signatures, notes, mlflow)
     decoded = _decoded(model, chosen, signatures, tensors, notes, row_form=form != "inputs")
     if parsed.params is not none and (given := _plain(parsed.params)):
-        if signatures[chosen].params or known_params:
+        if signatures[chosen].params or mlflow:
             decoded.request.params = chosen_parameters(signatures[chosen].params, given)
         else:
             ignored = (*ignored, PARAMS)
@@ -130,13 +134,20 @@ def _only_form(parsed: PredictBody[JsonValue]) -> tuple[JsonValue, str]:
     return given[0]
 
 
-def decode_csv(body: bytes | memoryview, model: str, signatures: Mapping[str, Signature], verb: Verb) -> Decoded:
-    """A body of CSV, whose first line names the columns of the model's table."""
-    chosen = choose_signature(signatures, None, None, verb)
-    if not is_table(signatures[chosen]):
-        raise InvalidArgument("CSV is for models that take tables, this one does not: send its inputs as JSON")
+def decode_csv(
+    body: bytes | memoryview, model: str, signatures: Mapping[str, Signature], verb: Verb, *, mlflow: bool = False
+) -> Decoded:
+    """A body of CSV, whose first line names the columns of the model's table, its inputs, or of a model of one input
+    nothing that it knows. With `mlflow` columns that the model does not have are left out."""
+    names, cells = read_csv(bytes(body))
+    chosen = choose_signature(signatures, None, names, verb)
     notes: list[str] = []
-    tensors = table_of_csv(bytes(body), signatures[chosen], notes)
+    signature = signatures[chosen]
+    if mlflow and not is_placed(signature):
+        kept = without_spare(dict(zip(names, cells, strict=True)), signature, notes)
+        names, cells = list(kept), list(kept.values())
+    made = table_of_csv if is_table(signature) else tensors_of_csv
+    tensors = made(names, cells, signature, notes)
     return _decoded(model, chosen, signatures, tensors, notes, row_form=True)
 
 
@@ -208,18 +219,20 @@ def encode_predict(response: InferResponse, row_form: bool, called: str = "") ->
     return dump({name: [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]})
 
 
-def _rows(value: JsonValue, named: str | None, signatures: Signatures, notes: list[str]) -> tuple[str, list[Tensor]]:
+def _rows(
+    value: JsonValue, named: str | None, signatures: Signatures, notes: list[str], mlflow: bool
+) -> tuple[str, list[Tensor]]:
     begins = first_element(value)
     if begins in ("", "]"):
         raise InvalidArgument("'instances' must be a list of at least one row")
     if (lone := _lone_column(begins, named, signatures)) is not None:
         return lone, table_of_one(value, signatures[lone], notes)
     if begins == "{" and not first_is_base64(value):
-        return _named_rows(objects(value, "'instances'"), named, signatures, notes)
+        return _named_rows(objects(value, "'instances'"), named, signatures, notes, mlflow)
     chosen = choose_signature(signatures, named, None)
     if is_table(signatures[chosen]):
         if first_of_first(value) == "{":
-            return _named_rows(rows_of_lists(value, "instance"), named, signatures, notes)
+            return _named_rows(rows_of_lists(value, "instance"), named, signatures, notes, mlflow)
         if named is not None or MATRIX not in signatures:
             return chosen, table_by_place(value, signatures[chosen], notes)
         chosen = MATRIX
@@ -252,11 +265,13 @@ def _values(value: JsonValue, spec: TensorSpec, what: str, notes: list[str]) -> 
 
 
 def _named_rows(
-    rows: list[dict[str, JsonValue]], named: str | None, signatures: Signatures, notes: list[str]
+    rows: list[dict[str, JsonValue]], named: str | None, signatures: Signatures, notes: list[str], mlflow: bool
 ) -> tuple[str, list[Tensor]]:
-    given = rows[0].keys()
-    chosen = choose_signature(signatures, named, given)
+    chosen = choose_signature(signatures, named, rows[0].keys())
     signature = signatures[chosen]
+    if mlflow and signature.inputs[0].features is None:
+        rows = rows_without_spare(rows, signature, notes)
+    given = rows[0].keys()
     if is_table(signature):
         return chosen, table_of_rows(rows_of_frames(rows, signature), signature, notes)
     if takes_features(signature.inputs[0], rows[0]):
@@ -267,12 +282,16 @@ def _named_rows(
     return chosen, [_joined(signature.input(name), [row[name] for row in rows], notes) for name in given]
 
 
-def _columns(value: JsonValue, named: str | None, signatures: Signatures, notes: list[str]) -> tuple[str, list[Tensor]]:
+def _columns(
+    value: JsonValue, named: str | None, signatures: Signatures, notes: list[str], mlflow: bool
+) -> tuple[str, list[Tensor]]:
     if first_character(value) == "{":
-        given = members(value, "'inputs'")
+        given: Mapping[str, JsonValue] = members(value, "'inputs'")
         if given.keys() != {"b64"}:
             chosen = choose_signature(signatures, named, given.keys())
             signature = signatures[chosen]
+            if mlflow:
+                given = without_spare(given, signature, notes)
             if is_table(signature):
                 return chosen, table_of_columns(given, signature, notes)
             specs = [(signature.input(name), item) for name, item in given.items()]
@@ -283,9 +302,9 @@ def _columns(value: JsonValue, named: str | None, signatures: Signatures, notes:
     chosen = choose_signature(signatures, named, None)
     if is_table(signatures[chosen]):
         if begins == "{":
-            return _named_rows(objects(value, "'inputs'"), named, signatures, notes)
+            return _named_rows(objects(value, "'inputs'"), named, signatures, notes, mlflow)
         if first_of_first(value) == "{":
-            return _named_rows(rows_of_lists(value, "row"), named, signatures, notes)
+            return _named_rows(rows_of_lists(value, "row"), named, signatures, notes, mlflow)
         if named is not None or MATRIX not in signatures:
             return chosen, table_by_place(value, signatures[chosen], notes)
         chosen = MATRIX
@@ -293,46 +312,64 @@ def _columns(value: JsonValue, named: str | None, signatures: Signatures, notes:
     return chosen, [Tensor(spec.name, _values(value, spec, "inputs", notes))]
 
 
-def _split(value: JsonValue, named: str | None, signatures: Signatures, notes: list[str]) -> tuple[str, list[Tensor]]:
+def _split(
+    value: JsonValue, named: str | None, signatures: Signatures, notes: list[str], mlflow: bool
+) -> tuple[str, list[Tensor]]:
     names, rows = read_split(value)
     if not rows:
         raise InvalidArgument("'dataframe_split' has no rows: send at least one")
     if names is None:  # of columns without names, by place
-        return _rows(joined([joined(row) for row in rows]), named, signatures, notes)
+        return _rows(joined([joined(row) for row in rows]), named, signatures, notes, mlflow)
     chosen = choose_signature(signatures, named, names)
     signature = signatures[chosen]
     if takes_features(signature.inputs[0], dict.fromkeys(names)):
         named_rows = [dict(zip(names, row, strict=True)) for row in rows]
         return chosen, [serialized(signature.inputs[0], named_rows, notes)]
-    known = {spec.name for spec in signature.inputs}
-    if not is_table(signature) and not known.intersection(names) and len(signature.inputs) == 1:
-        # Of a model that knows no names, the frame is its values.
-        spec = signature.inputs[0]
-        whole = joined([joined(row) for row in rows])
-        return chosen, [Tensor(spec.name, array_of(whole, spec.dtype, len(spec.shape), "dataframe_split", notes))]
-    columns = {name: [row[place] for row in rows] for place, name in enumerate(names)}
+    columns: Mapping[str, list[JsonValue]] = {name: [row[at] for row in rows] for at, name in enumerate(names)}
+    if mlflow and not (is_placed(signature) and _without_lists(rows[0])):
+        columns = without_spare(columns, signature, notes)
     if is_table(signature):
         return chosen, table_of_columns({name: joined(column) for name, column in columns.items()}, signature, notes)
-    return chosen, [_joined(signature.input(name), column, notes) for name, column in columns.items()]
+    return chosen, tensors_of_frame(columns, signature, notes)
 
 
-def _records(value: JsonValue, named: str | None, signatures: Signatures, notes: list[str]) -> tuple[str, list[Tensor]]:
+def _records(
+    value: JsonValue, named: str | None, signatures: Signatures, notes: list[str], mlflow: bool
+) -> tuple[str, list[Tensor]]:
     rows = objects(value, "'dataframe_records'")
     if not rows:
         raise InvalidArgument("'dataframe_records' has no rows: send at least one")
-    return _named_rows(rows, named, signatures, notes)
+    chosen = choose_signature(signatures, named, rows[0].keys())
+    signature = signatures[chosen]
+    if not rows[0] or is_table(signature) or takes_features(signature.inputs[0], rows[0]):
+        return _named_rows(rows, named, signatures, notes, mlflow)
+    if mlflow and not (is_placed(signature) and _without_lists(list(rows[0].values()))):
+        rows = rows_without_spare(rows, signature, notes)
+    given = rows[0].keys()
+    for index, row in enumerate(rows):
+        if row.keys() != given:
+            raise InvalidArgument(f"row {index} names {sorted(row)}, the first one {sorted(given)}")
+    columns = {name: [row[name] for row in rows] for name in given}
+    return chosen, tensors_of_frame(columns, signature, notes)
+
+
+def _without_lists(row: list[JsonValue]) -> bool:
+    return not any(first_character(value) == "[" for value in row)
 
 
 def _joined(spec: TensorSpec, values: list[JsonValue], notes: list[str]) -> Tensor:
-    """The tensor of an input from its value in each row; one value is enough for an input of one column."""
-    rank = len(spec.shape)
-    lone = first_character(values[0]) not in ("[" if spec.dtype == "BYTES" else "[{")  # a text may be {"b64": …}
+    """The tensor of an input from its value in each row; one value is enough for an input of one column, and a list of
+    one for an input of one value."""
+    rank, begins = len(spec.shape), first_character(values[0])
+    lone = begins not in ("[" if spec.dtype == "BYTES" else "[{")  # a text may be {"b64": …}
+    if rank == 1 and begins == "[":
+        return Tensor(spec.name, one_column(array_of(joined(values), spec.dtype, 2, spec.name, notes), spec))
     flat = lone and rank > 1 and all(size in (1, None) for size in spec.shape[1:])
     array = array_of(joined(values), spec.dtype, 1 if flat else rank, spec.name, notes)
     return Tensor(spec.name, array.reshape(len(array), *(1,) * (rank - 1)) if flat else array)
 
 
-_FORMS: dict[str, Callable[[JsonValue, str | None, Signatures, list[str]], tuple[str, list[Tensor]]]] = {
+_FORMS: dict[str, Callable[[JsonValue, str | None, Signatures, list[str], bool], tuple[str, list[Tensor]]]] = {
     "instances": _rows,
     "inputs": _columns,
     "dataframe_split": _split,

@@ -9,14 +9,15 @@ import numpy as np
 from bms.core.errors import Internal, InvalidArgument
 from bms.core.fitting import fit_inputs
 from bms.core.inference import InferRequest, InferResponse, Verb
-from bms.core.signature import Signature, TensorSpec, is_table
+from bms.core.signature import Signature, is_table
 from bms.core.tensor import Array, Tensor
 from bms.protocols.json_bodies import BodyDecoder
 from bms.protocols.json_repeats import quotes_of
-from bms.protocols.json_tensors import array_of, dump, text_values
-from bms.protocols.json_values import JsonValue, first_character, first_element, joined, members, objects
+from bms.protocols.json_tensors import dump, text_values
+from bms.protocols.json_values import JsonValue, first_character, first_element, members, objects
 from bms.protocols.signature_choice import choose_signature
 from bms.protocols.tables import table_of_rows
+from bms.protocols.tensor_frames import values_of_rows
 from bms.protocols.tf_examples import serialized, takes_features
 from bms.protocols.tfserving import Decoded
 
@@ -75,7 +76,7 @@ def decode_examples(body: bytes | memoryview, model: str, signatures: Mapping[st
             if example.keys() != given:
                 raise InvalidArgument(f"example {index} has features {sorted(example)}, the first one {sorted(given)}")
         named = [(signature.input(name), [example[name] for example in examples]) for name in given]
-        tensors = [Tensor(spec.name, _column(spec, values, notes)) for spec, values in named]
+        tensors = [Tensor(spec.name, values_of_rows(spec, values, notes)) for spec, values in named]
     fitted = fit_inputs(signature, tensors)
     told = (*notes, *fitted.notes)
     request = InferRequest(model=model, inputs=fitted.tensors, signature=chosen, notes=told, ignored=ignored)
@@ -153,23 +154,6 @@ def _named_classes(response: InferResponse, shape: tuple[int, ...]) -> Array | N
         if tensor.name == _CLASSES and tensor.dtype == "BYTES" and tensor.array.shape == shape:
             return tensor.array
     return None
-
-
-def _column(spec: TensorSpec, values: list[JsonValue], notes: list[str]) -> Array:
-    what, rank, inner = spec.name, len(spec.shape), spec.shape[1:]
-    if first_character(values[0]) != "[":
-        column = array_of(joined(values), spec.dtype, 1, what, notes)
-        return column.reshape((len(values), *(1 for _ in inner)))
-    nested = joined(values)
-    if rank > 2 and first_element(values[0]) == "[":
-        return array_of(nested, spec.dtype, rank, what, notes)
-    flat = array_of(nested, spec.dtype, 2, what, notes)
-    if rank == 2 or spec.column is not None:
-        return flat
-    known = tuple(size for size in inner if size is not None)
-    if len(known) != len(inner) or flat.shape[1] != int(np.prod(known, dtype=np.int64)):
-        raise InvalidArgument(f"{what!r} has {flat.shape[1]} values, expected shape {list(inner)}")
-    return flat.reshape((len(values), *known))
 
 
 def _is_column(array: Array) -> bool:

@@ -1,7 +1,5 @@
 """From an error reply to the error it means: problem details of the API, `{"error": …}` of inference."""
 
-from email.utils import parsedate_to_datetime
-
 import msgspec
 
 from bms.core.clock import Clock
@@ -22,6 +20,7 @@ from bms.core.errors import (
     Unimplemented,
     from_code,
 )
+from bms.core.retry_after import seconds_asked
 from bms.sdk.flow import Reply
 
 _BY_STATUS: dict[int, type[BmsError]] = {
@@ -73,13 +72,4 @@ def error_of(reply: Reply, clock: Clock) -> BmsError:
 def retry_after(reply: Reply, clock: Clock) -> float | None:
     """Seconds the server asks to wait, from either form of Retry-After (RFC 9110, 10.2.3)."""
     text = reply.headers.get("retry-after")
-    if text is None:
-        return None
-    try:
-        return max(0.0, float(text))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, (parsedate_to_datetime(text) - clock.now()).total_seconds())
-    except (ValueError, TypeError):
-        return None
+    return None if text is None else seconds_asked(text, clock.now())

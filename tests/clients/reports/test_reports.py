@@ -402,3 +402,134 @@ def test_json_needs_no_content_type(ask: Asker) -> None:
     for kind in ({"content-type": "application/x-www-form-urlencoded"}, {}):
         assert ask("/v1/models/kinds:predict", {"instances": [[1, 2, 3, 4]]}, kind)[0] == 200
         assert ask("/v2/models/kinds/infer", {"inputs": [X]}, kind)[0] == 200
+
+
+@pytest.mark.parametrize("number", [9e-07, 1e06, 1234567.0, 6e-7, 0.96, 1.24, 3.4e38])
+def test_numbers_come_and_go_in_valid_json_with_all_their_digits(ask: Asker, number: float) -> None:
+    """tensorflow/serving#989 and #1014: answers held `9e-07.0`; #1136: 0.96 "without loss of precision"."""
+    status, told = ask("/v1/models/kinds:predict", {"instances": [[number, 0, 0, 0]]})
+    assert status == 200, told
+    assert np.float32(told["predictions"][0][0]) == np.float32(number)
+
+
+def test_more_than_six_digits_are_answered(ask: Asker) -> None:
+    """tensorflow/serving#1332: 555557.5 was answered as 555558.0."""
+    for body, member in (({"instances": [[1111115, 3]]}, "predictions"), ({"inputs": [[1111115, 3]]}, "outputs")):
+        status, told = ask("/v1/models/kinds:predict", {"signature_name": "halved", **body})
+        assert (status, told) == (200, {member: [[555557.5, 1.5]]})
+
+
+def test_base64_of_the_webs_alphabet_is_refused_in_words(ask: Asker) -> None:
+    """tensorflow/serving#1141: "-_" in place of "+/" is no base64 of theirs; nothing said so."""
+    body = {"signature_name": "text", "instances": [{"b64": "-_-_"}]}
+    words = ask.refused("/v1/models/kinds:predict", body)
+    assert "base64" in words
+    good = {"signature_name": "text", "instances": [{"b64": "+/+/"}]}
+    assert ask("/v1/models/kinds:predict", good)[0] == 200
+
+
+def test_texts_may_be_nested_as_their_shape_says_or_flat(ask: Asker) -> None:
+    """triton-inference-server/server#4405: [["a"], ["b"]] was refused where ["a", "b"] was taken."""
+    for data in (["a", "bcd"], [["a"], ["bcd"]]):
+        status, told = ask("/v2/models/kinds/infer", {"inputs": [tensor("wrapped", "BYTES", [2, 1], data)]})
+        assert (status, told["outputs"][0]["data"]) == (200, [1, 3]), told
+
+
+def test_half_precision_is_taken_in_json(ask: Asker) -> None:
+    """triton-inference-server/server#5960: "receiving FP16 data via JSON is not supported"."""
+    status, told = ask("/v2/models/kinds/infer", {"inputs": [tensor("x", "FP16", [1, 4], [0.5, 2, 3, 65504])]})
+    assert (status, told["outputs"][0]["data"]) == (200, [0.5, 2, 3, 65504])
+
+
+COLUMNS = {"day": ("BYTES", ["a", "b"]), "count": ("INT64", [1, 2]), "price": ("FP64", [0.5, 1])}
+
+
+@pytest.mark.parametrize("shape", [[2], [2, 1]])
+def test_a_frames_columns_may_be_one_wide(ask: Asker, shape: list[int]) -> None:
+    """SeldonIO/MLServer#1625: columns [N, 1], as its Pandas codec sends them, were no column of MLflow's schema."""
+    inputs = [tensor(name, datatype, shape, data) for name, (datatype, data) in COLUMNS.items()]
+    body = {"inputs": inputs, "parameters": {"content_type": "pd"}}
+    status, told = ask("/v2/models/frames/infer", body)
+    assert (status, told["outputs"][0]["data"]) == (200, ["a 1 0.5", "b 2 1"])
+
+
+def test_texts_of_a_frame_stay_texts_over_grpc(ask: Asker) -> None:
+    """SeldonIO/MLServer#737: they reached the model as "b'test_string'"."""
+    fields = {"BYTES": "bytes_contents", "INT64": "int64_contents", "FP64": "fp64_contents"}
+    inputs = [
+        {
+            "name": name,
+            "datatype": datatype,
+            "shape": [2, 1],
+            "contents": {fields[datatype]: [each.encode() for each in data] if datatype == "BYTES" else data},
+        }
+        for name, (datatype, data) in COLUMNS.items()
+    ]
+    answer = ask.infer(model_name="frames", inputs=inputs, parameters={"content_type": {"string_param": "pd"}})
+    assert texts(answer.raw_output_contents[0]) == ["a 1 0.5", "b 2 1"]
+
+
+def test_an_answer_says_which_version_gave_it(ask: Asker) -> None:
+    """kserve/kserve#3465: `model_version` could not be said."""
+    assert ask("/v2/models/kinds/infer", {"inputs": [X]})[1]["model_version"] == "1"
+    given = {"name": "x", "datatype": "FP32", "shape": [1, 4], "contents": {"fp32_contents": [4, 3, 2, 1]}}
+    assert ask.infer(model_name="kinds", inputs=[given]).model_version == "1"
+
+
+def test_a_frame_by_index_is_one_of_inputs_too(ask: Asker) -> None:
+    """kserve/kserve#3221: what its documents show for LightGBM, which one release no longer took."""
+    frame = {"price": {"0": 0.5, "1": 1}, "day": {"0": "a", "1": "b"}, "count": {"0": 1, "1": 2}}
+    for member, said in (("inputs", "outputs"), ("instances", "predictions")):
+        status, told = ask("/v1/models/frames:predict", {member: [frame]})
+        assert (status, told) == (200, {said: ["a 1 0.5", "b 2 1"]})
+
+
+PREDICTS = ("/v1/models/kinds:predict", "/v2/models/kinds/infer", "/endpoints/kinds/invocations")
+
+
+@pytest.mark.parametrize("path", PREDICTS)
+@pytest.mark.parametrize(
+    "body", [b"", b" ", b"{", b"[1", b"null", b"7", b'"text"', b"[]", b"{}", b'{"some_data": "x"}']
+)
+def test_a_body_that_asks_nothing_is_the_senders_fault(ask: Asker, path: str, body: bytes) -> None:
+    """mlflow/mlflow#4897 and kserve/kserve#3007: 500, where the body was empty or none of JSON."""
+    status, told = ask(path, body)
+    assert status == 400, told
+    assert told.get("error") or told["error_code"] == "BAD_REQUEST"
+
+
+def test_arrays_are_elements_of_a_frame(ask: Asker) -> None:
+    """mlflow/mlflow#7394: a frame whose column holds arrays, for a model that takes tensors."""
+    row = [4.0, 3.0, 2.0, 1.0]
+    for body in (
+        {"dataframe_split": {"columns": ["x"], "data": [[row], [row]]}},
+        {"dataframe_records": [{"x": row}, {"x": row}]},
+        {"dataframe_split": {"columns": ["a", "b", "c", "d"], "data": [row, row]}},
+    ):
+        assert ask("/endpoints/kinds/invocations", body) == (200, {"predictions": [row, row]})
+
+
+def test_csv_is_read_for_models_of_tensors(ask: Asker) -> None:
+    """mlflow/mlflow#4110: frames and tensors say the same where they have two dimensions."""
+    csv = {"content-type": "text/csv"}
+    for path in ("/endpoints/kinds/invocations", "/v1/models/kinds:predict"):
+        assert ask(path, b"a,b,c,d\n4,3,2,1\n", csv) == (200, {"predictions": [[4, 3, 2, 1]]})
+        assert ask(path, b"flag\ntrue\nfalse\n", csv) == (200, {"predictions": [False, True]})
+    status, told = ask("/endpoints/kinds/invocations", b"a,b\n4,3\n", csv)
+    assert (status, "expected [-1, 4]" in told["message"]) == (400, True), told
+
+
+def test_columns_that_the_model_does_not_have_are_left_out_by_mlflows_paths(ask: Asker) -> None:
+    """mlflow/mlflow#6079: whoever asks had to filter what a model does not take; an index among it."""
+    row = {"day": "a", "count": 1, "price": 2.5, "label": 0}
+    for body in ({"dataframe_records": [row]}, {"inputs": {name: [value] for name, value in row.items()}}):
+        assert ask("/endpoints/frames/invocations", body) == (200, {"predictions": ["a 1 2.5"]})
+    csv = b",day,count,price\n0,a,1,2.5\n"
+    assert ask("/endpoints/frames/invocations", csv, {"content-type": "text/csv"}) == (
+        200,
+        {"predictions": ["a 1 2.5"]},
+    )
+    misspelt = {"dataframe_records": [{"day": "a", "cuont": 1}]}
+    status, told = ask("/endpoints/frames/invocations", misspelt)
+    assert (status, "'count' is missing; column 'cuont' is unknown" in told["message"]) == (400, True), told
+    assert "'label' is unknown" in ask.refused("/v1/models/frames:predict", {"instances": [row]})

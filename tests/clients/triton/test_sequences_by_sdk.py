@@ -3,10 +3,13 @@
 import json
 from collections.abc import AsyncIterator
 
+import grpc
+import httpx
 import numpy as np
 import pytest
 
 from bms.core.errors import InvalidArgument
+from bms.protocols.protobuf.pool import message
 from tests.callers import KINDS, Caller
 from tests.platforms import RealPlatform
 
@@ -53,6 +56,29 @@ async def test_what_names_no_sequence_is_refused(caller: Caller, said: dict[str,
     given = {"INPUT": np.ones((1, 1), np.int32)}
     with pytest.raises(InvalidArgument, match=words):
         await caller.call(lambda c: c.predict("simple_sequence", given, **said))
+
+
+def test_protocols_without_a_place_for_them_are_refused_with_where_it_is(triton: RealPlatform) -> None:
+    key = {"authorization": f"Bearer {triton.key}"}
+    body = {"instances": [[1]], "parameters": {"sequence_id": 7, "sequence_start": True}}
+    with httpx.Client(base_url=triton.url, headers=key, trust_env=False) as http:
+        for path in ("/v1/models/simple_sequence:predict", "/endpoints/simple_sequence/invocations"):
+            answer = http.post(path, json=body)
+            assert answer.status_code == 400, answer.text
+            assert "must specify a non-zero or non-empty correlation ID" in answer.text
+            assert "by the Open Inference Protocol" in answer.text
+    with grpc.insecure_channel(triton.url.removeprefix("http://")) as channel:
+        predict = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
+        request = message("tensorflow.serving.PredictRequest")()
+        request.model_spec.name = "simple_sequence"
+        given = request.inputs["INPUT"]
+        given.dtype, given.int_val[:] = 3, [1]
+        for _ in range(2):
+            given.tensor_shape.dim.add().size = 1
+        with pytest.raises(grpc.RpcError) as refused:
+            predict(request.SerializeToString(), timeout=20, metadata=list(key.items()))
+    assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert "by the Open Inference Protocol" in refused.value.details()
 
 
 def test_the_command_sends_them_too(triton: RealPlatform) -> None:

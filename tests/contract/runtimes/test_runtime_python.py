@@ -195,6 +195,26 @@ def test_the_words_may_be_a_detail_as_those_of_web_frameworks_are(tmp_path: Path
         asked(open_servable(config(written(tmp_path, code.replace("BODY", "raise Refused()")))))
 
 
+@pytest.mark.parametrize(
+    ("headers", "wait_s"),
+    [
+        ("{'Retry-After': '7'}", 7),
+        ("{'x-y': 1, 'retry-after': 0.5}", 0.5),
+        ("{'Retry-After': '1e9'}", 3600),
+        ("{'Retry-After': object()}", None),
+        ("['Retry-After']", None),
+        ("None", None),
+    ],
+)
+def test_an_error_of_web_frameworks_may_say_when_to_come_again(
+    tmp_path: Path, headers: str, wait_s: float | None
+) -> None:
+    code = f"class Busy(Exception):\n  status_code, detail, headers = 503, 'busy', {headers}\n" + SIGNED
+    with pytest.raises(Unavailable, match=r"^busy$") as raised:
+        asked(open_servable(config(written(tmp_path, code.replace("BODY", "raise Busy()")))))
+    assert raised.value.retry_after_s == wait_s
+
+
 def test_a_status_means_nothing_while_loading(tmp_path: Path) -> None:
     code = OWN + PREDICTS + "  def load(self):\n    raise Refusal(404, 'what')\n"
     with pytest.raises(FailedPrecondition, match=r"Model\.load failed: model\.py, line \d+: Refusal: what"):
@@ -278,6 +298,13 @@ def test_what_is_returned_must_be_what_was_said(tmp_path: Path, body: str, says:
     servable = open_servable(config(written(tmp_path, SIGNED.replace("BODY", body))))
     with pytest.raises(Internal, match=says):
         asked(servable)
+
+
+def test_a_text_by_itself_is_an_output_of_one_element_whether_it_is_returned_or_yielded(tmp_path: Path) -> None:
+    for says in ("yield", "return"):
+        servable = open_servable(config(written(tmp_path / says, WORDS.replace("yield word", f"{says} word"))))
+        asked = servable.infer("serving_default", prompt("once"), ())
+        assert asked["word"].tolist() == [b"once"], says
 
 
 def test_outputs_are_found_by_running_it(tmp_path: Path) -> None:

@@ -53,6 +53,13 @@ def test_received_arrays_stay_valid_while_more_arrives() -> None:
     np.testing.assert_array_equal(tensors[0].array, TENSORS[0].array)
 
 
+def test_an_error_may_say_when_to_come_again() -> None:
+    (frame,) = FrameReader().feed(frames.encode_error(1, "RESOURCE_EXHAUSTED", "full", retry=False, wait_ms=7500))
+    assert frames.decode_error(frame).wait_ms == 7500
+    former = memoryview(msgspec.msgpack.encode(("A", "b", True)))  # of a model server that knows nothing of it
+    assert frames.decode_error(Frame(Kind.ERROR, 1, former, frame.raw)) == frames.ErrorMeta("A", "b", True)
+
+
 def test_plain_frames_carry_no_tensors() -> None:
     (frame,) = FrameReader().feed(frames.encode_plain(Kind.STATUS, 9))
     assert (frame.kind, frame.id, len(frame.meta), len(frame.raw)) == (Kind.STATUS, 9, 0, 0)

@@ -78,6 +78,136 @@ def test_a_matrix_comes_as_a_list_or_as_a_frame_whose_columns_are_counted(body: 
     assert given(MATRIX, body) == {"x": [[1, 2], [3, 4]]}
 
 
+SEVERAL = Signature(
+    inputs=(
+        TensorSpec(name="n", dtype="INT32", shape=(None,)),
+        TensorSpec(name="t", dtype="BYTES", shape=(None, 1)),
+        TensorSpec(name="yes", dtype="BOOL", shape=(None,)),
+    ),
+    outputs=OUTPUTS,
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ({"dataframe_split": {"columns": ["b", "a"], "data": [[1, 2], [3, 4]]}}, b""),
+        ({"dataframe_split": {"columns": ["x", "y"], "data": [[1, 2], [3, 4]]}}, b""),
+        ({"dataframe_split": {"columns": ["x"], "data": [[[1, 2]], [[3, 4]]]}}, b""),
+        ({"dataframe_split": {"columns": ["all"], "data": [[[1, 2]], [[3, 4]]]}}, b""),
+        ({"dataframe_records": [{"b": 1, "a": 2}, {"a": 4, "b": 3}]}, b""),
+        ({"dataframe_records": [{"x": [1, 2]}, {"x": [3, 4]}]}, b""),
+        ({"dataframe_records": [{"all": [1, 2]}, {"all": [3, 4]}]}, b""),
+        ("b,a\n1,2\n3,4\n", b"text/csv"),
+        ("x,y\n1,2\n3.0,4e0\n", b"text/csv"),
+        ("0,1\r\n1,2\r\n3,4\r\n", b"text/csv"),
+    ],
+)
+def test_a_model_of_one_matrix_takes_the_columns_of_a_frame_side_by_side(body: object, kind: bytes) -> None:
+    assert given(MATRIX, body, kind) == {"x": [[1, 2], [3, 4]]}
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ({"dataframe_split": {"columns": ["yes", "t", "n"], "data": [[True, "a", 1], [False, "b", 2]]}}, b""),
+        ({"dataframe_records": [{"t": "a", "n": 1, "yes": True}, {"yes": False, "n": 2, "t": ["b"]}][:1]}, b""),
+        ("t,yes,n\na,true,1\n", b"text/csv"),
+    ],
+)
+def test_tensors_that_have_names_take_columns_by_them(body: object, kind: bytes) -> None:
+    told = given(SEVERAL, body, kind)
+    assert [told["n"][0], told["t"][0], told["yes"][0]] == [1, [b"a"], True]
+    assert set(told) == {"n", "t", "yes"}
+
+
+def test_a_flat_list_fills_an_input_of_more_dimensions() -> None:
+    images = Signature(inputs=(TensorSpec(name="x", dtype="FP32", shape=(None, 2, 2)),), outputs=OUTPUTS)
+    assert given(images, {"dataframe_records": [{"x": [1, 2, 3, 4]}]}) == {"x": [[[1, 2], [3, 4]]]}
+    assert given(images, {"dataframe_records": [{"x": [[1, 2], [3, 4]]}]}) == {"x": [[[1, 2], [3, 4]]]}
+    with pytest.raises(InvalidArgument, match=r"'x' has 3 values, expected shape \[2, 2\]"):
+        decoded(images, {"dataframe_records": [{"x": [1, 2, 3]}]})
+
+
+def test_empty_cells_of_numbers_are_nan() -> None:
+    (first, second), *_ = given(MATRIX, "a,b\n,2\n", b"text/csv")["x"]
+    assert math.isnan(first)
+    assert second == 2
+
+
+@pytest.mark.parametrize(
+    ("signature", "body", "kind", "says"),
+    [
+        (MATRIX, "a,b,c\n1,2,3\n", b"text/csv", r"'x' has shape \[1, 3\], expected \[-1, 2\]"),
+        (MATRIX, "a,b\n", b"text/csv", "no rows"),
+        (MATRIX, "", b"text/csv", "first line is empty"),
+        (MATRIX, "a,a\n1,2\n", b"text/csv", "twice"),
+        (MATRIX, "a,b\n1,x\n", b"text/csv", r"column 'b' \(FP64\), row 0: expected a number"),
+        (MATRIX, {"dataframe_records": [{"a": 1, "b": 2}, {"a": 1, "c": 2}]}, b"", "row 1 names"),
+        (MATRIX, {"dataframe_records": [{"a": 1, "b": "x"}]}, b"", "must be FP64"),
+        (MATRIX, {"dataframe_records": [{}]}, b"", "'x' is missing"),
+        (SEVERAL, "n,t\n1,a\n", b"text/csv", "input 'yes' is missing"),
+        (
+            SEVERAL,
+            "n,t,no\n1,a,true\n",
+            b"text/csv",
+            "the columns are 'n', 't', 'no', and this model takes 'n', 't', 'yes'",
+        ),
+        (SEVERAL, "n,t,yes\n,a,true\n", b"text/csv", "column 'n', row 0 is empty, which INT32 has no way to say"),
+        (SEVERAL, {"dataframe_records": [{"n": 1, "u": "a"}]}, b"", "the columns are 'n', 'u'"),
+    ],
+)
+def test_frames_that_say_no_tensor_are_refused_in_words(
+    signature: Signature, body: object, kind: bytes, says: str
+) -> None:
+    with pytest.raises(InvalidArgument, match=says):
+        decoded(signature, body, kind)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ({"dataframe_split": {"columns": ["no", "city", "age"], "data": [[9, "a", 1], [9, "b", 2]]}}, b""),
+        ({"dataframe_records": [{"age": 1, "city": "a", "no": 9}, {"age": 2, "city": "b"}]}, b""),
+        ({"instances": [{"age": 1, "city": "a", "no": 9}, {"age": 2, "city": "b", "no": [9]}]}, b""),
+        ({"inputs": {"age": [1, 2], "city": ["a", "b"], "no": [9]}}, b""),
+        ("no,age,city\n0,1,a\n1,2,b\n", b"text/csv"),
+    ],
+)
+def test_columns_that_the_model_does_not_have_are_left_out_and_told(body: object, kind: bytes) -> None:
+    assert given(TABLE, body, kind) == {"age": [1, 2], "city": [b"a", b"b"]}
+    assert decoded(TABLE, body, kind).request.notes == ("this model has no column 'no': not read",)
+
+
+def test_an_index_that_pandas_writes_into_csv_is_left_out() -> None:
+    assert given(TABLE, ",age,city\n0,1,a\n", b"text/csv") == {"age": [1], "city": [b"a"]}
+
+
+def test_where_a_column_lacks_both_sides_are_told() -> None:
+    for body in ({"dataframe_records": [{"agge": 1, "city": "a"}]}, {"inputs": {"agge": [1], "city": ["a"]}}):
+        with pytest.raises(InvalidArgument, match="column 'age' is missing; column 'agge' is unknown"):
+            decoded(TABLE, body)
+
+
+def test_tensors_leave_out_other_columns_unless_they_are_taken_by_place() -> None:
+    several: dict[str, object] = {"n": 1, "t": "a", "yes": True, "more": 5}
+    assert set(given(SEVERAL, {"dataframe_records": [several]})) == {"n", "t", "yes"}
+    assert set(given(SEVERAL, "n,t,yes,more\n1,a,true,5\n", b"text/csv")) == {"n", "t", "yes"}
+    assert given(MATRIX, {"dataframe_records": [{"x": [1, 2], "more": 5}]}) == {"x": [[1, 2]]}
+    assert given(MATRIX, {"dataframe_records": [{"x": 1, "y": 2}]}) == {"x": [[1, 2]]}
+    assert given(MATRIX, "x,y\n1,2\n", b"text/csv") == {"x": [[1, 2]]}
+
+
+def test_bytes_in_csv_are_texts() -> None:
+    bytes_in = Signature(
+        inputs=(TensorSpec(name="raw", dtype="BYTES", shape=(None,)),),
+        outputs=OUTPUTS,
+        predicted=Predicted(base64=("raw",)),
+    )
+    assert given(bytes_in, "raw\nYQ==\n", b"text/csv") == {"raw": [b"YQ=="]}
+    assert given(bytes_in, {"dataframe_records": [{"raw": "YQ=="}]}) == {"raw": [b"a"]}
+
+
 def test_values_of_one_column_need_no_name_and_nested_ones_travel_as_their_json() -> None:
     assert given(TEXTS, {"inputs": ["a", "b"]}) == {"x": [b"a", b"b"]}
     assert given(TEXTS, {"instances": ["a", "b"]}) == {"x": [b"a", b"b"]}

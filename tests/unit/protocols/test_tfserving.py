@@ -68,7 +68,8 @@ def test_one_value_a_row_may_be_in_a_list_of_its_own_or_not(signature: str, valu
     column = Signature(inputs=(TensorSpec(name="c", dtype="FP32", shape=(None, 1)),))
     known = {**SIGNATURES, "column": column}
     name = next(iter(expected))  # type: ignore[call-overload]
-    for given_ in ({"instances": values}, {"inputs": values}, {"inputs": {name: values}}):
+    named = {"instances": [{name: value} for value in values]}  # type: ignore[attr-defined]
+    for given_ in ({"instances": values}, named, {"inputs": values}, {"inputs": {name: values}}):
         decoded = decode_predict(body({**given_, "signature_name": signature}), "m", known)
         assert {one: array.tolist() for one, array in decoded.request.inputs} == expected
 

@@ -3,7 +3,8 @@
 import logging
 import os
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from bms.core.errors import (
@@ -19,6 +20,7 @@ from bms.core.errors import (
     Unavailable,
     Unimplemented,
 )
+from bms.core.retry_after import passed_on, seconds_asked
 from bms.serving.inference.reasons import MOST, reason, text_of
 
 _KINDS: dict[int, type[BmsError]] = {
@@ -61,7 +63,17 @@ def for_caller(error: BaseException) -> BmsError | None:
         return None
     detail = getattr(error, "detail", None)
     said = detail if isinstance(detail, str) and detail else text_of(error)
-    return _KINDS.get(status, InvalidArgument if status < 500 else Internal)(said[:MOST] or type(error).__name__)
+    kind = _KINDS.get(status, InvalidArgument if status < 500 else Internal)
+    return kind(said[:MOST] or type(error).__name__, retry_after_s=_wait_s(error))
+
+
+def _wait_s(error: BaseException) -> float | None:
+    """What its header Retry-After says, where its `headers` have one."""
+    headers = getattr(error, "headers", None)
+    for name, value in headers.items() if isinstance(headers, Mapping) else ():
+        if isinstance(name, str) and name.lower() == "retry-after" and isinstance(value, str | int | float):
+            return passed_on(seconds_asked(str(value), datetime.now(UTC)))
+    return None
 
 
 def _where(error: BaseException, directory: str) -> str:

@@ -33,8 +33,11 @@ def said_signatures(model: Any) -> dict[str, Signature]:
 def returned(value: object, signature: Signature | None, rows: int | None) -> dict[str, Array]:
     """`value`, a mapping of arrays or, for a single output, one array, as arrays of the wire's types.
 
-    `rows`: how many there must be of each; None: not known. Raises Internal saying what was returned instead.
+    `rows`: how many there must be of each; None: not known. Of a signature that is not batched, a text or a number by
+    itself is an output of one element, as in a stream. Raises Internal saying what was returned instead.
     """
+    if signature is not None and not signature.batched:
+        return streamed(value, signature)
     specs = () if signature is None else signature.outputs
     arrays = _named(value, specs)
     for spec in specs:

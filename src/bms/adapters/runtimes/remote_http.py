@@ -6,6 +6,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 
 from bms.core.errors import (
     BmsError,
@@ -16,6 +17,7 @@ from bms.core.errors import (
     InvalidArgument,
     Unavailable,
 )
+from bms.core.retry_after import passed_on, seconds_asked
 from bms.core.upstreams import Allowed, Place, refusal
 from bms.serving.engines.threads import Break
 
@@ -350,8 +352,8 @@ def failure(host: str, status: int, body: bytes, head: Head) -> BmsError:
         return DeadlineExceeded(f"the upstream {host!r} took too long (status {status})")
     if status in (400, 413, 415, 422):
         return InvalidArgument(f"the upstream {host!r} refuses this request (status {status}){said}")
-    after = head.get("retry-after", "")
-    wait = min(float(after), 60.0) if after.isdecimal() else 1.0
+    asked = passed_on(seconds_asked(head.get("retry-after", ""), datetime.now(UTC)))
+    wait = 1.0 if asked is None else asked
     return Unavailable(f"the upstream {host!r} can't answer now (status {status})", retry_after_s=wait)
 
 

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Sequence
+from math import ceil
 
 from bms.core.errors import BmsError, Unavailable
+from bms.core.retry_after import passed_on
 from bms.core.tensor import Array, Tensor
 from bms.protocols.frames import AnswerEnd, encode_answer, encode_error
 from bms.serving.engines.engine import NoPlace
@@ -166,7 +168,17 @@ class Ledger:
 def error_frame(id: int, error: BmsError, first: int = 0, count: int = 0, compute_ns: int = 0) -> bytes:
     """An ERROR frame; `retry` where it is this replica, not the request, that can't."""
     again = isinstance(error, Unavailable | NoPlace)
-    return encode_error(id, error.code, error.message, retry=again, first=first, count=count, compute_ns=compute_ns)
+    wait_ms = ceil((passed_on(error.retry_after_s) or 0) * 1000)  # which the model's own code may have said
+    return encode_error(
+        id,
+        error.code,
+        error.message,
+        retry=again,
+        first=first,
+        count=count,
+        compute_ns=compute_ns,
+        wait_ms=wait_ms,
+    )
 
 
 def _cut(parcel: Parcel, outputs: dict[str, Array], at: int, compute_ns: int) -> list[Result]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from bms.core.errors import BmsError, DeadlineExceeded, LostInHand, Unavailable, from_code
 from bms.core.inference import InferRequest
+from bms.core.retry_after import passed_on
 from bms.core.snapshot import ServedVersion
 from bms.core.tensor import Tensor
 from bms.protocols.frames import AnswerMeta, ErrorMeta
@@ -162,7 +163,7 @@ class Dispatcher:
         if meta.lost:
             call.failed(LostInHand(_died(call.route.entry.name)))
         else:
-            call.failed(from_code(meta.code, meta.message, 1.0 if meta.retry else None), meta.compute_ns)
+            call.failed(from_code(meta.code, meta.message, _wait_s(meta)), meta.compute_ns)
 
     def _sent_again(self, call: Call) -> bool:
         """False where there is nowhere else to go; the first failure is then the one to tell."""
@@ -189,6 +190,12 @@ class Dispatcher:
                 return
             version = other
         call.route, call.version = route, version
+
+
+def _wait_s(meta: ErrorMeta) -> float | None:
+    if meta.wait_ms:
+        return passed_on(meta.wait_ms / 1000)
+    return 1.0 if meta.retry else None
 
 
 def _died(name: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from bms.core.errors import BmsError, InvalidArgument, MethodNotAllowed, Unavailable, Unimplemented
 from bms.core.snapshot import KeyEntry, ServedVersion
 from bms.protocols import (
+    mlflow_endpoints,
     model_listing,
     oip_config,
     oip_metadata,
@@ -30,6 +31,8 @@ _TEXT = b"text/plain; version=0.0.4; charset=utf-8"
 _BODY_BYTES = 1 << 16  # of the body of an index request, or of settings
 _OPENAI = "/v1/embeddings and /v1/models"
 _OF_TEXTS = re.compile(rb"/v1/(chat/completions|completions|responses)\b", re.IGNORECASE)
+_ENDPOINTS = ("mlflow_endpoints", "mlflow_endpoint", "databricks_endpoints", "databricks_endpoint")
+_MADE_ELSEWHERE = "; deployments are made and changed by `bms deploy`, or PUT /api/v1/deployments/NAME"
 _METHODS = {"GET": (b"GET", b"HEAD"), "POST": (b"POST",), GET_AND_POST: (b"GET", b"HEAD", b"POST")}
 
 
@@ -76,7 +79,8 @@ class Describer(WholeBodyHandler):
         if method not in allowed or action in VERBS:
             shown = method.decode("latin-1")
             listed = b", ".join(allowed).decode()
-            raise MethodNotAllowed(f"{shown} is not for this path: use {operation.allowed}", listed)
+            instead = _MADE_ELSEWHERE if action in _ENDPOINTS else ""
+            raise MethodNotAllowed(f"{shown} is not for this path: use {operation.allowed}{instead}", listed)
         if action == "alive":
             return 200, JSON, b'{"status":"alive"}'
         if action == "metrics":
@@ -96,6 +100,10 @@ class Describer(WholeBodyHandler):
         index = self._index()
         if action == "list":
             return 200, JSON, model_listing.encode_list(index.tenant_entries(key.tenant))
+        if action == "mlflow_endpoints":
+            return 200, JSON, mlflow_endpoints.encode_endpoints(index.tenant_entries(key.tenant))
+        if action == "databricks_endpoints":
+            return 200, JSON, mlflow_endpoints.encode_databricks_endpoints(index.tenant_entries(key.tenant))
         if action == "oip_index":
             ready_only = oip_repository.decode_index(_body(request))
             return 200, JSON, oip_repository.encode_index(index.tenant_entries(key.tenant), ready_only)
@@ -110,6 +118,10 @@ class Describer(WholeBodyHandler):
 
     def _of_model(self, route: Route, operation: Operation) -> tuple[int, bytes, bytes]:
         action, entry = operation.action, route.entry
+        if action == "mlflow_endpoint":
+            return 200, JSON, mlflow_endpoints.encode_endpoint(entry)
+        if action == "databricks_endpoint":
+            return 200, JSON, mlflow_endpoints.encode_databricks_endpoint(entry)
         named = operation.version is not None or operation.alias is not None
         if action in ("model", "oip_stats"):
             versions = [named_version(route, operation.version, operation.alias)] if named else _all(route)

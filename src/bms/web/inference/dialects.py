@@ -23,7 +23,7 @@ from bms.protocols.cloud_events import (
     check_version,
     event_data,
 )
-from bms.protocols.kserve_labels import encode_labels, labels_alone
+from bms.protocols.kserve_labels import encode_labels, labels_asked, labels_told, with_labels
 from bms.protocols.mlflow_scoring import decode_invocation, encode_invocation
 from bms.protocols.oip import decode_infer, encode_infer
 from bms.protocols.oip_generate import decode_generate, encode_event, encode_generate
@@ -69,9 +69,11 @@ class KserveInfer(OipInfer):
     """The same where a deployment answers as KServe's servers do: of classifiers, labels alone, unless a request says
     which outputs it wants."""
 
+    def decode(self, body: bytes | memoryview, fields: Fields, model: str, signatures: Signatures) -> oip.Decoded:
+        return labels_asked(super().decode(body, fields, model, with_labels(signatures)), signatures)
+
     def encode(self, response: InferResponse, decoded: oip.Decoded, signatures: Signatures) -> Answer:
-        if not decoded.request.outputs:
-            response = labels_alone(response, signatures[decoded.request.signature or ""])
+        response = labels_told(response, decoded, signatures[decoded.request.signature or ""])
         return super().encode(response, decoded, signatures)
 
 

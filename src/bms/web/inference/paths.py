@@ -15,6 +15,7 @@ Action = Literal[
     "oip_server", "oip_model", "oip_model_ready", "oip_config", "oip_stats", "oip_all_stats", "oip_index",
     "oip_trace", "oip_model_trace", "oip_log",  # what Triton's clients ask beside
     "mlflow_ping", "mlflow_version",
+    "mlflow_endpoints", "mlflow_endpoint", "databricks_endpoints", "databricks_endpoint",  # its deployment clients'
     "alive", "oip_live", "oip_ready", "metrics",  # open to all
 ]  # fmt: skip
 PUBLIC: frozenset[str] = frozenset({"alive", "oip_live", "oip_ready", "metrics"})
@@ -51,6 +52,8 @@ _MLFLOW_VERBS: dict[str, Action] = {
     "version": "mlflow_version",
 }
 MLFLOW = ("/endpoints/", "/serving-endpoints/")  # what the paths of MLflow's clients, and for Databricks, begin with
+_MLFLOW_LISTED = re.compile(r"/api/2\.0/(?P<whose>serving-)?endpoints(?:/(?P<model>[^/:]+))?/?", re.ASCII)
+_MLFLOW_API = ("/api/2.0/endpoints", "/api/2.0/serving-endpoints")
 _OPENAI = re.compile(r"/v1(?:/(?!models/)[^?]*|/models/?|/models/[^/:?]+/?)?(?:\?|$)", re.IGNORECASE)
 _TRACE = re.compile(r"/v2/models/(?P<model>[^/:]+)/trace/setting/?")
 _SHARED_MEMORY = re.compile(r"/v2/(?:system|cuda)sharedmemory(?:/region/[^/]+)?/(?:status|register|unregister)/?")
@@ -108,6 +111,8 @@ def read_path(method: bytes, target: bytes) -> Operation | None:
         return _oip(path)
     if path.startswith(MLFLOW):
         return _mlflow(path)
+    if path.startswith(_MLFLOW_API):
+        return _mlflow_listed(path)
     if lowered == "/v1" or lowered.startswith("/v1/"):
         return Operation(None, missing="openai")
     return None
@@ -115,7 +120,7 @@ def read_path(method: bytes, target: bytes) -> Operation | None:
 
 def speaks_mlflow(target: bytes) -> bool:
     """Whether errors of this target are told as MLflow tells them."""
-    return target.startswith((b"/endpoints/", b"/serving-endpoints/"))
+    return target.startswith((b"/endpoints/", b"/serving-endpoints/", b"/api/2.0/endpoints", b"/api/2.0/serving-"))
 
 
 def speaks_openai(target: bytes) -> bool:
@@ -140,6 +145,16 @@ def _mlflow(path: str) -> Operation:
         return Operation(None, missing="mlflow")
     action = _MLFLOW_VERBS[found["verb"]]
     return _named(action, found, "POST" if action in VERBS else "GET")
+
+
+def _mlflow_listed(path: str) -> Operation:
+    found = _MLFLOW_LISTED.fullmatch(path)
+    if not found:
+        return Operation(None, missing="mlflow")
+    model = found["model"]
+    if found["whose"]:
+        return Operation("databricks_endpoint", model) if model else Operation("databricks_endpoints")
+    return Operation("mlflow_endpoint", model) if model else Operation("mlflow_endpoints")
 
 
 def _oip(path: str) -> Operation | None:

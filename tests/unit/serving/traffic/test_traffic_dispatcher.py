@@ -68,12 +68,14 @@ class Recorded(Call):
     """A call that writes down what it is told."""
 
     told: list[object]
+    wait_s: float | None = None
 
     def answered(self, meta: AnswerMeta, tensors: list[Tensor]) -> None:
         self.told.append(meta.final)
 
     def failed(self, error: BmsError, compute_ns: int = 0) -> None:
         self.told.append(error.code)
+        self.wait_s = error.retry_after_s
 
 
 def version(number: int, *replicas: str, weight: int = 1, signature: Signature = SIGNATURE) -> ServedVersion:
@@ -192,6 +194,23 @@ def test_an_error_that_no_replica_would_do_better_is_not_repeated() -> None:
     call = scene.send()
     next(link for link in scene.links.values() if link.sent).fail(meta=ErrorMeta("INVALID_ARGUMENT", "no", False))
     assert call.told == ["INVALID_ARGUMENT"]
+
+
+@pytest.mark.parametrize(
+    ("meta", "wait_s"),
+    [
+        (ErrorMeta("UNAVAILABLE", "busy", True, wait_ms=7500), 7.5),
+        (ErrorMeta("RESOURCE_EXHAUSTED", "full", False, wait_ms=1), 0.001),
+        (ErrorMeta("UNAVAILABLE", "busy", True, wait_ms=2**53), 3600.0),
+        (ErrorMeta("UNAVAILABLE", "busy", True), 1.0),
+        (ErrorMeta("RESOURCE_EXHAUSTED", "full", False), None),
+    ],
+)
+def test_when_to_come_again_is_what_the_replica_says(meta: ErrorMeta, wait_s: float | None) -> None:
+    scene = Scene(version(1, "a"))
+    call = scene.send()
+    scene.links["a"].fail(meta=meta)
+    assert (call.told, call.wait_s) == ([meta.code], wait_s)
 
 
 def test_nothing_is_repeated_after_a_part_of_the_answer_was_given() -> None:

@@ -101,6 +101,23 @@ _TABLE = (
         "Of MLflow, not of the model.", _LINE, forms=_NAMES, media="text/plain", style=errors.MLFLOW,
     ),
     _Path(
+        "GET", "/api/2.0/endpoints", "served", "What is served, for MLflow's deployment client",
+        "As MLflow's own server tells its endpoints.", ref("Anything"), style=errors.MLFLOW,
+    ),
+    _Path(
+        "GET", "/api/2.0/endpoints/{model}", "served", "One of these",
+        "As MLflow's own server tells it.", ref("Anything"), style=errors.MLFLOW,
+    ),
+    _Path(
+        "GET", "/api/2.0/serving-endpoints", "served", "What is served, for MLflow's client for Databricks",
+        "As Databricks tells its endpoints: versions, their state, their share of the traffic.",
+        ref("Anything"), style=errors.MLFLOW,
+    ),
+    _Path(
+        "GET", "/api/2.0/serving-endpoints/{model}", "served", "One of these",
+        "As Databricks tells it.", ref("Anything"), style=errors.MLFLOW,
+    ),
+    _Path(
         "POST", "/v2/models/{model}{at}/infer", "inference", "Infer tensors",
         "The Open Inference Protocol, in JSON or with raw tensors behind it.",
         ref("InferAnswer"), ref("InferRequest"), _OIP_VERSIONS, more_bodies=("application/octet-stream",),

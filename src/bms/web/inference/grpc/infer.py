@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from time import perf_counter
 
+from bms.core.inference import InferResponse
 from bms.core.signature import Signature
 from bms.core.snapshot import KeyEntry
 from bms.core.tensor import Tensor
-from bms.protocols.kserve_labels import labels_alone
+from bms.protocols.kserve_labels import labels_asked, labels_told, with_labels
 from bms.protocols.oip import Decoded
 from bms.protocols.oip_grpc import decode_infer, encode_infer, read_version
 from bms.protocols.oip_grpc_outline import InferMessage, read_infer
@@ -30,14 +31,22 @@ class GrpcExchange(UnaryExchange):
         self.message = message
 
     def decode(self, signatures: Mapping[str, Signature]) -> None:
-        self.decoded = decoded = decode_infer(self.message, signatures)
+        if self.route.entry.dialect == "kserve":
+            decoded = labels_asked(decode_infer(self.message, with_labels(signatures)), signatures)
+        else:
+            decoded = decode_infer(self.message, signatures)
+        self.decoded = decoded
         self.request, self.rows = decoded.request, decoded.rows
 
+    def told(self, outputs: Sequence[Tensor]) -> InferResponse:
+        """The answer, or a part of it, with the outputs that its deployment's dialect tells."""
+        response = self.response(outputs)
+        if self.route.entry.dialect == "kserve":
+            return labels_told(response, self.decoded, self.version.signatures[self.request.signature or ""])
+        return response
+
     def encode(self, outputs: Sequence[Tensor]) -> Answer:
-        response, request = self.response(outputs), self.request
-        if self.route.entry.dialect == "kserve" and not request.outputs:
-            response = labels_alone(response, self.version.signatures[request.signature or ""])
-        return Answer(encode_infer(response, self.decoded.classes, request.notes))
+        return Answer(encode_infer(self.told(outputs), self.decoded.classes, self.request.notes))
 
 
 class ModelInfer(UnaryMethod):

@@ -53,7 +53,7 @@ class StreamExchange(GrpcExchange):
     _largest = 0  # part, in bytes
 
     def encode_part(self, outputs: Sequence[Tensor]) -> bytes:
-        response = self.response(outputs)
+        response = self.told(outputs)
         response.final = False
         return encode_stream_part(response, self.decoded.classes, self.request.notes)
 
@@ -73,7 +73,7 @@ class StreamExchange(GrpcExchange):
         return encode_stream_end(self.route.entry.name, self.version.number, self.request.id)
 
     def encode(self, outputs: Sequence[Tensor]) -> Answer:
-        return Answer(encode_stream_part(self.response(outputs), self.decoded.classes, self.request.notes))
+        return Answer(encode_stream_part(self.told(outputs), self.decoded.classes, self.request.notes))
 
     def deliver(self, answer: Answer) -> None:
         self.line.answered(self.turn, answer.body)
