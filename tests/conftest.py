@@ -1,9 +1,12 @@
 """Fixtures that many tests share."""
 
+import contextlib
 import functools
+import gc
 import os
 import ssl
 import sys
+import threading
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,7 +21,7 @@ from bms.core.clock import ManualClock
 from tests.databases import database as open_database
 from tests.platforms import RealPlatform
 from tests.sizes import enough
-from tests.tenants import TenantsPlatform
+from tests.tenants import CANARY, TenantsPlatform
 from tests.whole_platform import WholePlatform, whole_platform
 
 pytest_plugins = ["tests.cpu_log"]
@@ -26,24 +29,43 @@ hypothesis.settings.register_profile("ours", deadline=None, max_examples=enough(
 hypothesis.settings.load_profile("ours")
 
 
-@pytest.hookimpl(wrapper=True, trylast=True)
-def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Following every line doubles what a test costs, or more: not where many examples are tried, nor where a test says
-    so, nor for the second database, which the same lines ask. (`pytest-cov` would stop, but in workers of xdist it has
-    begun twice, and stops once.)"""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is imported and found stays until the end: nobody looks for garbage in it, neither while it is made nor,
+    again and again, while tests run."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Following every line doubles what a test costs, or more: not where many examples are tried, nor for the second
+    database, which the same lines ask. (`no_cover`, by which a test says so itself, is `pytest-cov`'s.)"""
     tries_many = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
     parameters = (
         item.callspec.params.values() if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ()
     )
     again = any(isinstance(one, str) and one == "postgresql" for one in parameters)
-    if not (tries_many or again or item.get_closest_marker("no_cover")):
+    with _unfollowed() if tries_many or again else contextlib.nullcontext():
         return (yield)
-    following = sys.gettrace()
+
+
+@contextlib.contextmanager
+def _unfollowed() -> Iterator[None]:
+    """No line that runs in here counts as covered, in this thread or in one that begins."""
+    here, in_threads = sys.gettrace(), threading.gettrace()
     sys.settrace(None)
+    threading.settrace(None)  # type: ignore[arg-type]
     try:
-        return (yield)
+        yield
     finally:
-        sys.settrace(following)
+        if sys.gettrace() is None:  # else `pytest-cov` has begun anew, after a test marked `no_cover`
+            sys.settrace(here)
+            threading.settrace(in_threads)  # type: ignore[arg-type]
 
 
 _default_context = ssl.create_default_context
@@ -82,11 +104,14 @@ async def sqlite(tmp_path: Path) -> AsyncIterator[Database]:
 
 @pytest.fixture(scope="session")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholePlatform]:
-    """One platform of each worker's, with two gateways, for files that need no more of it than a tenant sees. What it
-    uses is booked on it, not on the test that was the first to ask for it."""
+    """One platform of each worker's, with two gateways, for files that need no more of it than a tenant sees. It was
+    started from an environment with a secret, of which nothing that it runs may hear. What it uses is booked on it, not
+    on the test that was the first to ask for it."""
     with ExitStack() as running:
         with pytest.MonkeyPatch.context() as named:
             named.setenv("PYTEST_CURRENT_TEST", "the platform that files share::host (setup)")
+            named.setenv("AWS_SECRET_ACCESS_KEY", CANARY)
+            named.setenv("PIP_CANARY", CANARY)
             platform = running.enter_context(whole_platform(tmp_path_factory.mktemp("host"), "--gateways", "2"))
         yield platform
 

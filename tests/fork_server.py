@@ -31,11 +31,13 @@ from tests import cpu_clock
 
 # What can be started, by its module, and how the module runs with what is in sys.argv.
 COMMAND, GATEWAY, MODEL_SERVER, JOBS = "bms.cli.main", "bms.app.gateway", "bms.app.model_server", "tests.local_jobs"
+AGENT = "tests.contract.clusters.agent_process"
 _RUN: dict[str, Callable[[Any], object]] = {
     COMMAND: lambda module: module.run(),
     GATEWAY: lambda module: module.main(sys.argv[1:]),
     MODEL_SERVER: lambda module: module.main(),
     JOBS: lambda module: asyncio.run(module.main(*sys.argv[1:])),
+    AGENT: lambda module: module.main(*sys.argv[1:]),
 }
 _LONGEST = 1 << 17  # bytes of a request
 _FDS = 16

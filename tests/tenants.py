@@ -3,6 +3,8 @@
 from bms.sdk import Client
 from tests.platforms import PATIENCE_S, Ran, RealPlatform, bms
 
+CANARY = "canary-of-the-environment"  # what the environment held in which the shared platform was started
+
 
 class TenantsPlatform(RealPlatform):
     """What an owner of the tenant sees of `host`: commands are told where it is and with which key, not its home."""

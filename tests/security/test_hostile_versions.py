@@ -45,10 +45,10 @@ def neighbour(platform: WholePlatform) -> Iterator[Load]:
     """Asked all the while; not one of its answers may fail."""
     key = new_key(platform)
     body = json.dumps(ROW).encode()
-    with Load(platform.url, key.text, "/v2/models/neighbour/infer", body, connections=4, per_second=20) as felt:
-        felt.wait_more(20)
+    with Load(platform.url, key.text, "/v2/models/neighbour/infer", body, connections=4, per_second=12) as felt:
+        felt.wait_more(8)
         yield felt
-        felt.wait_more(20)
+        felt.wait_more(8)
     assert felt.failures == []
 
 
@@ -180,7 +180,8 @@ def test_it_reaches_no_network_and_no_neighbours_socket(
         said(hostile, f"send 127.0.0.1:{udp.getsockname()[1]}")
         with pytest.raises(TimeoutError):
             udp.recv(10)
-    sockets = [line.split()[-1] for line in Path("/proc/net/unix").read_text().splitlines() if "/bms-" in line]
+    # Each once: an open one is listed again for every connection that was made to it.
+    sockets = {line.split()[-1] for line in Path("/proc/net/unix").read_text().splitlines() if "/bms-" in line}
     assert sockets
     own = {sha256(replica.id.encode()).hexdigest()[:16] for replica in client.deployments.status("hostile").replicas}
     for path in sockets:

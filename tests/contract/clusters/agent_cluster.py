@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,8 +17,8 @@ from bms.app.home import Home
 from bms.app.stopping import stop
 from bms.control.platform.objects import ObjectStore
 from bms.core.endpoints import parse_endpoint
-
-ROOT = Path(__file__).parents[3]
+from tests import fork_server
+from tests.fork_server import Forked
 
 
 class AgentProcess:
@@ -28,16 +27,21 @@ class AgentProcess:
     def __init__(self, home: Path, listen: str = "127.0.0.1:0") -> None:
         self.home = home
         self._listen = listen
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Forked | None = None
         self.endpoint = ""
         self.secret = ""
 
     async def start(self) -> None:
-        command = [sys.executable, "-m", "tests.contract.clusters.agent_process", str(self.home), self._listen]
-        self._process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
-        assert self._process.stdout is not None
-        async with asyncio.timeout(60):
-            said = msgspec.json.decode(await self._process.stdout.readline(), type=dict[str, str])
+        hears, says = os.pipe()
+        with os.fdopen(hears, "rb") as words:
+            try:
+                self._process = fork_server.start(
+                    fork_server.AGENT, [str(self.home), self._listen], env=os.environ, stdout=says, stderr=2
+                )
+            finally:
+                os.close(says)
+            async with asyncio.timeout(60):
+                said = msgspec.json.decode(await asyncio.to_thread(words.readline), type=dict[str, str])
         self.endpoint, self.secret = said["endpoint"], read_secret(Path(said["secret"]))
         if self._listen:  # where it was, it is again
             endpoint = parse_endpoint(self.endpoint)
@@ -45,12 +49,12 @@ class AgentProcess:
 
     async def kill(self, number: int = signal.SIGKILL) -> None:
         assert self._process is not None
-        os.kill(self._process.pid, number)
-        await self._process.wait()
+        self._process.send_signal(number)
+        await asyncio.to_thread(self._process.wait, 60)
 
     async def end(self) -> None:
         """It and all that it runs."""
-        if self._process is not None and self._process.returncode is None:
+        if self._process is not None and self._process.poll() is None:
             await self.kill(signal.SIGTERM)
         await asyncio.to_thread(stop, Home(self.home), 10.0)
 

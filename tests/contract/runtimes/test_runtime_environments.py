@@ -25,13 +25,14 @@ def framework(one: Framework) -> object:
 def test_the_runtime_keeps_its_contract_where_its_framework_is(framework: Framework, tmp_path: Path) -> None:
     framework.artifacts()
     (tmp_path / "empty.ini").write_text("[pytest]\n")
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")  # more would wait for one another
     files = [str(HERE / name) for name in ("test_runtime_contract.py", *framework.files)]
     ended = subprocess.run(
         [
             *(framework_python(framework.environment), "-m", "pytest", "-q", "--noconftest", "-p", "no:cacheprovider"),
             *("-c", str(tmp_path / "empty.ini"), "--rootdir", str(tmp_path), *files),
         ],
-        env={**os.environ, "PYTHONPATH": f"{SOURCE}:{SOURCE.parent}", CHOSEN: framework.name},
+        env={**os.environ, **threads, "PYTHONPATH": f"{SOURCE}:{SOURCE.parent}", CHOSEN: framework.name},
         cwd=tmp_path,
         capture_output=True,
         text=True,

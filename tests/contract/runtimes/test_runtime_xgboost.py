@@ -171,7 +171,7 @@ def test_other_json_beside_the_model_does_not_count(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("model", [DIGITS, ODD], ids=lambda path: path.suffix)
 def test_torn_files_are_refused_and_none_hangs(tmp_path: Path, model: Path) -> None:
-    torn("xgboost", model, tmp_path)
+    torn("xgboost", model, tmp_path, library="xgboost")
 
 
 def test_inputs_that_xgboost_refuses_are_the_callers_fault() -> None:

@@ -72,7 +72,7 @@ class OutsidePostgresql:
         others = "datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
         async with asyncio.timeout(10):
             while await self.connection.fetchval(f"SELECT count(*) FROM pg_stat_activity WHERE {others}"):
-                continue
+                await asyncio.sleep(0.005)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -338,7 +338,7 @@ async def test_a_statement_that_waits_for_a_lock_may_be_cancelled_again_and_agai
         blocked = "datname = current_database() AND wait_event_type = 'Lock'"
         async with asyncio.timeout(10):
             while not await outside.connection.fetchval(f"SELECT count(*) FROM pg_stat_activity WHERE {blocked}"):
-                continue
+                await asyncio.sleep(0.005)
         for _ in range(10):
             waiting.cancel()
             for _ in range(turns):
