@@ -20,8 +20,8 @@ from measuring.machine import LOAD_CORE, QUICK, ROOT, SERVER_CORE, Strangers, bu
 from measuring.models import ROW, tensor
 from measuring.report import Report, Spread
 
-from bms.core.programs import Sealed, ServableStatus
-from bms.core.tensor import Tensor
+from bms.core.tensors.tensor import Tensor
+from bms.core.workloads.programs import Sealed, ServableStatus
 from bms.protocols.frames import HEADER, FrameReader, Kind, encode_infer, encode_parcel, encode_plain
 
 IN_FLIGHT = (1, 16, 64)

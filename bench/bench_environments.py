@@ -12,8 +12,8 @@ from measuring.report import Report, Spread
 
 from bms.adapters.environments.uv import UvEnvironments
 from bms.control.platform.environments import Environment
-from bms.core.environments import EnvironmentSpec
-from bms.core.requirement_lines import parse_lock
+from bms.core.formats.requirement_lines import parse_lock
+from bms.core.workloads.environments import EnvironmentSpec
 
 REPEATS = 1 if QUICK else 3
 ENOUGH_S = 90.0  # after that no further round is begun

@@ -17,8 +17,8 @@ from measuring.report import Report, Spread
 
 from bms.adapters.journal.lives import read_runs, segments
 from bms.adapters.journal.writer import Journal
-from bms.adapters.sql.engine import Database
-from bms.adapters.sql.migrate import upgrade
+from bms.adapters.sql.database.engine import Database
+from bms.adapters.sql.database.migrate import upgrade
 from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.usage import SqlUsage
 from bms.control.billing.nouns import UsageFilter

@@ -17,7 +17,7 @@ from scaling.client import Caller
 from scaling.page import Seen
 from scaling.world import VERSIONS, World, model_name
 
-from bms.app.home import Home
+from bms.app.home.directory import Home
 
 SIZES = (100, 300) if QUICK else (0, 1000, 3000, 10_000)
 GATEWAYS = 2

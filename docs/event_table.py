@@ -6,7 +6,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 from event_words_zh import WORDS
 
-from bms.app.event_catalogue import CATALOGUE
+from bms.app.control.event_catalogue import CATALOGUE
 from bms.core.events import Payload
 
 BEGIN, END = "<!-- events: begin -->", "<!-- events: end -->"

@@ -16,13 +16,13 @@ import certifi
 import hypothesis
 import pytest
 
-from bms.adapters.sql.engine import Database
+from bms.adapters.sql.database.engine import Database
 from bms.core.clock import ManualClock
-from tests.databases import database as open_database
-from tests.platforms import RealPlatform
 from tests.sizes import enough
-from tests.tenants import CANARY, TenantsPlatform
-from tests.whole_platform import WholePlatform, whole_platform
+from tests.worlds.databases import database as open_database
+from tests.worlds.platforms import RealPlatform
+from tests.worlds.tenants import CANARY, TenantsPlatform
+from tests.worlds.whole_platform import WholePlatform, whole_platform
 
 pytest_plugins = ["tests.cpu_log"]
 hypothesis.settings.register_profile("ours", deadline=None, max_examples=enough(30, 100))

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from bms.core.errors import BmsError
-from bms.core.signature import DEFAULT, Signature, TensorSpec
-from bms.core.tensor import Array
+from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec
+from bms.core.tensors.tensor import Array
 from bms.serving.engines.engine import Capacity, End, Events, Request
 from tests.servables import ROW, FunctionServable, doubled
 

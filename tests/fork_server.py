@@ -30,7 +30,12 @@ from typing import Any
 from tests import cpu_clock
 
 # What can be started, by its module, and how the module runs with what is in sys.argv.
-COMMAND, GATEWAY, MODEL_SERVER, JOBS = "bms.cli.main", "bms.app.gateway", "bms.app.model_server", "tests.local_jobs"
+COMMAND, GATEWAY, MODEL_SERVER, JOBS = (
+    "bms.cli.main",
+    "bms.app.gateway",
+    "bms.app.model_server",
+    "tests.worlds.local_jobs",
+)
 AGENT = "tests.contract.clusters.agent_process"
 _RUN: dict[str, Callable[[Any], object]] = {
     COMMAND: lambda module: module.run(),
@@ -39,6 +44,8 @@ _RUN: dict[str, Callable[[Any], object]] = {
     JOBS: lambda module: asyncio.run(module.main(*sys.argv[1:])),
     AGENT: lambda module: module.main(*sys.argv[1:]),
 }
+# Those that are packages, which `__main__` starts, by what has the function.
+_MAIN = {GATEWAY: f"{GATEWAY}.main", MODEL_SERVER: f"{MODEL_SERVER}.main"}
 _LONGEST = 1 << 17  # bytes of a request
 _FDS = 16
 
@@ -131,7 +138,7 @@ def _server() -> socket.socket:
 def _serve(asks: socket.socket) -> None:
     """Forks for every request until the asking side goes away. In a forked process: runs the program."""
     for program in (*_RUN, "onnxruntime"):
-        importlib.import_module(program)
+        importlib.import_module(_MAIN.get(program, program))
     from bms.cli.main import COMMANDS, load
 
     for name in COMMANDS:
@@ -195,7 +202,7 @@ def _become(request: dict[str, Any], fds: list[int]) -> None:
     os.chdir(request["cwd"])
     tempfile.tempdir = None
     time.tzset()
-    program = sys.modules["__main__"] = importlib.import_module(request["program"])
+    program = sys.modules["__main__"] = importlib.import_module(_MAIN.get(request["program"], request["program"]))
     sys.argv = [program.__file__, *request["arguments"]]
     status: object = 0
     try:

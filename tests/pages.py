@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.platforms import RealPlatform
 from tests.quick_bms import quick_bms
+from tests.worlds.platforms import RealPlatform
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 KEPT = ("HOME", "LANG", "TMPDIR", "PYTHONPATH", "PYTEST_CURRENT_TEST")  # the last says who started a platform

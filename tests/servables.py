@@ -7,9 +7,9 @@ import numpy as np
 from msgspec import structs
 
 from bms.core.errors import FailedPrecondition
-from bms.core.parameters import Parameter
-from bms.core.signature import DEFAULT, Signature, TensorSpec
-from bms.core.tensor import Array
+from bms.core.tensors.parameters import Parameter
+from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec
+from bms.core.tensors.tensor import Array
 
 Function = Callable[[dict[str, Array]], dict[str, Array]]
 ROW = Signature(

@@ -8,13 +8,13 @@ from random import Random
 import msgspec
 import numpy as np
 
-from bms.core.inference import InferRequest, InferResponse
-from bms.core.outputs import Share, Together
-from bms.core.tensor import NUMPY, Array, Tensor
-from bms.protocols import oip
-from bms.protocols.json_numbers import LARGE, large_array
-from bms.protocols.json_tensors import array_of
-from bms.protocols.oip_rows import encode_share
+from bms.core.tensors.outputs import Share, Together
+from bms.core.tensors.request import InferRequest, InferResponse
+from bms.core.tensors.tensor import NUMPY, Array, Tensor
+from bms.protocols.json.numbers import LARGE, large_array
+from bms.protocols.json.tensors import array_of
+from bms.protocols.oip import infer as oip
+from bms.protocols.oip.rows import encode_share
 from fuzzing.hostile_json import NUMBERS
 from fuzzing.target import Decoder, same
 

@@ -10,11 +10,16 @@ from random import Random
 import numpy as np
 
 from bms.core.errors import BmsError
-from bms.core.inference import InferRequest, InferResponse
-from bms.core.signature import Signature, TensorSpec
-from bms.core.tensor import Tensor, to_raw
-from bms.protocols import oip, oip_generate, oip_repository, openai_embeddings, tfserving, tfserving_examples
-from bms.web.inference.compression import chosen_coding, deflate, inflate
+from bms.core.tensors.request import InferRequest, InferResponse
+from bms.core.tensors.signature import Signature, TensorSpec
+from bms.core.tensors.tensor import Tensor, to_raw
+from bms.protocols.oip import generate as oip_generate
+from bms.protocols.oip import infer as oip
+from bms.protocols.oip import repository as oip_repository
+from bms.protocols.openai import embeddings as openai_embeddings
+from bms.protocols.tfserving import examples as tfserving_examples
+from bms.protocols.tfserving import predict as tfserving
+from bms.web.inference.http.compression import chosen_coding, deflate, inflate
 from fuzzing.hostile_json import bodies
 from fuzzing.target import Decoder, same, taking
 

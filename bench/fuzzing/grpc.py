@@ -7,10 +7,10 @@ from random import Random
 import numpy as np
 
 from bms.core.errors import BmsError
-from bms.core.inference import InferResponse
-from bms.core.tensor import Tensor
-from bms.protocols.oip_grpc import decode_infer, encode_infer, read_version
-from bms.protocols.oip_grpc_outline import InferMessage, Outline, read_infer
+from bms.core.tensors.request import InferResponse
+from bms.core.tensors.tensor import Tensor
+from bms.protocols.oip.grpc.infer import decode_infer, encode_infer, read_version
+from bms.protocols.oip.grpc.outline import InferMessage, Outline, read_infer
 from bms.protocols.protobuf.pool import message, parse
 from bms.protocols.protobuf.wire import field, varint, varint_field
 from bms.web.inference.grpc.messages import MessageReader, framed

@@ -3,11 +3,11 @@ and at once, with heads it remembers and without."""
 
 from random import Random
 
-from bms.web.inference.connection import HttpConnection
-from bms.web.inference.heads import Heads
+from bms.web.inference.http.heads import Heads
+from bms.web.inference.http.proxies import Proxies
+from bms.web.inference.http.request import request_id
+from bms.web.inference.http1.connection import HttpConnection
 from bms.web.inference.paths import read_path
-from bms.web.inference.proxies import Proxies
-from bms.web.inference.request import request_id
 from fuzzing.memory_site import MemoryHost, Seen, Socket
 from fuzzing.strict import Read, read
 from fuzzing.target import Decoder, same, taking

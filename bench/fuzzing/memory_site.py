@@ -4,10 +4,10 @@ import asyncio
 from typing import Any, NamedTuple, cast
 
 from bms.core.errors import BmsError, InvalidArgument
-from bms.web.inference.answers import JSON, plain_error
-from bms.web.inference.heads import Heads
-from bms.web.inference.limits import HttpLimits
-from bms.web.inference.request import Request
+from bms.web.inference.http.answers import JSON, plain_error
+from bms.web.inference.http.heads import Heads
+from bms.web.inference.http.limits import HttpLimits
+from bms.web.inference.http.request import Request
 
 
 class Seen(NamedTuple):

@@ -15,11 +15,18 @@ from bms.adapters.journal.lives import read_runs
 from bms.adapters.journal.records import pack, run_of, scan
 from bms.adapters.snapshots.state_file import load_state, save_state
 from bms.core.errors import InvalidArgument
-from bms.core.resources import Resources
-from bms.core.snapshot import DeploymentEntry, KeyEntry, ReplicaAddress, ServedVersion, SnapshotState, SnapshotUpdate
-from bms.core.tensor import Tensor
+from bms.core.serving.snapshot import (
+    DeploymentEntry,
+    KeyEntry,
+    ReplicaAddress,
+    ServedVersion,
+    SnapshotState,
+    SnapshotUpdate,
+)
+from bms.core.tensors.tensor import Tensor
 from bms.core.usage import UsageEvent, UsageRun, runs_of
-from bms.core.workload import WorkloadSpec
+from bms.core.workloads.resources import Resources
+from bms.core.workloads.workload import WorkloadSpec
 from bms.protocols import bus, frames, node_agent
 from fuzzing.dialects import SIGNATURES
 from fuzzing.target import Decoder, same

@@ -7,15 +7,15 @@ from typing import Any
 import hpack as hyper
 import httptools
 
-from bms.web.inference.framing import Header
 from bms.web.inference.grpc.server import GrpcServer
-from bms.web.inference.heads import Heads
+from bms.web.inference.http.framing import Header
+from bms.web.inference.http.heads import Heads
+from bms.web.inference.http.proxies import Origin
+from bms.web.inference.http.request import Request
 from bms.web.inference.http2 import frames
 from bms.web.inference.http2.frames import PREFACE, frame
 from bms.web.inference.http2.session import Session
 from bms.web.inference.pass_on import passed_head
-from bms.web.inference.proxies import Origin
-from bms.web.inference.request import Request
 from bms.web.inference.rest.server import RestServer
 from fuzzing.http2 import BYTES_MOST, LIMITS, check
 from fuzzing.memory_site import MemoryHost, Recorder

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from google_crc32c import value as crc32c
 
-from bms.adapters.datasets.tfrecord import read_records, write_records
+from bms.adapters.datasets.tfrecord.records import read_records, write_records
 from bms.adapters.objects.archives import unpack
 from bms.adapters.objects.extraction import Limits
-from bms.core.example_codec import decode_example, encode_example
+from bms.core.formats.example_codec import decode_example, encode_example
 from fuzzing.private import scratch
 from fuzzing.target import Decoder, taking
 

@@ -6,15 +6,15 @@ from random import Random
 import numpy as np
 
 from bms.core.errors import BmsError
-from bms.core.inference import InferResponse
-from bms.core.tensor import Tensor
+from bms.core.tensors.request import InferResponse
+from bms.core.tensors.tensor import Tensor
 from bms.protocols.protobuf.pool import message, parse
 from bms.protocols.protobuf.wire import field, varint_field
-from bms.protocols.tfserving_grpc.examples import decode_examples, examples_of, read_examples
-from bms.protocols.tfserving_grpc.model_spec import read_spec
-from bms.protocols.tfserving_grpc.predict import decode_predict, encode_predict
-from bms.protocols.tfserving_grpc.predict_outline import Outline, PredictMessage, read_predict
-from bms.protocols.tfserving_grpc.results import classification_result, regression_result
+from bms.protocols.tfserving.grpc.examples import decode_examples, examples_of, read_examples
+from bms.protocols.tfserving.grpc.model_spec import read_spec
+from bms.protocols.tfserving.grpc.predict import decode_predict, encode_predict
+from bms.protocols.tfserving.grpc.predict_outline import Outline, PredictMessage, read_predict
+from bms.protocols.tfserving.grpc.results import classification_result, regression_result
 from bms.web.inference.grpc.status import error_only
 from fuzzing.dialects import SIGNATURES, spoken
 from fuzzing.grpc import bent

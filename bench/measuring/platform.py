@@ -12,8 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from bms.app.home import Home
-from bms.app.memory import Resident, resident
+from bms.app.home.directory import Home
+from bms.app.supervisor.memory import Resident, resident
 from bms.sdk import Client
 from bms.sdk.deployments import DeploymentSpec, Target
 from measuring.machine import DIGITS

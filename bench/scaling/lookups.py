@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from bms.adapters.snapshots.state_file import load_state
-from bms.core.snapshot import DeploymentEntry, KeyEntry, ReplicaAddress, SnapshotState, SnapshotUpdate
+from bms.core.serving.snapshot import DeploymentEntry, KeyEntry, ReplicaAddress, SnapshotState, SnapshotUpdate
 from bms.serving.traffic.snapshot_index import SnapshotIndex
 from bms.serving.traffic.split import choose_version, find_route
 

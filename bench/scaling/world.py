@@ -15,18 +15,18 @@ import msgspec
 from sqlalchemy import Table, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bms.adapters.sql.engine import Database
+from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.models import SqlModels
 from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.tables.deployments import deployment_revisions, deployments, routes
 from bms.adapters.sql.tables.metadata import metadata
 from bms.adapters.sql.tables.models import aliases, models, versions
 from bms.adapters.sql.tables.tenants import keys, tenants, users
-from bms.app.home import Home
+from bms.app.home.directory import Home
 from bms.control.deployments.nouns import Deployment, DeploymentRevision, DeploymentSpec, Route, Target
 from bms.control.models.nouns import Alias, Model, Version
 from bms.control.tenants.nouns import Key, Tenant, User
-from bms.core.credentials import KeyText, new_key, secret_digest
+from bms.core.access.credentials import KeyText, new_key, secret_digest
 from bms.core.ids import new_id
 
 VERSIONS = 10

@@ -11,7 +11,7 @@ from pathlib import Path
 from measuring.machine import ROOT, SERVER_CORE
 from measuring.platform import quiet_environment
 
-from bms.adapters.clusters.processes import proportional
+from bms.adapters.clusters.resources.processes import proportional
 from systems import Missing
 
 GRACE_S = 5.0

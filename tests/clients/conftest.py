@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.clients.environments import openai_tokens
-from tests.platforms import RealPlatform, real_platform
-from tests.whole_platform import DIGITS
+from tests.worlds.platforms import RealPlatform, real_platform
+from tests.worlds.whole_platform import DIGITS
 
 MODELS = Path(__file__).parent / "models"
 NAMED_AS_THERE = {  # deployments under the names that the peers' quick starts ask for

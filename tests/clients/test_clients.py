@@ -17,7 +17,7 @@ from tests.clients import node
 from tests.clients.environments import ENVIRONMENTS, OPENAI_NODE, openai_tokens
 from tests.clients.table import keep
 from tests.framework_env import told_by
-from tests.platforms import RealPlatform
+from tests.worlds.platforms import RealPlatform
 
 HERE = Path(__file__).parent
 IRIS = [[6.8, 2.8, 4.8, 1.4], [6.0, 3.4, 4.5, 1.6]]

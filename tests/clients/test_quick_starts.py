@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from tests.clients.table import keep
-from tests.platforms import RealPlatform
-from tests.whole_platform import DATA
+from tests.worlds.platforms import RealPlatform
+from tests.worlds.whole_platform import DATA
 
 JSON = ("-H", "Content-Type: application/json")
 CSV = ("-H", "Content-Type: text/csv")

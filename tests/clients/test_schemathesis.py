@@ -11,8 +11,8 @@ import pytest
 
 from tests.clients.environments import SCHEMATHESIS
 from tests.framework_env import told_by
-from tests.platforms import real_platform
 from tests.tiny_onnx import adds
+from tests.worlds.platforms import real_platform
 
 HERE = Path(__file__).parent
 METHODS = ("TRACE", "DELETE", "PROPFIND")

@@ -17,8 +17,8 @@ from bms.sdk import AsyncClient
 from bms.sdk.deployments import Target
 from bms.sdk.inference import Prediction, Wire
 from tests.frameworks.agreement import ask_triton
-from tests.platforms import RealPlatform
-from tests.whole_platform import DATA, DIGITS, deploy, push
+from tests.worlds.platforms import RealPlatform
+from tests.worlds.whole_platform import DATA, DIGITS, deploy, push
 
 NAME = "digits"
 ROWS = 7

@@ -13,9 +13,9 @@ import pytest
 from bms.sdk import Client
 from bms.sdk.deployments import Target
 from bms.sdk.tenants import NewKey
-from tests.load import Answer, Load
-from tests.platforms import RealPlatform
-from tests.whole_platform import DATA, WholePlatform, deploy, mirrored, new_key, push, until
+from tests.peers.load import Answer, Load
+from tests.worlds.platforms import RealPlatform
+from tests.worlds.whole_platform import DATA, WholePlatform, deploy, mirrored, new_key, push, until
 
 MODEL, ALIAS = "digits", "production"
 WARM_S = 3600.0

@@ -13,9 +13,9 @@ from bms.sdk import Client
 from bms.sdk.deployments import DeploymentStatus, Target
 from bms.sdk.models import NewVersion
 from tests import tiny_onnx
-from tests.load import Load
-from tests.platforms import Ran, RealPlatform
-from tests.whole_platform import DIGITS, deploy, new_key, push, until
+from tests.peers.load import Load
+from tests.worlds.platforms import Ran, RealPlatform
+from tests.worlds.whole_platform import DIGITS, deploy, new_key, push, until
 
 CONFLICT, USAGE, LIMIT = 5, 2, 12
 BODY = msgspec.json.encode({"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [1, 2]}]})

@@ -11,8 +11,8 @@ from bms.core.metrics import METRICS
 from bms.sdk import AsyncClient
 from bms.sdk.models import GateStanding
 from tests.pages import DOCS, commands_of, ran
-from tests.platforms import RealPlatform
 from tests.tiny_onnx import classifies
+from tests.worlds.platforms import RealPlatform
 
 WIDTHS = "\n".join(f"{4 - 8 * (row % 2) + row % 7 / 8},{row % 5},{('apple', 'cherry')[row % 2]}" for row in range(200))
 

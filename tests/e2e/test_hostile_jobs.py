@@ -8,14 +8,14 @@ import msgspec
 import numpy as np
 import pytest
 
-from bms.adapters.clusters import probing
-from bms.core.isolation import reaches
+from bms.adapters.clusters.isolation import probing
+from bms.core.workloads.isolation import reaches
 from bms.sdk import Client
 from bms.sdk.deployments import Target
 from bms.sdk.jobs import Job
-from tests.load import Load
-from tests.platforms import RealPlatform
-from tests.whole_platform import DATA, WholePlatform, deploy, new_key, push, until
+from tests.peers.load import Load
+from tests.worlds.platforms import RealPlatform
+from tests.worlds.whole_platform import DATA, WholePlatform, deploy, new_key, push, until
 
 HARM = Path(__file__).parent / "hostile_job"
 FOUND = probing.describe(probing.probe())

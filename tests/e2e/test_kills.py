@@ -16,9 +16,9 @@ from bms.sdk import Client
 from bms.sdk.deployments import Target
 from bms.sdk.retries import RetryPolicy
 from bms.sdk.tenants import NewKey
-from tests.load import Load
+from tests.peers.load import Load
 from tests.sizes import enough
-from tests.whole_platform import DATA, WholePlatform, deploy, new_key, push, until, whole_platform
+from tests.worlds.whole_platform import DATA, WholePlatform, deploy, new_key, push, until, whole_platform
 
 NAME = "digits"
 HEALED_S = 15.0

@@ -4,8 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.platforms import RealPlatform
-from tests.whole_platform import push, until
+from tests.worlds.platforms import RealPlatform
+from tests.worlds.whole_platform import push, until
 
 PROGRAM = """
 import sys

@@ -9,10 +9,10 @@ import httpx
 import numpy as np
 import pytest
 
-from bms.app.memory import resident
+from bms.app.supervisor.memory import resident
 from bms.sdk.deployments import Target
 from tests.sizes import enough
-from tests.whole_platform import DATA, WholePlatform, deploy, push, until, whole_platform
+from tests.worlds.whole_platform import DATA, WholePlatform, deploy, push, until, whole_platform
 
 GROWTH = 20_000_000  # bytes
 WARM_UP = enough(4, 40)  # cycles until caches are full

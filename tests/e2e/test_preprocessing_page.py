@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.contract.runtimes.cases_huggingface import FRAMEWORK
+from tests.contract.runtimes.cases.huggingface import FRAMEWORK
 from tests.pages import ran
-from tests.platforms import RealPlatform
+from tests.worlds.platforms import RealPlatform
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"<!-- test: run -->\n```sh\n(.*?)```", re.DOTALL)

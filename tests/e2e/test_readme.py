@@ -11,7 +11,7 @@ import pytest
 
 from tests.framework_env import TABLES, framework_python
 from tests.pages import typed
-from tests.platforms import RealPlatform
+from tests.worlds.platforms import RealPlatform
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"<!-- test: (\w+) -->\n```(?:sh|python)\n(.*?)```", re.DOTALL)

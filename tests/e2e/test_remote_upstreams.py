@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
-from tests.platforms import RealPlatform, bms, real_platform
-from tests.upstreams import OpenAi, embedding, openai_server
-from tests.whole_platform import DIGITS, until
+from tests.peers.upstreams import OpenAi, embedding, openai_server
+from tests.worlds.platforms import RealPlatform, bms, real_platform
+from tests.worlds.whole_platform import DIGITS, until
 
 KEY = "sk-quarry-of-the-end-to-end-test"
 ROWS = np.random.default_rng(0).random((3, 64), dtype=np.float32)

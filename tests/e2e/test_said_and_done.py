@@ -3,9 +3,9 @@
 import httpx
 
 from bms.sdk.deployments import Target
-from tests.platforms import RealPlatform
 from tests.sizes import enough
-from tests.whole_platform import deploy, push
+from tests.worlds.platforms import RealPlatform
+from tests.worlds.whole_platform import deploy, push
 
 
 def test_made_it_is_accepted_and_revoked_it_is_refused_without_waiting(tenant: RealPlatform) -> None:

@@ -15,10 +15,10 @@ from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound
 from bms.sdk import RoundedWarning
 from bms.sdk.deployments import DeploymentSpec, Target
 from bms.sdk.models import NewVersion
-from tests.callers import KINDS, Caller
 from tests.pages import block_of, ran
-from tests.platforms import RealPlatform
-from tests.whole_platform import deploy, push
+from tests.peers.callers import KINDS, Caller
+from tests.worlds.platforms import RealPlatform
+from tests.worlds.whole_platform import deploy, push
 
 DATA = Path(__file__).parents[1] / "data"
 SCRIPT = """

@@ -10,8 +10,8 @@ import pytest
 from bms.sdk.deployments import Target
 from tests.framework_env import FRAMES, SOURCE, TABLES, framework_python
 from tests.pages import typed
-from tests.platforms import RealPlatform
-from tests.whole_platform import deploy, push
+from tests.worlds.platforms import RealPlatform
+from tests.worlds.whole_platform import deploy, push
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"<!-- test: (\w+) -->\n```(?:sh|python)\n(.*?)```", re.DOTALL)

@@ -18,20 +18,20 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from bms.adapters.sql.engine import Database
+from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.tables.events import leases
-from bms.app.home_database import remembered
+from bms.app.home.database import remembered
 from bms.sdk import Client
 from bms.sdk.deployments import Target
 from bms.sdk.retries import RetryPolicy
-from tests.databases import database_url
 from tests.e2e.test_kills import NAME, answers, billed, body, healed
-from tests.homes import prepare
-from tests.load import Load
-from tests.node_agents import NodeAgent, node_agent
-from tests.second_control import SecondControl, second_control
+from tests.peers.load import Load
 from tests.sizes import enough
-from tests.whole_platform import WholePlatform, deploy, mirrored, new_key, push, until
+from tests.worlds.databases import database_url
+from tests.worlds.homes import prepare
+from tests.worlds.node_agents import NodeAgent, node_agent
+from tests.worlds.second_control import SecondControl, second_control
+from tests.worlds.whole_platform import WholePlatform, deploy, mirrored, new_key, push, until
 
 pytestmark = pytest.mark.timeout(400)
 KILLS = enough(2, 30)  # of each half as many
@@ -54,7 +54,8 @@ def agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeAgent]:
         yield running
 
 
-# On a SQLite file in `make test-all`; without processes, `integration/test_two_controls.py` asks it the same.
+# On a SQLite file in `make test-all`; without processes, `integration/deployments/test_two_controls.py` asks it the
+# same.
 @pytest.fixture(params=[pytest.param("sqlite", marks=pytest.mark.long), "postgresql"])
 def platform(request: pytest.FixtureRequest, tmp_path: Path, agent: NodeAgent) -> Iterator[WholePlatform]:
     """On a database of its own kind."""

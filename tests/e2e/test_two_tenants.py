@@ -15,18 +15,8 @@ from bms.sdk import Client
 from bms.sdk.deployments import DeploymentSpec, Target
 from bms.sdk.models import NewVersion
 from bms.sdk.retries import RetryPolicy
-from tests.load import Load
-from tests.whole_platform import (
-    DATA,
-    DIGITS,
-    WholePlatform,
-    deploy,
-    lists,
-    mirrored,
-    new_key,
-    push,
-    until,
-)
+from tests.peers.load import Load
+from tests.worlds.whole_platform import DATA, DIGITS, WholePlatform, deploy, lists, mirrored, new_key, push, until
 
 OWN, SHARED, HIDDEN = "own", "digits", "hidden"
 REVOKED_S = 2.0

@@ -15,10 +15,10 @@ import httpx
 import pytest
 
 from bms.sdk.deployments import Target
-from tests.homes import prepare
-from tests.load import Load
-from tests.platforms import bms
-from tests.whole_platform import WholePlatform, deploy, new_key, push, until, whole_platform
+from tests.peers.load import Load
+from tests.worlds.homes import prepare
+from tests.worlds.platforms import bms
+from tests.worlds.whole_platform import WholePlatform, deploy, new_key, push, until, whole_platform
 
 ALREADY_RUNNING, NEWER_SCHEMA, PORT_IN_USE, UNAVAILABLE = 7, 8, 9, 6
 NOBODY = ("ConnectionRefusedError", "ConnectionResetError", "BrokenPipeError")  # what there is to hear when it is gone

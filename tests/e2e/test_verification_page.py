@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tests.pages import DOCS, commands_of, ran
-from tests.platforms import RealPlatform
 from tests.tiny_onnx import centres, reshapes
+from tests.worlds.platforms import RealPlatform
 
 
 @pytest.fixture(scope="module")

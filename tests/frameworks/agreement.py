@@ -21,8 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bms.sdk.models import Version
-from bms.sdk.signatures import Signature
-from tests.platforms import Ran, RealPlatform
+from bms.sdk.nouns.signatures import Signature
+from tests.worlds.platforms import Ran, RealPlatform
 
 Arrays = dict[str, npt.NDArray[np.generic]]
 DEPLOY_S = 900.0  # an environment with a large framework is built on the way

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.platforms import RealPlatform
+from tests.worlds.platforms import RealPlatform
 
 
 @pytest.fixture(scope="module")

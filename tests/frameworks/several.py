@@ -14,11 +14,11 @@ from typing import NamedTuple
 import pytest
 
 from bms.adapters.runtimes.recognition import recognise
-from bms.sdk.signatures import Signature
+from bms.sdk.nouns.signatures import Signature
 from tests.frameworks.agreement import answers_alike, deployed
-from tests.hosted import Model, all_answering
-from tests.platforms import RealPlatform
 from tests.sizes import ALL
+from tests.worlds.hosted import Model, all_answering
+from tests.worlds.platforms import RealPlatform
 
 
 class Told(NamedTuple):

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.runtimes.cases_catboost import FRAMEWORK
+from tests.contract.runtimes.cases.catboost import FRAMEWORK
 from tests.frameworks.agreement import asked, deploy, newest, serves_alike
-from tests.platforms import RealPlatform
+from tests.worlds.platforms import RealPlatform
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(600)]
 

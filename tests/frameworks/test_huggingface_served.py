@@ -12,9 +12,9 @@ import pytest
 
 from bms.core.errors import InvalidArgument
 from bms.sdk import AsyncClient
-from tests.contract.runtimes.cases_huggingface import FRAMEWORK
+from tests.contract.runtimes.cases.huggingface import FRAMEWORK
 from tests.frameworks.agreement import deploy, deployed, newest, serves_alike
-from tests.platforms import RealPlatform
+from tests.worlds.platforms import RealPlatform
 
 pytestmark = pytest.mark.timeout(600)
 LABELS = ("calm", "glad", "伤心")

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.contract.runtimes import cases_tensorflow
-from tests.contract.runtimes.cases_keras import FRAMEWORK
+from tests.contract.runtimes.cases import tensorflow as cases_tensorflow
+from tests.contract.runtimes.cases.keras import FRAMEWORK
 from tests.contract.runtimes.runtime_cases import MAKERS
 from tests.framework_env import made_by
 from tests.frameworks.agreement import (
@@ -25,7 +25,7 @@ from tests.frameworks.agreement import (
 from tests.frameworks.held_out import classifies_alike
 from tests.frameworks.several import Several, several
 from tests.pages import typed
-from tests.platforms import RealPlatform
+from tests.worlds.platforms import RealPlatform
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1800)]
 

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from tests.clients.table import keep
-from tests.contract.runtimes.cases_mlflow import FRAMEWORK
+from tests.contract.runtimes.cases.mlflow import FRAMEWORK
 from tests.framework_env import framework_python, told_by
 from tests.frameworks.agreement import deploy, newest, predicted, serves_alike
 from tests.frameworks.several import Several, several
 from tests.pages import block_of, commands_of, ran
-from tests.platforms import RealPlatform
+from tests.worlds.platforms import RealPlatform
 
 pytestmark = pytest.mark.timeout(600)
 

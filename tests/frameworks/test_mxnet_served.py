@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.runtimes.cases_mxnet import FRAMEWORK
+from tests.contract.runtimes.cases.mxnet import FRAMEWORK
 from tests.frameworks.agreement import deploy, newest, serves_alike
 from tests.frameworks.held_out import classifies_alike
-from tests.platforms import RealPlatform
+from tests.worlds.platforms import RealPlatform
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1800)]
 

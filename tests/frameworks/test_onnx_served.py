@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.contract.runtimes.cases_onnx import FRAMEWORK
+from tests.contract.runtimes.cases.onnx import FRAMEWORK
 from tests.framework_env import SKLEARN, made_by
 from tests.frameworks.agreement import predicted, serves_alike
-from tests.platforms import RealPlatform
+from tests.worlds.platforms import RealPlatform
 
 pytestmark = pytest.mark.timeout(600)
 MAKER = Path(__file__).with_name("make_onnx.py")

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.runtimes.cases_openvino import FRAMEWORK
+from tests.contract.runtimes.cases.openvino import FRAMEWORK
 from tests.frameworks.agreement import serves_alike
 from tests.frameworks.several import Several, several
-from tests.platforms import RealPlatform
+from tests.worlds.platforms import RealPlatform
 
 pytestmark = pytest.mark.timeout(600)
 

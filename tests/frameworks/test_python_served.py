@@ -13,11 +13,11 @@ import pytest
 
 from bms.core.errors import BmsError, Internal, InvalidArgument, NotFound
 from bms.sdk.models import Version
-from tests.callers import KINDS, Caller
-from tests.contract.runtimes.cases_python import FRAMEWORK
+from tests.contract.runtimes.cases.python import FRAMEWORK
 from tests.frameworks.agreement import deploy, serves_alike
 from tests.pages import ran
-from tests.platforms import RealPlatform
+from tests.peers.callers import KINDS, Caller
+from tests.worlds.platforms import RealPlatform
 
 GRPC = """
 import queue, sys

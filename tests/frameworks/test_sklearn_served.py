@@ -7,10 +7,10 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.contract.runtimes.cases_sklearn import TABLES
+from tests.contract.runtimes.cases.sklearn import TABLES
 from tests.framework_env import SKLEARN, made_by
 from tests.frameworks.agreement import deploy, serves_alike
-from tests.platforms import RealPlatform
+from tests.worlds.platforms import RealPlatform
 
 pytestmark = pytest.mark.timeout(600)
 MAKER = Path(__file__).with_name("make_sklearn.py")

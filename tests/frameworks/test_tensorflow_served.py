@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bms.core.example_codec import encode_example
-from tests.contract.runtimes.cases_tensorflow import FRAMEWORK
+from bms.core.formats.example_codec import encode_example
+from tests.contract.runtimes.cases.tensorflow import FRAMEWORK
 from tests.framework_env import told_by
 from tests.frameworks.agreement import answers_alike, asked, deploy, newest, serves_alike
 from tests.frameworks.held_out import classifies_alike
 from tests.frameworks.several import Several, several
-from tests.platforms import RealPlatform
+from tests.worlds.platforms import RealPlatform
 
 CLIENT = ("tensorflow-serving-api==2.21.0", "grpcio", "numpy")
 ASKS = Path(__file__).parents[1] / "clients" / "tfserving"

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.contract.runtimes.cases_torch import FRAMEWORK
+from tests.contract.runtimes.cases.torch import FRAMEWORK
 from tests.framework_env import framework_python
 from tests.frameworks.agreement import answers_alike, deploy, deployed, newest, serves_alike
 from tests.frameworks.held_out import classifies_alike
-from tests.platforms import RealPlatform
+from tests.worlds.platforms import RealPlatform
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1800)]
 

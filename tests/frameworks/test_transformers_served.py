@@ -9,10 +9,10 @@ import openai
 import pytest
 
 from bms.sdk import AsyncClient
-from tests.contract.runtimes.cases_huggingface import TRANSFORMERS
+from tests.contract.runtimes.cases.huggingface import TRANSFORMERS
 from tests.framework_env import made_by
 from tests.frameworks.agreement import serves_alike
-from tests.platforms import RealPlatform
+from tests.worlds.platforms import RealPlatform
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1800)]
 

@@ -14,8 +14,8 @@ from msgspec import structs
 from bms.app.tasks.proof.edges import edges
 from bms.app.tasks.proof.proving import Proved, prove
 from bms.app.tasks.proof.questions import Answered, ask, made
-from bms.core.signature import DEFAULT, Signature, TensorSpec
-from bms.core.tensor import Array
+from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec
+from bms.core.tensors.tensor import Array
 from tests.servables import FunctionServable
 
 Outputs = dict[str, Array]

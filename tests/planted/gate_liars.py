@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from msgspec import structs
 
-from bms.core.tensor import Array
+from bms.core.tensors.tensor import Array
 from tests.planted.gates import CLASSIFIER, EACH, NAMES, PRICED, PRICES, REGRESSOR, ROWS, TRUE, Liar, Outputs, scored
 
 LOW = r"accuracy on data \(validation\) is 0\.\d+, at least 0\.9 is asked"

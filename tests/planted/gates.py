@@ -21,9 +21,9 @@ from bms.control.jobs.nouns import Job, JobSpec, TreeInput
 from bms.control.models import gates
 from bms.control.models.nouns import Gate
 from bms.core.errors import BmsError, FailedPrecondition
-from bms.core.figures import figures
-from bms.core.signature import DEFAULT, Signature, TensorSpec
-from bms.core.tensor import Array
+from bms.core.formats.figures import figures
+from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec
+from bms.core.tensors.tensor import Array
 from tests.servables import FunctionServable
 
 Outputs = dict[str, Array]

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from bms.core.clock import ManualClock
 from bms.core.errors import FailedPrecondition, InvalidArgument
-from bms.core.signature import DEFAULT, Signature, TensorSpec
-from bms.core.tensor import Array
+from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec
+from bms.core.tensors.tensor import Array
 from bms.serving.inference.probe import observed
 from tests.servables import FunctionServable
 

@@ -7,8 +7,8 @@ from msgspec import structs
 
 from bms.app.tasks.proof.differences import differences
 from bms.app.tasks.proof.proving import check_alike, prove
-from bms.core.signature import DEFAULT, MATRIX, Signature, TensorSpec
-from bms.core.tensor import Array
+from bms.core.tensors.signature import DEFAULT, MATRIX, Signature, TensorSpec
+from bms.core.tensors.tensor import Array
 from tests.planted.conversions import LIARS, SIGNATURE, TOLERANCE, Liar, Outputs, asked, child_of, judge, where
 from tests.saboteur.frame import Proof, Saboteur
 from tests.servables import FunctionServable

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from unittest.mock import patch
 
 from bms.core.errors import BmsError, FailedPrecondition
-from bms.core.signature import Signature
-from bms.core.tensor import Array
+from bms.core.tensors.signature import Signature
+from bms.core.tensors.tensor import Array
 from bms.serving.inference import independence, probe
 from bms.serving.inference.independence import LARGE, Limit
 from bms.serving.lifecycle.made_up import Domain, question

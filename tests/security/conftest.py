@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from tests.platforms import RealPlatform
-from tests.whole_platform import WholePlatform
+from tests.worlds.platforms import RealPlatform
+from tests.worlds.whole_platform import WholePlatform
 
 DATA = Path(__file__).parents[1] / "data"
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.platforms import RealPlatform
 from tests.sizes import some
-from tests.tenants import CANARY
-from tests.whole_platform import WholePlatform
+from tests.worlds.platforms import RealPlatform
+from tests.worlds.tenants import CANARY
+from tests.worlds.whole_platform import WholePlatform
 
 PATIENCE_S = 90.0
 

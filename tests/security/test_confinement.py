@@ -10,15 +10,15 @@ from typing import Any, cast
 
 import pytest
 
-from bms.adapters.clusters import confinement, probing
-from bms.app.home import Home
-from bms.app.supervisor import running
-from bms.core.isolation import told
-from bms.core.snapshot import SnapshotUpdate
+from bms.adapters.clusters.isolation import confinement, probing
+from bms.app.home.directory import Home
+from bms.app.supervisor.supervisor import running
+from bms.core.serving.snapshot import SnapshotUpdate
+from bms.core.workloads.isolation import told
 from bms.protocols.bus import Hello, encode, message_reader, to_gateway
 from bms.sdk import Client
-from tests.identities import pid_in
-from tests.platforms import RealPlatform
+from tests.worlds.identities import pid_in
+from tests.worlds.platforms import RealPlatform
 
 MEANS = probing.probe()
 FOUND = probing.describe(MEANS)
@@ -167,7 +167,7 @@ def test_a_home_inside_what_all_may_read_stays_hidden(tmp_path: Path) -> None:
 
 
 def places_around(root: Path, home: Path) -> set[str]:
-    from bms.adapters.clusters.places import _around
+    from bms.adapters.clusters.local.places import _around
 
     return {str(path) for path in _around(root, (home,))}
 
@@ -176,10 +176,11 @@ def _bootstrapped(python: Path, folder: Path) -> str:
     """What a program says that the cluster's bootstrap starts, with `folder`/own for its own."""
     import msgspec
 
-    from bms.adapters.clusters import bootstrap, enclosing, places
-    from bms.adapters.clusters.supplies import Supplied
-    from bms.core.resources import Resources
-    from bms.core.workload import WorkloadSpec
+    from bms.adapters.clusters.isolation import bootstrap
+    from bms.adapters.clusters.local import enclosing, places
+    from bms.adapters.clusters.local.supplies import Supplied
+    from bms.core.workloads.resources import Resources
+    from bms.core.workloads.workload import WorkloadSpec
 
     spec = WorkloadSpec(
         id="w", kind="job", tenant="t", owner="o", epoch=1, program="p", config={}, resources=Resources()

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from bms.adapters.clusters import confinement
+from bms.adapters.clusters.isolation import confinement
 from bms.control.jobs.nouns import JobSpec
 from bms.core.clock import SystemClock
-from bms.core.environments import EnvironmentSpec
-from tests.jobs import add_tenant, put_files
-from tests.local_jobs import TENANT, LocalJobs
+from bms.core.workloads.environments import EnvironmentSpec
+from tests.worlds.jobs import add_tenant, put_files
+from tests.worlds.local_jobs import TENANT, LocalJobs
 
 pytestmark = pytest.mark.skipif(confinement.abi() < 3, reason="this kernel's Landlock is older than version 3")
 ATTACK = b"""

@@ -11,12 +11,12 @@ from typing import get_args
 import httpx
 import pytest
 
+from bms.core.access.principal import PERMISSIONS
 from bms.core.ids import new_id
-from bms.core.principal import PERMISSIONS
 from bms.web.inference.paths import PUBLIC, Action, read_path
 from tests import described
-from tests.frames_server import RunningServer
-from tests.gateways import FakeBus, GatewayProcess, deployment, key, listening_socket, version
+from tests.peers.frames_server import RunningServer
+from tests.worlds.gateways import FakeBus, GatewayProcess, deployment, key, listening_socket, version
 
 X = {"name": "x", "datatype": "FP32", "shape": [1, 4], "data": [0, 1, 2, 3]}
 ROWS = {"instances": [[0, 1, 2, 3]]}

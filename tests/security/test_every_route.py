@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from bms.core.access.principal import PERMISSIONS
 from bms.core.ids import new_id
-from bms.core.principal import PERMISSIONS
 from bms.web.api.endpoint import PUBLIC, Endpoint
 from tests import described
 from tests.security.world import MARK, MODEL, World, two_tenants

@@ -14,22 +14,22 @@ import msgspec
 import pytest
 
 from bms.adapters.journal.records import pack, scan
-from bms.app.home import Home
+from bms.app.home.directory import Home
 from bms.core.errors import BmsError, InvalidArgument
-from bms.core.tensor import Tensor
+from bms.core.tensors.tensor import Tensor
 from bms.protocols import frames
 from bms.protocols.bus import Applied, Hello, encode, from_gateway, message_reader, to_gateway
 from bms.protocols.frames import FrameReader
-from bms.protocols.oip import decode_infer
-from bms.protocols.oip_generate import decode_generate
-from bms.protocols.oip_repository import decode_index
-from bms.protocols.tfserving import decode_content, decode_predict
-from bms.protocols.tfserving_examples import decode_examples
-from bms.web.inference.answers import plain_error
-from tests.frames_server import SIGNATURES
-from tests.platforms import RealPlatform
+from bms.protocols.oip.generate import decode_generate
+from bms.protocols.oip.infer import decode_infer
+from bms.protocols.oip.repository import decode_index
+from bms.protocols.tfserving.examples import decode_examples
+from bms.protocols.tfserving.predict import decode_content, decode_predict
+from bms.web.inference.http.answers import plain_error
+from tests.peers.frames_server import SIGNATURES
 from tests.security.mutations import bodies, mangled
 from tests.security.wires import listen
+from tests.worlds.platforms import RealPlatform
 
 ROW = {"instances": [[0.0] * 64]}
 X = {"name": "x", "datatype": "FP32", "shape": [1, 64], "data": [0.5] * 64}

@@ -11,9 +11,9 @@ from random import Random
 import httpx
 import pytest
 
-from tests.platforms import RealPlatform
 from tests.security.findings import FINDINGS
 from tests.security.wires import request, say
+from tests.worlds.platforms import RealPlatform
 
 sys.path.append(str(Path(__file__).parents[2] / "bench"))
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import httpx
 
-from bms.app.home import Home
-from tests.platforms import RealPlatform
+from bms.app.home.directory import Home
 from tests.security.wires import request, say
+from tests.worlds.platforms import RealPlatform
 
 ROW = {"instances": [[0.0] * 64]}
 

@@ -16,8 +16,8 @@ from bms.core.errors import FailedPrecondition
 from bms.sdk import Client
 from bms.sdk.deployments import Target
 from bms.sdk.models import NewVersion
-from tests.load import Load
-from tests.whole_platform import DATA, WholePlatform, deploy, new_key, push, until, whole_platform
+from tests.peers.load import Load
+from tests.worlds.whole_platform import DATA, WholePlatform, deploy, new_key, push, until, whole_platform
 
 ROW = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 64], "data": [0.5] * 64}]}
 LIMITS = {"memory": 400 << 20, "cpu": 1, "processes": 64, "disk": 1 << 28}  # of the disk what a slow one takes at once

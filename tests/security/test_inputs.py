@@ -12,10 +12,10 @@ from msgspec.inspect import DictType, ListType, SetType, StructType, Type, Union
 
 from bms.core.errors import InvalidArgument
 from bms.web.api.unknown_members import check_members
-from tests.platforms import RealPlatform
 from tests.security.wires import request, say
 from tests.security.world import World, two_tenants
 from tests.sizes import some
+from tests.worlds.platforms import RealPlatform
 
 PREDICT, INFER = "/v1/models/digits:predict", "/v2/models/digits/infer"
 ROW = [0.0] * 64
@@ -264,8 +264,8 @@ async def test_requirements_name_no_places_and_no_options(world: World) -> None:
             if made.status_code == 201:  # jobs say so when they are prepared
                 spec = (await client.get("/jobs/" + made.json()["id"])).json()["spec"]["environment"]
                 from bms.adapters.environments.recipe import recipe
-                from bms.core.environments import EnvironmentSpec
                 from bms.core.errors import InvalidArgument
+                from bms.core.workloads.environments import EnvironmentSpec
 
                 with pytest.raises(InvalidArgument):
                     recipe(EnvironmentSpec(requirements=tuple(spec["requirements"])))

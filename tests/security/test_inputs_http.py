@@ -6,8 +6,8 @@ import time
 import httpx
 import pytest
 
-from tests.platforms import RealPlatform
 from tests.security.wires import PATIENCE_S, listen, request, say
+from tests.worlds.platforms import RealPlatform
 
 ROW = b'{"instances":[[' + b",".join([b"0"] * 64) + b"]]}"
 PREDICT = "/v1/models/digits:predict"

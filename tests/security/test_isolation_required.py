@@ -7,19 +7,19 @@ from typing import cast
 
 import pytest
 
-from bms.adapters.clusters import confinement, probing
+from bms.adapters.clusters.isolation import confinement, probing
 from bms.app.exit_codes import ExitCode
-from bms.app.home import Home
-from bms.app.supervisor import running
-from bms.core.isolation import LEVELS
-from tests.platforms import PATIENCE_S, real_platform
+from bms.app.home.directory import Home
+from bms.app.supervisor.supervisor import running
+from bms.core.workloads.isolation import LEVELS
+from tests.worlds.platforms import PATIENCE_S, real_platform
 
 MEANS = probing.probe()
 FOUND = probing.describe(MEANS)
 DATA = Path(__file__).parents[1] / "data"
 # What a process that is confined itself starts may not mount: a machine where no workload gets a root of its own.
 CONFINED = (
-    "import os, sys; sys.path.insert(0, sys.argv[1]); from bms.adapters.clusters.confinement import confine; "
+    "import os, sys; sys.path.insert(0, sys.argv[1]); from bms.adapters.clusters.isolation.confinement import confine; "
     "confine({'own': ['/'], 'device': ['/dev']}); os.execv(sys.executable, [sys.executable, *sys.argv[2:]])"
 )
 SOURCE = Path(probing.__file__).parents[3]

@@ -44,7 +44,7 @@ def folder() -> Iterator[str]:
 def test_the_clusters_contract_and_its_walls_hold_for_an_ordinary_user(folder: str) -> None:
     if not shutil.which(INTERPRETER):
         pytest.skip(f"there is no {INTERPRETER}, which everybody may run")
-    tried = _as_nobody("-c", "import msgspec, pytest, bms, tests.platforms", folder=folder, timeout_s=60)
+    tried = _as_nobody("-c", "import msgspec, pytest, bms, tests.worlds.platforms", folder=folder, timeout_s=60)
     if tried.returncode:
         pytest.skip(f"everybody may not read what is needed: {tried.stderr.strip().splitlines()[-1]}")
     # What an ordinary user's rights change; the rest of the contract in `make test-all`.

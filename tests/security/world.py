@@ -11,23 +11,23 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from bms.adapters.sql.engine import Database
+from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.tenants import SqlTenants
-from bms.app import parts as composition
-from bms.app.home import Home
-from bms.app.parts import Parts, make_parts
+from bms.app.control import parts as composition
+from bms.app.control.parts import Parts, make_parts
+from bms.app.home.directory import Home
 from bms.app.rules import WorkloadRules
 from bms.control.deployments.nouns import Replica
 from bms.control.platform.pending import Reaction
 from bms.control.platform.trees import FileEntry, put_tree, tree_of
 from bms.control.tenants.service import TenantService
+from bms.core.access.principal import BRING, PERMISSIONS, Principal
 from bms.core.clock import ManualClock, SystemClock
-from bms.core.environments import EnvironmentSpec
-from bms.core.principal import BRING, PERMISSIONS, Principal
+from bms.core.workloads.environments import EnvironmentSpec
 from bms.web.api.endpoint import Endpoint
-from tests.deployments import Registry
-from tests.homes import prepare
+from tests.worlds.deployments import Registry
+from tests.worlds.homes import prepare
 
 MARK = "quarry"  # in the name of all that belongs to `default`
 SCRIPT = b"print('quarry')\n"

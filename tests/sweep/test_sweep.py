@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from bms.core.signature import DEFAULT
+from bms.core.tensors.signature import DEFAULT
 from tests.framework_env import TABLES, made_by
-from tests.hosted import Model, answering, hosted
 from tests.sweep.wires import OF_ARRAYS, OF_TABLES, Asker, Outputs, Refused
+from tests.worlds.hosted import Model, answering, hosted
 
 HERE = Path(__file__).parent
 RUNTIMES = {"json": "xgboost", "ubj": "xgboost", "txt": "lightgbm"}

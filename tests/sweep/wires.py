@@ -17,8 +17,8 @@ import tritonclient.grpc as triton
 from tritonclient.utils import InferenceServerException
 
 from bms.protocols.protobuf.pool import message
-from bms.protocols.tfserving_grpc.data_types import NUMBERS
-from bms.protocols.tfserving_grpc.read_tensor import read_tensor
+from bms.protocols.tfserving.grpc.data_types import NUMBERS
+from bms.protocols.tfserving.grpc.read_tensor import read_tensor
 
 Predict = message("tensorflow.serving.PredictRequest")
 Predicted = message("tensorflow.serving.PredictResponse")

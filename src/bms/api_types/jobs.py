@@ -9,7 +9,7 @@ import msgspec
 from bms.api_types.by_name import ByName
 from bms.api_types.environments import EnvironmentSpec
 from bms.api_types.resources import Resources
-from bms.core.figures import Figure
+from bms.core.formats.figures import Figure
 
 JobState = Annotated[
     str,

@@ -11,7 +11,7 @@ from bms.api_types.environments import EnvironmentSpec
 from bms.api_types.gates import GateResult
 from bms.api_types.preprocessing import Preprocess
 from bms.api_types.signatures import Signature
-from bms.core.figures import Figure
+from bms.core.formats.figures import Figure
 
 VersionState = Annotated[
     str,

@@ -1,5 +1,7 @@
-"""Processes, put together: the only place that wires. One file per process: see `python -m bms.app.NAME`.
+"""Processes, put together: the only place that wires. A folder for each process, whose `main` reads from top to
+bottom.
 
-The supervisor reads in this order: settings, home, exit_codes, all_in_one, supervisor, roster, services, restarts,
-readiness, listening, log_files, endings, stopping, adoption.
+`control`, `gateway`, `model_server`, `job` and `node_agent` are run as `python -m bms.app.NAME CONFIG`, `all_in_one` is
+the supervisor, `bms up`. `supervisor` and `home` are what it stands on, `process` what the slim part's processes do
+first, `tasks` what jobs of the platform's own run. settings is the one place that reads the environment.
 """

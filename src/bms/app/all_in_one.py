@@ -18,14 +18,14 @@ from pathlib import Path
 
 import msgspec
 
-from bms.adapters.clusters import probing, processes
-from bms.app.endings import end_leftovers, end_services
+from bms.adapters.clusters.isolation import probing
+from bms.adapters.clusters.resources import processes
 from bms.app.exit_codes import ExitCode, Refusal, exit_code_of
-from bms.app.home import Holder, Home, disk_refusal, write_private
-from bms.app.home_database import OWN, remembered
-from bms.app.home_node_agent import chosen
-from bms.app.listening import is_loopback, listen
-from bms.app.log_files import open_log
+from bms.app.gateway.tls import read_certificate
+from bms.app.gateway.vocabulary import vocabulary_of
+from bms.app.home.database import OWN, remembered
+from bms.app.home.directory import Holder, Home, disk_refusal, write_private
+from bms.app.home.node_agent import chosen
 from bms.app.rules import WorkloadRules
 from bms.app.settings import (
     UpSettings,
@@ -36,13 +36,14 @@ from bms.app.settings import (
     package_sources,
     trusted_proxies,
 )
-from bms.app.supervisor import Ready, Supervisor, recorded_services
-from bms.app.tls import read_certificate
-from bms.app.vocabulary import vocabulary_of
+from bms.app.supervisor.endings import end_leftovers, end_services
+from bms.app.supervisor.listening import is_loopback, listen
+from bms.app.supervisor.log_files import open_log
+from bms.app.supervisor.supervisor import Ready, Supervisor, recorded_services
 from bms.core.errors import BmsError
-from bms.core.isolation import LEVELS, Level, shortfall
-from bms.web.inference.cors import check_origin
-from bms.web.inference.proxies import check_network
+from bms.core.workloads.isolation import LEVELS, Level, shortfall
+from bms.web.inference.http.cors import check_origin
+from bms.web.inference.http.proxies import check_network
 
 STOP_GRACE_S = 10.0
 

@@ -1,4 +1,5 @@
-"""Starts a long-lived program of the platform: `python -m bms.app.launch MODULE CONFIG.json` runs the module's `main`.
+"""Starts a long-lived program of the platform: `python -m bms.app.launch PACKAGE CONFIG.json` runs `main` of the
+package's `main`.
 
 Imports leave no garbage: nobody looks for any meanwhile, which took a sixth of control's start, and what was imported
 is not looked through again later.
@@ -11,7 +12,7 @@ import sys
 
 def main(argv: list[str]) -> int:
     gc.disable()
-    module = importlib.import_module(argv[1])
+    module = importlib.import_module(f"{argv[1]}.main")
     gc.freeze()
     gc.enable()
     return int(module.main(argv[1:]))

@@ -3,10 +3,10 @@
 import msgspec
 
 from bms.adapters.environments.sources import PackageSources
-from bms.core.endpoints import parse_endpoint
 from bms.core.errors import InvalidArgument
-from bms.core.isolation import Level
-from bms.core.upstreams import parse_allowed
+from bms.core.serving.upstreams import parse_allowed
+from bms.core.workloads.endpoints import parse_endpoint
+from bms.core.workloads.isolation import Level
 
 
 class WorkloadRules(msgspec.Struct, frozen=True, kw_only=True):

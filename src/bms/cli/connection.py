@@ -8,7 +8,7 @@ import msgspec
 from bms.app.settings import DEFAULT_HOME, ClientSettings
 from bms.core.errors import InvalidArgument, NotFound, Unavailable
 from bms.sdk import Client
-from bms.sdk.credentials import clean_key
+from bms.sdk.transport.credentials import clean_key
 from bms.sdk.trust import Trust
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 
 from bms.app.exit_codes import ExitCode
-from bms.app.log_files import open_log, tail
+from bms.app.supervisor.log_files import open_log, tail
 
 
 def detached(command: Sequence[str], log: Path) -> None:

@@ -12,7 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from bms import __version__
 from bms.app.exit_codes import MEANING, ExitCode, exit_code_of
-from bms.cli.visible import visible
+from bms.cli.output.visible import visible
 from bms.core.errors import BmsError
 
 
@@ -24,28 +24,28 @@ class Entry(NamedTuple):
 
 
 COMMANDS: dict[str, Entry] = {
-    "up": Entry("up", "Run the platform on this machine."),
-    "down": Entry("down", "Stop the platform of a home, and all it runs."),
-    "status": Entry("status", "How the platform is doing."),
+    "up": Entry("commands.up", "Run the platform on this machine."),
+    "down": Entry("commands.down", "Stop the platform of a home, and all it runs."),
+    "status": Entry("commands.status", "How the platform is doing."),
     "demo": Entry("demonstration", "Watch data become a served, metered model."),
-    "model": Entry("model", "Models, their versions and aliases."),
-    "deploy": Entry("deploy", "Serve a model, or a file: the shortest way."),
-    "deployment": Entry("deployment", "What is served under which name."),
-    "logs": Entry("logs", "What the replicas of a deployment write."),
-    "predict": Entry("predict", "Ask a served model."),
-    "dataset": Entry("dataset", "Data sets and their versions."),
-    "job": Entry("job", "Training and other programs that run to their end."),
-    "environment": Entry("environment", "What models and jobs run in: Python and packages."),
-    "tenant": Entry("tenant", "Isolated customers of the platform."),
-    "user": Entry("user", "People and programs of a tenant."),
-    "key": Entry("key", "What programs show to act as a user."),
-    "secret": Entry("secret", "Values that models send to their upstreams."),
-    "usage": Entry("usage", "What was used, from the books."),
-    "audit": Entry("audit", "Who did what."),
-    "reaction": Entry("reaction", "What was to follow from events and could not be done."),
-    "node": Entry("node", "Machines that run models and jobs of a platform elsewhere."),
-    "database": Entry("database", "The database that holds a home's books."),
-    "profile": Entry("profile", "The server and key that commands use unless told otherwise."),
+    "model": Entry("commands.model", "Models, their versions and aliases."),
+    "deploy": Entry("commands.deploy", "Serve a model, or a file: the shortest way."),
+    "deployment": Entry("commands.deployment", "What is served under which name."),
+    "logs": Entry("commands.logs", "What the replicas of a deployment write."),
+    "predict": Entry("predict.command", "Ask a served model."),
+    "dataset": Entry("commands.dataset", "Data sets and their versions."),
+    "job": Entry("commands.job", "Training and other programs that run to their end."),
+    "environment": Entry("commands.environment", "What models and jobs run in: Python and packages."),
+    "tenant": Entry("commands.tenant", "Isolated customers of the platform."),
+    "user": Entry("commands.user", "People and programs of a tenant."),
+    "key": Entry("commands.key", "What programs show to act as a user."),
+    "secret": Entry("commands.secret", "Values that models send to their upstreams."),
+    "usage": Entry("commands.usage", "What was used, from the books."),
+    "audit": Entry("commands.audit", "Who did what."),
+    "reaction": Entry("commands.reaction", "What was to follow from events and could not be done."),
+    "node": Entry("commands.node", "Machines that run models and jobs of a platform elsewhere."),
+    "database": Entry("commands.database", "The database that holds a home's books."),
+    "profile": Entry("commands.profile", "The server and key that commands use unless told otherwise."),
 }
 _EPILOG = "Exit status: " + "; ".join(f"{code.value} {meaning}" for code, meaning in MEANING.items()) + "."
 

@@ -3,10 +3,10 @@
 import contextlib
 from pathlib import Path
 
-from bms.cli.commands import Session
-from bms.cli.version_options import VersionOptions
+from bms.cli.command import Session
+from bms.cli.options.version import VersionOptions
 from bms.core.errors import FailedPrecondition
-from bms.core.resources import size_text
+from bms.core.workloads.resources import size_text
 from bms.sdk.models import Version
 
 

@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 import msgspec
 import typer
 
-from bms.cli.asking import example_command
-from bms.cli.commands import Session
-from bms.cli.resource_options import resources_given
-from bms.cli.version_options import streams_alone
+from bms.cli.command import Session
+from bms.cli.options.resources import resources_given
+from bms.cli.options.version import streams_alone
+from bms.cli.predict.asking import example_command
 from bms.core.errors import InvalidArgument, NotFound, PermissionDenied
-from bms.core.resources import size_text
+from bms.core.workloads.resources import size_text
 from bms.sdk.deployments import DeploymentSpec, DeploymentStatus, Target
 from bms.sdk.models import Version
 

@@ -13,7 +13,7 @@ from bms.adapters.datasets import reader
 from bms.adapters.datasets.columns import Column
 from bms.adapters.datasets.manifest import Manifest
 from bms.core.errors import FailedPrecondition, InvalidArgument
-from bms.core.tensor import Array
+from bms.core.tensors.tensor import Array
 
 if TYPE_CHECKING:
     import pandas

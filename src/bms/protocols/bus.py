@@ -1,7 +1,7 @@
 """Messages between control and its gateways, over control's private socket: u32 little-endian length, msgpack.
 
 A gateway says Hello, then control sends one full SnapshotUpdate and updates after it for as long as the
-connection lives, large ones in parts (`snapshot_parts`). The gateway reports each applied revision (control waits for
+connection lives, large ones in parts (`snapshots.parts`). The gateway reports each applied revision (control waits for
 it before it drains a replica) and ships usage events; control acknowledges the highest sequence number it has
 committed for a source.
 """
@@ -11,10 +11,10 @@ from typing import Annotated, Generic, TypeVar
 
 import msgspec
 
-from bms.core.snapshot import SnapshotUpdate
+from bms.core.serving.snapshot import SnapshotUpdate
 from bms.core.usage import VERSION, UnreadRun, UsageEvent, UsageRun, events_of
 from bms.protocols.lengths import Reader, framed
-from bms.protocols.snapshot_kinds import UpdateDecoder
+from bms.protocols.snapshots.kinds import UpdateDecoder
 
 MAX_MESSAGE = 1 << 28
 

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from bms.core.casting import cast, rounded_note
-from bms.core.columns import mask_name
-from bms.core.fitting import one_column
-from bms.core.signature import DEFAULT, Signature, TensorSpec, fits, is_table
-from bms.core.tensor import NUMPY, Array, Tensor
+from bms.core.tensors.casting import cast, rounded_note
+from bms.core.tensors.columns import mask_name
+from bms.core.tensors.fitting import one_column
+from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec, fits, is_table
+from bms.core.tensors.tensor import NUMPY, Array, Tensor
 from bms.protocols.signature_choice import choose_signature, takes
 
 _NUMBERED = re.compile(r"input[-_]*(\d{1,4})", re.ASCII | re.IGNORECASE)

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from bms.core.columns import mask_name
 from bms.core.errors import InvalidArgument
-from bms.core.signature import Signature
-from bms.core.tensor import Array, Tensor
-from bms.protocols.json_repeats import once
+from bms.core.tensors.columns import mask_name
+from bms.core.tensors.signature import Signature
+from bms.core.tensors.tensor import Array, Tensor
+from bms.protocols.json.repeats import once
 
 BASE64 = "base64"
 NUMPY_BYTES = "np"

@@ -8,7 +8,7 @@
           24        msgpack part, then each tensor's raw bytes in the order of its description
 
 All integers little-endian. Tensors are row-major little-endian, BYTES elements as in OIP v2
-(`bms.core.tensor.to_raw`). Many frames may be in flight either way and answers come in any order.
+(`bms.core.tensors.tensor.to_raw`). Many frames may be in flight either way and answers come in any order.
 
 An INFER frame is a parcel: one call, or several that may run together, whose rows follow one another in each tensor.
 Its calls are numbered in that order; answers and errors say which of them they are for.
@@ -29,8 +29,8 @@ from typing import Annotated, NamedTuple, TypeVar
 import msgspec
 
 from bms.core.errors import InvalidArgument
-from bms.core.sequences import Step
-from bms.core.tensor import Array, Tensor, dtype_of, from_raw, to_raw
+from bms.core.tensors.sequences import Step
+from bms.core.tensors.tensor import Array, Tensor, dtype_of, from_raw, to_raw
 
 M = TypeVar("M")
 HEADER = struct.Struct("<QIB3xQ")

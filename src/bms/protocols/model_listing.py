@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import orjson
 
-from bms.core.snapshot import DeploymentEntry, ServedVersion
-from bms.protocols.tfserving_status import version_statuses
+from bms.core.serving.snapshot import DeploymentEntry, ServedVersion
+from bms.protocols.tfserving.status import version_statuses
 
 
 def encode_list(entries: Iterable[DeploymentEntry]) -> bytes:

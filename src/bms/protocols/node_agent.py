@@ -14,11 +14,11 @@ from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
-from bms.core.devices import Device
-from bms.core.environments import EnvironmentSpec
 from bms.core.errors import InvalidArgument
-from bms.core.isolation import Isolation
-from bms.core.workload import WorkloadSpec, WorkloadStatus
+from bms.core.workloads.devices import Device
+from bms.core.workloads.environments import EnvironmentSpec
+from bms.core.workloads.isolation import Isolation
+from bms.core.workloads.workload import WorkloadSpec, WorkloadStatus
 from bms.protocols import lengths
 from bms.protocols.lengths import Reader, framed
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Mapping
 
-from bms.core.columns import mask_name
 from bms.core.errors import InvalidArgument
-from bms.core.fitting import needed_columns
-from bms.core.inference import Verb
-from bms.core.preprocessing import IMAGE, TEXT
-from bms.core.signature import DEFAULT, Signature
+from bms.core.tensors.columns import mask_name
+from bms.core.tensors.fitting import needed_columns
+from bms.core.tensors.preprocessing import IMAGE, TEXT
+from bms.core.tensors.request import Verb
+from bms.core.tensors.signature import DEFAULT, Signature
 
 
 def choose_signature(

@@ -7,9 +7,9 @@ Source: `_enforce_schema` of mlflow/models/utils.py.
 from collections.abc import Mapping
 from typing import TypeVar
 
-from bms.core.columns import mask_name
-from bms.core.fitting import needed_columns
-from bms.core.signature import Signature, is_table
+from bms.core.tensors.columns import mask_name
+from bms.core.tensors.fitting import needed_columns
+from bms.core.tensors.signature import Signature, is_table
 
 V = TypeVar("V")
 _SHOWN = 10

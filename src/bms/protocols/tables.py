@@ -10,15 +10,15 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from bms.core.columns import mask_name
 from bms.core.errors import InvalidArgument
-from bms.core.fitting import absent, columns_text, names_differ, needed_columns
-from bms.core.signature import Signature, TensorSpec
-from bms.core.tensor import Tensor
-from bms.protocols.json_columns import column_of, column_of_texts, list_of
-from bms.protocols.json_repeats import refuse_repeats
-from bms.protocols.json_values import JsonValue, ValueDecoder, joined
-from bms.protocols.row_frames import NULL
+from bms.core.tensors.columns import mask_name
+from bms.core.tensors.fitting import absent, columns_text, names_differ, needed_columns
+from bms.core.tensors.signature import Signature, TensorSpec
+from bms.core.tensors.tensor import Tensor
+from bms.protocols.json.columns import column_of, column_of_texts, list_of
+from bms.protocols.json.repeats import refuse_repeats
+from bms.protocols.json.values import JsonValue, ValueDecoder, joined
+from bms.protocols.kserve.row_frames import NULL
 
 V = TypeVar("V")
 

@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from bms.core.errors import InvalidArgument
-from bms.core.fitting import one_column
-from bms.core.signature import Signature, TensorSpec, shape_text
-from bms.core.tensor import Array, Tensor
-from bms.protocols.json_columns import column_of_texts
-from bms.protocols.json_tensors import array_of
-from bms.protocols.json_values import JsonValue, first_character, first_element, joined
+from bms.core.tensors.fitting import one_column
+from bms.core.tensors.signature import Signature, TensorSpec, shape_text
+from bms.core.tensors.tensor import Array, Tensor
+from bms.protocols.json.columns import column_of_texts
+from bms.protocols.json.tensors import array_of
+from bms.protocols.json.values import JsonValue, first_character, first_element, joined
 
 _SHOWN = 10
 

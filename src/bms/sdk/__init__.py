@@ -1,7 +1,8 @@
 """The client of BMS: needs nothing of the server, and is written once for blocking and asyncio programs.
 
-Read in this order: flow (what a call is), drivers (who does it), binding (how methods come of it), retries,
-failures; then any resource, such as tenants; then client.
+Read in this order: transport (flow, what a call is, and drivers, who does it), binding (how methods come of it),
+retries; then any resource, such as tenants; then client. `predictions` is what an inference request and its answer are
+made of, `nouns` what resources share, `tables` data frames, `files` content that is uploaded.
 """
 
 from bms.sdk.client import AsyncClient, Client

@@ -1,8 +1,8 @@
 """The audit: who did what, as the events that tell of it."""
 
 from bms.api_types.audit import AuditEntry
-from bms.sdk.binding import D, Resource, stream
-from bms.sdk.flow import Stream
+from bms.sdk.binding.resources import D, Resource, stream
+from bms.sdk.transport.flow import Stream
 
 __all__ = ["Audit", "AuditEntry"]
 

@@ -11,17 +11,13 @@ async with AsyncClient(url, key) as client:
 from types import TracebackType
 from typing import Self
 
-from bms.sdk.addresses import check_url
 from bms.sdk.audit import Audit
-from bms.sdk.binding import D
-from bms.sdk.blobs import Blobs
-from bms.sdk.credentials import clean_key
+from bms.sdk.binding.resources import D
 from bms.sdk.datasets import Datasets
 from bms.sdk.deployments import Deployments
-from bms.sdk.drivers import AsyncDriver, SyncDriver
 from bms.sdk.environments import Environments
+from bms.sdk.files.blobs import Blobs
 from bms.sdk.jobs import Jobs
-from bms.sdk.latency import Latencies, LatencySummary
 from bms.sdk.models import Models
 from bms.sdk.parts import Parts
 from bms.sdk.reactions import Reactions
@@ -29,6 +25,10 @@ from bms.sdk.retries import Retrying, RetryPolicy
 from bms.sdk.secrets import Secrets
 from bms.sdk.system import System
 from bms.sdk.tenants import Keys, Tenants, Users
+from bms.sdk.transport.addresses import check_url
+from bms.sdk.transport.credentials import clean_key
+from bms.sdk.transport.drivers import AsyncDriver, SyncDriver
+from bms.sdk.transport.latency import Latencies, LatencySummary
 from bms.sdk.trust import Trust
 from bms.sdk.usage import Usage
 

@@ -9,13 +9,13 @@ import msgspec
 import numpy as np
 
 from bms.core.errors import InvalidArgument, NotFound
-from bms.core.tensor import Array
-from bms.sdk.binding import D, decode, operation, path_part
-from bms.sdk.flow import Flow, Request, locally
-from bms.sdk.infer_bodies import encode_examples
+from bms.core.tensors.tensor import Array
+from bms.sdk.binding.resources import D, decode, operation, path_part
 from bms.sdk.inference import JSON, Asked, Inference, Inputs, Prediction, which
 from bms.sdk.notes import CallSite, call_site
-from bms.sdk.served import SavedModelInfo, SignatureInfo
+from bms.sdk.predictions.bodies import encode_examples
+from bms.sdk.predictions.served import SavedModelInfo, SignatureInfo
+from bms.sdk.transport.flow import Flow, Request, locally
 
 Scored = tuple[str, float]
 Image = bytes | bytearray | str | Path  # encoded, or the path of a file that is

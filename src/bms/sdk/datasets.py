@@ -18,13 +18,13 @@ from bms.api_types.datasets import (
 from bms.api_types.datasets import ListedDataset as Dataset  # whose newest version is told in lists alone
 from bms.core.clock import Clock, SystemClock
 from bms.core.errors import FailedPrecondition
-from bms.core.reading import Reading as CheckedReading
-from bms.sdk.binding import D, operation, path_part, stream
-from bms.sdk.blobs import Uploading, UploadProgress
-from bms.sdk.bodies import said
-from bms.sdk.files import FileEntry, FileTree
-from bms.sdk.flow import Flow, Stream
-from bms.sdk.waiting import until
+from bms.core.formats.reading import Reading as CheckedReading
+from bms.sdk.binding.resources import D, operation, path_part, stream
+from bms.sdk.files.blobs import Uploading, UploadProgress
+from bms.sdk.files.local import FileEntry, FileTree
+from bms.sdk.transport.bodies import said
+from bms.sdk.transport.flow import Flow, Stream
+from bms.sdk.transport.waiting import until
 
 __all__ = [
     "ColumnFound",

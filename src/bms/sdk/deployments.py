@@ -22,11 +22,11 @@ from bms.api_types.deployments import ListedDeployment as Deployment  # whose st
 from bms.api_types.resources import Resources
 from bms.core.clock import Clock, SystemClock
 from bms.core.errors import FailedPrecondition
-from bms.sdk.binding import D, operation, path_part, stream
-from bms.sdk.bodies import said
-from bms.sdk.flow import Flow, Stream
+from bms.sdk.binding.resources import D, operation, path_part, stream
 from bms.sdk.replica_logs import ReplicaLogs
-from bms.sdk.waiting import until
+from bms.sdk.transport.bodies import said
+from bms.sdk.transport.flow import Flow, Stream
+from bms.sdk.transport.waiting import until
 
 __all__ = [
     "Batching",

@@ -1,9 +1,9 @@
 """Environments: where models and jobs run, what is installed there, and what a build says."""
 
 from bms.api_types.environments import Environment, Pruned
-from bms.sdk.binding import API, D, Resource, operation, path_part, stream
-from bms.sdk.flow import Flow, Item, Request, Stream, pause
-from bms.sdk.waiting import FIRST_S, GROWTH, LONGEST_S
+from bms.sdk.binding.resources import API, D, Resource, operation, path_part, stream
+from bms.sdk.transport.flow import Flow, Item, Request, Stream, pause
+from bms.sdk.transport.waiting import FIRST_S, GROWTH, LONGEST_S
 
 __all__ = ["Environment", "Environments", "Pruned"]
 

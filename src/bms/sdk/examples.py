@@ -12,18 +12,18 @@ from typing import Any, cast
 import msgspec
 import numpy as np
 
-from bms.core import signature
-from bms.core.columns import ColumnType, mask_name
 from bms.core.errors import InvalidArgument, NotFound
-from bms.core.fitting import fit_inputs
-from bms.core.named_tensors import named_tensors
-from bms.core.signature import DEFAULT
-from bms.core.tensor import Tensor
-from bms.sdk.array_files import read_arrays
-from bms.sdk.column_texts import column, parse_column
-from bms.sdk.json_text import read_json
-from bms.sdk.model_nouns import NewVersion
-from bms.sdk.signatures import Signature, TensorSpec
+from bms.core.tensors import signature
+from bms.core.tensors.columns import ColumnType, mask_name
+from bms.core.tensors.fitting import fit_inputs
+from bms.core.tensors.named_tensors import named_tensors
+from bms.core.tensors.signature import DEFAULT
+from bms.core.tensors.tensor import Tensor
+from bms.sdk.files.arrays import read_arrays
+from bms.sdk.files.json_text import read_json
+from bms.sdk.nouns.columns import column, parse_column
+from bms.sdk.nouns.models import NewVersion
+from bms.sdk.nouns.signatures import Signature, TensorSpec
 from bms.sdk.tables.arrays import array_given, is_plain
 from bms.sdk.tables.column_values import ColumnValues, Mask, Table, of_array
 from bms.sdk.tables.csv_cells import check_header, read_cells, shown_column, typed_values

@@ -9,19 +9,18 @@ import msgspec
 import numpy as np
 
 from bms.core.errors import InvalidArgument, NotFound
-from bms.core.sequences import SequenceId, Step
-from bms.core.signature import MATRIX
-from bms.core.tensor import Array
-from bms.sdk.answer_texts import as_texts
-from bms.sdk.binding import D, Resource, decode, operation, path_part
-from bms.sdk.flow import Flow, Reply, Request, locally
-from bms.sdk.infer_answers import decode_answer, decode_columns
-from bms.sdk.infer_bodies import JSON_LENGTH, encode_columns, encode_json, encode_raw
+from bms.core.tensors.sequences import SequenceId, Step
+from bms.core.tensors.signature import MATRIX
+from bms.core.tensors.tensor import Array
+from bms.sdk.binding.resources import D, Resource, decode, operation, path_part
 from bms.sdk.notes import CallSite, call_site, tell
-from bms.sdk.sending import sent_of
-from bms.sdk.sent import Sent
-from bms.sdk.served import ModelInfo, SavedModelInfo, TensorInfo
+from bms.sdk.predictions.answers import as_texts, decode_answer, decode_columns
+from bms.sdk.predictions.bodies import JSON_LENGTH, encode_columns, encode_json, encode_raw
+from bms.sdk.predictions.sending import sent_of
+from bms.sdk.predictions.sent import Sent
+from bms.sdk.predictions.served import ModelInfo, SavedModelInfo, TensorInfo
 from bms.sdk.tables.arrays import array_given, is_plain
+from bms.sdk.transport.flow import Flow, Reply, Request, locally
 
 Wire = Literal["raw", "json", "tfserving"]
 Inputs = Any  # arrays by name, one array, or a table: see `predict`

@@ -13,14 +13,14 @@ from bms.api_types.pages import Page
 from bms.api_types.recipes import Recipe
 from bms.core.clock import Clock, SystemClock
 from bms.core.errors import FailedPrecondition
-from bms.sdk.binding import API, D, operation, path_part, stream
-from bms.sdk.blobs import Uploading, UploadProgress
-from bms.sdk.bodies import said
-from bms.sdk.files import FileEntry, FileTree
-from bms.sdk.flow import Flow, Item, Request, Stream, pause
-from bms.sdk.metric_numbers import Numbers, as_numbers
-from bms.sdk.signatures import EnvironmentSpec
-from bms.sdk.waiting import FIRST_S, GROWTH, LONGEST_S, until
+from bms.sdk.binding.resources import API, D, operation, path_part, stream
+from bms.sdk.files.blobs import Uploading, UploadProgress
+from bms.sdk.files.local import FileEntry, FileTree
+from bms.sdk.nouns.metrics import Numbers, as_numbers
+from bms.sdk.nouns.signatures import EnvironmentSpec
+from bms.sdk.transport.bodies import said
+from bms.sdk.transport.flow import Flow, Item, Request, Stream, pause
+from bms.sdk.transport.waiting import FIRST_S, GROWTH, LONGEST_S, until
 
 __all__ = ["ENDED", "Evaluation", "Job", "JobEvent", "Jobs", "Recipe"]
 

@@ -16,19 +16,19 @@ from bms.api_types.pages import Page
 from bms.api_types.versions import CreateVersion, StartedUpload
 from bms.core.clock import Clock, SystemClock
 from bms.core.errors import AlreadyExists, BmsError, FailedPrecondition, InvalidArgument, NotFound
-from bms.core.figures import figures
-from bms.sdk.binding import PAGE, D, operation, path_part, stream
-from bms.sdk.blobs import Uploading, UploadProgress
-from bms.sdk.bodies import said
-from bms.sdk.description import DESCRIPTION, NO_FORMATS, description, with_description
+from bms.core.formats.figures import figures
+from bms.sdk.binding.resources import PAGE, D, operation, path_part, stream
 from bms.sdk.examples import EXAMPLE
 from bms.sdk.examples import said as with_example
-from bms.sdk.files import FileEntry, FileTree, in_memory, scan, with_file
-from bms.sdk.flow import Flow, Item, Stream, locally
+from bms.sdk.files.blobs import Uploading, UploadProgress
+from bms.sdk.files.description import DESCRIPTION, NO_FORMATS, description, with_description
+from bms.sdk.files.local import FileEntry, FileTree, in_memory, scan, with_file
 from bms.sdk.jobs import Evaluation, Job
-from bms.sdk.model_nouns import Alias, Gate, GateResult, GateStanding, Lineage, Measurement, Model, NewVersion, Version
-from bms.sdk.signatures import TensorSpec
-from bms.sdk.waiting import until
+from bms.sdk.nouns.models import Alias, Gate, GateResult, GateStanding, Lineage, Measurement, Model, NewVersion, Version
+from bms.sdk.nouns.signatures import TensorSpec
+from bms.sdk.transport.bodies import said
+from bms.sdk.transport.flow import Flow, Item, Stream, locally
+from bms.sdk.transport.waiting import until
 
 __all__ = [
     "Alias",

@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 
 from bms.core.errors import Internal, InvalidArgument, from_code
-from bms.core.tensor import Array
-from bms.sdk.binding import D, decode, path_part, stream
+from bms.core.tensors.tensor import Array
+from bms.sdk.binding.resources import D, decode, path_part, stream
 from bms.sdk.contents import Contents
-from bms.sdk.flow import Flow, Item, Piece, Request, Stream
-from bms.sdk.infer_answers import array_of, read
-from bms.sdk.infer_bodies import encode_inputs
 from bms.sdk.inference import JSON, Asked, Inputs, Prediction, which
 from bms.sdk.notes import CallSite, call_site, tell
-from bms.sdk.served import SavedModelInfo, TensorInfo
+from bms.sdk.predictions.answers import array_of, read
+from bms.sdk.predictions.bodies import encode_inputs
+from bms.sdk.predictions.served import SavedModelInfo, TensorInfo
+from bms.sdk.transport.flow import Flow, Item, Piece, Request, Stream
 
 _EVENT = b"data: "
 _SAID = frozenset({"model_name", "model_version", "id"})

@@ -2,8 +2,8 @@
 tenant."""
 
 from bms.api_types.reactions import Reaction
-from bms.sdk.binding import D, Resource, operation, path_part, stream
-from bms.sdk.flow import Flow, Stream
+from bms.sdk.binding.resources import D, Resource, operation, path_part, stream
+from bms.sdk.transport.flow import Flow, Stream
 
 __all__ = ["Reaction", "Reactions"]
 

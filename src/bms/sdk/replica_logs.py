@@ -7,9 +7,9 @@ import msgspec
 
 from bms.api_types.replicas import Replica
 from bms.core.errors import NotFound
-from bms.sdk.binding import API, D, Resource, operation, path_part, stream
-from bms.sdk.flow import Flow, Item, Request, Stream, pause
-from bms.sdk.waiting import FIRST_S, GROWTH, LONGEST_S
+from bms.sdk.binding.resources import API, D, Resource, operation, path_part, stream
+from bms.sdk.transport.flow import Flow, Item, Request, Stream, pause
+from bms.sdk.transport.waiting import FIRST_S, GROWTH, LONGEST_S
 
 __all__ = ["LogPiece", "Replica", "ReplicaLogs"]
 

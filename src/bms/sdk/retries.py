@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 from bms.core.clock import Clock, SystemClock
 from bms.core.errors import Aborted, BmsError, ResourceExhausted, Unavailable
-from bms.sdk.failures import error_of
-from bms.sdk.flow import Flow, Reply, Request, TimedOut, Unreachable, pause, send
+from bms.sdk.transport.failures import error_of
+from bms.sdk.transport.flow import Flow, Reply, Request, TimedOut, Unreachable, pause, send
 
 REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from bms.api_types.secrets import Secret, SetSecret
-from bms.sdk.binding import D, Resource, operation, path_part, stream
-from bms.sdk.bodies import said
-from bms.sdk.flow import Flow, Stream
+from bms.sdk.binding.resources import D, Resource, operation, path_part, stream
+from bms.sdk.transport.bodies import said
+from bms.sdk.transport.flow import Flow, Stream
 
 __all__ = ["Secret", "Secrets"]
 

@@ -1,8 +1,8 @@
 """How the platform itself is doing."""
 
 from bms.api_types.system import DeviceView, GatewayView, ReactionsView, SystemStatus, WorkloadView
-from bms.sdk.binding import API, D, Resource, operation
-from bms.sdk.flow import Flow, Request
+from bms.sdk.binding.resources import API, D, Resource, operation
+from bms.sdk.transport.flow import Flow, Request
 
 __all__ = ["DeviceView", "GatewayView", "ReactionsView", "System", "SystemStatus", "WorkloadView"]
 

@@ -7,10 +7,10 @@ from bms.api_types.keys import CreateKey, Key, NewKey
 from bms.api_types.tenants import CreateTenant, NewTenant, Tenant
 from bms.api_types.users import ChangeUser, CreateUser, Identity, User
 from bms.core.clock import Clock, SystemClock
-from bms.sdk.binding import API, D, Resource, decode, operation, path_part, stream
-from bms.sdk.bodies import said
-from bms.sdk.flow import Flow, Request, Stream
-from bms.sdk.waiting import until
+from bms.sdk.binding.resources import API, D, Resource, decode, operation, path_part, stream
+from bms.sdk.transport.bodies import said
+from bms.sdk.transport.flow import Flow, Request, Stream
+from bms.sdk.transport.waiting import until
 
 __all__ = ["Identity", "Key", "Keys", "NewKey", "NewTenant", "Tenant", "Tenants", "User", "Users"]
 

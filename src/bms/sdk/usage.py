@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bms.api_types.usage import UsageEntry, UsageSum, UsageSums
-from bms.sdk.binding import D, Resource, operation, query_of, stream
-from bms.sdk.flow import Flow, Stream
+from bms.sdk.binding.resources import D, Resource, operation, query_of, stream
+from bms.sdk.transport.flow import Flow, Stream
 
 __all__ = ["Usage", "UsageEntry", "UsageSum"]
 

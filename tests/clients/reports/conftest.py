@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.platforms import RealPlatform, real_platform
+from tests.worlds.platforms import RealPlatform, real_platform
 
 MODELS = Path(__file__).parent / "models"
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
-from tests.platforms import RealPlatform
+from tests.worlds.platforms import RealPlatform
 
 JSON = {"content-type": "application/json"}
 pytestmark = pytest.mark.timeout(300)

@@ -1,7 +1,7 @@
 """The unmodified tensorflow-serving-api against a platform, in an environment and a process of its own.
 
 Heavy, since that package wants the whole of TensorFlow: what can be told without it is in `make test`
-(tests/unit/protocols/test_tfserving_grpc*.py, tests/integration/test_grpc_tfserving.py).
+(tests/unit/protocols/test_tfserving_grpc*.py, tests/integration/wire/test_grpc_tfserving.py).
 """
 
 import re
@@ -19,9 +19,9 @@ from bms.protocols.protobuf import tensorflow, tfserving
 from bms.sdk.deployments import Target
 from tests.clients.table import keep
 from tests.framework_env import framework_python, told_by
-from tests.platforms import RealPlatform, real_platform
 from tests.unit.protocols.test_protobuf_schema import dumped, ours
-from tests.whole_platform import DATA, DIGITS, deploy, push
+from tests.worlds.platforms import RealPlatform, real_platform
+from tests.worlds.whole_platform import DATA, DIGITS, deploy, push
 
 REQUIREMENTS = ("tensorflow-serving-api==2.21.0", "grpcio", "numpy")
 HERE = Path(__file__).parent

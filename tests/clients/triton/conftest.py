@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.platforms import RealPlatform, real_platform
 from tests.tiny_onnx import brightest
+from tests.worlds.platforms import RealPlatform, real_platform
 
 MODELS = Path(__file__).parent / "models"
 LABELS = ("red", "green", "blue")

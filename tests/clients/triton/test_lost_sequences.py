@@ -9,8 +9,8 @@ import pytest
 
 from bms.core.errors import Aborted, Internal, InvalidArgument
 from bms.sdk import Client
-from tests.platforms import RealPlatform
-from tests.whole_platform import until
+from tests.worlds.platforms import RealPlatform
+from tests.worlds.whole_platform import until
 
 DEADLY = 4711
 MODEL = f"""

@@ -10,8 +10,8 @@ import pytest
 
 from bms.core.errors import InvalidArgument
 from bms.protocols.protobuf.pool import message
-from tests.callers import KINDS, Caller
-from tests.platforms import RealPlatform
+from tests.peers.callers import KINDS, Caller
+from tests.worlds.platforms import RealPlatform
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 
-from tests.platforms import RealPlatform
+from tests.worlds.platforms import RealPlatform
 
 pytestmark = pytest.mark.timeout(300)
 

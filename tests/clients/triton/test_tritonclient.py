@@ -10,7 +10,7 @@ from tests.clients.environments import ENVIRONMENTS
 from tests.clients.table import keep
 from tests.framework_env import told_by
 from tests.pages import block_of, commands_of, ran
-from tests.platforms import RealPlatform
+from tests.worlds.platforms import RealPlatform
 
 HERE = Path(__file__).parent
 pytestmark = pytest.mark.timeout(600)  # six deployments are made before the first answer

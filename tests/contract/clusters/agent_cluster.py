@@ -13,10 +13,10 @@ import msgspec
 from bms.adapters.clusters.node_agent.client import NodeAgentCluster
 from bms.adapters.clusters.node_agent.secret import read_secret
 from bms.adapters.replicas.connecting import connect
-from bms.app.home import Home
-from bms.app.stopping import stop
+from bms.app.home.directory import Home
+from bms.app.supervisor.stopping import stop
 from bms.control.platform.objects import ObjectStore
-from bms.core.endpoints import parse_endpoint
+from bms.core.workloads.endpoints import parse_endpoint
 from tests import fork_server
 from tests.fork_server import Forked
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 import uvloop
 
-from bms.app.home import Home
-from bms.app.node_agent import AgentSettings, Ready, hold, run
+from bms.app.home.directory import Home
+from bms.app.node_agent.main import AgentSettings, Ready, hold, run
 from tests.contract.clusters.local_cluster import OneEnvironment
 
 

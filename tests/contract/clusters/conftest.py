@@ -12,10 +12,10 @@ import pytest
 
 from bms.adapters.objects.memory import MemoryObjectStore
 from bms.control.platform.clusters import Cluster
-from bms.core.environments import EnvironmentSpec
-from bms.core.isolation import Level
-from bms.core.resources import Resources
-from bms.core.workload import WorkloadKind, WorkloadSpec
+from bms.core.workloads.environments import EnvironmentSpec
+from bms.core.workloads.isolation import Level
+from bms.core.workloads.resources import Resources
+from bms.core.workloads.workload import WorkloadKind, WorkloadSpec
 from tests.contract.clusters.agent_cluster import opened_agent
 from tests.contract.clusters.local_cluster import opened_local
 from tests.contract.clusters.sights import MARK, MakeSpec

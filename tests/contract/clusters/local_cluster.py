@@ -6,15 +6,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from bms.adapters.clusters.local import LocalCluster
-from bms.adapters.clusters.supplies import Supplies
+from bms.adapters.clusters.local.cluster import LocalCluster
+from bms.adapters.clusters.local.supplies import Supplies
 from bms.adapters.jobs.tree_cache import LocalTreeCache
 from bms.adapters.objects.memory import MemoryObjectStore
 from bms.control.platform.environments import Environment, Environments, EnvironmentState, Needed, Removed
 from bms.control.platform.objects import ObjectStore
 from bms.core.clock import SystemClock
-from bms.core.environments import EnvironmentSpec
 from bms.core.errors import FailedPrecondition, NotFound
+from bms.core.workloads.environments import EnvironmentSpec
 from tests.contract.clusters.sights import PROGRAMS
 
 DIGEST = "sha256:" + "0" * 64

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bms.adapters.clusters import processes
+from bms.adapters.clusters.resources import processes
 from bms.control.platform.clusters import Cluster
 from bms.control.platform.workload_files import MAX_PIECE
-from bms.core.workload import WorkloadSpec, WorkloadStatus
+from bms.core.workloads.workload import WorkloadSpec, WorkloadStatus
 
 PROGRAMS = Path(__file__).parent / "programs"
 MARK = {"OF_TEST": secrets.token_hex(8)}  # in the environment of every workload of this process of tests

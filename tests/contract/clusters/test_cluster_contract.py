@@ -7,7 +7,7 @@ import pytest
 
 from bms.control.platform.clusters import MAX_SEALED, Cluster
 from bms.core.errors import FailedPrecondition, InvalidArgument, ResourceExhausted
-from bms.core.resources import Resources
+from bms.core.workloads.resources import Resources
 from tests.contract.clusters.sights import (
     MakeSpec,
     carrying,

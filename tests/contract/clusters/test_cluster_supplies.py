@@ -8,10 +8,10 @@ from bms.adapters.objects.memory import MemoryObjectStore
 from bms.control.platform.clusters import Cluster
 from bms.control.platform.trees import get_tree
 from bms.control.platform.workload_files import MAX_PIECE, MAX_RESULT, Extent, Piece
-from bms.core.endpoints import UnixEndpoint, parse_endpoint
 from bms.core.errors import DataLoss, FailedPrecondition, InvalidArgument, NotFound
+from bms.core.workloads.endpoints import UnixEndpoint, parse_endpoint
 from tests.contract.clusters.sights import MakeSpec, ended, ready, told
-from tests.jobs import put_files
+from tests.worlds.jobs import put_files
 
 
 async def test_trees_are_directories_under_the_names_of_the_spec(

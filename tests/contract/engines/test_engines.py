@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from bms.core.errors import FailedPrecondition
-from bms.core.tensor import Array
+from bms.core.tensors.tensor import Array
 from bms.serving.engines.engine import End, Engine, Request
 from bms.serving.engines.generators import GeneratorEngine
 from bms.serving.engines.threads import Break, ThreadEngine
-from bms.serving.inference.worker import Worker
+from bms.serving.inference.batching.worker import Worker
 from tests.engines import Heard, to
 
 ENDLESS = 1 << 40

@@ -15,7 +15,7 @@ import asyncio, os, sys
 from pathlib import Path
 from bms.adapters.environments.sources import PackageSources
 from bms.adapters.environments.uv import UvEnvironments
-from bms.core.environments import EnvironmentSpec
+from bms.core.workloads.environments import EnvironmentSpec
 from bms.core.errors import BmsError
 
 home, wheels = Path(sys.argv[1]), sys.argv[2]

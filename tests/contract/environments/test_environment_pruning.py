@@ -9,8 +9,8 @@ import pytest
 from bms.adapters.environments.locks import locked
 from bms.adapters.environments.sources import PackageSources
 from bms.adapters.environments.uv import UvEnvironments
-from bms.core.environments import EnvironmentSpec
 from bms.core.errors import FailedPrecondition
+from bms.core.workloads.environments import EnvironmentSpec
 from tests.wheels import slim_wheels, wheel
 
 TINY = EnvironmentSpec(requirements=("tiny",))

@@ -16,8 +16,8 @@ from bms.adapters.environments.sharing import byte_code
 from bms.adapters.environments.sources import PackageSources
 from bms.adapters.environments.uv import UvEnvironments
 from bms.control.platform.environments import Environment
-from bms.core.environments import EnvironmentSpec
-from bms.core.isolation import Protection, isolation, keeps_files
+from bms.core.workloads.environments import EnvironmentSpec
+from bms.core.workloads.isolation import Protection, isolation, keeps_files
 from tests.wheels import slim_wheels, wheel
 
 ONE = EnvironmentSpec(requirements=("common", "one"))

@@ -10,9 +10,9 @@ import pytest
 from bms.adapters.environments.sources import PackageSources
 from bms.adapters.environments.uv import UvEnvironments
 from bms.control.platform.environments import Environment
-from bms.core.environments import EnvironmentSpec
 from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound
-from bms.core.requirement_lines import parse_lock
+from bms.core.formats.requirement_lines import parse_lock
+from bms.core.workloads.environments import EnvironmentSpec
 from tests.wheels import PASSWORD, SLIM, Index, index, sha256, slim_wheels, wheel
 
 

@@ -19,8 +19,8 @@ from bms.adapters.environments.recipe import OWN_PYTHON
 from bms.adapters.environments.sharing import uncompiled
 from bms.adapters.environments.uv import UvEnvironments
 from bms.control.platform.environments import Environment, Needed
-from bms.core.environments import EnvironmentSpec
 from bms.core.errors import FailedPrecondition, InvalidArgument
+from bms.core.workloads.environments import EnvironmentSpec
 from tests.wheels import slim_wheels, wheel
 
 SMALL = EnvironmentSpec(requirements=("iniconfig",))
@@ -28,7 +28,7 @@ BUILDER = """
 import asyncio, os, sys
 from pathlib import Path
 from bms.adapters.environments.uv import UvEnvironments
-from bms.core.environments import EnvironmentSpec
+from bms.core.workloads.environments import EnvironmentSpec
 
 def tell(line):
     print(line, flush=True)
@@ -296,7 +296,7 @@ async def test_the_slim_part_starts_with_nothing_but_its_requirements(real: Real
     environments, built, _ = real
     slim = environments.slim_path()
     assert slim == environments.slim_path()
-    imports = "import bms.core.programs, bms.protocols.frames, bms; print(bms.__file__)"
+    imports = "import bms.core.workloads.programs, bms.protocols.frames, bms; print(bms.__file__)"
     assert run(built.python, f"import sys; sys.path.insert(0, {slim!r}); {imports}").startswith(slim)
     assert not Path(slim, "bms", "control").exists()
     assert not Path(slim, "bms", "web").exists()

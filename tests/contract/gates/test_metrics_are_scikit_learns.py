@@ -9,7 +9,7 @@ import pytest
 from bms.app.tasks.evaluation.measuring import measured
 from bms.app.tasks.evaluation.target import Target
 from bms.core.metrics import METRICS
-from bms.core.signature import Signature
+from bms.core.tensors.signature import Signature
 from tests.framework_env import SKLEARN, made_by
 
 SCRIPT = Path(__file__).parent / "sklearn_metrics.py"

@@ -30,9 +30,9 @@ from bms.app.tasks import convert, import_dataset
 from bms.app.tasks.opening import open_servable
 from bms.app.tasks.proof.proving import Proved, prove
 from bms.core.errors import BmsError
-from bms.core.programs import ServableConfig
-from bms.core.signature import DEFAULT, Signature
-from bms.core.tensor import NUMPY
+from bms.core.tensors.signature import DEFAULT, Signature
+from bms.core.tensors.tensor import NUMPY
+from bms.core.workloads.programs import ServableConfig
 
 NUMBERS = ("numbers", "positive", "singles", "missing")
 

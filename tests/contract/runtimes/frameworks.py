@@ -1,20 +1,18 @@
 """The frameworks whose runtimes keep the contract. To add one: write cases_<framework>.py, add its line here."""
 
-from tests.contract.runtimes import (
-    cases_catboost,
-    cases_huggingface,
-    cases_keras,
-    cases_lightgbm,
-    cases_mlflow,
-    cases_mxnet,
-    cases_onnx,
-    cases_openvino,
-    cases_python,
-    cases_sklearn,
-    cases_tensorflow,
-    cases_torch,
-    cases_xgboost,
-)
+from tests.contract.runtimes.cases import catboost as cases_catboost
+from tests.contract.runtimes.cases import huggingface as cases_huggingface
+from tests.contract.runtimes.cases import keras as cases_keras
+from tests.contract.runtimes.cases import lightgbm as cases_lightgbm
+from tests.contract.runtimes.cases import mlflow as cases_mlflow
+from tests.contract.runtimes.cases import mxnet as cases_mxnet
+from tests.contract.runtimes.cases import onnx as cases_onnx
+from tests.contract.runtimes.cases import openvino as cases_openvino
+from tests.contract.runtimes.cases import python as cases_python
+from tests.contract.runtimes.cases import sklearn as cases_sklearn
+from tests.contract.runtimes.cases import tensorflow as cases_tensorflow
+from tests.contract.runtimes.cases import torch as cases_torch
+from tests.contract.runtimes.cases import xgboost as cases_xgboost
 from tests.contract.runtimes.runtime_cases import Framework
 
 FRAMEWORKS: tuple[Framework, ...] = (

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from bms.core.programs import ServableConfig
-from bms.core.signature import Signature
+from bms.core.tensors.signature import Signature
+from bms.core.workloads.programs import ServableConfig
 from tests.framework_env import made_by
 from tests.sizes import some
 

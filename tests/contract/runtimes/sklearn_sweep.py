@@ -20,12 +20,12 @@ import skops.io
 from sklearn_zoo import CLASSES, KINDS, Specimen, specimens
 
 from bms.adapters.runtimes.available import open_servable
-from bms.core.columns import mask_name
 from bms.core.errors import BmsError, InvalidArgument
-from bms.core.fitting import fit_inputs
-from bms.core.programs import ServableConfig
-from bms.core.signature import Signature
-from bms.core.tensor import Tensor
+from bms.core.tensors.columns import mask_name
+from bms.core.tensors.fitting import fit_inputs
+from bms.core.tensors.signature import Signature
+from bms.core.tensors.tensor import Tensor
+from bms.core.workloads.programs import ServableConfig
 from bms.serving.lifecycle.loader import check_outputs
 
 METHODS = {"label": "predict", "prediction": "predict", "decision": "decision_function", "output": "transform"}

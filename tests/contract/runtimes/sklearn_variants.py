@@ -40,7 +40,7 @@ from sklearn import (  # isort: skip
 from sklearn.feature_extraction import text
 from sklearn.gaussian_process import kernels
 
-from bms.adapters.runtimes.sklearn_trusted import TRUSTED
+from bms.adapters.runtimes.sklearn.trusted import TRUSTED
 
 ROWS = np.random.default_rng(3).standard_normal((60, 4))
 CLASSES = np.arange(60) % 3

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from bms.core.errors import DeadlineExceeded
-from bms.core.programs import Sealed, ServableConfig
-from bms.core.tensor import Array, Tensor
+from bms.core.tensors.tensor import Array, Tensor
+from bms.core.workloads.programs import Sealed, ServableConfig
 from bms.protocols import frames
 from bms.protocols.frames import AnswerEnd, Kind, encode_plain
-from tests.model_servers import TOKEN, Client, Server, server_config, started
-from tests.upstreams import OpenAi, embedding, openai_server
+from tests.peers.upstreams import OpenAi, embedding, openai_server
+from tests.worlds.model_servers import TOKEN, Client, Server, server_config, started
 
 
 @pytest.fixture

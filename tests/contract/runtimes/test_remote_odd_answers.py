@@ -9,9 +9,9 @@ import pytest
 
 from bms.adapters.runtimes.available import open_servable
 from bms.core.errors import Internal, Unavailable
-from bms.core.programs import Sealed, ServableConfig
+from bms.core.workloads.programs import Sealed, ServableConfig
 from bms.serving.lifecycle.servable import Servable
-from tests.upstreams import OpenAi, openai_server
+from tests.peers.upstreams import OpenAi, openai_server
 
 
 @pytest.fixture

@@ -10,14 +10,14 @@ pytest.importorskip("catboost", reason="CatBoost is in an environment of its own
 import catboost
 
 from bms.adapters.runtimes.available import open_servable
-from bms.adapters.runtimes.catboost_file import exported_as
+from bms.adapters.runtimes.catboost.file import exported_as
 from bms.adapters.runtimes.recognition import recognise
 from bms.core.errors import FailedPrecondition, InvalidArgument
-from bms.core.predicted import Predicted
-from bms.core.programs import ServableConfig
-from bms.core.signature import Signature, TensorSpec, column_spec
+from bms.core.tensors.predicted import Predicted
+from bms.core.tensors.signature import Signature, TensorSpec, column_spec
+from bms.core.workloads.programs import ServableConfig
 from bms.serving.lifecycle.servable import Servable
-from tests.contract.runtimes.cases_catboost import FRAMEWORK
+from tests.contract.runtimes.cases.catboost import FRAMEWORK
 from tests.contract.runtimes.torn_files import torn
 
 MADE = FRAMEWORK.artifacts()

@@ -16,11 +16,11 @@ from bms.adapters.runtimes.available import RUNTIMES, open_servable
 from bms.adapters.runtimes.recognition import recognise
 from bms.core.clock import SystemClock
 from bms.core.errors import BmsError, FailedPrecondition, InvalidArgument
-from bms.core.programs import Batching, ServableConfig
-from bms.core.signature import Signature, TensorSpec, check_inputs
-from bms.core.tensor import Tensor
+from bms.core.tensors.signature import Signature, TensorSpec, check_inputs
+from bms.core.tensors.tensor import Tensor
+from bms.core.workloads.programs import Batching, ServableConfig
+from bms.serving.inference.batching.policy import warm_up_sizes
 from bms.serving.inference.independence import LARGE
-from bms.serving.inference.policy import warm_up_sizes
 from bms.serving.lifecycle.examples import rows_of, varied
 from bms.serving.lifecycle.loader import check_outputs, load
 from bms.serving.lifecycle.servable import Servable

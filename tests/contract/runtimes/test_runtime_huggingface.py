@@ -11,14 +11,14 @@ import pytest
 pytest.importorskip("tokenizers", reason="tokenizers is in an environment of its own")
 
 from bms.adapters.runtimes.available import open_servable
+from bms.adapters.runtimes.huggingface.tokenizer_file import open_tokenizer
 from bms.adapters.runtimes.recognition import recognise
-from bms.adapters.runtimes.tokenizer_file import open_tokenizer
 from bms.core.errors import FailedPrecondition, InvalidArgument
-from bms.core.programs import ServableConfig
-from bms.core.tensor import Array
-from bms.serving.inference.tokens import Tokenizer
+from bms.core.tensors.tensor import Array
+from bms.core.workloads.programs import ServableConfig
+from bms.serving.inference.preparation.tokens import Tokenizer
 from bms.serving.lifecycle.servable import PartlyRead
-from tests.contract.runtimes.cases_huggingface import FRAMEWORK
+from tests.contract.runtimes.cases.huggingface import FRAMEWORK
 
 NAMES = ("encoder", "sentences", "classifier", "tagger", "decoder")
 

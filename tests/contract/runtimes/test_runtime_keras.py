@@ -25,14 +25,14 @@ from PIL import Image
 
 from bms.adapters.images.plan import image_plan
 from bms.adapters.runtimes.available import open_servable
-from bms.adapters.runtimes.keras_config import REFUSED as REFUSED_CLASSES
-from bms.adapters.runtimes.keras_config import TABLES, check_config
+from bms.adapters.runtimes.keras.config import REFUSED as REFUSED_CLASSES
+from bms.adapters.runtimes.keras.config import TABLES, check_config
 from bms.adapters.runtimes.recognition import recognise
 from bms.core.errors import FailedPrecondition, InvalidArgument
-from bms.core.preprocessing import ImagePreprocess
-from bms.core.programs import ServableConfig
-from bms.core.signature import Signature, TensorSpec
-from tests.contract.runtimes.cases_keras import FRAMEWORK
+from bms.core.tensors.preprocessing import ImagePreprocess
+from bms.core.tensors.signature import Signature, TensorSpec
+from bms.core.workloads.programs import ServableConfig
+from tests.contract.runtimes.cases.keras import FRAMEWORK
 from tests.contract.runtimes.torn_files import torn
 
 MADE = FRAMEWORK.artifacts()

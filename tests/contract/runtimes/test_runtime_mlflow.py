@@ -17,15 +17,15 @@ pytest.importorskip("mlflow", reason="MLflow is in an environment of its own")
 
 from bms.adapters.runtimes.available import open_servable
 from bms.adapters.runtimes.recognition import recognise
-from bms.core.columns import Column, mask_name
 from bms.core.errors import FailedPrecondition, InvalidArgument
-from bms.core.parameters import Parameter
-from bms.core.predicted import Predicted
-from bms.core.programs import ServableConfig
-from bms.core.signature import Signature, TensorSpec, column_spec, is_table
-from bms.core.tensor import NUMPY
+from bms.core.tensors.columns import Column, mask_name
+from bms.core.tensors.parameters import Parameter
+from bms.core.tensors.predicted import Predicted
+from bms.core.tensors.signature import Signature, TensorSpec, column_spec, is_table
+from bms.core.tensors.tensor import NUMPY
+from bms.core.workloads.programs import ServableConfig
 from bms.serving.lifecycle.servable import ParameterizedServable, Servable
-from tests.contract.runtimes.cases_mlflow import FRAMEWORK
+from tests.contract.runtimes.cases.mlflow import FRAMEWORK
 
 MADE = FRAMEWORK.artifacts()
 
@@ -440,7 +440,7 @@ def test_telemetry_is_off_and_nothing_is_left_in_the_working_directory(tmp_path:
     code = (
         "import os, sys\n"
         "from bms.adapters.runtimes.available import open_servable\n"
-        "from bms.core.programs import ServableConfig\n"
+        "from bms.core.workloads.programs import ServableConfig\n"
         "own = ServableConfig(runtime='mlflow', directory=sys.argv[1], model='m', version=1, allow_pickle=True)\n"
         "open_servable(own)\n"
         "from mlflow.telemetry.utils import is_telemetry_disabled\n"

@@ -10,12 +10,12 @@ pytest.importorskip("mxnet", reason="MXNet is in an environment of its own")
 import mxnet as mx
 
 from bms.adapters.runtimes.available import open_servable
-from bms.adapters.runtimes.mxnet_params import names_of
+from bms.adapters.runtimes.mxnet.params import names_of
 from bms.adapters.runtimes.recognition import recognise
 from bms.core.errors import FailedPrecondition, InvalidArgument
-from bms.core.programs import ServableConfig
-from bms.core.signature import Signature, TensorSpec
-from tests.contract.runtimes.cases_mxnet import FRAMEWORK, ROWS
+from bms.core.tensors.signature import Signature, TensorSpec
+from bms.core.workloads.programs import ServableConfig
+from tests.contract.runtimes.cases.mxnet import FRAMEWORK, ROWS
 from tests.contract.runtimes.torn_files import torn
 
 MADE = FRAMEWORK.artifacts()

@@ -11,12 +11,12 @@ import pytest
 from msgspec import structs
 
 from bms.adapters.runtimes.available import RUNTIMES, open_servable
-from bms.adapters.runtimes.onnx_file import is_onnx, read
-from bms.adapters.runtimes.protobuf_wire import NotProtobuf
+from bms.adapters.runtimes.formats.protobuf_wire import NotProtobuf
+from bms.adapters.runtimes.onnx.file import is_onnx, read
 from bms.core.clock import SystemClock
 from bms.core.errors import FailedPrecondition, InvalidArgument
-from bms.core.programs import ServableConfig
-from bms.core.signature import Signature, TensorSpec
+from bms.core.tensors.signature import Signature, TensorSpec
+from bms.core.workloads.programs import ServableConfig
 from bms.serving.lifecycle.loader import load
 from tests.framework_env import SKLEARN, made_by
 from tests.tiny_onnx import adds

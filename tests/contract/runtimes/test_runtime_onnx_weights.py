@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bms.adapters.runtimes import onnx_weights
-from bms.adapters.runtimes.artifact import mapped
+from bms.adapters.runtimes.artifacts.model_file import mapped
 from bms.adapters.runtimes.available import open_servable
-from bms.adapters.runtimes.onnx_file import read
-from bms.adapters.runtimes.onnx_weights import without_weights
-from bms.adapters.runtimes.protobuf_wire import NotProtobuf
-from bms.core.programs import Batching, ServableConfig
-from tests.model_servers import Client, model, server_config, started
+from bms.adapters.runtimes.formats.protobuf_wire import NotProtobuf
+from bms.adapters.runtimes.onnx import weights as onnx_weights
+from bms.adapters.runtimes.onnx.file import read
+from bms.adapters.runtimes.onnx.weights import without_weights
+from bms.core.workloads.programs import Batching, ServableConfig
+from tests.worlds.model_servers import Client, model, server_config, started
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 LARGE = ("large/inline", "large/external")

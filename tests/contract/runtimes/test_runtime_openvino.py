@@ -14,16 +14,16 @@ if "openvino" not in os.environ.get("BMS_CONTRACT_FRAMEWORK", ""):
 
 from bms.adapters.runtimes.available import open_servable
 from bms.core.errors import FailedPrecondition
-from bms.core.programs import ServableConfig
-from bms.core.signature import Signature, TensorSpec
-from tests.contract.runtimes.cases_openvino import FRAMEWORK
+from bms.core.tensors.signature import Signature, TensorSpec
+from bms.core.workloads.programs import ServableConfig
+from tests.contract.runtimes.cases.openvino import FRAMEWORK
 from tests.contract.runtimes.torn_files import torn
 
 DIGITS = FRAMEWORK.artifacts() / "digits" / "model"
 LOOKING = """
 import sys
 from bms.adapters.runtimes.available import open_servable
-from bms.core.programs import ServableConfig
+from bms.core.workloads.programs import ServableConfig
 open_servable(ServableConfig(runtime="openvino", directory=sys.argv[1], model="m", version=1))
 loaded = [name for name, module in sys.modules.items() if name.startswith("openvino_telemetry") and module]
 assert "openvino" in sys.modules and not loaded, loaded

@@ -22,11 +22,11 @@ from bms.core.errors import (
     Unavailable,
     Unimplemented,
 )
-from bms.core.programs import ServableConfig
-from bms.core.sequences import Sequence, SequenceLimits
-from bms.core.signature import Signature, TensorSpec
+from bms.core.tensors.sequences import Sequence, SequenceLimits
+from bms.core.tensors.signature import Signature, TensorSpec
+from bms.core.workloads.programs import ServableConfig
 from bms.serving.lifecycle.servable import Servable, StatefulServable, StreamingServable
-from tests.contract.runtimes.cases_python import FRAMEWORK
+from tests.contract.runtimes.cases.python import FRAMEWORK
 
 X = {"x": np.full((2, 2), 12345.5, np.float32)}  # which nobody makes up to look at a model
 PREDICTS = "class Model:\n  def predict(self, x): pass\n"

@@ -13,15 +13,15 @@ import pytest
 
 from bms.adapters.runtimes.available import open_servable
 from bms.adapters.runtimes.recognition import recognise
-from bms.adapters.runtimes.remote import RemoteRuntime
+from bms.adapters.runtimes.remote.runtime import RemoteRuntime
 from bms.core.errors import FailedPrecondition, Internal, InvalidArgument, Unavailable
-from bms.core.programs import ENGINES, Sealed, ServableConfig
-from bms.core.signature import Signature, TensorSpec
-from bms.core.tensor import Array, from_raw, to_raw
+from bms.core.tensors.signature import Signature, TensorSpec
+from bms.core.tensors.tensor import Array, from_raw, to_raw
+from bms.core.workloads.programs import ENGINES, Sealed, ServableConfig
 from bms.serving.engines.engine import EngineServable
 from bms.serving.lifecycle.servable import Servable
-from tests.model_servers import Server, server_config, started
-from tests.upstreams import openai_server
+from tests.peers.upstreams import openai_server
+from tests.worlds.model_servers import Server, server_config, started
 
 METADATA = {
     "name": "m",

@@ -46,12 +46,12 @@ from sklearn.preprocessing import (
 from sklearn.svm import LinearSVC
 
 from bms.adapters.runtimes.available import open_servable
-from bms.adapters.runtimes.sklearn_opened import called_by, fitted_from
+from bms.adapters.runtimes.sklearn.opened import called_by, fitted_from
 from bms.core.clock import SystemClock
 from bms.core.errors import FailedPrecondition, InvalidArgument
-from bms.core.programs import ServableConfig
-from bms.core.signature import Signature, TensorSpec
-from bms.core.tensor import NUMPY, DType
+from bms.core.tensors.signature import Signature, TensorSpec
+from bms.core.tensors.tensor import NUMPY, DType
+from bms.core.workloads.programs import ServableConfig
 from bms.serving.lifecycle.loader import load
 from tests.framework_env import SKLEARN, made_by
 
@@ -150,7 +150,7 @@ def test_inputs_that_the_estimator_refuses_are_the_callers_fault() -> None:
 
 
 def test_threads_are_those_configured() -> None:
-    from bms.adapters.runtimes.sklearn_file import read_estimator
+    from bms.adapters.runtimes.sklearn.file import read_estimator
 
     path = str(made_by(MAKER, SKLEARN) / "sklearn/forest/model.skops")
     assert read_estimator(path, allow_pickle=False)[0].n_jobs == -1

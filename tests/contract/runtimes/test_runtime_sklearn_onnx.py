@@ -17,13 +17,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from bms.adapters.runtimes.sklearn_opened import called_by, fitted_from
-from bms.adapters.runtimes.sklearn_parts import parts
+from bms.adapters.runtimes.sklearn.opened import called_by, fitted_from
+from bms.adapters.runtimes.sklearn.parts import parts
 from bms.adapters.toolkits.onnx_trees import thresholds
 from bms.adapters.toolkits.sklearn_onnx import candidates, convertible_input
 from bms.app.tasks.awkward import awkward_rows
 from bms.core.errors import FailedPrecondition
-from bms.core.signature import Signature, column_spec
+from bms.core.tensors.signature import Signature, column_spec
 
 ROWS = np.random.default_rng(4).standard_normal((80, 3))
 VALUES = ROWS @ [1.0, -2.0, 0.5]

@@ -18,17 +18,17 @@ import pandas
 from sklearn.preprocessing import OneHotEncoder
 
 from bms.adapters.runtimes.available import open_servable
-from bms.adapters.runtimes.data_frame import frame_of
 from bms.adapters.runtimes.recognition import recognise
-from bms.core.columns import Column
+from bms.adapters.runtimes.servables.data_frame import frame_of
 from bms.core.errors import FailedPrecondition, InvalidArgument
-from bms.core.fitting import columns_text, fit_inputs
-from bms.core.programs import ServableConfig
-from bms.core.signature import Signature, column_spec
-from bms.core.tensor import Tensor
+from bms.core.tensors.columns import Column
+from bms.core.tensors.fitting import columns_text, fit_inputs
+from bms.core.tensors.signature import Signature, column_spec
+from bms.core.tensors.tensor import Tensor
+from bms.core.workloads.programs import ServableConfig
 from bms.protocols.tables import table_of_rows
 from bms.serving.lifecycle.servable import Servable
-from tests.contract.runtimes.cases_sklearn import TABLE_NAMES, TABLES
+from tests.contract.runtimes.cases.sklearn import TABLE_NAMES, TABLES
 
 GUESTS = "'name' text?, 'age' number, 'income' number, 'city' text, 'smoker' boolean, 'rooms' integer, 'note' text"
 

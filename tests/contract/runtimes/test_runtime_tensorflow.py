@@ -13,11 +13,11 @@ import tensorflow as tf
 from bms.adapters.runtimes.available import open_servable
 from bms.adapters.runtimes.recognition import recognise
 from bms.core.errors import FailedPrecondition, InvalidArgument
-from bms.core.example_codec import encode_example
-from bms.core.features import Feature
-from bms.core.programs import ServableConfig
-from bms.core.signature import Signature, TensorSpec
-from tests.contract.runtimes.cases_tensorflow import FRAMEWORK
+from bms.core.formats.example_codec import encode_example
+from bms.core.tensors.features import Feature
+from bms.core.tensors.signature import Signature, TensorSpec
+from bms.core.workloads.programs import ServableConfig
+from tests.contract.runtimes.cases.tensorflow import FRAMEWORK
 from tests.contract.runtimes.torn_files import torn
 
 MADE = FRAMEWORK.artifacts()

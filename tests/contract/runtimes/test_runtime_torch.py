@@ -18,12 +18,12 @@ import torch
 
 from bms.adapters.runtimes.available import open_servable
 from bms.adapters.runtimes.recognition import recognise
-from bms.adapters.runtimes.torch_export_file import _is_expression
-from bms.adapters.runtimes.torch_script_forward import forward_takes
+from bms.adapters.runtimes.torch.export_file import _is_expression
+from bms.adapters.runtimes.torch.script_forward import forward_takes
 from bms.core.errors import FailedPrecondition, InvalidArgument
-from bms.core.programs import ServableConfig
-from bms.core.signature import Signature, TensorSpec
-from tests.contract.runtimes.cases_torch import FRAMEWORK, ROWS
+from bms.core.tensors.signature import Signature, TensorSpec
+from bms.core.workloads.programs import ServableConfig
+from tests.contract.runtimes.cases.torch import FRAMEWORK, ROWS
 from tests.contract.runtimes.torn_files import torn
 from tests.sizes import some
 

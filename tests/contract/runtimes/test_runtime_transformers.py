@@ -16,8 +16,8 @@ from safetensors.numpy import load_file, save_file
 from bms.adapters.runtimes.available import open_servable
 from bms.adapters.runtimes.recognition import recognise
 from bms.core.errors import FailedPrecondition
-from bms.core.programs import ServableConfig
-from tests.contract.runtimes.cases_huggingface import TRANSFORMERS
+from bms.core.workloads.programs import ServableConfig
+from tests.contract.runtimes.cases.huggingface import TRANSFORMERS
 
 
 def config(directory: Path) -> ServableConfig:

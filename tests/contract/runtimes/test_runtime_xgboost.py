@@ -9,12 +9,12 @@ import pytest
 pytest.importorskip("xgboost", reason="XGBoost is in an environment of its own")
 
 from bms.adapters.runtimes.available import open_servable
-from bms.adapters.runtimes.xgboost_columns import features_of
-from bms.core.columns import Column
+from bms.adapters.runtimes.xgboost.columns import features_of
 from bms.core.errors import FailedPrecondition, InvalidArgument
-from bms.core.programs import ServableConfig
-from bms.core.signature import Signature, TensorSpec, column_spec
-from tests.contract.runtimes.cases_xgboost import FRAMEWORK
+from bms.core.tensors.columns import Column
+from bms.core.tensors.signature import Signature, TensorSpec, column_spec
+from bms.core.workloads.programs import ServableConfig
+from tests.contract.runtimes.cases.xgboost import FRAMEWORK
 from tests.contract.runtimes.torn_files import torn
 
 DIGITS = FRAMEWORK.artifacts() / "digits" / "model" / "model.ubj"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.runtimes.cases_sklearn import TABLES
+from tests.contract.runtimes.cases.sklearn import TABLES
 from tests.framework_env import told_by
 
 HERE = Path(__file__).parent

@@ -13,10 +13,10 @@ from msgspec import structs
 
 from bms.app.tasks.opening import open_servable
 from bms.core.errors import FailedPrecondition, InvalidArgument
-from bms.core.preprocessing import TextPreprocess
-from bms.core.programs import ServableConfig
-from bms.core.tensor import Array
-from tests.contract.runtimes.cases_huggingface import FRAMEWORK
+from bms.core.tensors.preprocessing import TextPreprocess
+from bms.core.tensors.tensor import Array
+from bms.core.workloads.programs import ServableConfig
+from tests.contract.runtimes.cases.huggingface import FRAMEWORK
 
 OPTIONS = TextPreprocess(tokenizer="words/tokenizer.json", max_length=24)
 

@@ -83,7 +83,7 @@ def tell(runtime: str, copy: Path, number: int, kind: str) -> None:
     """Loads the copy, which runs examples, too, and prints what came of it."""
     from bms.adapters.runtimes.available import open_servable
     from bms.core.errors import BmsError
-    from bms.core.programs import ServableConfig
+    from bms.core.workloads.programs import ServableConfig
 
     outcome: dict[str, object] = {"number": number, "kind": kind, "refused": "", "ran": False}
     signal.alarm(PATIENCE_S)

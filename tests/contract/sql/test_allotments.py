@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from bms.adapters.sql.engine import Database
+from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.usage import SqlUsage
 from bms.control.billing.blocks import UsageBlock

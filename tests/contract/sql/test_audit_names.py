@@ -1,15 +1,15 @@
 """The audit knows users and keys by their names, also those that are gone."""
 
 from bms.adapters.sql.audit import SqlAudit
-from bms.adapters.sql.engine import Database
+from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.tenants import SqlTenants
 from bms.control.audit.service import AuditService
 from bms.control.tenants.deletion import TenantDeletion
 from bms.control.tenants.service import TenantService
+from bms.core.access.principal import Principal
 from bms.core.clock import ManualClock
 from bms.core.pages import PageRequest
-from bms.core.principal import Principal
 
 
 async def nothing(tenant: str) -> list[str]:

@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from bms.adapters.sql import postgresql
-from bms.adapters.sql.engine import Database
+from bms.adapters.sql.database import postgresql
+from bms.adapters.sql.database.engine import Database
 from bms.core.errors import Unavailable
-from tests import databases
+from tests.worlds import databases
 
 
 class Said(Exception):

@@ -13,12 +13,12 @@ import asyncpg
 import pytest
 from sqlalchemy import Connection, event, text
 
-from bms.adapters.sql import engine
-from bms.adapters.sql.engine import Database
-from bms.adapters.sql.telling import tells
+from bms.adapters.sql.database import engine
+from bms.adapters.sql.database.engine import Database
+from bms.adapters.sql.database.telling import tells
 from bms.core.errors import Unavailable
 from tests.cancelling import PLANS, Cancelling, Plan, every_await, open_below
-from tests.databases import database_url
+from tests.worlds.databases import database_url
 
 pytestmark = pytest.mark.no_cover
 ROWS = 300  # more than a cursor fetches in one step

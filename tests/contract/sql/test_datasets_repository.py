@@ -5,15 +5,15 @@ import asyncio
 import msgspec
 import pytest
 
+from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.datasets import SqlDatasets
-from bms.adapters.sql.engine import Database
 from bms.adapters.sql.store import SqlStore
 from bms.control.datasets.nouns import Dataset, DatasetVersion, ImportRequest, Source, Split
 from bms.core.clock import ManualClock
 from bms.core.errors import Aborted, AlreadyExists
 from bms.core.newest import Newest
 from bms.core.pages import PageRequest, decode_cursor
-from tests.jobs import add_tenant
+from tests.worlds.jobs import add_tenant
 
 Datasets = SqlStore[SqlDatasets]
 REQUEST = ImportRequest(source=Source(tree="sha256:s", format="csv"), label="class", split={"train": 1.0}, seed=2**62)

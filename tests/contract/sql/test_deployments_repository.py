@@ -5,8 +5,8 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.deployments import SqlDeployments
-from bms.adapters.sql.engine import Database
 from bms.adapters.sql.events import SqlLeases
 from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.tenants import SqlTenants

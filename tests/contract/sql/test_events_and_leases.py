@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 from sqlalchemy import event
 
-from bms.adapters.sql.engine import Database
+from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.events import SqlEventLog, SqlLeases
 from bms.adapters.sql.replies import SqlReplies
 from bms.adapters.sql.store import SqlStore

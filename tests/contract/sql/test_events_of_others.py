@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event, text
 
-from bms.adapters.sql import notices, sqlite
-from bms.adapters.sql.engine import Database
+from bms.adapters.sql.database import notices, sqlite
+from bms.adapters.sql.database.engine import Database
+from bms.adapters.sql.database.others import SqliteOthers
 from bms.adapters.sql.events import LOOK_S, SqlEventLog, SqlLeases
-from bms.adapters.sql.others import SqliteOthers
 from bms.adapters.sql.positions import SqlPositions
 from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.tenants import SqlTenants
 from bms.core.clock import ManualClock
 from bms.core.events import Event, Payload
-from tests.databases import database as open_database
+from tests.worlds.databases import database as open_database
 
 MARGIN_S = 1.0  # of a busy machine
 _LISTENS = "FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"

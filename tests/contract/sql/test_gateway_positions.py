@@ -1,6 +1,6 @@
 """How far the gateways of each control process have come, on both databases."""
 
-from bms.adapters.sql.engine import Database
+from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.positions import SqlPositions
 from bms.core.clock import ManualClock
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from bms.adapters.sql.engine import Database
-from bms.adapters.sql.identity import claim, platform_of
-from bms.adapters.sql.migrate import upgrade
+from bms.adapters.sql.database.engine import Database
+from bms.adapters.sql.database.identity import claim, platform_of
+from bms.adapters.sql.database.migrate import upgrade
 from bms.core.clock import ManualClock
-from tests.databases import database_url
+from tests.worlds.databases import database_url
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])

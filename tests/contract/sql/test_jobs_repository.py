@@ -6,15 +6,15 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from bms.adapters.sql.engine import Database
+from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.jobs import SqlJobs
 from bms.adapters.sql.store import SqlStore
 from bms.control.jobs.nouns import Job, TreeInput
 from bms.core.clock import ManualClock
-from bms.core.environments import EnvironmentSpec
 from bms.core.errors import Aborted, AlreadyExists
 from bms.core.pages import PageRequest, decode_cursor
-from tests.jobs import add_tenant, job
+from bms.core.workloads.environments import EnvironmentSpec
+from tests.worlds.jobs import add_tenant, job
 
 Jobs = SqlStore[SqlJobs]
 

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from bms.adapters.sql.engine import Database
+from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.events import SqlLeases
 from bms.adapters.sql.reactions import SqlReactions
 from bms.adapters.sql.store import SqlStore

@@ -11,12 +11,12 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from bms.adapters.sql import steps as stepping
-from bms.adapters.sql.engine import Database
-from bms.adapters.sql.migrate import NewerSchema, steps, upgrade
+from bms.adapters.sql.database import steps as stepping
+from bms.adapters.sql.database.engine import Database
+from bms.adapters.sql.database.migrate import NewerSchema, steps, upgrade
 from bms.adapters.sql.tables import metadata
 from bms.core.errors import FailedPrecondition
-from tests.databases import database_url
+from tests.worlds.databases import database_url
 
 BOTH = pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 
@@ -47,7 +47,8 @@ async def test_a_start_that_finds_the_newest_schema_does_not_wait_for_alembic(tm
             assert steps()[-1] == script.get_current_head()
         await database.close()
         again = (
-            "import asyncio, sys; from bms.adapters.sql.engine import Database; from bms.adapters.sql import migrate; "
+            "import asyncio, sys; from bms.adapters.sql.database import migrate; "
+            "from bms.adapters.sql.database.engine import Database; "
             f"asyncio.run(migrate.upgrade(Database({url!r}))); print('alembic' in sys.modules)"
         )
         ended = subprocess.run([sys.executable, "-c", again], capture_output=True, text=True, check=True, timeout=60)

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from bms.adapters.objects.memory import MemoryObjectStore
-from bms.adapters.sql.engine import Database
+from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.events import SqlEventLog
 from bms.adapters.sql.models import SqlModels
 from bms.adapters.sql.store import SqlStore
@@ -30,15 +30,15 @@ from bms.control.models.service import ModelService
 from bms.control.models.states import HIDDEN, MOVES
 from bms.control.platform.trees import FileEntry, put_tree, tree_of
 from bms.control.tenants.nouns import Tenant
+from bms.core.access.principal import Principal
 from bms.core.clock import ManualClock
-from bms.core.environments import EnvironmentSpec
 from bms.core.errors import Aborted, AlreadyExists, FailedPrecondition
 from bms.core.ids import new_id
 from bms.core.newest import Newest
 from bms.core.pages import PageRequest, decode_cursor
-from bms.core.preprocessing import ImagePreprocess
-from bms.core.principal import Principal
-from bms.core.signature import Signature, TensorSpec
+from bms.core.tensors.preprocessing import ImagePreprocess
+from bms.core.tensors.signature import Signature, TensorSpec
+from bms.core.workloads.environments import EnvironmentSpec
 
 Models = SqlStore[SqlModels]
 EVERY: frozenset[VersionState] = frozenset(MOVES)

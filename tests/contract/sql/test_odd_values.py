@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from bms.adapters.sql.engine import Database
-from bms.cli.output import Output
+from bms.adapters.sql.database.engine import Database
+from bms.cli.output.printing import Output
 from bms.control.jobs.nouns import JobSpec
 from bms.core.clock import ManualClock
 from bms.sdk.jobs import Job
-from bms.web.api import jobs
-from tests.api import Api
-from tests.callers import Caller
-from tests.jobs import World
-from tests.server import served
+from bms.web.api.resources import jobs
+from tests.peers.callers import Caller
+from tests.peers.server import served
+from tests.worlds.api import Api
+from tests.worlds.jobs import World
 
 ODD = {
     "big": 1 << 70,

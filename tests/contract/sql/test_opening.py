@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from bms.adapters.sql.opening import greet, open_database
+from bms.adapters.sql.database.opening import greet, open_database
 from bms.core.errors import BmsError, FailedPrecondition, InvalidArgument, Unavailable
-from tests.databases import database_url
+from tests.worlds.databases import database_url
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])

@@ -8,18 +8,18 @@ import pytest
 from alembic import command
 from sqlalchemy import Connection, text
 
-from bms.adapters.sql.engine import Database
+from bms.adapters.sql.database.engine import Database
+from bms.adapters.sql.database.steps import config
 from bms.adapters.sql.jobs import SqlJobs
 from bms.adapters.sql.models import SqlModels
-from bms.adapters.sql.steps import config
 from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.tenants import SqlTenants
 from bms.control.models.nouns import Model, Version
 from bms.control.tenants.nouns import Tenant
 from bms.core.clock import ManualClock
-from bms.core.preprocessing import ImagePreprocess, Preprocess, TextPreprocess
-from tests.databases import database_url
-from tests.jobs import job
+from bms.core.tensors.preprocessing import ImagePreprocess, Preprocess, TextPreprocess
+from tests.worlds.databases import database_url
+from tests.worlds.jobs import job
 
 IMAGES = ImagePreprocess(input="x", mode="L", height=8, width=9, scale=1.0, mean=(0.5,))
 CUT = msgspec.structs.replace(IMAGES, resize="crop")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event as sql_event
 
-from bms.adapters.sql.engine import Database
+from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.events import SqlEventLog
 from bms.adapters.sql.reactions import SqlReactions
 from bms.adapters.sql.store import SqlStore
@@ -30,7 +30,7 @@ from bms.core.event_catalogue import Catalogue
 from bms.core.events import Event, Payload, Recorded
 from bms.core.pages import PageRequest
 from tests.cancelling import PLANS, Plan, every_await
-from tests.jobs import add_tenant
+from tests.worlds.jobs import add_tenant
 
 
 class Pushed(Payload, frozen=True, kw_only=True):

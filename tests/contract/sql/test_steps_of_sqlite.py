@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from bms.adapters.sql.engine import Database
-from bms.adapters.sql.sqlite import FIRST, _Connection
+from bms.adapters.sql.database.engine import Database
+from bms.adapters.sql.database.sqlite import FIRST, _Connection
 
 MANY = text(
     "WITH RECURSIVE counting(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counting WHERE n < :last) "

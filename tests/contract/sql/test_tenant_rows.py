@@ -2,7 +2,7 @@
 
 from sqlalchemy import func, insert, select
 
-from bms.adapters.sql.engine import Database
+from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.tables import metadata
 from bms.adapters.sql.tables.datasets import datasets
@@ -12,9 +12,9 @@ from bms.adapters.sql.tenants import SqlTenants
 from bms.adapters.sql.usage import SqlUsage
 from bms.control.platform.allotments import Allotment, milliseconds
 from bms.control.tenants.service import TenantService
+from bms.core.access.principal import Principal
 from bms.core.clock import ManualClock
-from bms.core.principal import Principal
-from tests.deployments import Registry
+from tests.worlds.deployments import Registry
 
 BY = Principal(tenant="default", user="ann", key="k", role="owner", scopes=frozenset())
 

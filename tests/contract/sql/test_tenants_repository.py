@@ -5,7 +5,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from bms.adapters.sql.engine import Database
+from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.tenants import SqlTenants
 from bms.control.tenants.nouns import Key, Tenant, User

@@ -8,8 +8,8 @@ import pytest
 from alembic import command
 from sqlalchemy import Connection, text
 
-from bms.adapters.sql.engine import Database
-from bms.adapters.sql.steps import config
+from bms.adapters.sql.database.engine import Database
+from bms.adapters.sql.database.steps import config
 from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.usage import SqlUsage
 from bms.control.billing.booking import Booking
@@ -18,7 +18,7 @@ from bms.control.billing.service import UsageService
 from bms.control.platform.allotments import Allotment
 from bms.core.clock import ManualClock
 from bms.core.usage import UsageEvent, runs_of
-from tests.databases import database_url
+from tests.worlds.databases import database_url
 
 MINUTE = 60 * 10**9
 COLUMNS = UsageEvent.__struct_fields__[:14]  # of before there were queue_ns and what follows it

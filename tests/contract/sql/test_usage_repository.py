@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from sqlalchemy import insert, update
 
-from bms.adapters.sql.engine import Database
+from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.tables.usage import request_blocks, usage_blocks, usage_sources
 from bms.adapters.sql.usage import SqlUsage

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from bms.adapters.objects.memory import MemoryObjectStore
+from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.datasets import SqlDatasets
-from bms.adapters.sql.engine import Database
 from bms.adapters.sql.events import SqlEventLog
 from bms.adapters.sql.jobs import SqlJobs
 from bms.adapters.sql.models import SqlModels
@@ -16,9 +16,9 @@ from bms.control.datasets.service import DatasetService
 from bms.control.training.dataset_use import DatasetUse
 from bms.core.clock import ManualClock
 from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound
-from bms.web.api import datasets
-from tests.api import Api
-from tests.jobs import put_files
+from bms.web.api.resources import datasets
+from tests.worlds.api import Api
+from tests.worlds.jobs import put_files
 
 DIGITS = {"source": {"sample": "digits"}}
 REPORT: dict[str, object] = {

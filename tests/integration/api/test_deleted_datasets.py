@@ -6,19 +6,19 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.datasets import SqlDatasets
-from bms.adapters.sql.engine import Database
 from bms.adapters.sql.store import SqlStore
 from bms.control.datasets.deletion import DatasetDeletion
 from bms.control.jobs.nouns import JobSpec, TreeInput
 from bms.control.models.nouns import Gate
 from bms.control.training.dataset_use import DatasetUse
+from bms.core.access.principal import Principal
 from bms.core.errors import FailedPrecondition, NotFound
 from bms.core.pages import PageRequest
-from bms.core.principal import Principal
-from bms.web.api import datasets
-from tests.api import Api
-from tests.features import ANN, Played
+from bms.web.api.resources import datasets
+from tests.worlds.api import Api
+from tests.worlds.features import ANN, Played
 
 VALIDATION = Gate(metric="accuracy", dataset="digits", minimum=0.9)
 

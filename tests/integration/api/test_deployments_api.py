@@ -6,16 +6,16 @@ import httpx
 import pytest
 
 from bms.adapters.sql.audit import SqlAudit
-from bms.adapters.sql.engine import Database
+from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.store import SqlStore
 from bms.control.audit.service import AuditService
 from bms.control.deployments.in_use import InUse
-from bms.control.deployments.views import DeploymentViews
+from bms.control.deployments.views.service import DeploymentViews
 from bms.control.models.nouns import Gate, GateResult
 from bms.core.clock import ManualClock
-from bms.web.api import audit, deployments
-from tests.api import Api
-from tests.deployments import Deployed, ObedientCluster
+from bms.web.api.resources import audit, deployments
+from tests.worlds.api import Api
+from tests.worlds.deployments import Deployed, ObedientCluster
 
 
 class World:

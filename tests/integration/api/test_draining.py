@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import uvicorn
 
-from bms.adapters.sql.engine import Database
+from bms.adapters.sql.database.engine import Database
 from bms.core.clock import ManualClock
-from tests.api import Api
+from tests.worlds.api import Api
 
 HEAD = b"POST /api/v1/users HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"  # as gateways ask
 

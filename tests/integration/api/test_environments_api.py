@@ -8,20 +8,20 @@ import pytest
 
 from bms.adapters.environments.sources import PackageSources
 from bms.adapters.environments.uv import UvEnvironments
-from bms.adapters.sql.engine import Database
+from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.environments import SqlEnvironmentUses
 from bms.adapters.sql.jobs import SqlJobs
 from bms.adapters.sql.store import SqlStore
 from bms.control.environments.service import EnvironmentService
 from bms.control.jobs.nouns import Job, JobSpec, JobState
 from bms.core.clock import ManualClock
-from bms.core.environments import EnvironmentSpec
 from bms.core.errors import FailedPrecondition
-from bms.core.requirement_lines import parse_lock
-from bms.web.api import environments as doors
-from tests.api import Api
-from tests.deployments import Registry
+from bms.core.formats.requirement_lines import parse_lock
+from bms.core.workloads.environments import EnvironmentSpec
+from bms.web.api.resources import environments as doors
 from tests.wheels import slim_wheels, wheel
+from tests.worlds.api import Api
+from tests.worlds.deployments import Registry
 
 TINY, OTHER, BAD = (EnvironmentSpec(requirements=(name,)) for name in ("tiny", "other", "absent-thing"))
 

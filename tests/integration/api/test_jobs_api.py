@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from bms.adapters.sql.engine import Database
+from bms.adapters.sql.database.engine import Database
 from bms.control.jobs.nouns import Job
 from bms.core.clock import ManualClock
-from bms.web.api import jobs
-from tests.api import Api
-from tests.jobs import World
+from bms.web.api.resources import jobs
+from tests.worlds.api import Api
+from tests.worlds.jobs import World
 
 
 @pytest.fixture

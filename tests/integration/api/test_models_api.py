@@ -19,7 +19,7 @@ import uvicorn
 
 from bms.adapters.objects.local import LocalObjectStore
 from bms.adapters.objects.unpacking import Unpacker
-from bms.adapters.sql.engine import Database
+from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.events import SqlEventLog
 from bms.adapters.sql.models import SqlModels
 from bms.adapters.sql.store import SqlStore
@@ -34,10 +34,10 @@ from bms.control.platform.trees import FileEntry, put_tree, tree_of
 from bms.core.clock import ManualClock
 from bms.core.digest import of_bytes
 from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound
-from bms.core.programs import VerifyReport
-from bms.core.signature import Signature, TensorSpec
-from bms.web.api import blobs, models
-from tests.api import Api
+from bms.core.tensors.signature import Signature, TensorSpec
+from bms.core.workloads.programs import VerifyReport
+from bms.web.api.resources import blobs, models
+from tests.worlds.api import Api
 
 ONNX = b"bytes of a model"
 MAX_BLOB = 4 << 20

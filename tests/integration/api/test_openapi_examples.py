@@ -13,9 +13,9 @@ import pytest
 from bms.core.clock import SystemClock
 from bms.web.api.openapi import examples
 from bms.web.api.unknown_members import check_members
-from tests.deployments import Registry
 from tests.described import VALIDATOR, document, rows
 from tests.security.world import MODEL, World, digest, two_tenants
+from tests.worlds.deployments import Registry
 
 Json = dict[str, Any]
 KEPT = Path(examples.__file__).parent / examples.FILE

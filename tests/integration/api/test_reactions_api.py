@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from bms.adapters.sql.engine import Database
+from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.reactions import SqlReactions
 from bms.adapters.sql.store import SqlStore
-from bms.app.event_catalogue import CATALOGUE
+from bms.app.control.event_catalogue import CATALOGUE
 from bms.control.models.events import VersionUploaded
 from bms.control.monitoring.reactions import ReactionService
 from bms.control.platform.handlers import Handlers
@@ -17,9 +17,9 @@ from bms.core.clock import ManualClock
 from bms.core.errors import NotFound, PermissionDenied, Unavailable
 from bms.core.events import Event, Recorded
 from bms.core.pages import PageRequest
-from bms.web.api import reactions as doors
-from tests.api import Api
-from tests.features import ANN
+from bms.web.api.resources import reactions as doors
+from tests.worlds.api import Api
+from tests.worlds.features import ANN
 
 
 class House:

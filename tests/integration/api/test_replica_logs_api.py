@@ -5,16 +5,16 @@ from collections.abc import AsyncIterator, Collection
 
 import pytest
 
-from bms.adapters.sql.engine import Database
+from bms.adapters.sql.database.engine import Database
 from bms.control.deployments.logs import ReplicaLogService
 from bms.core.clock import ManualClock
 from bms.core.errors import NotFound
-from bms.web.api import deployments, replicas
 from bms.web.api.endpoint import Endpoint
-from tests.api import Api
-from tests.callers import KINDS, Caller
-from tests.deployments import Deployed, ObedientCluster, follow, principal
-from tests.server import served
+from bms.web.api.resources import deployments, replicas
+from tests.peers.callers import KINDS, Caller
+from tests.peers.server import served
+from tests.worlds.api import Api
+from tests.worlds.deployments import Deployed, ObedientCluster, follow, principal
 
 BY = principal()
 

@@ -5,13 +5,13 @@ import asyncio
 import httpx
 import pytest
 
-from bms.adapters.sql.engine import Database
+from bms.adapters.sql.database.engine import Database
 from bms.control.deployments.repository import ModelRepository
-from bms.control.deployments.views import DeploymentViews
+from bms.control.deployments.views.service import DeploymentViews
 from bms.core.clock import ManualClock, SystemClock
-from bms.web.api import deployments, repository
-from tests.api import Api
-from tests.deployments import Deployed, ObedientCluster
+from bms.web.api.resources import deployments, repository
+from tests.worlds.api import Api
+from tests.worlds.deployments import Deployed, ObedientCluster
 
 
 class World:

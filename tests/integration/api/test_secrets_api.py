@@ -7,19 +7,19 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bms.adapters.sql.engine import Database
+from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.secrets import SqlSecrets
 from bms.adapters.sql.store import SqlStore
 from bms.adapters.vault.aes_gcm import AesGcmVault
 from bms.control.secrets.sealing import UpstreamSealing
 from bms.control.secrets.service import SecretService
+from bms.core.access.principal import Principal
 from bms.core.clock import SystemClock
-from bms.core.environments import EnvironmentSpec
 from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound
 from bms.core.pages import PageRequest
-from bms.core.principal import Principal
-from tests.jobs import put_files
+from bms.core.workloads.environments import EnvironmentSpec
 from tests.security.world import World, two_tenants
+from tests.worlds.jobs import put_files
 
 VALUE = "sk-quarry-value-of-this-test"
 

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from bms.adapters.sql.engine import Database
+from bms.adapters.sql.database.engine import Database
 from bms.core.clock import ManualClock
-from tests.api import Api
+from tests.worlds.api import Api
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from bms.adapters.sql.engine import Database
+from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.tenants import SqlTenants
 from bms.adapters.sql.usage import SqlUsage
@@ -17,8 +17,8 @@ from bms.control.platform.allotments import Allotment
 from bms.control.tenants.deletion import TenantDeletion
 from bms.core.clock import ManualClock
 from bms.core.usage import UsageEvent, runs_of
-from bms.web.api import usage
-from tests.api import Api
+from bms.web.api.resources import usage
+from tests.worlds.api import Api
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 HOUR = 3600 * 10**9

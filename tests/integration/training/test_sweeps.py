@@ -7,7 +7,7 @@ import pytest
 from msgspec import convert
 from sqlalchemy import delete
 
-from bms.adapters.sql.engine import Database
+from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.tables.events import events
 from bms.control.datasets.nouns import ImportRequest
 from bms.control.jobs.nouns import Job
@@ -16,7 +16,7 @@ from bms.control.models.nouns import Gate, Version
 from bms.control.platform.sweeps import EVERY_S, YOUNG_S, Since, Stray, Sweeps
 from bms.control.training.nouns import Training
 from bms.core.errors import Unavailable
-from tests.features import ANN, CARD, IMPORTED, RECOGNISED, VERIFIED, Played
+from tests.worlds.features import ANN, CARD, IMPORTED, RECOGNISED, VERIFIED, Played
 
 TRAINING = Training(recipe="image-mlp", datasets={"data": "digits"}, model="digits", parameters={"epochs": 2})
 GATE = Gate(metric="accuracy", dataset="digits", minimum=0.9)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec import convert, structs
 
-from bms.adapters.sql.engine import Database
+from bms.adapters.sql.database.engine import Database
 from bms.control.datasets.nouns import ImportRequest, Split
 from bms.control.jobs.nouns import Job, JobState
 from bms.control.models.aliases import AliasService
@@ -16,8 +16,8 @@ from bms.control.training.needs import check_data
 from bms.control.training.nouns import Training
 from bms.core.errors import FailedPrecondition, Internal, InvalidArgument, NotFound, Unavailable
 from bms.core.pages import PageRequest
-from tests.features import ANN, CARD, IMPORTED, RECOGNISED, REPORT, VERIFIED, Played
-from tests.jobs import put_files
+from tests.worlds.features import ANN, CARD, IMPORTED, RECOGNISED, REPORT, VERIFIED, Played
+from tests.worlds.jobs import put_files
 
 TRAINING = Training(recipe="image-mlp", datasets={"data": "digits"}, model="digits", parameters={"epochs": 2})
 GATE = Gate(metric="accuracy", dataset="digits", minimum=0.9)

@@ -21,13 +21,13 @@ from msgspec import structs
 from bms.adapters.runtimes.available import open_servable
 from bms.adapters.runtimes.recognition import recognise
 from bms.core.errors import BmsError
-from bms.core.programs import ServableConfig
-from bms.core.signature import Signature
-from bms.core.tensor import Array, Tensor, dtype_of
+from bms.core.tensors.signature import Signature
+from bms.core.tensors.tensor import Array, Tensor, dtype_of
+from bms.core.workloads.programs import ServableConfig
 from bms.protocols.frames import InferMeta, TensorMeta
-from bms.serving.inference.execution import Executed, execute
-from bms.serving.inference.kinds import Kind, Kinds
-from bms.serving.inference.parcel import Parcel
+from bms.serving.inference.batching.execution import Executed, execute
+from bms.serving.inference.batching.kinds import Kind, Kinds
+from bms.serving.inference.batching.parcel import Parcel
 from bms.serving.lifecycle.servable import Servable
 
 Call = dict[str, Array]

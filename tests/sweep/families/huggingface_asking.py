@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from bms.adapters.runtimes import huggingface
 from bms.adapters.runtimes.available import open_servable
+from bms.adapters.runtimes.huggingface import runtime as huggingface
 from bms.core.errors import BmsError
-from bms.core.programs import ServableConfig
+from bms.core.workloads.programs import ServableConfig
 from bms.serving.lifecycle.servable import Servable
 
 ANSWERS = {"embedding", "scores", "value"}

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bms.adapters.runtimes.huggingface_keys import FILES, KEYS, unknown
-from tests.contract.runtimes.cases_huggingface import TRANSFORMERS
+from bms.adapters.runtimes.huggingface.keys import FILES, KEYS, unknown
+from tests.contract.runtimes.cases.huggingface import TRANSFORMERS
 from tests.framework_env import framework_python, made_by, told_by
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(900)]

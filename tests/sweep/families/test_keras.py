@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.runtimes.cases_keras import FRAMEWORK
+from tests.contract.runtimes.cases.keras import FRAMEWORK
 from tests.sweep.families.in_company import InCompany, Way
 
 pytestmark = [pytest.mark.heavy, pytest.mark.long, pytest.mark.timeout(900)]  # `make test-all`

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.runtimes.cases_mxnet import FRAMEWORK
+from tests.contract.runtimes.cases.mxnet import FRAMEWORK
 from tests.sweep.families.in_company import InCompany
 
 pytestmark = [pytest.mark.heavy, pytest.mark.long, pytest.mark.timeout(900)]  # `make test-all`

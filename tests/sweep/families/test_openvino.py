@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.runtimes.cases_openvino import FRAMEWORK
+from tests.contract.runtimes.cases.openvino import FRAMEWORK
 from tests.sweep.families.in_company import DECLARED, FOUND, InCompany
 
 pytestmark = pytest.mark.timeout(900)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.runtimes.cases_python import FRAMEWORK
+from tests.contract.runtimes.cases.python import FRAMEWORK
 from tests.sweep.families import python_models
 from tests.sweep.families.in_company import DECLARED, FOUND, InCompany
 

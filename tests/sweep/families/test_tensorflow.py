@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.runtimes.cases_tensorflow import FRAMEWORK
+from tests.contract.runtimes.cases.tensorflow import FRAMEWORK
 from tests.sweep.families.in_company import InCompany
 
 pytestmark = [pytest.mark.heavy, pytest.mark.long, pytest.mark.timeout(900)]  # `make test-all`

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.contract.runtimes.cases_torch import FRAMEWORK
+from tests.contract.runtimes.cases.torch import FRAMEWORK
 from tests.sweep.families.in_company import InCompany, Way
 
 MODELS = Path(__file__).parent / "torch_models.py"

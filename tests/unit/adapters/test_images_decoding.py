@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bms.adapters.datasets.images import changes_of, decode_images
+from bms.adapters.datasets.images.pictures import changes_of, decode_images
 from bms.adapters.images.decoding import decode, look
 from bms.adapters.images.pillow import decode as served
 from bms.core.errors import InvalidArgument
-from bms.core.preprocessing import ImagePreprocess
+from bms.core.tensors.preprocessing import ImagePreprocess
 
 ORIENTATION = 0x0112
 COLOURS = np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)

@@ -11,8 +11,8 @@ from bms.adapters.images import decoding
 from bms.adapters.images.pillow import blank, decode
 from bms.adapters.images.plan import image_plan
 from bms.core.errors import InvalidArgument
-from bms.core.preprocessing import ImagePreprocess
-from bms.core.signature import Signature, TensorSpec
+from bms.core.tensors.preprocessing import ImagePreprocess
+from bms.core.tensors.signature import Signature, TensorSpec
 
 GREY = ImagePreprocess(input="x", mode="L", height=4, width=6)
 RGB = ImagePreprocess(input="x", mode="RGB", height=4, width=6)

@@ -8,7 +8,7 @@ from PIL import Image
 
 from bms.adapters.images.sizing import sized
 from bms.core.errors import InvalidArgument
-from bms.core.preprocessing import ImagePreprocess
+from bms.core.tensors.preprocessing import ImagePreprocess
 
 BILINEAR, BICUBIC, NEAREST = Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.NEAREST
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bms.adapters.runtimes.onnx_run import LARGE, Arena
-from tests.model_servers import mlp_config, rows, started
+from bms.adapters.runtimes.onnx.session import LARGE, Arena
+from tests.worlds.model_servers import mlp_config, rows, started
 
 
 def given_back(arena: Arena, *sizes: int) -> list[int]:

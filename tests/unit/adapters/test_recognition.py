@@ -8,8 +8,8 @@ import pytest
 
 from bms.adapters.runtimes.recognition import merged, recognise
 from bms.core.errors import FailedPrecondition, InvalidArgument
-from bms.core.preprocessing import ImagePreprocess, TextPreprocess
-from tests.whole_platform import DIGITS
+from bms.core.tensors.preprocessing import ImagePreprocess, TextPreprocess
+from tests.worlds.whole_platform import DIGITS
 
 SKOPS = DIGITS.with_name("digits.skops")
 

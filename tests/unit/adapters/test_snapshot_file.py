@@ -9,7 +9,7 @@ import pytest
 
 from bms.adapters.snapshots import state_file
 from bms.adapters.snapshots.state_file import StateKeeper, append_step, load_state, save_state
-from bms.core.snapshot import Entry, KeyEntry, SnapshotState, SnapshotUpdate
+from bms.core.serving.snapshot import Entry, KeyEntry, SnapshotState, SnapshotUpdate
 from bms.serving.traffic.snapshot_index import SnapshotIndex
 
 

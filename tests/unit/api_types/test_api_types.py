@@ -33,8 +33,9 @@ from bms.api_types import (
 from bms.control.audit.service import AuditEntry
 from bms.control.billing.nouns import UsageSum
 from bms.control.datasets import nouns as of_datasets
-from bms.control.deployments import logs, status
+from bms.control.deployments import logs
 from bms.control.deployments import nouns as of_deployments
+from bms.control.deployments.views import status
 from bms.control.environments import nouns as of_environments
 from bms.control.jobs import nouns as of_jobs
 from bms.control.models import nouns as of_models
@@ -44,16 +45,19 @@ from bms.control.platform import pending
 from bms.control.secrets.nouns import SecretView
 from bms.control.tenants import nouns as of_tenants
 from bms.control.training import nouns as of_training
-from bms.core import columns, features, meters, parameters, predicted, principal, programs, tensor
-from bms.core import preprocessing as prepared
-from bms.core import signature as signed
-from bms.core.reading import Reading
-from bms.core.resources import Resources
-from bms.core.sequences import SequenceLimits
-from bms.core.snapshot import Dialect
+from bms.core import meters
+from bms.core.access import principal
+from bms.core.formats.reading import Reading
+from bms.core.serving.snapshot import Dialect
+from bms.core.tensors import columns, features, parameters, predicted, tensor
+from bms.core.tensors import preprocessing as prepared
+from bms.core.tensors import signature as signed
+from bms.core.tensors.sequences import SequenceLimits
 from bms.core.usage import UsageEvent
-from bms.sdk.bodies import said
-from bms.web.api import deployments as of_the_door
+from bms.core.workloads import programs
+from bms.core.workloads.resources import Resources
+from bms.sdk.transport.bodies import said
+from bms.web.api.resources import deployments as of_the_door
 from bms.web.api.shown import deployments as shown_deployments
 from bms.web.api.unknown_members import check_members
 from tests.described import rows
@@ -214,7 +218,7 @@ def test_the_server_asks_and_tells_nothing_else() -> None:
     elsewhere = {
         kind.__name__
         for kind in of_the_server()
-        if not kind.__module__.startswith(("bms.api_types.", "bms.core.isolation", "bms.core.newest"))
+        if not kind.__module__.startswith(("bms.api_types.", "bms.core.workloads.isolation", "bms.core.newest"))
     }
     assert elsewhere == {"RepositoryCall"}
 

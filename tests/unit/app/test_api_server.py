@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from bms.app.api_server import ApiServer
+from bms.app.control.api_server import ApiServer
 
 
 async def _hello(_request: object) -> PlainTextResponse:

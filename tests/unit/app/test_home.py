@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bms.app.exit_codes import ExitCode, Refusal
-from bms.app.home import Holder, Home, private_directory, write_private
+from bms.app.home.directory import Holder, Home, private_directory, write_private
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bms.app.home_database import FILE, IDENTITY, OWN, Found, check, remember, remembered, shown
+from bms.app.home.database import FILE, IDENTITY, OWN, Found, check, remember, remembered, shown
 from bms.core.errors import FailedPrecondition
 
 ELSEWHERE = "postgresql://bms:s3cret@db.example.com:5432/books"

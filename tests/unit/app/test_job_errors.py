@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bms.app.job_errors import NO_NETWORK, told
+from bms.app.job.errors import NO_NETWORK, told
 
 REFUSED = urllib.error.URLError(OSError(-3, "Temporary failure in name resolution"))
 

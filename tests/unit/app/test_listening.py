@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from bms.app.exit_codes import ExitCode, Refusal
-from bms.app.listening import is_loopback, listen, url_of
+from bms.app.supervisor.listening import is_loopback, listen, url_of
 
 
 def test_it_listens_and_knows_its_url() -> None:

@@ -3,8 +3,8 @@
 import json
 import logging
 
-from bms.app.logs import JsonLines
-from bms.core.credentials import new_key
+from bms.app.process.logs import JsonLines
+from bms.core.access.credentials import new_key
 
 
 def _line(message: str, **extra: object) -> dict[str, object]:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from bms.app.exit_codes import ExitCode, Refusal
-from bms.app.home import Home
-from bms.app.node_agent import AgentSettings, hold, parse_listen
+from bms.app.home.directory import Home
+from bms.app.node_agent.main import AgentSettings, hold, parse_listen
 from bms.core.errors import InvalidArgument
 
 

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from bms.app.log_files import cap, open_log, tail
+from bms.app.supervisor.log_files import cap, open_log, tail
 
 
 def test_a_full_log_makes_room_and_its_writer_goes_on(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """When a process that ended is started again."""
 
-from bms.app.restarts import RestartPolicy, Restarts
+from bms.app.supervisor.restarts import RestartPolicy, Restarts
 
 POLICY = RestartPolicy(first_wait_s=1, longest_wait_s=5, steady_s=10, tries=4)
 

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from bms.adapters.environments.sources import PackageSources
-from bms.app.home import Home
-from bms.app.roster import roster
+from bms.app.home.directory import Home
 from bms.app.rules import WorkloadRules
 from bms.app.settings import (
     HOME_VARIABLE,
@@ -18,6 +17,7 @@ from bms.app.settings import (
     package_sources,
     service_environment,
 )
+from bms.app.supervisor.roster import roster
 from bms.core.errors import InvalidArgument
 
 

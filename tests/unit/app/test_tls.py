@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from bms.app.gateway.tls import Certificate, read_certificate
 from bms.app.settings import UpSettings
-from bms.app.tls import Certificate, read_certificate
 from bms.core.errors import InvalidArgument
-from tests.certificates import issue
+from tests.peers.certificates import issue
 
 
 def test_old_versions_of_tls_are_not_spoken(tmp_path: Path) -> None:

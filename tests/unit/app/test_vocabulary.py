@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bms.app.vocabulary import vocabulary_if_there, vocabulary_of
+from bms.app.gateway.vocabulary import vocabulary_if_there, vocabulary_of
 from bms.core.errors import InvalidArgument
 
 

@@ -3,9 +3,9 @@
 import pytest
 from rich.cells import cell_len
 
-from bms.cli.output import Output
-from bms.cli.tables import table
-from bms.cli.visible import in_one_line, visible
+from bms.cli.output.printing import Output
+from bms.cli.output.tables import table
+from bms.cli.output.visible import in_one_line, visible
 
 ROWS = [["ID", "NAME", ""], ["job_01m8mw420mdmxmm4f1xd3j5s3h", "digits", "it could not be got ready: no room"]]
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from bms import __version__
 from bms.cli.main import COMMANDS, app, load
-from bms.cli.output import ago, cell
+from bms.cli.output.printing import ago, cell
 
 RUNNER = CliRunner()
 

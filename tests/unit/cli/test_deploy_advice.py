@@ -10,14 +10,14 @@ import msgspec
 import numpy as np
 import pytest
 
-from bms.cli.asking import example_of
-from bms.cli.commands import Session
+from bms.cli.command import Session
+from bms.cli.predict.asking import example_of
 from bms.cli.serving import _advice
 from bms.core.errors import BmsError, PermissionDenied
 from bms.sdk.deployments import DeploymentStatus
-from bms.sdk.files import FileEntry
+from bms.sdk.files.local import FileEntry
 from bms.sdk.models import Version
-from bms.sdk.signatures import SequenceLimits
+from bms.sdk.nouns.signatures import SequenceLimits
 
 X = {"name": "x", "dtype": "FP32", "shape": [None, 2]}
 AGE = {"name": "age", "dtype": "FP64", "shape": [None], "column": {"type": "number"}}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bms.cli.deploy import _no_push
+from bms.cli.commands.deploy import _no_push
 
 
 def test_options_of_a_push_for_a_model_name_the_folder_that_may_be_meant(

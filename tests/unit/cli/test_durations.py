@@ -2,7 +2,7 @@
 
 import pytest
 
-from bms.cli.durations import parse_duration
+from bms.cli.options.durations import parse_duration
 from bms.core.errors import InvalidArgument
 
 

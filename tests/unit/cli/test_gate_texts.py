@@ -3,7 +3,7 @@
 import pytest
 import typer
 
-from bms.cli.gate_texts import asked, bound_text, gate_of
+from bms.cli.options.gates import asked, bound_text, gate_of
 from bms.sdk.models import Gate
 
 

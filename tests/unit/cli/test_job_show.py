@@ -1,6 +1,6 @@
 """What `bms job show` says of a conversion's proof."""
 
-from bms.cli.job import _compared
+from bms.cli.commands.job import _compared
 
 
 def test_what_a_conversion_compared_is_told_and_nothing_of_other_jobs() -> None:

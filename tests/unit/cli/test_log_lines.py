@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from bms.cli.logs import Lines, readable
+from bms.cli.commands.logs import Lines, readable
 from bms.sdk.replica_logs import LogPiece, Replica
 
 

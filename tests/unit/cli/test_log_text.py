@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bms.cli.log_text import Shown, log_writer
-from bms.cli.logs import Lines, _as_text
+from bms.cli.commands.logs import Lines, _as_text
+from bms.cli.output.log_text import Shown, log_writer
 from bms.sdk.replica_logs import LogPiece, Replica
 
 HOSTILE = b"one\x1b[2J\x1b]0;title\x07\r\n\tbad\rgood\n"

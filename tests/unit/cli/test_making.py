@@ -2,7 +2,7 @@
 
 import pytest
 
-from bms.cli.making import parse_image, parse_numbers, parse_values
+from bms.cli.options.values import parse_image, parse_numbers, parse_values
 from bms.core.errors import InvalidArgument
 
 

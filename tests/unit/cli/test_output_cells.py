@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from bms.cli.output import Output, cell
+from bms.cli.output.printing import Output, cell
 from bms.sdk.jobs import Job
 
 

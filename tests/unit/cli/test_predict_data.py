@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bms.cli.output import Output
-from bms.cli.predict_answer import number_text, show_rows, told_warnings
-from bms.cli.predict_data import is_table, parameters, read_data, typed
+from bms.cli.output.printing import Output
+from bms.cli.predict.answer import number_text, show_rows, told_warnings
+from bms.cli.predict.data import is_table, parameters, read_data, typed
 from bms.core.errors import InvalidArgument
 from bms.sdk import RoundedWarning
 from bms.sdk.inference import Prediction
-from bms.sdk.sending import sent_of
-from bms.sdk.served import TensorInfo
+from bms.sdk.predictions.sending import sent_of
+from bms.sdk.predictions.served import TensorInfo
 from bms.sdk.tables.column_values import Frame
 
 TABLE = (

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bms.cli.durations import parse_duration
-from bms.cli.making import parse_image, parse_pairs, parse_text
-from bms.cli.predict_data import read_data
+from bms.cli.options.durations import parse_duration
+from bms.cli.options.values import parse_image, parse_pairs, parse_text
+from bms.cli.predict.data import read_data
 from bms.cli.serving import SpecOptions, parse_targets
 from bms.core.errors import InvalidArgument, NotFound
 from bms.sdk.deployments import Batching, DeploymentSpec, Resources, Target
-from bms.sdk.signatures import TextPreprocess
+from bms.sdk.nouns.signatures import TextPreprocess
 
 
 def test_lengths_of_time() -> None:

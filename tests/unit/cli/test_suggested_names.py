@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bms.cli.version_options import name_for
+from bms.cli.options.version import name_for
 from bms.core.errors import InvalidArgument
 from bms.core.ids import check_public_name
 

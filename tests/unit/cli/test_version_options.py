@@ -2,11 +2,11 @@
 
 import pytest
 
-from bms.cli.version_options import VersionOptions, parse_tensor, signature_text
+from bms.cli.options.version import VersionOptions, parse_tensor, signature_text
 from bms.core.errors import InvalidArgument
-from bms.core.tensor import NUMPY
-from bms.sdk.column_texts import parse_column
-from bms.sdk.signatures import Signature, TensorSpec
+from bms.core.tensors.tensor import NUMPY
+from bms.sdk.nouns.columns import parse_column
+from bms.sdk.nouns.signatures import Signature, TensorSpec
 
 
 @pytest.mark.parametrize("dtype", NUMPY)

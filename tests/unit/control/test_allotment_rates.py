@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bms.control.platform.allotments import compute_rates, milliseconds, smallest, storage_rates
-from bms.core.devices import Device
 from bms.core.meters import BY_NAME
-from bms.core.resources import Resources
+from bms.core.workloads.devices import Device
+from bms.core.workloads.resources import Resources
 
 GIB = 2**30
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-import bms.app.event_catalogue
-from bms.app.event_catalogue import CATALOGUE
+import bms.app.control.event_catalogue
+from bms.app.control.event_catalogue import CATALOGUE
 from bms.control.jobs.events import JobEnded
 from bms.control.models.events import AliasMoved, VersionReady, VersionRejected
 from bms.control.platform.handlers import Handlers
@@ -107,4 +107,4 @@ def test_jobs_about_one_thing_keep_one_order() -> None:
 def test_the_catalogue_takes_what_a_module_defines_and_not_what_it_imports() -> None:
     assert Unlisted in Catalogue([sys.modules[__name__]])
     assert VersionReady not in Catalogue([sys.modules[__name__]])
-    assert VersionReady not in Catalogue([bms.app.event_catalogue])
+    assert VersionReady not in Catalogue([bms.app.control.event_catalogue])

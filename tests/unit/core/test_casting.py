@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike
 
-from bms.core.casting import cast
 from bms.core.errors import InvalidArgument
-from bms.core.tensor import NUMPY
+from bms.core.tensors.casting import cast
+from bms.core.tensors.tensor import NUMPY
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from bms.core.class_names import are_numbers, given_twice, names_text, number_of, places, settled_names
 from bms.core.errors import FailedPrecondition
+from bms.core.tensors.class_names import are_numbers, given_twice, names_text, number_of, places, settled_names
 
 DECOMPOSED = "cafe\N{COMBINING ACUTE ACCENT}"
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from bms.core.devices import Device, Share, assign, free_memory
 from bms.core.errors import InvalidArgument, ResourceExhausted
-from bms.core.resources import Resources
+from bms.core.workloads.devices import Device, Share, assign, free_memory
+from bms.core.workloads.resources import Resources
 
 DEVICES = [
     Device(index=n, uuid=uuid, name="x", memory=memory) for n, (uuid, memory) in enumerate((("a", 80), ("b", 40)))

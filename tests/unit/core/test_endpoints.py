@@ -2,8 +2,8 @@
 
 import pytest
 
-from bms.core.endpoints import Endpoint, TlsEndpoint, UnixEndpoint, parse_endpoint
 from bms.core.errors import InvalidArgument
+from bms.core.workloads.endpoints import Endpoint, TlsEndpoint, UnixEndpoint, parse_endpoint
 
 PRINT = "0123456789abcdef" * 4
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as numpy_strategies
 
 from bms.core.errors import BmsError, InvalidArgument
-from bms.core.example_codec import decode_example, encode_example
-from bms.core.varints import pack_int64, unpack_int64
+from bms.core.formats.example_codec import decode_example, encode_example
+from bms.core.formats.varints import pack_int64, unpack_int64
 from tests.sizes import enough
 from tests.unit.adapters.datasets.tf_example import EntryLeftOut, parsed, same, serialized
 

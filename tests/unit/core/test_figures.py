@@ -5,7 +5,7 @@ import math
 import msgspec
 import pytest
 
-from bms.core.figures import Figure, carried, figure, figures, numbers
+from bms.core.formats.figures import Figure, carried, figure, figures, numbers
 
 
 def test_words_stand_for_what_is_no_finite_number() -> None:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from bms.core.errors import InvalidArgument
-from bms.core.fitting import fit_inputs
-from bms.core.signature import Signature, TensorSpec, column_spec
-from bms.core.tensor import Array, Tensor
+from bms.core.tensors.fitting import fit_inputs
+from bms.core.tensors.signature import Signature, TensorSpec, column_spec
+from bms.core.tensors.tensor import Array, Tensor
 
 X = Signature(inputs=(TensorSpec(name="x", dtype="FP32", shape=(None, 2)),))
 TABLE = Signature(

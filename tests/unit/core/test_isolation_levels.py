@@ -2,7 +2,7 @@
 
 import pytest
 
-from bms.core.isolation import LEVELS, MEANING, NEEDS, Level, Protection, isolation, reaches, shortfall, told
+from bms.core.workloads.isolation import LEVELS, MEANING, NEEDS, Level, Protection, isolation, reaches, shortfall, told
 
 
 def found(*on: str) -> tuple[Protection, ...]:

@@ -4,8 +4,8 @@ import pytest
 from msgspec import structs
 
 from bms.core.errors import FailedPrecondition, InvalidArgument
-from bms.core.model_config import check_configured, check_rows, configured
-from bms.core.signature import DEFAULT, Signature, TensorSpec
+from bms.core.serving.model_config import check_configured, check_rows, configured
+from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec
 
 IMAGE = TensorSpec(name="image", dtype="FP32", shape=(None, 3, 4, 6))
 SCORES = TensorSpec(name="scores", dtype="FP32", shape=(None, 2))

@@ -3,7 +3,7 @@
 import pytest
 
 from bms.core.errors import InvalidArgument
-from bms.core.parameters import Parameter, chosen_parameters, parameters_text, read_parameters
+from bms.core.tensors.parameters import Parameter, chosen_parameters, parameters_text, read_parameters
 
 KNOWN = (
     Parameter(name="t", type="number", default=0.5),

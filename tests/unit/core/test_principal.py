@@ -2,8 +2,8 @@
 
 import pytest
 
+from bms.core.access.principal import PERMISSIONS, ROLES, Principal, Role, check_role, check_scopes
 from bms.core.errors import InvalidArgument, PermissionDenied
-from bms.core.principal import PERMISSIONS, ROLES, Principal, Role, check_role, check_scopes
 
 
 def principal(role: Role, *scopes: str) -> Principal:

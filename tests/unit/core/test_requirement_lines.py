@@ -3,7 +3,7 @@
 import pytest
 
 from bms.core.errors import InvalidArgument
-from bms.core.requirement_lines import MAX_TEXT, is_lock, parse_lock, parse_requirements
+from bms.core.formats.requirement_lines import MAX_TEXT, is_lock, parse_lock, parse_requirements
 
 REQUIREMENTS = """\ufeff# what we need
 scikit-learn>=1.6,<2  # the model

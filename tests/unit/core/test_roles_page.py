@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bms.core.principal import PERMISSIONS, ROLES
+from bms.core.access.principal import PERMISSIONS, ROLES
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bms.core.shortening import shortened
+from bms.core.formats.shortening import shortened
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from bms.core.errors import InvalidArgument
-from bms.core.signature import Signature, TensorSpec, check_inputs, shape_text
-from bms.core.tensor import Tensor
+from bms.core.tensors.signature import Signature, TensorSpec, check_inputs, shape_text
+from bms.core.tensors.tensor import Tensor
 
 X = TensorSpec(name="x", dtype="FP32", shape=(None, 3))
 N = TensorSpec(name="n", dtype="INT64", shape=(None,))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from bms.core.errors import InvalidArgument
-from bms.core.tensor import NUMPY, Tensor, dtype_of, from_raw, to_raw
+from bms.core.tensors.tensor import NUMPY, Tensor, dtype_of, from_raw, to_raw
 
 NUMERIC = [name for name in NUMPY if name != "BYTES"]
 

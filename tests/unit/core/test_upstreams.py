@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from bms.core.errors import InvalidArgument
-from bms.core.upstreams import Allowed, Place, parse_allowed, place_of, read_upstream, refusal
+from bms.core.serving.upstreams import Allowed, Place, parse_allowed, place_of, read_upstream, refusal
 
 PUBLIC = ["8.8.8.8", "1.1.1.1", "93.184.216.34", "172.15.255.255", "172.32.0.1", "100.63.255.255", "100.128.0.1"]
 PUBLIC += ["2606:4700:4700::1111", "2a00:1450:4001:81b::200e", "223.255.255.254"]

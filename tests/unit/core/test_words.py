@@ -3,13 +3,13 @@
 import pytest
 
 from bms.core import errors
+from bms.core.access.credentials import new_key, parse_authorization, parse_key, secret_digest, secret_matches
 from bms.core.clock import ManualClock, SystemClock
-from bms.core.credentials import new_key, parse_authorization, parse_key, secret_digest, secret_matches
 from bms.core.digest import check_digest, of_bytes, of_parts
 from bms.core.errors import InvalidArgument
 from bms.core.ids import check_name, new_id
 from bms.core.pages import PageRequest, decode_cursor, encode_cursor, page_of
-from bms.core.resources import Resources, parse_size, size_text
+from bms.core.workloads.resources import Resources, parse_size, size_text
 
 
 def test_ids_are_unique_and_sort_by_birth() -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bms.adapters.datasets.images import encode_png
+from bms.adapters.datasets.images.pictures import encode_png
 from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound
 from bms.jobs import Dataset
-from tests.written_datasets import write_dataset
+from tests.worlds.written_datasets import write_dataset
 
 
 def test_numbers_and_truth_values_become_one_array_with_gaps(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bms.core.errors import InvalidArgument
-from bms.core.snapshot import KeyEntry, SnapshotUpdate
+from bms.core.serving.snapshot import KeyEntry, SnapshotUpdate
 from bms.core.usage import VERSION, UnreadRun, UsageEvent, runs_of
 from bms.protocols import bus
 

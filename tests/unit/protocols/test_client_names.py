@@ -6,12 +6,13 @@ import json
 import numpy as np
 import pytest
 
-from bms.core.columns import Column
 from bms.core.errors import InvalidArgument
-from bms.core.signature import DEFAULT, MATRIX, Signature, TensorSpec, column_spec
-from bms.core.tensor import Tensor, to_raw
-from bms.protocols import oip, oip_grpc
-from bms.protocols.oip_grpc_outline import read_infer
+from bms.core.tensors.columns import Column
+from bms.core.tensors.signature import DEFAULT, MATRIX, Signature, TensorSpec, column_spec
+from bms.core.tensors.tensor import Tensor, to_raw
+from bms.protocols.oip import infer as oip
+from bms.protocols.oip.grpc import infer as oip_grpc
+from bms.protocols.oip.grpc.outline import read_infer
 from bms.protocols.protobuf.pool import message
 
 Given = tuple[str, str, list[int], list[object], dict[str, object]]  # name, type, shape, elements, parameters

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from bms.core.errors import InvalidArgument
-from bms.core.inference import InferResponse
-from bms.protocols.cloud_events import STRUCTURED, answer_body, answer_lines, event_data
+from bms.core.tensors.request import InferResponse
+from bms.protocols.kserve.cloud_events import STRUCTURED, answer_body, answer_lines, event_data
 from bms.web.inference.dialects import DIALECTS, OF_KSERVE
-from tests.frames_server import SIGNATURES, compute
+from tests.peers.frames_server import SIGNATURES, compute
 
 EVENT = {"specversion": "1.0", "id": "1", "source": "here", "type": "asked", "time": "2026-11-30T00:00:00Z"}
 ASKED = {"instances": [[1, 2, 3, 4]]}

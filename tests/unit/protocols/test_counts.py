@@ -6,10 +6,10 @@ import msgspec
 import pytest
 
 from bms.core.errors import InvalidArgument
-from bms.core.signature import DEFAULT, Signature, TensorSpec
-from bms.core.tensor import MOST_TEXTS, from_raw
-from bms.protocols.json_tensors import MOST_OBJECTS, array_of
-from bms.protocols.tfserving import decode_predict
+from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec
+from bms.core.tensors.tensor import MOST_TEXTS, from_raw
+from bms.protocols.json.tensors import MOST_OBJECTS, array_of
+from bms.protocols.tfserving.predict import decode_predict
 
 FLOATS = {
     DEFAULT: Signature(

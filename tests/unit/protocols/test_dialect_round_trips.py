@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from bms.core.inference import InferRequest, InferResponse
-from bms.core.signature import Signature, TensorSpec
-from bms.core.tensor import NUMPY, Array, DType, Tensor
-from bms.protocols.oip import decode_infer, encode_infer
-from bms.protocols.oip_generate import decode_generate, encode_event, encode_generate
-from bms.protocols.tfserving import Decoded, decode_predict, encode_predict
-from bms.protocols.tfserving_examples import decode_examples, encode_classify, encode_regress
+from bms.core.tensors.request import InferRequest, InferResponse
+from bms.core.tensors.signature import Signature, TensorSpec
+from bms.core.tensors.tensor import NUMPY, Array, DType, Tensor
+from bms.protocols.oip.generate import decode_generate, encode_event, encode_generate
+from bms.protocols.oip.infer import decode_infer, encode_infer
+from bms.protocols.tfserving.examples import decode_examples, encode_classify, encode_regress
+from bms.protocols.tfserving.predict import Decoded, decode_predict, encode_predict
 
 NUMBERS: list[DType] = [
     "BOOL",

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bms.core.errors import InvalidArgument
-from bms.core.tensor import Tensor
+from bms.core.tensors.tensor import Tensor
 from bms.protocols import frames
 from bms.protocols.frames import Frame, FrameReader, Kind
 

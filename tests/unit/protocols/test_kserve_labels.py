@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from bms.core.errors import InvalidArgument
-from bms.core.inference import InferRequest, InferResponse
-from bms.core.signature import DEFAULT, Signature, TensorSpec
-from bms.core.snapshot import DeploymentEntry, ServedVersion
-from bms.core.tensor import Tensor
-from bms.protocols.kserve_labels import encode_labels, labels_asked, labels_told, with_labels
-from bms.protocols.oip import Decoded, decode_infer
-from bms.protocols.oip_config import encode_config
-from bms.protocols.oip_metadata import encode_model
+from bms.core.serving.snapshot import DeploymentEntry, ServedVersion
+from bms.core.tensors.request import InferRequest, InferResponse
+from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec
+from bms.core.tensors.tensor import Tensor
+from bms.protocols.oip.config import encode_config
+from bms.protocols.oip.infer import Decoded, decode_infer
+from bms.protocols.oip.kserve_labels import encode_labels, labels_asked, labels_told, with_labels
+from bms.protocols.oip.metadata import encode_model
 
 SCORES = Tensor("scores", np.array([[0.1, 0.9, 0], [0.5, 0.2, 0.3]], np.float32))
 INPUT = TensorSpec(name="x", dtype="FP32", shape=(None, 4))

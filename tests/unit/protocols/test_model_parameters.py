@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from bms.core.errors import InvalidArgument
-from bms.core.inference import InferRequest
-from bms.core.parameters import Parameter
-from bms.core.signature import DEFAULT, Signature, TensorSpec
-from bms.protocols import oip
-from bms.protocols.oip_generate import decode_generate
-from bms.protocols.oip_grpc import decode_infer as decode_grpc
-from bms.protocols.oip_grpc_outline import read_infer
+from bms.core.tensors.parameters import Parameter
+from bms.core.tensors.request import InferRequest
+from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec
+from bms.protocols.oip import infer as oip
+from bms.protocols.oip.generate import decode_generate
+from bms.protocols.oip.grpc.infer import decode_infer as decode_grpc
+from bms.protocols.oip.grpc.outline import read_infer
 from bms.protocols.protobuf.pool import message
-from bms.protocols.tfserving import decode_predict
+from bms.protocols.tfserving.predict import decode_predict
 
 X, Y = (TensorSpec(name=name, dtype="FP32", shape=(None, 2)) for name in "xy")
 KNOWN = (

@@ -7,9 +7,9 @@ import msgspec
 import pytest
 
 from bms.core.errors import InvalidArgument
-from bms.core.isolation import Isolation
-from bms.core.resources import Resources
-from bms.core.workload import WorkloadSpec
+from bms.core.workloads.isolation import Isolation
+from bms.core.workloads.resources import Resources
+from bms.core.workloads.workload import WorkloadSpec
 from bms.protocols import node_agent as said
 from bms.protocols.lengths import LENGTH
 from bms.protocols.node_agent import MAX_FIRST, MAX_MESSAGE, cut, encode, encode_body, message_reader

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from bms.core.errors import Internal, InvalidArgument
-from bms.core.inference import InferResponse
-from bms.core.signature import Signature, TensorSpec
-from bms.core.tensor import Tensor
-from bms.protocols.openai_embeddings import Decoded, decode_embeddings, encode_embeddings, read_embeddings
-from bms.protocols.openai_vocabulary import Vocabulary, read_vocabulary
+from bms.core.tensors.request import InferResponse
+from bms.core.tensors.signature import Signature, TensorSpec
+from bms.core.tensors.tensor import Tensor
+from bms.protocols.openai.embeddings import Decoded, decode_embeddings, encode_embeddings, read_embeddings
+from bms.protocols.openai.vocabulary import Vocabulary, read_vocabulary
 
 
 def spec(name: str, dtype: Any, *shape: int | None) -> TensorSpec:

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from bms.core.errors import InvalidArgument
-from bms.core.fitting import fit_inputs
-from bms.core.signature import DEFAULT, Signature, TensorSpec, check_inputs
-from bms.core.tensor import Tensor
+from bms.core.tensors.fitting import fit_inputs
+from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec, check_inputs
+from bms.core.tensors.tensor import Tensor
 from bms.protocols.frames import InferMeta, TensorMeta
 from bms.protocols.signature_choice import choose_signature, takes
-from bms.serving.inference.kinds import Kinds
+from bms.serving.inference.batching.kinds import Kinds
 from tests.servables import FunctionServable, doubled
 
 X = TensorSpec(name="x", dtype="FP32", shape=(None, 2))

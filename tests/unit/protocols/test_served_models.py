@@ -3,9 +3,11 @@
 import json
 
 from bms.core.errors import NotFound
-from bms.core.signature import Signature, TensorSpec
-from bms.core.snapshot import DeploymentEntry, ServedVersion
-from bms.protocols import model_listing, oip_metadata, tfserving_status
+from bms.core.serving.snapshot import DeploymentEntry, ServedVersion
+from bms.core.tensors.signature import Signature, TensorSpec
+from bms.protocols import model_listing
+from bms.protocols.oip import metadata as oip_metadata
+from bms.protocols.tfserving import status as tfserving_status
 
 SIGNATURE = Signature(
     inputs=(TensorSpec(name="x", dtype="FP32", shape=(None, 4)),),

@@ -1,7 +1,7 @@
 import pytest
 
 from bms.core.errors import InvalidArgument
-from bms.core.signature import Signature, TensorSpec
+from bms.core.tensors.signature import Signature, TensorSpec
 from bms.protocols.signature_choice import choose_signature, content_signature, takes_content
 
 

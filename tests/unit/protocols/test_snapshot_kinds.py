@@ -5,10 +5,10 @@ import logging
 import msgspec
 import pytest
 
-from bms.core.snapshot import KeyEntry, SnapshotUpdate
+from bms.core.serving.snapshot import KeyEntry, SnapshotUpdate
 from bms.protocols import bus
 from bms.protocols.lengths import LENGTH
-from bms.protocols.snapshot_kinds import UpdateDecoder
+from bms.protocols.snapshots.kinds import UpdateDecoder
 
 KEY = KeyEntry(id="k", tenant="t", user="u", role="owner", scopes=frozenset(), digest=b"d")
 UPDATE = SnapshotUpdate(revision=7, full=True, puts=(KEY,), deletes=(("deployment", "d"),), pepper=b"p")

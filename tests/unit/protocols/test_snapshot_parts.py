@@ -3,11 +3,11 @@
 import pytest
 
 from bms.core.errors import InvalidArgument
-from bms.core.signature import Signature, TensorSpec
-from bms.core.snapshot import DeploymentEntry, KeyEntry, ServedVersion, SnapshotUpdate
+from bms.core.serving.snapshot import DeploymentEntry, KeyEntry, ServedVersion, SnapshotUpdate
+from bms.core.tensors.signature import Signature, TensorSpec
 from bms.protocols import bus
 from bms.protocols.lengths import LENGTH
-from bms.protocols.snapshot_parts import PART, PartsReader, parts_of
+from bms.protocols.snapshots.parts import PART, PartsReader, parts_of
 
 
 def key(number: int) -> KeyEntry:

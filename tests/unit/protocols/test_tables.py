@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bms.core.columns import Column
 from bms.core.errors import InvalidArgument
-from bms.core.inference import InferRequest
-from bms.core.signature import DEFAULT, MATRIX, Signature, TensorSpec, column_spec
-from bms.protocols import oip, tfserving
-from bms.protocols.tfserving_examples import decode_examples
+from bms.core.tensors.columns import Column
+from bms.core.tensors.request import InferRequest
+from bms.core.tensors.signature import DEFAULT, MATRIX, Signature, TensorSpec, column_spec
+from bms.protocols.oip import infer as oip
+from bms.protocols.tfserving import predict as tfserving
+from bms.protocols.tfserving.examples import decode_examples
 
 TABLE = Signature(
     inputs=(

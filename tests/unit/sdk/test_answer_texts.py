@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from bms.sdk.answer_texts import as_texts
 from bms.sdk.inference import Prediction
+from bms.sdk.predictions.answers import as_texts
 
 
 def objects(*items: object) -> np.ndarray:

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bms.cli.predict_data import read_data
+from bms.cli.predict.data import read_data
 from bms.core.errors import InvalidArgument
-from bms.sdk import array_files
 from bms.sdk.examples import said
-from bms.sdk.json_text import read_json
-from bms.sdk.model_nouns import NewVersion
+from bms.sdk.files import arrays as array_files
+from bms.sdk.files.json_text import read_json
+from bms.sdk.nouns.models import NewVersion
 
 
 def packed(path: Path, content: bytes) -> Path:

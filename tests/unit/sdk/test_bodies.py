@@ -8,11 +8,11 @@ import msgspec
 from bms.api_types.by_name import ByName
 from bms.api_types.keys import CreateKey
 from bms.api_types.users import ChangeUser
-from bms.sdk.bodies import said
 from bms.sdk.datasets import Dataset
 from bms.sdk.deployments import Batching, Deployment, DeploymentSpec, Target
 from bms.sdk.models import Model
-from bms.sdk.signatures import ImagePreprocess
+from bms.sdk.nouns.signatures import ImagePreprocess
+from bms.sdk.transport.bodies import said
 
 
 def test_defaults_and_none_are_left_out() -> None:

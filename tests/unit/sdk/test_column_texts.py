@@ -3,8 +3,8 @@
 import pytest
 
 from bms.core.errors import InvalidArgument
-from bms.sdk.column_texts import column, parse_column, tensor_text
-from bms.sdk.signatures import Column, Feature, TensorSpec
+from bms.sdk.nouns.columns import column, parse_column, tensor_text
+from bms.sdk.nouns.signatures import Column, Feature, TensorSpec
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,11 @@
 import httpx
 import pytest
 
-from bms.core.credentials import new_key
+from bms.core.access.credentials import new_key
 from bms.core.errors import InvalidArgument
 from bms.sdk import AsyncClient, Client
-from bms.sdk.addresses import check_url, unreachable
-from bms.sdk.credentials import clean_key
+from bms.sdk.transport.addresses import check_url, unreachable
+from bms.sdk.transport.credentials import clean_key
 
 KEY = str(new_key())
 

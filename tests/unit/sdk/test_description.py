@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from bms.core.errors import InvalidArgument
-from bms.sdk.description import description, with_description
-from bms.sdk.files import LocalFile, in_memory, scan
+from bms.sdk.files.description import description, with_description
+from bms.sdk.files.local import LocalFile, in_memory, scan
 
 
 def content(files: list[LocalFile]) -> dict[str, object]:

@@ -7,13 +7,13 @@ import httpx
 import pytest
 
 from bms.core.errors import DeadlineExceeded
-from bms.sdk.drivers import PIECE, AsyncDriver
-from bms.sdk.flow import FileContent, Item, Piece, Request, Stream, send
-from bms.sdk.latency import Latencies
 from bms.sdk.retries import Retrying, RetryPolicy
+from bms.sdk.transport.drivers import PIECE, AsyncDriver
+from bms.sdk.transport.flow import FileContent, Item, Piece, Request, Stream, send
+from bms.sdk.transport.latency import Latencies
 from bms.sdk.trust import Trust
-from tests.callers import KINDS, Caller
 from tests.cancelling import PLANS, LateThreads, Plan, every_await, open_below
+from tests.peers.callers import KINDS, Caller
 
 
 class Slow(httpx.AsyncBaseTransport):

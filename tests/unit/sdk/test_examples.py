@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from bms.core.errors import InvalidArgument, NotFound
-from bms.sdk.column_texts import column, tensor_text
 from bms.sdk.examples import ROWS, said
-from bms.sdk.model_nouns import NewVersion
-from bms.sdk.signatures import Signature, TensorSpec
+from bms.sdk.nouns.columns import column, tensor_text
+from bms.sdk.nouns.models import NewVersion
+from bms.sdk.nouns.signatures import Signature, TensorSpec
 
 MESSY = "id,price,city,bought,paid\n9007199254740993,1.5,Köln,2026-01-02,true\n2,,,,false\n"
 

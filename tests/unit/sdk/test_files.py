@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bms.core.errors import InvalidArgument, NotFound
-from bms.sdk.files import scan
+from bms.sdk.files.local import scan
 
 
 def test_a_directory_is_its_files_in_order_of_path_with_their_digests(tmp_path: Path) -> None:

@@ -5,19 +5,19 @@ import numpy as np
 import pytest
 from msgspec import structs
 
-from bms.core.columns import ColumnType
 from bms.core.errors import Internal, InvalidArgument
-from bms.core.inference import InferResponse
-from bms.core.parameters import Parameter
-from bms.core.sequences import SequenceLimits, Step
-from bms.core.signature import Signature, TensorSpec, column_spec
-from bms.core.tensor import Array, Tensor
-from bms.protocols.oip import decode_infer, encode_infer
-from bms.protocols.tfserving import decode_predict
-from bms.protocols.tfserving_examples import decode_examples
-from bms.sdk.infer_answers import array_of, decode_answer, decode_columns
-from bms.sdk.infer_bodies import encode_columns, encode_examples, encode_json, encode_raw
-from bms.sdk.sent import Sent
+from bms.core.tensors.columns import ColumnType
+from bms.core.tensors.parameters import Parameter
+from bms.core.tensors.request import InferResponse
+from bms.core.tensors.sequences import SequenceLimits, Step
+from bms.core.tensors.signature import Signature, TensorSpec, column_spec
+from bms.core.tensors.tensor import Array, Tensor
+from bms.protocols.oip.infer import decode_infer, encode_infer
+from bms.protocols.tfserving.examples import decode_examples
+from bms.protocols.tfserving.predict import decode_predict
+from bms.sdk.predictions.answers import array_of, decode_answer, decode_columns
+from bms.sdk.predictions.bodies import encode_columns, encode_examples, encode_json, encode_raw
+from bms.sdk.predictions.sent import Sent
 
 COLUMNS: dict[str, ColumnType] = {"id": "integer", "price": "number", "city": "text", "paid": "boolean"}
 

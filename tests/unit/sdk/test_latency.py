@@ -2,7 +2,7 @@
 
 import pytest
 
-from bms.sdk.latency import KEPT, Latencies
+from bms.sdk.transport.latency import KEPT, Latencies
 
 
 def test_nothing_is_told_before_the_first_call() -> None:

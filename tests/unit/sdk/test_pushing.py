@@ -10,9 +10,9 @@ import pytest
 from bms.core.clock import ManualClock
 from bms.core.digest import of_bytes
 from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound
-from bms.sdk.flow import FileContent, Local, Pause, Reply, Request
 from bms.sdk.models import Models
 from bms.sdk.retries import Retrying, RetryPolicy
+from bms.sdk.transport.flow import FileContent, Local, Pause, Reply, Request
 
 VERSION = {
     "id": "version_1",

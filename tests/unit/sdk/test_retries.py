@@ -12,8 +12,8 @@ from bms.core.errors import (
     ResourceExhausted,
     Unavailable,
 )
-from bms.sdk.flow import Flow, Pause, Reply, Request, TimedOut, Unreachable
 from bms.sdk.retries import RetryBudget, Retrying, RetryPolicy
+from bms.sdk.transport.flow import Flow, Pause, Reply, Request, TimedOut, Unreachable
 
 Outcome = Reply | BmsError
 OK = Reply(200, {}, b"{}")

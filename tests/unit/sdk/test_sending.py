@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from bms.core.errors import InvalidArgument
-from bms.sdk.sending import sent_of
-from bms.sdk.sent import Sent
-from bms.sdk.served import TensorInfo
+from bms.sdk.predictions.sending import sent_of
+from bms.sdk.predictions.sent import Sent
+from bms.sdk.predictions.served import TensorInfo
 from bms.sdk.tables.arrays import array_given, is_plain
 
 

@@ -4,7 +4,7 @@ import inspect
 import pydoc
 
 from bms.sdk import AsyncClient, Client
-from bms.sdk.binding import Resource
+from bms.sdk.binding.resources import Resource
 
 URL = "http://127.0.0.1:1"
 

@@ -6,8 +6,8 @@ import pytest
 
 from bms.core.clock import ManualClock
 from bms.core.errors import DeadlineExceeded
-from bms.sdk.flow import Flow, Pause
-from bms.sdk.waiting import LONGEST_S, until
+from bms.sdk.transport.flow import Flow, Pause
+from bms.sdk.transport.waiting import LONGEST_S, until
 
 
 def answers(*values: int) -> Iterator[int]:

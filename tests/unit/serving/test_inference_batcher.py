@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bms.serving.inference.batcher import LEVEL_S, LOWEST_LEVEL, USUAL_LEVEL, Batcher
-from bms.serving.inference.kinds import Kind
-from bms.serving.inference.parcel import Parcel
-from bms.serving.inference.policy import Adaptive, Static
-from tests.batching_world import kind
-from tests.batching_world import parcel as made_parcel
+from bms.serving.inference.batching.batcher import LEVEL_S, LOWEST_LEVEL, USUAL_LEVEL, Batcher
+from bms.serving.inference.batching.kinds import Kind
+from bms.serving.inference.batching.parcel import Parcel
+from bms.serving.inference.batching.policy import Adaptive, Static
 from tests.sizes import enough
+from tests.worlds.batching import kind
+from tests.worlds.batching import parcel as made_parcel
 
 KINDS = {name: kind() for name in "ab"}
 

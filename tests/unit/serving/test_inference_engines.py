@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from bms.core.errors import BmsError, Internal, ResourceExhausted
-from bms.core.tensor import Tensor
+from bms.core.tensors.tensor import Tensor
 from bms.protocols import frames
 from bms.protocols.frames import AnswerEnd, Kind
 from bms.serving.engines.engine import Capacity, End
-from bms.serving.inference.images import ImagePlan
+from bms.serving.inference.preparation.images import ImagePlan
 from tests.engines import EngineFunction, ScriptedEngine, to
 from tests.unit.serving.test_inference_service import DIGIT, Asker, House, decode, house, until, x
 

@@ -5,12 +5,12 @@ import pytest
 
 from bms.core.clock import ManualClock
 from bms.core.errors import Internal, InvalidArgument, ResourceExhausted
-from bms.core.tensor import Array
-from bms.serving.inference.execution import Executed, Result, execute
+from bms.core.tensors.tensor import Array
+from bms.serving.inference.batching.execution import Executed, Result, execute
+from bms.serving.inference.batching.parcel import Parcel
 from bms.serving.inference.foreign import call_foreign
-from bms.serving.inference.parcel import Parcel
-from tests.batching_world import Nobody, kind
 from tests.servables import FunctionServable, doubled
+from tests.worlds.batching import Nobody, kind
 
 KIND = kind()
 

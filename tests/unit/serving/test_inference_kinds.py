@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from bms.core.errors import BmsError, InvalidArgument, NotFound
-from bms.core.signature import DEFAULT, Signature, TensorSpec
-from bms.core.tensor import Array, Tensor, dtype_of
+from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec
+from bms.core.tensors.tensor import Array, Tensor, dtype_of
 from bms.protocols.frames import InferMeta, TensorMeta
-from bms.serving.inference import kinds as module
-from bms.serving.inference.kinds import Kind, Kinds, check_together
+from bms.serving.inference.batching import kinds as module
+from bms.serving.inference.batching.kinds import Kind, Kinds, check_together
 from tests.servables import CountingServable, FunctionServable, doubled
 
 PAIR = Signature(

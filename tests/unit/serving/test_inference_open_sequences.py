@@ -3,9 +3,9 @@
 import pytest
 
 from bms.core.errors import InvalidArgument, ResourceExhausted
-from bms.core.sequences import SequenceLimits, Step
+from bms.core.tensors.sequences import SequenceLimits, Step
 from bms.serving.inference.metrics import SequenceCounts
-from bms.serving.inference.open_sequences import OpenSequences
+from bms.serving.inference.sequences.sequences import OpenSequences
 
 
 @pytest.fixture

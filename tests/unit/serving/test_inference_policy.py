@@ -5,11 +5,19 @@ import functools
 
 import pytest
 
-from bms.core.programs import Batching
-from bms.serving.inference.policy import Adaptive, Decision, Experience, Static, Waiting, policy_of, warm_up_sizes
-from bms.serving.inference.rate import Rate
-from bms.serving.inference.times import ServiceTimes
-from tests.batching_world import Outcome, poisson, simulate
+from bms.core.workloads.programs import Batching
+from bms.serving.inference.batching.policy import (
+    Adaptive,
+    Decision,
+    Experience,
+    Static,
+    Waiting,
+    policy_of,
+    warm_up_sizes,
+)
+from bms.serving.inference.batching.rate import Rate
+from bms.serving.inference.batching.times import ServiceTimes
+from tests.worlds.batching import Outcome, poisson, simulate
 
 NEVER = float("inf")
 

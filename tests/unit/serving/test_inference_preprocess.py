@@ -5,10 +5,10 @@ import pytest
 
 from bms.core.clock import ManualClock
 from bms.core.errors import FailedPrecondition, InvalidArgument
-from bms.core.preprocessing import ImagePreprocess
-from bms.core.signature import DEFAULT, Signature, TensorSpec
-from bms.core.tensor import Array
-from bms.serving.inference.images import ImagePlan, Pixels, made_up_images
+from bms.core.tensors.preprocessing import ImagePreprocess
+from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec
+from bms.core.tensors.tensor import Array
+from bms.serving.inference.preparation.images import ImagePlan, Pixels, made_up_images
 from bms.serving.inference.probe import observed
 from tests.servables import FunctionServable
 

@@ -4,8 +4,8 @@ from msgspec import structs
 
 from bms.core.clock import ManualClock
 from bms.core.errors import FailedPrecondition, Internal, InvalidArgument
-from bms.core.signature import DEFAULT, Signature, TensorSpec
-from bms.core.tensor import Array
+from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec
+from bms.core.tensors.tensor import Array
 from bms.serving.inference.probe import Observed, observed
 from tests.servables import ROW, Function, FunctionServable, doubled
 

@@ -8,10 +8,10 @@ from msgspec import structs
 
 from bms.core.clock import ManualClock
 from bms.core.errors import FailedPrecondition, InvalidArgument
-from bms.core.example_codec import decode_example
-from bms.core.features import Feature
-from bms.core.signature import DEFAULT, Signature, TensorSpec
-from bms.core.tensor import Array
+from bms.core.formats.example_codec import decode_example
+from bms.core.tensors.features import Feature
+from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec
+from bms.core.tensors.tensor import Array
 from bms.serving.inference.probe import Observed, observed
 from tests.servables import Function, FunctionServable
 

@@ -14,20 +14,20 @@ import pytest
 
 from bms.core.clock import SystemClock
 from bms.core.errors import BmsError, Internal, InvalidArgument, Unavailable, from_code
-from bms.core.preprocessing import ImagePreprocess
-from bms.core.programs import Batching, ServableConfig, ServableStatus
-from bms.core.signature import DEFAULT, Signature, TensorSpec
-from bms.core.tensor import Array, Tensor
+from bms.core.tensors.preprocessing import ImagePreprocess
+from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec
+from bms.core.tensors.tensor import Array, Tensor
+from bms.core.workloads.programs import Batching, ServableConfig, ServableStatus
 from bms.protocols import frames
 from bms.protocols.frames import Frame, FrameReader, Kind
 from bms.serving.inference import connection as connections
 from bms.serving.inference import service as services
+from bms.serving.inference.batching.worker import Worker
 from bms.serving.inference.connection import Connection
-from bms.serving.inference.images import ImagePlan
 from bms.serving.inference.plan import Plan
-from bms.serving.inference.prepared import PreparedServable, for_runtime
+from bms.serving.inference.preparation.images import ImagePlan
+from bms.serving.inference.preparation.prepared import PreparedServable, for_runtime
 from bms.serving.inference.service import ModelService
-from bms.serving.inference.worker import Worker
 from bms.serving.lifecycle.servable import Servable
 from bms.serving.lifecycle.states import Lifecycle
 from tests.servables import ROW, CountingServable, FunctionServable, TimesServable, doubled

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from bms.core.errors import FailedPrecondition, InvalidArgument
-from bms.core.preprocessing import TextPreprocess
-from bms.core.signature import DEFAULT, Signature, TensorSpec
-from bms.core.tensor import Array
-from bms.serving.inference.texts import TextPlan
-from bms.serving.inference.tokens import MAX_BYTES, by_length, padded, texts_of
+from bms.core.tensors.preprocessing import TextPreprocess
+from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec
+from bms.core.tensors.tensor import Array
+from bms.serving.inference.preparation.texts import TextPlan
+from bms.serving.inference.preparation.tokens import MAX_BYTES, by_length, padded, texts_of
 
 
 class Words(NamedTuple):

@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-from bms.serving.inference.rate import Rate
-from bms.serving.inference.shortness import SHORT_S, SURPRISE_S, Shortness
-from bms.serving.inference.times import ServiceTimes
+from bms.serving.inference.batching.rate import Rate
+from bms.serving.inference.batching.shortness import SHORT_S, SURPRISE_S, Shortness
+from bms.serving.inference.batching.times import ServiceTimes
 
 
 def test_between_measured_sizes_time_is_linear_and_beyond_nothing_is_gained() -> None:

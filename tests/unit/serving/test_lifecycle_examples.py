@@ -1,7 +1,7 @@
 import numpy as np
 
-from bms.core.signature import Signature, TensorSpec, check_inputs
-from bms.core.tensor import NUMPY, Tensor
+from bms.core.tensors.signature import Signature, TensorSpec, check_inputs
+from bms.core.tensors.tensor import NUMPY, Tensor
 from bms.serving.lifecycle.examples import constant, rows_of, varied
 
 SIGNATURE = Signature(

@@ -4,8 +4,8 @@ from msgspec import structs
 
 from bms.core.clock import ManualClock
 from bms.core.errors import DataLoss, FailedPrecondition, Internal
-from bms.core.signature import DEFAULT, TensorSpec
-from bms.core.tensor import Array
+from bms.core.tensors.signature import DEFAULT, TensorSpec
+from bms.core.tensors.tensor import Array
 from bms.serving.lifecycle.loader import check_outputs, load
 from tests.servables import ROW, CountingServable, ExemplaryFunction, FunctionServable, doubled
 

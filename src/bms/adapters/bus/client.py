@@ -9,10 +9,10 @@ from typing import Protocol
 import msgspec
 
 from bms.core.errors import InvalidArgument
-from bms.core.snapshot import SnapshotUpdate
+from bms.core.serving.snapshot import SnapshotUpdate
 from bms.protocols.bus import FromGateway, Hello, UsageAck, encode, message_reader, to_gateway
 from bms.protocols.lengths import LENGTH
-from bms.protocols.snapshot_parts import PartsReader
+from bms.protocols.snapshots.parts import PartsReader
 
 log = logging.getLogger(__name__)
 _FIRST_WAIT, _LONGEST_WAIT = 0.05, 1.0

@@ -18,7 +18,7 @@ import msgspec
 
 from bms.core.clock import Clock
 from bms.core.errors import BmsError, InvalidArgument
-from bms.core.snapshot import SnapshotUpdate
+from bms.core.serving.snapshot import SnapshotUpdate
 from bms.core.usage import UnreadRun, UsageRun
 from bms.protocols.bus import (
     Applied,
@@ -32,7 +32,7 @@ from bms.protocols.bus import (
     from_gateway,
     message_reader,
 )
-from bms.protocols.snapshot_parts import parts_of
+from bms.protocols.snapshots.parts import parts_of
 
 log = logging.getLogger("bms.bus")
 HELLO_S = 5.0

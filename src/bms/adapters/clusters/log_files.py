@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bms.adapters.clusters.kernel import COLLAPSE_RANGE, KEEP_SIZE, PUNCH_HOLE, allocate
-from bms.core.cut_logs import LONGEST_NOTE, UNCUT, Start, note_of, start_of
+from bms.adapters.clusters.isolation.kernel import COLLAPSE_RANGE, KEEP_SIZE, PUNCH_HOLE, allocate
+from bms.core.workloads.cut_logs import LONGEST_NOTE, UNCUT, Start, note_of, start_of
 
 LIMIT = 16 * 2**20  # bytes; of a longer one the last half stays
 WORKLOAD_LOG, JOB_LOG = NAMES = ("workload.log", "job.log")

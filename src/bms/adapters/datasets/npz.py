@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bms.adapters.datasets.columns import Column
 from bms.adapters.datasets.datetimes import texts_of
 from bms.adapters.datasets.files import left_out, single_file
-from bms.adapters.datasets.images import encode_png
+from bms.adapters.datasets.images.pictures import encode_png
 from bms.adapters.datasets.schema import Feature, Schema
 from bms.adapters.datasets.table import Table, table_of
 from bms.core.errors import InvalidArgument, PayloadTooLarge

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bms.adapters.datasets.columns import present
-from bms.adapters.datasets.examples import encode_rows
 from bms.adapters.datasets.findings import Finding
 from bms.adapters.datasets.measures import finite_of, offsets_of
 from bms.adapters.datasets.schema import Feature, Schema
 from bms.adapters.datasets.table import Table
+from bms.adapters.datasets.tfrecord.examples import encode_rows
 
 _IMBALANCE = 10  # largest class / smallest class
 _FAR = 10.0  # standard deviations

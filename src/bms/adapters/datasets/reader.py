@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bms.adapters.datasets.columns import Column
-from bms.adapters.datasets.examples import decode_rows
 from bms.adapters.datasets.frames import frame_of
-from bms.adapters.datasets.images import decode_images
+from bms.adapters.datasets.images.pictures import decode_images
 from bms.adapters.datasets.manifest import Manifest, SplitFiles, read_manifest
-from bms.adapters.datasets.tfrecord import read_batches, read_records
+from bms.adapters.datasets.tfrecord.examples import decode_rows
+from bms.adapters.datasets.tfrecord.records import read_batches, read_records
 from bms.core.errors import DataLoss, NotFound
 
 if TYPE_CHECKING:

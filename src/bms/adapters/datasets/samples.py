@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from bms.adapters.datasets.columns import Column
-from bms.adapters.datasets.images import encode_png
+from bms.adapters.datasets.images.pictures import encode_png
 from bms.adapters.datasets.schema import Feature, Schema
 from bms.adapters.datasets.table import Table, table_of
 from bms.core.errors import FailedPrecondition, InvalidArgument

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bms.adapters.datasets.columns import present
 from bms.adapters.datasets.findings import Finding
-from bms.adapters.datasets.images import changes_of
+from bms.adapters.datasets.images.pictures import changes_of
 from bms.adapters.datasets.measures import NumberStatistics, measure, offsets_of
 from bms.adapters.datasets.quality import inspect
 from bms.adapters.datasets.schema import Feature, Kind

@@ -10,8 +10,8 @@ import msgspec
 from bms.adapters.environments.lock import beside, normalise_lock, pinned
 from bms.adapters.environments.requirements import names, normalise
 from bms.core.digest import of_parts
-from bms.core.environments import EnvironmentSpec
 from bms.core.errors import InvalidArgument
+from bms.core.workloads.environments import EnvironmentSpec
 
 SLIM_REQUIREMENTS = ("google-crc32c>=1.5", "msgspec>=0.18", "numpy")
 # Unpinned torch, asked for or drawn in, brings gigabytes of CUDA; a spec that names its version has its way.

@@ -19,8 +19,8 @@ from bms.adapters.environments.sources import PackageSources, with_sources
 from bms.control.platform.environments import Environment, EnvironmentState, Needed, Removed
 from bms.core.cancellation import in_thread
 from bms.core.digest import check_digest
-from bms.core.environments import EnvironmentSpec
 from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound, ResourceExhausted
+from bms.core.workloads.environments import EnvironmentSpec
 
 BUILD_PATIENCE_S = 1800.0
 _FULL = (errno.ENOSPC, errno.EDQUOT)

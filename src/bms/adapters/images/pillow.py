@@ -10,8 +10,8 @@ import numpy as np
 
 from bms.adapters.images.decoding import decode as decoded
 from bms.core.errors import FailedPrecondition
-from bms.core.preprocessing import ImagePreprocess
-from bms.serving.inference.images import Pixels
+from bms.core.tensors.preprocessing import ImagePreprocess
+from bms.serving.inference.preparation.images import Pixels
 
 try:
     from PIL import Image

@@ -1,8 +1,8 @@
 """The plan for a model's images; Pillow is imported only for one."""
 
-from bms.core.preprocessing import ImagePreprocess
-from bms.core.signature import Signature
-from bms.serving.inference.images import ImagePlan
+from bms.core.tensors.preprocessing import ImagePreprocess
+from bms.core.tensors.signature import Signature
+from bms.serving.inference.preparation.images import ImagePlan
 
 
 def image_plan(options: ImagePreprocess, signatures: dict[str, Signature]) -> ImagePlan:

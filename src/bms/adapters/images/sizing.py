@@ -6,7 +6,7 @@ Sizes and corners are rounded as torchvision's Resize and CenterCrop round them,
 from PIL import Image
 
 from bms.core.errors import InvalidArgument
-from bms.core.preprocessing import ImagePreprocess
+from bms.core.tensors.preprocessing import ImagePreprocess
 
 _FILTERS = {
     "nearest": Image.Resampling.NEAREST,

@@ -11,7 +11,7 @@ from bms.control.jobs.ports import Record
 from bms.control.platform.trees import Tree
 from bms.control.platform.workload_files import WorkloadFiles, tail
 from bms.core.errors import DataLoss
-from bms.core.programs import JobResult
+from bms.core.workloads.programs import JobResult
 
 LAST_WORDS = 16 << 10
 MAX_NOTES = 4 << 20  # bytes noted for one attempt; an installer that says more is cut short

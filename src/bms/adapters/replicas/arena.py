@@ -9,7 +9,7 @@ import mmap
 import os
 
 from bms.adapters.replicas.slots import Slots
-from bms.core.tensor import Array
+from bms.core.tensors.tensor import Array
 
 SIZE = 64 << 20  # bytes; the kernel gives memory only for what is written
 

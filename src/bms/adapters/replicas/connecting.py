@@ -8,8 +8,8 @@ import ssl
 from collections.abc import Callable
 from typing import cast
 
-from bms.core.endpoints import Endpoint, Stranger, TlsEndpoint
 from bms.core.errors import InvalidArgument
+from bms.core.workloads.endpoints import Endpoint, Stranger, TlsEndpoint
 from bms.protocols.node_agent import MAX_FIRST, Refused, Relay, cut, encode, joining
 
 PATIENCE_S = 5.0

@@ -11,11 +11,11 @@ import msgspec
 from bms.adapters.replicas.arena import Arena
 from bms.adapters.replicas.connecting import connect
 from bms.adapters.replicas.parcels import AnswerSink, Parcels, Sent
-from bms.core.endpoints import TlsEndpoint, parse_endpoint
 from bms.core.errors import InvalidArgument, Unavailable
-from bms.core.programs import ServableStatus
-from bms.core.sequences import Step
-from bms.core.tensor import Tensor
+from bms.core.tensors.sequences import Step
+from bms.core.tensors.tensor import Tensor
+from bms.core.workloads.endpoints import TlsEndpoint, parse_endpoint
+from bms.core.workloads.programs import ServableStatus
 from bms.protocols.frames import Frame, FrameReader, Kind, encode_plain
 
 log = logging.getLogger(__name__)

@@ -8,9 +8,9 @@ from typing import Protocol
 
 from bms.adapters.replicas.arena import Arena
 from bms.core.errors import InvalidArgument
-from bms.core.outputs import Share, Together
-from bms.core.sequences import Step
-from bms.core.tensor import Tensor
+from bms.core.tensors.outputs import Share, Together
+from bms.core.tensors.sequences import Step
+from bms.core.tensors.tensor import Tensor
 from bms.protocols.frames import (
     AnswerMeta,
     ErrorMeta,

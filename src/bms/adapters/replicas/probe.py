@@ -6,9 +6,9 @@ from collections.abc import Callable
 import msgspec
 
 from bms.adapters.replicas.connecting import connect
-from bms.core.endpoints import parse_endpoint
 from bms.core.errors import InvalidArgument
-from bms.core.programs import ServableStatus
+from bms.core.workloads.endpoints import parse_endpoint
+from bms.core.workloads.programs import ServableStatus
 from bms.protocols.frames import FrameReader, Kind, encode_plain
 
 PATIENCE_S = 2.0

@@ -1,4 +1,4 @@
-"""The runtimes there are, each imported when it is first asked for. To add one: write its file, add its line here.
+"""The runtimes there are, each imported when it is first asked for. To add one: write its folder, add its line here.
 
 A model server needs one of them, and control their names alone: importing all took a fifth of a model server's start.
 """
@@ -7,28 +7,28 @@ import importlib
 from collections.abc import Callable, Iterator, Mapping
 
 from bms.core.errors import InvalidArgument
-from bms.core.programs import ServableConfig
+from bms.core.workloads.programs import ServableConfig
 from bms.serving.inference.runtime import Runtime
 from bms.serving.lifecycle.servable import Servable
 
 # Module and class of each, by the name that versions say; asked in this order what an artifact is.
 _KINDS = {
-    "onnx": "onnx.OnnxRuntime",
-    "remote": "remote.RemoteRuntime",
-    "sklearn": "sklearn.SklearnRuntime",
-    "huggingface": "huggingface.HuggingFaceRuntime",
-    "xgboost": "xgboost.XgboostRuntime",
-    "lightgbm": "lightgbm.LightgbmRuntime",
-    "catboost": "catboost.CatboostRuntime",
-    "openvino": "openvino.OpenvinoRuntime",
-    "python": "python.PythonRuntime",
-    "tensorflow": "tensorflow.TensorflowRuntime",
-    "keras": "keras.KerasRuntime",
-    "torch-export": "torch_export.TorchExportRuntime",
-    "torchscript": "torch_script.TorchScriptRuntime",
-    "torch": "torch_code.TorchCodeRuntime",
-    "mxnet": "mxnet.MxnetRuntime",
-    "mlflow": "mlflow.MlflowRuntime",
+    "onnx": "onnx.runtime.OnnxRuntime",
+    "remote": "remote.runtime.RemoteRuntime",
+    "sklearn": "sklearn.runtime.SklearnRuntime",
+    "huggingface": "huggingface.runtime.HuggingFaceRuntime",
+    "xgboost": "xgboost.runtime.XgboostRuntime",
+    "lightgbm": "lightgbm.runtime.LightgbmRuntime",
+    "catboost": "catboost.runtime.CatboostRuntime",
+    "openvino": "openvino.runtime.OpenvinoRuntime",
+    "python": "python.runtime.PythonRuntime",
+    "tensorflow": "tensorflow.runtime.TensorflowRuntime",
+    "keras": "keras.runtime.KerasRuntime",
+    "torch-export": "torch.export.TorchExportRuntime",
+    "torchscript": "torch.script.TorchScriptRuntime",
+    "torch": "torch.code.TorchCodeRuntime",
+    "mxnet": "mxnet.runtime.MxnetRuntime",
+    "mlflow": "mlflow.runtime.MlflowRuntime",
 }
 # Those that hand models to others are made with all of them.
 _HAND_ON = frozenset({"mlflow"})
@@ -43,7 +43,7 @@ class Runtimes(Mapping[str, Runtime]):
 
     def __getitem__(self, name: str) -> Runtime:
         if name not in self._made:
-            module, _, kind = self._kinds[name].partition(".")
+            module, _, kind = self._kinds[name].rpartition(".")
             make: Callable[..., Runtime] = getattr(importlib.import_module(f"{__package__}.{module}"), kind)
             self._made[name] = make(self) if name in _HAND_ON else make()
         return self._made[name]

@@ -4,14 +4,14 @@ import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from bms.adapters.runtimes.artifact import top_files
-from bms.adapters.runtimes.asked import check_asked
+from bms.adapters.runtimes.artifacts.description import Listed, described, listed
+from bms.adapters.runtimes.artifacts.model_file import top_files
 from bms.adapters.runtimes.available import RUNTIMES, runtime_named
-from bms.adapters.runtimes.description import Listed, described, listed
+from bms.adapters.runtimes.servables.asked import check_asked
 from bms.core.errors import FailedPrecondition
-from bms.core.preprocessing import ImagePreprocess, Preprocess
-from bms.core.programs import Recognised
-from bms.core.signature import Signature
+from bms.core.tensors.preprocessing import ImagePreprocess, Preprocess
+from bms.core.tensors.signature import Signature
+from bms.core.workloads.programs import Recognised
 from bms.serving.inference.runtime import Found, Runtime
 
 # What the platform's own environment has in any version that it was installed with.

@@ -1,7 +1,7 @@
 """The last good snapshot as a file: everything once, then what changed; readable by its owner alone.
 
 Bytes: b"BMSL", then records: u32 little-endian length, u32 CRC-32 of what follows, msgpack SnapshotUpdate. The first
-step is a full one, which may be several records (`snapshot_parts`). A record that is cut off or damaged ends the file:
+step is a full one, which may be several records (`snapshots.parts`). A record that is cut off or damaged ends the file:
 what comes before it is an older state, unless it is within the first step.
 """
 
@@ -18,9 +18,9 @@ from pathlib import Path
 import msgspec
 
 from bms.core.errors import InvalidArgument
-from bms.core.snapshot import Entry, EntryName, SnapshotState, SnapshotUpdate, name_of
-from bms.protocols.snapshot_kinds import UpdateDecoder
-from bms.protocols.snapshot_parts import PartsReader, parts_of
+from bms.core.serving.snapshot import Entry, EntryName, SnapshotState, SnapshotUpdate, name_of
+from bms.protocols.snapshots.kinds import UpdateDecoder
+from bms.protocols.snapshots.parts import PartsReader, parts_of
 
 log = logging.getLogger(__name__)
 _RECORD = struct.Struct("<II")

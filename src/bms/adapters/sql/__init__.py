@@ -1,4 +1,5 @@
 """Stores on SQL: SQLite for one machine, PostgreSQL for more; the same code on both.
 
-Read engine, columns, tables/, store, then one repository file per feature. Migrations are in migrations/.
+Read database (engines and connections), tables, store, then one repository file per feature. Migrations are in
+migrations.
 """

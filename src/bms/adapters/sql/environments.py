@@ -8,7 +8,7 @@ from bms.adapters.sql.tables.jobs import jobs
 from bms.adapters.sql.tables.models import versions
 from bms.control.environments.nouns import Use
 from bms.control.jobs.nouns import TERMINAL
-from bms.core.environments import EnvironmentSpec
+from bms.core.workloads.environments import EnvironmentSpec
 
 RECENT = 500  # ended jobs whose environments are shown
 _GONE = ("deleted", "rejected")

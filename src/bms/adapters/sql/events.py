@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bms.adapters.sql.engine import Database
+from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.store import noun
 from bms.adapters.sql.tables.events import events, leases
 from bms.control.platform.transactions import Acquired

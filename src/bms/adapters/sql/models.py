@@ -6,9 +6,9 @@ from datetime import datetime
 from sqlalchemy import Column, LargeBinary, Select, and_, delete, false, func, or_, select, type_coerce
 from sqlalchemy.sql import ColumnElement
 
-from bms.adapters.sql.columns import Shared
 from bms.adapters.sql.datasets_needed import hold
 from bms.adapters.sql.store import Repository, noun
+from bms.adapters.sql.tables.columns import Shared
 from bms.adapters.sql.tables.models import aliases, models, versions
 from bms.adapters.sql.tables.models import models as models_table
 from bms.control.models.nouns import Alias, Model, Version, VersionFacts, VersionState
@@ -16,8 +16,8 @@ from bms.core.errors import AlreadyExists
 from bms.core.ids import differs_by_case
 from bms.core.newest import Newest
 from bms.core.pages import Page, PageRequest, page_of
-from bms.core.preprocessing import Preprocess
-from bms.core.signature import Signature
+from bms.core.tensors.preprocessing import Preprocess
+from bms.core.tensors.signature import Signature
 
 _LIVE_OWNER = and_(models.c.tenant == aliases.c.tenant, models.c.name == aliases.c.model, models.c.deleted.is_(False))
 

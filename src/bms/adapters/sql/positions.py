@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Result, Select, delete, insert, select, update
 
-from bms.adapters.sql.engine import Database
+from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.tables.events import gateway_positions as rows
 from bms.core.clock import Clock
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from bms.adapters.sql.engine import Database
+from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.tables.events import idempotency
 from bms.core.clock import Clock
 from bms.core.errors import Aborted, InvalidArgument

@@ -11,10 +11,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql import ColumnElement
 
-from bms.adapters.sql.engine import Database
+from bms.adapters.sql.database.engine import Database
+from bms.adapters.sql.database.telling import CHANNEL, tells
 from bms.adapters.sql.tables.allotments import allotments
 from bms.adapters.sql.tables.events import events, leases
-from bms.adapters.sql.telling import CHANNEL, tells
 from bms.control.platform.allotments import Allotment, milliseconds
 from bms.core.errors import Aborted, AlreadyExists
 from bms.core.events import Event, EventSink, Payload, recorded

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import Table, delete, select, update
 
-from bms.adapters.sql.engine import Database
+from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.tables import metadata
 from bms.adapters.sql.tables.allotments import allotments
 from bms.adapters.sql.tables.deployments import deployment_revisions, deployments

@@ -21,8 +21,8 @@ import msgspec
 
 from bms.core.clock import Clock
 from bms.core.errors import FailedPrecondition, InvalidArgument
-from bms.core.figures import Figure, figure
-from bms.core.programs import JobConfig, JobEvent, Places, Sealed
+from bms.core.formats.figures import Figure, figure
+from bms.core.workloads.programs import JobConfig, JobEvent, Places, Sealed
 
 MAX_EVENTS = 4 * 2**20  # bytes of events.jsonl; the platform keeps no more
 MAX_MESSAGE = 4000  # characters; in JSON a character takes at most 12 bytes, and a line shall stay under 64 kB

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bms.core.signature import TensorSpec
+from bms.core.tensors.signature import TensorSpec
 
 _TYPES = {"FP32": 1, "FP64": 11, "INT32": 6, "INT64": 7, "BOOL": 9, "BYTES": 8}  # of onnx.TensorProto.DataType
 

@@ -11,8 +11,8 @@ from typing import Any
 from bms.adapters.toolkits.onnx_outputs import Wanted, renamed
 from bms.adapters.toolkits.onnx_trees import track_missing
 from bms.core.errors import FailedPrecondition
-from bms.core.signature import Signature, TensorSpec, is_table, shape_text
-from bms.core.tensor import DType
+from bms.core.tensors.signature import Signature, TensorSpec, is_table, shape_text
+from bms.core.tensors.tensor import DType
 from bms.serving.inference.reasons import plain
 
 _NUMBERS = ("FP64", "FP32", "INT64")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from bms.core.tensor import NUMPY, Array, DType
+from bms.core.tensors.tensor import NUMPY, Array, DType
 
 _LARGE = {
     # Two unix times, ids above 2**24 and 2**31, the largest whole number without a gap; and half of it.

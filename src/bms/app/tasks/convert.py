@@ -14,15 +14,15 @@ import msgspec
 import numpy as np
 
 from bms.adapters.datasets.reader import load_split, read_manifest
-from bms.adapters.runtimes.artifact import model_file
+from bms.adapters.runtimes.artifacts.model_file import model_file
 from bms.adapters.runtimes.available import open_servable as open_by_runtime
-from bms.adapters.runtimes.example_file import EXAMPLE, read_example
-from bms.adapters.runtimes.sklearn import SklearnRuntime
-from bms.adapters.runtimes.sklearn_file import SUFFIXES, read_estimator
-from bms.adapters.runtimes.sklearn_parts import parts
+from bms.adapters.runtimes.examples.file import EXAMPLE, read_example
+from bms.adapters.runtimes.sklearn.file import SUFFIXES, read_estimator
+from bms.adapters.runtimes.sklearn.parts import parts
+from bms.adapters.runtimes.sklearn.runtime import SklearnRuntime
 from bms.adapters.toolkits.onnx_trees import thresholds
 from bms.adapters.toolkits.sklearn_onnx import candidates, convertible_input
-from bms.app.preparing import plan_for
+from bms.app.model_server.preparing import plan_for
 from bms.app.tasks.opening import open_servable
 from bms.app.tasks.proof.differences import REFUSED
 from bms.app.tasks.proof.edges import edges
@@ -30,11 +30,11 @@ from bms.app.tasks.proof.proving import Proved, prove
 from bms.app.tasks.proof.questions import Answered, Question, ask, real
 from bms.app.tasks.proof.typical import typical
 from bms.core.errors import BmsError, FailedPrecondition, InvalidArgument, Unimplemented
-from bms.core.programs import ServableConfig
-from bms.core.signature import DEFAULT, Signature
-from bms.core.tensor import Array
+from bms.core.tensors.signature import DEFAULT, Signature
+from bms.core.tensors.tensor import Array
+from bms.core.workloads.programs import ServableConfig
 from bms.serving.inference.plan import Plan
-from bms.serving.inference.prepared import PreparedServable, for_runtime
+from bms.serving.inference.preparation.prepared import PreparedServable, for_runtime
 from bms.serving.lifecycle.servable import Servable
 
 _BASE = 256  # real rows of which edge rows are made

@@ -18,7 +18,7 @@ from bms.app.tasks.evaluation.running import Progress, answers
 from bms.app.tasks.evaluation.target import target_of
 from bms.app.tasks.opening import open_servable
 from bms.core.errors import FailedPrecondition
-from bms.core.programs import ServableConfig
+from bms.core.workloads.programs import ServableConfig
 from bms.serving.lifecycle.servable import Servable
 
 

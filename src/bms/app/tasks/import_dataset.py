@@ -10,16 +10,21 @@ from typing import Annotated, Any, Literal, Protocol
 
 import msgspec
 
-from bms.adapters.datasets import csv, images_folder, jsonl, npz, parquet, samples, tfrecord_source
+from bms.adapters.datasets import npz, samples
+from bms.adapters.datasets.arrow import parquet
+from bms.adapters.datasets.csv import source as csv
+from bms.adapters.datasets.images import folder as images_folder
+from bms.adapters.datasets.json import jsonl
 from bms.adapters.datasets.labels import target_of, with_label
 from bms.adapters.datasets.manifest import Manifest, write_manifest
 from bms.adapters.datasets.parts import divide
 from bms.adapters.datasets.split import check_fractions
 from bms.adapters.datasets.statistics import Statistics, describe
 from bms.adapters.datasets.table import Table
-from bms.adapters.datasets.writer import write_split
+from bms.adapters.datasets.tfrecord import source as tfrecord_source
+from bms.adapters.datasets.tfrecord.writer import write_split
 from bms.core.errors import InvalidArgument
-from bms.core.reading import Reading, check_reading
+from bms.core.formats.reading import Reading, check_reading
 
 STATISTICS = "statistics.json"
 

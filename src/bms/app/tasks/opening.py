@@ -1,9 +1,9 @@
 """A version opened whole in a job: by its runtime, with its images or texts prepared where it asks for that."""
 
 from bms.adapters.runtimes.available import open_servable as open_by_runtime
-from bms.app.preparing import plan_for
-from bms.core.programs import ServableConfig
-from bms.serving.inference.prepared import PreparedServable, for_runtime
+from bms.app.model_server.preparing import plan_for
+from bms.core.workloads.programs import ServableConfig
+from bms.serving.inference.preparation.prepared import PreparedServable, for_runtime
 from bms.serving.lifecycle.servable import Servable
 
 

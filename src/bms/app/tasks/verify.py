@@ -14,19 +14,19 @@ from typing import Protocol
 import msgspec
 import numpy as np
 
+from bms.adapters.runtimes.artifacts.description import described
 from bms.adapters.runtimes.available import open_servable
-from bms.adapters.runtimes.description import described
-from bms.adapters.runtimes.example_file import read_example
-from bms.adapters.runtimes.example_inputs import examples_of
-from bms.app.preparing import check_plan, plan_for
+from bms.adapters.runtimes.examples.file import read_example
+from bms.adapters.runtimes.examples.inputs import examples_of
+from bms.app.model_server.preparing import check_plan, plan_for
 from bms.core.clock import SystemClock
 from bms.core.errors import BmsError, FailedPrecondition, InvalidArgument
-from bms.core.model_config import check_configured, configured
-from bms.core.programs import Findings, Sealed, ServableConfig, VerifyReport
-from bms.core.signature import Signature
+from bms.core.serving.model_config import check_configured, configured
+from bms.core.tensors.signature import Signature
+from bms.core.workloads.programs import Findings, Sealed, ServableConfig, VerifyReport
 from bms.serving.inference.foreign import call_foreign
 from bms.serving.inference.plan import Plan
-from bms.serving.inference.prepared import for_runtime
+from bms.serving.inference.preparation.prepared import for_runtime
 from bms.serving.lifecycle.examples import varied
 from bms.serving.lifecycle.loader import check_outputs, load, own_example
 from bms.serving.lifecycle.servable import ApartServable, PartlyRead, Servable, StreamingServable

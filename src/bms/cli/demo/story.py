@@ -13,9 +13,9 @@ from bms.adapters.datasets.reader import load_split, read_manifest
 from bms.cli.demo.stage import Stage
 from bms.cli.demo.steady import Felt, SteadyStream
 from bms.cli.demo.telling import Bar, Teller
-from bms.cli.gate_texts import bound_text
+from bms.cli.options.gates import bound_text
 from bms.core.errors import AlreadyExists, FailedPrecondition, Internal
-from bms.core.resources import size_text
+from bms.core.workloads.resources import size_text
 from bms.sdk import Client
 from bms.sdk.deployments import DeploymentSpec, DeploymentStatus, Target
 from bms.sdk.jobs import Job

@@ -8,10 +8,10 @@ from bms.control.datasets.events import DatasetDeleted, DatasetVersionDeleted
 from bms.control.datasets.nouns import Dataset, DatasetVersion
 from bms.control.datasets.ports import DatasetsTx, InUse
 from bms.control.platform.transactions import Store
+from bms.core.access.principal import Principal
 from bms.core.clock import Clock
 from bms.core.errors import Aborted, FailedPrecondition, NotFound
 from bms.core.events import Event, Payload
-from bms.core.principal import Principal
 
 
 class DatasetDeletion:

@@ -6,8 +6,8 @@ from typing import Literal
 import msgspec
 
 from bms.core.errors import InvalidArgument
+from bms.core.formats.reading import Reading, check_reading
 from bms.core.newest import Newest
-from bms.core.reading import Reading, check_reading
 
 Format = Literal["images", "csv", "npz", "jsonl", "parquet", "tfrecord"]
 SPLIT = ("train", "validation", "test")

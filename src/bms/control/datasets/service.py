@@ -18,7 +18,6 @@ from bms.control.datasets.formats import format_of
 from bms.control.datasets.importing import ImportReport
 from bms.control.datasets.nouns import Dataset, DatasetVersion, ImportRequest, ListedDataset, Split
 from bms.control.datasets.ports import DatasetsTx
-from bms.control.datasets.references import parse_reference
 from bms.control.datasets.storage import held_by
 from bms.control.platform.objects import ObjectStore
 from bms.control.platform.transactions import Store
@@ -242,3 +241,11 @@ def _ready(version: DatasetVersion) -> DatasetVersion:
     if version.state != "ready":
         raise FailedPrecondition(f"{version.reference} is still importing: wait for its job to end")
     return version
+
+
+def parse_reference(text: str) -> tuple[str, int | None]:
+    """Name and number; None: the newest ready version. Raises InvalidArgument."""
+    name, at, number = text.partition("@")
+    if at and not (number.isascii() and number.isdecimal() and 0 < int(number) < 2**31):
+        raise InvalidArgument(f"{text[:80]!r} names no version of a data set: write NAME or NAME@NUMBER, e.g. digits@3")
+    return check_name("dataset", name), int(number) if at else None

@@ -1,7 +1,7 @@
 """Deployments: what a tenant wants served under a name, and the loop that makes it so.
 
-Reading order: nouns; observation, settling, retries, routing, actions, plan, records (pure); ports, catalog, resolving,
-service, rollback, in_use, status, views, repository (what people ask); launching, health, following, applying,
-changes, reading, attention, reconciler, loop (what makes it so); signatures, snapshot_entries, snapshot_source (what
-gateways are told).
+Read nouns, events and ports; then planning (pure: what is wanted and seen becomes actions), reconciliation (the loop
+that carries them out), views (what people and gateways are told). At the top is what these share, and what people ask:
+service, rollback, repository, catalog, resolving, reading, changes, health, logs, signatures, batching, in_use,
+trees_in_use.
 """

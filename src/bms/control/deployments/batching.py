@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from msgspec import structs
 
 from bms.core.errors import InvalidArgument
-from bms.core.programs import ENGINES, Batching
-from bms.core.signature import Signature
+from bms.core.tensors.signature import Signature
+from bms.core.workloads.programs import ENGINES, Batching
 
 MOST_ROWS = 65_536
 MOST_SIZES = 32

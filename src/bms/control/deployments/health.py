@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from bms.control.deployments.nouns import Replica
 from bms.control.deployments.ports import ReplicaProbe
 from bms.control.deployments.turns import Turns
-from bms.control.jobs.chores import Chores
+from bms.control.platform.keyed_tasks import Chores
 from bms.core.clock import Clock
-from bms.core.programs import ServableStatus
+from bms.core.workloads.programs import ServableStatus
 
 SILENT_S, SILENT_TRIES = 30.0, 5  # unanswered for so long and so often: it hangs
 

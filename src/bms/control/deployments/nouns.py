@@ -7,9 +7,9 @@ import msgspec
 
 from bms.control.deployments.batching import check_batching
 from bms.core.errors import InvalidArgument
-from bms.core.programs import Batching
-from bms.core.resources import Resources
-from bms.core.snapshot import Dialect
+from bms.core.serving.snapshot import Dialect
+from bms.core.workloads.programs import Batching
+from bms.core.workloads.resources import Resources
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -9,7 +9,7 @@ from bms.control.platform.allotments import AllotmentSink
 from bms.control.platform.transactions import Fenced
 from bms.core.events import EventSink
 from bms.core.pages import Page, PageRequest
-from bms.core.programs import ServableStatus
+from bms.core.workloads.programs import ServableStatus
 
 
 class DeploymentsTx(EventSink, AllotmentSink, Fenced, Protocol):

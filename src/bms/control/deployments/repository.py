@@ -6,12 +6,12 @@ deployed under it. Unloading stops the deployment, which keeps its name and sett
 
 from bms.control.deployments.nouns import DeploymentSpec, Target
 from bms.control.deployments.service import DeploymentService
-from bms.control.deployments.status import DeploymentStatus
-from bms.control.deployments.views import DeploymentViews
+from bms.control.deployments.views.service import DeploymentViews
+from bms.control.deployments.views.status import DeploymentStatus
 from bms.control.platform.transactions import EventLog
+from bms.core.access.principal import Principal
 from bms.core.clock import Clock
 from bms.core.errors import DeadlineExceeded, FailedPrecondition, NotFound
-from bms.core.principal import Principal
 
 USUAL_ALIAS = "production"
 _LOOK_S = 0.5  # events tell of everything but of gateways that have heard of it

@@ -2,14 +2,14 @@
 
 from collections.abc import Collection
 
-from bms.control.deployments.builds import build_of
 from bms.control.deployments.nouns import Deployment, DeploymentRevision, DeploymentSpec
-from bms.control.deployments.observation import Desired, Wanted
+from bms.control.deployments.planning.builds import build_of
+from bms.control.deployments.planning.observation import Desired, Wanted
 from bms.control.deployments.ports import Catalog, Known
 from bms.control.models.aliases import require_may_force
 from bms.control.models.gates import refusal
+from bms.core.access.principal import Principal
 from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound
-from bms.core.principal import Principal
 
 
 async def resolve(deployment: Deployment, revision: DeploymentRevision, catalog: Known) -> Desired:

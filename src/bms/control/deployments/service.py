@@ -3,17 +3,16 @@
 import msgspec
 
 from bms.control.deployments.events import DeploymentChanged, DeploymentCreated, DeploymentDeleted, OfDeployment
-from bms.control.deployments.nouns import Deployment, DeploymentRevision, DeploymentSpec, Route
+from bms.control.deployments.nouns import Deployment, DeploymentRevision, DeploymentSpec, Route, Target
 from bms.control.deployments.ports import Catalog, DeploymentsTx
 from bms.control.deployments.resolving import check_gates, check_targets
-from bms.control.deployments.rollback import pinned
 from bms.control.platform.transactions import Store
+from bms.core.access.principal import Principal
 from bms.core.clock import Clock
 from bms.core.errors import Aborted, AlreadyExists, FailedPrecondition, NotFound
 from bms.core.events import Event
 from bms.core.ids import check_public_name, new_id
 from bms.core.pages import Page, PageRequest
-from bms.core.principal import Principal
 
 
 class DeploymentService:
@@ -226,3 +225,13 @@ def _unknown(name: str) -> str:
 
 def _numbers(versions: tuple[int, ...]) -> str:
     return ", ".join(map(str, versions))
+
+
+def pinned(revision: DeploymentRevision) -> DeploymentSpec:
+    """The revision's spec, to be served, with each target fixed to the version it meant; targets of one version are
+    joined."""
+    weights: dict[int, int] = {}
+    for target, version in zip(revision.spec.targets, revision.versions, strict=True):
+        weights[version] = weights.get(version, 0) + target.weight
+    targets = tuple(Target(version=version, weight=weight) for version, weight in weights.items())
+    return msgspec.structs.replace(revision.spec, targets=targets, stopped=False)

@@ -3,8 +3,8 @@
 import msgspec
 
 from bms.control.models.nouns import Version, VersionFacts
-from bms.core.preprocessing import fed, kind_of, target_of
-from bms.core.signature import Signature
+from bms.core.tensors.preprocessing import fed, kind_of, target_of
+from bms.core.tensors.signature import Signature
 
 
 def loaded(version: Version | VersionFacts) -> dict[str, Signature]:

@@ -3,7 +3,7 @@
 import msgspec
 
 from bms.control.platform.environments import EnvironmentState
-from bms.core.environments import EnvironmentSpec
+from bms.core.workloads.environments import EnvironmentSpec
 
 
 class Use(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from bms.control.environments.nouns import Use
-from bms.core.environments import EnvironmentSpec
+from bms.core.workloads.environments import EnvironmentSpec
 
 
 class UsesTx(Protocol):

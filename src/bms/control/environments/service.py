@@ -11,11 +11,11 @@ from bms.control.environments.nouns import EnvironmentView, LogPiece, Pruned, Us
 from bms.control.environments.ports import UsesTx
 from bms.control.platform.environments import BuiltEnvironments, Environment
 from bms.control.platform.transactions import Store
+from bms.core.access.principal import Principal
 from bms.core.digest import check_digest
-from bms.core.environments import EnvironmentSpec
 from bms.core.errors import FailedPrecondition, NotFound, PermissionDenied
 from bms.core.pages import Page, PageRequest, page_of
-from bms.core.principal import Principal
+from bms.core.workloads.environments import EnvironmentSpec
 
 PIECE = 1 << 20  # bytes of a log that are read at once
 

@@ -7,13 +7,13 @@ from bms.control.jobs.nouns import Job, JobSpec, TreeInput
 from bms.control.jobs.service import JobService
 from bms.control.models.gates import wrong
 from bms.control.models.nouns import Gate, Version
-from bms.control.optimization.conversion import servable_config
+from bms.control.models.servable_config import servable_config
 from bms.control.platform.attempting import TRANSIENT
 from bms.core.digest import of_parts
-from bms.core.environments import EnvironmentSpec
 from bms.core.errors import AlreadyExists, BmsError, FailedPrecondition
 from bms.core.pages import PageRequest
-from bms.core.resources import Resources
+from bms.core.workloads.environments import EnvironmentSpec
+from bms.core.workloads.resources import Resources
 
 ENTRY = "task:evaluate"
 LOOKED_AT = 100  # of a version's jobs the newest, among which there is one that measures the same

@@ -14,14 +14,14 @@ from bms.control.jobs.nouns import Job, JobSpec, TreeInput
 from bms.control.jobs.service import JobService
 from bms.control.models.events import OfVersion, VersionRecognised, VersionUploaded
 from bms.control.models.nouns import Version
+from bms.control.models.servable_config import servable_config
 from bms.control.models.service import ModelService
-from bms.control.optimization.conversion import servable_config
 from bms.control.platform.sweeps import Since, Stray
-from bms.core.environments import EnvironmentSpec
 from bms.core.errors import AlreadyExists
 from bms.core.events import Event
-from bms.core.programs import Findings
-from bms.core.resources import Resources
+from bms.core.workloads.environments import EnvironmentSpec
+from bms.core.workloads.programs import Findings
+from bms.core.workloads.resources import Resources
 
 OWN = EnvironmentSpec()  # the platform's own
 UNREAD = "not read"  # the note of what the artifact says and nobody here knows

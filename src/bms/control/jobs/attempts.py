@@ -27,8 +27,8 @@ from bms.control.platform.transactions import Store
 from bms.control.secrets.sealing import NOTHING, Sealing, encode_sealed
 from bms.core.clock import Clock
 from bms.core.errors import BmsError, DataLoss, FailedPrecondition, InvalidArgument, ResourceExhausted, Unavailable
-from bms.core.programs import ARTIFACT, CODE, INPUTS, JobConfig, JobEvent, JobResult, Sealed
-from bms.core.workload import WorkloadSpec, WorkloadStatus
+from bms.core.workloads.programs import ARTIFACT, CODE, INPUTS, JobConfig, JobEvent, JobResult, Sealed
+from bms.core.workloads.workload import WorkloadSpec, WorkloadStatus
 
 log = logging.getLogger("bms.jobs")
 PREPARATION_S = 1800.0  # how long building an environment and fetching inputs may take

@@ -7,10 +7,10 @@ import msgspec
 
 from bms.control.jobs.nouns import Job, JobState
 from bms.control.jobs.states import moved
-from bms.core.figures import Figure
-from bms.core.limits import more_memory
-from bms.core.programs import TASK, JobResult
-from bms.core.workload import WorkloadStatus
+from bms.core.formats.figures import Figure
+from bms.core.workloads.limits import more_memory
+from bms.core.workloads.programs import TASK, JobResult
+from bms.core.workloads.workload import WorkloadStatus
 
 FIRST_PAUSE_S = 2.0
 LONGEST_PAUSE_S = 300.0

@@ -8,8 +8,8 @@ from bms.control.jobs.nouns import Job, LogPart
 from bms.control.jobs.ports import AttemptFiles, Record
 from bms.control.jobs.progress import parse_lines, whole_lines
 from bms.control.platform.objects import ObjectStore
-from bms.core.programs import JobEvent
-from bms.core.resources import size_text
+from bms.core.workloads.programs import JobEvent
+from bms.core.workloads.resources import size_text
 
 LOG_KEPT = 4 << 20  # bytes of a log that outlive its job: the last ones
 EVENTS_KEPT = 4 << 20  # bytes of events, the first ones, so that their numbers stay

@@ -5,9 +5,9 @@ from typing import Literal
 
 import msgspec
 
-from bms.core.environments import EnvironmentSpec
-from bms.core.figures import Figure
-from bms.core.resources import Resources
+from bms.core.formats.figures import Figure
+from bms.core.workloads.environments import EnvironmentSpec
+from bms.core.workloads.resources import Resources
 
 JobState = Literal["queued", "starting", "running", "succeeded", "failed", "cancelled", "lost"]
 TERMINAL: frozenset[JobState] = frozenset({"succeeded", "failed", "cancelled", "lost"})

@@ -8,7 +8,7 @@ import msgspec
 from bms.control.jobs.endings import TIMED_OUT
 from bms.control.jobs.nouns import Capacity, Job, JobState
 from bms.control.jobs.queue import next_to_start, too_large
-from bms.core.workload import WorkloadStatus
+from bms.core.workloads.workload import WorkloadStatus
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from bms.control.platform.transactions import Fenced
 from bms.control.platform.trees import Tree
 from bms.core.events import EventSink
 from bms.core.pages import Page, PageRequest
-from bms.core.programs import JobResult
+from bms.core.workloads.programs import JobResult
 
 Record = Literal["log", "events"]
 

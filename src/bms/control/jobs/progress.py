@@ -5,8 +5,8 @@ import math
 import msgspec
 
 from bms.control.jobs.nouns import Job
-from bms.core.figures import Figure, figures
-from bms.core.programs import JobEvent, JobResult
+from bms.core.formats.figures import Figure, figures
+from bms.core.workloads.programs import JobEvent, JobResult
 
 MAX_METRICS = 500
 MAX_TEXT = 2000

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from bms.control.jobs.nouns import Capacity, Job
-from bms.core.resources import size_text
+from bms.core.workloads.resources import size_text
 
 
 def too_large(job: Job, capacity: Capacity) -> str:

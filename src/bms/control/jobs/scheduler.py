@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any
 
 from bms.control.jobs.attempts import Attempts
-from bms.control.jobs.chores import Chores
 from bms.control.jobs.endings import Ending
 from bms.control.jobs.nouns import Capacity, Job
 from bms.control.jobs.pace import NET_S, next_step, wakes
@@ -33,6 +32,7 @@ from bms.control.jobs.plan import (
 from bms.control.jobs.ports import AttemptFiles, JobsTx
 from bms.control.jobs.tails import Tails
 from bms.control.platform.clusters import Cluster
+from bms.control.platform.keyed_tasks import Chores
 from bms.control.platform.leading import FOLLOW_S, Leader
 from bms.control.platform.transactions import EventLog, Store
 from bms.core.clock import Clock

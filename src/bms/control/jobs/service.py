@@ -19,7 +19,7 @@ from bms.core.errors import FailedPrecondition, NotFound
 from bms.core.events import Event
 from bms.core.ids import new_id
 from bms.core.pages import Page, PageRequest
-from bms.core.programs import JobEvent
+from bms.core.workloads.programs import JobEvent
 
 LOG_PIECE = 1 << 20
 EVENTS_PIECE = 1000

@@ -7,7 +7,7 @@ from bms.control.jobs.ports import AttemptFiles, JobsTx
 from bms.control.jobs.progress import parse_lines, shown, whole_lines
 from bms.control.platform.transactions import Store
 from bms.core.clock import Clock
-from bms.core.programs import JobEvent
+from bms.core.workloads.programs import JobEvent
 
 PAUSE_S = 0.5
 PIECE = 1 << 20

@@ -11,7 +11,7 @@ from bms.control.platform.trees import Tree, get_tree
 from bms.core.digest import check_digest
 from bms.core.errors import InvalidArgument, NotFound
 from bms.core.ids import check_name
-from bms.core.programs import TASK
+from bms.core.workloads.programs import TASK
 
 MAX_NAME = 200
 MAX_PARAMETERS = 1 << 20

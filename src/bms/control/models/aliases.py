@@ -9,10 +9,10 @@ from bms.control.models.lookup import expect, known_version, live_model, model_e
 from bms.control.models.nouns import Alias, Model, Version
 from bms.control.models.ports import AliasInUse, ModelsTx, unused
 from bms.control.platform.transactions import Store
+from bms.core.access.principal import Principal, Role
 from bms.core.clock import Clock
 from bms.core.errors import FailedPrecondition, NotFound, PermissionDenied
 from bms.core.pages import Page, PageRequest
-from bms.core.principal import Principal, Role
 
 MAY_FORCE: frozenset[Role] = frozenset({"admin", "owner"})
 

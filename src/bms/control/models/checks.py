@@ -6,12 +6,12 @@ import msgspec
 
 from bms.control.models.gates import check_gate
 from bms.control.models.nouns import Gate, NewVersion
-from bms.core.class_names import given_twice
-from bms.core.columns import fits_column, mask_name
 from bms.core.errors import FailedPrecondition, InvalidArgument
+from bms.core.formats.pickles import SUFFIXES, refusal_by_name
 from bms.core.ids import check_name, check_public_name
-from bms.core.pickles import SUFFIXES, refusal_by_name
-from bms.core.signature import Signature
+from bms.core.tensors.class_names import given_twice
+from bms.core.tensors.columns import fits_column, mask_name
+from bms.core.tensors.signature import Signature
 
 MAX_TEXT = 10_000
 MAX_GATES = 20

@@ -6,7 +6,7 @@ from datetime import datetime
 from bms.control.models.nouns import NewVersion, Version, VersionState
 from bms.control.platform.trees import Tree
 from bms.core.errors import InvalidArgument
-from bms.core.figures import figures
+from bms.core.formats.figures import figures
 from bms.core.ids import new_id
 
 

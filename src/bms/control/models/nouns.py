@@ -5,11 +5,11 @@ from typing import Literal
 
 import msgspec
 
-from bms.core.environments import EnvironmentSpec
-from bms.core.figures import Figure
+from bms.core.formats.figures import Figure
 from bms.core.newest import Newest
-from bms.core.preprocessing import Preprocess
-from bms.core.signature import Signature
+from bms.core.tensors.preprocessing import Preprocess
+from bms.core.tensors.signature import Signature
+from bms.core.workloads.environments import EnvironmentSpec
 
 VersionState = Literal["uploading", "verifying", "ready", "rejected", "offline", "deleted"]
 

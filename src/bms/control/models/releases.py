@@ -9,9 +9,9 @@ from bms.control.models.ports import ModelsTx, VersionInUse, unused
 from bms.control.models.states import moved
 from bms.control.models.storage import end_storage
 from bms.control.platform.transactions import Store
+from bms.core.access.principal import Principal
 from bms.core.clock import Clock
 from bms.core.errors import FailedPrecondition
-from bms.core.principal import Principal
 
 _DEED: dict[VersionState, type[OfVersion]] = {
     "ready": VersionPublished,

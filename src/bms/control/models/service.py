@@ -37,11 +37,11 @@ from bms.control.models.verdicts import described, noted, rejected, verdict
 from bms.control.platform.objects import ObjectStore
 from bms.control.platform.transactions import Store
 from bms.control.platform.trees import get_tree, missing
+from bms.core.access.principal import Principal
 from bms.core.clock import Clock
 from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound
 from bms.core.pages import Page, PageRequest
-from bms.core.principal import Principal
-from bms.core.programs import Recognised, VerifyReport
+from bms.core.workloads.programs import Recognised, VerifyReport
 
 
 class ModelService:

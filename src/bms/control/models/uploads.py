@@ -17,9 +17,9 @@ from bms.control.models.storage import begin_storage
 from bms.control.platform.objects import ObjectStore
 from bms.control.platform.transactions import Store
 from bms.control.platform.trees import FileEntry, get_tree, missing, put_manifest, tree_of
+from bms.core.access.principal import Principal
 from bms.core.clock import Clock
 from bms.core.errors import FailedPrecondition
-from bms.core.principal import Principal
 
 ABANDONED_S = 24 * 3600.0
 

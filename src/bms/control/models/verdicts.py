@@ -5,12 +5,11 @@ import msgspec
 from bms.control.models.checks import check_new, check_signatures
 from bms.control.models.nouns import Measurement, NewVersion, Version
 from bms.control.models.states import moved
-from bms.core.class_names import names_text, settled_names
-from bms.core.class_outputs import holds_a_number_each
 from bms.core.errors import FailedPrecondition, InvalidArgument
-from bms.core.model_config import check_configured
-from bms.core.programs import Recognised, VerifyReport
-from bms.core.signature import DEFAULT, Signature, TensorSpec, shape_text
+from bms.core.serving.model_config import check_configured
+from bms.core.tensors.class_names import holds_a_number_each, names_text, settled_names
+from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec, shape_text
+from bms.core.workloads.programs import Recognised, VerifyReport
 
 MAX_FOUND = 1 << 20  # bytes of the found signatures as JSON; they come from the model's own process
 MAX_REASON = 4000

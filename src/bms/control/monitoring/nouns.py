@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from bms.core.isolation import Isolation
+from bms.core.workloads.isolation import Isolation
 
 
 class GatewayView(msgspec.Struct, frozen=True, kw_only=True):

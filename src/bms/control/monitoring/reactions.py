@@ -9,10 +9,10 @@ from bms.control.monitoring.nouns import ReactionsView
 from bms.control.platform.events import OfReaction, ReactionDismissed, ReactionRetried
 from bms.control.platform.pending import Reaction, ReactionState, ReactionsTx
 from bms.control.platform.transactions import Store
+from bms.core.access.principal import Principal
 from bms.core.clock import Clock
 from bms.core.errors import InvalidArgument, NotFound, PermissionDenied
 from bms.core.pages import Page, PageRequest
-from bms.core.principal import Principal
 
 MAY = "tenants:write"  # what owners have: reactions name things of all tenants
 

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from bms.control.monitoring.exposition import merge
 from bms.control.monitoring.nouns import DeviceView, GatewayView, ReactionsView, SystemStatus, WorkloadView
 from bms.control.platform.clusters import Cluster
+from bms.core.access.principal import Principal
 from bms.core.clock import Clock
-from bms.core.devices import Device
 from bms.core.errors import BmsError, PermissionDenied, Unavailable
-from bms.core.isolation import told
-from bms.core.principal import Principal
-from bms.core.workload import WorkloadStatus
+from bms.core.workloads.devices import Device
+from bms.core.workloads.isolation import told
+from bms.core.workloads.workload import WorkloadStatus
 
 log = logging.getLogger("bms.monitoring")
 Texts = Callable[[], Iterable[tuple[dict[str, str], str]]]

@@ -6,6 +6,8 @@ crash in between costs nothing.
 
 import logging
 from contextlib import suppress
+from datetime import datetime
+from typing import Protocol
 
 import msgspec
 
@@ -15,17 +17,24 @@ from bms.control.deployments.service import DeploymentService
 from bms.control.jobs.ports import JobsTx
 from bms.control.jobs.service import JobService
 from bms.control.offboarding.events import TenantRemoved
-from bms.control.offboarding.ports import TenantRows
 from bms.control.platform.objects import ObjectStore
 from bms.control.platform.transactions import Store
 from bms.control.platform.tree_cache import CachedTrees
 from bms.control.tenants.nouns import DEFAULT_TENANT, Tenant
 from bms.control.tenants.ports import TenantsTx
+from bms.core.access.principal import Principal
 from bms.core.clock import Clock
 from bms.core.errors import FailedPrecondition, NotFound
 from bms.core.events import Event
 from bms.core.pages import MAX_LIMIT, PageRequest
-from bms.core.principal import Principal
+
+
+class TenantRows(Protocol):
+    async def purge(self, tenant: str, at: datetime) -> int:
+        """Deletes every row of the tenant but the tenant's own, its events and the books; how many there were. What it
+        still held, it held until `at`."""
+        ...
+
 
 log = logging.getLogger("bms.offboarding")
 

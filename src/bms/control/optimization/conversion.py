@@ -12,13 +12,13 @@ from bms.control.jobs.nouns import Job, JobSpec, TreeInput
 from bms.control.jobs.service import JobService
 from bms.control.models.events import VersionReady
 from bms.control.models.nouns import Lineage, Version
+from bms.control.models.servable_config import servable_config
 from bms.control.models.service import ModelService
 from bms.control.platform.sweeps import Since, Stray
 from bms.control.training.nouns import Register
 from bms.core.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from bms.core.events import Event
-from bms.core.programs import ServableConfig
-from bms.core.resources import Resources
+from bms.core.workloads.resources import Resources
 
 
 class Converter(msgspec.Struct, frozen=True, kw_only=True):
@@ -177,19 +177,6 @@ def _first(version: Version, target: str) -> str:
 def _note(target: str) -> str:
     """The name of the note on a parent, for its owner."""
     return f"conversion to {target}"
-
-
-def servable_config(version: Version) -> ServableConfig:
-    """How a job's program loads the version; the directory is the job's input `artifact`."""
-    return ServableConfig(
-        runtime=version.runtime,
-        model=version.model,
-        version=version.number,
-        signatures=version.signatures,
-        proved=version.state != "verifying",
-        preprocess=version.preprocess,
-        allow_pickle=version.allow_pickle,
-    )
 
 
 def _converter(version: Version, target: str) -> Converter:

@@ -11,9 +11,9 @@ from typing import Protocol
 
 import msgspec
 
-from bms.core.devices import Device
 from bms.core.meters import STORAGE, Held
-from bms.core.resources import Resources
+from bms.core.workloads.devices import Device
+from bms.core.workloads.resources import Resources
 
 DeviceMemory = Callable[[], int]
 """Bytes of memory of the smallest GPU that is given away; 0 where there is none."""

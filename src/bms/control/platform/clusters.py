@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from bms.control.platform.workload_files import WorkloadFiles
-from bms.core.devices import Device
-from bms.core.isolation import Isolation
-from bms.core.workload import WorkloadSpec, WorkloadStatus
+from bms.core.workloads.devices import Device
+from bms.core.workloads.isolation import Isolation
+from bms.core.workloads.workload import WorkloadSpec, WorkloadStatus
 
 MAX_SEALED = 60 << 10  # bytes; a pipe holds 64 KiB, so handing over never waits
 Tell = Callable[[str], None]

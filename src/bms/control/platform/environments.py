@@ -5,7 +5,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from bms.core.environments import EnvironmentSpec
+from bms.core.workloads.environments import EnvironmentSpec
 
 EnvironmentState = Literal["absent", "building", "built", "failed"]
 Needed = Callable[[], Awaitable[frozenset[str]]]

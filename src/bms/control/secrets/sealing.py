@@ -7,11 +7,10 @@ import msgspec
 from bms.control.platform.objects import ObjectStore
 from bms.control.platform.trees import get_tree
 from bms.control.secrets.service import SecretService
-from bms.core.environments import EnvironmentSpec
 from bms.core.errors import FailedPrecondition, InvalidArgument
-from bms.core.programs import Sealed
-from bms.core.upstream_file import BESIDE, FILE
-from bms.core.upstreams import MAX_BYTES, Upstream, parse_allowed, place_of, read_upstream
+from bms.core.serving.upstreams import BESIDE, FILE, MAX_BYTES, Upstream, parse_allowed, place_of, read_upstream
+from bms.core.workloads.environments import EnvironmentSpec
+from bms.core.workloads.programs import Sealed
 
 
 class Sealing(Protocol):

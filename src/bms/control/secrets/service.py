@@ -4,12 +4,12 @@ from bms.control.platform.transactions import Store
 from bms.control.secrets.events import SecretDeleted, SecretSet
 from bms.control.secrets.nouns import Secret, SecretView
 from bms.control.secrets.ports import SecretsTx, Vault
+from bms.core.access.principal import Principal
 from bms.core.clock import Clock
 from bms.core.errors import InvalidArgument, NotFound
 from bms.core.events import Event, Payload
 from bms.core.pages import Page, PageRequest
-from bms.core.principal import Principal
-from bms.core.upstreams import check_secret_name, place_of
+from bms.core.serving.upstreams import check_secret_name, place_of
 
 MAX_VALUE = 8 << 10  # bytes: servers refuse longer heads
 MAX_HOSTS = 20

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from bms.control.snapshots.state import State
-from bms.core.snapshot import EntryName, SnapshotUpdate
+from bms.core.serving.snapshot import EntryName, SnapshotUpdate
 
 
 class Feed:

@@ -19,7 +19,7 @@ from bms.control.snapshots.state import State
 from bms.core.clock import Clock
 from bms.core.errors import BmsError
 from bms.core.events import Recorded
-from bms.core.snapshot import Entry, EntryName, name_of
+from bms.core.serving.snapshot import Entry, EntryName, name_of
 
 log = logging.getLogger("bms.publisher")
 _RETRY_S = 0.2

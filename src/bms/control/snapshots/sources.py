@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from bms.core.events import Recorded
-from bms.core.snapshot import Entry, EntryName
+from bms.core.serving.snapshot import Entry, EntryName
 
 Entries = Mapping[EntryName, Entry]
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable
 
 from bms.control.snapshots.sources import Entries
-from bms.core.snapshot import Entry, EntryName, name_of
+from bms.core.serving.snapshot import Entry, EntryName, name_of
 
 
 class State:

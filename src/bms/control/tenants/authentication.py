@@ -2,10 +2,10 @@
 
 from bms.control.platform.transactions import Store
 from bms.control.tenants.ports import TenantsTx
+from bms.core.access.credentials import parse_authorization, secret_matches
+from bms.core.access.principal import Principal
 from bms.core.clock import Clock
-from bms.core.credentials import parse_authorization, secret_matches
 from bms.core.errors import Unauthenticated
-from bms.core.principal import Principal
 
 _HOW = "send `Authorization: Bearer <key>` with a live key (`bms key create` makes one)"
 

@@ -7,10 +7,10 @@ from bms.control.tenants.events import TenantDeleted, UserDeleted
 from bms.control.tenants.last import refuse_last_owner
 from bms.control.tenants.nouns import DEFAULT_TENANT, Tenant, User
 from bms.control.tenants.ports import AtWork, TenantsTx
+from bms.core.access.principal import ROLES, Principal
 from bms.core.clock import Clock
 from bms.core.errors import FailedPrecondition, NotFound, PermissionDenied
 from bms.core.events import Event, Payload
-from bms.core.principal import ROLES, Principal
 
 _TOLD = 5  # of what serves or runs
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from bms.core.principal import Permission, Role
+from bms.core.access.principal import Permission, Role
 
 DEFAULT_TENANT = "default"  # made at first start; its owners operate the platform
 

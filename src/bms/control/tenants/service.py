@@ -10,13 +10,13 @@ from bms.control.tenants.events import KeyCreated, KeyRevoked, TenantCreated, Us
 from bms.control.tenants.last import refuse_last_key, refuse_last_owner
 from bms.control.tenants.nouns import DEFAULT_TENANT, Key, NewKey, NewTenant, Tenant, User
 from bms.control.tenants.ports import TenantsTx
+from bms.core.access.credentials import new_key, secret_digest
+from bms.core.access.principal import ROLES, Principal, Role, check_role, check_scopes
 from bms.core.clock import Clock
-from bms.core.credentials import new_key, secret_digest
 from bms.core.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
 from bms.core.events import Event, Payload
 from bms.core.ids import check_name, new_id
 from bms.core.pages import Page, PageRequest
-from bms.core.principal import ROLES, Principal, Role, check_role, check_scopes
 
 ADMIN = "admin"  # the operator's first owner
 

@@ -12,7 +12,7 @@ from bms.control.tenants.ports import TenantsTx
 from bms.core.clock import Clock
 from bms.core.event_catalogue import Catalogue, Unreadable
 from bms.core.events import Recorded
-from bms.core.snapshot import Entry, EntryName, KeyEntry
+from bms.core.serving.snapshot import Entry, EntryName, KeyEntry
 
 log = logging.getLogger("bms.tenants")
 _CATALOGUE = Catalogue([of_tenants])

@@ -12,10 +12,10 @@ from bms.control.jobs.nouns import Job, JobSpec, TreeInput
 from bms.control.jobs.service import JobService
 from bms.control.platform.attempting import TRANSIENT
 from bms.control.platform.sweeps import Since, Stray
-from bms.core.environments import EnvironmentSpec
 from bms.core.errors import AlreadyExists, BmsError
 from bms.core.events import Event
-from bms.core.resources import Resources
+from bms.core.workloads.environments import EnvironmentSpec
+from bms.core.workloads.resources import Resources
 
 KIND = "import"
 

@@ -3,10 +3,10 @@
 import msgspec
 
 from bms.control.models.nouns import Lineage
-from bms.core.environments import EnvironmentSpec
-from bms.core.preprocessing import Preprocess
-from bms.core.resources import Resources
-from bms.core.signature import Signature
+from bms.core.tensors.preprocessing import Preprocess
+from bms.core.tensors.signature import Signature
+from bms.core.workloads.environments import EnvironmentSpec
+from bms.core.workloads.resources import Resources
 
 
 class Needed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

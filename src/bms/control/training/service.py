@@ -15,12 +15,12 @@ from bms.control.platform.trees import FileEntry, get_tree, put_tree, tree_of
 from bms.control.training.needs import check_data, check_inputs
 from bms.control.training.nouns import Recipe, Register, Training
 from bms.control.training.ports import Recipes
+from bms.core.access.principal import Principal
 from bms.core.digest import of_bytes
-from bms.core.environments import EnvironmentSpec
 from bms.core.errors import DataLoss, InvalidArgument, NotFound
 from bms.core.ids import check_name
-from bms.core.principal import Principal
-from bms.core.resources import Resources
+from bms.core.workloads.environments import EnvironmentSpec
+from bms.core.workloads.resources import Resources
 
 
 class TrainingService:

@@ -1,4 +1,5 @@
-"""What a gRPC server says of its own services. Source: https://github.com/grpc/grpc/blob/master/doc/server-reflection.md
+"""What a gRPC server says of its own services. Source:
+https://github.com/grpc/grpc/blob/master/doc/server-reflection.md
 
 Both versions are the same but for their package.
 """

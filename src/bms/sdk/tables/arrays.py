@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from bms.core.casting import cast, holds_exactly
 from bms.core.errors import InvalidArgument
-from bms.core.tensor import NUMPY, Array, DType
+from bms.core.tensors.casting import cast, holds_exactly
+from bms.core.tensors.tensor import NUMPY, Array, DType
 from bms.sdk.tables.column_values import ColumnValues, Table
 from bms.sdk.tables.pandas_frames import numpy_column
 from bms.sdk.tables.python_values import input_words, nested_array

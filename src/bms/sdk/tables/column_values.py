@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from bms.core.columns import ColumnType, Level
-from bms.core.tensor import NUMPY, Array
+from bms.core.tensors.columns import ColumnType, Level
+from bms.core.tensors.tensor import NUMPY, Array
 
 Mask = npt.NDArray[np.bool_]
 

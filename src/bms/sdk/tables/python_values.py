@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bms.core.casting import holds_exactly
 from bms.core.errors import InvalidArgument
-from bms.core.tensor import Array, dtype_of
+from bms.core.tensors.casting import holds_exactly
+from bms.core.tensors.tensor import Array, dtype_of
 from bms.sdk.tables.column_values import ColumnValues, Mask, empty, of_array
 
 _PLAIN: dict[type, str] = {str: "texts", bool: "booleans", int: "whole numbers", float: "numbers"}

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from bms.core.errors import BmsError, ResourceExhausted
-from bms.core.tensor import Array
+from bms.core.tensors.tensor import Array
 
 NO_PARAMS: Mapping[str, Any] = MappingProxyType({})
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from bms.core.errors import BmsError, Cancelled, FailedPrecondition
-from bms.core.tensor import Array
+from bms.core.tensors.tensor import Array
 from bms.serving.engines.engine import Capacity, End, Events, Request
 from bms.serving.lifecycle.servable import StreamingServable
 

@@ -7,7 +7,7 @@ from queue import SimpleQueue
 from typing import NamedTuple
 
 from bms.core.errors import BmsError, Cancelled, FailedPrecondition, Internal, ResourceExhausted
-from bms.core.tensor import Array
+from bms.core.tensors.tensor import Array
 from bms.serving.engines.engine import Capacity, End, Events, Request
 
 WAITING_EACH = 64  # requests that may wait, for each that may be in progress

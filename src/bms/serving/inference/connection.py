@@ -8,10 +8,10 @@ from typing import cast
 import msgspec
 
 from bms.core.errors import InvalidArgument
-from bms.core.programs import ServableStatus
-from bms.core.tensor import Tensor
+from bms.core.tensors.tensor import Tensor
+from bms.core.workloads.programs import ServableStatus
 from bms.protocols.frames import Frame, FrameReader, InferMeta, Kind, decode_infer, encode_plain
-from bms.serving.inference.parcel import Parcel
+from bms.serving.inference.batching.parcel import Parcel
 from bms.serving.inference.service import ModelService
 
 MAX_UNREAD = 64 << 20  # bytes

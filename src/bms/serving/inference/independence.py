@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from bms.core.errors import BmsError
-from bms.core.tensor import Array
-from bms.serving.inference.closeness import close, loosest, precision
+from bms.core.tensors.tensor import Array
+from bms.serving.inference.batching.closeness import close, loosest, precision
 from bms.serving.lifecycle.examples import rows_of
 from bms.serving.lifecycle.made_up import QUESTIONS
 from bms.serving.lifecycle.strangers import Stranger

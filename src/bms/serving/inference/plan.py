@@ -2,8 +2,8 @@
 
 from typing import Protocol
 
-from bms.core.signature import Signature
-from bms.core.tensor import Array
+from bms.core.tensors.signature import Signature
+from bms.core.tensors.tensor import Array
 
 
 class Plan(Protocol):

@@ -8,8 +8,8 @@ import numpy as np
 from msgspec import structs
 
 from bms.core.errors import BmsError, FailedPrecondition
-from bms.core.signature import Signature, TensorSpec
-from bms.core.tensor import Array, dtype_of
+from bms.core.tensors.signature import Signature, TensorSpec
+from bms.core.tensors.tensor import Array, dtype_of
 from bms.serving.inference.independence import apart
 from bms.serving.lifecycle.examples import rows_of
 from bms.serving.lifecycle.made_up import (

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
-from bms.core.programs import ServableConfig
+from bms.core.workloads.programs import ServableConfig
 from bms.serving.lifecycle.servable import Servable
 
 

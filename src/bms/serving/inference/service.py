@@ -7,19 +7,19 @@ from concurrent.futures import Executor
 
 from bms.core.clock import Clock
 from bms.core.errors import BmsError, Unavailable
-from bms.core.programs import Batching
-from bms.core.tensor import Tensor
+from bms.core.tensors.tensor import Tensor
+from bms.core.workloads.programs import Batching
 from bms.protocols.frames import InferMeta
-from bms.serving.inference.dispatch import Dispatch
-from bms.serving.inference.engine_requests import EngineRequests, engine_of
-from bms.serving.inference.kinds import Kinds, check_together
-from bms.serving.inference.ledger import Ledger, error_frame
+from bms.serving.inference.batching.dispatch import Dispatch
+from bms.serving.inference.batching.kinds import Kinds, check_together
+from bms.serving.inference.batching.ledger import Ledger, error_frame
+from bms.serving.inference.batching.parcel import Asker, Parcel
+from bms.serving.inference.batching.worker import Worker
+from bms.serving.inference.engines.requests import EngineRequests, engine_of
 from bms.serving.inference.metrics import Metrics
-from bms.serving.inference.parcel import Asker, Parcel
 from bms.serving.inference.plan import Plan
-from bms.serving.inference.preparation import Preparation
-from bms.serving.inference.steps import Steps
-from bms.serving.inference.worker import Worker
+from bms.serving.inference.preparation.servable import Preparation
+from bms.serving.inference.sequences.steps import Steps
 from bms.serving.lifecycle.loader import WarmRun
 from bms.serving.lifecycle.servable import Servable
 from bms.serving.lifecycle.states import Lifecycle

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from bms.core.columns import Column
-from bms.core.signature import Signature, TensorSpec
-from bms.core.tensor import NUMPY, Array
+from bms.core.tensors.columns import Column
+from bms.core.tensors.signature import Signature, TensorSpec
+from bms.core.tensors.tensor import NUMPY, Array
 
 
 def constant(signature: Signature, rows: int, value: int) -> dict[str, Array]:

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
-from bms.core.class_names import names_text
 from bms.core.clock import Clock
 from bms.core.errors import BmsError, FailedPrecondition
-from bms.core.signature import Signature, shape_text
-from bms.core.tensor import Array, dtype_of
+from bms.core.tensors.class_names import names_text
+from bms.core.tensors.signature import Signature, shape_text
+from bms.core.tensors.tensor import Array, dtype_of
 from bms.serving.lifecycle.examples import constant, repeated
 from bms.serving.lifecycle.servable import ExemplaryServable, Servable, StreamingServable
 

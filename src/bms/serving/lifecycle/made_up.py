@@ -7,11 +7,11 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from bms.core.columns import mask_name
-from bms.core.example_codec import Value, encode_example
-from bms.core.features import Feature
-from bms.core.signature import Signature, TensorSpec
-from bms.core.tensor import NUMPY, Array
+from bms.core.formats.example_codec import Value, encode_example
+from bms.core.tensors.columns import mask_name
+from bms.core.tensors.features import Feature
+from bms.core.tensors.signature import Signature, TensorSpec
+from bms.core.tensors.tensor import NUMPY, Array
 from bms.serving.lifecycle.encoded_images import JPEGS, PNGS
 from bms.serving.lifecycle.examples import column_values
 

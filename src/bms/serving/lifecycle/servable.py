@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, runtime_checkable
 
-from bms.core.sequences import Sequence, SequenceLimits
-from bms.core.signature import Signature
-from bms.core.tensor import Array
+from bms.core.tensors.sequences import Sequence, SequenceLimits
+from bms.core.tensors.signature import Signature
+from bms.core.tensors.tensor import Array
 
 Arrays = Mapping[str, Array]
 

@@ -7,9 +7,9 @@ from typing import NamedTuple, cast
 import numpy as np
 
 from bms.core.errors import InvalidArgument
-from bms.core.example_codec import decode_example, encode_example
-from bms.core.signature import Signature, TensorSpec
-from bms.core.tensor import NUMPY, Array
+from bms.core.formats.example_codec import decode_example, encode_example
+from bms.core.tensors.signature import Signature, TensorSpec
+from bms.core.tensors.tensor import NUMPY, Array
 
 # Each changes all inputs of one kind and leaves the others as they are, which a model may refuse on its own account.
 # Whole numbers are not larger: `np.eye(highest)` would take more memory than a replica has.

@@ -3,8 +3,8 @@
 from abc import abstractmethod
 from collections.abc import Mapping
 
-from bms.core.signature import Signature
-from bms.core.snapshot import KeyEntry
+from bms.core.serving.snapshot import KeyEntry
+from bms.core.tensors.signature import Signature
 from bms.core.usage import Quantities
 from bms.serving.traffic.dispatcher import Call
 

@@ -14,9 +14,9 @@ from bms.core.errors import (
     InvalidArgument,
     Unimplemented,
 )
-from bms.core.model_config import check_rows
-from bms.core.snapshot import DeploymentEntry, ServedVersion
-from bms.core.tensor import Tensor
+from bms.core.serving.model_config import check_rows
+from bms.core.serving.snapshot import DeploymentEntry, ServedVersion
+from bms.core.tensors.tensor import Tensor
 from bms.protocols.frames import AnswerEnd, AnswerMeta
 from bms.serving.pipeline.context import RequestContext
 from bms.serving.pipeline.gathered import Gathered

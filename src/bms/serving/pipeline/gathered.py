@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bms.core.errors import ResourceExhausted
-from bms.core.tensor import Array, Tensor
+from bms.core.tensors.tensor import Array, Tensor
 
 MOST = 64 << 20  # bytes
 

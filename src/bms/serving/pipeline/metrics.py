@@ -8,9 +8,9 @@ from typing import Literal
 
 import numpy as np
 
-from bms.core.snapshot import DeploymentEntry
+from bms.core.serving.snapshot import DeploymentEntry
 from bms.protocols.frames import AnswerMeta
-from bms.protocols.oip_statistics import VersionStatistics
+from bms.protocols.oip.statistics import VersionStatistics
 
 Stage = Literal["parse", "queue", "compute", "dispatch", "encode", "total"]
 STAGES: tuple[Stage, ...] = ("parse", "queue", "compute", "dispatch", "encode", "total")

@@ -17,7 +17,7 @@ from time import perf_counter
 from typing import Protocol
 
 from bms.core.errors import DeadlineExceeded, Unauthenticated
-from bms.core.snapshot import KeyEntry, ServedVersion
+from bms.core.serving.snapshot import KeyEntry, ServedVersion
 from bms.serving.pipeline.exchange import Exchange, Shared
 from bms.serving.pipeline.metrics import Metrics
 from bms.serving.pipeline.step import Step, StepMaker

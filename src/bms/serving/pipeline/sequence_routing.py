@@ -1,6 +1,6 @@
 """Routing of sequences: a request that goes on with one goes to the version that began it."""
 
-from bms.core.snapshot import DeploymentEntry, ServedVersion
+from bms.core.serving.snapshot import DeploymentEntry, ServedVersion
 from bms.serving.pipeline.context import RequestContext
 from bms.serving.pipeline.step import Step
 from bms.serving.traffic.sequences import Sequences

@@ -4,7 +4,7 @@ names."""
 from collections.abc import Iterable
 
 from bms.core.meters import INPUT_TOKENS, OUTPUT_TOKENS
-from bms.core.tensor import Tensor
+from bms.core.tensors.tensor import Tensor
 from bms.core.usage import Quantities
 from bms.protocols.frames import AnswerEnd
 

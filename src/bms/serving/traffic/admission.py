@@ -1,7 +1,7 @@
 """How many requests of one deployment may be under way at once in one gateway."""
 
 from bms.core.errors import ResourceExhausted
-from bms.core.snapshot import DeploymentEntry
+from bms.core.serving.snapshot import DeploymentEntry
 
 
 class Admission:

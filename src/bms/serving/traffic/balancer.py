@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 
-from bms.core.snapshot import ServedVersion
+from bms.core.serving.snapshot import ServedVersion
 from bms.serving.traffic.replicas import Replica, ReplicaTable
 
 

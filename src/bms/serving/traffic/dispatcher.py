@@ -4,10 +4,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
 from bms.core.errors import BmsError, DeadlineExceeded, LostInHand, Unavailable, from_code
-from bms.core.inference import InferRequest
 from bms.core.retry_after import passed_on
-from bms.core.snapshot import ServedVersion
-from bms.core.tensor import Tensor
+from bms.core.serving.snapshot import ServedVersion
+from bms.core.tensors.request import InferRequest
+from bms.core.tensors.tensor import Tensor
 from bms.protocols.frames import AnswerMeta, ErrorMeta
 from bms.serving.traffic.balancer import choose_replica
 from bms.serving.traffic.replicas import Replica, ReplicaTable

@@ -1,9 +1,16 @@
 """Who is asking: a presented key against the snapshot, with no store to ask."""
 
-from bms.core.credentials import KeyText, parse_authorization, parse_basic, parse_key, secret_digest, secret_matches
+from bms.core.access.credentials import (
+    KeyText,
+    parse_authorization,
+    parse_basic,
+    parse_key,
+    secret_digest,
+    secret_matches,
+)
+from bms.core.access.principal import Principal
 from bms.core.errors import Unauthenticated
-from bms.core.principal import Principal
-from bms.core.snapshot import KeyEntry
+from bms.core.serving.snapshot import KeyEntry
 from bms.serving.traffic.snapshot_index import SnapshotIndex
 
 PERMISSION = "inference:invoke"

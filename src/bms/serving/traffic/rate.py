@@ -3,7 +3,7 @@
 from math import ceil
 
 from bms.core.errors import ResourceExhausted
-from bms.core.snapshot import KeyEntry
+from bms.core.serving.snapshot import KeyEntry
 
 
 class RateLimits:

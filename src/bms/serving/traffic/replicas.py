@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
-from bms.core.sequences import Step
-from bms.core.snapshot import DeploymentEntry, ReplicaAddress
-from bms.core.tensor import Tensor
+from bms.core.serving.snapshot import DeploymentEntry, ReplicaAddress
+from bms.core.tensors.sequences import Step
+from bms.core.tensors.tensor import Tensor
 from bms.protocols.frames import AnswerMeta, ErrorMeta
 
 

@@ -10,8 +10,8 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from bms.core.errors import Aborted
-from bms.core.sequences import SequenceId, Step
-from bms.core.snapshot import ServedVersion
+from bms.core.serving.snapshot import ServedVersion
+from bms.core.tensors.sequences import SequenceId, Step
 from bms.serving.traffic.replicas import Replica, ReplicaTable
 from bms.serving.traffic.snapshot_index import Route, served
 

@@ -2,7 +2,7 @@
 
 from itertools import accumulate
 
-from bms.core.snapshot import DeploymentEntry, Entry, KeyEntry, ServedVersion, SnapshotState, SnapshotUpdate
+from bms.core.serving.snapshot import DeploymentEntry, Entry, KeyEntry, ServedVersion, SnapshotState, SnapshotUpdate
 
 
 class Route:

@@ -3,7 +3,7 @@
 from bisect import bisect_right
 
 from bms.core.errors import NotFound, Unavailable
-from bms.core.snapshot import ServedVersion
+from bms.core.serving.snapshot import ServedVersion
 from bms.serving.traffic.snapshot_index import Route, SnapshotIndex, served
 
 _UNKNOWN = "Request for unknown model"  # Triton's words, by which its clients tell this from other refusals

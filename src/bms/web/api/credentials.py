@@ -4,7 +4,7 @@ from typing import Protocol
 
 from starlette.requests import Request
 
-from bms.core.principal import Principal
+from bms.core.access.principal import Principal
 
 
 class Credentials(Protocol):

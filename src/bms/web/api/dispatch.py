@@ -12,6 +12,7 @@ from starlette.datastructures import QueryParams
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from bms.core.access.principal import Principal
 from bms.core.cancellation import to_the_end
 from bms.core.digest import of_parts
 from bms.core.errors import (
@@ -26,7 +27,6 @@ from bms.core.errors import (
     UnsupportedMedia,
 )
 from bms.core.ids import new_id
-from bms.core.principal import Principal
 from bms.web.api.credentials import Credentials
 from bms.web.api.endpoint import PUBLIC, Call, Endpoint
 from bms.web.api.problems import plain_error, problem

@@ -7,8 +7,8 @@ from typing import Any, Generic, TypeVar, cast
 import msgspec
 from starlette.requests import Request
 
+from bms.core.access.principal import Permission, Principal
 from bms.core.pages import PageRequest, decode_cursor
-from bms.core.principal import Permission, Principal
 
 B = TypeVar("B")
 PUBLIC: Permission = ""  # served without a key; used by the description of the API alone

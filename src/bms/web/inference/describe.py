@@ -4,27 +4,25 @@ import re
 from collections.abc import Callable
 
 from bms.core.errors import BmsError, InvalidArgument, MethodNotAllowed, Unavailable, Unimplemented
-from bms.core.snapshot import KeyEntry, ServedVersion
-from bms.protocols import (
-    mlflow_endpoints,
-    model_listing,
-    oip_config,
-    oip_metadata,
-    oip_repository,
-    oip_settings,
-    oip_statistics,
-    tfserving_status,
-)
+from bms.core.serving.snapshot import KeyEntry, ServedVersion
+from bms.protocols import model_listing
 from bms.protocols.client_memory import NO_SHARED_MEMORY
-from bms.protocols.mlflow_scoring import VERSION as MLFLOW
+from bms.protocols.mlflow import endpoints as mlflow_endpoints
+from bms.protocols.mlflow.scoring import VERSION as MLFLOW
+from bms.protocols.oip import config as oip_config
+from bms.protocols.oip import metadata as oip_metadata
+from bms.protocols.oip import repository as oip_repository
+from bms.protocols.oip import settings as oip_settings
+from bms.protocols.oip import statistics as oip_statistics
+from bms.protocols.tfserving import status as tfserving_status
 from bms.serving.pipeline.metrics import Metrics
 from bms.serving.traffic.snapshot_index import Route, SnapshotIndex, served
 from bms.serving.traffic.split import choose_version, find_route, named_version
-from bms.web.inference.answers import JSON, UnknownPath
-from bms.web.inference.compression import deflate, inflate
+from bms.web.inference.http.answers import JSON, UnknownPath
+from bms.web.inference.http.compression import deflate, inflate
+from bms.web.inference.http.request import Request
+from bms.web.inference.http.whole_body import WholeBodyHandler
 from bms.web.inference.paths import GET_AND_POST, VERBS, Operation
-from bms.web.inference.request import Request
-from bms.web.inference.whole_body import WholeBodyHandler
 
 _PLAIN = b"text/plain; charset=utf-8"
 _TEXT = b"text/plain; version=0.0.4; charset=utf-8"

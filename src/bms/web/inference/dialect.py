@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from bms.core.errors import BmsError, Unimplemented
-from bms.core.inference import InferRequest, InferResponse
-from bms.core.signature import Signature
-from bms.core.tensor import Tensor
-from bms.protocols.oip_generate import EVENT_STREAM, encode_error_event
+from bms.core.tensors.request import InferRequest, InferResponse
+from bms.core.tensors.signature import Signature
+from bms.core.tensors.tensor import Tensor
+from bms.protocols.oip.generate import EVENT_STREAM, encode_error_event
 from bms.serving.pipeline.exchange import IN_A_STREAM
 from bms.serving.pipeline.turn import Answer
 

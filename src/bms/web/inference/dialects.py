@@ -8,13 +8,12 @@ from typing import Any
 
 from bms.core.errors import InvalidArgument, Unimplemented
 from bms.core.ids import new_id
-from bms.core.inference import InferResponse, Verb
 from bms.core.meters import INPUT_TOKENS
-from bms.core.preprocessing import IMAGE, TEXT
-from bms.core.signature import DEFAULT, EXPLAIN
+from bms.core.tensors.preprocessing import IMAGE, TEXT
+from bms.core.tensors.request import InferResponse, Verb
+from bms.core.tensors.signature import DEFAULT, EXPLAIN
 from bms.core.usage import Quantities
-from bms.protocols import oip, openai_embeddings, tfserving
-from bms.protocols.cloud_events import (
+from bms.protocols.kserve.cloud_events import (
     SPECVERSION,
     STRUCTURED,
     Mode,
@@ -23,19 +22,28 @@ from bms.protocols.cloud_events import (
     check_version,
     event_data,
 )
-from bms.protocols.kserve_labels import encode_labels, labels_asked, labels_told, with_labels
-from bms.protocols.mlflow_scoring import decode_invocation, encode_invocation
-from bms.protocols.oip import decode_infer, encode_infer
-from bms.protocols.oip_generate import decode_generate, encode_event, encode_generate
-from bms.protocols.openai_embeddings import Asked, decode_embeddings, encode_embeddings, read_embeddings, tokens_of
-from bms.protocols.openai_vocabulary import Vocabulary
+from bms.protocols.mlflow.scoring import decode_invocation, encode_invocation
+from bms.protocols.oip import infer as oip
+from bms.protocols.oip.generate import decode_generate, encode_event, encode_generate
+from bms.protocols.oip.infer import decode_infer, encode_infer
+from bms.protocols.oip.kserve_labels import encode_labels, labels_asked, labels_told, with_labels
+from bms.protocols.openai import embeddings as openai_embeddings
+from bms.protocols.openai.embeddings import Asked, decode_embeddings, encode_embeddings, read_embeddings, tokens_of
+from bms.protocols.openai.vocabulary import Vocabulary
 from bms.protocols.signature_choice import takes_content
-from bms.protocols.tfserving import check_each_answered, decode_content, decode_csv, decode_predict, encode_predict
-from bms.protocols.tfserving_examples import decode_examples, encode_classify, encode_regress
+from bms.protocols.tfserving import predict as tfserving
+from bms.protocols.tfserving.examples import decode_examples, encode_classify, encode_regress
+from bms.protocols.tfserving.predict import (
+    check_each_answered,
+    decode_content,
+    decode_csv,
+    decode_predict,
+    encode_predict,
+)
 from bms.serving.pipeline.token_counts import told_tokens
 from bms.serving.pipeline.turn import Answer
-from bms.web.inference.answers import JSON
 from bms.web.inference.dialect import Dialect, Fields, Signatures, Streams
+from bms.web.inference.http.answers import JSON
 
 _BINARY = b"application/octet-stream"
 _CONTENTS = {

@@ -6,16 +6,16 @@ from time import perf_counter
 from types import MappingProxyType
 
 from bms.core.errors import BmsError, Internal, InvalidArgument
-from bms.core.snapshot import KeyEntry
+from bms.core.serving.snapshot import KeyEntry
 from bms.serving.pipeline.pipeline import Pipeline
 from bms.web.inference.dialect import Addressed, AddressedDialect, Dialect, StreamingDialect
 from bms.web.inference.dialects import DIALECTS
 from bms.web.inference.event_stream import EventStream
+from bms.web.inference.http.limits import HttpLimits
+from bms.web.inference.http.request import Request
+from bms.web.inference.http.whole_body import WholeBodyHandler
 from bms.web.inference.http_exchange import HttpExchange, body_of
-from bms.web.inference.limits import HttpLimits
 from bms.web.inference.paths import Operation
-from bms.web.inference.request import Request
-from bms.web.inference.whole_body import WholeBodyHandler
 
 log = logging.getLogger(__name__)
 

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from bms.core.errors import BmsError, ResourceExhausted
-from bms.core.inference import InferResponse
-from bms.core.tensor import Tensor
+from bms.core.tensors.request import InferResponse
+from bms.core.tensors.tensor import Tensor
 from bms.serving.pipeline.token_counts import told_tokens
 from bms.serving.pipeline.turn import Answer
-from bms.web.inference.answers import warnings_of
 from bms.web.inference.dialect import Signatures, StreamingDialect
+from bms.web.inference.http.answers import warnings_of
 from bms.web.inference.http_exchange import HttpExchange
 
 MOST_BEHIND = 4 << 20  # bytes that wait for a client which takes them too slowly, beside the largest part

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
+from bms.web.inference.http.limits import HttpLimits
 from bms.web.inference.http2.frames import PREFACE
-from bms.web.inference.limits import HttpLimits
 
 
 class Host(Protocol):

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from bms.core.errors import BmsError
-from bms.core.inference import InferResponse
-from bms.core.tensor import Tensor
+from bms.core.tensors.request import InferResponse
+from bms.core.tensors.tensor import Tensor
 from bms.serving.pipeline.exchange import Exchange
 from bms.serving.pipeline.turn import Answer
-from bms.web.inference.answers import warnings_of
-from bms.web.inference.compression import WORTH_BYTES, deflate, inflate
 from bms.web.inference.dialect import Addressed, Dialect, Fields, Signatures
 from bms.web.inference.dialects import OF_KSERVE
-from bms.web.inference.request import Request
+from bms.web.inference.http.answers import warnings_of
+from bms.web.inference.http.compression import WORTH_BYTES, deflate, inflate
+from bms.web.inference.http.request import Request
 
 _PARAMETERS = frozenset({"params", "parameters"})  # members that mean something to whoever sends them
 

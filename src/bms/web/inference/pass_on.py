@@ -8,9 +8,9 @@ import httptools
 
 from bms.core.errors import BmsError, DeadlineExceeded, Unavailable
 from bms.serving.pipeline.metrics import Metrics
-from bms.web.inference.framing import Header
-from bms.web.inference.proxies import Origin, Proxies
-from bms.web.inference.request import Request
+from bms.web.inference.http.framing import Header
+from bms.web.inference.http.proxies import Origin, Proxies
+from bms.web.inference.http.request import Request
 
 _HOP = frozenset(
     {

@@ -6,20 +6,20 @@ from itertools import count
 from typing import Protocol
 
 from bms.core.errors import BmsError
-from bms.protocols.mlflow_scoring import error_body
+from bms.protocols.mlflow.scoring import error_body
 from bms.serving.pipeline.metrics import Metrics
 from bms.serving.pipeline.pipeline import Pipeline
-from bms.web.inference.answers import JSON, PROBLEM, openai_error, plain_error, problem
-from bms.web.inference.connection import HttpConnection
-from bms.web.inference.cors import Cors, Preflight
 from bms.web.inference.describe import Describer
 from bms.web.inference.door import InferenceDoor
-from bms.web.inference.heads import Heads
-from bms.web.inference.limits import HttpLimits
-from bms.web.inference.media import check_media
+from bms.web.inference.http.answers import JSON, PROBLEM, openai_error, plain_error, problem
+from bms.web.inference.http.cors import Cors, Preflight
+from bms.web.inference.http.heads import Heads
+from bms.web.inference.http.limits import HttpLimits
+from bms.web.inference.http.media import check_media
+from bms.web.inference.http.request import Request
+from bms.web.inference.http1.connection import HttpConnection
 from bms.web.inference.pass_on import PassOn
 from bms.web.inference.paths import PUBLIC, VERBS, Operation, read_path, speaks_mlflow, speaks_openai
-from bms.web.inference.request import Request
 
 _REMEMBERED = 4096
 _PLAIN = (b"/v1", b"/v2")

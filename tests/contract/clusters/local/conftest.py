@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bms.adapters.clusters.local import LocalCluster
+from bms.adapters.clusters.local.cluster import LocalCluster
 from bms.adapters.objects.memory import MemoryObjectStore
 from tests.contract.clusters.local_cluster import local_cluster, opened_local
 

@@ -7,10 +7,10 @@ import asyncio
 import sys
 from pathlib import Path
 
-from bms.core.resources import Resources
-from bms.core.workload import WorkloadSpec
+from bms.core.workloads.resources import Resources
+from bms.core.workloads.workload import WorkloadSpec
 from tests.contract.clusters.local_cluster import local_cluster
-from tests.identities import pid_of
+from tests.worlds.identities import pid_of
 
 
 async def main(home: str, run_dir: str, mark: str, count: str) -> None:

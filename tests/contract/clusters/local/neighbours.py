@@ -5,11 +5,11 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from bms.adapters.clusters import probing
-from bms.adapters.clusters.local import LocalCluster
-from bms.core.endpoints import UnixEndpoint, parse_endpoint
+from bms.adapters.clusters.isolation import probing
+from bms.adapters.clusters.local.cluster import LocalCluster
+from bms.core.workloads.endpoints import UnixEndpoint, parse_endpoint
 from tests.contract.clusters.sights import MakeSpec, is_alive, until
-from tests.identities import pid_of
+from tests.worlds.identities import pid_of
 
 MEANS = probing.probe()
 FOUND = {each.name: each for each in probing.describe(MEANS).protections}

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from bms.adapters.clusters import directories, launching, limits
-from bms.adapters.clusters.local import LocalCluster
-from bms.adapters.clusters.records import Record, Records
+from bms.adapters.clusters.local import directories, launching
+from bms.adapters.clusters.local.cluster import LocalCluster
+from bms.adapters.clusters.local.records import Record, Records
+from bms.adapters.clusters.resources import limits
 from bms.core.errors import FailedPrecondition, ResourceExhausted
 from tests.contract.clusters.sights import MakeSpec, carrying, said
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from bms.adapters.clusters.local import LocalCluster
-from bms.core.devices import Device
+from bms.adapters.clusters.local.cluster import LocalCluster
 from bms.core.errors import ResourceExhausted
+from bms.core.workloads.devices import Device
 from tests.contract.clusters.local_cluster import local_cluster
 from tests.contract.clusters.sights import MakeSpec, ended
 

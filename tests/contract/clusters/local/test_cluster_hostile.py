@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from bms.adapters.clusters import limits, processes
-from bms.adapters.clusters.local import LocalCluster
-from bms.core.workload import WorkloadStatus
+from bms.adapters.clusters.local.cluster import LocalCluster
+from bms.adapters.clusters.resources import limits, processes
+from bms.core.workloads.workload import WorkloadStatus
 from tests.contract.clusters.local.neighbours import MEANS, lacks, undisturbed
 from tests.contract.clusters.sights import MakeSpec, carrying, ended, until
-from tests.identities import pid_of
+from tests.worlds.identities import pid_of
 
 MB = 1_000_000
 BLIND_S = 3600.0  # a watch that does not look while a test runs: what happens then, the kernel did

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 
 import pytest
 
-from bms.adapters.clusters import families
-from bms.adapters.clusters.cgroups import Groups
-from bms.adapters.clusters.local import LocalCluster
-from bms.adapters.clusters.watching import Sight, Watch, Watched
+from bms.adapters.clusters.isolation.cgroups import Groups
+from bms.adapters.clusters.local.cluster import LocalCluster
+from bms.adapters.clusters.resources import families
+from bms.adapters.clusters.resources.watching import Sight, Watch, Watched
 from tests.contract.clusters.sights import MakeSpec, ready, until
 
 

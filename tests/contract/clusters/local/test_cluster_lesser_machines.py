@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from bms.adapters.clusters import bootstrap, confinement, probing, seccomp
-from bms.adapters.clusters.local import LocalCluster
-from bms.adapters.clusters.probing import Means
+from bms.adapters.clusters.isolation import bootstrap, confinement, probing, seccomp
+from bms.adapters.clusters.isolation.probing import Means
+from bms.adapters.clusters.local.cluster import LocalCluster
 from bms.core.errors import FailedPrecondition
 from tests.contract.clusters.local.neighbours import FOUND
 from tests.contract.clusters.local_cluster import local_cluster

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from bms.adapters.clusters.local import LocalCluster
+from bms.adapters.clusters.local.cluster import LocalCluster
 from bms.control.platform.environments import Environment
-from bms.core.environments import EnvironmentSpec
 from bms.core.errors import FailedPrecondition
+from bms.core.workloads.environments import EnvironmentSpec
 from tests.contract.clusters.local_cluster import OneEnvironment, local_cluster
 from tests.contract.clusters.sights import MakeSpec, ended, ready
 

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from bms.adapters.clusters import processes
-from bms.adapters.clusters.local import LocalCluster
-from bms.app.endings import end_leftovers
-from bms.app.home import Home
+from bms.adapters.clusters.local.cluster import LocalCluster
+from bms.adapters.clusters.resources import processes
+from bms.app.home.directory import Home
+from bms.app.supervisor.endings import end_leftovers
 from tests.contract.clusters.sights import MARK, MakeSpec, carrying, ended, is_alive, ready, told, until
-from tests.identities import pid_of
 from tests.sizes import enough
+from tests.worlds.identities import pid_of
 
 MakeCluster = Callable[[], LocalCluster]
 ROOT = Path(__file__).parents[4]

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from bms.adapters.clusters import confinement, seccomp
-from bms.adapters.clusters.local import LocalCluster
+from bms.adapters.clusters.isolation import confinement, seccomp
+from bms.adapters.clusters.local.cluster import LocalCluster
 from bms.core.errors import FailedPrecondition
-from bms.core.isolation import LEVELS, reaches
+from bms.core.workloads.isolation import LEVELS, reaches
 from tests.contract.clusters.local.neighbours import MEANS, lacks, undisturbed
 from tests.contract.clusters.programs.hostile import attempt
 from tests.contract.clusters.sights import PROGRAMS, MakeSpec, ended
-from tests.identities import pid_of
+from tests.worlds.identities import pid_of
 
 Attempts = dict[str, list[object]]
 NAMESPACES = 0x7E02_0000

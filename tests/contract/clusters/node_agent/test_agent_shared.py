@@ -13,7 +13,7 @@ from bms.adapters.objects.memory import MemoryObjectStore
 from bms.core.errors import FailedPrecondition, Unavailable
 from tests.contract.clusters.agent_cluster import AgentProcess
 from tests.contract.clusters.sights import MakeSpec, carrying, ended, is_alive, leader, ready, told
-from tests.jobs import put_files
+from tests.worlds.jobs import put_files
 
 PATIENCE_S = 60.0
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bms.adapters.clusters.cgroups import Groups, Hits, candidates
+from bms.adapters.clusters.isolation.cgroups import Groups, Hits, candidates
 
 VERSION_1 = """cgroup /c/memory cgroup rw,memory 0 0
 cgroup /c/cpu cgroup rw,cpu,cpuacct 0 0

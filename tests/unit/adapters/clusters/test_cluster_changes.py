@@ -2,7 +2,7 @@
 
 import asyncio
 
-from bms.adapters.clusters.changes import Changes
+from bms.adapters.clusters.local.changes import Changes
 from tests.cancelling import PLANS, every_await
 
 

@@ -1,7 +1,7 @@
 """What NVIDIA's driver says, read."""
 
-from bms.adapters.clusters.devices import minors, nodes, parse, variables
-from bms.core.devices import Device
+from bms.adapters.clusters.resources.devices import minors, nodes, parse, variables
+from bms.core.workloads.devices import Device
 
 SAID = """0, GPU-1111, 143771, NVIDIA H200
 1, GPU-2222, 24576, NVIDIA A10, rev 2

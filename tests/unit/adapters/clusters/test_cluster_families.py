@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from bms.adapters.clusters import families, processes, watching
-from bms.adapters.clusters.cgroups import Groups
-from bms.adapters.clusters.families import Families, Family
-from bms.adapters.clusters.processes import Identity
-from bms.adapters.clusters.watching import Sight, Watch, Watched
-from bms.core.resources import Resources
+from bms.adapters.clusters.isolation.cgroups import Groups
+from bms.adapters.clusters.resources import families, processes, watching
+from bms.adapters.clusters.resources.families import Families, Family
+from bms.adapters.clusters.resources.processes import Identity
+from bms.adapters.clusters.resources.watching import Sight, Watch, Watched
+from bms.core.workloads.resources import Resources
 
 MB = 1_000_000
 OBEYS = """

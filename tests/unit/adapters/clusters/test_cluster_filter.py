@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from bms.adapters.clusters.seccomp import _EVERYWHERE, _NUMBERS, INTERNET, UNIX, Instruction, program
+from bms.adapters.clusters.isolation.seccomp import _EVERYWHERE, _NUMBERS, INTERNET, UNIX, Instruction, program
 
 ALLOWED = 0
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bms.adapters.clusters.limits import choose_cores, threads
+from bms.adapters.clusters.resources.limits import choose_cores, threads
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from bms.adapters.clusters import processes
-from bms.adapters.clusters.processes import Identity, Process
+from bms.adapters.clusters.resources import processes
+from bms.adapters.clusters.resources.processes import Identity, Process
 
 
 def process(pid: int, parent: int, group: int, session: int, ticks: int = 1, alive: bool = True) -> Process:

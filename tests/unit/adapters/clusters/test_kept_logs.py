@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bms.adapters.clusters import kept_logs
-from bms.adapters.clusters.kept_logs import KeptLogs
-from bms.adapters.clusters.workload_files import LocalWorkloadFiles
+from bms.adapters.clusters.local import kept_logs
+from bms.adapters.clusters.local.kept_logs import KeptLogs
+from bms.adapters.clusters.local.workload_files import LocalWorkloadFiles
 from bms.adapters.objects.memory import MemoryObjectStore
 from bms.core.clock import ManualClock
 

@@ -7,11 +7,11 @@ from typing import get_args, get_type_hints
 import numpy as np
 import pytest
 
-from bms.adapters.datasets import csv
+from bms.adapters.datasets.csv import source as csv
 from bms.adapters.datasets.findings import Finding
 from bms.adapters.datasets.table import Table
 from bms.core.errors import InvalidArgument
-from bms.core.reading import COLUMN_WORDS, ENCODINGS, Reading, check_reading, codec_of
+from bms.core.formats.reading import COLUMN_WORDS, ENCODINGS, Reading, check_reading, codec_of
 from tests.pages import DOCS
 
 Load = Callable[..., Table]

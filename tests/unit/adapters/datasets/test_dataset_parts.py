@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bms.adapters.datasets import images_folder, tfrecord_source
-from bms.adapters.datasets.images_layout import Layout, layout_of
+from bms.adapters.datasets.images import folder as images_folder
+from bms.adapters.datasets.images.layout import Layout, layout_of
 from bms.adapters.datasets.parts import divide, part_of_file, parts_of_files, parts_of_rows
-from bms.adapters.datasets.tfrecord import write_records
+from bms.adapters.datasets.tfrecord import source as tfrecord_source
+from bms.adapters.datasets.tfrecord.records import write_records
 from bms.core.errors import InvalidArgument
-from bms.core.example_codec import encode_example
+from bms.core.formats.example_codec import encode_example
 
 
 def layout(*names: str) -> Layout:

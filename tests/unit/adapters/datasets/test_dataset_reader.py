@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as numpy_strategies
 
 from bms.adapters.datasets.columns import Column
-from bms.adapters.datasets.examples import decode_rows, encode_rows
-from bms.adapters.datasets.images import encode_png
+from bms.adapters.datasets.images.pictures import encode_png
 from bms.adapters.datasets.manifest import Manifest, read_manifest, write_manifest
 from bms.adapters.datasets.reader import decode_images, iterate_split, load_split
 from bms.adapters.datasets.schema import Feature, Schema
 from bms.adapters.datasets.table import Table, table_of
-from bms.adapters.datasets.tfrecord import write_records
-from bms.adapters.datasets.writer import write_split
+from bms.adapters.datasets.tfrecord.examples import decode_rows, encode_rows
+from bms.adapters.datasets.tfrecord.records import write_records
+from bms.adapters.datasets.tfrecord.writer import write_split
 from bms.core.errors import DataLoss, InvalidArgument, NotFound
-from bms.core.example_codec import decode_example, encode_example
+from bms.core.formats.example_codec import decode_example, encode_example
 from tests.sizes import enough
 
 SCHEMA = Schema(

@@ -12,15 +12,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bms.adapters.datasets import csv, images_folder, jsonl, npz, samples, tfrecord_source
-from bms.adapters.datasets.images import encode_png
+from bms.adapters.datasets import npz, samples
+from bms.adapters.datasets.csv import source as csv
+from bms.adapters.datasets.images import folder as images_folder
+from bms.adapters.datasets.images.pictures import encode_png
+from bms.adapters.datasets.json import jsonl
 from bms.adapters.datasets.labels import target_of, with_label
 from bms.adapters.datasets.manifest import Manifest, write_manifest
 from bms.adapters.datasets.schema import Feature, Schema
 from bms.adapters.datasets.table import Table
-from bms.adapters.datasets.tfrecord import write_records
+from bms.adapters.datasets.tfrecord import source as tfrecord_source
+from bms.adapters.datasets.tfrecord.records import write_records
 from bms.core.errors import InvalidArgument, PayloadTooLarge
-from bms.core.example_codec import encode_example
+from bms.core.formats.example_codec import encode_example
 
 Write = Callable[[str | bytes], Path]
 

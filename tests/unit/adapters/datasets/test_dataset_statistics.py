@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from bms.adapters.datasets.images import encode_png
+from bms.adapters.datasets.images.pictures import encode_png
 from bms.adapters.datasets.quality import Finding, inspect
 from bms.adapters.datasets.schema import Feature, Schema
 from bms.adapters.datasets.statistics import Statistics, describe

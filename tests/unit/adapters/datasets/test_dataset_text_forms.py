@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bms.adapters.datasets import csv, jsonl
+from bms.adapters.datasets.csv import source as csv
+from bms.adapters.datasets.json import jsonl
 from bms.adapters.datasets.labels import with_label
 from bms.adapters.datasets.table import Table
 from bms.core.errors import InvalidArgument

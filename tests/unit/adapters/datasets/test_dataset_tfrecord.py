@@ -10,7 +10,13 @@ from google_crc32c import value as crc32c
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bms.adapters.datasets.tfrecord import RecordWriter, masked_crc32c, read_batches, read_records, write_records
+from bms.adapters.datasets.tfrecord.records import (
+    RecordWriter,
+    masked_crc32c,
+    read_batches,
+    read_records,
+    write_records,
+)
 from bms.core.errors import BmsError, DataLoss, InvalidArgument, PayloadTooLarge
 from tests.sizes import enough
 

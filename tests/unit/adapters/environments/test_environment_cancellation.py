@@ -14,7 +14,7 @@ from bms.adapters.environments.installer import ended
 from bms.adapters.environments.locks import free
 from bms.adapters.environments.sharing import byte_code
 from bms.adapters.environments.uv import UvEnvironments
-from bms.core.environments import EnvironmentSpec
+from bms.core.workloads.environments import EnvironmentSpec
 from tests.cancelling import PLANS, LateThreads, Plan, every_await, open_below
 
 TINY = EnvironmentSpec(requirements=("tiny",))

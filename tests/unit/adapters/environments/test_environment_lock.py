@@ -12,8 +12,8 @@ from bms.adapters.environments.lock import (
     normalise_lock,
 )
 from bms.adapters.environments.recipe import recipe
-from bms.core.environments import EnvironmentSpec
 from bms.core.errors import InvalidArgument
+from bms.core.workloads.environments import EnvironmentSpec
 
 A, B = (f"--hash=sha256:{letter * 64}" for letter in "ab")
 

@@ -4,8 +4,8 @@ import pytest
 
 from bms.adapters.environments.recipe import OWN_PYTHON, recipe
 from bms.adapters.environments.requirements import MAX_REQUIREMENTS, names, normalise
-from bms.core.environments import EnvironmentSpec
 from bms.core.errors import InvalidArgument
+from bms.core.workloads.environments import EnvironmentSpec
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,9 @@ def package(tmp_path: Path) -> Path:
         "protocols/frames.py",
         "protocols/bus.py",
         "adapters/sql/store.py",
-        "adapters/runtimes/onnx.py",
+        "adapters/runtimes/onnx/runtime.py",
         "app/tasks/verify.py",
-        "app/control.py",
+        "app/control/main.py",
     ):
         (package / file).parent.mkdir(parents=True, exist_ok=True)
         (package / file).write_text(f"# {file}\n")
@@ -32,7 +32,7 @@ def test_it_holds_its_parts_alone(package: Path) -> None:
         "__init__.py",
         "core/errors.py",
         "protocols/frames.py",
-        "adapters/runtimes/onnx.py",
+        "adapters/runtimes/onnx/runtime.py",
         "app/tasks/verify.py",
     }
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bms.adapters.clusters.workload_files import LocalWorkloadFiles
+from bms.adapters.clusters.local.workload_files import LocalWorkloadFiles
 from bms.adapters.jobs.attempt_files import LAST_WORDS, MAX_NOTES, NotedAttemptFiles
 from bms.adapters.objects.memory import MemoryObjectStore
 from bms.control.platform.trees import get_tree

@@ -12,7 +12,7 @@ from bms.adapters.objects.local import LocalObjectStore
 from bms.adapters.objects.memory import MemoryObjectStore
 from bms.core.errors import InvalidArgument, NotFound
 from tests.cancelling import PLANS, LateThreads, Plan, every_await
-from tests.jobs import put_files
+from tests.worlds.jobs import put_files
 
 
 class CountingObjects(MemoryObjectStore):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bms.adapters.replicas.parcels import LARGE, Parcels, Sent
 from bms.core.errors import InvalidArgument
-from bms.core.tensor import Tensor
+from bms.core.tensors.tensor import Tensor
 from bms.protocols.frames import (
     AnswerMeta,
     ErrorMeta,

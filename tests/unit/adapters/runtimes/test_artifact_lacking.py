@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bms.adapters.runtimes.artifact import lacking
+from bms.adapters.runtimes.artifacts.model_file import lacking
 
 
 def imported(name: str) -> ImportError:

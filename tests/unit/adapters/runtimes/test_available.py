@@ -20,14 +20,14 @@ def loaded_after(code: str) -> set[str]:
 
 def test_names_and_their_number_load_none_and_one_that_is_asked_for_loads_no_other() -> None:
     loaded = loaded_after("assert len(tuple(RUNTIMES)) == len(RUNTIMES) > 10; RUNTIMES['onnx']")
-    assert "bms.adapters.runtimes.onnx" in loaded
+    assert "bms.adapters.runtimes.onnx.runtime" in loaded
     others = ("sklearn", "huggingface", "xgboost", "mlflow", "torch_code", "tensorflow", "keras", "remote")
     assert [name for name in others if f"bms.adapters.runtimes.{name}" in loaded] == []
 
 
 def test_loading_all_of_them_loads_no_framework() -> None:
     loaded = loaded_after("list(RUNTIMES.values())")
-    assert "bms.adapters.runtimes.mlflow" in loaded
+    assert "bms.adapters.runtimes.mlflow.runtime" in loaded
     assert [name for name in FRAMEWORKS if name in loaded] == []
 
 

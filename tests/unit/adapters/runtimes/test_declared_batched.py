@@ -10,11 +10,11 @@ import pytest
 from msgspec import structs
 
 from bms.adapters.runtimes.available import open_servable
-from bms.adapters.runtimes.called import served
+from bms.adapters.runtimes.servables.called import served
 from bms.core.errors import FailedPrecondition
-from bms.core.programs import ServableConfig
-from bms.core.signature import Signature, TensorSpec, column_spec
-from bms.core.tensor import Array
+from bms.core.tensors.signature import Signature, TensorSpec, column_spec
+from bms.core.tensors.tensor import Array
+from bms.core.workloads.programs import ServableConfig
 
 Tensor = Callable[[Mapping[str, Array]], Array]
 ROWS = Signature(inputs=(TensorSpec(name="x", dtype="FP32", shape=(None, 2)),), outputs=())

@@ -5,12 +5,12 @@ from base64 import b64encode
 
 import pytest
 
-from bms.adapters.runtimes.example_file import parsed_example
-from bms.adapters.runtimes.example_inputs import example_inputs
+from bms.adapters.runtimes.examples.file import parsed_example
+from bms.adapters.runtimes.examples.inputs import example_inputs
 from bms.core.errors import FailedPrecondition
-from bms.core.example_codec import decode_example, encode_example
-from bms.core.features import Feature
-from bms.core.signature import Signature, TensorSpec
+from bms.core.formats.example_codec import decode_example, encode_example
+from bms.core.tensors.features import Feature
+from bms.core.tensors.signature import Signature, TensorSpec
 
 FEATURES = (
     Feature(name="fruit", dtype="BYTES", size=1),

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bms.adapters.runtimes.example_file import EXAMPLE, Example, parsed_example, read_example, tensors_of
+from bms.adapters.runtimes.examples.file import EXAMPLE, Example, parsed_example, read_example, tensors_of
 from bms.core.errors import FailedPrecondition
-from bms.core.signature import Signature, column_spec
+from bms.core.tensors.signature import Signature, column_spec
 
 COLUMNS = {"age": (41, None), "city": ("Köln", "Rome")}
 RECORDS = [{"age": 41, "city": "Köln"}, {"age": None, "city": "Rome"}]

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from bms.adapters.runtimes.example_file import Example, parsed_example
-from bms.adapters.runtimes.example_inputs import example_inputs, examples_of
+from bms.adapters.runtimes.examples.file import Example, parsed_example
+from bms.adapters.runtimes.examples.inputs import example_inputs, examples_of
 from bms.core.errors import FailedPrecondition
-from bms.core.signature import Signature, TensorSpec, column_spec
+from bms.core.tensors.signature import Signature, TensorSpec, column_spec
 
 TABLE = Signature(inputs=(column_spec("age", "integer"), column_spec("city", "text", optional=True)))
 MATRIX = Signature(inputs=(TensorSpec(name="x", dtype="FP32", shape=(None, 2)),))

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bms.adapters.runtimes.huggingface_answers import pooled
-from bms.adapters.runtimes.huggingface_company import Tokenised, company, grouped
-from bms.adapters.runtimes.huggingface_dense import dense_of
-from bms.adapters.runtimes.huggingface_keys import DENSE, KEYS, STRICT, check_known
-from bms.adapters.runtimes.huggingface_length import max_length
-from bms.adapters.runtimes.huggingface_pooling import WAYS
+from bms.adapters.runtimes.huggingface.answers import pooled
+from bms.adapters.runtimes.huggingface.company import Tokenised, company, grouped
+from bms.adapters.runtimes.huggingface.dense import dense_of
+from bms.adapters.runtimes.huggingface.keys import DENSE, KEYS, STRICT, check_known
+from bms.adapters.runtimes.huggingface.length import max_length
+from bms.adapters.runtimes.huggingface.pooling import WAYS
 from bms.core.errors import FailedPrecondition
-from bms.core.tensor import Array
-from bms.serving.inference.tokens import Encoding, by_length, padded
+from bms.core.tensors.tensor import Array
+from bms.serving.inference.preparation.tokens import Encoding, by_length, padded
 
 TEXTS = [Tokenised(ids, [0] * len(ids)) for ids in ([1], [4, 5, 6], [2, 8, 9, 3, 7])]
 ROOT = Path(__file__).parents[4]

@@ -2,9 +2,9 @@
 
 import pytest
 
-from bms.adapters.runtimes.lightgbm import features_of
-from bms.adapters.runtimes.lightgbm_columns import Seen, levels_of, owners, real_names, seen_of
-from bms.adapters.runtimes.lightgbm_file import TextModel
+from bms.adapters.runtimes.lightgbm.columns import Seen, levels_of, owners, real_names, seen_of
+from bms.adapters.runtimes.lightgbm.file import TextModel
+from bms.adapters.runtimes.lightgbm.runtime import features_of
 
 NUMBER = Seen(bounds=(-3.1, 2.9), whole=False)
 SHARE = Seen(bounds=(0.0, 0.5))

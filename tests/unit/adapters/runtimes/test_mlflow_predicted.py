@@ -3,9 +3,9 @@
 import pytest
 from msgspec.structs import replace
 
-from bms.adapters.runtimes.mlflow_predicted import predicted_of
-from bms.core.predicted import Predicted
-from bms.core.signature import Signature, TensorSpec
+from bms.adapters.runtimes.mlflow.predicted import predicted_of
+from bms.core.tensors.predicted import Predicted
+from bms.core.tensors.signature import Signature, TensorSpec
 
 BOOSTER = {"xgboost": {"model_class": "xgboost.core.Booster"}}
 

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from bms.adapters.runtimes.onnx_producers import check_producer
+from bms.adapters.runtimes.onnx.producers import check_producer
 from bms.core.errors import FailedPrecondition
 
 

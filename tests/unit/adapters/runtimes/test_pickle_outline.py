@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bms.adapters.runtimes.pickle_outline import Made, Named, Unreadable, outline
+from bms.adapters.runtimes.formats.pickle_outline import Made, Named, Unreadable, outline
 
 
 class Opens:

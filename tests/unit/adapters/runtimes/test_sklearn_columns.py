@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bms.adapters.runtimes.example_file import Example
-from bms.adapters.runtimes.sklearn_columns import MAX_LEVELS, Learnt, learnt_of, unknown
-from bms.adapters.runtimes.sklearn_ways import column_of
-from bms.core.columns import Column
+from bms.adapters.runtimes.examples.file import Example
+from bms.adapters.runtimes.sklearn.columns import MAX_LEVELS, Learnt, learnt_of, unknown
+from bms.adapters.runtimes.sklearn.ways import column_of
+from bms.core.tensors.columns import Column
 
 NAMES = ("age", "city", "note")
 

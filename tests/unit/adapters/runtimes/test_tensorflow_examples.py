@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from bms.adapters.runtimes.tensorflow_examples import features_of
-from bms.adapters.runtimes.tensorflow_file import MetaGraph, read
-from bms.adapters.runtimes.tensorflow_signature import signatures_of
-from bms.core.features import Feature
-from bms.core.signature import Signature
-from bms.core.varints import varint
+from bms.adapters.runtimes.tensorflow.examples import features_of
+from bms.adapters.runtimes.tensorflow.file import MetaGraph, read
+from bms.adapters.runtimes.tensorflow.signature import signatures_of
+from bms.core.formats.varints import varint
+from bms.core.tensors.features import Feature
+from bms.core.tensors.signature import Signature
 
 FLOAT, STRING, INT64 = 1, 7, 9  # types.proto
 

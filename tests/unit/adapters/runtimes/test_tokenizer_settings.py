@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bms.adapters.runtimes.tokenizer_settings import Named, settings_of, tokenizer_settings
+from bms.adapters.runtimes.huggingface.tokenizer_settings import Named, settings_of, tokenizer_settings
 from bms.core.errors import FailedPrecondition
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bms.app.tasks.awkward import awkward_rows
-from bms.core.tensor import DType
+from bms.core.tensors.tensor import DType
 
 ROWS = np.random.default_rng(1).standard_normal((20, 3))
 

@@ -6,7 +6,7 @@ import pytest
 from bms.app.tasks.evaluation.classes import judged_answers, judged_scores
 from bms.app.tasks.evaluation.target import Target
 from bms.core.errors import FailedPrecondition
-from bms.core.tensor import Array
+from bms.core.tensors.tensor import Array
 
 
 def target(rows: list[str], names: tuple[str, ...] | None = None) -> Target:

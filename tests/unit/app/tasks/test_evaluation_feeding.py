@@ -8,10 +8,10 @@ import pytest
 from bms.adapters.datasets.manifest import Manifest
 from bms.adapters.datasets.schema import Feature, Schema
 from bms.app.tasks.evaluation.feeding import Fed, fed
-from bms.core.columns import mask_name
 from bms.core.errors import BmsError, FailedPrecondition
-from bms.core.signature import DEFAULT, MATRIX, Signature, TensorSpec, column_spec
-from bms.core.tensor import DType
+from bms.core.tensors.columns import mask_name
+from bms.core.tensors.signature import DEFAULT, MATRIX, Signature, TensorSpec, column_spec
+from bms.core.tensors.tensor import DType
 
 LABEL = Feature(name="y", kind="label", labels=("no", "yes"))
 BIG = 2**53 + 1

@@ -11,10 +11,10 @@ from bms.app.tasks.evaluation.feeding import Fed
 from bms.app.tasks.evaluation.measuring import measured
 from bms.app.tasks.evaluation.running import ROWS, answers, run_all
 from bms.app.tasks.evaluation.target import Target, target_of
-from bms.core.columns import mask_name
 from bms.core.errors import FailedPrecondition
-from bms.core.signature import DEFAULT, Signature, TensorSpec, column_spec
-from bms.core.tensor import Array
+from bms.core.tensors.columns import mask_name
+from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec, column_spec
+from bms.core.tensors.tensor import Array
 from tests.servables import FunctionServable
 
 PLAIN = Signature(inputs=())

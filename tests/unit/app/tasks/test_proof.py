@@ -9,8 +9,8 @@ from bms.app.tasks.proof.differences import differences
 from bms.app.tasks.proof.edges import DECISIONS, EXTREME, UNUSUAL, edges
 from bms.app.tasks.proof.questions import ask, made
 from bms.core.errors import FailedPrecondition, InvalidArgument
-from bms.core.signature import DEFAULT, Signature, TensorSpec
-from bms.core.tensor import Array
+from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec
+from bms.core.tensors.tensor import Array
 from tests.servables import FunctionServable
 
 SIGNATURE = Signature(

@@ -6,7 +6,7 @@ import pytest
 from bms.app.tasks.import_dataset import ImportParameters
 from bms.control.datasets.importing import INPUT, PARQUET_REQUIREMENTS, SAMPLE_REQUIREMENTS, import_job
 from bms.control.datasets.nouns import DatasetVersion, ImportRequest, Source
-from bms.control.datasets.references import parse_reference
+from bms.control.datasets.service import parse_reference
 from bms.core.clock import ManualClock
 from bms.core.errors import InvalidArgument
 

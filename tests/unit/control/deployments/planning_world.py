@@ -2,7 +2,8 @@
 
 import msgspec
 
-from bms.control.deployments.actions import (
+from bms.control.deployments.nouns import Replica, Route
+from bms.control.deployments.planning.actions import (
     Action,
     Drain,
     EndWorkload,
@@ -15,13 +16,12 @@ from bms.control.deployments.actions import (
     StartReplica,
     Stop,
 )
-from bms.control.deployments.nouns import Replica, Route
-from bms.control.deployments.observation import Desired, Observed, Wanted
-from bms.control.deployments.plan import plan
-from bms.control.deployments.records import born, changed
+from bms.control.deployments.planning.observation import Desired, Observed, Wanted
+from bms.control.deployments.planning.plan import plan
+from bms.control.deployments.planning.records import born, changed
 from bms.core.clock import ManualClock
-from bms.core.programs import ServableStatus
-from bms.core.workload import WorkloadStatus
+from bms.core.workloads.programs import ServableStatus
+from bms.core.workloads.workload import WorkloadStatus
 
 
 def workload(id: str, started_at: int, **more: object) -> WorkloadStatus:

@@ -4,16 +4,16 @@ import msgspec
 import pytest
 
 from bms.control.deployments.batching import within
-from bms.control.deployments.builds import build_of
-from bms.control.deployments.launching import workload_spec
 from bms.control.deployments.nouns import Deployment, DeploymentSpec, Route, Share, Target
-from bms.control.deployments.observation import Desired, Wanted
-from bms.control.deployments.snapshot_entries import deployment_entry
+from bms.control.deployments.planning.builds import build_of
+from bms.control.deployments.planning.observation import Desired, Wanted
+from bms.control.deployments.reconciliation.launching import workload_spec
+from bms.control.deployments.views.snapshot_entries import deployment_entry
 from bms.core.errors import InvalidArgument
-from bms.core.programs import Batching, ModelServerConfig
-from bms.core.signature import Signature, TensorSpec
-from tests.deployments import TOKENS
+from bms.core.tensors.signature import Signature, TensorSpec
+from bms.core.workloads.programs import Batching, ModelServerConfig
 from tests.unit.control.deployments.test_snapshot_entries import NOW, replica, version
+from tests.worlds.deployments import TOKENS
 
 
 def spec(**batching: object) -> DeploymentSpec:

@@ -5,7 +5,7 @@ import itertools
 import msgspec
 import pytest
 
-from bms.control.deployments.actions import (
+from bms.control.deployments.planning.actions import (
     Drain,
     EndWorkload,
     ForgetWorkload,
@@ -17,7 +17,7 @@ from bms.control.deployments.actions import (
     StartReplica,
     Stop,
 )
-from bms.control.deployments.retries import NOT_HERE, PLATFORM_STOPPED
+from bms.control.deployments.planning.retries import NOT_HERE, PLATFORM_STOPPED
 from tests.unit.control.deployments.planning_world import World
 
 MORE = ": `bms deployment set --memory` gives it more"

@@ -3,7 +3,7 @@
 import pytest
 
 from bms.control.deployments.nouns import Deployment, DeploymentSpec, Target
-from bms.control.deployments.status import DeploymentStatus, view
+from bms.control.deployments.views.status import DeploymentStatus, view
 from tests.unit.control.deployments.planning_world import World, said
 
 

@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
-from bms.control.deployments.actions import MarkFailed
 from bms.control.deployments.nouns import Replica
-from bms.control.deployments.records import LONGEST_REASON, changed
+from bms.control.deployments.planning.actions import MarkFailed
+from bms.control.deployments.planning.records import LONGEST_REASON, changed
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -3,14 +3,14 @@
 import msgspec
 
 from bms.control.deployments.nouns import Deployment, DeploymentSpec, Replica, Retired, Route, Share, Target
-from bms.control.deployments.observation import Desired, Wanted
+from bms.control.deployments.planning.observation import Desired, Wanted
 from bms.control.deployments.signatures import loaded, served
-from bms.control.deployments.snapshot_entries import deployment_entry
+from bms.control.deployments.views.snapshot_entries import deployment_entry
 from bms.control.models.nouns import Version
 from bms.core.clock import ManualClock
-from bms.core.preprocessing import ImagePreprocess
-from bms.core.signature import Signature, TensorSpec
-from tests.deployments import TOKENS
+from bms.core.tensors.preprocessing import ImagePreprocess
+from bms.core.tensors.signature import Signature, TensorSpec
+from tests.worlds.deployments import TOKENS
 
 NOW = ManualClock().now()
 CLASSIFY = Signature(

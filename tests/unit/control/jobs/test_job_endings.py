@@ -7,9 +7,9 @@ import pytest
 
 from bms.control.jobs.endings import Ending, ending, exit_text, pause_s, settled
 from bms.core.clock import ManualClock
-from bms.core.programs import JobResult
-from bms.core.workload import WorkloadStatus
-from tests.jobs import job
+from bms.core.workloads.programs import JobResult
+from bms.core.workloads.workload import WorkloadStatus
+from tests.worlds.jobs import job
 
 NOW = ManualClock().now()
 GOOD = JobResult(state="succeeded", metrics={"accuracy": 0.9}, report={"rows": 3})

@@ -21,9 +21,9 @@ from bms.control.jobs.plan import (
     plan,
 )
 from bms.core.clock import ManualClock
-from bms.core.resources import Resources
-from bms.core.workload import WorkloadStatus
-from tests.jobs import ROOM, job
+from bms.core.workloads.resources import Resources
+from bms.core.workloads.workload import WorkloadStatus
+from tests.worlds.jobs import ROOM, job
 
 NOW = ManualClock().now()
 LATER = NOW + timedelta(seconds=1)

@@ -3,8 +3,8 @@
 import json
 
 from bms.control.jobs.progress import MAX_METRICS, clean, clean_metrics, parse_lines, shown, whole_lines
-from bms.core.programs import JobEvent
-from tests.jobs import job
+from bms.core.workloads.programs import JobEvent
+from tests.worlds.jobs import job
 
 
 def line(**fields: object) -> bytes:

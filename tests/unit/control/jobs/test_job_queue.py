@@ -5,8 +5,8 @@ from datetime import timedelta
 from bms.control.jobs.nouns import Capacity, Job
 from bms.control.jobs.queue import next_to_start, too_large
 from bms.core.clock import ManualClock
-from bms.core.resources import Resources
-from tests.jobs import ROOM, job
+from bms.core.workloads.resources import Resources
+from tests.worlds.jobs import ROOM, job
 
 START = ManualClock().now()
 

@@ -8,7 +8,7 @@ from bms.control.jobs.nouns import TERMINAL, JobState
 from bms.control.jobs.states import FOLLOWS, moved
 from bms.core.clock import ManualClock
 from bms.core.errors import FailedPrecondition
-from tests.jobs import job
+from tests.worlds.jobs import job
 
 STATES: tuple[JobState, ...] = get_args(JobState)
 NOW = ManualClock().now()

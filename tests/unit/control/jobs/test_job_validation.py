@@ -7,7 +7,7 @@ from bms.adapters.objects.memory import MemoryObjectStore
 from bms.control.jobs.nouns import JobSpec, TreeInput
 from bms.control.jobs.validation import check_job_id, check_job_name, check_spec, check_trees
 from bms.core.errors import InvalidArgument, NotFound
-from tests.jobs import SPEC, put_files
+from tests.worlds.jobs import SPEC, put_files
 
 DIGEST = "sha256:" + "a" * 64
 

@@ -6,7 +6,7 @@ from bms.control.models.checks import MAX_SAID, check_alias, check_gates, check_
 from bms.control.models.drafts import runtime_said
 from bms.control.models.nouns import Gate, Lineage, NewVersion
 from bms.core.errors import InvalidArgument
-from bms.core.signature import Signature, TensorSpec
+from bms.core.tensors.signature import Signature, TensorSpec
 
 X = TensorSpec(name="x", dtype="FP32", shape=(None, 4))
 

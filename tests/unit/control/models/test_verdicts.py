@@ -7,8 +7,8 @@ import pytest
 
 from bms.control.models.nouns import Measurement, Version
 from bms.control.models.verdicts import MAX_REASON, rejected, verdict
-from bms.core.programs import VerifyReport
-from bms.core.signature import DEFAULT, Signature, TensorSpec
+from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec
+from bms.core.workloads.programs import VerifyReport
 
 X = TensorSpec(name="x", dtype="FP32", shape=(None, 64))
 LABEL = TensorSpec(name="label", dtype="INT64", shape=(None,))

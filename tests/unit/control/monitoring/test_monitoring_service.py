@@ -4,12 +4,12 @@ import pytest
 
 from bms.control.monitoring.nouns import GatewayView, ReactionsView
 from bms.control.monitoring.service import MonitoringService
+from bms.core.access.principal import Principal
 from bms.core.clock import ManualClock
-from bms.core.devices import Device
 from bms.core.errors import PermissionDenied, Unavailable
-from bms.core.isolation import Protection, isolation
-from bms.core.principal import Principal
-from bms.core.workload import WorkloadStatus
+from bms.core.workloads.devices import Device
+from bms.core.workloads.isolation import Protection, isolation
+from bms.core.workloads.workload import WorkloadStatus
 
 GATEWAY = GatewayView(slot=0, pid=9, revision=7, connections=1, in_flight=0, requests=3)
 

@@ -7,13 +7,13 @@ import msgspec
 import numpy as np
 
 from bms.core.errors import InvalidArgument
-from bms.core.fitting import fit_inputs
-from bms.core.inference import InferRequest, InferResponse
-from bms.core.signature import DEFAULT
-from bms.core.tensor import Tensor
+from bms.core.tensors.fitting import fit_inputs
+from bms.core.tensors.request import InferRequest, InferResponse
+from bms.core.tensors.signature import DEFAULT
+from bms.core.tensors.tensor import Tensor
 from bms.serving.pipeline.turn import Answer
-from bms.web.inference.answers import JSON
 from bms.web.inference.dialect import Fields, Signatures, Streams
+from bms.web.inference.http.answers import JSON
 
 
 class Body(msgspec.Struct):

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from bms.core.errors import BmsError, ResourceExhausted
-from bms.core.snapshot import DeploymentEntry, ServedVersion
-from bms.core.tensor import Tensor
+from bms.core.serving.snapshot import DeploymentEntry, ServedVersion
+from bms.core.tensors.tensor import Tensor
 from bms.protocols.frames import AnswerMeta
 from bms.serving.pipeline.context import RequestContext
 from bms.serving.pipeline.exchange import Exchange

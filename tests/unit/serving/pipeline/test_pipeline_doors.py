@@ -12,13 +12,11 @@ import pytest
 from msgspec.structs import replace
 
 from bms.core.errors import BmsError
-from bms.core.signature import Signature, TensorSpec
-from bms.core.tensor import Tensor
+from bms.core.tensors.signature import Signature, TensorSpec
+from bms.core.tensors.tensor import Tensor
 from bms.protocols.frames import AnswerEnd, AnswerMeta, ErrorMeta
 from bms.protocols.protobuf.pool import message
 from bms.serving.pipeline import gathered
-from bms.web.inference.answers import JSON, plain_error
-from bms.web.inference.connection import HttpConnection
 from bms.web.inference.dialects import DIALECTS
 from bms.web.inference.door import HttpDoor, InferenceDoor
 from bms.web.inference.grpc.call import Call
@@ -27,10 +25,12 @@ from bms.web.inference.grpc.infer import ModelInfer
 from bms.web.inference.grpc.infer_stream import ModelStreamInfer
 from bms.web.inference.grpc.tfserving.infer import Predict
 from bms.web.inference.grpc.tfserving.multi import MultiInference
-from bms.web.inference.heads import Heads
-from bms.web.inference.limits import HttpLimits
+from bms.web.inference.http.answers import JSON, plain_error
+from bms.web.inference.http.heads import Heads
+from bms.web.inference.http.limits import HttpLimits
+from bms.web.inference.http.request import Request
+from bms.web.inference.http1.connection import HttpConnection
 from bms.web.inference.paths import Operation, read_path
-from bms.web.inference.request import Request
 from tests.unit.serving.pipeline import chat_door
 from tests.unit.serving.pipeline.steps import Quota, Recorder, always, only_for
 from tests.unit.serving.pipeline.world import World, deployment, version

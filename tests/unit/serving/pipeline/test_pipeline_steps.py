@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from bms.core.errors import InvalidArgument
-from bms.core.sequences import SequenceLimits
-from bms.core.sequences import Step as SequenceStep
-from bms.core.signature import Signature
-from bms.core.snapshot import DeploymentEntry, ServedVersion
-from bms.core.tensor import Tensor
+from bms.core.serving.snapshot import DeploymentEntry, ServedVersion
+from bms.core.tensors.sequences import SequenceLimits
+from bms.core.tensors.sequences import Step as SequenceStep
+from bms.core.tensors.signature import Signature
+from bms.core.tensors.tensor import Tensor
 from bms.protocols.frames import AnswerMeta, ErrorMeta
 from bms.serving.pipeline.context import RequestContext
 from bms.serving.pipeline.sequence_routing import SequenceRoutings

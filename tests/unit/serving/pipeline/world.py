@@ -7,14 +7,14 @@ from time import perf_counter
 import msgspec
 import numpy as np
 
+from bms.core.access.credentials import new_key, secret_digest
 from bms.core.clock import ManualClock
-from bms.core.credentials import new_key, secret_digest
 from bms.core.errors import BmsError
-from bms.core.inference import InferRequest
-from bms.core.sequences import Step as SequenceStep
-from bms.core.signature import DEFAULT, Signature, TensorSpec
-from bms.core.snapshot import DeploymentEntry, KeyEntry, ReplicaAddress, ServedVersion, SnapshotUpdate
-from bms.core.tensor import Tensor
+from bms.core.serving.snapshot import DeploymentEntry, KeyEntry, ReplicaAddress, ServedVersion, SnapshotUpdate
+from bms.core.tensors.request import InferRequest
+from bms.core.tensors.sequences import Step as SequenceStep
+from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec
+from bms.core.tensors.tensor import Tensor
 from bms.protocols.frames import AnswerMeta
 from bms.serving.pipeline.exchange import Exchange
 from bms.serving.pipeline.metrics import Metrics

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bms.core.snapshot import DeploymentEntry, Entry, KeyEntry, ServedVersion, SnapshotUpdate
+from bms.core.serving.snapshot import DeploymentEntry, Entry, KeyEntry, ServedVersion, SnapshotUpdate
 from bms.serving.traffic.snapshot_index import SnapshotIndex
 
 

@@ -4,11 +4,11 @@ import pytest
 
 from bms.core.clock import ManualClock
 from bms.core.errors import BmsError, ResourceExhausted, Unavailable
-from bms.core.inference import InferRequest
-from bms.core.sequences import Step
-from bms.core.signature import Signature, TensorSpec
-from bms.core.snapshot import DeploymentEntry, ReplicaAddress, ServedVersion, SnapshotUpdate
-from bms.core.tensor import Tensor
+from bms.core.serving.snapshot import DeploymentEntry, ReplicaAddress, ServedVersion, SnapshotUpdate
+from bms.core.tensors.request import InferRequest
+from bms.core.tensors.sequences import Step
+from bms.core.tensors.signature import Signature, TensorSpec
+from bms.core.tensors.tensor import Tensor
 from bms.protocols.frames import AnswerMeta, ErrorMeta
 from bms.serving.traffic.admission import Admission
 from bms.serving.traffic.balancer import choose_replica

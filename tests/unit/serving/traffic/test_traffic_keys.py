@@ -2,9 +2,9 @@ from base64 import b64encode
 
 import pytest
 
-from bms.core.credentials import new_key, secret_digest
+from bms.core.access.credentials import new_key, secret_digest
 from bms.core.errors import PermissionDenied, Unauthenticated
-from bms.core.snapshot import KeyEntry, SnapshotUpdate
+from bms.core.serving.snapshot import KeyEntry, SnapshotUpdate
 from bms.serving.traffic.keys import KeyCheck
 from bms.serving.traffic.snapshot_index import SnapshotIndex
 

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bms.core.errors import ResourceExhausted
-from bms.core.snapshot import KeyEntry
+from bms.core.serving.snapshot import KeyEntry
 from bms.serving.traffic.rate import RateLimits
 
 

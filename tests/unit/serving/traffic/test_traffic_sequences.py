@@ -3,7 +3,7 @@
 import pytest
 
 from bms.core.errors import Aborted
-from bms.core.sequences import Step
+from bms.core.tensors.sequences import Step
 from bms.serving.traffic.sequences import Sequences
 from tests.unit.serving.traffic.test_traffic_dispatcher import LOST, Recorded, Scene, version
 

@@ -2,7 +2,7 @@ import msgspec
 import pytest
 
 from bms.core.errors import BmsError, NotFound, Unavailable
-from bms.core.snapshot import DeploymentEntry, ReplicaAddress, ServedVersion, SnapshotUpdate
+from bms.core.serving.snapshot import DeploymentEntry, ReplicaAddress, ServedVersion, SnapshotUpdate
 from bms.serving.traffic.snapshot_index import Route, SnapshotIndex
 from bms.serving.traffic.split import UnknownAlias, choose_version, find_route
 

@@ -7,8 +7,8 @@ import pytest
 from starlette.requests import Request
 from starlette.testclient import TestClient
 
+from bms.core.access.principal import Principal
 from bms.core.errors import Unauthenticated
-from bms.core.principal import Principal
 from bms.web.api.application import application
 from bms.web.api.credentials import KeyCredentials
 from bms.web.api.dispatch import NOBODY, Dispatcher

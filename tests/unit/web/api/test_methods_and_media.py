@@ -7,7 +7,7 @@ import pytest
 from starlette.requests import Request
 from starlette.testclient import TestClient
 
-from bms.core.principal import Principal
+from bms.core.access.principal import Principal
 from bms.web.api.application import application
 from bms.web.api.dispatch import NOBODY, Dispatcher
 from bms.web.api.endpoint import PUBLIC, Call, Endpoint

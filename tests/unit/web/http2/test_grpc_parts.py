@@ -15,7 +15,7 @@ from bms.web.inference.grpc.messages import MessageReader, framed, pieces, whole
 from bms.web.inference.grpc.status import answer_head, error_only, error_tail, no_grpc, percent_encoded
 from bms.web.inference.http2.head import Head
 from bms.web.inference.http2.hpack import Decoder
-from tests.http2_peer import fuzz_grpc
+from tests.peers.http2_peer import fuzz_grpc
 
 
 def fields(block: bytes) -> dict[bytes, bytes]:

@@ -9,15 +9,15 @@ import pytest
 
 from bms.web.inference.first_bytes import FirstBytes
 from bms.web.inference.grpc.messages import framed
+from bms.web.inference.http.limits import HttpLimits
 from bms.web.inference.http2 import faults, frames
 from bms.web.inference.http2.connection import Http2Connection
 from bms.web.inference.http2.frames import PREFACE, frame
 from bms.web.inference.http2.frames import settings as settings_frame
 from bms.web.inference.http2.hpack import encode
 from bms.web.inference.http2.limits import Http2Limits
-from bms.web.inference.limits import HttpLimits
-from tests.grpc_echo import Site
-from tests.http2_peer import Sent, cut, data, headers, opening
+from tests.peers.grpc_echo import Site
+from tests.peers.http2_peer import Sent, cut, data, headers, opening
 
 HELLO = PREFACE + settings_frame({4: 1 << 20}) + frame(frames.SETTINGS, frames.ACK, 0)
 GRPC = [(b":method", b"POST"), (b":scheme", b"http"), (b"content-type", b"application/grpc")]

@@ -8,7 +8,7 @@ from bms.web.inference.http2 import faults, frames
 from bms.web.inference.http2.frames import PREFACE, frame, window_update
 from bms.web.inference.http2.frames import settings as settings_frame
 from bms.web.inference.http2.hpack import encode, encode_field
-from tests.http2_peer import BLOCK, END, HEAD, OK, Peer, data, headers, opening
+from tests.peers.http2_peer import BLOCK, END, HEAD, OK, Peer, data, headers, opening
 
 RST = struct.pack(">I", faults.CANCEL)
 EACH_FRAME = {

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from bms.web.inference.http2 import huffman
 from bms.web.inference.http2.faults import COMPRESSION_ERROR, ConnectionFault
 from bms.web.inference.http2.hpack import Decoder, ListTooLarge, encode, encode_field
-from tests.http2_peer import fuzz_hpack
+from tests.peers.http2_peer import fuzz_hpack
 
 GET = [(b":method", b"GET"), (b":scheme", b"http"), (b":path", b"/"), (b":authority", b"www.example.com")]
 SECOND = [*GET, (b"cache-control", b"no-cache")]

@@ -10,7 +10,7 @@ from bms.web.inference.http2 import faults, frames
 from bms.web.inference.http2.frames import PREFACE, frame, window_update
 from bms.web.inference.http2.frames import settings as settings_frame
 from bms.web.inference.http2.hpack import encode
-from tests.http2_peer import BLOCK, END, HEAD, OK, Peer, Sent, data, fuzz_http2, headers, opening
+from tests.peers.http2_peer import BLOCK, END, HEAD, OK, Peer, Sent, data, fuzz_http2, headers, opening
 from tests.sizes import enough
 
 ANSWER = [(frames.HEADERS, OK), (frames.DATA, b"body"), (frames.HEADERS, END)]

@@ -6,19 +6,19 @@ import hpack as hyper
 import pytest
 
 from bms.core.errors import BmsError
-from bms.web.inference.answers import JSON, plain_error
 from bms.web.inference.grpc.server import GrpcServer
+from bms.web.inference.http.answers import JSON, plain_error
+from bms.web.inference.http.limits import HttpLimits
+from bms.web.inference.http.request import Request
 from bms.web.inference.http2 import frames
 from bms.web.inference.http2.frames import PREFACE, frame
 from bms.web.inference.http2.hpack import encode
 from bms.web.inference.http2.limits import Http2Limits
 from bms.web.inference.http2.session import Session
-from bms.web.inference.limits import HttpLimits
-from bms.web.inference.request import Request
 from bms.web.inference.rest.answer_fields import encoded, opening, whole
 from bms.web.inference.rest.body import Body
 from bms.web.inference.rest.server import RestServer
-from tests.http2_peer import Sent, cut, data, headers
+from tests.peers.http2_peer import Sent, cut, data, headers
 
 
 class Site:

@@ -6,7 +6,7 @@ import zlib
 
 import pytest
 
-from bms.web.inference.compression import MOST_BYTES, WORTH_BYTES, chosen_coding, deflate, inflate
+from bms.web.inference.http.compression import MOST_BYTES, WORTH_BYTES, chosen_coding, deflate, inflate
 
 BODY = b'{"predictions": [1.0, 2.0]}' * 200
 

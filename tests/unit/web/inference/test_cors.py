@@ -3,8 +3,8 @@
 import pytest
 
 from bms.core.errors import InvalidArgument
-from bms.web.inference.cors import Cors, check_origin
-from bms.web.inference.request import Head
+from bms.web.inference.http.cors import Cors, check_origin
+from bms.web.inference.http.request import Head
 
 
 @pytest.mark.parametrize("text", ["https://app.example", "http://localhost:5173", "http://[::1]:8080", "*"])

@@ -2,10 +2,10 @@
 
 import pytest
 
-from bms.web.inference.framing import frame
-from bms.web.inference.heads import LONGEST, Heads
-from bms.web.inference.limits import HttpLimits
-from bms.web.inference.request import Head, Request, request_id
+from bms.web.inference.http.framing import frame
+from bms.web.inference.http.heads import LONGEST, Heads
+from bms.web.inference.http.limits import HttpLimits
+from bms.web.inference.http.request import Head, Request, request_id
 
 LINES = b"POST /v2/models/m/infer HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\r\n"
 

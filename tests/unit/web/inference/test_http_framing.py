@@ -1,9 +1,9 @@
 import pytest
 
 from bms.core.errors import BmsError, InvalidArgument, MethodNotAllowed, PayloadTooLarge
-from bms.web.inference.framing import HeaderTooLarge, check_body_size, frame
-from bms.web.inference.limits import HttpLimits
-from bms.web.inference.request import Head, request_id
+from bms.web.inference.http.framing import HeaderTooLarge, check_body_size, frame
+from bms.web.inference.http.limits import HttpLimits
+from bms.web.inference.http.request import Head, request_id
 
 HOST = (b"host", b"a")
 

@@ -8,13 +8,13 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bms.core.errors import BmsError, DeadlineExceeded, InvalidArgument, PayloadTooLarge, Unavailable
-from bms.core.snapshot import DeploymentEntry
+from bms.core.serving.snapshot import DeploymentEntry
 from bms.protocols.frames import AnswerMeta
 from bms.serving.pipeline.metrics import STAGES, Metrics
 from bms.serving.pipeline.turn import Answer, Turn
 from bms.serving.traffic.metering import Usage
-from bms.web.inference.answers import warnings_of
-from bms.web.inference.compression import inflate
+from bms.web.inference.http.answers import warnings_of
+from bms.web.inference.http.compression import inflate
 
 BODY = b"hello" * 100
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bms.core.errors import InvalidArgument
-from bms.web.inference.proxies import Origin, Proxies, check_network
+from bms.web.inference.http.proxies import Origin, Proxies, check_network
 
 NEAR, FAR = "10.0.0.1", "10.0.0.2"  # proxies of ours
 CLIENT, EVIL = "203.0.113.9", "6.6.6.6"

@@ -3,9 +3,9 @@
 import pytest
 
 from bms.core.errors import BmsError
-from bms.web.inference.limits import HttpLimits
-from bms.web.inference.reader import RequestReader
-from bms.web.inference.request import Request
+from bms.web.inference.http.limits import HttpLimits
+from bms.web.inference.http.request import Request
+from bms.web.inference.http1.reader import RequestReader
 
 HEAD = b"POST /v2/models/m/infer HTTP/1.1\r\nhost: a\r\n"
 UPGRADE = b"connection: upgrade, http2-settings\r\nupgrade: h2c\r\n"

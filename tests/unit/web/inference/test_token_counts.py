@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bms.core.tensor import Tensor
+from bms.core.tensors.tensor import Tensor
 from bms.protocols.frames import AnswerEnd
 from bms.serving.pipeline.token_counts import added, corrected, counted, told_tokens
 

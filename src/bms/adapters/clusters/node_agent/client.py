@@ -9,18 +9,18 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from bms.adapters.clusters.changes import Changes
+from bms.adapters.clusters.local.changes import Changes
 from bms.adapters.clusters.node_agent.files import AgentFiles
 from bms.adapters.clusters.node_agent.objects import ObjectsForAgents
 from bms.adapters.clusters.node_agent.opening import Opened, Opening
 from bms.adapters.clusters.node_agent.peer import Peer, Tell
 from bms.control.platform.clusters import MAX_SEALED
 from bms.control.platform.objects import Contents
-from bms.core.devices import Device
-from bms.core.endpoints import Endpoint, Stranger
 from bms.core.errors import BmsError, FailedPrecondition, InvalidArgument, Unavailable
-from bms.core.isolation import Isolation, Level, reaches, shortfall
-from bms.core.workload import WorkloadSpec, WorkloadStatus
+from bms.core.workloads.devices import Device
+from bms.core.workloads.endpoints import Endpoint, Stranger
+from bms.core.workloads.isolation import Isolation, Level, reaches, shortfall
+from bms.core.workloads.workload import WorkloadSpec, WorkloadStatus
 from bms.protocols.node_agent import (
     MAX_GREETING,
     VERSION,

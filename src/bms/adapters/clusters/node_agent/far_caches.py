@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from bms.adapters.clusters.node_agent.client import NodeAgentCluster
 from bms.control.platform.environments import Environment, EnvironmentState, Needed, Removed
-from bms.core.environments import EnvironmentSpec
+from bms.core.workloads.environments import EnvironmentSpec
 from bms.protocols import node_agent as said
 from bms.protocols.node_agent import Body, Welcome
 

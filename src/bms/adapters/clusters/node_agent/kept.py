@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 
 from bms.control.platform.environments import Environments
 from bms.control.platform.tree_cache import TreeCache
-from bms.core.environments import EnvironmentSpec
 from bms.core.errors import BmsError
-from bms.core.workload import WorkloadSpec
+from bms.core.workloads.environments import EnvironmentSpec
+from bms.core.workloads.workload import WorkloadSpec
 
 SPARED_S = 3600.0
 _log = logging.getLogger("bms.node_agent")

@@ -18,10 +18,10 @@ from bms.adapters.clusters.node_agent.opening import Opened, Opening
 from bms.adapters.clusters.node_agent.peer import Peer, Tell
 from bms.adapters.clusters.node_agent.relay import relay
 from bms.control.platform.clusters import Cluster
-from bms.core import endpoints
-from bms.core.endpoints import TlsEndpoint, UnixEndpoint
 from bms.core.errors import BmsError, InvalidArgument, NotFound
-from bms.core.workload import WorkloadStatus
+from bms.core.workloads import endpoints
+from bms.core.workloads.endpoints import TlsEndpoint, UnixEndpoint
+from bms.core.workloads.workload import WorkloadStatus
 from bms.protocols import node_agent as said
 from bms.protocols.node_agent import MAX_FIRST, VERSION, Body, Changed, Hello, Refused, Relay, Welcome, encode
 

@@ -1,4 +1,4 @@
-"""Alembic's home: `versions/` holds the steps, applied in order by bms.adapters.sql.steps."""
+"""Alembic's home: `versions/` holds the steps, applied in order by bms.adapters.sql.database.steps."""
 
 from pathlib import Path
 

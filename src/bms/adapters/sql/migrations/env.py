@@ -1,12 +1,12 @@
-"""Runs migrations on the connection that bms.adapters.sql.steps hands over."""
+"""Runs migrations on the connection that bms.adapters.sql.database.steps hands over."""
 
 from typing import Any, Literal
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
 
-from bms.adapters.sql.columns import Packed, UtcTime
 from bms.adapters.sql.tables import metadata
+from bms.adapters.sql.tables.columns import Packed, UtcTime
 
 
 def _render(kind: str, item: Any, _context: AutogenContext) -> str | Literal[False]:

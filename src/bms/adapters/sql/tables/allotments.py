@@ -2,7 +2,7 @@
 
 from sqlalchemy import Column, Index, Integer, String, Table, text
 
-from bms.adapters.sql.columns import Number, Packed
+from bms.adapters.sql.tables.columns import Number, Packed
 from bms.adapters.sql.tables.metadata import metadata
 
 _OPEN = text("closed_at IS NULL")

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, UniqueConstraint, false
 
-from bms.adapters.sql.columns import Number, Packed, UtcTime
+from bms.adapters.sql.tables.columns import Number, Packed, UtcTime
 from bms.adapters.sql.tables.metadata import metadata
 from bms.control.datasets.nouns import ImportRequest, Split
 

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, func, text
 
-from bms.adapters.sql.columns import Packed, UtcTime
+from bms.adapters.sql.tables.columns import Packed, UtcTime
 from bms.adapters.sql.tables.metadata import metadata
 from bms.control.deployments.nouns import DeploymentSpec, Retired, Share
 

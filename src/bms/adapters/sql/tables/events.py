@@ -2,7 +2,7 @@
 
 from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, UniqueConstraint
 
-from bms.adapters.sql.columns import Number, Packed, UtcTime
+from bms.adapters.sql.tables.columns import Number, Packed, UtcTime
 from bms.adapters.sql.tables.metadata import metadata
 
 events = Table(

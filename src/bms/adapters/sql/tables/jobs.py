@@ -2,10 +2,10 @@
 
 from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, String, Table, UniqueConstraint
 
-from bms.adapters.sql.columns import Number, Packed, UtcTime
+from bms.adapters.sql.tables.columns import Number, Packed, UtcTime
 from bms.adapters.sql.tables.metadata import metadata
 from bms.control.jobs.nouns import JobSpec
-from bms.core.figures import Figure
+from bms.core.formats.figures import Figure
 
 jobs = Table(
     "jobs",

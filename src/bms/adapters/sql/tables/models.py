@@ -13,13 +13,13 @@ from sqlalchemy import (
     func,
 )
 
-from bms.adapters.sql.columns import Number, Packed, UtcTime
+from bms.adapters.sql.tables.columns import Number, Packed, UtcTime
 from bms.adapters.sql.tables.metadata import metadata
 from bms.control.models.nouns import Gate, GateResult, Lineage, Measurement
-from bms.core.environments import EnvironmentSpec
-from bms.core.figures import Figure
-from bms.core.preprocessing import Preprocess
-from bms.core.signature import Signature
+from bms.core.formats.figures import Figure
+from bms.core.tensors.preprocessing import Preprocess
+from bms.core.tensors.signature import Signature
+from bms.core.workloads.environments import EnvironmentSpec
 
 models = Table(
     "models",

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Column, Integer, String, Table
 
-from bms.adapters.sql.columns import UtcTime
+from bms.adapters.sql.tables.columns import UtcTime
 from bms.adapters.sql.tables.metadata import metadata
 
 platform = Table(

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Column, ForeignKey, Integer, LargeBinary, String, Table
 
-from bms.adapters.sql.columns import Packed, UtcTime
+from bms.adapters.sql.tables.columns import Packed, UtcTime
 from bms.adapters.sql.tables.metadata import metadata
 
 secrets = Table(

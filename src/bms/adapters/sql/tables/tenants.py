@@ -2,7 +2,7 @@
 
 from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, LargeBinary, String, Table, UniqueConstraint
 
-from bms.adapters.sql.columns import Packed, UtcTime
+from bms.adapters.sql.tables.columns import Packed, UtcTime
 from bms.adapters.sql.tables.metadata import metadata
 
 tenants = Table(

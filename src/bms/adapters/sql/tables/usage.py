@@ -3,7 +3,7 @@ far each source's are complete."""
 
 from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, String, Table
 
-from bms.adapters.sql.columns import Number, UtcTime
+from bms.adapters.sql.tables.columns import Number, UtcTime
 from bms.adapters.sql.tables.metadata import metadata
 
 # Blocks of format 1, as they were written until the books had meters: read, never written.

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bms.app.tasks.evaluation.target import Target
-from bms.core.class_names import names_text, numbered, places
 from bms.core.errors import FailedPrecondition
-from bms.core.tensor import Array
+from bms.core.tensors.class_names import names_text, numbered, places
+from bms.core.tensors.tensor import Array
 
 
 class Judged(NamedTuple):

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bms.adapters.datasets.manifest import Manifest
-from bms.core.casting import cast
 from bms.core.errors import FailedPrecondition
-from bms.core.signature import TensorSpec, shape_text
-from bms.core.tensor import NUMPY, Array
+from bms.core.tensors.casting import cast
+from bms.core.tensors.signature import TensorSpec, shape_text
+from bms.core.tensors.tensor import NUMPY, Array
 
 NUMBERS = ("float", "int", "bool")
 _SHOWN = 40

@@ -9,10 +9,10 @@ from bms.adapters.datasets.manifest import Manifest
 from bms.app.tasks.evaluation.features import Given, given_columns, kinds_text, only
 from bms.app.tasks.evaluation.joining import joined
 from bms.core.errors import FailedPrecondition
-from bms.core.fitting import fit_inputs
-from bms.core.preprocessing import IMAGE, TEXT
-from bms.core.signature import DEFAULT, Signature
-from bms.core.tensor import Array
+from bms.core.tensors.fitting import fit_inputs
+from bms.core.tensors.preprocessing import IMAGE, TEXT
+from bms.core.tensors.signature import DEFAULT, Signature
+from bms.core.tensors.tensor import Array
 
 
 class Fed(NamedTuple):

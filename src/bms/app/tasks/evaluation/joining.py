@@ -9,13 +9,13 @@ from typing import NamedTuple
 import numpy as np
 
 from bms.app.tasks.evaluation.features import NUMBERS, Given, kinds_text, only
-from bms.core.casting import cast, rounded_note
-from bms.core.columns import ColumnType, mask_name
 from bms.core.errors import FailedPrecondition
-from bms.core.fitting import columns_text
-from bms.core.preprocessing import IMAGE, TEXT
-from bms.core.signature import Signature, TensorSpec, is_table, shape_text
-from bms.core.tensor import Tensor
+from bms.core.tensors.casting import cast, rounded_note
+from bms.core.tensors.columns import ColumnType, mask_name
+from bms.core.tensors.fitting import columns_text
+from bms.core.tensors.preprocessing import IMAGE, TEXT
+from bms.core.tensors.signature import Signature, TensorSpec, is_table, shape_text
+from bms.core.tensors.tensor import Tensor
 
 _TAKES: dict[ColumnType, tuple[str, ...]] = {
     "number": NUMBERS,

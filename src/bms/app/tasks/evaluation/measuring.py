@@ -11,8 +11,8 @@ from bms.app.tasks.evaluation.metrics import of_classes, of_quantities
 from bms.app.tasks.evaluation.target import Target
 from bms.core.errors import FailedPrecondition
 from bms.core.metrics import Kind
-from bms.core.signature import Signature, shape_text
-from bms.core.tensor import Array
+from bms.core.tensors.signature import Signature, shape_text
+from bms.core.tensors.tensor import Array
 
 LABEL = "label"  # what runtimes call the output that holds the answered class
 

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bms.app.tasks.evaluation.classes import Judged
-from bms.core.class_names import names_text
-from bms.core.tensor import Array
+from bms.core.tensors.class_names import names_text
+from bms.core.tensors.tensor import Array
 
 _SUMS = 1e-3  # how far the sum of a row's probabilities may be from 1: half precision, many classes
 

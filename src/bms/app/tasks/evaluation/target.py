@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bms.adapters.datasets.manifest import Manifest
-from bms.core.class_names import names_text, number_of
 from bms.core.errors import FailedPrecondition
+from bms.core.tensors.class_names import names_text, number_of
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bms.core.errors import FailedPrecondition
-from bms.core.tensor import Array, dtype_of
+from bms.core.tensors.tensor import Array, dtype_of
 
 REFUSED = "it is not registered, and the parent is served as it is"
 _LARGE = 1e7  # from here on a double's difference is judged by its size; a single's from 1 on

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from bms.app.tasks.awkward import awkward_rows
 from bms.app.tasks.proof.questions import Question, ask, made
 from bms.core.errors import InvalidArgument
-from bms.core.signature import DEFAULT, Signature
-from bms.core.tensor import NUMPY, Array
+from bms.core.tensors.signature import DEFAULT, Signature
+from bms.core.tensors.tensor import NUMPY, Array
 from bms.serving.lifecycle.examples import varied
 from bms.serving.lifecycle.servable import Servable
 

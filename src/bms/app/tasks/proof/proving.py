@@ -10,8 +10,8 @@ import numpy as np
 from bms.app.tasks.proof.differences import REFUSED, differences
 from bms.app.tasks.proof.questions import Answered, joined, rows_at
 from bms.core.errors import BmsError, FailedPrecondition
-from bms.core.signature import Signature
-from bms.core.tensor import Array
+from bms.core.tensors.signature import Signature
+from bms.core.tensors.tensor import Array
 from bms.serving.lifecycle.loader import check_outputs
 from bms.serving.lifecycle.servable import ApartServable, Servable
 

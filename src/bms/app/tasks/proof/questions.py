@@ -8,8 +8,8 @@ import numpy as np
 from bms.adapters.datasets.manifest import Manifest
 from bms.app.tasks.evaluation.feeding import fed
 from bms.core.errors import InvalidArgument
-from bms.core.signature import Signature
-from bms.core.tensor import Array
+from bms.core.tensors.signature import Signature
+from bms.core.tensors.tensor import Array
 from bms.serving.lifecycle.servable import Servable
 
 MOST = 10_000  # rows of a split; of larger ones so many, evenly spread

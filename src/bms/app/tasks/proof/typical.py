@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bms.core.tensor import Array
+from bms.core.tensors.tensor import Array
 
 ROWS = 8
 

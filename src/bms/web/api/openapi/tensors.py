@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bms.core.tensor import NUMPY
+from bms.core.tensors.tensor import NUMPY
 
 Schema = dict[str, Any]
 _ANY: Schema = {"description": "any JSON value"}

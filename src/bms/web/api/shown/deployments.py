@@ -4,8 +4,8 @@ import msgspec
 
 from bms.api_types import deployments
 from bms.control.deployments.nouns import Deployment, DeploymentRevision, DeploymentSpec
-from bms.control.deployments.status import DeploymentStatus, ListedDeployment, ReplicaView, TrafficView
-from bms.core.programs import Batching
+from bms.control.deployments.views.status import DeploymentStatus, ListedDeployment, ReplicaView, TrafficView
+from bms.core.workloads.programs import Batching
 from bms.web.api.shown.resources import limits
 
 

@@ -2,7 +2,7 @@
 
 from bms.api_types import environments
 from bms.control.environments.nouns import EnvironmentView, Pruned
-from bms.core.environments import EnvironmentSpec
+from bms.core.workloads.environments import EnvironmentSpec
 
 
 def spec(one: EnvironmentSpec) -> environments.EnvironmentSpec:

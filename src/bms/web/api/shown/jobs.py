@@ -3,7 +3,7 @@
 from bms.api_types import jobs
 from bms.control.evaluation.gates import Evaluation
 from bms.control.jobs.nouns import Job, JobSpec
-from bms.core.programs import JobEvent
+from bms.core.workloads.programs import JobEvent
 from bms.web.api.shown import environments
 from bms.web.api.shown.resources import limits
 

@@ -1,7 +1,7 @@
 """Limits of workloads as the API shows them."""
 
 from bms.api_types import resources
-from bms.core.resources import Resources
+from bms.core.workloads.resources import Resources
 
 
 def limits(one: Resources) -> resources.Resources:

@@ -1,12 +1,12 @@
 """Signatures as the API shows them."""
 
 from bms.api_types import signatures
-from bms.core.columns import Column
-from bms.core.features import Feature
-from bms.core.parameters import Parameter
-from bms.core.predicted import Predicted
-from bms.core.sequences import SequenceLimits
-from bms.core.signature import Signature, TensorSpec
+from bms.core.tensors.columns import Column
+from bms.core.tensors.features import Feature
+from bms.core.tensors.parameters import Parameter
+from bms.core.tensors.predicted import Predicted
+from bms.core.tensors.sequences import SequenceLimits
+from bms.core.tensors.signature import Signature, TensorSpec
 
 
 def signature(one: Signature) -> signatures.Signature:

@@ -2,7 +2,7 @@
 
 from bms.api_types import keys, tenants, users
 from bms.control.tenants.nouns import Key, NewKey, NewTenant, Tenant, User
-from bms.core.principal import Principal
+from bms.core.access.principal import Principal
 
 
 def tenant(one: Tenant) -> tenants.Tenant:

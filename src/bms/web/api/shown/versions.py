@@ -1,11 +1,11 @@
 """Versions as the API shows them."""
 
-from bms.api_types import versions
+from bms.api_types import preprocessing, versions
 from bms.control.models.nouns import Lineage, Measurement, Version
 from bms.control.models.uploads import StartedUpload
+from bms.core.tensors.preprocessing import ImagePreprocess, Preprocess
 from bms.web.api.shown.environments import spec
 from bms.web.api.shown.gates import result
-from bms.web.api.shown.preprocessing import preprocess
 from bms.web.api.shown.signatures import signature
 
 
@@ -47,3 +47,23 @@ def _lineage(one: Lineage) -> versions.Lineage:
 
 def _measurement(one: Measurement) -> versions.Measurement:
     return versions.Measurement(memory=one.memory, load_ns=one.load_ns, infer_ns=one.infer_ns)
+
+
+def preprocess(one: Preprocess) -> preprocessing.Preprocess:
+    if isinstance(one, ImagePreprocess):
+        return preprocessing.ImagePreprocess(
+            input=one.input,
+            mode=one.mode,
+            height=one.height,
+            width=one.width,
+            resize=one.resize,
+            shorter=one.shorter,
+            interpolation=one.interpolation,
+            scale=one.scale,
+            mean=one.mean,
+            std=one.std,
+            layout=one.layout,
+        )
+    return preprocessing.TextPreprocess(
+        tokenizer=one.tokenizer, max_length=one.max_length, ids=one.ids, mask=one.mask, types=one.types
+    )

@@ -4,8 +4,8 @@ import re
 
 from bms.core.errors import BmsError, InvalidArgument, Unimplemented
 from bms.web.inference.grpc.status import ENCODINGS
+from bms.web.inference.http.request import request_id
 from bms.web.inference.http2.head import Head
-from bms.web.inference.request import request_id
 
 _GRPC = b"application/grpc"
 _CONTENT_TYPE = re.compile(rb"application/grpc(\+proto)?([; ].*)?", re.IGNORECASE)

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 from bms.core.errors import NotFound, Unavailable
-from bms.core.snapshot import KeyEntry, ServedVersion
-from bms.protocols import oip_grpc_models as models
-from bms.protocols.oip_grpc import read_version
-from bms.protocols.oip_grpc_settings import log_settings, trace_settings
+from bms.core.serving.snapshot import KeyEntry, ServedVersion
+from bms.protocols.oip.grpc import models
+from bms.protocols.oip.grpc.infer import read_version
+from bms.protocols.oip.grpc.settings import log_settings, trace_settings
 from bms.protocols.protobuf.pool import message, parse
 from bms.serving.pipeline.pipeline import Pipeline
 from bms.serving.traffic.snapshot_index import Route, served

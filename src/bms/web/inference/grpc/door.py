@@ -6,10 +6,10 @@ from typing import Any
 
 from bms.web.inference.grpc.method import Method
 from bms.web.inference.grpc.server import GrpcServer
+from bms.web.inference.http.limits import HttpLimits
 from bms.web.inference.http2.connection import Http2Connection
 from bms.web.inference.http2.limits import Http2Limits
 from bms.web.inference.http2.table import Handler
-from bms.web.inference.limits import HttpLimits
 
 
 class GrpcDoor:

@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from time import perf_counter
 
-from bms.core.inference import InferResponse
-from bms.core.signature import Signature
-from bms.core.snapshot import KeyEntry
-from bms.core.tensor import Tensor
-from bms.protocols.kserve_labels import labels_asked, labels_told, with_labels
-from bms.protocols.oip import Decoded
-from bms.protocols.oip_grpc import decode_infer, encode_infer, read_version
-from bms.protocols.oip_grpc_outline import InferMessage, read_infer
+from bms.core.serving.snapshot import KeyEntry
+from bms.core.tensors.request import InferResponse
+from bms.core.tensors.signature import Signature
+from bms.core.tensors.tensor import Tensor
+from bms.protocols.oip.grpc.infer import decode_infer, encode_infer, read_version
+from bms.protocols.oip.grpc.outline import InferMessage, read_infer
+from bms.protocols.oip.infer import Decoded
+from bms.protocols.oip.kserve_labels import labels_asked, labels_told, with_labels
 from bms.serving.pipeline.turn import Answer
 from bms.web.inference.grpc.call import Call
 from bms.web.inference.grpc.deadlines import left_s

@@ -10,14 +10,9 @@ from collections.abc import Sequence
 from time import perf_counter
 
 from bms.core.errors import BmsError, PermissionDenied, ResourceExhausted, Unauthenticated
-from bms.core.tensor import Tensor
-from bms.protocols.oip_grpc import (
-    encode_stream_end,
-    encode_stream_error,
-    encode_stream_part,
-    wants_empty_final,
-)
-from bms.protocols.oip_grpc_outline import read_infer
+from bms.core.tensors.tensor import Tensor
+from bms.protocols.oip.grpc.infer import encode_stream_end, encode_stream_error, encode_stream_part, wants_empty_final
+from bms.protocols.oip.grpc.outline import read_infer
 from bms.serving.pipeline.pipeline import Pipeline
 from bms.serving.pipeline.turn import Answer
 from bms.web.inference.grpc.call import Call

@@ -9,14 +9,14 @@ import msgspec
 import orjson
 
 from bms.core.errors import BY_CODE, BmsError, Cancelled, InvalidArgument, Unavailable, Unimplemented, from_code
-from bms.protocols.oip_grpc import read_parameters
+from bms.protocols.oip.grpc.infer import read_parameters
 from bms.protocols.protobuf.pool import message, parse
 from bms.serving.pipeline.pipeline import Pipeline
-from bms.web.inference.framing import Header
 from bms.web.inference.grpc.call import Call
 from bms.web.inference.grpc.method import QuietMethod
+from bms.web.inference.http.framing import Header
+from bms.web.inference.http.request import Head, Request
 from bms.web.inference.pass_on import PassOn
-from bms.web.inference.request import Head, Request
 
 _MOST = 1 << 16  # bytes of control's answer
 

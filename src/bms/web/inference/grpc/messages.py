@@ -3,7 +3,7 @@
 from struct import Struct
 
 from bms.core.errors import Internal, PayloadTooLarge
-from bms.web.inference.compression import inflate
+from bms.web.inference.http.compression import inflate
 
 PREFIX = Struct(">BI")
 PREFIX_SIZE = PREFIX.size

@@ -3,7 +3,7 @@
 from math import ceil
 
 from bms.core.errors import BmsError
-from bms.web.inference.answers import warning_values
+from bms.web.inference.http.answers import warning_values
 from bms.web.inference.http2.fields import Field
 from bms.web.inference.http2.hpack import encode, encode_field
 

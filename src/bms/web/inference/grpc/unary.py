@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from bms.core.errors import BmsError
-from bms.core.inference import InferResponse
-from bms.core.tensor import Tensor
+from bms.core.tensors.request import InferResponse
+from bms.core.tensors.tensor import Tensor
 from bms.serving.pipeline.exchange import Exchange
 from bms.serving.pipeline.pipeline import Pipeline
 from bms.serving.pipeline.turn import Answer

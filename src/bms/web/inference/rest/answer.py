@@ -3,9 +3,9 @@
 from typing import Protocol
 
 from bms.core.errors import BmsError
-from bms.web.inference.answers import error_headers
+from bms.web.inference.http.answers import error_headers
+from bms.web.inference.http.request import Request
 from bms.web.inference.http2.stream import Stream
-from bms.web.inference.request import Request
 from bms.web.inference.rest import answer_fields
 from bms.web.inference.rest.body import Body
 

@@ -1,6 +1,6 @@
 """An answer's head as a header block of HTTP/2."""
 
-from bms.web.inference.answers import JSON
+from bms.web.inference.http.answers import JSON
 from bms.web.inference.http2.fields import Field
 from bms.web.inference.http2.hpack import encode, encode_field
 

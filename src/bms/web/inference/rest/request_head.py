@@ -7,10 +7,10 @@ section 10.3).
 import re
 
 from bms.core.errors import InvalidArgument
-from bms.web.inference.framing import Header, HeaderTooLarge, check_method, refuse_repeated
+from bms.web.inference.http.framing import Header, HeaderTooLarge, check_method, refuse_repeated
+from bms.web.inference.http.limits import HttpLimits
+from bms.web.inference.http.request import Head, request_id
 from bms.web.inference.http2.head import Head as StreamHead
-from bms.web.inference.limits import HttpLimits
-from bms.web.inference.request import Head, request_id
 
 _TARGET = re.compile(rb"/[!-~]*|\*")
 _AUTHORITY = re.compile(rb"[A-Za-z0-9\-._~%!$&'()*+,;=:\[\]]+")  # RFC 3986, 3.2, without userinfo

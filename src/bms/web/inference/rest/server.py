@@ -4,11 +4,11 @@ import logging
 from typing import NamedTuple, Protocol
 
 from bms.core.errors import BmsError, Internal, ResourceExhausted
-from bms.web.inference.framing import check_body_size
+from bms.web.inference.http.framing import check_body_size
+from bms.web.inference.http.limits import HttpLimits
+from bms.web.inference.http.request import Head, Request
+from bms.web.inference.http1.reader import DRAINED, RequestTimeout
 from bms.web.inference.http2.stream import Stream
-from bms.web.inference.limits import HttpLimits
-from bms.web.inference.reader import DRAINED, RequestTimeout
-from bms.web.inference.request import Head, Request
 from bms.web.inference.rest import answer
 from bms.web.inference.rest.answer import StreamAnswer
 from bms.web.inference.rest.answer_fields import TOO_LARGE

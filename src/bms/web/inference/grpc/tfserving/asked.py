@@ -1,8 +1,8 @@
 """Which model a call means, and how it is told that there is none."""
 
 from bms.core.errors import BmsError, NotFound
-from bms.core.snapshot import KeyEntry, ServedVersion
-from bms.protocols.tfserving_grpc.model_spec import Meant
+from bms.core.serving.snapshot import KeyEntry, ServedVersion
+from bms.protocols.tfserving.grpc.model_spec import Meant
 from bms.serving.pipeline.pipeline import Pipeline
 from bms.serving.traffic.snapshot_index import Route
 from bms.serving.traffic.split import UnknownAlias

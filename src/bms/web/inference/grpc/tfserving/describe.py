@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from bms.core.errors import NotFound, Unimplemented
-from bms.core.snapshot import KeyEntry
+from bms.core.serving.snapshot import KeyEntry
 from bms.protocols.protobuf.pool import message, parse
-from bms.protocols.tfserving_grpc.model_spec import read_spec
-from bms.protocols.tfserving_grpc.models import check_fields, model_metadata, model_status, status_unknown
-from bms.protocols.tfserving_grpc.reload import DONE, changes, read_config
+from bms.protocols.tfserving.grpc.model_spec import read_spec
+from bms.protocols.tfserving.grpc.models import check_fields, model_metadata, model_status, status_unknown
+from bms.protocols.tfserving.grpc.reload import DONE, changes, read_config
 from bms.serving.pipeline.pipeline import Pipeline
 from bms.serving.traffic.split import UnknownAlias, find_route, named_version
 from bms.web.inference.grpc.call import Call

@@ -4,16 +4,16 @@ from collections.abc import Mapping, Sequence
 from time import perf_counter
 
 from bms.core.errors import NotFound
-from bms.core.inference import Verb
-from bms.core.signature import Signature
-from bms.core.snapshot import KeyEntry
-from bms.core.tensor import Tensor
-from bms.protocols.tfserving import Decoded
-from bms.protocols.tfserving_grpc.examples import decode_examples, examples_of, read_examples
-from bms.protocols.tfserving_grpc.model_spec import Meant, read_spec
-from bms.protocols.tfserving_grpc.predict import decode_predict, encode_predict
-from bms.protocols.tfserving_grpc.predict_outline import PredictMessage, read_predict
-from bms.protocols.tfserving_grpc.results import classification_result, regression_result, result_response
+from bms.core.serving.snapshot import KeyEntry
+from bms.core.tensors.request import Verb
+from bms.core.tensors.signature import Signature
+from bms.core.tensors.tensor import Tensor
+from bms.protocols.tfserving.grpc.examples import decode_examples, examples_of, read_examples
+from bms.protocols.tfserving.grpc.model_spec import Meant, read_spec
+from bms.protocols.tfserving.grpc.predict import decode_predict, encode_predict
+from bms.protocols.tfserving.grpc.predict_outline import PredictMessage, read_predict
+from bms.protocols.tfserving.grpc.results import classification_result, regression_result, result_response
+from bms.protocols.tfserving.predict import Decoded
 from bms.serving.pipeline.pipeline import Pipeline
 from bms.serving.pipeline.turn import Answer
 from bms.web.inference.grpc.call import Call

@@ -5,12 +5,12 @@ from time import perf_counter
 from typing import Any
 
 from bms.core.errors import BmsError, InvalidArgument, NotFound, Unimplemented
-from bms.core.inference import Verb
-from bms.core.snapshot import KeyEntry
-from bms.core.tensor import Tensor
-from bms.protocols.tfserving_grpc.examples import examples_of, read_tasks
-from bms.protocols.tfserving_grpc.model_spec import Meant, read_spec
-from bms.protocols.tfserving_grpc.results import task_result
+from bms.core.serving.snapshot import KeyEntry
+from bms.core.tensors.request import Verb
+from bms.core.tensors.tensor import Tensor
+from bms.protocols.tfserving.grpc.examples import examples_of, read_tasks
+from bms.protocols.tfserving.grpc.model_spec import Meant, read_spec
+from bms.protocols.tfserving.grpc.results import task_result
 from bms.serving.pipeline.turn import Answer
 from bms.web.inference.grpc.call import Call
 from bms.web.inference.grpc.deadlines import left_s

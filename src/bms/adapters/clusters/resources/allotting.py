@@ -1,0 +1,43 @@
+"""Who has which cores and which GPUs, of those that a cluster gives away."""
+
+from collections.abc import Iterable, Sequence
+
+from bms.adapters.clusters.resources import limits
+from bms.core.workloads.devices import Device, Share, assign, free_memory
+from bms.core.workloads.resources import Resources
+
+
+class Allotments:
+    """In memory; the workloads' records hold the same, so that `take` restores it after a restart."""
+
+    def __init__(self, cores: Iterable[int]) -> None:
+        self._all_cores = frozenset(cores)
+        self.devices: Sequence[Device] = ()
+        self._cores: dict[str, tuple[int, ...]] = {}
+        self._shares: dict[str, tuple[Share, ...]] = {}
+
+    def choose(self, workload: str, wanted: Resources) -> tuple[tuple[int, ...], tuple[Share, ...]]:
+        """Takes cores and shares of GPUs for it. Raises ResourceExhausted when no GPU is free."""
+        taken = (share for shares in self._shares.values() for share in shares)
+        shares = assign(self.devices, taken, wanted.gpu, wanted.gpu_memory) if wanted.gpu else ()
+        cores = limits.choose_cores(wanted.cpu, self._all_cores, self._cores.values())
+        self.take(workload, cores, shares)
+        return cores, shares
+
+    def take(self, workload: str, cores: tuple[int, ...], shares: tuple[Share, ...]) -> None:
+        self._cores[workload] = cores
+        if shares:
+            self._shares[workload] = shares
+
+    def release(self, workload: str) -> None:
+        self._cores.pop(workload, None)
+        self._shares.pop(workload, None)
+
+    def of(self, shares: Iterable[Share]) -> tuple[Device, ...]:
+        named = {share.uuid for share in shares}
+        return tuple(device for device in self.devices if device.uuid in named)
+
+    def free(self) -> list[tuple[Device, int]]:
+        """Every device with the bytes of its memory that nobody was given."""
+        left = free_memory(self.devices, (share for shares in self._shares.values() for share in shares))
+        return [(device, left[device.uuid]) for device in self.devices]

@@ -1,0 +1,1 @@
+"""Tables from Parquet, by Arrow. Read parquet, columns, int96."""

@@ -1,0 +1,1 @@
+"""TFRecord files, ours and those of others. Read records (the framing), examples (rows), writer, source."""

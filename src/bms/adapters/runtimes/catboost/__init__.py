@@ -1,0 +1,1 @@
+"""CatBoost models, run by CatBoost; `trees` is what all boosted trees share."""

@@ -1,0 +1,1 @@
+"""File formats that several runtimes look into without executing anything: pickles and protocol buffers."""

@@ -1,0 +1,1 @@
+"""LightGBM boosters, run by LightGBM; `trees` is what all boosted trees share."""

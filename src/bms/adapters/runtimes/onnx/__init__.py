@@ -1,0 +1,3 @@
+"""ONNX models, run by ONNX Runtime. Read runtime, session, signature, outputs; file, weights and producers look at
+bytes.
+"""

@@ -1,0 +1,1 @@
+"""OpenVINO IR models, run by OpenVINO."""

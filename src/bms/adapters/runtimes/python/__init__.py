@@ -1,0 +1,3 @@
+"""Plain Python: a directory with `model.py`, whose class Model loads and predicts. Read runtime, code, signature,
+errors.
+"""

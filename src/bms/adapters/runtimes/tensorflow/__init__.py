@@ -1,0 +1,3 @@
+"""TensorFlow SavedModels, run by TensorFlow. Read runtime, signature; folder, file, examples and refused look at
+bytes.
+"""

@@ -1,0 +1,1 @@
+"""XGBoost boosters, run by XGBoost; `trees` is what all boosted trees share."""

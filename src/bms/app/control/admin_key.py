@@ -1,0 +1,37 @@
+"""A new admin key for a home whose own was lost: for who may read its files, whether its platform runs or not."""
+
+from pathlib import Path
+
+from bms.adapters.sql.database.opening import greet, open_database
+from bms.adapters.sql.store import SqlStore
+from bms.adapters.sql.tenants import SqlTenants
+from bms.app.control.parts import keep_admin_key
+from bms.app.home.database import OWN, remembered, shown
+from bms.app.home.directory import Home
+from bms.app.home.taking import take
+from bms.control.tenants.nouns import NewKey
+from bms.control.tenants.service import TenantService
+from bms.core.clock import SystemClock
+from bms.core.errors import NotFound
+
+
+async def recover(root: Path, told: str = "") -> NewKey:
+    """A key of the operator's first owner, kept as HOME/admin.key. `told` is a database other than the home remembers.
+
+    Raises NotFound where `root` is no home, FailedPrecondition where no platform has begun in its database, or another
+    one has, Refusal where it is a newer version's.
+    """
+    home = Home(root)
+    if not (home.root / "version").exists():
+        raise NotFound(f"{home.root} is no home of BMS: name one by --home")
+    home.prepare()
+    url = told or remembered(home.root) or home.database_url
+    database = open_database(url)
+    try:
+        place = OWN if url == home.database_url else url
+        await greet(database, shown(place))
+        await take(database, home.root, place)
+        tenants = TenantService(SqlStore(database, SqlTenants), SystemClock(), home.pepper())
+        return await tenants.recover(lambda made: keep_admin_key(home.root, made))
+    finally:
+        await database.close()

@@ -1,0 +1,181 @@
+"""Who drives what in control: one task per loop, all ended together."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+
+from bms.app.control.parts import Parts
+from bms.control.platform.leading import Leader
+from bms.control.tenants.nouns import Tenant
+from bms.core.errors import BmsError
+from bms.core.pages import PageRequest, decode_cursor
+
+log = logging.getLogger("bms.loops")
+UPKEEP = "upkeep"  # what of the store is cleared away and read again: by one process at a time
+RETRY_S = 0.5
+COLLECT_S = 3600.0
+BOOK_S = 60.0
+
+
+async def run_loops(parts: Parts) -> None:
+    """Runs until cancelled. Of what is led, each loop does nothing while another process leads it."""
+    await parts.bus.start()
+    leadership = parts.ground.leadership
+    upkeep = leadership.of(UPKEEP)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            # Every process: its gateways, and what lies on its machine.
+            tasks.create_task(leadership.run(), name="leadership")
+            tasks.create_task(parts.publisher.run(), name="publisher")
+            tasks.create_task(parts.publisher.report(), name="gateways' positions")
+            tasks.create_task(_repeat("pruning trees", COLLECT_S, parts, _prune_trees), name="trees")
+            tasks.create_task(_repeat("sweeping logs", COLLECT_S, parts, _sweep_logs), name="logs")
+            # Each led by itself: `reconciler.SUBJECT`, `scheduler.SUBJECT`, `reactions.SUBJECT`.
+            tasks.create_task(parts.reconciling.run(), name="deployments")
+            tasks.create_task(parts.scheduler.run(parts.ground.events), name="jobs")
+            tasks.create_task(_react(parts), name="reactions")
+            # Led together.
+            tasks.create_task(_remove_tenants(parts, upkeep), name="removal")
+            tasks.create_task(_read_usage_again(parts, upkeep), name="usage")
+            tasks.create_task(_book_allotments(parts, upkeep), name="allotments")
+            sweeping = _repeat("sweeping allotments", COLLECT_S, parts, _sweep_allotments, upkeep)
+            tasks.create_task(sweeping, name="allotments' sweep")
+            tasks.create_task(_repeat("collection", COLLECT_S, parts, _collect, upkeep), name="collection")
+    finally:
+        await leadership.resign()
+
+
+async def _react(parts: Parts) -> None:
+    """What follows from events, while this process leads; and beside it, now and then, what a lost event has left."""
+    reactions, sweeps = parts.features.reactions, parts.features.sweeps
+    sweeping: asyncio.Task[int] | None = None
+    term: int | None = None
+    try:
+        while True:
+            try:
+                leads = await reactions.step()
+                if term != reactions.term:
+                    term = reactions.term
+                    if sweeping is not None:
+                        sweeping.cancel()
+                    sweeps.restart()
+                if not leads:
+                    await asyncio.sleep(RETRY_S)
+                    continue
+                if sweeping is not None and sweeping.done():
+                    ended, sweeping = sweeping, None
+                    if not ended.cancelled():
+                        ended.result()
+                if sweeping is None and sweeps.due:
+                    sweeping = asyncio.create_task(sweeps.step(reactions.position), name="sweep")
+                await reactions.news()
+            except BmsError as error:
+                log.warning("events can't be handled now: %s", error.message)
+                await asyncio.sleep(RETRY_S)
+            except Exception:
+                log.exception("events can't be handled now")
+                await asyncio.sleep(RETRY_S)
+    finally:
+        if sweeping is not None:
+            sweeping.cancel()
+            await asyncio.gather(sweeping, return_exceptions=True)
+        with contextlib.suppress(BmsError):
+            await reactions.rest()
+
+
+async def _repeat(
+    name: str, every_s: float, parts: Parts, chore: Callable[[Parts], Awaitable[None]], leader: Leader | None = None
+) -> None:
+    while True:
+        await asyncio.sleep(every_s)
+        if leader is None or leader.token is not None:
+            try:
+                await chore(parts)
+            except BmsError as error:
+                log.warning("%s is put off to the next time: %s", name, error.message)
+
+
+async def _remove_tenants(parts: Parts, leader: Leader) -> None:
+    """Looks at once, since one may be left from before; then when one was deleted, and until nothing is left of it."""
+    while True:
+        parts.deleted.clear()
+        pause_s = RETRY_S
+        try:
+            if leader.token is not None and not await parts.features.tenant_removal.step():
+                pause_s = COLLECT_S
+        except BmsError as error:
+            log.warning("deleted tenants can't be removed now: %s", error.message)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause_s):
+                await parts.deleted.wait()
+
+
+async def _read_usage_again(parts: Parts, leader: Leader) -> None:
+    """Books what a former release put aside: at once, since this one may be newer, then now and then."""
+    while True:
+        pause_s = RETRY_S
+        try:
+            if leader.token is not None:
+                if booked := await parts.features.usage.read_again():
+                    log.info("booked %d usage events that had been put aside", booked)
+                pause_s = COLLECT_S
+        except BmsError as error:
+            log.warning("usage that was put aside can't be read now: %s", error.message)
+        await asyncio.sleep(pause_s)
+
+
+async def _book_allotments(parts: Parts, leader: Leader) -> None:
+    """Sweeps once soon, since what a former release started has none; not before it is known what still runs."""
+    rounds = 0
+    while True:
+        pause_s = RETRY_S
+        try:
+            if leader.token is not None:
+                if rounds == 1:
+                    await _sweep_allotments(parts)
+                await parts.features.booking.step()
+                pause_s = BOOK_S
+                rounds += 1
+        except BmsError as error:
+            log.warning("time that was held can't be booked now: %s", error.message)
+        await asyncio.sleep(pause_s)
+
+
+async def _sweep_allotments(parts: Parts) -> None:
+    opened, closed = await parts.features.allotment_sweep.step()
+    if opened or closed:
+        log.info("allotments that were missing: %d, left open: %d", opened, closed)
+
+
+async def _collect(parts: Parts) -> None:
+    """Gives up abandoned uploads, then sweeps what no feature of a tenant speaks of any more."""
+    await parts.features.tenant_removal.step(again=True)
+    for tenant in await _all_tenants(parts):
+        await parts.features.uploads.expire(tenant.id)
+        swept = await parts.features.collector.collect(tenant.id)
+        if swept:
+            log.info("swept %d blobs of tenant %s", len(swept), tenant.id)
+
+
+async def _prune_trees(parts: Parts) -> None:
+    """A process that is being started has just asked for its trees, which spares them."""
+    removed = await parts.ground.trees.prune(await parts.features.trees_in_use(), COLLECT_S)
+    if removed:
+        log.info("removed %d cached trees that nobody reads", len(removed))
+
+
+async def _sweep_logs(parts: Parts) -> None:
+    await parts.ground.replica_logs.sweep()
+
+
+async def _all_tenants(parts: Parts) -> list[Tenant]:
+    found: list[Tenant] = []
+    after: str | None = None
+    while True:
+        async with parts.features.stores.tenants.read() as tx:
+            page = await tx.tenants(PageRequest(limit=500, after=after))
+        found += page.items
+        if page.next is None:
+            return found
+        after = decode_cursor(page.next)

@@ -1,0 +1,309 @@
+"""What control runs, put together: the API, the bus, the publisher, and the loops' parts.
+
+Reading order: ground (what everything stands on), features (use cases and reactions), then here.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
+
+from bms import __version__
+from bms.adapters.bus.server import BusServer
+from bms.adapters.clusters.local.cluster import LocalCluster
+from bms.adapters.clusters.node_agent.client import NodeAgentCluster
+from bms.adapters.replicas.probe import LinkProbe
+from bms.adapters.sql.database.engine import Database
+from bms.adapters.sql.positions import SqlPositions
+from bms.adapters.sql.replies import SqlReplies
+from bms.adapters.telemetry.control_metrics import ControlMetrics
+from bms.app.control.features import Features, make_features
+from bms.app.control.ground import Ground, describe, open_ground
+from bms.app.home.directory import write_private
+from bms.app.rules import WorkloadRules
+from bms.control.billing.service import UsageService
+from bms.control.deployments.health import Health
+from bms.control.deployments.reconciliation.launching import Launcher
+from bms.control.deployments.reconciliation.loop import ReconcilerLoop
+from bms.control.deployments.reconciliation.reconciler import SUBJECT as DEPLOYMENTS
+from bms.control.deployments.reconciliation.reconciler import Reconciler
+from bms.control.deployments.reconciliation.suspicions import Suspicions
+from bms.control.deployments.repository import ModelRepository
+from bms.control.deployments.views.reports import Reports
+from bms.control.deployments.views.service import DeploymentViews
+from bms.control.deployments.views.snapshot_source import DeploymentEntries
+from bms.control.jobs.attempts import Attempts
+from bms.control.jobs.nouns import Capacity
+from bms.control.jobs.scheduler import SUBJECT as JOBS
+from bms.control.jobs.scheduler import Scheduler
+from bms.control.monitoring.nouns import GatewayView
+from bms.control.monitoring.service import MonitoringService
+from bms.control.secrets.sealing import Sealing, UpstreamSealing
+from bms.control.snapshots.positions import Others
+from bms.control.snapshots.publisher import Publisher
+from bms.control.snapshots.sources import EntrySource
+from bms.control.tenants.nouns import DEFAULT_TENANT, NewKey
+from bms.control.tenants.snapshot_entries import KeyEntries
+from bms.core.errors import Unavailable
+from bms.core.serving.snapshot import DeploymentEntry
+from bms.web.api.application import application
+from bms.web.api.credentials import KeyCredentials
+from bms.web.api.dispatch import Dispatcher
+from bms.web.api.endpoint import Endpoint
+from bms.web.api.resources import (
+    audit,
+    blobs,
+    datasets,
+    deployments,
+    environments,
+    jobs,
+    models,
+    reactions,
+    replicas,
+    repository,
+    secrets,
+    system,
+    tenants,
+    training,
+    usage,
+)
+
+log = logging.getLogger("bms.parts")
+TOLD_S = 1.0  # how long the answer to a new or revoked key waits for the gateways
+LOOK_S = 0.2  # how long a status waits for them before it says that they are behind
+
+
+@dataclass
+class Parts:
+    """Made and opened; `loops` drives them, `close` ends them. Workloads run on."""
+
+    ground: Ground
+    features: Features
+    publisher: Publisher
+    scheduler: Scheduler
+    reconciling: ReconcilerLoop
+    bus: BusServer
+    suspicions: Suspicions
+    api: ASGIApp
+    deleted: asyncio.Event = field(default_factory=asyncio.Event)  # there is a tenant to be removed
+
+    async def close(self) -> None:
+        await self.bus.close()
+        await self.suspicions.chores.close()
+        await self.ground.cluster.close()
+
+
+async def make_parts(
+    database: Database,
+    home: Path,
+    run_dir: Path,
+    bus_socket: str,
+    max_jobs: int,
+    *,
+    bus_token: str,
+    rules: WorkloadRules,
+    name: str = "",
+) -> Parts:
+    """Everything control runs; the first start also makes the default tenant and HOME/admin.key."""
+    ground = await open_ground(database, home, run_dir, rules, name)
+    features = make_features(ground, rules)
+    await features.tenants.bootstrap(lambda created: keep_admin_key(home, created.key))
+    await _note_what_ended(ground, features)
+    others = Others(SqlPositions(database, ground.clock), ground.process)
+    publisher = Publisher(snapshot_sources(ground, features), ground.events, ground.clock, ground.pepper, others)
+    await publisher.start()
+    sealing = UpstreamSealing(ground.objects, features.secrets, rules.allowed_upstreams)
+    launcher = Launcher(ground.cluster, features.catalog, ground.tokens, sealing)
+    reconciler = _reconciler(ground, features, publisher, launcher)
+    reconciling = ReconcilerLoop(reconciler, ground.cluster, ground.events, publisher.acknowledged)
+    leader = ground.leadership.of(DEPLOYMENTS)
+    suspicions = Suspicions(features.stores.deployments, reconciler.health, leader, ground.clock)
+    bus = BusServer(
+        bus_socket, publisher.connect, features.usage.ingest, suspicions.note, ground.clock, token=bus_token
+    )
+    metrics = ControlMetrics()
+    parts = Parts(
+        ground=ground,
+        features=features,
+        publisher=publisher,
+        scheduler=_scheduler(ground, features, max_jobs, sealing),
+        reconciling=reconciling,
+        bus=bus,
+        suspicions=suspicions,
+        api=Starlette(),
+    )
+    monitoring = MonitoringService(
+        ground.cluster,
+        ground.clock,
+        version=__version__,
+        operator=DEFAULT_TENANT,
+        database=describe(database),
+        gateways=lambda: _gateways(bus),
+        snapshot=lambda: publisher.revision,
+        leading=lambda: features.leading.token is not None,
+        devices=ground.cluster.devices,
+        reactions=features.reaction_service.view,
+        more=features.reaction_service.metrics,
+        unread_usage=features.usage.unread_events,
+        texts=[
+            metrics.texts,
+            lambda: _usage_texts(features.usage),
+            lambda: _node_texts(ground.cluster),
+            lambda: _gateway_texts(bus),
+            lambda: _replica_texts(reconciler.health, publisher),
+        ],
+    )
+    views = DeploymentViews(
+        features.stores.deployments,
+        features.catalog,
+        ground.clock,
+        Reports(reconciler.health, leader, lambda: LinkProbe(ground.tokens.of)).of,
+        lambda: publisher.told(LOOK_S),
+        lambda: launcher.preparing,
+        lambda: reconciler.looked or leader.elsewhere,
+    )
+    ways = [KeyCredentials(features.authenticator)]
+    dispatcher = Dispatcher(ways, SqlReplies(database, ground.clock), observe=metrics.observe_request)
+    parts.api = application(
+        _endpoints(ground, features, views, monitoring, lambda: publisher.told(TOLD_S), parts.deleted.set),
+        dispatcher,
+        __version__,
+    )
+    return parts
+
+
+async def _note_what_ended(ground: Ground, features: Features) -> None:
+    """While no control was there. What can't be seen is taken to run: that is found out later."""
+    try:
+        seen = await ground.cluster.observe()
+    except Unavailable as error:
+        log.warning("it is not known what ended while control was away: %s", error.message)
+        return
+    running = [id for id, status in seen.items() if status.state == "running"]
+    await features.allotment_sweep.after_start(running, DEPLOYMENTS, ground.process)
+
+
+def snapshot_sources(ground: Ground, features: Features) -> list[EntrySource]:
+    """What gateways are told, kind by kind."""
+    return [
+        KeyEntries(features.stores.tenants, ground.clock),
+        DeploymentEntries(features.stores.deployments, features.catalog, ground.tokens.of),
+    ]
+
+
+def _reconciler(ground: Ground, features: Features, publisher: Publisher, launcher: Launcher) -> Reconciler:
+    return Reconciler(
+        features.stores.deployments,
+        features.catalog,
+        ground.cluster,
+        launcher,
+        Health(LinkProbe(ground.tokens.of), ground.clock),
+        ground.leadership.of(DEPLOYMENTS),
+        ground.events,
+        ground.clock,
+        released=publisher.released,
+        last_words=ground.last_words,
+        logs=ground.replica_logs,
+        device_memory=ground.device_memory,
+    )
+
+
+def _scheduler(ground: Ground, features: Features, max_jobs: int, sealing: Sealing) -> Scheduler:
+    store = features.stores.jobs
+    attempts = Attempts(
+        store,
+        ground.cluster,
+        features.files,
+        features.history,
+        ground.clock,
+        sealing,
+        ground.device_memory,
+    )
+
+    def capacity() -> Capacity:
+        cores, memory = ground.machine()
+        return Capacity(jobs=max_jobs, cpu=max(cores, float(max_jobs)), memory=memory)
+
+    return Scheduler(
+        store, ground.cluster, attempts, features.files, ground.clock, capacity, ground.leadership.of(JOBS)
+    )
+
+
+def _endpoints(
+    ground: Ground,
+    features: Features,
+    views: DeploymentViews,
+    monitoring: MonitoringService,
+    told: tenants.Told,
+    deleted: Callable[[], None],
+) -> list[Endpoint]:
+    f, objects = features, ground.objects
+    return [
+        *tenants.endpoints(f.tenants, f.tenant_deletion, told, deleted),
+        *models.endpoints(f.models, f.uploads, f.releases, f.aliases, f.downloads, objects),
+        *secrets.endpoints(f.secrets),
+        *blobs.endpoints(objects),
+        *datasets.endpoints(f.datasets, f.dataset_deletion, objects),
+        *jobs.endpoints(f.jobs, objects),
+        *environments.endpoints(f.environments),
+        *training.endpoints(f.training, f.conversion, f.gates),
+        *deployments.endpoints(f.deployments, views),
+        *replicas.endpoints(f.replica_logs),
+        *repository.endpoints(ModelRepository(f.deployments, views, ground.events, ground.clock)),
+        *usage.endpoints(f.usage, f.tenant_deletion.tenant),
+        *audit.endpoints(f.audit),
+        *system.endpoints(monitoring),
+        *reactions.endpoints(f.reaction_service),
+    ]
+
+
+def keep_admin_key(home: Path, key: NewKey) -> None:
+    write_private(home / "admin.key", f"{key.text}\n".encode())
+
+
+def _gateways(bus: BusServer) -> list[GatewayView]:
+    return [
+        GatewayView(
+            slot=view.slot,
+            pid=view.pid,
+            revision=view.revision,
+            connections=view.stats.connections if view.stats else 0,
+            in_flight=view.stats.in_flight if view.stats else 0,
+            requests=view.stats.requests if view.stats else 0,
+        )
+        for view in bus.gateways
+    ]
+
+
+def _usage_texts(usage: UsageService) -> Iterable[tuple[dict[str, str], str]]:
+    name = "bms_usage_put_aside_total"
+    what = "Usage events of a version not known here, since the start."
+    yield {}, f"# HELP {name} {what}\n# TYPE {name} counter\n{name} {usage.put_aside}\n"
+
+
+def _node_texts(cluster: LocalCluster | NodeAgentCluster) -> Iterable[tuple[dict[str, str], str]]:
+    if isinstance(cluster, NodeAgentCluster):
+        name = "bms_node_agent_connected"
+        what = "Whether the node agent that runs models and jobs is connected."
+        yield {}, f"# HELP {name} {what}\n# TYPE {name} gauge\n{name} {int(cluster.connected)}\n"
+
+
+def _gateway_texts(bus: BusServer) -> Iterable[tuple[dict[str, str], str]]:
+    for view in bus.gateways:
+        if view.stats is not None:
+            yield {"gateway": str(view.slot)}, view.stats.metrics
+
+
+def _replica_texts(health: Health, publisher: Publisher) -> Iterable[tuple[dict[str, str], str]]:
+    for id, status in health.said.items():
+        labels = {"replica": id}
+        if (replica := health.watched.get(id)) is not None:
+            labels |= {"deployment": replica.deployment, "tenant": replica.tenant}
+            entry = publisher.entries.get(("deployment", replica.deployment))
+            if isinstance(entry, DeploymentEntry):
+                labels["name"] = entry.name
+        yield labels, status.metrics

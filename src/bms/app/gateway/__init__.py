@@ -1,0 +1,1 @@
+"""The gateway's process. Read main and config; tls and vocabulary are read from files."""

@@ -1,0 +1,42 @@
+"""Which node agent runs a home's models and jobs: what a start was told, kept in HOME/secrets/node-agent-endpoint.
+
+Without it a start that is not told would run everything a second time, here, beside what the agent still runs.
+"""
+
+from pathlib import Path
+
+from bms.app.home.directory import write_private
+from bms.app.settings import HERE
+
+FILE = "secrets/node-agent-endpoint"
+
+
+def chosen(home: Path, told: str, secret: str) -> tuple[str, str]:
+    """The endpoint of the agent and the path of its secret: those that were told, else those of the last start.
+    Nothing where this machine runs them: for `HERE`, and where there never was an agent."""
+    if told:
+        return ("", "") if told == HERE else (told, secret)
+    return remembered(home)
+
+
+def remembered(home: Path) -> tuple[str, str]:
+    try:
+        endpoint, secret = (home / FILE).read_text().splitlines()
+    except FileNotFoundError:
+        return "", ""
+    return endpoint, secret
+
+
+def left(home: Path, endpoint: str) -> str:
+    """The agent that ran this home's models and jobs at its last start, and that `endpoint` is not; empty for none."""
+    before = remembered(home)[0]
+    return "" if before == endpoint else before
+
+
+def remember(home: Path, endpoint: str, secret: str) -> None:
+    """For the next start, unless it is told another."""
+    if endpoint:
+        if remembered(home) != (endpoint, secret):
+            write_private(home / FILE, f"{endpoint}\n{secret}\n".encode())
+    else:
+        (home / FILE).unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""The node agent's process: the local cluster of another machine."""

@@ -1,0 +1,72 @@
+"""`bms tenant`: isolated customers of the platform."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from bms.cli.command import Session, command, noun
+from bms.cli.sure import Yes, be_sure
+from bms.sdk.tenants import Tenant
+
+app = noun("Isolated customers of the platform.")
+
+
+@command(app)
+def create(
+    session: Session,
+    id: Annotated[str, typer.Argument(help="Its name, for good.")],
+    owner: Annotated[str, typer.Option(help="Name of its first user.")] = "admin",
+) -> None:
+    """Make a tenant with an owner. The owner's key is shown this once."""
+    made = session.client.tenants.create(id, owner=owner)
+    session.out.one(made, {"tenant": made.tenant.id, "owner": made.owner.name, "key": made.key.text})
+    session.out.say("Keep the key now: it is not shown again.")
+
+
+@command(app, "list")
+def list_(session: Session, all: Annotated[bool, typer.Option("--all", help="Deleted ones, too.")] = False) -> None:
+    """List tenants: all for the operator, one's own for others."""
+    columns: dict[str, Callable[[Tenant], object]] = {
+        "TENANT": lambda tenant: tenant.id,
+        "STATE": _state,
+        "MADE": lambda tenant: tenant.created_at,
+        "DELETED": lambda tenant: tenant.deleted_at,
+    }
+    session.out.many(session.client.tenants.list(all=all), columns, "no tenants")
+
+
+@command(app)
+def delete(
+    session: Session,
+    id: Annotated[str, typer.Argument(help="The tenant's name.")],
+    force: Annotated[bool, typer.Option("--force", help="Also while it serves or runs jobs.")] = False,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until nothing of it is left.")] = True,
+    yes: Yes = False,
+) -> None:
+    """Delete a tenant with all it owns. Its books are kept, and its name stays taken.
+
+    Its keys are refused at once; what serves and runs is ended, then its models, data sets, jobs, deployments, secrets
+    and files go. It can't be undone. Refused while a deployment of it serves or a job runs, unless forced.
+    """
+    be_sure(f"This deletes the tenant {id} with all it owns", yes)
+    gone = session.client.tenants.delete(id, force=force)
+    if wait:
+        with session.out.progress("removing") as bar:
+            bar(None, "ending what runs")
+            gone = session.client.tenants.wait_removed(id)
+    session.out.say(f"deleted {id}" if wait else f"deleted {id}: what it owned is being removed", gone)
+
+
+@command(app)
+def whoami(session: Session) -> None:
+    """Who the key acts as."""
+    me = session.client.tenants.whoami()
+    scopes = sorted(me.scopes) or "all of the role"
+    session.out.one(me, {"tenant": me.tenant, "user": me.user, "role": me.role, "key": me.key, "scopes": scopes})
+
+
+def _state(tenant: Tenant) -> str:
+    if tenant.deleted_at is None:
+        return "active"
+    return "being removed" if tenant.removed_at is None else "deleted"

@@ -1,0 +1,1 @@
+"""Options that several commands take, and the short forms in which people write them."""

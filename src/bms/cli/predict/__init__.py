@@ -1,0 +1,3 @@
+"""`bms predict`: asks a served model. Read in this order: command, data (what is sent), answer (what is shown),
+asking.
+"""

@@ -1,0 +1,59 @@
+"""What is wanted and what is seen of one deployment: the two arguments of `plan`."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+
+from bms.control.deployments.nouns import Replica, Route
+from bms.core.workloads.programs import ServableStatus
+from bms.core.workloads.workload import WorkloadStatus
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """A target whose alias was looked up."""
+
+    version: int | None  # None: the alias points nowhere now
+    weight: int
+    alias: str | None = None
+
+
+class Desired(msgspec.Struct, frozen=True, kw_only=True):
+    """What the owner wants, complete: nothing is left to look up. `since` is when it last changed."""
+
+    deployment: str
+    tenant: str
+    since: datetime
+    targets: tuple[Wanted, ...]
+    aliases: Mapping[str, int]  # every alias of the model
+    replicas: int
+    build: str
+    problems: Mapping[int, str] = {}  # by version, why it may not be started
+    deleted: bool = False
+    stopped: bool = False
+    drain_s: float = 10.0
+    keep_previous_s: float = 30.0
+    start_timeout_s: float = 120.0
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anything is to run."""
+        return not (self.deleted or self.stopped)
+
+    @property
+    def versions(self) -> frozenset[int]:
+        return frozenset(target.version for target in self.targets if target.version is not None)
+
+
+class Observed(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known. `workloads` None: the cluster could not be asked, so nothing may be concluded from absence."""
+
+    replicas: tuple[Replica, ...]  # in order of birth, ended ones as far as they are remembered
+    route: Route
+    workloads: Mapping[str, WorkloadStatus] | None = None
+    statuses: Mapping[str, ServableStatus] = {}  # by replica, of those that answered just now
+    launching: frozenset[str] = frozenset()  # replicas whose start is being worked on
+    launch_errors: Mapping[str, str] = {}  # by replica, why its start was given up
+    last_words: Mapping[str, str] = {}  # by replica, the last line of a process that ended
+    silent: frozenset[str] = frozenset()  # running, but have not answered for long
+    released: frozenset[str] = frozenset()  # draining replicas that no live gateway sends to any more

@@ -1,0 +1,71 @@
+"""What gateways say of model servers that seem to have failed, brought to whichever process leads the deployments.
+
+A gateway is connected to one control process. Where that one leads, the model server is asked at once; where another
+one does, an event tells it.
+"""
+
+import logging
+from functools import partial
+
+from bms.control.deployments.events import ReplicaSuspected
+from bms.control.deployments.health import Health
+from bms.control.deployments.planning.records import ENDED
+from bms.control.deployments.ports import DeploymentsTx
+from bms.control.platform.keyed_tasks import Chores
+from bms.control.platform.leading import Leader
+from bms.control.platform.transactions import Store
+from bms.core.clock import Clock
+from bms.core.errors import BmsError
+from bms.core.events import Event
+
+log = logging.getLogger("bms.deployments")
+AGAIN_S = 5.0  # for so long, one event about a replica is enough, however many gateways lost it
+REMEMBERED = 10_000  # replicas
+
+
+class Suspicions:
+    """`leader` is of the deployments. What can't be told is left to the questions that the leader asks by itself."""
+
+    def __init__(self, store: Store[DeploymentsTx], health: Health, leader: Leader, clock: Clock) -> None:
+        self._store = store
+        self._health = health
+        self._leader = leader
+        self._clock = clock
+        self._told: dict[str, float] = {}  # by replica, monotonic seconds
+        self.chores = Chores()
+
+    def note(self, replica: str) -> None:
+        """A gateway lost its connection to this one, or got none. Returns at once."""
+        if self._leader.token is not None:
+            self._health.hurry(replica)
+            return
+        now = self._clock.monotonic()
+        if now - self._told.get(replica, float("-inf")) < AGAIN_S:
+            return
+        if len(self._told) >= REMEMBERED:
+            self._told = {id: at for id, at in self._told.items() if now - at < AGAIN_S}
+        self._told[replica] = now
+        self.chores.start(replica, partial(self._tell, replica))
+
+    async def _tell(self, replica: str) -> None:
+        try:
+            async with self._store.write() as tx:
+                found = await tx.replica(replica)
+                if found is None or found.state in ENDED:
+                    return
+                deployment = await tx.deployment_by_id(found.tenant, found.deployment)
+                if deployment is None:
+                    return
+                said = ReplicaSuspected(id=deployment.id, replica=replica, version=found.version)
+                await tx.emit(
+                    Event(
+                        payload=said,
+                        tenant=found.tenant,
+                        subject=deployment.name,
+                        actor="system",
+                        at=self._clock.now(),
+                    )
+                )
+        except BmsError as error:
+            log.warning("who leads can't be told that replica %s seems to have failed: %s", replica, error.message)
+            self._told.pop(replica, None)

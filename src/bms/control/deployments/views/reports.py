@@ -1,0 +1,38 @@
+"""What model servers say of themselves, for whoever reads a status at any of several control processes.
+
+The process that leads the deployments asks them all the time; another one has heard nothing, so it asks those of the
+deployment in question when somebody wants to know.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from bms.control.deployments.health import Health
+from bms.control.deployments.nouns import Replica
+from bms.control.deployments.ports import ReplicaProbe
+from bms.control.platform.leading import Leader
+from bms.core.workloads.programs import ServableStatus
+
+ReportsOf = Callable[[Sequence[Replica]], Awaitable[Mapping[str, ServableStatus]]]
+"""(replicas of a deployment) -> what those said that answer."""
+
+
+class Reports:
+    """`leader` is of the deployments; `probe` makes one that asks each replica once."""
+
+    def __init__(self, health: Health, leader: Leader, probe: Callable[[], ReplicaProbe]) -> None:
+        self._health = health
+        self._leader = leader
+        self._probe = probe
+
+    async def of(self, replicas: Sequence[Replica]) -> Mapping[str, ServableStatus]:
+        if not self._leader.elsewhere:
+            return self._health.said
+        probe = self._probe()
+        asked = [one for one in replicas if one.state in ("starting", "ready", "draining") and one.address]
+        try:
+            found = await asyncio.gather(*(probe.status(one.id, one.address) for one in asked))
+        finally:
+            for one in asked:
+                probe.let_go(one.id)
+        return {one.id: status for one, status in zip(asked, found, strict=True) if status is not None}

@@ -1,0 +1,68 @@
+"""Columns: what a model that takes tables says of each of them.
+
+A signature is a table when its inputs have columns; then every input is one column, a tensor of one value a row. What
+is missing is NaN in a column of floating-point numbers; beside any other stands, where something is missing, a BOOL
+tensor of the column's `mask_name` that is true there, as validity bitmaps do in Arrow.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from bms.core.tensors.tensor import DType
+
+ColumnType = Literal["number", "integer", "text", "boolean", "category", "datetime", "json"]
+Level = str | int | float | bool
+TYPES: tuple[ColumnType, ...] = ("number", "integer", "text", "boolean", "category", "datetime", "json")
+_DTYPES: dict[ColumnType, DType] = {
+    "number": "FP64",
+    "integer": "INT64",
+    "text": "BYTES",
+    "boolean": "BOOL",
+    "datetime": "BYTES",
+    "json": "BYTES",
+}
+_MISSING = ":missing"
+
+
+class Column(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What the values of a column are.
+
+    An `optional` column may be left out of a request, which is as if all its values were missing. Of an `unread` one no
+    step of the model looks at the values: whatever is sent there, the model gets none. A `nameless` one is alone, and
+    rows that carry no names are its values. `categories` are the levels that training saw, in its order; a value that
+    is none of them is for the model to take or to refuse. Texts are UTF-8, date-times ISO 8601. A value of type `json`
+    is any that JSON can write, as its text.
+    """
+
+    type: ColumnType
+    optional: bool = False
+    unread: bool = False
+    nameless: bool = False
+    categories: tuple[Level, ...] = ()
+
+
+def dtype_of_column(column: Column) -> DType:
+    """The data type of a column's tensor where nothing else is said; a category's is that of its levels, else texts."""
+    if column.type != "category":
+        return _DTYPES[column.type]
+    kinds = {type(level) for level in column.categories}
+    if kinds == {bool}:
+        return "BOOL"
+    if kinds and kinds <= {int, float}:
+        return "FP64" if float in kinds else "INT64"
+    return "BYTES"
+
+
+def fits_column(column: Column, dtype: str) -> bool:
+    """Whether a tensor of `dtype` can carry the values of such a column."""
+    if column.type == "number":
+        return dtype in ("FP16", "FP32", "FP64")
+    if column.type == "integer":
+        return dtype.startswith(("INT", "UINT"))
+    return dtype == dtype_of_column(column)
+
+
+def mask_name(name: str) -> str:
+    """The name of the tensor that is true where column `name` has no value."""
+    return name + _MISSING

@@ -1,0 +1,40 @@
+"""The line with which a log begins that was cut: how many bytes are gone, so that places count from its first one."""
+
+import re
+from typing import NamedTuple
+
+from bms.core.workloads.resources import size_text
+
+LONGEST_NOTE = 160  # bytes, what it is filled up with left out
+_NOTE = re.compile(
+    rb"(\[log over [0-9A-Za-z. ]{1,20}: its first (\d{1,18}) bytes were removed here)"
+    rb"(?:; it goes on at byte (\d{1,18}) of this file)?\]"
+)
+
+
+class Start(NamedTuple):
+    """How a log begins: the line that says so, for a reader; where in the file the rest is; bytes that were cut off."""
+
+    note: bytes
+    begin: int
+    gone: int
+
+
+UNCUT = Start(b"", 0, 0)
+
+
+def note_of(limit: int, gone: int, begin: int | None = None) -> bytes:
+    """The line for a log of which `gone` bytes were cut off since it grew over `limit` bytes; `begin` is where in the
+    file it goes on, behind this line unless told."""
+    where = "" if begin is None else f"; it goes on at byte {begin} of this file"
+    return f"[log over {size_text(limit)}: its first {gone} bytes were removed here{where}]\n".encode()
+
+
+def start_of(head: bytes, size: int) -> Start:
+    """What the first bytes, at least `LONGEST_NOTE` if there are as many, of a log of `size` bytes say. Who writes a
+    log may write such a line, too: one that leads beyond the end is none."""
+    found = _NOTE.match(head)
+    begin = int(found[3]) if found and found[3] else 0
+    if not found or begin > size:
+        return UNCUT
+    return Start(found[1] + b"]\n", begin or found.end() + 1, int(found[2]))

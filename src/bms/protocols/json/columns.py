@@ -1,0 +1,218 @@
+"""A column of a table from JSON values or texts: checked, and what is missing told apart."""
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from bms.core.errors import InvalidArgument
+from bms.core.tensors.casting import holds_exactly
+from bms.core.tensors.columns import mask_name
+from bms.core.tensors.signature import TensorSpec
+from bms.core.tensors.tensor import NUMPY, Tensor
+from bms.protocols.json.values import JsonValue, ValueDecoder
+
+_EXACT = 2.0**53  # from here on a number with a point may have lost digits before it came
+# As JSON writes numbers, a sign in front allowed, and what is not finite as Python and NumPy write it.
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?:nan|inf|infinity)", re.ASCII | re.IGNORECASE)
+_WORDS = {"FP": "a number", "IN": "a whole number", "UI": "a whole number", "BO": "true or false", "BY": "a text"}
+_WORDS_OF_TRUTH = {"true": True, "True": True, "TRUE": True, "1": True} | {
+    "false": False, "False": False, "FALSE": False, "0": False,
+}  # fmt: skip
+_any: ValueDecoder[list[Any]] = ValueDecoder(list[Any], list[Any])
+
+
+def column_of(spec: TensorSpec, value: JsonValue, notes: list[str]) -> list[Tensor]:
+    """The tensor of column `spec` that the list `value` writes, and the mask of its nulls where there are any.
+
+    A number may be written as a whole one and the other way round where nothing is lost; what had to be rounded is told
+    in `notes`. Raises InvalidArgument naming column, row (counted from 0) and value of what does not fit.
+    """
+    if _is_json(spec):
+        return column_of_values(spec, list_of(value), notes)
+    try:
+        values = _decoder(spec.dtype)(value)
+    except RecursionError:
+        raise InvalidArgument(f"column {spec.name!r} is nested too deeply: it must be a list of values") from None
+    except msgspec.DecodeError as error:
+        values = _one_by_one(spec, value, error)
+    return column_of_values(spec, values, notes)
+
+
+def list_of(value: JsonValue) -> list[object]:
+    """The values that a list writes, whatever they are. Raises InvalidArgument for what is no list."""
+    try:
+        return _any(value)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InvalidArgument(f"a column must be a list of values: {error}") from None
+
+
+def column_of_texts(spec: TensorSpec, texts: Sequence[str], notes: list[str]) -> list[Tensor]:
+    """As `column_of`, from cells as CSV has them; an empty one is missing."""
+    read = msgspec.json.decode if _is_json(spec) else _reader(spec.dtype)
+    values: list[Any] = []
+    for row, text in enumerate(texts):
+        try:
+            values.append(None if text == "" else read(text))
+        except ValueError:
+            raise _misfit(spec, row, text) from None
+    return column_of_values(spec, values, notes)
+
+
+def column_of_values(spec: TensorSpec, values: list[Any], notes: list[str]) -> list[Tensor]:
+    """As `column_of`, from values of the column's type and None."""
+    if spec.dtype == "BYTES":
+        return _texts(spec, values)
+    kind = NUMPY[spec.dtype]
+    gaps = None in values
+    if kind.kind == "f":
+        return [Tensor(spec.name, _numbers(spec, values, kind, notes))]
+    mask = [value is None for value in values] if gaps else []
+    try:
+        array = np.array([0 if value is None else value for value in values] if gaps else values, dtype=kind)
+    except OverflowError:
+        row = next(row for row, value in enumerate(values) if value is not None and not _inside(value, kind))
+        raise _misfit(spec, row, values[row], f" that {spec.dtype} holds") from None
+    return (
+        [Tensor(spec.name, array), Tensor(mask_name(spec.name), np.array(mask))] if gaps else [Tensor(spec.name, array)]
+    )
+
+
+def _numbers(spec: TensorSpec, values: list[Any], kind: np.dtype[Any], notes: list[str]) -> Any:
+    with np.errstate(over="ignore"):
+        try:
+            array = np.array(values, dtype=kind)  # None becomes NaN
+        except OverflowError:
+            row = next(row for row, value in enumerate(values) if isinstance(value, int) and abs(value) >= 2**1024)
+            raise _misfit(spec, row, values[row], f" that {spec.dtype} holds") from None
+    if not holds_exactly(array, spec.dtype):
+        for row, (value, held) in enumerate(zip(values, array.tolist(), strict=True)):
+            if value is None or value == held or value != value:
+                continue
+            if held in (np.inf, -np.inf):
+                raise _misfit(spec, row, value, f" that {spec.dtype} holds")
+            notes.append(f"column {spec.name!r}, row {row}: {value} was rounded to {spec.dtype}")
+            break
+    return array
+
+
+def _texts(spec: TensorSpec, values: list[Any]) -> list[Tensor]:
+    array = np.empty(len(values), dtype=object)
+    times = spec.column is not None and spec.column.type == "datetime"
+    nested = _is_json(spec)
+    gaps = False
+    for row, value in enumerate(values):
+        if value is None:
+            gaps = True
+            array[row] = b""
+            continue
+        if nested:
+            array[row] = msgspec.json.encode(value)
+            continue
+        if times:
+            _check_time(spec, row, value)
+        try:
+            array[row] = value.encode()
+        except UnicodeEncodeError:
+            raise InvalidArgument(f"column {spec.name!r}, row {row} holds half of a character: send UTF-8") from None
+    tensor = Tensor(spec.name, array)
+    if not gaps:
+        return [tensor]
+    return [tensor, Tensor(mask_name(spec.name), np.array([value is None for value in values]))]
+
+
+def _is_json(spec: TensorSpec) -> bool:
+    return spec.column is not None and spec.column.type == "json"
+
+
+def _check_time(spec: TensorSpec, row: int, value: str) -> None:
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        raise InvalidArgument(
+            f"column {spec.name!r}, row {row}: {value[:80]!r} is no date-time of ISO 8601, like 2026-01-31T12:30:00"
+        ) from None
+
+
+def _one_by_one(spec: TensorSpec, value: JsonValue, error: msgspec.DecodeError) -> list[Any]:
+    """The values where some are written otherwise than their type is: 41.0 for a whole number. Raises InvalidArgument
+    naming the first that is no such value at all."""
+    try:
+        values = _any(value)
+    except (msgspec.DecodeError, RecursionError):
+        raise InvalidArgument(f"column {spec.name!r} must be a list of values: {error}") from None
+    kind = NUMPY[spec.dtype].kind
+    for row, one in enumerate(values):
+        if one is None:
+            continue
+        if isinstance(one, bool) and kind in "iuf":
+            values[row] = int(one)  # as typed tensors of booleans are cast, and as a frame's are
+        elif kind in "iu" and isinstance(one, float) and one.is_integer() and abs(one) < _EXACT:
+            values[row] = int(one)
+        elif not _is_one(one, kind):
+            raise _misfit(spec, row, one)
+    return values
+
+
+def _is_one(value: object, kind: str) -> bool:
+    if isinstance(value, bool):
+        return kind == "b"
+    return isinstance(value, {"f": int | float, "i": int, "u": int, "O": str}.get(kind, bool))
+
+
+def _misfit(spec: TensorSpec, row: int, value: object, more: str = "") -> InvalidArgument:
+    shown = msgspec.json.encode(value).decode()[:80] if isinstance(value, list | dict) else repr(value)[:80]
+    type = spec.column.type if spec.column is not None else spec.dtype
+    return InvalidArgument(
+        f"column {spec.name!r} ({type}), row {row}: expected {_WORDS[spec.dtype[:2]]}{more} or null, got {shown}"
+    )
+
+
+def _inside(value: int, kind: np.dtype[Any]) -> bool:
+    bounds = np.iinfo(kind)
+    return int(bounds.min) <= value <= int(bounds.max)
+
+
+@lru_cache(maxsize=16)
+def _decoder(dtype: str) -> ValueDecoder[list[Any]]:
+    kind: Any = {"f": int | float, "b": bool, "O": str}.get(NUMPY[dtype].kind, int)
+    wanted = list[kind | None]
+    return ValueDecoder(wanted, wanted)
+
+
+def _reader(dtype: str) -> Callable[[str], object]:
+    readers: dict[str, Callable[[str], object]] = {"f": _number, "b": _boolean, "O": str}
+    return readers.get(NUMPY[dtype].kind, _whole)
+
+
+def _number(text: str) -> float | int:
+    text = text.strip(" ")
+    if text in _WORDS_OF_TRUTH:
+        return int(_WORDS_OF_TRUTH[text])
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(text)
+    try:
+        return int(text)
+    except ValueError:
+        value = float(text)
+        if value in (np.inf, -np.inf) and text[-1].isdigit():
+            raise  # too large, and not said to be infinite
+        return value
+
+
+def _whole(text: str) -> int:
+    value = _number(text)
+    if isinstance(value, float) and not (value.is_integer() and abs(value) < _EXACT):
+        raise ValueError(text)
+    return int(value)
+
+
+def _boolean(text: str) -> bool:
+    known = _WORDS_OF_TRUTH.get(text)
+    if known is None:
+        raise ValueError(text)
+    return known

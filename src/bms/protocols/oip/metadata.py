@@ -1,0 +1,66 @@
+"""What the Open Inference Protocol v2 says of a server and its models."""
+
+import orjson
+
+from bms.core.serving.snapshot import DeploymentEntry, ServedVersion
+from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec
+from bms.protocols.oip.kserve_labels import with_labels
+
+EXTENSIONS = (  # by the names Triton gives them; those that are not served are not told
+    "binary_tensor_data",
+    "classification",
+    "logging",
+    "model_configuration",
+    "model_repository",
+    "parameters",
+    "schedule_policy",
+    "sequence",
+    "statistics",
+    "trace",
+)
+
+
+def encode_server(version: str) -> bytes:
+    """The answer of `GET /v2`."""
+    return orjson.dumps({"name": "bms", "version": version, "extensions": EXTENSIONS})
+
+
+def encode_health(name: str, good: bool) -> bytes:
+    """The answer of `/v2/health/live` and `/v2/health/ready`: clients read one key or the other."""
+    return orjson.dumps({"live": True, "ready": good} if name == "ready" else {"live": good})
+
+
+def encode_model_ready(model: str, ready: bool) -> bytes:
+    return orjson.dumps({"name": model, "ready": ready})
+
+
+def encode_model(entry: DeploymentEntry, version: ServedVersion) -> bytes:
+    """The answer of `GET /v2/models/M[/versions/V]`: the default signature's tensors, or the only one's."""
+    signature = shown_signature(entry, version)
+    return orjson.dumps(
+        {
+            "name": entry.name,
+            "versions": [str(number) for number in sorted(served.number for served in entry.versions)],
+            "platform": version.platform,
+            "inputs": [_tensor(spec) for spec in signature.inputs] if signature else [],
+            "outputs": [_tensor(spec) for spec in signature.outputs] if signature else [],
+        }
+    )
+
+
+def shown_signature(entry: DeploymentEntry, version: ServedVersion) -> Signature | None:
+    """The one signature that a protocol without signatures tells of: the default one, or the first; with the output
+    that a deployment which answers as KServe has for labels."""
+    signatures = with_labels(version.signatures) if entry.dialect == "kserve" else version.signatures
+    return signatures.get(DEFAULT) or next(iter(signatures.values()), None)
+
+
+def _tensor(spec: TensorSpec) -> dict[str, object]:
+    told: dict[str, object] = {
+        "name": spec.name,
+        "datatype": spec.dtype,
+        "shape": [-1 if size is None else size for size in spec.shape],
+    }
+    if spec.column is not None:
+        told["parameters"] = {"column": spec.column.type, "optional": spec.column.optional}
+    return told

@@ -1,0 +1,1 @@
+"""OpenAI's embeddings, both ways. Read in this order: embeddings, inputs, vocabulary."""

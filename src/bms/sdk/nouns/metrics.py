@@ -1,0 +1,18 @@
+"""Metrics as users of the SDK have them: floats, NaN and infinities among them, which JSON carries as words."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeAlias
+
+import msgspec
+
+from bms.core.formats.figures import Figure, numbers
+
+if TYPE_CHECKING:
+    Numbers: TypeAlias = dict[str, float]
+else:
+    Numbers = dict[str, Figure]  # as they are decoded, before `as_numbers`
+
+
+def as_numbers(told: msgspec.Struct, metrics: Mapping[str, Figure]) -> None:
+    """For the `__post_init__` of a struct that has these metrics."""
+    msgspec.structs.force_setattr(told, "metrics", numbers(metrics))

@@ -1,0 +1,186 @@
+"""Between the waiting room and the model: one batch runs while the next one gathers."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+from bms.core.clock import Clock
+from bms.core.errors import BmsError, DeadlineExceeded
+from bms.core.workloads.programs import Batching
+from bms.serving.inference.batching.batcher import Batcher
+from bms.serving.inference.batching.execution import Executed, execute
+from bms.serving.inference.batching.ledger import Ledger
+from bms.serving.inference.batching.parcel import Batch, Parcel
+from bms.serving.inference.batching.policy import policy_of
+from bms.serving.inference.batching.worker import Worker
+from bms.serving.inference.foreign import call_foreign
+from bms.serving.lifecycle.servable import InterruptibleServable, Servable, WaitingServable
+
+TURN_S = 500e-6  # for so long one turn goes on with short runs before the loop reads and writes
+STOP_AGAIN_S = 0.05  # between two attempts to stop a run
+_NEVER = float("inf")
+
+
+class Dispatch:
+    """Takes batches out of the batcher whenever the model is free, and ends the parcels that can't be in time.
+
+    What arrives within one turn of the loop is dispatched together, in the next one. A batch runs in the worker, or,
+    where such runs are known to be short (`Shortness`) and the worker has nothing to do, in the loop's thread: handing
+    it over and back would cost more.
+    """
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, clock: Clock, worker: Worker, ledger: Ledger, options: Batching
+    ) -> None:
+        self._loop = loop
+        self._monotonic = clock.monotonic
+        self._worker = worker
+        self._ledger = ledger
+        self._sizes = options.sizes
+        self._batcher = Batcher(policy_of(options))
+        self._servable: Servable | None = None
+        self._apart = False  # whether every run is the worker's
+        self._interrupt: Callable[[], None] | None = None
+        self._running: list[Parcel] | None = None  # in the worker
+        self._left_at: float | None = None  # when the last of their askers had gone
+        self.left = asyncio.Event()  # set when there begins to be such a time
+        self._turn_asked = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = _NEVER
+
+    @property
+    def rows(self) -> int:
+        """That wait."""
+        return self._batcher.rows
+
+    def serve(self, servable: Servable) -> None:
+        self._servable = servable
+        self._apart = isinstance(servable, WaitingServable) and servable.waits
+        if isinstance(servable, InterruptibleServable):
+            self._interrupt = servable.interrupt
+
+    def add(self, parcel: Parcel) -> None:
+        self._batcher.add(parcel)
+        if self._running is None:
+            if not self._turn_asked:
+                self._ask_turn()
+        elif parcel.latest is not None and parcel.latest < self._timer_at:
+            self._arm(parcel.latest)
+
+    @property
+    def unattended_s(self) -> float:
+        """For how long a run has gone on after all who waited for it had gone."""
+        return 0.0 if self._left_at is None else self._monotonic() - self._left_at
+
+    def cancel(self, parcel: Parcel) -> None:
+        """Forgets a parcel that waits. A run for which nobody waits any more is stopped where the servable can."""
+        self._batcher.cancel(parcel)
+        if not self._running or not all(each.cancelled for each in self._running):
+            return
+        self._left_at = self._left_at or self._monotonic()
+        self.left.set()
+        if self._interrupt is not None:
+            self._stop(self._running, self._interrupt)
+
+    def hurry(self) -> None:
+        """Runs what waits as soon as the model is free."""
+        self._batcher.hurry()
+        self._ask_turn()
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _ask_turn(self) -> None:
+        if not self._turn_asked:
+            self._turn_asked = True
+            self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._turn_asked = False
+        now = self._monotonic()
+        for parcel in self._batcher.expire(now):
+            self._refuse(parcel, now)
+        servable = self._servable
+        if servable is not None and self._running is None:
+            self._start(servable, now)
+        if len(self._batcher):
+            wake = self._batcher.expires_at() if self._running else self._batcher.wakes_at()
+            if wake is not None and wake < self._timer_at:
+                self._arm(wake)
+
+    def _start(self, servable: Servable, now: float) -> None:
+        """Starts the next batch in the worker, or runs what is short for a while; what is left has a turn later."""
+        metrics, until = self._ledger.metrics, now + TURN_S
+        while (batch := self._batcher.take(now)) is not None:
+            metrics.left[batch.reason] += 1
+            if self._apart or self._worker.busy or not batch.parcels[0].kind.profile.shortness.short(batch.rows):
+                self._running = batch.parcels
+                self._worker.submit(
+                    "running the model",
+                    partial(execute, servable, batch.parcels, self._monotonic, self._sizes),
+                    partial(self._ran, batch),
+                )
+                return
+            metrics.in_loop += 1
+            self._run_here(servable, batch)
+            now = self._monotonic()
+            if now > until:
+                if len(self._batcher):
+                    self._ask_turn()
+                return
+
+    def _run_here(self, servable: Servable, batch: Batch) -> None:
+        try:
+            done = call_foreign("running the model", execute, servable, batch.parcels, self._monotonic, self._sizes)
+        except BmsError as error:
+            self._ended(batch, None, error)
+        else:
+            self._ended(batch, done, None)
+
+    def _stop(self, parcels: list[Parcel], interrupt: Callable[[], None]) -> None:
+        """Interrupts the run of these until it is over: it may not have begun when it is told first."""
+        if self._running is parcels:
+            interrupt()
+            self._loop.call_later(STOP_AGAIN_S, self._stop, parcels, interrupt)
+
+    def _refuse(self, parcel: Parcel, now: float) -> None:
+        if parcel.deadline is not None and parcel.deadline > now:
+            parcel.kind.profile.times.doubt(parcel.rows)
+            left = (parcel.deadline - now) * 1e3
+            error = DeadlineExceeded(f"the request's time is too short: {left:.3g} ms are left, the model takes longer")
+        else:
+            error = DeadlineExceeded("the request's time was used up waiting for the model")
+        self._ledger.fail(parcel, error)
+
+    def _ran(self, batch: Batch, done: Executed | None, error: BmsError | None) -> None:
+        self._running = None
+        self._left_at = None
+        if len(self._batcher):
+            self._ask_turn()
+        self._ended(batch, done, error)
+
+    def _ended(self, batch: Batch, done: Executed | None, error: BmsError | None) -> None:
+        if done is None:
+            if error is not None:
+                for parcel in batch.parcels:
+                    self._ledger.fail(parcel, error)
+            return
+        profile = batch.parcels[0].kind.profile
+        for rows, padded, compute_ns, well in done.runs:
+            seconds = compute_ns / 1e9
+            profile.shortness.note(rows + padded, seconds)
+            if well:
+                profile.times.note(rows + padded, seconds)
+            self._ledger.metrics.ran(rows, compute_ns, padded)
+        self._ledger.answer(batch.parcels, done)
+
+    def _arm(self, at: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = at
+        self._timer = self._loop.call_later(max(0.0, at - self._monotonic()), self._rang)
+
+    def _rang(self) -> None:
+        self._timer, self._timer_at = None, _NEVER
+        self._ask_turn()

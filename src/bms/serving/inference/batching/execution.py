@@ -1,0 +1,204 @@
+"""Running a batch: rows of several parcels become one run, and its answer is cut up again."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from bms.core.errors import BmsError, Internal, InvalidArgument
+from bms.core.tensors.parameters import read_parameters
+from bms.core.tensors.tensor import Array
+from bms.serving.inference.batching.kinds import Kind
+from bms.serving.inference.batching.parcel import Parcel
+from bms.serving.inference.foreign import call_foreign
+from bms.serving.lifecycle.servable import ParameterizedServable, Servable
+
+
+class Run(NamedTuple):
+    """One run of the servable: how many rows and how many more to fill it up, how long in nanoseconds, and whether it
+    gave an answer."""
+
+    rows: int
+    padded: int
+    compute_ns: int
+    well: bool
+
+
+class Result(NamedTuple):
+    """What became of one call that ran by itself, and how long it took in nanoseconds."""
+
+    outputs: dict[str, Array]
+    error: BmsError | None
+    compute_ns: int
+
+
+class Executed(NamedTuple):
+    """What became of a batch: the outputs of all its rows, or where no run gave them, `alone`.
+
+    `alone` has for each parcel what became of it: one Executed of this parcel, or the results of its calls. `began` is
+    when the run began, in monotonic seconds; `rows` and `compute_ns` are those of all parcels.
+    """
+
+    outputs: dict[str, Array]
+    began: float
+    rows: int
+    compute_ns: int
+    runs: Sequence[Run]
+    alone: Sequence["Executed | Sequence[Result]"] | None = None
+
+
+def execute(
+    servable: Servable, batch: Sequence[Parcel], monotonic: Callable[[], float], sizes: tuple[int, ...] = ()
+) -> Executed:
+    """Runs `batch`, whose parcels are of one kind, with one of `sizes` rows at a time (empty: any number).
+
+    Where a run of several parcels fails, each is run alone, and where that fails, each of its calls, so that only the
+    call at fault fails; unless all are cancelled. So it is from then on for a kind whose answers were seen not to be
+    what batching assumes: one for each row, of a shape that is the kind's.
+    """
+    began = monotonic()
+    first = batch[0]
+    kind = first.kind
+    rows = first.rows if len(batch) == 1 else sum([parcel.rows for parcel in batch])
+    runs: list[Run] = []
+    several = len(batch) > 1 or len(first.parts) > 1
+    try:
+        if several and not kind.batched:
+            raise Internal("rows of this kind don't share runs")  # told to nobody: each call is run alone
+        outputs = _run(servable, first, _joined(batch), rows, runs, monotonic, sizes)
+        if several and not kind.batched:
+            raise Internal("the shape of an answer depends on its company")
+    except BmsError as error:
+        if all(parcel.cancelled for parcel in batch):  # it may have been stopped for that; nobody asks what became
+            return Executed({}, began, rows, 0, runs, [()] * len(batch))
+        if len(batch) > 1:
+            parts = [execute(servable, [parcel], monotonic, sizes) for parcel in batch]
+            return Executed({}, began, rows, 0, [run for part in parts for run in part.runs], parts)
+        return _call_by_call(servable, first, error, began, runs, monotonic, sizes)
+    return Executed(outputs, began, rows, sum([run.compute_ns for run in runs]), runs)
+
+
+def _call_by_call(
+    servable: Servable,
+    parcel: Parcel,
+    error: BmsError,
+    began: float,
+    runs: list[Run],
+    monotonic: Callable[[], float],
+    sizes: tuple[int, ...],
+) -> Executed:
+    """`error` is that of the parcel as a whole."""
+    results: list[Result] = []
+    if len(parcel.parts) == 1:
+        results.append(Result({}, error, sum([run.compute_ns for run in runs])))
+        return Executed({}, began, parcel.rows, 0, runs, [results])
+    runs = []
+    at = 0
+    for rows in parcel.parts:
+        inputs = {name: array[at : at + rows] for name, array in parcel.inputs.items()}
+        made: list[Run] = []
+        at += rows
+        try:
+            outputs = _run(servable, parcel, aligned(inputs), rows, made, monotonic, sizes)
+        except BmsError as raised:
+            results.append(Result({}, raised, sum([run.compute_ns for run in made])))
+        else:
+            results.append(Result(outputs, None, sum([run.compute_ns for run in made])))
+        runs += made
+    return Executed({}, began, parcel.rows, 0, runs, [results])
+
+
+def _run(
+    servable: Servable,
+    like: Parcel,
+    inputs: dict[str, Array],
+    rows: int,
+    runs: list[Run],
+    monotonic: Callable[[], float],
+    sizes: tuple[int, ...],
+) -> dict[str, Array]:
+    """The outputs of all rows; what was run is added to `runs`. Raises BmsError."""
+    if not sizes or not like.kind.batched:
+        return _timed(servable, like, inputs, rows, 0, runs, monotonic)
+    answers = []
+    for at in range(0, rows, sizes[-1]):
+        count = min(sizes[-1], rows - at)
+        padding = next(size for size in sizes if size >= count) - count
+        filled = {name: _filled_up(array[at : at + count], padding) for name, array in inputs.items()}
+        outputs = _timed(servable, like, filled, count, padding, runs, monotonic)
+        if padding:
+            outputs = {name: array[:count] for name, array in outputs.items()}
+        answers.append(outputs)
+    if len(answers) == 1:
+        return answers[0]
+    for name, array in answers[0].items():
+        if any(outputs[name].shape[1:] != array.shape[1:] for outputs in answers):
+            raise Internal(
+                f"output {name!r} has another shape in each run of {sizes[-1]} rows, so that its answers can't be put "
+                "together: send fewer rows"
+            )
+    return {name: np.concatenate([outputs[name] for outputs in answers]) for name in answers[0]}
+
+
+def _timed(
+    servable: Servable,
+    like: Parcel,
+    inputs: dict[str, Array],
+    rows: int,
+    padding: int,
+    runs: list[Run],
+    monotonic: Callable[[], float],
+) -> dict[str, Array]:
+    began = monotonic()
+    well = False
+    try:
+        if like.kind.params:
+            outputs = call_foreign("running the model", _with_parameters, servable, like.kind, inputs)
+        else:
+            outputs = call_foreign("running the model", servable.infer, like.kind.target, inputs, like.kind.outputs)
+        if like.kind.route.signature.batched:
+            check_answers(like.kind, outputs, rows + padding)
+        well = True
+    finally:
+        runs.append(Run(rows, padding, int((monotonic() - began) * 1e9), well))
+    return outputs
+
+
+def _with_parameters(servable: Servable, kind: Kind, inputs: dict[str, Array]) -> dict[str, Array]:
+    if not isinstance(servable, ParameterizedServable):
+        raise InvalidArgument("this model takes no parameters")
+    return servable.infer_with(kind.target, inputs, kind.outputs, read_parameters(kind.params))
+
+
+def _joined(batch: Sequence[Parcel]) -> dict[str, Array]:
+    if len(batch) == 1:
+        return aligned(batch[0].inputs)
+    return {name: np.concatenate([parcel.inputs[name] for parcel in batch]) for name in batch[0].inputs}
+
+
+def aligned(inputs: dict[str, Array]) -> dict[str, Array]:
+    # Arrays cut out of a received frame may start at any byte; native kernels expect aligned ones.
+    return {name: array if array.flags.aligned else array.copy() for name, array in inputs.items()}
+
+
+def _filled_up(array: Array, padding: int) -> Array:
+    """`array` and its last row so many times more: content that the model is known to take."""
+    return np.concatenate([array, np.repeat(array[-1:], padding, axis=0)]) if padding else array
+
+
+def check_answers(kind: Kind, outputs: dict[str, Array], rows: int) -> None:
+    """Whether a run's answers are what batching assumes; else the kind's rows share no run any more. Raises Internal
+    where there are not as many as rows: whose they are is not known then."""
+    seen = kind.answers
+    for name, array in outputs.items():
+        shape = array.shape
+        if shape[:1] != (rows,):
+            kind.batched = False
+            raise Internal(
+                f"output {name!r} has shape {list(shape)} for {rows} rows: the signature is batched, which promises "
+                "one answer for each row; push the model again as one that is not (`--no-batched`)"
+            )
+        if seen.get(name) != shape[1:]:
+            if name in seen:
+                kind.batched = False
+            seen[name] = shape[1:]

@@ -1,0 +1,167 @@
+"""Kinds: which parcels are alike, so that what holds for all of a kind is checked and measured once."""
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, NamedTuple
+
+from bms.core.errors import InvalidArgument, NotFound
+from bms.core.tensors.parameters import chosen_parameters, read_parameters
+from bms.core.tensors.signature import DEFAULT, Signature, check_inputs
+from bms.core.tensors.tensor import Array, Tensor
+from bms.protocols.frames import InferMeta
+from bms.serving.inference.batching.policy import Experience
+from bms.serving.inference.batching.rate import Rate
+from bms.serving.inference.batching.shortness import Shortness
+from bms.serving.inference.batching.times import ServiceTimes
+from bms.serving.inference.plan import Plan
+from bms.serving.lifecycle.servable import Servable, StatefulServable, StreamingServable
+
+Prepare = Callable[[dict[str, Array]], dict[str, Array]]
+RATE_WINDOW_S = 0.5
+_MOST_KINDS = 1024  # clients choose shapes; what is beyond is forgotten, oldest first
+
+
+class Route(NamedTuple):
+    """What a signature's name leads to: `target` is run, after `prepare` where there is one, by its `engine` or in
+    batches."""
+
+    signature: Signature
+    target: str
+    prepare: Prepare | None
+    streams: StreamingServable | None
+    steps: StatefulServable | None = None
+    engine: bool = False
+
+
+class Profile:
+    """What was measured of runs of one signature with rows of about one size."""
+
+    def __init__(self) -> None:
+        self.times = ServiceTimes()
+        self.shortness = Shortness()
+
+
+class Kind:
+    """Parcels of one kind have the same signature, parameters, outputs wanted, types, and shapes but for the rows:
+    where `batched` they may share a run. `answers` are the shapes of outputs that were seen, but for the rows, by
+    name."""
+
+    __slots__ = ("answers", "batched", "experience", "outputs", "params", "profile", "rate", "route", "target")
+
+    def __init__(
+        self, route: Route, outputs: tuple[str, ...], profile: Profile, *, batched: bool, params: bytes = b""
+    ) -> None:
+        self.route = route
+        self.target = route.target
+        self.outputs = outputs
+        self.params = params
+        self.batched = batched
+        self.answers: dict[str, tuple[int, ...]] = {}
+        self.profile = profile
+        self.rate = Rate(RATE_WINDOW_S)
+        self.experience = Experience()
+
+
+class Kinds:
+    """The kinds of one servable."""
+
+    def __init__(self) -> None:
+        self._routes: dict[str, Route] = {}
+        self._seen: dict[object, Kind] = {}  # by what a frame says
+        self._kinds: dict[object, Kind] = {}  # by what it means
+        self._profiles: dict[tuple[str, int], Profile] = {}
+
+    def serve(self, servable: Servable, plan: Plan | None = None, engine: Collection[str] = ()) -> None:
+        """Makes the routes to the servable's signatures, some of which are an engine's, and to the one that a plan
+        adds."""
+        streaming = servable.streaming if isinstance(servable, StreamingServable) else frozenset[str]()
+        for name, signature in servable.signatures.items():
+            streams = servable if isinstance(servable, StreamingServable) and name in streaming else None
+            steps = servable if isinstance(servable, StatefulServable) and name in servable.stateful else None
+            self._routes[name] = Route(signature, name, None, streams, steps, name in engine)
+        if plan is not None:
+            self._routes[plan.name] = Route(plan.signature, plan.target, plan.prepare, None)
+        if DEFAULT not in self._routes and len(servable.signatures) == 1:
+            self._routes[DEFAULT] = self._routes[next(iter(servable.signatures))]
+
+    def find(self, meta: InferMeta, tensors: Sequence[Tensor]) -> tuple[Kind, int]:
+        """The kind of what was sent, and its rows. Raises NotFound or InvalidArgument."""
+        shapes = tuple([(one.name, one.dtype, one.shape[1:] if one.shape else None) for one in meta.tensors])
+        key: object = (meta.signature, meta.outputs, shapes, meta.params)
+        kind = self._seen.get(key)
+        if kind is not None and (rows := _common_rows(tensors)):
+            return kind, rows
+        route = self._routes.get(meta.signature or DEFAULT)
+        if route is None:
+            raise NotFound(f"no signature {meta.signature!r}: this model has {', '.join(map(repr, self._routes))}")
+        rows = check_inputs(route.signature, list(tensors))
+        for name in meta.outputs:
+            route.signature.output(name)
+        if meta.params:
+            _check_parameters(route, meta.params)
+        kind = self._kind(route, meta.outputs, {tensor.name: tensor.array for tensor in tensors}, rows, meta.params)
+        if route.signature.batched and tensors:
+            _keep(self._seen, key, kind)
+        return kind, rows
+
+    def prepared(self, kind: Kind, inputs: dict[str, Array], rows: int) -> Kind:
+        """The kind of what the preparation of `kind` made."""
+        return self._kind(self._routes[kind.target], kind.outputs, inputs, rows, kind.params)
+
+    def warmed(self, target: str, rows: int, seconds: float, elements: int) -> None:
+        """A warm-up run of rows of so many elements took so long."""
+        self._profile(target, elements).times.note(rows, seconds)
+
+    def _profile(self, target: str, elements: int) -> Profile:
+        """Of runs of a signature whose rows have about so many elements."""
+        key = (target, elements.bit_length())
+        found = self._profiles.get(key)
+        if found is None:
+            found = self._profiles[key] = Profile()
+        return found
+
+    def _kind(self, route: Route, outputs: tuple[str, ...], inputs: dict[str, Array], rows: int, params: bytes) -> Kind:
+        batched = route.signature.batched
+        specs = route.signature.inputs
+        shapes = tuple([inputs[spec.name].shape for spec in specs if spec.name in inputs])
+        key: object = tuple([one[1:] for one in shapes]) if batched else shapes
+        if len(inputs) != len(shapes) or len(shapes) != len(specs):  # with masks, or without what is optional
+            key = (key, tuple(sorted(inputs)))
+        key = (route.prepare is None, route.target, outputs, key, params)
+        found = self._kinds.get(key)
+        if found is None:
+            elements = sum(array.size for array in inputs.values()) // rows
+            found = Kind(route, outputs, self._profile(route.target, elements), batched=batched, params=params)
+            _keep(self._kinds, key, found)
+        return found
+
+
+def _keep(kinds: dict[object, Kind], key: object, kind: Kind) -> None:
+    if len(kinds) >= _MOST_KINDS:
+        del kinds[next(iter(kinds))]
+    kinds[key] = kind
+
+
+def _check_parameters(route: Route, params: bytes) -> None:
+    """Raises InvalidArgument for parameters that the signature does not have, and for what can't be read."""
+    try:
+        given: Any = read_parameters(params)
+    except (ValueError, RecursionError) as error:
+        raise InvalidArgument(f"the parameters of a call can't be read: {error}") from None
+    if route.streams is not None:
+        raise InvalidArgument("a signature that answers in a stream takes no parameters")
+    chosen_parameters(route.signature.params, given)
+
+
+def _common_rows(tensors: Sequence[Tensor]) -> int:
+    """The first dimension of all tensors, 0 where they differ."""
+    rows: int = tensors[0].array.shape[0]
+    for tensor in tensors[1:]:
+        if tensor.array.shape[0] != rows:
+            return 0
+    return rows
+
+
+def check_together(kind: Kind, calls: int) -> None:
+    """Raises InvalidArgument where several calls of this kind can't travel together."""
+    if calls > 1 and not kind.route.signature.batched:
+        raise InvalidArgument(f"signature {kind.target!r} is not batched: send its calls one by one")

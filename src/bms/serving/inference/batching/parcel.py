@@ -1,0 +1,78 @@
+"""A parcel: what one INFER frame brings, on its way through the model server: one call, or several that go together."""
+
+from typing import NamedTuple, Protocol
+
+from bms.core.tensors.tensor import Array
+from bms.serving.inference.batching.kinds import Kind
+from bms.serving.inference.batching.policy import Reason
+
+
+class Asker(Protocol):
+    """Whoever waits for answers; one connection. `open` holds its unanswered parcels by id."""
+
+    open: "dict[int, Parcel]"
+
+    def send(self, data: bytes) -> None:
+        """Writes whole frames; does nothing once the connection is gone."""
+        ...
+
+
+class Parcel:
+    """Checked calls that wait, run and are answered as one. Times are the clock's monotonic seconds.
+
+    `parts` are the rows of each call, one after another in `inputs`; `rows` is their sum. `numbers` says which of the
+    frame's calls they are, None while they are all of them. Mutable, without ceremony: it is made once per frame on
+    the hot path.
+    """
+
+    __slots__ = (
+        "arrived",
+        "asker",
+        "cancelled",
+        "deadline",
+        "id",
+        "inputs",
+        "kind",
+        "latest",
+        "numbers",
+        "order",
+        "parts",
+        "priority",
+        "rows",
+        "waiting",
+    )
+
+    def __init__(
+        self,
+        asker: Asker,
+        id: int,
+        kind: Kind,
+        inputs: dict[str, Array],
+        rows: int,
+        arrived: float,
+        deadline: float | None,
+        parts: tuple[int, ...],
+        priority: int = 0,
+    ) -> None:
+        self.asker = asker
+        self.id = id
+        self.kind = kind
+        self.inputs = inputs
+        self.rows = rows
+        self.arrived = arrived
+        self.deadline = deadline
+        self.parts = parts
+        self.priority = priority
+        self.numbers: tuple[int, ...] | None = None
+        self.order = arrived  # in which the batcher lets parcels go
+        self.latest = deadline  # moment at which a run may begin
+        self.waiting = False  # in the batcher, neither taken nor cancelled
+        self.cancelled = False  # its asker is gone or gave up
+
+
+class Batch(NamedTuple):
+    """Parcels of one kind that run together, their rows in all, and why they left the waiting room."""
+
+    parcels: list[Parcel]
+    rows: int
+    reason: Reason

@@ -1,0 +1,108 @@
+"""One call on its way through an engine: what it asks, where it stands, and how events come to the loop."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from bms.core.errors import BmsError
+from bms.core.tensors.tensor import Array
+from bms.protocols.frames import MOST_TOKENS, AnswerEnd
+from bms.serving.engines.engine import End
+from bms.serving.inference.batching.parcel import Parcel
+
+MOST_FINISH = 40  # characters of an engine's own word for why it ended
+
+
+class Requests(Protocol):
+    """Whoever hands calls to an engine; told in the loop's thread, with the time at which the engine told it."""
+
+    loop: asyncio.AbstractEventLoop
+    monotonic: Callable[[], float]
+
+    def began(self, call: "EngineCall", at: float) -> None: ...
+
+    def part(self, call: "EngineCall", at: float, outputs: Mapping[str, Array]) -> None: ...
+
+    def ended(self, call: "EngineCall", at: float, end: End) -> None: ...
+
+    def failed(self, call: "EngineCall", at: float, error: BmsError) -> None: ...
+
+
+class EngineCall:
+    """`Events` of one call. `number` is its place among those of its frame, None: it is the only one."""
+
+    __slots__ = (
+        "handle",
+        "inputs",
+        "number",
+        "outputs",
+        "over",
+        "parcel",
+        "requests",
+        "rows",
+        "start",
+        "timer",
+        "waiting",
+    )
+
+    def __init__(
+        self, requests: Requests, parcel: Parcel, number: int | None, rows: int, inputs: dict[str, Array]
+    ) -> None:
+        self.requests = requests
+        self.parcel = parcel
+        self.number = number
+        self.rows = rows
+        self.inputs = inputs
+        self.outputs: dict[str, Array] | None = None
+        self.handle: object = None
+        self.start = parcel.arrived  # of its run
+        self.timer: asyncio.TimerHandle | None = None
+        self.waiting = False
+        self.over = False  # answered, or given up
+
+    @property
+    def queue_ns(self) -> int:
+        return max(0, int((self.start - self.parcel.arrived) * 1e9))
+
+    def began(self) -> None:
+        self._bring(self.requests.began)
+
+    def part(self, outputs: Mapping[str, Array]) -> None:
+        self._bring(self.requests.part, outputs)
+
+    def end(self, end: End) -> None:
+        self._bring(self.requests.ended, end)
+
+    def failed(self, error: BmsError) -> None:
+        self._bring(self.requests.failed, error)
+
+    def _bring(self, told: Callable[..., None], *what: object) -> None:
+        """To the loop, with the time at which it was told."""
+        loop = self.requests.loop
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(told, self, self.requests.monotonic(), *what)
+
+
+def calls_of(parcel: Parcel, requests: Requests) -> list[EngineCall]:
+    """Each call of a parcel by itself."""
+    parts, numbers = parcel.parts, parcel.numbers
+    if len(parts) == 1:
+        return [EngineCall(requests, parcel, numbers[0] if numbers else None, parcel.rows, parcel.inputs)]
+    calls: list[EngineCall] = []
+    at = 0
+    for number, rows in zip(numbers or range(len(parts)), parts, strict=True):
+        inputs = {name: array[at : at + rows] for name, array in parcel.inputs.items()}
+        calls.append(EngineCall(requests, parcel, number, rows, inputs))
+        at += rows
+    return calls
+
+
+def told_end(end: End) -> AnswerEnd | None:
+    """What the gateway is told of it; counts that can't be true are left out."""
+    given, made = (
+        tokens if tokens is not None and 0 <= tokens <= MOST_TOKENS else None
+        for tokens in (end.input_tokens, end.output_tokens)
+    )
+    if not end.finish and given is None and made is None:
+        return None
+    return AnswerEnd(end.finish[:MOST_FINISH], given, made)

@@ -1,0 +1,225 @@
+"""Between the calls of one servable and its engine: as many in progress as the engine takes, the others in their order.
+
+The service knows no difference between engines: whoever steps a generator (`engines.generators`) and whoever asks a
+server elsewhere (`engines.threads`) tell the same events.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from heapq import heapify, heappop, heappush
+from itertools import count
+
+from bms.core.clock import Clock
+from bms.core.errors import BmsError, DeadlineExceeded, Internal
+from bms.core.tensors.parameters import read_parameters
+from bms.core.tensors.tensor import Array
+from bms.protocols.frames import AnswerEnd
+from bms.serving.engines.engine import Capacity, End, Engine, EngineServable, NoPlace, Request
+from bms.serving.engines.generators import GeneratorEngine
+from bms.serving.inference.batching.batcher import order_of
+from bms.serving.inference.batching.execution import Result, aligned, check_answers
+from bms.serving.inference.batching.ledger import Ledger
+from bms.serving.inference.batching.parcel import Parcel
+from bms.serving.inference.batching.worker import Worker
+from bms.serving.inference.engines.call import EngineCall, calls_of, told_end
+from bms.serving.inference.foreign import call_foreign
+from bms.serving.inference.metrics import EngineCounts
+from bms.serving.lifecycle.servable import Servable, StreamingServable
+
+_FEW = 64  # that were given up are left in the heap
+
+
+class EngineRequests:
+    """Runs in the loop's thread; an engine's events are brought there.
+
+    Each call of a parcel is a request of its own. Who waits is let go by priority and time of arrival, as the batcher
+    does; beyond what the engine lets wait, calls are refused. A request that is given up keeps its place until the
+    engine says that it has ended. `left` is set when nothing but such requests is in progress.
+    """
+
+    def __init__(
+        self, engine: Engine, loop: asyncio.AbstractEventLoop, clock: Clock, ledger: Ledger, left: asyncio.Event
+    ) -> None:
+        self.loop = loop
+        self.monotonic = clock.monotonic
+        self._engine = engine
+        self._ledger = ledger
+        self._counts = ledger.metrics.engine = EngineCounts()
+        self._waiting: list[tuple[float, int, EngineCall]] = []  # a heap, with calls that were given up since
+        self._numbers = count()
+        self._running: set[EngineCall] = set()
+        self._open: dict[Parcel, list[EngineCall]] = {}  # those that are not answered yet
+        self._left = left
+        self._left_at: float | None = None
+
+    @property
+    def unattended_s(self) -> float:
+        """For how long every place has been held by requests that nobody waits for."""
+        return 0.0 if self._left_at is None else self.monotonic() - self._left_at
+
+    def add(self, parcel: Parcel) -> None:
+        calls = self._open[parcel] = calls_of(parcel, self)
+        for call in list(calls):
+            capacity = self._engine.capacity()
+            if self._counts.waiting >= capacity.waiting and len(self._running) >= capacity.at_once:
+                self._refuse(call, capacity)
+                continue
+            if parcel.deadline is not None:
+                left = max(0.0, parcel.deadline - self.monotonic())
+                call.timer = self.loop.call_later(left, self._late, call)
+            call.waiting = True
+            self._counts.waiting += 1
+            heappush(self._waiting, (order_of(parcel.arrived, parcel.priority), next(self._numbers), call))
+            self._next()
+
+    def cancel(self, parcel: Parcel) -> None:
+        """Its asker does not wait any more, or was told that it need not."""
+        parcel.cancelled = True
+        for call in list(self._open.get(parcel, ())):
+            self._forget(call)
+
+    def close(self) -> None:
+        for parcel in list(self._open):
+            self.cancel(parcel)
+        self._engine.close()
+
+    # --- on the way there ---
+
+    def _next(self) -> None:
+        """Begins what waits, as far as there are places."""
+        while self._counts.waiting and len(self._running) < self._engine.capacity().at_once:
+            call = heappop(self._waiting)[2]
+            if call.waiting:
+                self._start(call)
+
+    def _start(self, call: EngineCall) -> None:
+        parcel = call.parcel
+        call.waiting = False
+        self._counts.waiting -= 1
+        call.start = self.monotonic()
+        if parcel.deadline is not None and parcel.deadline <= call.start:
+            self._late(call)
+            return
+        kind = parcel.kind
+        request = Request(
+            kind.target, aligned(call.inputs), kind.outputs, read_parameters(kind.params), parcel.deadline
+        )
+        call.inputs = {}
+        self._running.add(call)
+        self._counts.in_progress += 1
+        try:
+            call.handle = call_foreign("handing a request to the engine", self._engine.submit, request, call)
+        except BmsError as error:
+            self._failed(call, error, call.start)
+
+    def _refuse(self, call: EngineCall, capacity: Capacity) -> None:
+        self._counts.refused += 1
+        error = NoPlace(
+            f"{len(self._running)} requests are in progress and {capacity.waiting} wait, which is all that this "
+            "replica takes: come again, or let more replicas run",
+            retry_after_s=1.0,
+        )
+        self._answer(call, Result({}, error, 0))
+
+    def _late(self, call: EngineCall) -> None:
+        if not call.over:
+            doing = "waiting for the model" if call.waiting or call.handle is None else "while the model answered"
+            self._answer(call, Result({}, DeadlineExceeded(f"the request's time was used up {doing}"), 0))
+
+    # --- on the way back ---
+
+    def began(self, call: EngineCall, at: float) -> None:
+        call.start = at
+
+    def part(self, call: EngineCall, at: float, outputs: Mapping[str, Array]) -> None:
+        if call.over:
+            return
+        parcel = call.parcel
+        if parcel.kind.target in self._engine.streaming:
+            self._ledger.part(parcel, dict(outputs), call.queue_ns, int((at - call.start) * 1e9))
+        elif call.outputs is None:
+            call.outputs = dict(outputs)
+        else:
+            error = Internal(f"the engine gave a second answer of {parcel.kind.target!r}, which answers once")
+            self._answer(call, Result({}, error, int((at - call.start) * 1e9)))
+
+    def ended(self, call: EngineCall, at: float, end: End) -> None:
+        if call not in self._running:
+            return
+        compute_ns = int((at - call.start) * 1e9) if end.compute_ns is None else end.compute_ns
+        self._ran(call, compute_ns)
+        if not call.over:
+            try:
+                result = Result(self._checked(call), None, compute_ns)
+            except BmsError as error:
+                result = Result({}, error, compute_ns)
+            self._answer(call, result, told_end(end))
+        self._next()
+
+    def failed(self, call: EngineCall, at: float, error: BmsError) -> None:
+        if call in self._running:
+            self._failed(call, error, at)
+            self._next()
+
+    def _failed(self, call: EngineCall, error: BmsError, at: float) -> None:
+        compute_ns = int((at - call.start) * 1e9)
+        self._ran(call, compute_ns)
+        if not call.over:
+            self._answer(call, Result({}, error, compute_ns))
+
+    def _ran(self, call: EngineCall, compute_ns: int) -> None:
+        self._running.discard(call)
+        self._counts.in_progress -= 1
+        self._ledger.metrics.ran(call.rows, compute_ns)
+        self._look()
+
+    def _checked(self, call: EngineCall) -> dict[str, Array]:
+        kind = call.parcel.kind
+        if kind.target in self._engine.streaming:
+            return {}
+        if call.outputs is None:
+            raise Internal(f"the engine ended a request of {kind.target!r} without an answer")
+        if kind.route.signature.batched:
+            check_answers(kind, call.outputs, call.rows)
+        return call.outputs
+
+    def _answer(self, call: EngineCall, result: Result, end: AnswerEnd | None = None) -> None:
+        """Whoever asked is told, whatever becomes of the request."""
+        self._forget(call)
+        self._ledger.end_call(call.parcel, call.number, call.rows, result, call.queue_ns, end)
+
+    def _forget(self, call: EngineCall) -> None:
+        call.over = True
+        calls = self._open[call.parcel]
+        calls.remove(call)
+        if not calls:
+            del self._open[call.parcel]
+        if call.timer is not None:
+            call.timer.cancel()
+        if call.waiting:
+            call.waiting = False
+            self._counts.waiting -= 1
+            if len(self._waiting) > 2 * self._counts.waiting + _FEW:
+                self._waiting = [entry for entry in self._waiting if entry[2].waiting]
+                heapify(self._waiting)
+        elif call in self._running and call.handle is not None:
+            self._engine.cancel(call.handle)
+            self._look()
+
+    def _look(self) -> None:
+        held = len(self._running)
+        if held and held >= self._engine.capacity().at_once and all(call.over for call in self._running):
+            if self._left_at is None:
+                self._left_at = self.monotonic()
+                self._left.set()
+        else:
+            self._left_at = None
+
+
+def engine_of(servable: Servable, worker: Worker, clock: Clock) -> tuple[Engine | None, frozenset[str]]:
+    """The engine of a servable, and the names of the signatures that are its; None where it runs batches alone."""
+    if isinstance(servable, EngineServable):
+        return servable.engine, frozenset(servable.signatures)
+    if isinstance(servable, StreamingServable) and servable.streaming:
+        return GeneratorEngine(servable, worker, clock.monotonic), servable.streaming
+    return None, frozenset()

@@ -1,0 +1,107 @@
+"""Inputs that are made from what was sent, tensors from images or texts, beside the loop and the model's thread."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from bms.core.errors import BmsError
+from bms.core.tensors.tensor import Array
+from bms.serving.inference.batching.kinds import Kinds, Prepare
+from bms.serving.inference.batching.ledger import Ledger
+from bms.serving.inference.batching.parcel import Parcel
+from bms.serving.inference.foreign import call_foreign
+
+
+class Prepared(NamedTuple):
+    """What became of a parcel: the inputs of all its calls but those, by their numbers, that can't be prepared."""
+
+    inputs: dict[str, Array]
+    errors: dict[int, BmsError]
+
+
+class Preparation:
+    """Prepares parcels in `executor` and hands them to `ready`, which may be set anew.
+
+    A call whose content can't be prepared is told so and leaves its parcel; the others go on without it.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        executor: Executor,
+        ledger: Ledger,
+        kinds: Kinds,
+        ready: Callable[[Parcel], None],
+    ) -> None:
+        self._loop = loop
+        self._executor = executor
+        self._ledger = ledger
+        self._kinds = kinds
+        self.ready = ready
+
+    def start(self, parcel: Parcel, prepare: Prepare) -> None:
+        running = self._loop.run_in_executor(self._executor, _prepared, parcel, prepare)
+        running.add_done_callback(partial(self._done, parcel))
+
+    def _done(self, parcel: Parcel, future: "asyncio.Future[Prepared]") -> None:
+        if parcel.cancelled or future.cancelled():
+            return
+        made = future.result()
+        if made.errors and not self._keep_good(parcel, made.errors):
+            return
+        parcel.inputs = made.inputs
+        parcel.kind = self._kinds.prepared(parcel.kind, parcel.inputs, parcel.rows)
+        self.ready(parcel)
+
+    def _keep_good(self, parcel: Parcel, errors: dict[int, BmsError]) -> bool:
+        """Whether any call of the parcel is left once those that failed are told."""
+        good = [number for number in range(len(parcel.parts)) if number not in errors]
+        *others, last = errors.items()
+        parcel.numbers = tuple(good) or (last[0],)  # the last one ends the parcel
+        kept = tuple(parcel.parts[number] for number in parcel.numbers)
+        for number, error in errors.items() if good else others:
+            self._ledger.fail_call(parcel, number, error)
+        parcel.parts, parcel.rows = kept, sum(kept)
+        if not good:
+            self._ledger.fail(parcel, last[1])
+        return bool(good)
+
+
+def _prepared(parcel: Parcel, prepare: Prepare) -> Prepared:
+    """Runs in the executor. Call by call only where the whole fails and there are several."""
+    if parcel.cancelled:
+        return Prepared({}, {})
+    whole = _tried(prepare, parcel.inputs)
+    if not isinstance(whole, BmsError):
+        return Prepared(whole, {})
+    if len(parcel.parts) == 1:
+        return Prepared({}, {0: whole})
+    errors: dict[int, BmsError] = {}
+    good: list[dict[str, Array]] = []
+    at = 0
+    for number, rows in enumerate(parcel.parts):
+        inputs = {name: array[at : at + rows] for name, array in parcel.inputs.items()}
+        at += rows
+        tried = _tried(prepare, inputs)
+        if isinstance(tried, BmsError):
+            errors[number] = tried
+        else:
+            good.append(inputs)
+    if not good:
+        return Prepared({}, errors)
+    # Once more together: what is made of a call, e.g. the length of its rows, may depend on its company.
+    together = _tried(prepare, {name: np.concatenate([inputs[name] for inputs in good]) for name in parcel.inputs})
+    if isinstance(together, BmsError):
+        return Prepared({}, {number: errors.get(number, together) for number in range(len(parcel.parts))})
+    return Prepared(together, errors)
+
+
+def _tried(prepare: Prepare, inputs: dict[str, Array]) -> dict[str, Array] | BmsError:
+    try:
+        return call_foreign("preparing the inputs", prepare, inputs)
+    except BmsError as error:
+        return error

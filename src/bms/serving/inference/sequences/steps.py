@@ -1,0 +1,103 @@
+"""Steps of sequences: each is run by itself, in the order in which they came, with what its sequence keeps."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+from bms.core.clock import Clock
+from bms.core.errors import BmsError, Cancelled, DeadlineExceeded
+from bms.core.tensors.sequences import Sequence, Step
+from bms.core.tensors.tensor import Array
+from bms.serving.inference.batching.execution import Executed
+from bms.serving.inference.batching.ledger import Ledger
+from bms.serving.inference.batching.parcel import Parcel
+from bms.serving.inference.batching.worker import Worker
+from bms.serving.inference.metrics import SequenceCounts
+from bms.serving.inference.sequences.sequences import OpenSequences
+from bms.serving.lifecycle.servable import StatefulServable
+
+_LEAST_LOOK_S = 0.05
+
+
+class Steps:
+    """Runs the calls of stateful signatures."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock, worker: Worker, ledger: Ledger) -> None:
+        self._loop = loop
+        self._monotonic = clock.monotonic
+        self._worker = worker
+        self._ledger = ledger
+        self._open: dict[str, OpenSequences] = {}  # by signature
+        self._looking = False
+
+    def start(self, servable: StatefulServable, parcel: Parcel, step: Step | None) -> None:
+        sequences = self._sequences(servable, parcel.kind.target)
+        try:
+            sequence = sequences.take(step, self._monotonic())
+        except BmsError as error:
+            self._ledger.fail(parcel, error)
+            return
+        self._look()
+        run = _Run(servable, parcel, sequence, self._monotonic)
+        self._worker.submit("running the model", run.step, partial(self._told, sequences, run))
+
+    def _sequences(self, servable: StatefulServable, target: str) -> OpenSequences:
+        found = self._open.get(target)
+        if found is None:
+            limits, metrics = servable.stateful[target], self._ledger.metrics
+            counts = metrics.sequences = metrics.sequences or SequenceCounts()
+            found = self._open[target] = OpenSequences(servable.model, limits, counts)
+        return found
+
+    def _told(
+        self, sequences: OpenSequences, run: "_Run", outputs: dict[str, Array] | None, error: BmsError | None
+    ) -> None:
+        sequences.ended(run.sequence, self._monotonic())
+        parcel = run.parcel
+        if error is not None or outputs is None:
+            self._ledger.fail(parcel, error or Cancelled("nobody waited for this step any more"))
+            return
+        self._ledger.metrics.ran(parcel.rows, run.compute_ns)
+        self._ledger.answer([parcel], Executed(outputs, run.began, parcel.rows, run.compute_ns, ()))
+
+    def _look(self) -> None:
+        """From time to time, while any sequence is open, for those that nobody goes on with: what they keep may be
+        large."""
+        if not self._looking:
+            self._looking = True
+            least = min(sequences.limits.idle_s for sequences in self._open.values())
+            self._loop.call_later(max(least / 2, _LEAST_LOOK_S), self._looked)
+
+    def _looked(self) -> None:
+        self._looking = False
+        for sequences in self._open.values():
+            sequences.expire(self._monotonic())
+        if any(self._open.values()):
+            self._look()
+
+
+class _Run:
+    """One step on its way through the worker."""
+
+    def __init__(
+        self, servable: StatefulServable, parcel: Parcel, sequence: Sequence, monotonic: Callable[[], float]
+    ) -> None:
+        self.parcel = parcel
+        self.sequence = sequence
+        self.began = 0.0
+        self.compute_ns = 0
+        self._servable = servable
+        self._monotonic = monotonic
+
+    def step(self) -> dict[str, Array] | None:
+        """None where nobody waits for it: then it did not run."""
+        parcel = self.parcel
+        self.began = self._monotonic()
+        if parcel.cancelled:
+            return None
+        if parcel.deadline is not None and parcel.deadline <= self.began:
+            raise DeadlineExceeded("the request's time was used up before this step of its sequence ran")
+        kind = parcel.kind
+        outputs = self._servable.step(kind.target, parcel.inputs, self.sequence, kind.outputs)
+        self.compute_ns = int((self._monotonic() - self.began) * 1e9)
+        return outputs

@@ -1,0 +1,24 @@
+"""A handler that waits for the whole body of a request before it starts."""
+
+from bms.web.inference.http.request import Request
+
+
+class WholeBodyHandler:
+    """A `Handler` in all but `start`. What it does not begin it need not cancel, and what it writes is never paused."""
+
+    whole_body = True
+
+    def start(self, request: Request) -> None:
+        raise NotImplementedError
+
+    def body(self, request: Request, chunk: bytes | memoryview) -> None:
+        raise AssertionError("a whole body has no more")
+
+    def end(self, request: Request) -> None:
+        raise AssertionError("a whole body has no more")
+
+    def cancel(self, request: Request) -> None:
+        """Nothing to do: answers are given at once."""
+
+    def writable(self, request: Request, yes: bool) -> None:
+        """Nothing to do: an answer is written in one piece."""
